@@ -1,0 +1,1 @@
+//! The examples beside this folder are the package; it has no library of its own.
