@@ -1,1 +1,32 @@
-//! Placeholder until its first commit.
+//! gregaria-engine: users, their tasks and waits, the shards they run on, and the runner that steers a run.
+//!
+//! It knows nothing of command lines, terminals or signals, holds no global state, prints nothing and never
+//! ends the process. Only [`rt`] names an io_uring runtime.
+//!
+//! Three seams, each a trait or a plain type:
+//! - [`Scenario`]: what there is to run. [`RustScenario`] is made of [`UserClass`]es.
+//! - [`Swarm`]: where it runs. [`ShardSwarm`] holds Rust users on pinned cores.
+//! - [`Runner`]: one state machine over a Swarm; [`RunHandle`] is how another program steers and reads it.
+//!
+//! A request's way starts in `user/http_user.rs`.
+
+mod ramp;
+mod scenario;
+mod swarm;
+
+pub mod health;
+pub mod rt;
+pub mod runner;
+pub mod shards;
+pub mod user;
+
+pub use health::{Health, ShardLoad};
+pub use ramp::{Ramp, Segment};
+pub use runner::{Command, EndReason, Notice, RunHandle, RunReport, Runner, RunnerOptions, State, Status};
+pub use scenario::{Scenario, TaskInfo, UserClassInfo};
+pub use shards::{ShardError, ShardOptions, ShardSwarm};
+pub use swarm::{Swarm, SwarmReport};
+pub use user::{
+    CaughtResponse, Expect, HttpUser, Interruption, Method, Request, Response, RustScenario, TaskResult, TaskSet, User,
+    UserClass, UserCore, Wait, between, constant, constant_pacing, constant_throughput, interrupt, stop_user,
+};

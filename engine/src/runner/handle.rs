@@ -1,0 +1,151 @@
+//! The outside of a run: send commands, read how it stands, wait for its end.
+//!
+//! Everything here is called from other threads than the runner's. Locks are held for a read of plain data only and
+//! never on a request's way: shards do not know this file.
+
+use std::{
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc},
+    time::Duration,
+};
+
+use gregaria_stats::Summary;
+
+use super::{Command, EndReason, Notice, RunReport, State};
+use crate::health::{Health, ShardLoad};
+
+/// Steers and reads a run. When the last clone goes away, the run is cut.
+#[derive(Clone)]
+pub struct RunHandle {
+    outbox: mpsc::Sender<Command>,
+    shared: Arc<Shared>,
+}
+
+impl RunHandle {
+    pub(super) fn new(outbox: mpsc::Sender<Command>, shared: Arc<Shared>) -> Self {
+        Self { outbox, shared }
+    }
+
+    /// Sends a command. It is carried out at once by the runner's thread; after that thread's end it is ignored.
+    pub fn command(&self, command: Command) {
+        // A runner that is gone has nothing left to steer.
+        let _ = self.outbox.send(command);
+    }
+
+    /// How the run stands.
+    pub fn status(&self) -> Status {
+        self.shared.status().clone()
+    }
+
+    /// Reads the statistics. The runner waits while `read` runs, so keep it short.
+    pub fn with_summary<R>(&self, read: impl FnOnce(&Summary) -> R) -> R {
+        read(&self.shared.summary())
+    }
+
+    /// How the generator itself fares.
+    pub fn health(&self) -> Health {
+        let loads = self.status().loads;
+        self.with_summary(|summary| Health::new(summary, &loads))
+    }
+
+    /// A new subscription to what happens from now on.
+    pub fn notices(&self) -> mpsc::Receiver<Notice> {
+        let (sender, receiver) = mpsc::channel();
+        lock(&self.shared.subscribers).push(sender);
+        receiver
+    }
+
+    /// Blocks until a run has ended and says how it went.
+    pub fn wait(&self) -> RunReport {
+        let mut status = self.shared.status();
+        while status.state != State::Stopped {
+            status = self.shared.change.wait(status).unwrap_or_else(PoisonError::into_inner);
+        }
+        let status = status.clone();
+        RunReport {
+            end: status.end.clone().unwrap_or(EndReason::Commanded),
+            cut: status.cut,
+            elapsed: status.elapsed(),
+            health: self.health(),
+        }
+    }
+}
+
+/// How a run stands. Refreshed at each tick of the runner (100 ms) and at each change of state.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Status {
+    /// The run's state.
+    pub state: State,
+    /// Users that live now.
+    pub users: u32,
+    /// Users that the last [`Command::Spawn`] asked for.
+    pub target_users: u32,
+    /// Users that live now, per class in the scenario's order.
+    pub users_per_class: Vec<u32>,
+    /// Requests recorded since the run began, whether or not the statistics were reset.
+    pub recorded: u64,
+    /// Requests cut off on the wire since the run began.
+    pub cut: u64,
+    /// What each shard has cost.
+    pub loads: Vec<ShardLoad>,
+    /// Why the run is ending or has ended.
+    pub end: Option<EndReason>,
+    pub(super) start_ns: u64,
+    pub(super) measured_from_ns: u64,
+    pub(super) now_ns: u64,
+}
+
+impl Status {
+    /// Time since the run began, up to its end.
+    pub fn elapsed(&self) -> Duration {
+        Duration::from_nanos(self.now_ns.saturating_sub(self.start_ns))
+    }
+
+    /// The time that the statistics cover: [`Status::elapsed`], less what a reset forgot.
+    pub fn measured(&self) -> Duration {
+        Duration::from_nanos(self.now_ns.saturating_sub(self.measured_from_ns))
+    }
+}
+
+/// What the runner's thread and the handles share.
+pub(super) struct Shared {
+    summary: Mutex<Summary>,
+    status: Mutex<Status>,
+    change: Condvar,
+    subscribers: Mutex<Vec<mpsc::Sender<Notice>>>,
+}
+
+impl Shared {
+    pub(super) fn new(summary: Summary) -> Self {
+        Self {
+            summary: Mutex::new(summary),
+            status: Mutex::default(),
+            change: Condvar::new(),
+            subscribers: Mutex::default(),
+        }
+    }
+
+    pub(super) fn begin(&self, now_ns: u64) {
+        *self.status() = Status { start_ns: now_ns, measured_from_ns: now_ns, now_ns, ..Status::default() };
+    }
+
+    pub(super) fn summary(&self) -> MutexGuard<'_, Summary> {
+        lock(&self.summary)
+    }
+
+    pub(super) fn status(&self) -> MutexGuard<'_, Status> {
+        lock(&self.status)
+    }
+
+    pub(super) fn changed(&self) {
+        self.change.notify_all();
+    }
+
+    pub(super) fn notify(&self, notice: Notice) {
+        lock(&self.subscribers).retain(|subscriber| subscriber.send(notice.clone()).is_ok());
+    }
+}
+
+/// A panic elsewhere leaves plain counters behind, which are still worth showing.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
