@@ -1,1 +1,30 @@
-//! Placeholder until its first commit.
+//! What the end-to-end tests stand on: real peers and the real program.
+//!
+//! [`nginx`] is the well-behaved server whose log is the truth about counts, [`hostile`] is the server that breaks every
+//! promise HTTP makes, [`program`] runs `gregaria` and the examples under a hard time limit, [`report`] reads what they
+//! printed, [`filtered`] runs a command on a kernel that seems to have no io_uring.
+//!
+//! Nothing here knows the crates of the workspace: the tests see what a user sees. Every fixture takes a free port,
+//! keeps its files in a directory of its own, and is gone when it is dropped, so tests run side by side.
+
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "fixtures live in real time: they wait for processes and sockets"
+)]
+#![allow(
+    clippy::missing_panics_doc,
+    reason = "a fixture that cannot start panics: that is the test's failure"
+)]
+
+pub mod filtered;
+pub mod hostile;
+pub mod nginx;
+mod pipe;
+pub mod program;
+pub mod report;
+pub mod workspace;
+
+pub use hostile::Hostile;
+pub use nginx::Nginx;
+pub use program::{Finished, Program, Running, example, gregaria};

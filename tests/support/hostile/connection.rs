@@ -1,0 +1,169 @@
+//! One connection of the hostile server: reads whole requests, writes bytes, and ends politely or with a reset.
+//!
+//! Knows just enough HTTP to find the end of a request. Everything that can fail because the client has gone, or because
+//! the server was stopped, ends the connection's thread by [`Gone`].
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::time::Duration;
+
+use socket2::SockRef;
+
+use super::{Shared, TURN};
+
+/// The client has gone or the server was stopped: there is nobody to be hostile to.
+pub(super) struct Gone;
+
+pub(super) type Result<T> = std::result::Result<T, Gone>;
+
+/// A request as received.
+pub(super) struct Request {
+    pub(super) path: String,
+    pub(super) query: String,
+    pub(super) head: String,
+    pub(super) body: String,
+}
+
+impl Request {
+    /// The number behind `key=` in the query.
+    pub(super) fn number(&self, key: &str, default: u64) -> u64 {
+        let pairs = self
+            .query
+            .split('&')
+            .filter_map(|pair| pair.split_once('='));
+        pairs
+            .filter(|(name, _)| *name == key)
+            .find_map(|(_, value)| value.parse().ok())
+            .unwrap_or(default)
+    }
+
+    /// The value of a header, if it was sent.
+    pub(super) fn header(&self, name: &str) -> Option<&str> {
+        header(&self.head, name)
+    }
+}
+
+pub(super) struct Connection<'a> {
+    stream: TcpStream,
+    unread: Vec<u8>,
+    shared: &'a Shared,
+}
+
+impl<'a> Connection<'a> {
+    pub(super) fn new(stream: TcpStream, shared: &'a Shared) -> Result<Self> {
+        stream.set_nodelay(true).map_err(|_| Gone)?;
+        stream.set_read_timeout(Some(TURN)).map_err(|_| Gone)?;
+        stream.set_write_timeout(Some(TURN)).map_err(|_| Gone)?;
+        Ok(Self {
+            stream,
+            unread: Vec::new(),
+            shared,
+        })
+    }
+
+    /// Waits for the next request and counts it.
+    pub(super) fn request(&mut self) -> Result<Request> {
+        let head_length = loop {
+            if let Some(at) = self
+                .unread
+                .windows(4)
+                .position(|window| window == b"\r\n\r\n")
+            {
+                break at + 4;
+            }
+            self.read_more()?;
+        };
+        let head = String::from_utf8_lossy(&self.unread[..head_length]).into_owned();
+        let body_length = header(&head, "content-length")
+            .and_then(|value| value.parse().ok())
+            .unwrap_or(0);
+        while self.unread.len() < head_length + body_length {
+            self.read_more()?;
+        }
+        let body = String::from_utf8_lossy(&self.unread[head_length..head_length + body_length])
+            .into_owned();
+        self.unread.drain(..head_length + body_length);
+        let target = head.split(' ').nth(1).unwrap_or_default();
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let request = Request {
+            path: path.to_owned(),
+            query: query.to_owned(),
+            head,
+            body,
+        };
+        self.shared
+            .count(&request.path, &format!("{}{}", request.head, request.body));
+        Ok(request)
+    }
+
+    /// Sends all of `bytes`, however slowly the client reads them.
+    pub(super) fn send(&mut self, bytes: impl AsRef<[u8]>) -> Result<()> {
+        let mut rest = bytes.as_ref();
+        while !rest.is_empty() && !self.shared.is_stopped() {
+            match self.stream.write(rest) {
+                Ok(0) => return Err(Gone),
+                Ok(length) => rest = &rest[length..],
+                Err(error) if is_timeout(&error) => {}
+                Err(_) => return Err(Gone),
+            }
+        }
+        if rest.is_empty() { Ok(()) } else { Err(Gone) }
+    }
+
+    pub(super) fn pause_ms(&self, time_ms: u64) -> Result<()> {
+        if self.shared.pause(Duration::from_millis(time_ms)) {
+            Ok(())
+        } else {
+            Err(Gone)
+        }
+    }
+
+    /// Says nothing until the client closes.
+    pub(super) fn wait_for_close(&mut self) -> Result<()> {
+        loop {
+            self.read_more()?;
+            self.unread.clear();
+        }
+    }
+
+    /// Ends the connection with a FIN after what was sent.
+    pub(super) fn close(self) {
+        let _ = self.stream.shutdown(Shutdown::Both);
+    }
+
+    /// Ends the connection with a RST.
+    pub(super) fn reset(self) {
+        let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+    }
+
+    fn read_more(&mut self) -> Result<()> {
+        let mut chunk = [0; 16 * 1024];
+        while !self.shared.is_stopped() {
+            match self.stream.read(&mut chunk) {
+                Ok(0) => return Err(Gone),
+                Ok(length) => {
+                    self.unread.extend_from_slice(&chunk[..length]);
+                    return Ok(());
+                }
+                Err(error) if is_timeout(&error) => {}
+                Err(_) => return Err(Gone),
+            }
+        }
+        Err(Gone)
+    }
+}
+
+fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
+    let pairs = head.lines().skip(1).filter_map(|line| line.split_once(':'));
+    pairs
+        .filter(|(key, _)| key.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value.trim())
+        .next()
+}
+
+fn is_timeout(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+    )
+}

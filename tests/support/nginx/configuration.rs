@@ -1,0 +1,121 @@
+//! What an nginx of the tests serves: the files on disk and the text of `nginx.conf`.
+//!
+//! A new kind of answer is a new location here. The scenario of a test that needs something special brings its own
+//! directives in [`Options::more`].
+
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::{fs, io};
+
+use tempfile::TempDir;
+
+/// What differs from one nginx to another.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Requests on one connection until nginx closes it, saying so in the last response.
+    pub keepalive_requests: u64,
+    /// Seconds until nginx closes an idle connection; it says nothing then.
+    pub keepalive_timeout_s: u64,
+    /// Path and size in bytes of static files. `/` is one of 128 bytes if not given.
+    pub files: Vec<(&'static str, usize)>,
+    /// More directives inside `server { … }`.
+    pub more: String,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            keepalive_requests: 1_000_000,
+            keepalive_timeout_s: 60,
+            files: Vec::new(),
+            more: String::new(),
+        }
+    }
+}
+
+pub(super) fn lay_out(directory: &TempDir, options: &Options) -> io::Result<()> {
+    let root = directory.path().join("files");
+    fs::create_dir(&root)?;
+    fs::write(root.join("index.html"), body_of(128))?;
+    for (path, size) in &options.files {
+        let path = root.join(if *path == "/" {
+            "index.html"
+        } else {
+            path.trim_start_matches('/')
+        });
+        fs::create_dir_all(path.parent().expect("a file is in a folder"))?;
+        fs::write(path, body_of(*size))?;
+    }
+    Ok(())
+}
+
+fn body_of(size: usize) -> String {
+    "The desert locust eats its own weight every day.\n"
+        .chars()
+        .cycle()
+        .take(size)
+        .collect()
+}
+
+/// The whole of `nginx.conf`.
+pub(super) fn configuration(
+    directory: &TempDir,
+    address: SocketAddr,
+    fence: &str,
+    options: &Options,
+) -> String {
+    // As root nginx would change to `nobody`, who may not read our temporary directory.
+    let user = if rustix::process::geteuid().is_root() {
+        "user root;"
+    } else {
+        ""
+    };
+    let Options {
+        keepalive_requests,
+        keepalive_timeout_s,
+        more,
+        ..
+    } = options;
+    let folder = directory.path().display();
+    let mut temporary = String::new();
+    for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
+        writeln!(temporary, "    {kind}_temp_path {folder}/{kind};")
+            .expect("a String takes everything");
+    }
+    let statuses: String = STATUSES
+        .map(|code| format!("        location = /status/{code} {{ return {code}; }}\n"))
+        .concat();
+    format!(
+        r#"{user}
+daemon off;
+master_process off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log warn;
+events {{ worker_connections 4096; }}
+http {{
+    log_format counted "$status\t$request_method\t$request_uri\t$content_length\t$connection";
+    access_log {folder}/access.log counted;
+{temporary}
+    default_type text/plain;
+    keepalive_requests {keepalive_requests};
+    keepalive_timeout {keepalive_timeout_s}s;
+    server {{
+        listen {address} backlog=4096;
+        root {folder}/files;
+        location = /fence {{ access_log off; return 200 "{fence}"; }}
+        location /chunked/ {{ alias {folder}/files/; ssi on; ssi_types *; }}
+        location = /echo {{ return 200 "$request_method $content_length $http_x_test $http_user_agent"; }}
+        location = /login {{ add_header Set-Cookie "session=s1; Path=/"; return 200 "welcome"; }}
+        location = /account {{ if ($cookie_session != s1) {{ return 403; }} return 200 "balance"; }}
+{statuses}
+{more}
+    }}
+}}
+"#
+    )
+}
+
+/// The answers at `/status/CODE`.
+const STATUSES: [u16; 14] = [
+    200, 201, 202, 204, 301, 302, 304, 400, 403, 404, 429, 500, 502, 503,
+];

@@ -1,0 +1,199 @@
+//! A real nginx on a free loopback port: the well-behaved target, and by its access log the truth about counts.
+//!
+//! One process without workers, so requests are logged in the same turn of the event loop that answered them: after one
+//! more request of ours was answered (the "fence"), the log is complete. What it serves is in [`Options`] and in the
+//! locations of [`configuration`]: files, any common status, chunked bodies, an echo of the request's head, and a
+//! page behind a cookie.
+
+mod configuration;
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use std::{fs, io, process, thread};
+
+use tempfile::TempDir;
+
+use configuration::{configuration, lay_out};
+
+pub use configuration::Options;
+
+/// A running nginx. Dropping it ends the process and removes its files.
+pub struct Nginx {
+    process: Child,
+    address: SocketAddr,
+    fence: String,
+    directory: TempDir,
+}
+
+/// One line of the access log.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Logged {
+    /// What nginx answered; 499 if the client closed first.
+    pub status: u16,
+    /// The method as received.
+    pub method: String,
+    /// Path and query as received.
+    pub target: String,
+    /// The `Content-Length` of the request, if it had one.
+    pub content_length: Option<u64>,
+    /// nginx's serial number of the connection.
+    pub connection: u64,
+}
+
+impl Logged {
+    fn parse(line: &str) -> Self {
+        let mut fields = line.split('\t');
+        let mut field = || {
+            fields
+                .next()
+                .unwrap_or_else(|| panic!("a field is missing in {line:?}"))
+        };
+        Self {
+            status: field().parse().expect("a status"),
+            method: field().to_owned(),
+            target: field().to_owned(),
+            content_length: field().parse().ok(),
+            connection: field().parse().expect("a connection number"),
+        }
+    }
+}
+
+impl Nginx {
+    /// Starts nginx with the default options.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::with(&Options::default())
+    }
+
+    /// Starts nginx and returns when it answers.
+    #[must_use]
+    pub fn with(options: &Options) -> Self {
+        // Another test may take the port between our look and nginx's bind: then nginx ends, and we look again.
+        (0..5)
+            .find_map(|_| Self::try_start(options))
+            .expect("nginx starts (Debian: apt-get install nginx-light)")
+    }
+
+    fn try_start(options: &Options) -> Option<Self> {
+        let directory = TempDir::new().expect("a temporary directory");
+        let address = free_address();
+        let fence = format!(
+            "fence-{}-{}",
+            process::id(),
+            FENCES.fetch_add(1, Ordering::Relaxed)
+        );
+        lay_out(&directory, options).expect("nginx's files can be written");
+        let text = configuration(&directory, address, &fence, options);
+        fs::write(directory.path().join("nginx.conf"), text).expect("nginx.conf can be written");
+        let process = Command::new("nginx")
+            .arg("-p")
+            .arg(directory.path())
+            .args(["-c", "nginx.conf", "-e", "error.log"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("nginx is installed (Debian: apt-get install nginx-light)");
+        let mut nginx = Self {
+            process,
+            address,
+            fence,
+            directory,
+        };
+        nginx.wait_until_it_answers().then_some(nginx)
+    }
+
+    fn wait_until_it_answers(&mut self) -> bool {
+        for _ in 0..2_000 {
+            if self
+                .pass_fence()
+                .is_ok_and(|answer| answer.ends_with(&self.fence))
+            {
+                return true;
+            }
+            if self
+                .process
+                .try_wait()
+                .expect("nginx is our child")
+                .is_some()
+            {
+                return false;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        false
+    }
+
+    /// `127.0.0.1:PORT`.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The address of a path on this server.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// All requests so far, in the order of their ends.
+    #[must_use]
+    pub fn log(&self) -> Vec<Logged> {
+        let answer = self.pass_fence().expect("nginx still answers");
+        assert!(answer.ends_with(&self.fence), "{answer}");
+        let text = fs::read_to_string(self.directory.path().join("access.log"))
+            .expect("nginx keeps a log");
+        text.lines().map(Logged::parse).collect()
+    }
+
+    /// Requests per path and query.
+    #[must_use]
+    pub fn requests_per_path(&self) -> BTreeMap<String, u64> {
+        counted(self.log(), |logged| logged.target)
+    }
+
+    /// Requests per path and query and status.
+    #[must_use]
+    pub fn requests_per_path_and_status(&self) -> BTreeMap<(String, u16), u64> {
+        counted(self.log(), |logged| (logged.target, logged.status))
+    }
+
+    /// nginx is one loop: when this answers, everything answered before is in the log.
+    fn pass_fence(&self) -> io::Result<String> {
+        let mut stream = TcpStream::connect(self.address)?;
+        stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+        stream.write_all(b"GET /fence HTTP/1.0\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    }
+}
+
+impl Drop for Nginx {
+    fn drop(&mut self) {
+        // The log is written without a buffer, so there is nothing that a kinder signal would save.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn counted<K: Ord>(log: Vec<Logged>, key: impl Fn(Logged) -> K) -> BTreeMap<K, u64> {
+    let mut counts = BTreeMap::new();
+    for logged in log {
+        *counts.entry(key(logged)).or_insert(0) += 1;
+    }
+    counts
+}
+
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener
+        .local_addr()
+        .expect("a bound socket has an address")
+}
+
+static FENCES: AtomicU64 = AtomicU64::new(0);

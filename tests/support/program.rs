@@ -1,0 +1,304 @@
+//! Runs `gregaria` or an example as a user does: arguments, signals, what it printed, how it ended.
+//!
+//! Each program starts in an empty directory of its own and without any `LOCUST_*` or `GREGARIA_*` variable of ours, so
+//! that nothing outside the test decides. A program that does not end within its limit is killed and fails the test with
+//! all it printed: a hang is a result like any other.
+
+use std::ffi::{OsStr, OsString};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::Duration;
+use std::{env, mem};
+
+use rustix::process::{Pid, kill_process};
+use tempfile::TempDir;
+
+pub use rustix::process::Signal;
+
+use crate::pipe::Collected;
+use crate::report;
+use crate::workspace;
+
+/// The program of this workspace.
+#[must_use]
+pub fn gregaria() -> Program {
+    Program::at(workspace::gregaria_path())
+}
+
+/// One of the Rust examples.
+#[must_use]
+pub fn example(name: &str) -> Program {
+    Program::at(workspace::example_path(name))
+}
+
+/// A program about to be run.
+pub struct Program {
+    path: PathBuf,
+    arguments: Vec<OsString>,
+    variables: Vec<(OsString, OsString)>,
+    directory: TempDir,
+    limit: Duration,
+}
+
+impl Program {
+    /// The program at `path`, with a limit of 60 s.
+    #[must_use]
+    pub fn at(path: PathBuf) -> Self {
+        Self {
+            path,
+            arguments: Vec::new(),
+            variables: Vec::new(),
+            directory: TempDir::new().expect("a temporary directory"),
+            limit: Duration::from_secs(60),
+        }
+    }
+
+    /// Adds one argument.
+    #[must_use]
+    pub fn arg(mut self, argument: impl AsRef<OsStr>) -> Self {
+        self.arguments.push(argument.as_ref().to_owned());
+        self
+    }
+
+    /// Adds arguments that are separated by spaces, as they would be typed.
+    #[must_use]
+    pub fn args(mut self, typed: &str) -> Self {
+        self.arguments
+            .extend(typed.split_whitespace().map(OsString::from));
+        self
+    }
+
+    /// Sets an environment variable.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
+        self.variables
+            .push((name.into(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Kills the program when it has not ended after `seconds`.
+    #[must_use]
+    pub fn limit_s(mut self, seconds: u64) -> Self {
+        self.limit = Duration::from_secs(seconds);
+        self
+    }
+
+    /// The empty directory that the program starts in.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The same call by way of `wrapper`: `wrapper FIRST… PROGRAM ARGUMENTS…`.
+    #[must_use]
+    pub fn wrapped(mut self, wrapper: &Path, first: &[&str]) -> Self {
+        let program = mem::replace(&mut self.path, wrapper.to_owned());
+        let front = first
+            .iter()
+            .map(OsString::from)
+            .chain([program.into_os_string()]);
+        self.arguments.splice(0..0, front);
+        self
+    }
+
+    /// Starts the program and waits for its end.
+    #[must_use]
+    pub fn run(self) -> Finished {
+        self.start().finish()
+    }
+
+    /// Starts the program.
+    #[must_use]
+    pub fn start(self) -> Running {
+        let mut command = Command::new(&self.path);
+        for (name, _) in env::vars_os() {
+            let text = name.to_string_lossy();
+            if ["LOCUST_", "GREGARIA_", "MONOIO_"]
+                .iter()
+                .any(|prefix| text.starts_with(prefix))
+            {
+                command.env_remove(&name);
+            }
+        }
+        command
+            .args(&self.arguments)
+            .envs(self.variables)
+            .current_dir(self.directory.path());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}: {error}", self.path.display()));
+        let stdout = Collected::from(child.stdout.take().expect("stdout is piped"));
+        let stderr = Collected::from(child.stderr.take().expect("stderr is piped"));
+        let pid = Pid::from_child(&child);
+        Running {
+            pid,
+            end: wait_in_thread(child),
+            stdout,
+            stderr,
+            directory: self.directory,
+            limit: self.limit,
+            ended: false,
+        }
+    }
+}
+
+/// A program that was started. Dropping it kills the program.
+pub struct Running {
+    pid: Pid,
+    end: Receiver<ExitStatus>,
+    stdout: Collected,
+    stderr: Collected,
+    directory: TempDir,
+    limit: Duration,
+    ended: bool,
+}
+
+impl Running {
+    /// The program's process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.pid.as_raw_nonzero().get().unsigned_abs()
+    }
+
+    /// Waits until `text` was printed on stderr.
+    pub fn wait_for_stderr(&self, text: &str) {
+        assert!(
+            self.stderr.wait_for(text, self.limit),
+            "no {text:?} on stderr:\n{}",
+            self.stderr.text()
+        );
+    }
+
+    /// Waits until `text` was printed on stdout.
+    pub fn wait_for_stdout(&self, text: &str) {
+        assert!(
+            self.stdout.wait_for(text, self.limit),
+            "no {text:?} on stdout:\n{}",
+            self.stdout.text()
+        );
+    }
+
+    /// Sends a signal to the program.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.pid, signal).expect("the program still runs");
+    }
+
+    /// Waits for the end of the program.
+    #[must_use]
+    pub fn finish(mut self) -> Finished {
+        let Ok(status) = self.end.recv_timeout(self.limit) else {
+            let (stdout, stderr) = (self.stdout.text(), self.stderr.text());
+            drop(self);
+            panic!("the program did not end; stdout:\n{stdout}\nstderr:\n{stderr}");
+        };
+        self.ended = true;
+        // The pipes end with the program unless it left a child behind, which would be a defect: so wait, but not forever.
+        assert!(
+            self.stdout.wait_for_end(self.limit) && self.stderr.wait_for_end(self.limit),
+            "a child kept the pipes open"
+        );
+        let files = read_files(self.directory.path());
+        Finished {
+            code: status.code(),
+            signal: status.signal(),
+            stdout: self.stdout.text(),
+            stderr: self.stderr.text(),
+            files,
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.ended {
+            // Not reaped yet, or just now: the waiting thread holds the only other claim on this pid.
+            let _ = kill_process(self.pid, Signal::KILL);
+            let _ = self.end.recv_timeout(self.limit);
+        }
+    }
+}
+
+/// A program that has ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// The exit code, unless a signal ended the program.
+    pub code: Option<i32>,
+    /// The signal that ended the program.
+    pub signal: Option<i32>,
+    /// Everything printed on stdout.
+    pub stdout: String,
+    /// Everything printed on stderr.
+    pub stderr: String,
+    /// Name and content of the files that the program left in its directory.
+    pub files: Vec<(String, String)>,
+}
+
+impl Finished {
+    /// Fails the test, with everything that was printed, unless the program exited with `code` and nothing panicked.
+    #[must_use]
+    pub fn expect_code(self, code: i32) -> Self {
+        assert_eq!(
+            self.code,
+            Some(code),
+            "signal {:?}\nstdout:\n{}\nstderr:\n{}",
+            self.signal,
+            self.stdout,
+            self.stderr
+        );
+        assert!(!self.stderr.contains("panicked at"), "{}", self.stderr);
+        self
+    }
+
+    /// The entries that `--json` printed on stdout.
+    #[must_use]
+    pub fn entries(&self) -> Vec<report::Entry> {
+        report::entries(&self.stdout)
+    }
+
+    /// The only entry that `--json` printed on stdout.
+    #[must_use]
+    pub fn entry(&self) -> report::Entry {
+        let mut entries = self.entries();
+        assert_eq!(entries.len(), 1, "{entries:?}\n{}", self.stderr);
+        entries.remove(0)
+    }
+
+    /// The error table on stderr.
+    #[must_use]
+    pub fn errors(&self) -> Vec<report::ErrorRow> {
+        report::errors(&self.stderr)
+    }
+}
+
+fn wait_in_thread(mut child: Child) -> Receiver<ExitStatus> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let status = child.wait().expect("a child can be waited for");
+        // Nobody listens any more when the test has failed already.
+        let _ = sender.send(status);
+    });
+    receiver
+}
+
+fn read_files(directory: &Path) -> Vec<(String, String)> {
+    let mut files: Vec<_> = directory
+        .read_dir()
+        .expect("the program's directory is still there")
+        .flatten()
+        .filter_map(|entry| {
+            Some((
+                entry.file_name().into_string().ok()?,
+                std::fs::read_to_string(entry.path()).ok()?,
+            ))
+        })
+        .collect();
+    files.sort();
+    files
+}

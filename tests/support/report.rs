@@ -1,0 +1,134 @@
+//! Reads what `gregaria` prints: the `--json` list of entries, the error table, and a few words of the tables.
+//!
+//! Only the fields that tests compare are read, and a field that is not there fails the test by its name. The format is
+//! Locust's list of statistics entries: times in milliseconds, `response_times` from bucket to count.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+/// One (method, name) row of a run.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// `GET`, or what a scenario called it.
+    pub method: String,
+    /// The path, or the name it was grouped under.
+    pub name: String,
+    /// All requests, failed ones included.
+    pub num_requests: u64,
+    /// The failed ones among them.
+    pub num_failures: u64,
+    /// Sum of the body bytes received.
+    pub total_content_length: u64,
+    /// Bucket in milliseconds to requests.
+    pub response_times: BTreeMap<u64, u64>,
+    /// Unix second to requests.
+    pub num_reqs_per_sec: BTreeMap<u64, u64>,
+    /// The fastest response in milliseconds, if there was any.
+    pub min_response_time: Option<f64>,
+    /// The slowest response in milliseconds.
+    pub max_response_time: f64,
+}
+
+/// One row of the error table.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ErrorRow {
+    /// How often it occurred.
+    pub occurrences: u64,
+    /// `METHOD name: text` as printed.
+    pub text: String,
+}
+
+/// The entries in a `--json` output.
+#[must_use]
+pub fn entries(json: &str) -> Vec<Entry> {
+    let value: Value =
+        serde_json::from_str(json).unwrap_or_else(|error| panic!("{error} in: {json}"));
+    value
+        .as_array()
+        .unwrap_or_else(|| panic!("not a list: {json}"))
+        .iter()
+        .map(entry)
+        .collect()
+}
+
+/// Requests per name, as [`crate::Nginx::requests_per_path`] counts them on the other side.
+#[must_use]
+pub fn requests_per_name(entries: &[Entry]) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for entry in entries {
+        *counts.entry(entry.name.clone()).or_insert(0) += entry.num_requests;
+    }
+    counts
+}
+
+/// The rows of the error table at the end of a run; none when there was no error.
+#[must_use]
+pub fn errors(stderr: &str) -> Vec<ErrorRow> {
+    let Some(start) = stderr.find("Error report") else {
+        return Vec::new();
+    };
+    stderr[start..]
+        .lines()
+        .skip(1)
+        .filter_map(error_row)
+        .collect()
+}
+
+fn error_row(line: &str) -> Option<ErrorRow> {
+    let (occurrences, text) = line.trim().split_once(' ')?;
+    let occurrences = occurrences.parse().ok()?;
+    Some(ErrorRow {
+        occurrences,
+        text: text.trim().to_owned(),
+    })
+}
+
+fn entry(value: &Value) -> Entry {
+    Entry {
+        method: text(value, "method"),
+        name: text(value, "name"),
+        num_requests: count(value, "num_requests"),
+        num_failures: count(value, "num_failures"),
+        total_content_length: count(value, "total_content_length"),
+        response_times: histogram(value, "response_times"),
+        num_reqs_per_sec: histogram(value, "num_reqs_per_sec"),
+        min_response_time: field(value, "min_response_time").as_f64(),
+        max_response_time: field(value, "max_response_time")
+            .as_f64()
+            .expect("max_response_time is a number"),
+    }
+}
+
+fn text(value: &Value, key: &str) -> String {
+    field(value, key)
+        .as_str()
+        .unwrap_or_else(|| panic!("{key} is no text in {value}"))
+        .to_owned()
+}
+
+fn count(value: &Value, key: &str) -> u64 {
+    field(value, key)
+        .as_u64()
+        .unwrap_or_else(|| panic!("{key} is no count in {value}"))
+}
+
+fn histogram(value: &Value, key: &str) -> BTreeMap<u64, u64> {
+    let cells = field(value, key)
+        .as_object()
+        .unwrap_or_else(|| panic!("{key} is no object in {value}"));
+    let number = |text: &String| {
+        text.parse()
+            .unwrap_or_else(|_| panic!("{key} has the key {text:?}"))
+    };
+    cells
+        .iter()
+        .map(|(bucket, count)| (number(bucket), count.as_u64().expect("a count")))
+        .collect()
+}
+
+fn field<'a>(value: &'a Value, key: &str) -> &'a Value {
+    value
+        .get(key)
+        .unwrap_or_else(|| panic!("no {key} in {value}"))
+}
