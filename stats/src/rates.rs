@@ -1,0 +1,141 @@
+//! Requests and failures of each of the latest seconds, and Locust's current rate from them.
+//!
+//! A ring of 20 s: Locust's rate looks back 12. Seconds are those of the calendar clock, given
+//! by the caller.
+
+/// Counts per second, for the newest second seen and those before it.
+#[derive(Clone, Debug)]
+pub(crate) struct Rates {
+    newest_unix_s: u64,
+    ring: [PerSecond; SECONDS as usize],
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PerSecond {
+    pub(crate) num_requests: u64,
+    pub(crate) num_failures: u64,
+}
+
+impl Rates {
+    pub(crate) fn new() -> Self {
+        Self {
+            newest_unix_s: 0,
+            ring: [PerSecond::default(); SECONDS as usize],
+        }
+    }
+
+    /// Counts `more` in this second; what is older than the ring is dropped.
+    pub(crate) fn add(&mut self, unix_s: u64, more: PerSecond) {
+        self.advance(unix_s);
+        if unix_s + SECONDS > self.newest_unix_s {
+            let second = &mut self.ring[(unix_s % SECONDS) as usize];
+            second.num_requests += more.num_requests;
+            second.num_failures += more.num_failures;
+        }
+    }
+
+    /// The seconds with requests, in ascending order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, PerSecond)> {
+        let oldest = (self.newest_unix_s + 1).saturating_sub(SECONDS);
+        (oldest..=self.newest_unix_s)
+            .map(|unix_s| (unix_s, self.at(unix_s)))
+            .filter(|(_, second)| *second != PerSecond::default())
+    }
+
+    /// Locust's current rate of `count`: the mean over up to ten whole seconds, of which the
+    /// last ended two seconds before now, none of them before the start.
+    pub(crate) fn mean(
+        &self,
+        start_unix_s: u64,
+        now_unix_s: u64,
+        count: impl Fn(PerSecond) -> u64,
+    ) -> f64 {
+        let from = now_unix_s.saturating_sub(12).max(start_unix_s);
+        let to = now_unix_s.saturating_sub(2);
+        if from >= to {
+            return 0.0;
+        }
+        let sum: u64 = (from..to).map(|unix_s| count(self.at(unix_s))).sum();
+        sum as f64 / (to - from) as f64
+    }
+
+    fn at(&self, unix_s: u64) -> PerSecond {
+        if unix_s > self.newest_unix_s || unix_s + SECONDS <= self.newest_unix_s {
+            return PerSecond::default();
+        }
+        self.ring[(unix_s % SECONDS) as usize]
+    }
+
+    /// Makes `unix_s` the newest second, unless a newer one was seen.
+    fn advance(&mut self, unix_s: u64) {
+        let passed = unix_s.saturating_sub(self.newest_unix_s).min(SECONDS);
+        for ago in 0..passed {
+            self.ring[((unix_s - ago) % SECONDS) as usize] = PerSecond::default();
+        }
+        self.newest_unix_s = self.newest_unix_s.max(unix_s);
+    }
+}
+
+const SECONDS: u64 = 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn requests(num_requests: u64) -> PerSecond {
+        PerSecond {
+            num_requests,
+            num_failures: 0,
+        }
+    }
+
+    fn mean(rates: &Rates, start: u64, now: u64) -> f64 {
+        rates.mean(start, now, |second| second.num_requests)
+    }
+
+    #[test]
+    fn the_window_is_ten_whole_seconds_that_ended_two_seconds_ago() {
+        let mut rates = Rates::new();
+        for unix_s in 1_000..1_020 {
+            rates.add(unix_s, requests(unix_s));
+        }
+        // Seconds 1007 to 1016.
+        assert_eq!(mean(&rates, 0, 1_019), 1_011.5);
+        // Seconds 1014 to 1016.
+        assert_eq!(mean(&rates, 1_014, 1_019), 1_015.0);
+    }
+
+    #[test]
+    fn nothing_is_known_in_the_first_two_seconds() {
+        let mut rates = Rates::new();
+        rates.add(1_000, requests(7));
+        assert_eq!(mean(&rates, 1_000, 1_000), 0.0);
+        assert_eq!(mean(&rates, 1_000, 1_002), 0.0);
+        assert_eq!(mean(&rates, 1_000, 1_003), 7.0);
+    }
+
+    #[test]
+    fn the_rate_decays_when_traffic_stops() {
+        let mut rates = Rates::new();
+        for unix_s in 1_000..1_010 {
+            rates.add(unix_s, requests(10));
+        }
+        assert_eq!(mean(&rates, 0, 1_012), 10.0);
+        assert_eq!(mean(&rates, 0, 1_017), 5.0);
+        assert_eq!(mean(&rates, 0, 1_022), 0.0);
+        assert_eq!(mean(&rates, 0, 9_999), 0.0);
+    }
+
+    #[test]
+    fn a_late_second_counts_while_the_ring_has_it() {
+        let mut rates = Rates::new();
+        rates.add(1_019, requests(1));
+        rates.add(1_000, requests(2));
+        rates.add(999, requests(4));
+        let seen: Vec<_> = rates.iter().collect();
+        assert_eq!(seen, [(1_000, requests(2)), (1_019, requests(1))]);
+        rates.add(1_020, requests(8));
+        let seen: Vec<_> = rates.iter().collect();
+        assert_eq!(seen, [(1_019, requests(1)), (1_020, requests(8))]);
+    }
+}

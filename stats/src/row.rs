@@ -1,0 +1,52 @@
+//! One (method, name) of an interval: its key and its exact counts.
+//!
+//! The cells of its histogram are in the interval's `Pages`, under the same number.
+
+use crate::tally::Tally;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) method: Box<str>,
+    pub(crate) name: Box<str>,
+    /// Of the response times; its count is the number of requests.
+    pub(crate) times: Tally,
+    pub(crate) traffic: Traffic,
+}
+
+impl Row {
+    pub(crate) fn new(method: &str, name: &str) -> Self {
+        Self {
+            method: method.into(),
+            name: name.into(),
+            times: Tally::ZERO,
+            traffic: Traffic::default(),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is(&self, method: &str, name: &str) -> bool {
+        *self.name == *name && *self.method == *method
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.times = Tally::ZERO;
+        self.traffic = Traffic::default();
+    }
+}
+
+/// What is counted of requests besides their times. Bytes saturate, as the sum of times does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Traffic {
+    pub(crate) num_failures: u64,
+    pub(crate) bytes_out: u64,
+    pub(crate) bytes_in: u64,
+}
+
+impl Traffic {
+    #[inline]
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.num_failures += other.num_failures;
+        self.bytes_out = self.bytes_out.saturating_add(other.bytes_out);
+        self.bytes_in = self.bytes_in.saturating_add(other.bytes_in);
+    }
+}

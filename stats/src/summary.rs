@@ -1,0 +1,231 @@
+//! The statistics of a run: what the runner keeps and everything that reports reads.
+//!
+//! Adding an interval costs the pages it touched, twice: once for the name, once for a sum of
+//! the interval that then goes into the total and the window of current percentiles.
+
+use crate::{
+    entry::Entry,
+    histogram::PagedHistogram,
+    interval::Interval,
+    limits::{FOLDED_ERROR, FOLDED_EXCEPTION, FOLDED_NAME, Limits, Overflow},
+    occurrences::{ErrorEntry, ExceptionEntry, Occurrences},
+    row::{Row, Traffic},
+    sample::Lag,
+    table::{Table, hash},
+    window::Window,
+};
+
+/// The sum of all intervals since the start or the last reset.
+#[derive(Clone, Debug)]
+pub struct Summary {
+    limits: Limits,
+    entries: Table<Entry>,
+    /// The numbers of all entries, sorted by (name, method).
+    sorted: Vec<u32>,
+    total: Entry,
+    window: Window,
+    errors: Occurrences<3>,
+    exceptions: Occurrences<2>,
+    lags: [PagedHistogram; 3],
+    overflow: Overflow,
+    /// Scratch of `add`: the entry of each of the interval's touched rows.
+    entry_of_row: Vec<u32>,
+    /// Scratch of `add`: all response times of the interval.
+    interval_times: PagedHistogram,
+}
+
+impl Summary {
+    /// A summary of nothing, started in 1970: say when with [`start`](Self::start).
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            entries: Table::new(),
+            sorted: Vec::new(),
+            total: Entry::new("", TOTAL_NAME, 0.0),
+            window: Window::new(),
+            errors: Occurrences::new(),
+            exceptions: Occurrences::new(),
+            lags: std::array::from_fn(|_| PagedHistogram::new()),
+            overflow: Overflow::default(),
+            entry_of_row: Vec::new(),
+            interval_times: PagedHistogram::new(),
+        }
+    }
+
+    /// Begins a new run: forgets everything.
+    pub fn start(&mut self, unix_time_s: f64) {
+        *self = Self::new(self.limits.clone());
+        self.total.reset(unix_time_s);
+    }
+
+    /// Begins to count anew within a run: entries stay, with 0 requests; errors, exceptions and
+    /// lags are forgotten.
+    pub fn reset(&mut self, unix_time_s: f64) {
+        for entry in self.entries.iter_mut() {
+            entry.reset(unix_time_s);
+        }
+        self.total.reset(unix_time_s);
+        self.window.clear();
+        self.errors = Occurrences::new();
+        self.exceptions = Occurrences::new();
+        self.lags.iter_mut().for_each(PagedHistogram::clear);
+        self.overflow = Overflow::default();
+    }
+
+    /// Adds an interval that ended at `unix_time_s`: its requests count in that second.
+    pub fn add(&mut self, interval: &Interval, unix_time_s: f64) {
+        self.interval_times.clear();
+        let traffic = self.add_rows(interval, unix_time_s);
+        self.add_pages(interval);
+        if !self.interval_times.is_empty() {
+            (self.total).add_all(&self.interval_times, &traffic, unix_time_s);
+            self.window.add(unix_time_s as u64, &self.interval_times);
+        }
+        self.add_texts(interval, unix_time_s);
+        for lag in Lag::ALL {
+            self.lags[lag as usize].add(interval.lag(lag));
+        }
+        self.overflow += interval.overflow();
+    }
+
+    /// All entries, sorted by name, then method.
+    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.sorted.iter().map(|id| &self.entries[*id])
+    }
+
+    /// The entry of this method and name, if there were such requests.
+    pub fn entry(&self, method: &str, name: &str) -> Option<&Entry> {
+        let id = (self.entries).find(hash([method, name]), |entry| is(entry, method, name))?;
+        Some(&self.entries[id])
+    }
+
+    /// All requests together.
+    pub fn total(&self) -> &Entry {
+        &self.total
+    }
+
+    /// The response time within which the fraction `q` (0 to 1) of the requests of the last ten
+    /// seconds and the running one lie; `None` without requests.
+    pub fn current_percentile_us(&self, q: f64, now_unix_s: f64) -> Option<u64> {
+        self.window.percentile_us(q, now_unix_s as u64)
+    }
+
+    /// Errors in the order of their first occurrence.
+    pub fn errors(&self) -> impl Iterator<Item = &ErrorEntry> {
+        self.errors.iter()
+    }
+
+    /// Exceptions in the order of their first occurrence.
+    pub fn exceptions(&self) -> impl Iterator<Item = &ExceptionEntry> {
+        self.exceptions.iter()
+    }
+
+    /// How late the generator was, in this respect.
+    pub fn lag(&self, lag: Lag) -> &PagedHistogram {
+        &self.lags[lag as usize]
+    }
+
+    /// What went over the limits: of the recorders, and of this summary.
+    pub fn overflow(&self) -> &Overflow {
+        &self.overflow
+    }
+
+    /// Seconds since 1970 of the last start or reset.
+    pub fn start_unix_s(&self) -> f64 {
+        self.total.start_unix_s()
+    }
+
+    /// Bytes of memory in use, allocated ones included.
+    pub fn memory_bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.entries.heap_bytes()
+            + self.entries.iter().map(Entry::heap_bytes).sum::<usize>()
+            + (self.sorted.capacity() + self.entry_of_row.capacity()) * size_of::<u32>()
+            + self.total.heap_bytes()
+            + self.window.heap_bytes()
+            + self.errors.heap_bytes()
+            + self.exceptions.heap_bytes()
+            + self
+                .lags
+                .iter()
+                .map(PagedHistogram::heap_bytes)
+                .sum::<usize>()
+            + self.interval_times.heap_bytes()
+    }
+
+    /// Adds the exact counts of every row and returns the traffic of all.
+    fn add_rows(&mut self, interval: &Interval, unix_s: f64) -> Traffic {
+        let mut traffic = Traffic::default();
+        for (row_id, row) in interval.rows() {
+            let id = self.entry_of(row);
+            self.entries[id].add_row(row, unix_s);
+            self.interval_times.add_tally(&row.times);
+            traffic.add(&row.traffic);
+            let index = row_id as usize;
+            if self.entry_of_row.len() <= index {
+                self.entry_of_row.resize(index + 1, 0);
+            }
+            self.entry_of_row[index] = id;
+        }
+        traffic
+    }
+
+    /// Adds the cells of every histogram, after `add_rows` has found whose they are.
+    fn add_pages(&mut self, interval: &Interval) {
+        let pages = interval.pages();
+        for (place, owner) in pages.owners().iter().enumerate() {
+            let id = self.entry_of_row[owner.row as usize];
+            self.entries[id].times_mut().add_page(pages, place);
+            self.interval_times.add_page(pages, place);
+        }
+    }
+
+    fn add_texts(&mut self, interval: &Interval, unix_s: f64) {
+        let Limits {
+            max_errors,
+            max_exceptions,
+            ..
+        } = self.limits;
+        let fold = ["", "", FOLDED_ERROR];
+        self.overflow.errors_folded +=
+            (self.errors).collect(interval.error_table(), unix_s, max_errors, fold);
+        let fold = [FOLDED_EXCEPTION, ""];
+        self.overflow.exceptions_folded +=
+            (self.exceptions).collect(interval.exception_table(), unix_s, max_exceptions, fold);
+    }
+
+    /// The number of the entry that counts `row`: a new one, or that of names too many.
+    fn entry_of(&mut self, row: &Row) -> u32 {
+        let (method, name) = (&*row.method, &*row.name);
+        let hash_of_row = hash([method, name]);
+        if let Some(id) = (self.entries).find(hash_of_row, |entry| is(entry, method, name)) {
+            return id;
+        }
+        if self.entries.len() < self.limits.max_names || row.is("", FOLDED_NAME) {
+            return self.insert(hash_of_row, method, name);
+        }
+        self.overflow.names_folded += row.times.count;
+        let hash_of_fold = hash(["", FOLDED_NAME]);
+        match (self.entries).find(hash_of_fold, |entry| is(entry, "", FOLDED_NAME)) {
+            Some(id) => id,
+            None => self.insert(hash_of_fold, "", FOLDED_NAME),
+        }
+    }
+
+    fn insert(&mut self, hash: u64, method: &str, name: &str) -> u32 {
+        let entry = Entry::new(method, name, self.total.start_unix_s());
+        let id = self.entries.insert(hash, entry);
+        let after = self.sorted.partition_point(|other| {
+            let other = &self.entries[*other];
+            (other.name(), other.method()) < (name, method)
+        });
+        self.sorted.insert(after, id);
+        id
+    }
+}
+
+fn is(entry: &Entry, method: &str, name: &str) -> bool {
+    entry.name() == name && entry.method() == method
+}
+
+const TOTAL_NAME: &str = "Aggregated";

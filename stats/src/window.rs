@@ -1,0 +1,103 @@
+//! Response times of the last seconds: what the charts call current percentiles.
+//!
+//! A ring of one histogram per second, ten whole ones and the running one. Only the total has
+//! it, so its memory (at most 0.5 MiB) does not depend on the number of names.
+
+use crate::histogram::PagedHistogram;
+
+#[derive(Clone, Debug)]
+pub(crate) struct Window {
+    ring: [Second; SECONDS as usize],
+}
+
+#[derive(Clone, Debug)]
+struct Second {
+    unix_s: u64,
+    times: PagedHistogram,
+}
+
+impl Window {
+    pub(crate) fn new() -> Self {
+        let second = || Second {
+            unix_s: 0,
+            times: PagedHistogram::new(),
+        };
+        Self {
+            ring: std::array::from_fn(|_| second()),
+        }
+    }
+
+    /// Counts `times` in this second, unless the ring has gone past it.
+    pub(crate) fn add(&mut self, unix_s: u64, times: &PagedHistogram) {
+        let second = &mut self.ring[(unix_s % SECONDS) as usize];
+        if unix_s > second.unix_s {
+            second.unix_s = unix_s;
+            second.times.clear();
+        }
+        if unix_s == second.unix_s {
+            second.times.add(times);
+        }
+    }
+
+    /// The response time within which the fraction `q` of the requests of the last ten seconds
+    /// and the running one lie; `None` without requests.
+    pub(crate) fn percentile_us(&self, q: f64, now_unix_s: u64) -> Option<u64> {
+        let mut sum = PagedHistogram::new();
+        for second in &self.ring {
+            if second.unix_s <= now_unix_s && now_unix_s - second.unix_s < SECONDS {
+                sum.add(&second.times);
+            }
+        }
+        (!sum.is_empty()).then(|| sum.percentile_us(q))
+    }
+
+    pub(crate) fn clear(&mut self) {
+        for second in &mut self.ring {
+            second.unix_s = 0;
+            second.times.clear();
+        }
+    }
+
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.ring
+            .iter()
+            .map(|second| second.times.heap_bytes())
+            .sum()
+    }
+}
+
+const SECONDS: u64 = 11;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_last_ten_seconds_and_the_running_one_count() {
+        let mut window = Window::new();
+        let mut times = PagedHistogram::new();
+        times.record(100);
+        window.add(1_000, &times);
+        times.clear();
+        times.record(900);
+        window.add(1_005, &times);
+        assert_eq!(window.percentile_us(0.5, 1_005), Some(100));
+        assert_eq!(window.percentile_us(1.0, 1_005), Some(900));
+        assert_eq!(window.percentile_us(0.5, 1_010), Some(100));
+        assert_eq!(window.percentile_us(0.5, 1_011), Some(900));
+        assert_eq!(window.percentile_us(0.5, 1_016), None);
+        assert_eq!(window.percentile_us(0.5, 999), None);
+    }
+
+    #[test]
+    fn a_second_takes_the_place_of_the_one_it_overruns_but_never_of_a_newer_one() {
+        let mut window = Window::new();
+        let mut times = PagedHistogram::new();
+        times.record(100);
+        window.add(1_000, &times);
+        window.add(1_000 + SECONDS, &times);
+        times.record(900);
+        window.add(1_000, &times);
+        assert_eq!(window.percentile_us(1.0, 1_000 + SECONDS), Some(100));
+    }
+}
