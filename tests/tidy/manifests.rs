@@ -1,0 +1,154 @@
+//! Who may depend on whom, read from the manifests: the direction of the layers, and one table of pinned versions.
+//!
+//! Reads the few forms that our manifests use (`[dependencies]`, `name.workspace = true`, `name = { … }`), and finds
+//! fault with any other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Finding, committed_files, report, text_of};
+
+/// Package to the packages of ours that it may use. Tests, benches and examples may use anything.
+const DIRECTION: &[(&str, &[&str])] = &[
+    ("stats", &[]),
+    ("http-client", &[]),
+    ("engine", &["gregaria-stats", "gregaria-http"]),
+    (
+        "cli",
+        &["gregaria-engine", "gregaria-stats", "gregaria-http"],
+    ),
+];
+
+/// A dependency in a manifest: its section, its name, what stands behind the name.
+struct Dependency {
+    section: String,
+    name: String,
+    value: String,
+    line: usize,
+}
+
+fn dependencies(manifest: &str) -> Vec<Dependency> {
+    let mut section = String::new();
+    let mut found = Vec::new();
+    for (index, line) in manifest.lines().enumerate() {
+        if let Some(title) = line.strip_prefix('[') {
+            section = title.trim_end_matches(']').to_owned();
+        } else if let Some((name, value)) = line.split_once([' ', '.'])
+            && section.ends_with("dependencies")
+            && !name.is_empty()
+            && !name.starts_with('#')
+        {
+            let (section, name) = (section.clone(), name.to_owned());
+            found.push(Dependency {
+                section,
+                name,
+                value: value.to_owned(),
+                line: index + 1,
+            });
+        }
+    }
+    found
+}
+
+fn direction(path: &str, manifest: &str) -> Vec<Finding> {
+    let folder = path.trim_end_matches("/Cargo.toml");
+    let Some((_, allowed)) = DIRECTION.iter().find(|(package, _)| *package == folder) else {
+        return Vec::new();
+    };
+    let ours = dependencies(manifest)
+        .into_iter()
+        .filter(|dependency| dependency.name.starts_with("gregaria"));
+    let wrong = ours.filter(|dependency| !allowed.contains(&dependency.name.as_str()));
+    wrong
+        .map(|it| Finding::new(path, it.line, format!("{folder} must not know {}", it.name)))
+        .collect()
+}
+
+/// Versions are chosen once, in the root.
+fn pinned(path: &str, manifest: &str) -> Vec<Finding> {
+    let loose = dependencies(manifest)
+        .into_iter()
+        .filter(|it| !it.value.contains("workspace = true"));
+    loose
+        .map(|it| {
+            Finding::new(
+                path,
+                it.line,
+                format!("{} is not from the root's table", it.name),
+            )
+        })
+        .collect()
+}
+
+fn unused(root: &str, members: &BTreeMap<String, String>) -> Vec<Finding> {
+    let used: BTreeSet<String> = members
+        .values()
+        .flat_map(|text| dependencies(text))
+        .map(|it| it.name)
+        .collect();
+    let table = dependencies(root)
+        .into_iter()
+        .filter(|it| it.section == "workspace.dependencies");
+    let unused = table.filter(|it| !used.contains(&it.name));
+    unused
+        .map(|it| Finding::new("Cargo.toml", it.line, format!("nobody uses {}", it.name)))
+        .collect()
+}
+
+/// The foreign libraries in the root's table.
+pub(super) fn foreign() -> Vec<String> {
+    let root = text_of("Cargo.toml").expect("the root has a manifest");
+    let table = dependencies(&root)
+        .into_iter()
+        .filter(|it| !it.name.starts_with("gregaria"));
+    table.map(|it| it.name).collect()
+}
+
+fn members() -> BTreeMap<String, String> {
+    let manifests = committed_files()
+        .into_iter()
+        .filter(|path| path.ends_with("/Cargo.toml"));
+    manifests
+        .map(|path| (path.clone(), text_of(&path).unwrap_or_default()))
+        .collect()
+}
+
+#[test]
+fn dependencies_point_downwards_and_to_the_table() {
+    let members = members();
+    let mut findings: Vec<Finding> = members
+        .iter()
+        .flat_map(|(path, text)| direction(path, text))
+        .collect();
+    findings.extend(members.iter().flat_map(|(path, text)| pinned(path, text)));
+    findings.extend(unused(&text_of("Cargo.toml").unwrap_or_default(), &members));
+    report(findings);
+    for (package, _) in DIRECTION {
+        assert!(
+            members.contains_key(&format!("{package}/Cargo.toml")),
+            "{package} has moved"
+        );
+    }
+}
+
+#[test]
+fn wrong_directions_and_loose_versions_are_found() {
+    let manifest = "[package]\nname = \"x\"\n[dependencies]\n# a note\ngregaria-engine.workspace = true\nrand = \"0.9\"\n\
+                    [dev-dependencies]\ngregaria = { path = \"../cli\" }\nlog = { workspace = true, features = [\"std\"] }\n";
+    assert_eq!(direction("stats/Cargo.toml", manifest).len(), 2);
+    assert_eq!(direction("cli/Cargo.toml", manifest).len(), 1);
+    assert_eq!(direction("tests/Cargo.toml", manifest), []);
+    let loose: Vec<usize> = pinned("stats/Cargo.toml", manifest)
+        .iter()
+        .map(|finding| finding.line)
+        .collect();
+    assert_eq!(loose, [6, 8]);
+    let root = "[workspace.dependencies]\nrand = \"0.9\"\nurl = { version = \"2\" }\n";
+    assert_eq!(
+        unused(
+            root,
+            &[("stats/Cargo.toml".to_owned(), manifest.to_owned())].into()
+        )[0]
+        .line,
+        3
+    );
+}

@@ -1,0 +1,184 @@
+//! How code is cut: a header on every file, short functions, files that can be read in one go, names that say a subject.
+//!
+//! The numbers are those of the projects that we learn from: it is the length of functions that tells them from others.
+
+use super::source::{self, SourceFile};
+use super::tokens::{Token, end_of_group};
+use super::{Finding, check_sources, report};
+
+/// Lines of the `//!` that opens a file: what it is, what it must not know, where to go next.
+const HEADER_LINES: std::ops::RangeInclusive<usize> = 2..=15;
+const FILE_LINES_MAX: usize = 500;
+const FILE_LINES_MEDIAN: usize = 150;
+const FUNCTION_LINES_MAX: usize = 70;
+const FUNCTION_LINES_P95: usize = 40;
+
+/// Names under which code without a subject gathers.
+const HEAPS: &[&str] = &[
+    "common", "helper", "helpers", "misc", "shared", "util", "utils",
+];
+
+fn header(file: &SourceFile) -> Vec<Finding> {
+    let lines = file
+        .text
+        .lines()
+        .take_while(|line| line.starts_with("//!"))
+        .count();
+    // A crate's root is its manual, with examples; a handful of lines explains itself in one.
+    let wanted = match file.path.ends_with("/lib.rs") {
+        true => 2..=60,
+        false if file.lines() < SMALL_FILE => 1..=15,
+        false => HEADER_LINES,
+    };
+    if wanted.contains(&lines) {
+        return Vec::new();
+    }
+    let what = format!(
+        "opens with {lines} lines of `//!`, not {} to {}",
+        wanted.start(),
+        wanted.end()
+    );
+    vec![Finding::new(&file.path, 1, what)]
+}
+
+fn length(file: &SourceFile) -> Vec<Finding> {
+    let lines = file.lines();
+    let long = lines > FILE_LINES_MAX;
+    long.then(|| Finding::new(&file.path, 1, format!("{lines} lines without its tests")))
+        .into_iter()
+        .collect()
+}
+
+fn long_functions(file: &SourceFile) -> Vec<Finding> {
+    let long = functions(&file.tokens)
+        .into_iter()
+        .filter(|function| function.lines > FUNCTION_LINES_MAX);
+    let said = |function: Function| {
+        let what = format!("`{}` has {} lines", function.name, function.lines);
+        Finding::new(&file.path, function.line, what)
+    };
+    long.map(said).collect()
+}
+
+fn heap(path: &str) -> Vec<Finding> {
+    let parts = path.trim_end_matches(".rs").split('/');
+    let heaps = parts.filter(|part| HEAPS.contains(part));
+    heaps
+        .map(|part| Finding::new(path, 1, format!("`{part}` names no subject")))
+        .collect()
+}
+
+struct Function {
+    name: String,
+    line: usize,
+    lines: usize,
+}
+
+/// The functions with a body, from `fn` to the closing brace.
+fn functions(tokens: &[Token]) -> Vec<Function> {
+    let mut functions = Vec::new();
+    for (at, pair) in tokens.windows(2).enumerate() {
+        if pair[0].text != "fn" || pair[1].text == "(" {
+            continue;
+        }
+        let mut open = at + 2;
+        while open < tokens.len() && !matches!(tokens[open].text.as_str(), "{" | ";") {
+            let is_bracket = matches!(tokens[open].text.as_str(), "(" | "[");
+            open = if is_bracket {
+                end_of_group(tokens, open)
+            } else {
+                open + 1
+            };
+        }
+        if tokens.get(open).is_some_and(|token| token.text == "{") {
+            let last = &tokens[end_of_group(tokens, open) - 1];
+            let (name, line) = (pair[1].text.clone(), pair[0].line);
+            functions.push(Function {
+                name,
+                line,
+                lines: last.line - line + 1,
+            });
+        }
+    }
+    functions
+}
+
+/// The value that a share `q` of the values is not above.
+fn quantile(mut values: Vec<usize>, q: f64) -> usize {
+    values.sort_unstable();
+    values[((values.len() - 1) as f64 * q) as usize]
+}
+
+/// Below this a file is an index or a handful of lines.
+const SMALL_FILE: usize = 30;
+
+#[test]
+fn every_file_says_what_it_is() {
+    check_sources(header);
+}
+
+#[test]
+fn files_and_functions_are_short() {
+    check_sources(length);
+    check_sources(long_functions);
+}
+
+#[test]
+fn most_files_and_functions_are_shorter_still() {
+    let files = source::workspace();
+    let median = quantile(files.iter().map(SourceFile::lines).collect(), 0.5);
+    assert!(
+        median <= FILE_LINES_MEDIAN,
+        "the median file has {median} lines"
+    );
+    let functions = files.iter().flat_map(|file| functions(&file.tokens));
+    let p95 = quantile(functions.map(|function| function.lines).collect(), 0.95);
+    assert!(
+        p95 <= FUNCTION_LINES_P95,
+        "5 % of the functions have more than {p95} lines"
+    );
+}
+
+#[test]
+fn no_name_is_a_heap() {
+    report(
+        super::committed_files()
+            .iter()
+            .flat_map(|path| heap(path))
+            .collect(),
+    );
+}
+
+#[test]
+fn bad_shapes_are_found() {
+    let body = |lines: usize| {
+        format!(
+            "//! One.\n//! Two.\nfn long(\n) {{\n{}}}\n",
+            "x();\n".repeat(lines)
+        )
+    };
+    let file = |text: &str| SourceFile::new("a/src/b.rs", text);
+    assert_eq!(long_functions(&file(&body(67))), []);
+    assert_eq!(long_functions(&file(&body(68)))[0].line, 3);
+    assert_eq!(functions(&file("trait T { fn a(&self); } type F = fn(u8) -> u8; impl T { fn b<const N: usize>() -> [u8; N] {\n} }").tokens).len(), 1);
+    assert_eq!(header(&file(&body(68))), []);
+    assert_eq!(
+        header(&file(&body(68).replacen("//! One.\n", "", 1))).len(),
+        1
+    );
+    assert_eq!(header(&file("fn f() {}")).len(), 1);
+    assert_eq!(header(&file(&"//! Long.\n".repeat(16))).len(), 1);
+    assert_eq!(length(&file(&body(496))).len(), 1);
+    let tested = format!(
+        "{}#[cfg(test)]\nmod tests {{\n{}}}\n",
+        body(60),
+        "// x\n".repeat(500)
+    );
+    assert_eq!(length(&file(&tested)), []);
+    assert_eq!(
+        heap("engine/src/utils.rs").len() + heap("engine/src/common/mod.rs").len(),
+        2
+    );
+    assert_eq!(heap("engine/src/users.rs"), []);
+    assert_eq!(quantile(vec![3, 1, 2], 0.5), 2);
+}
