@@ -1,1 +1,54 @@
-//! Placeholder until its first commit.
+//! An HTTP/1.1 client for load: requests out, responses in, and times on every exchange.
+//!
+//! It opens no socket, resolves no name, owns no clock, starts no thread and names no runtime: all of that comes from a
+//! [`Network`], which is the engine's runtime, the simulator, or a script in a test. It keeps no statistics and judges no
+//! status: an [`Exchange`] says what happened and when, the caller decides whether that is a failure. It does not (yet)
+//! follow redirects, speak TLS, decompress, pipeline, or repeat a request that was once on the wire.
+//!
+//! ```text
+//!   Request ──> proto::encode ──> buffer ──> Transport::send ──>┐
+//!                                                               │ the target
+//!   Response <── proto::ResponseParser <── same buffer <── Transport::recv
+//! ```
+//!
+//! One buffer makes the whole round: the request is encoded into it, the response is received over it, and the caller
+//! gives it back with [`Response::into_buffer`]. A session that waits between two requests holds none.
+//!
+//! ```ignore
+//! let mut session = Session::new(Arc::new(BaseUrl::parse("http://127.0.0.1:8080")?), config);
+//! let exchange = session.send(&network, &Request::get("/")).await;
+//! match exchange.result {
+//!     Ok(response) => { /* response.status(), response.body() */ network.give_buffer(response.into_buffer()) }
+//!     Err(error) => { /* error.message(), error.fault() */ }
+//! }
+//! ```
+//!
+//! Where to go next: [`Session::send`] is one request from top to bottom; [`proto`] is the protocol without any waiting.
+
+#![forbid(unsafe_code)]
+
+mod config;
+mod cookies;
+mod error;
+mod exchange;
+mod limits;
+mod method;
+mod origin;
+pub mod proto;
+mod request;
+mod response;
+mod session;
+mod target;
+mod transport;
+
+pub use config::{ClientConfig, DefaultHeaders};
+pub use cookies::CookieJar;
+pub use error::{Error, Fault, InvalidRequest, InvalidResponse};
+pub use exchange::Exchange;
+pub use limits::HttpLimits;
+pub use method::{Method, UnknownMethod};
+pub use origin::{BaseUrl, Origin, Scheme};
+pub use request::{BodyPolicy, Request};
+pub use response::{Headers, Response, Version};
+pub use session::Session;
+pub use transport::{Network, Transport};

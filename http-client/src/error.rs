@@ -1,0 +1,246 @@
+//! Why an exchange has no response, as small values that can be counted in a table.
+//!
+//! No variant owns text: a run against a dead target makes millions of these, and each must cost nothing. The message is
+//! the row of the error table, so it must not hold anything that differs from request to request.
+
+use std::fmt;
+use std::io;
+
+/// Why an exchange has no response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Error {
+    /// A kept body grew beyond [`HttpLimits::body_bytes`](crate::HttpLimits::body_bytes).
+    BodyTooLarge,
+    /// Chunk extensions and trailers grew beyond their limit.
+    ChunkOverheadTooLarge,
+    /// The target closed the connection before the first byte of the final response.
+    ClosedBeforeResponse,
+    /// The connection could not be made, for a reason that has no variant of its own.
+    ConnectFailed,
+    /// Nothing listens at the target's address.
+    ConnectRefused,
+    /// The connection was not made in time, name resolution included.
+    ConnectTimeout,
+    /// The head grew beyond [`HttpLimits::head_bytes`](crate::HttpLimits::head_bytes).
+    HeadTooLarge,
+    /// The request cannot be put on the wire as asked; nothing was sent.
+    InvalidRequest(InvalidRequest),
+    /// What arrived is not HTTP/1.1.
+    InvalidResponse(InvalidResponse),
+    /// The host name could not be resolved.
+    NameNotFound,
+    /// This machine has no file descriptor left for a connection.
+    OutOfFiles,
+    /// This machine has no local port left towards the target.
+    OutOfPorts,
+    /// The response was not complete in time.
+    ReadTimeout,
+    /// The target reset the connection, or closed it while the request was being sent.
+    Reset,
+    /// The target closed the connection in the middle of the response.
+    ResponseCutShort,
+    /// The head had more headers than [`HttpLimits::headers`](crate::HttpLimits::headers).
+    TooManyHeaders,
+    /// More interim responses came than [`HttpLimits::informational`](crate::HttpLimits::informational).
+    TooManyInformational,
+    /// No route to the target.
+    Unreachable,
+    /// The URL's scheme is not one this client speaks.
+    UnsupportedScheme,
+}
+
+impl Error {
+    /// The error as one line for a table or a log. Equal errors have equal messages.
+    pub const fn message(self) -> &'static str {
+        match self {
+            Self::BodyTooLarge => "response body too large",
+            Self::ChunkOverheadTooLarge => "chunk extensions or trailers too large",
+            Self::ClosedBeforeResponse => "connection closed before the response",
+            Self::ConnectFailed => "connecting failed",
+            Self::ConnectRefused => "connection refused",
+            Self::ConnectTimeout => "connect timeout",
+            Self::HeadTooLarge => "response head too large",
+            Self::InvalidRequest(detail) => detail.message(),
+            Self::InvalidResponse(detail) => detail.message(),
+            Self::NameNotFound => "host name not found",
+            Self::OutOfFiles => "out of file descriptors on this machine",
+            Self::OutOfPorts => "out of local ports on this machine",
+            Self::ReadTimeout => "read timeout",
+            Self::Reset => "connection reset",
+            Self::ResponseCutShort => "connection closed in the middle of the response",
+            Self::TooManyHeaders => "too many response headers",
+            Self::TooManyInformational => "too many interim (1xx) responses",
+            Self::Unreachable => "target unreachable",
+            Self::UnsupportedScheme => "unsupported URL scheme (only http is supported)",
+        }
+    }
+
+    /// Who has to change something for the error to go away.
+    pub const fn fault(self) -> Fault {
+        match self {
+            Self::OutOfFiles | Self::OutOfPorts => Fault::Local,
+            Self::InvalidRequest(_) | Self::UnsupportedScheme => Fault::Scenario,
+            _ => Fault::Target,
+        }
+    }
+
+    /// Reads an operating system's error about making a connection.
+    pub fn from_connect(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::ConnectionRefused => Self::ConnectRefused,
+            io::ErrorKind::ConnectionReset => Self::Reset,
+            io::ErrorKind::TimedOut => Self::ConnectTimeout,
+            io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable => Self::OutOfPorts,
+            io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Self::Unreachable,
+            _ if matches!(error.raw_os_error(), Some(ENFILE | EMFILE)) => Self::OutOfFiles,
+            _ => Self::ConnectFailed,
+        }
+    }
+
+    /// Reads an operating system's error about sending or receiving on a connection that was made.
+    pub fn from_io(error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::TimedOut => Self::ReadTimeout,
+            io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Self::Unreachable,
+            _ => Self::Reset,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.message())
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<InvalidRequest> for Error {
+    fn from(detail: InvalidRequest) -> Self {
+        Self::InvalidRequest(detail)
+    }
+}
+
+impl From<InvalidResponse> for Error {
+    fn from(detail: InvalidResponse) -> Self {
+        Self::InvalidResponse(detail)
+    }
+}
+
+/// Who has to change something for an [`Error`] to go away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// This machine: a limit of the load generator, not a property of the target.
+    Local,
+    /// The scenario: it asked for something that cannot be sent.
+    Scenario,
+    /// The target, or the way to it.
+    Target,
+}
+
+/// What makes a request impossible to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum InvalidRequest {
+    /// The URL carries a user name or a password.
+    Credentials,
+    /// A header decides the framing (`Content-Length`, `Transfer-Encoding`), which only the body may.
+    FramingHeader,
+    /// A header name is empty or has a byte that is not a token character.
+    HeaderName,
+    /// A header value has a control character: it could smuggle a header or a request.
+    HeaderValue,
+    /// The target has a control character, or would run into the host of the base URL.
+    Target,
+    /// The URL cannot be read.
+    Url,
+}
+
+impl InvalidRequest {
+    const fn message(self) -> &'static str {
+        match self {
+            Self::Credentials => "invalid request: credentials in the URL are not supported",
+            Self::FramingHeader => {
+                "invalid request: Content-Length and Transfer-Encoding are set by the body"
+            }
+            Self::HeaderName => "invalid request: forbidden character in a header name",
+            Self::HeaderValue => "invalid request: forbidden character in a header value",
+            Self::Target => {
+                "invalid request: the path has a control character or does not start with /"
+            }
+            Self::Url => "invalid request: the URL cannot be read",
+        }
+    }
+}
+
+/// What makes bytes from the target something else than an HTTP/1.1 response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum InvalidResponse {
+    /// A chunk's size is missing, not hexadecimal, or beyond 64 bits.
+    ChunkSize,
+    /// A chunk, its extension or the trailer does not end as it must.
+    ChunkSyntax,
+    /// `Content-Length` is not a plain number below 2^64.
+    ContentLength,
+    /// `Content-Length` came more than once.
+    DuplicateContentLength,
+    /// A header name is empty, has a forbidden character, or the line is folded.
+    HeaderName,
+    /// A header value has a forbidden character.
+    HeaderValue,
+    /// `Content-Length` and `Transfer-Encoding` came together, as in a request smuggling attempt.
+    LengthAndCoding,
+    /// The status line is malformed.
+    StatusLine,
+    /// `Transfer-Encoding` is anything but a single `chunked`.
+    TransferEncoding,
+    /// The response does not start with `HTTP/1.0` or `HTTP/1.1`.
+    Version,
+}
+
+impl InvalidResponse {
+    const fn message(self) -> &'static str {
+        match self {
+            Self::ChunkSize => "invalid response: bad chunk size",
+            Self::ChunkSyntax => "invalid response: malformed chunk",
+            Self::ContentLength => "invalid response: bad Content-Length",
+            Self::DuplicateContentLength => "invalid response: more than one Content-Length",
+            Self::HeaderName => "invalid response: malformed header name",
+            Self::HeaderValue => "invalid response: malformed header value",
+            Self::LengthAndCoding => "invalid response: both Content-Length and Transfer-Encoding",
+            Self::StatusLine => "invalid response: malformed status line",
+            Self::TransferEncoding => "invalid response: unsupported Transfer-Encoding",
+            Self::Version => "invalid response: not HTTP/1.0 or HTTP/1.1",
+        }
+    }
+}
+
+/// `errno` values that `io::ErrorKind` has no stable name for; the same on every Unix.
+const ENFILE: i32 = 23;
+const EMFILE: i32 = 24;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_table_of_files_is_our_own_fault() {
+        let error = Error::from_connect(&io::Error::from_raw_os_error(EMFILE));
+        assert_eq!((error, error.fault()), (Error::OutOfFiles, Fault::Local));
+    }
+
+    #[test]
+    fn a_broken_pipe_is_a_reset() {
+        assert_eq!(
+            Error::from_io(&io::ErrorKind::BrokenPipe.into()),
+            Error::Reset
+        );
+    }
+
+    #[test]
+    fn errors_stay_small_enough_to_be_counted_by_value() {
+        assert!(size_of::<Error>() <= 2);
+    }
+}

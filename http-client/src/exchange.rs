@@ -1,0 +1,25 @@
+//! What one call of [`Session::send`](crate::Session::send) leaves behind: when, how much, and the response or the reason.
+
+use crate::{Error, Response};
+
+/// One request and what came of it. Times are those of [`Network::now_ns`](crate::Network::now_ns) and never decrease
+/// from due to done; a step that was not reached has the time of the end.
+#[derive(Debug)]
+pub struct Exchange {
+    /// When the call was made.
+    pub due_ns: u64,
+    /// How long connecting took, name resolution included; 0 on a kept connection. Part of the time from due to sent.
+    pub connect_ns: u64,
+    /// When the transport had taken the whole request.
+    pub sent_ns: u64,
+    /// When the first bytes of the response were there.
+    pub first_byte_ns: u64,
+    /// When the response was complete, or failed.
+    pub done_ns: u64,
+    /// Bytes of the request, head and body.
+    pub bytes_out: u64,
+    /// Bytes of the response's body after chunked decoding, discarded ones included; 0 for a failed exchange.
+    pub bytes_in: u64,
+    /// The response, or why there is none.
+    pub result: Result<Response, Error>,
+}

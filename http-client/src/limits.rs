@@ -1,0 +1,34 @@
+//! What a target may make the client hold or read: every one of these is enforced, none depends on the run's length.
+
+/// Bounds on one response. A response beyond them is an [`Error`](crate::Error), and its connection is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HttpLimits {
+    /// Longest head (status line and headers), in bytes. Default 64 KiB.
+    pub head_bytes: usize,
+    /// Most headers in a head. Default 100; values above [`HttpLimits::MAX_HEADERS`] count as that.
+    pub headers: usize,
+    /// Largest body that is kept, in bytes after chunked decoding. Default 64 MiB. A discarded body is never held, so
+    /// only the read timeout bounds it.
+    pub body_bytes: usize,
+    /// Most interim responses (status 1xx) before the final one. Default 16.
+    pub informational: u32,
+    /// Most bytes of chunk extensions and trailers in one response, together. Default 16 KiB.
+    pub chunk_overhead_bytes: usize,
+}
+
+impl HttpLimits {
+    /// The highest useful value of [`HttpLimits::headers`].
+    pub const MAX_HEADERS: usize = 128;
+}
+
+impl Default for HttpLimits {
+    fn default() -> Self {
+        Self {
+            head_bytes: 64 << 10,
+            headers: 100,
+            body_bytes: 64 << 20,
+            informational: 16,
+            chunk_overhead_bytes: 16 << 10,
+        }
+    }
+}

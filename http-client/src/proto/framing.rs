@@ -1,0 +1,191 @@
+//! Where a response's body ends: one pure function, in the order of RFC 9112 §6.3.
+
+use crate::{Error, InvalidResponse, Method};
+
+/// How the end of a response's body is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// There is no body.
+    None,
+    /// The body has this many bytes.
+    Length(u64),
+    /// The chunked coding says when it is over.
+    Chunked,
+    /// The body lasts until the target closes the connection.
+    UntilClose,
+}
+
+/// What a head said about framing, unjudged: fields that do not apply are not errors.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct FramingFields {
+    pub(super) length: Field<u64>,
+    pub(super) coding: Field<()>,
+}
+
+/// A header that may be absent, given, or wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Field<T> {
+    #[default]
+    Absent,
+    Given(T),
+    Wrong(InvalidResponse),
+}
+
+/// Decides the framing of a final response.
+pub(super) fn framing(
+    method: Method,
+    status: u16,
+    fields: FramingFields,
+) -> Result<Framing, Error> {
+    if method == Method::Head || matches!(status, 100..=199 | 204 | 304) {
+        return Ok(Framing::None);
+    }
+    match (fields.coding, fields.length) {
+        (Field::Absent, Field::Absent) => Ok(Framing::UntilClose),
+        (Field::Absent, Field::Given(length)) => Ok(Framing::Length(length)),
+        (Field::Absent, Field::Wrong(error)) => Err(error.into()),
+        // The RFC lets a client obey the coding here, and warns of smuggling: nobody sends both in good faith.
+        (_, Field::Given(_) | Field::Wrong(_)) => Err(InvalidResponse::LengthAndCoding.into()),
+        (Field::Given(()), Field::Absent) => Ok(Framing::Chunked),
+        (Field::Wrong(error), Field::Absent) => Err(error.into()),
+    }
+}
+
+impl FramingFields {
+    pub(super) fn note_length(&mut self, value: &[u8]) {
+        self.length = match (self.length, parse_length(value)) {
+            (Field::Absent, Some(length)) => Field::Given(length),
+            (Field::Absent, None) => Field::Wrong(InvalidResponse::ContentLength),
+            _ => Field::Wrong(InvalidResponse::DuplicateContentLength),
+        };
+    }
+
+    pub(super) fn note_coding(&mut self, value: &[u8]) {
+        self.coding = if self.coding == Field::Absent && value.eq_ignore_ascii_case(b"chunked") {
+            Field::Given(())
+        } else {
+            Field::Wrong(InvalidResponse::TransferEncoding)
+        };
+    }
+}
+
+/// Digits only: no sign, no list, no blank, no wrap-around.
+fn parse_length(value: &[u8]) -> Option<u64> {
+    if value.is_empty() {
+        return None;
+    }
+    value.iter().try_fold(0_u64, |length, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        length.checked_mul(10)?.checked_add(u64::from(digit))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decided(
+        method: Method,
+        status: u16,
+        lengths: &[&str],
+        codings: &[&str],
+    ) -> Result<Framing, Error> {
+        let mut fields = FramingFields::default();
+        lengths
+            .iter()
+            .for_each(|value| fields.note_length(value.as_bytes()));
+        codings
+            .iter()
+            .for_each(|value| fields.note_coding(value.as_bytes()));
+        framing(method, status, fields)
+    }
+
+    #[test]
+    fn some_responses_have_no_body_whatever_they_say() {
+        assert_eq!(decided(Method::Head, 200, &["5"], &[]), Ok(Framing::None));
+        assert_eq!(
+            decided(Method::Get, 304, &["5"], &["chunked"]),
+            Ok(Framing::None)
+        );
+        assert_eq!(decided(Method::Get, 204, &["x"], &[]), Ok(Framing::None));
+        assert_eq!(
+            decided(Method::Get, 205, &["0"], &[]),
+            Ok(Framing::Length(0))
+        );
+    }
+
+    #[test]
+    fn the_three_ends_of_a_body() {
+        assert_eq!(
+            decided(Method::Get, 200, &["007"], &[]),
+            Ok(Framing::Length(7))
+        );
+        assert_eq!(
+            decided(Method::Get, 200, &[], &["Chunked"]),
+            Ok(Framing::Chunked)
+        );
+        assert_eq!(decided(Method::Get, 200, &[], &[]), Ok(Framing::UntilClose));
+    }
+
+    #[test]
+    fn a_length_is_digits_and_nothing_else() {
+        let max = u64::MAX.to_string();
+        assert_eq!(
+            decided(Method::Get, 200, &[&max], &[]),
+            Ok(Framing::Length(u64::MAX))
+        );
+        for value in [
+            "",
+            "+5",
+            "-5",
+            "5 5",
+            "5,5",
+            "0x5",
+            "1_0",
+            "18446744073709551616",
+            "٥",
+        ] {
+            let expected = Err(InvalidResponse::ContentLength.into());
+            assert_eq!(
+                decided(Method::Get, 200, &[value], &[]),
+                expected,
+                "{value:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_length_comes_once() {
+        let expected = Err(InvalidResponse::DuplicateContentLength.into());
+        assert_eq!(decided(Method::Get, 200, &["5", "5"], &[]), expected);
+        assert_eq!(decided(Method::Get, 200, &["x", "5"], &[]), expected);
+    }
+
+    #[test]
+    fn length_and_coding_exclude_each_other() {
+        let expected = Err(InvalidResponse::LengthAndCoding.into());
+        assert_eq!(decided(Method::Get, 200, &["5"], &["chunked"]), expected);
+        assert_eq!(decided(Method::Get, 200, &["5"], &["gzip"]), expected);
+    }
+
+    #[test]
+    fn only_one_plain_chunked_is_understood() {
+        let expected = Err(InvalidResponse::TransferEncoding.into());
+        for codings in [
+            &["gzip, chunked"][..],
+            &["identity"],
+            &["chunked", "chunked"],
+            &["xchunked"],
+            &[""],
+        ] {
+            assert_eq!(
+                decided(Method::Get, 200, &[], codings),
+                expected,
+                "{codings:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! A response read over the caller's buffer, in place: head, then body, as the bytes arrive.
+//!
+//! The buffer holds the head, then the body as far as it is kept, then what has just arrived. The caller appends received
+//! bytes and calls [`ResponseParser::feed`], which moves the body together (chunked), drops what is not kept, and so
+//! leaves the free space at the end. A body with a length, and one that came as a single chunk, is never moved.
+
+use super::chunked::ChunkedDecoder;
+use super::framing::Framing;
+use super::head::{Head, parse_head};
+use crate::{BodyPolicy, Error, HttpLimits, Method};
+
+/// Reads one response.
+#[derive(Debug)]
+pub struct ResponseParser<'a> {
+    limits: &'a HttpLimits,
+    method: Method,
+    policy: BodyPolicy,
+    stage: Stage,
+    /// The final head, once it is there.
+    head: Option<Head>,
+    informational: u32,
+    /// Where the kept body lies in the buffer.
+    body_start: usize,
+    body_end: usize,
+    body_bytes: u64,
+    surplus: usize,
+}
+
+/// What the parser needs next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// More bytes, or the end of the stream.
+    More,
+    /// Nothing: the response is complete.
+    Done,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    /// `seen` bytes were searched for the end of the head; at `retry` bytes it is parsed again regardless.
+    Head {
+        seen: usize,
+        retry: usize,
+    },
+    Length {
+        remaining: u64,
+    },
+    Chunked(ChunkedDecoder),
+    UntilClose,
+    Done,
+}
+
+impl<'a> ResponseParser<'a> {
+    /// A parser for the response to a request of this method.
+    pub const fn new(method: Method, policy: BodyPolicy, limits: &'a HttpLimits) -> Self {
+        Self {
+            limits,
+            method,
+            policy,
+            stage: Stage::Head { seen: 0, retry: 0 },
+            head: None,
+            informational: 0,
+            body_start: 0,
+            body_end: 0,
+            body_bytes: 0,
+            surplus: 0,
+        }
+    }
+
+    /// Takes in what was appended to `buffer`, which starts empty and is otherwise left to the parser.
+    ///
+    /// # Errors
+    /// When the bytes are no acceptable response. The connection is then of no more use.
+    pub fn feed(&mut self, buffer: &mut Vec<u8>) -> Result<Progress, Error> {
+        if let Stage::Head { seen, retry } = self.stage
+            && !self.feed_head(buffer, seen, retry)?
+        {
+            return Ok(Progress::More);
+        }
+        self.feed_body(buffer)
+    }
+
+    /// Takes in the end of the stream.
+    ///
+    /// # Errors
+    /// When the response is not complete without further bytes.
+    pub fn end(&mut self, buffer: &[u8]) -> Result<(), Error> {
+        match self.stage {
+            Stage::Done => Ok(()),
+            Stage::UntilClose => {
+                self.stage = Stage::Done;
+                Ok(())
+            }
+            Stage::Head { .. } if buffer.is_empty() => Err(Error::ClosedBeforeResponse),
+            // A head that arrives in pieces is not parsed at each: garbage in it may have gone unnoticed until now.
+            Stage::Head { .. } => {
+                parse_head(buffer, self.method, self.limits)?;
+                Err(Error::ResponseCutShort)
+            }
+            Stage::Length { .. } | Stage::Chunked(_) => Err(Error::ResponseCutShort),
+        }
+    }
+
+    /// Makes sure that `buffer` has space for the next bytes: the rest of a kept body, or a useful minimum.
+    pub fn make_room(&self, buffer: &mut Vec<u8>) {
+        let wanted = match (self.stage, self.policy) {
+            (Stage::Length { remaining }, BodyPolicy::Keep) => {
+                let believed = TRUSTED_BYTES.max(buffer.len());
+                usize::try_from(remaining).map_or(believed, |remaining| remaining.min(believed))
+            }
+            _ => MIN_SPARE,
+        };
+        if buffer.capacity() - buffer.len() < wanted {
+            buffer.reserve(wanted);
+        }
+    }
+
+    /// The final head, once it is there.
+    pub const fn head(&self) -> Option<&Head> {
+        self.head.as_ref()
+    }
+
+    /// Where the kept body lies in the buffer.
+    pub const fn body(&self) -> std::ops::Range<usize> {
+        self.body_start..self.body_end
+    }
+
+    /// Bytes of body so far, after chunked decoding, kept or not.
+    pub const fn body_bytes(&self) -> u64 {
+        self.body_bytes
+    }
+
+    /// Bytes at the end of the buffer that are not of this response. Nobody asked for them.
+    pub const fn surplus(&self) -> usize {
+        self.surplus
+    }
+
+    /// Whether the connection may carry another request.
+    pub fn is_reusable(&self) -> bool {
+        matches!(self.stage, Stage::Done)
+            && self.surplus == 0
+            && self.head.is_some_and(|head| head.keep_alive)
+    }
+
+    /// Parses the head once it can be complete; true when the final one is there.
+    fn feed_head(
+        &mut self,
+        buffer: &mut Vec<u8>,
+        mut seen: usize,
+        mut retry: usize,
+    ) -> Result<bool, Error> {
+        // The first bytes are parsed at once, for they are nearly always the whole head. After that only an empty line,
+        // or as many bytes again, is a reason to try: bytes that drip in cost no more than bytes that arrive together.
+        while buffer.len() >= retry
+            || buffer.len() >= self.limits.head_bytes
+            || ends_line(buffer, seen)
+        {
+            if buffer.is_empty() {
+                break;
+            }
+            let Some(head) = parse_head(buffer, self.method, self.limits)? else {
+                retry = buffer.len() * 2;
+                break;
+            };
+            if self.accept_head(&head)? {
+                return Ok(true);
+            }
+            buffer.drain(..head.len);
+            (seen, retry) = (0, 0);
+        }
+        seen = buffer.len();
+        self.stage = Stage::Head { seen, retry };
+        Ok(false)
+    }
+
+    /// Starts the body of a final head; an interim one is counted and refused.
+    fn accept_head(&mut self, head: &Head) -> Result<bool, Error> {
+        if head.status < 200 && head.status != 101 {
+            self.informational += 1;
+            if self.informational > self.limits.informational {
+                return Err(Error::TooManyInformational);
+            }
+            return Ok(false);
+        }
+        self.head = Some(*head);
+        self.body_start = head.len;
+        self.body_end = head.len;
+        self.stage = match head.framing {
+            Framing::None => Stage::Length { remaining: 0 },
+            Framing::Length(length) => {
+                self.check_body_limit(length)?;
+                Stage::Length { remaining: length }
+            }
+            Framing::Chunked => {
+                Stage::Chunked(ChunkedDecoder::new(self.limits.chunk_overhead_bytes))
+            }
+            Framing::UntilClose => Stage::UntilClose,
+        };
+        Ok(true)
+    }
+
+    fn feed_body(&mut self, buffer: &mut Vec<u8>) -> Result<Progress, Error> {
+        let arrived = buffer.len() - self.body_end;
+        match self.stage {
+            Stage::Length { remaining } => {
+                let data =
+                    usize::try_from(remaining).map_or(arrived, |remaining| arrived.min(remaining));
+                self.take(buffer, self.body_end, data)?;
+                self.stage = Stage::Length {
+                    remaining: remaining - data as u64,
+                };
+                if data as u64 == remaining {
+                    return Ok(self.finish(arrived - data));
+                }
+            }
+            Stage::Chunked(decoder) => return self.feed_chunked(buffer, decoder),
+            Stage::UntilClose => self.take(buffer, self.body_end, arrived)?,
+            Stage::Done => return Ok(Progress::Done),
+            Stage::Head { .. } => return Ok(Progress::More),
+        }
+        buffer.truncate(self.body_end);
+        Ok(Progress::More)
+    }
+
+    fn feed_chunked(
+        &mut self,
+        buffer: &mut Vec<u8>,
+        mut decoder: ChunkedDecoder,
+    ) -> Result<Progress, Error> {
+        let mut at = self.body_end;
+        while at < buffer.len() {
+            let stretch = decoder.next(&buffer[at..])?;
+            at += stretch.framing;
+            self.take(buffer, at, stretch.data)?;
+            at += stretch.data;
+            if stretch.end {
+                return Ok(self.finish(buffer.len() - at));
+            }
+        }
+        self.stage = Stage::Chunked(decoder);
+        buffer.truncate(self.body_end);
+        Ok(Progress::More)
+    }
+
+    /// Takes `data` bytes at `at` as the next of the body.
+    fn take(&mut self, buffer: &mut [u8], at: usize, data: usize) -> Result<(), Error> {
+        self.body_bytes += data as u64;
+        if self.policy == BodyPolicy::Discard || data == 0 {
+            return Ok(());
+        }
+        self.check_body_limit(self.body_bytes)?;
+        if self.body_start == self.body_end {
+            // The first data can stay where it is, behind its chunk size.
+            (self.body_start, self.body_end) = (at, at);
+        }
+        if at != self.body_end {
+            buffer.copy_within(at..at + data, self.body_end);
+        }
+        self.body_end += data;
+        Ok(())
+    }
+
+    fn check_body_limit(&self, bytes: u64) -> Result<(), Error> {
+        if self.policy == BodyPolicy::Keep && bytes > self.limits.body_bytes as u64 {
+            return Err(Error::BodyTooLarge);
+        }
+        Ok(())
+    }
+
+    const fn finish(&mut self, surplus: usize) -> Progress {
+        self.surplus = surplus;
+        self.stage = Stage::Done;
+        Progress::Done
+    }
+}
+
+/// Whether an empty line may end behind `seen`, so that a head could be complete.
+fn ends_line(buffer: &[u8], seen: usize) -> bool {
+    let from = seen.saturating_sub(2);
+    memchr::memchr_iter(b'\n', &buffer[from..])
+        .any(|at| matches!(buffer[from + at + 1..], [b'\n', ..] | [b'\r', b'\n', ..]))
+}
+
+/// A `Content-Length` is believed up to here: beyond, the buffer doubles as the bytes really come.
+const TRUSTED_BYTES: usize = 1 << 20;
+/// Smallest free space worth a receive.
+const MIN_SPARE: usize = 2 << 10;

@@ -1,0 +1,236 @@
+//! One user's view of the target: a base URL, kept connections, cookies, and [`Session::send`].
+//!
+//! Must not know what a task, a statistic or a runtime is. `connections` decides which connection a request takes,
+//! `trace` stamps the times; everything between the two ends of the wire is [`proto`](crate::proto).
+
+mod connections;
+mod trace;
+
+use std::pin::pin;
+use std::sync::Arc;
+
+use self::connections::{Connections, Route};
+use self::trace::Trace;
+use crate::proto::encode::{self, RequestHead, Wishes};
+use crate::proto::{Progress, ResponseParser};
+use crate::{
+    BaseUrl, ClientConfig, CookieJar, Error, Exchange, Network, Origin, Request, Response,
+    Transport, target,
+};
+
+/// One user's connections and cookies.
+///
+/// Idle, it holds no buffer and no memory beside its cookies and, where it talks to several hosts, their names.
+#[derive(Debug)]
+pub struct Session<N: Network> {
+    base: Arc<BaseUrl>,
+    config: Arc<ClientConfig>,
+    connections: Connections<N::Transport>,
+    cookies: CookieJar,
+}
+
+impl<N: Network> Session<N> {
+    /// A session without connections and cookies.
+    pub const fn new(base: Arc<BaseUrl>, config: Arc<ClientConfig>) -> Self {
+        Self {
+            base,
+            config,
+            connections: Connections::new(),
+            cookies: CookieJar::new(),
+        }
+    }
+
+    /// The URL that targets are appended to.
+    pub fn base(&self) -> &BaseUrl {
+        &self.base
+    }
+
+    /// The cookies.
+    pub const fn cookies(&self) -> &CookieJar {
+        &self.cookies
+    }
+
+    /// The cookies, to change them.
+    pub const fn cookies_mut(&mut self) -> &mut CookieJar {
+        &mut self.cookies
+    }
+
+    /// Closes all connections; the next request makes a new one.
+    pub fn disconnect(&mut self) {
+        self.connections = Connections::new();
+    }
+
+    /// Sends a request and reads its response, whatever that is: an error is part of the exchange.
+    ///
+    /// A dropped future closes its connection, so half a request or response is never met by the next one.
+    pub async fn send(&mut self, network: &N, request: &Request<'_>) -> Exchange {
+        let mut trace = Trace::due(network.now_ns());
+        let result = self.perform(network, request, &mut trace).await;
+        trace.finish(network, result)
+    }
+
+    async fn perform(
+        &mut self,
+        network: &N,
+        request: &Request<'_>,
+        trace: &mut Trace,
+    ) -> Result<Response, Error> {
+        let route = self.connections.route(&self.base, request.target)?;
+        let mut buffer = network.take_buffer();
+        let wishes = match self.encode(network, request, &route, &mut buffer) {
+            Ok(wishes) => wishes,
+            Err(error) => {
+                network.give_buffer(buffer);
+                return Err(error);
+            }
+        };
+        trace.bytes_out = buffer.len() as u64;
+
+        let idle_limit_ns = self.config.idle_peek_after_ns;
+        let mut transport = match self
+            .connections
+            .take(route.place, trace.due_ns, idle_limit_ns)
+        {
+            Some(transport) => transport,
+            None => match self.connect(network, &route, trace).await {
+                Ok(transport) => transport,
+                Err(error) => {
+                    network.give_buffer(buffer);
+                    return Err(error);
+                }
+            },
+        };
+
+        let mut parser =
+            ResponseParser::new(request.method, request.body_policy, &self.config.limits);
+        let timeout_ns = request
+            .read_timeout_ns
+            .unwrap_or(self.config.read_timeout_ns);
+        let until_ns = trace
+            .due_ns
+            .saturating_add(trace.connect_ns)
+            .saturating_add(timeout_ns);
+        let received = {
+            let conversation = pin!(converse(
+                network,
+                &mut transport,
+                &mut parser,
+                buffer,
+                trace
+            ));
+            network.deadline(until_ns, conversation).await
+        };
+        let buffer = received.unwrap_or(Err(Error::ReadTimeout))?;
+
+        let response = Response::new(buffer, &parser).ok_or(Error::ClosedBeforeResponse)?;
+        trace.complete(network.now_ns(), parser.body_bytes());
+        let reusable = parser.is_reusable() && !wishes.close;
+        if parser.head().is_some_and(|head| head.sets_cookies) {
+            self.store_cookies(network, &response, &route);
+        }
+        if reusable {
+            self.connections.keep(route.place, transport, trace.done_ns);
+        }
+        Ok(response)
+    }
+
+    async fn connect(
+        &self,
+        network: &N,
+        route: &Route<'_>,
+        trace: &mut Trace,
+    ) -> Result<N::Transport, Error> {
+        let origin = self.connections.origin(&self.base, route.place);
+        let until_ns = trace.due_ns.saturating_add(self.config.connect_timeout_ns);
+        let connected = network.deadline(until_ns, network.connect(origin)).await;
+        trace.connect_ns = network.now_ns().saturating_sub(trace.due_ns);
+        connected.unwrap_or(Err(Error::ConnectTimeout))
+    }
+
+    fn encode(
+        &self,
+        network: &N,
+        request: &Request<'_>,
+        route: &Route<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<Wishes, Error> {
+        let origin = self.connections.origin(&self.base, route.place);
+        let head = RequestHead {
+            method: request.method,
+            origin,
+            prefix: route.prefix(&self.base),
+            target: route.path,
+            defaults: &self.config.headers,
+            headers: request.headers,
+        };
+        let wishes = head.append_to(out)?;
+        if !self.cookies.is_empty() && !wishes.own_cookies {
+            let path = encode::path_range(out, request.method);
+            self.cookies
+                .append_to(out, origin, path, || network.unix_time_s());
+        }
+        encode::append_body(out, request.method, request.body);
+        Ok(wishes)
+    }
+
+    #[cold]
+    fn store_cookies(&mut self, network: &N, response: &Response, route: &Route<'_>) {
+        let path = wire_path(route.prefix(&self.base), route.path);
+        let origin: &Origin = self.connections.origin(&self.base, route.place);
+        let now = network.unix_time_s();
+        for (name, value) in response.headers() {
+            if name.eq_ignore_ascii_case("set-cookie")
+                && let Ok(value) = std::str::from_utf8(value)
+            {
+                self.cookies.store(value, origin, &path, now);
+            }
+        }
+    }
+}
+
+/// Sends what is in the buffer, then reads the response into it. The buffer comes back, or goes to the pool.
+async fn converse<N: Network>(
+    network: &N,
+    transport: &mut N::Transport,
+    parser: &mut ResponseParser<'_>,
+    buffer: Vec<u8>,
+    trace: &mut Trace,
+) -> Result<Vec<u8>, Error> {
+    let (sent, mut buffer) = transport.send(buffer).await;
+    trace.sent_ns = network.now_ns();
+    buffer.clear();
+    let mut progress =
+        sent.map_or_else(|error| Err(Error::from_io(&error)), |()| Ok(Progress::More));
+    while progress == Ok(Progress::More) {
+        parser.make_room(&mut buffer);
+        let received;
+        (received, buffer) = transport.recv(buffer).await;
+        progress = match received {
+            Ok(0) => parser.end(&buffer).map(|()| Progress::Done),
+            Ok(_) => parser.feed(&mut buffer),
+            Err(error) => Err(Error::from_io(&error)),
+        };
+        if progress == Ok(Progress::More) {
+            trace.first_byte(network);
+        }
+    }
+    match progress {
+        Ok(_) => Ok(buffer),
+        Err(error) => {
+            network.give_buffer(buffer);
+            Err(error)
+        }
+    }
+}
+
+/// The path of a request as it went over the wire, without its query.
+fn wire_path(prefix: &str, path: &str) -> String {
+    let mut wire = Vec::new();
+    // It was encoded once before, so it cannot fail now.
+    let _ = target::append(&mut wire, prefix, path);
+    let end = wire
+        .iter()
+        .position(|&byte| byte == b'?')
+        .unwrap_or(wire.len());
+    String::from_utf8_lossy(&wire[..end]).into_owned()
+}

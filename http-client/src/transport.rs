@@ -1,0 +1,53 @@
+//! The two seams to the world: a connection that moves bytes, and the place that makes connections and knows the time.
+//!
+//! Buffers go in and come back, because the kernel may hold them while an operation is under way. Implemented by the
+//! engine's runtime and its simulator, by TLS around another transport, and by scripts in tests.
+
+use std::io;
+
+use crate::{Error, Origin};
+
+/// One connection. Dropping it closes it, also in the middle of an operation.
+#[expect(
+    async_fn_in_trait,
+    reason = "a connection never leaves its shard, so no future needs to be Send"
+)]
+pub trait Transport {
+    /// Sends all of `bytes`, then gives the buffer back as it was.
+    async fn send(&mut self, bytes: Vec<u8>) -> (io::Result<()>, Vec<u8>);
+
+    /// Appends what has arrived to `buffer`, within its spare capacity (the buffer is never grown), waiting for at least
+    /// one byte. `Ok(0)` is the end of the stream. The spare capacity is never empty when this is called.
+    async fn recv(&mut self, buffer: Vec<u8>) -> (io::Result<usize>, Vec<u8>);
+
+    /// Whether an idle connection is of no more use: closed by the target, or with bytes that nobody asked for.
+    fn is_stale(&self) -> bool;
+}
+
+/// The place a session runs in: what makes connections, knows the time, and lends buffers.
+#[expect(
+    async_fn_in_trait,
+    reason = "a network never leaves its shard, so no future needs to be Send"
+)]
+pub trait Network {
+    /// The connections it makes.
+    type Transport: Transport;
+
+    /// Monotonic time, in nanoseconds from any fixed point.
+    fn now_ns(&self) -> u64;
+
+    /// Wall-clock time, in whole seconds since 1970. Only cookies ask for it.
+    fn unix_time_s(&self) -> u64;
+
+    /// Resolves the origin's host and connects to it.
+    async fn connect(&self, origin: &Origin) -> Result<Self::Transport, Error>;
+
+    /// Runs `future` until `at_ns` of [`Network::now_ns`]; `None` when the time is up first. The future is then dropped.
+    async fn deadline<F: Future>(&self, at_ns: u64, future: F) -> Option<F::Output>;
+
+    /// Lends an empty buffer.
+    fn take_buffer(&self) -> Vec<u8>;
+
+    /// Takes a buffer back. It may have grown to the size of a body: a pool decides what it keeps.
+    fn give_buffer(&self, buffer: Vec<u8>);
+}
