@@ -1,2 +1,92 @@
-//! Placeholder until its first commit.
-fn main() {}
+//! The side-by-side comparison: what a request costs each client in CPU time, against a fixed-response server on the same
+//! machine. Without a subcommand it compares; the subcommands are what it runs as processes of their own: the server, a
+//! client, a program pinned to cores.
+//!
+//! The way to read it: `comparison.rs` (rounds), `measure.rs` (one sample), `peers.rs` (who), `floor.rs` (the yardstick).
+//! How far the figures can be trusted is in `benches/README.md`.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "its output is what this program is for"
+)]
+
+mod comparison;
+mod floor;
+mod glommio_client;
+mod load;
+mod measure;
+mod memory;
+mod monoio_client;
+mod noise;
+mod peers;
+mod process;
+mod record;
+mod report;
+mod response;
+mod ring;
+mod server;
+mod target;
+mod tokio_client;
+
+use clap::{Parser, Subcommand};
+
+use comparison::Comparison;
+use load::Load;
+use peers::Client;
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    match arguments.part {
+        None => arguments.comparison.run(),
+        Some(Part::Client { name, load }) => client(name, &load),
+        Some(Part::Pin { cores, command }) => process::pin_and_become(&cores, &command),
+        Some(Part::Server) => Ok(server::run()?),
+    }
+}
+
+/// Compares the CPU time per request of HTTP clients on this machine.
+#[derive(Parser)]
+#[command(args_conflicts_with_subcommands = true)]
+struct Arguments {
+    #[command(subcommand)]
+    part: Option<Part>,
+    #[command(flatten)]
+    comparison: Comparison,
+}
+
+#[derive(Subcommand)]
+enum Part {
+    /// Run one of the clients that are built in
+    Client {
+        /// Which
+        #[arg(value_enum)]
+        name: Client,
+        #[command(flatten)]
+        load: Load,
+    },
+    /// Run a program on these cores only
+    Pin {
+        /// Numbers, separated by commas
+        #[arg(value_delimiter = ',', num_args = 1)]
+        cores: Vec<usize>,
+        /// The program and its arguments
+        #[arg(last = true, required = true)]
+        command: Vec<String>,
+    },
+    /// Run the fixed-response server until stdin ends; it prints its address
+    Server,
+}
+
+fn client(name: Client, load: &Load) -> anyhow::Result<()> {
+    let tally = match name {
+        Client::Floor => floor::run(load)?,
+        Client::Glommio => glommio_client::run(load)?,
+        Client::Monoio => monoio_client::run(load)?,
+        Client::MonoioPlain => monoio_client::run_plain(load)?,
+        Client::Tokio => tokio_client::run(load)?,
+        _ => anyhow::bail!("{} is a program of its own", name.name()),
+    };
+    println!("{tally}");
+    Ok(())
+}

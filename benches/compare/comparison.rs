@@ -1,0 +1,159 @@
+//! The comparison from its arguments to its table: which clients are there, how many rounds, in which order, and what is
+//! done with the samples. How one sample is taken is `measure.rs`.
+
+use crate::measure::{self, Plan, Sample};
+use crate::memory;
+use crate::peers::{Client, Cores};
+use crate::record::Record;
+use crate::report::{Report, csv};
+use crate::target::Target;
+
+use anyhow::ensure;
+use clap::ValueEnum;
+
+/// What to compare and how long.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Comparison {
+    /// Rounds; each runs every client once, short and long
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
+    /// Only these clients [default: all that are installed]
+    #[arg(long, value_enum, value_delimiter = ',')]
+    clients: Vec<Client>,
+    /// Keep-alive connections
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    connections: u32,
+    /// Length of the short runs, in seconds
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=60))]
+    short: u64,
+    /// Length of the long runs, in seconds
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(2..=600))]
+    long: u64,
+    /// The clients' core
+    #[arg(long, default_value_t = 0)]
+    client_core: usize,
+    /// The server's core
+    #[arg(long, default_value_t = 1)]
+    server_core: usize,
+    /// The second core of clients that take two; with only two cores it is the server's
+    #[arg(long, default_value_t = 1)]
+    second_core: usize,
+    /// Also measure the memory of so many idle users
+    #[arg(long, value_name = "USERS", value_parser = clap::value_parser!(u64).range(2..=50_000))]
+    memory: Option<u64>,
+    /// Keep the result in benches/runs
+    #[arg(long)]
+    record: bool,
+}
+
+impl Comparison {
+    /// Measures, prints, and keeps what is to be kept.
+    pub(crate) fn run(&self) -> anyhow::Result<()> {
+        ensure!(self.long > self.short, "--long must be longer than --short");
+        let target = Target::start(self.server_core)?;
+        let clients = self.present(&target)?;
+        ensure!(
+            !clients.is_empty() || self.memory.is_some(),
+            "none of these clients is there"
+        );
+        let samples = self.samples(&target, &clients)?;
+        let mut summary = Report {
+            samples: &samples,
+            clients: &clients,
+        }
+        .to_string();
+        if let Some(users) = self.memory {
+            let per_user = memory::measure(&target, self.cores(), users)?;
+            summary = format!("{summary}\n{per_user}\n");
+        }
+        print!("{summary}");
+        if self.record {
+            let folder = self.record(&clients, &summary, &csv(&samples))?;
+            eprintln!("kept in {folder}");
+        }
+        Ok(())
+    }
+
+    fn samples(&self, target: &Target, clients: &[Client]) -> anyhow::Result<Vec<Sample>> {
+        let plan = self.plan();
+        let mut samples = Vec::new();
+        for round in 1..=self.rounds {
+            for position in 0..clients.len() {
+                // Every other round backwards: a drift within rounds then favours nobody.
+                let index = if round % 2 == 1 {
+                    position
+                } else {
+                    clients.len() - 1 - position
+                };
+                let sample = measure::sample(target, &plan, clients[index], round)?;
+                eprintln!(
+                    "round {round}: {:<14}{:.2} µs/request",
+                    sample.client.name(),
+                    sample.cpu_us_per_request()
+                );
+                samples.push(sample);
+            }
+        }
+        Ok(samples)
+    }
+
+    /// The wanted clients without those that cannot be started. One that was asked for by name must be there.
+    fn present(&self, target: &Target) -> anyhow::Result<Vec<Client>> {
+        let load = self.plan().load(target.address(), self.short);
+        if !self.clients.is_empty() {
+            for client in &self.clients {
+                client.commands(&load, self.cores())?;
+            }
+            return Ok(self.clients.clone());
+        }
+        let (mut present, all) = (Vec::new(), Client::value_variants());
+        for &client in all {
+            match client.commands(&load, self.cores()) {
+                Ok(_) => present.push(client),
+                Err(reason) => eprintln!("without {}: {reason}", client.name()),
+            }
+        }
+        Ok(present)
+    }
+
+    fn plan(&self) -> Plan {
+        Plan {
+            connections: self.connections,
+            short_s: self.short,
+            long_s: self.long,
+            cores: self.cores(),
+        }
+    }
+
+    fn cores(&self) -> Cores {
+        Cores {
+            first: self.client_core,
+            second: self.second_core,
+        }
+    }
+
+    fn record(&self, clients: &[Client], summary: &str, csv: &str) -> anyhow::Result<String> {
+        let arguments: Vec<_> = std::env::args().skip(1).collect();
+        let Self {
+            server_core,
+            client_core,
+            second_core,
+            ..
+        } = self;
+        let cores = format!(
+            "server on core {server_core}, clients on core {client_core}, those of two cores also on {second_core}"
+        );
+        let record = Record {
+            arguments: &arguments,
+            clients,
+            cores: &cores,
+            summary,
+            csv,
+        };
+        let folder = record.write()?;
+        Ok(format!(
+            "benches/runs/{}",
+            folder.file_name().unwrap_or_default().to_string_lossy()
+        ))
+    }
+}

@@ -1,0 +1,147 @@
+//! The floor: the least CPU time that HTTP/1.1 requests can cost one core of this kernel, as far as we know how. One ring,
+//! registered files, multishot receives into provided buffers, sends without a completion of their own, one system call
+//! per batch. It has no users, no tasks and no runtime: what a load generator costs above it is that generator's own work.
+//! It still checks each response and times it into a histogram (`response.rs`, `load.rs`), as any honest client must.
+
+use std::io;
+use std::net::TcpStream;
+use std::os::fd::AsRawFd;
+
+use io_uring::{IoUring, cqueue, opcode, squeue, types};
+
+use crate::load::{Load, Tally, now_ns};
+use crate::response::{Progress, ResponseReader};
+use crate::ring::{self, BufferRing};
+
+/// Runs the load to its end.
+pub(crate) fn run(load: &Load) -> io::Result<Tally> {
+    let streams = connect(load)?;
+    let mut ring = ring::build((load.connections * 2).next_power_of_two())?;
+    let files: Vec<_> = streams.iter().map(AsRawFd::as_raw_fd).collect();
+    ring.submitter().register_files(&files)?;
+    let mut floor = Floor {
+        buffers: BufferRing::register(&ring)?,
+        request: load.request().leak(),
+        connections: streams.iter().map(|_| Connection::default()).collect(),
+        deadline_ns: load.deadline_ns(),
+        running: streams.len(),
+        tally: Tally::new(),
+    };
+    floor.start(&mut ring);
+    while floor.running > 0 {
+        floor.turn(&mut ring)?;
+    }
+    Ok(floor.tally)
+}
+
+struct Floor {
+    buffers: BufferRing,
+    /// Leaked: sends read it without telling when they are done.
+    request: &'static [u8],
+    connections: Vec<Connection>,
+    deadline_ns: u64,
+    running: usize,
+    tally: Tally,
+}
+
+#[derive(Default)]
+struct Connection {
+    reader: ResponseReader,
+    sent_ns: u64,
+}
+
+impl Floor {
+    fn start(&mut self, ring: &mut IoUring) {
+        let mut queue = ring.submission();
+        for index in 0..self.connections.len() {
+            receive(&mut queue, index as u32);
+            self.send(&mut queue, index as u32, now_ns());
+        }
+    }
+
+    /// Submits what is queued, waits for something, answers all of it.
+    fn turn(&mut self, ring: &mut IoUring) -> io::Result<()> {
+        let (submitter, mut queue, mut completions) = ring.split();
+        submitter.submit_and_wait(1)?;
+        queue.sync();
+        completions.sync();
+        // A completion is answered with two entries at most, and the queue has room for two per connection.
+        for completion in completions.by_ref().take(self.connections.len()) {
+            if completion.user_data() != SEND {
+                self.received(&mut queue, &completion)?;
+            }
+        }
+        self.buffers.publish();
+        Ok(())
+    }
+
+    fn received(
+        &mut self,
+        queue: &mut squeue::SubmissionQueue<'_>,
+        completion: &cqueue::Entry,
+    ) -> io::Result<()> {
+        let index = completion.user_data() as u32;
+        let connection = &mut self.connections[index as usize];
+        if !cqueue::more(completion.flags()) {
+            match completion.result() {
+                result if result > 0 || result == -NO_BUFFERS => receive(queue, index),
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                error => return Err(io::Error::from_raw_os_error(-error)),
+            }
+        }
+        match self
+            .buffers
+            .consume(completion, |bytes| connection.reader.feed(bytes))
+        {
+            None | Some(Progress::Partial) => {}
+            Some(progress) => {
+                let now_ns = self.tally.done(connection.sent_ns, progress);
+                if now_ns < self.deadline_ns {
+                    self.send(queue, index, now_ns);
+                } else {
+                    self.running -= 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, queue: &mut squeue::SubmissionQueue<'_>, index: u32, now_ns: u64) {
+        self.connections[index as usize].sent_ns = now_ns;
+        let (bytes, len) = (self.request.as_ptr(), self.request.len() as u32);
+        let send = opcode::Send::new(types::Fixed(index), bytes, len)
+            .flags(WAIT_ALL)
+            .build()
+            .flags(squeue::Flags::SKIP_SUCCESS)
+            .user_data(SEND);
+        // SAFETY: the request is leaked.
+        unsafe { ring::push(queue, &send) };
+    }
+}
+
+fn receive(queue: &mut squeue::SubmissionQueue<'_>, index: u32) {
+    let receive = opcode::RecvMulti::new(types::Fixed(index), ring::GROUP)
+        .build()
+        .user_data(u64::from(index));
+    // SAFETY: the buffers of the group are leaked.
+    unsafe { ring::push(queue, &receive) };
+}
+
+fn connect(load: &Load) -> io::Result<Vec<TcpStream>> {
+    (0..load.connections)
+        .map(|_| {
+            let stream = TcpStream::connect(load.address)?;
+            stream.set_nodelay(true)?;
+            Ok(stream)
+        })
+        .collect()
+}
+
+/// Marks completions of sends, which come only for failed ones: the receive of that connection ends too and tells it.
+const SEND: u64 = u64::MAX;
+
+/// ENOBUFS: all buffers were lent out, which ends a multishot receive without loss.
+pub(crate) const NO_BUFFERS: i32 = 105;
+
+/// MSG_WAITALL: the ring finishes a short send by itself.
+pub(crate) const WAIT_ALL: i32 = 0x100;

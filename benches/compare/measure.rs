@@ -1,0 +1,216 @@
+//! What is measured and how it is made trustworthy: each client does a short and a long run, and the figures are the slope
+//! between them, so start-up, connecting and the end of a run cancel out. The requests are the server's count, which the
+//! client's own must match. Rounds alternate the clients' order, so a machine that drifts drifts for all of them.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use anyhow::ensure;
+
+use crate::load::Load;
+use crate::noise::Busy;
+use crate::peers::{Client, Cores};
+use crate::process;
+use crate::target::Target;
+
+/// What every run of a comparison has in common.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Plan {
+    /// Keep-alive connections, one request at a time on each.
+    pub(crate) connections: u32,
+    /// Length of the short runs.
+    pub(crate) short_s: u64,
+    /// Length of the long runs.
+    pub(crate) long_s: u64,
+    /// Where clients run.
+    pub(crate) cores: Cores,
+}
+
+impl Plan {
+    /// The load of a run of so many seconds.
+    pub(crate) fn load(&self, address: SocketAddr, seconds: u64) -> Load {
+        Load {
+            address,
+            connections: self.connections,
+            seconds,
+        }
+    }
+}
+
+/// One run of one client.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Run {
+    /// As the server counted them.
+    pub(crate) requests: u64,
+    /// User and system time of the client.
+    pub(crate) cpu_us: f64,
+    /// From start to end of the client.
+    pub(crate) wall_s: f64,
+    /// User and system time of the server.
+    pub(crate) server_cpu_us: f64,
+    /// CPU time that neither client nor server used, as a share of one core.
+    pub(crate) others_cores: f64,
+}
+
+/// One client's short and long run in one round.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sample {
+    /// Whose.
+    pub(crate) client: Client,
+    /// From 1.
+    pub(crate) round: u32,
+    /// The shorter run.
+    pub(crate) short: Run,
+    /// The longer run.
+    pub(crate) long: Run,
+}
+
+impl Sample {
+    /// The client's CPU time per request, start-up taken off.
+    pub(crate) fn cpu_us_per_request(&self) -> f64 {
+        (self.long.cpu_us - self.short.cpu_us) / self.requests()
+    }
+
+    /// The server's CPU time per request.
+    pub(crate) fn server_us_per_request(&self) -> f64 {
+        self.long.server_cpu_us / self.long.requests as f64
+    }
+
+    /// Requests per second, start-up taken off.
+    pub(crate) fn rate(&self) -> f64 {
+        self.requests() / (self.long.wall_s - self.short.wall_s)
+    }
+
+    fn requests(&self) -> f64 {
+        self.long.requests as f64 - self.short.requests as f64
+    }
+}
+
+/// Runs one client's short and long run.
+///
+/// # Errors
+/// If it cannot be run, or its count is not the server's.
+pub(crate) fn sample(
+    target: &Target,
+    plan: &Plan,
+    client: Client,
+    round: u32,
+) -> anyhow::Result<Sample> {
+    let short = run(target, plan, client, plan.short_s)?;
+    let long = run(target, plan, client, plan.long_s)?;
+    ensure!(
+        long.requests > short.requests,
+        "{} made no more requests in the longer run",
+        client.name()
+    );
+    Ok(Sample {
+        client,
+        round,
+        short,
+        long,
+    })
+}
+
+/// The middle value; the mean of the two middle ones.
+///
+/// # Panics
+/// If there is none.
+pub(crate) fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    if sorted.len().is_multiple_of(2) {
+        f64::midpoint(sorted[middle - 1], sorted[middle])
+    } else {
+        sorted[middle]
+    }
+}
+
+fn run(target: &Target, plan: &Plan, client: Client, seconds: u64) -> anyhow::Result<Run> {
+    let commands = client.commands(&plan.load(target.address(), seconds), plan.cores)?;
+    let limit = Duration::from_secs(seconds * 2 + 20);
+
+    let (busy, server_cpu_us, counts) = (Busy::now()?, target.cpu_us()?, target.settled_counts()?);
+    let finished = process::run(commands, limit)?;
+    let requests = target.settled_counts()?.requests - counts.requests;
+    let server_cpu_us = target.cpu_us()? - server_cpu_us;
+    let busy_us = busy.elapsed_us()?;
+
+    let mut said = 0;
+    for stdout in &finished.stdout {
+        said += client.requests(stdout)?;
+    }
+    check_counts(client, said, requests, plan.connections)?;
+    let others_us = (busy_us - finished.cpu_us - server_cpu_us).max(0.0);
+    let others_cores = others_us / 1e6 / finished.wall_s;
+    Ok(Run {
+        requests,
+        cpu_us: finished.cpu_us,
+        wall_s: finished.wall_s,
+        server_cpu_us,
+        others_cores,
+    })
+}
+
+fn check_counts(client: Client, said: u64, seen: u64, connections: u32) -> anyhow::Result<()> {
+    let name = client.name();
+    ensure!(seen > 0, "{name} made no request");
+    let uncounted = seen.checked_sub(said);
+    let uncounted_max = client.uncounted_max(connections);
+    ensure!(
+        uncounted.is_some_and(|uncounted| uncounted <= uncounted_max),
+        "{name} counts {said} requests, the server {seen}: more than {uncounted_max} apart"
+    );
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run_of(requests: u64, cpu_us: f64, wall_s: f64) -> Run {
+        Run {
+            requests,
+            cpu_us,
+            wall_s,
+            server_cpu_us: 0.0,
+            others_cores: 0.0,
+        }
+    }
+
+    #[test]
+    fn start_up_is_in_neither_figure() {
+        let start_up = (30_000.0, 0.5);
+        let at = |requests: u64, seconds: f64| {
+            run_of(
+                requests,
+                start_up.0 + 6.0 * requests as f64,
+                start_up.1 + seconds,
+            )
+        };
+        let sample = Sample {
+            client: Client::Floor,
+            round: 1,
+            short: at(100_000, 1.0),
+            long: at(500_000, 5.0),
+        };
+        assert!((sample.cpu_us_per_request() - 6.0).abs() < 1e-9);
+        assert!((sample.rate() - 100_000.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_median_is_the_middle() {
+        assert!((median(&[3.0, 1.0, 2.0]) - 2.0).abs() < 1e-9);
+        assert!((median(&[4.0, 1.0, 2.0, 3.0]) - 2.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn counts_must_agree_and_only_foreign_tools_may_drop_what_is_on_the_wire() {
+        assert!(check_counts(Client::Floor, 100, 100, 64).is_ok());
+        assert!(check_counts(Client::Floor, 100, 101, 64).is_err());
+        assert!(check_counts(Client::Wrk, 100, 164, 64).is_ok());
+        assert!(check_counts(Client::Wrk, 100, 165, 64).is_err());
+        assert!(check_counts(Client::Wrk, 101, 100, 64).is_err());
+        assert!(check_counts(Client::Wrk, 0, 0, 64).is_err());
+    }
+}

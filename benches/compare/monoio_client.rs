@@ -1,0 +1,65 @@
+//! The bare monoio runtime as a client: one task per connection, no users, no statistics beyond the common histogram.
+//! Built twice: with the ring flags that the engine uses, and as monoio comes. The difference is the flags' worth.
+
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+
+use monoio::io::{AsyncReadRent, AsyncWriteRentExt};
+use monoio::net::TcpStream;
+use monoio::{IoUringDriver, RuntimeBuilder};
+
+use crate::load::{Load, Tally, now_ns};
+use crate::response::{Progress, ResponseReader};
+use crate::ring;
+
+/// Runs the load to its end on a ring with the engine's flags.
+pub(crate) fn run(load: &Load) -> io::Result<Tally> {
+    drive(RuntimeBuilder::new().uring_builder(ring::flagged()), load)
+}
+
+/// Runs the load to its end on the ring that monoio builds by itself.
+pub(crate) fn run_plain(load: &Load) -> io::Result<Tally> {
+    drive(RuntimeBuilder::new(), load)
+}
+
+fn drive(builder: RuntimeBuilder<IoUringDriver>, load: &Load) -> io::Result<Tally> {
+    let load = *load;
+    builder.build()?.block_on(async move {
+        let tally = Rc::new(RefCell::new(Tally::new()));
+        let deadline_ns = load.deadline_ns();
+        let tasks: Vec<_> = (0..load.connections)
+            .map(|_| monoio::spawn(connection(load, deadline_ns, Rc::clone(&tally))))
+            .collect();
+        for task in tasks {
+            task.await?;
+        }
+        Ok(tally.replace(Tally::new()))
+    })
+}
+
+async fn connection(load: Load, deadline_ns: u64, tally: Rc<RefCell<Tally>>) -> io::Result<()> {
+    let mut stream = TcpStream::connect(load.address).await?;
+    stream.set_nodelay(true)?;
+    let mut reader = ResponseReader::default();
+    let (mut request, mut buffer) = (load.request(), vec![0; 1024]);
+    let mut sent_ns = now_ns();
+    while sent_ns < deadline_ns {
+        let sent;
+        (sent, request) = stream.write_all(request).await;
+        sent?;
+        let progress = loop {
+            let received;
+            (received, buffer) = stream.read(buffer).await;
+            match received? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                len => match reader.feed(&buffer[..len]) {
+                    Progress::Partial => {}
+                    progress => break progress,
+                },
+            }
+        };
+        sent_ns = tally.borrow_mut().done(sent_ns, progress);
+    }
+    Ok(())
+}

@@ -1,0 +1,318 @@
+//! Who is compared: how each client is started for a given load, and how its own count is read from what it prints.
+//! A new client is a variant here, nothing elsewhere. Foreign ones are looked for on PATH, ours beside this program.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, ensure};
+use serde_json::Value;
+
+use crate::load::Load;
+use crate::process;
+
+/// A client under comparison.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, clap::ValueEnum)]
+pub(crate) enum Client {
+    /// Hand-written io_uring, the yardstick
+    Floor,
+    /// The monoio runtime with the engine's ring flags
+    Monoio,
+    /// The monoio runtime as it comes
+    MonoioPlain,
+    /// The glommio runtime
+    Glommio,
+    /// The tokio runtime, one thread
+    Tokio,
+    /// wrk
+    Wrk,
+    /// h2load, HTTP/1.1
+    H2load,
+    /// oha
+    Oha,
+    /// Our quick run
+    Gregaria,
+    /// Our Rust scenario: two weighted tasks, names, cookies on, no waits
+    Scenario,
+    /// The Rust scenario on two cores, two shards in one process
+    Scenario2,
+    /// The Rust scenario on the same two cores, one shard in each of two processes
+    Scenario1x2,
+}
+
+/// The cores that clients may have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cores {
+    /// For all clients.
+    pub(crate) first: usize,
+    /// For those that take two.
+    pub(crate) second: usize,
+}
+
+impl Client {
+    /// As on the command line and in reports.
+    pub(crate) fn name(self) -> String {
+        clap::ValueEnum::to_possible_value(&self)
+            .expect("no variant is skipped")
+            .get_name()
+            .to_owned()
+    }
+
+    /// The processes to run for this load, pinned.
+    ///
+    /// # Errors
+    /// If the program is not there.
+    pub(crate) fn commands(self, load: &Load, cores: Cores) -> anyhow::Result<Vec<Command>> {
+        let both = [cores.first, cores.second];
+        Ok(match self {
+            Self::Scenario2 => vec![scenario(load, &both, 2)?],
+            Self::Scenario1x2 => {
+                let half = Load {
+                    connections: load.connections / 2,
+                    ..*load
+                };
+                vec![
+                    scenario(&half, &both[..1], 1)?,
+                    scenario(&half, &both[1..], 1)?,
+                ]
+            }
+            Self::Scenario => vec![scenario(load, &both[..1], 1)?],
+            _ => vec![self.command(load, &both[..1])?],
+        })
+    }
+
+    /// The name and version that the program states, for the record.
+    pub(crate) fn version(self) -> Option<String> {
+        let (program, flag) = match self {
+            Self::Wrk => ("wrk", "-v"),
+            Self::H2load => ("h2load", "--version"),
+            Self::Oha => ("oha", "--version"),
+            _ => return None,
+        };
+        let output = Command::new(on_path(program).ok()?)
+            .arg(flag)
+            .output()
+            .ok()?;
+        String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .next()
+            .map(|line| line.trim().to_owned())
+    }
+
+    /// The requests that one of this client's processes says it made, all of them answered with success.
+    pub(crate) fn requests(self, stdout: &str) -> anyhow::Result<u64> {
+        let said = match self {
+            Self::Wrk => wrk_requests(stdout),
+            Self::H2load => h2load_requests(stdout),
+            Self::Oha => oha_requests(stdout),
+            Self::Gregaria | Self::Scenario | Self::Scenario2 | Self::Scenario1x2 => {
+                gregaria_requests(stdout)
+            }
+            Self::Floor | Self::Monoio | Self::MonoioPlain | Self::Glommio | Self::Tokio => {
+                own_requests(stdout)
+            }
+        };
+        said.with_context(|| {
+            format!(
+                "{} does not state so many successes and no failure:\n{stdout}",
+                self.name()
+            )
+        })
+    }
+
+    /// How many requests the server may have seen more than the client counts: foreign tools drop what is on the wire
+    /// when time is up, ours wait for it.
+    pub(crate) fn uncounted_max(self, connections: u32) -> u64 {
+        match self {
+            Self::Wrk | Self::H2load | Self::Oha => connections.into(),
+            _ => 0,
+        }
+    }
+
+    fn command(self, load: &Load, cores: &[usize]) -> anyhow::Result<Command> {
+        let Load {
+            address,
+            connections,
+            seconds,
+        } = load;
+        let (url, connections, seconds) = (
+            format!("http://{address}/"),
+            connections.to_string(),
+            seconds.to_string(),
+        );
+        let program = match self {
+            Self::Wrk => on_path("wrk")?,
+            Self::H2load => on_path("h2load")?,
+            Self::Oha => on_path("oha")?,
+            Self::Gregaria => beside("gregaria")?,
+            _ => process::own_program()?,
+        };
+        let mut command = process::pinned(cores, program)?;
+        match self {
+            Self::Wrk => command.args(["-t1", "-c", &connections, "-d", &seconds, &url]),
+            Self::H2load => command.args(["--h1", "-t1", "-c", &connections, "-D", &seconds, &url]),
+            Self::Oha => command
+                .args([
+                    "--no-tui",
+                    "--output-format",
+                    "json",
+                    "-c",
+                    &connections,
+                    "-z",
+                    &format!("{seconds}s"),
+                    &url,
+                ])
+                .env("TOKIO_WORKER_THREADS", "1"),
+            Self::Gregaria => {
+                let time = format!("{seconds}s");
+                command.args([
+                    &url,
+                    "-u",
+                    &connections,
+                    "-t",
+                    &time,
+                    "--shards",
+                    "1",
+                    "--json",
+                ])
+            }
+            _ => command
+                .args(["client", &self.name(), "--address", &address.to_string()])
+                .args(["--connections", &connections, "--seconds", &seconds]),
+        };
+        Ok(command)
+    }
+}
+
+/// A program that is built into the same directory as this one.
+pub(crate) fn beside(name: &str) -> anyhow::Result<PathBuf> {
+    let path = process::own_program()?.with_file_name(name);
+    ensure!(
+        path.is_file(),
+        "{name} is not built: cargo build --release -p {}",
+        if name == "gregaria" { name } else { "benches" }
+    );
+    Ok(path)
+}
+
+fn on_path(name: &str) -> anyhow::Result<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let found = env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file());
+    found.with_context(|| format!("{name} is not installed"))
+}
+
+fn scenario(load: &Load, cores: &[usize], shards: u32) -> anyhow::Result<Command> {
+    let mut command = process::pinned(cores, beside("scenario")?)?;
+    command
+        .args([
+            "Shopper",
+            "--headless",
+            "--json",
+            "--shards",
+            &shards.to_string(),
+        ])
+        .args(["--host", &format!("http://{}", load.address)])
+        .args([
+            "-u",
+            &load.connections.to_string(),
+            "-r",
+            &load.connections.to_string(),
+        ])
+        .args(["-t", &format!("{}s", load.seconds)]);
+    Ok(command)
+}
+
+fn own_requests(stdout: &str) -> Option<u64> {
+    let mut words = stdout.split_whitespace();
+    let mut after = |name| {
+        words
+            .find(|&word| word == name)
+            .and_then(|_| words.next()?.parse::<u64>().ok())
+    };
+    let (requests, failures) = (after("requests")?, after("failures")?);
+    (failures == 0).then_some(requests)
+}
+
+fn wrk_requests(stdout: &str) -> Option<u64> {
+    if stdout.contains("Socket errors") || stdout.contains("Non-2xx") {
+        return None;
+    }
+    let line = stdout.lines().find(|line| line.contains(" requests in "))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+fn h2load_requests(stdout: &str) -> Option<u64> {
+    let line = stdout
+        .lines()
+        .find_map(|line| line.strip_prefix("requests: "))?;
+    let count = |what: &str| {
+        let part = line.split(", ").find_map(|part| part.strip_suffix(what))?;
+        part.trim().parse::<u64>().ok()
+    };
+    (count("failed")? == 0 && count("errored")? == 0).then(|| count("succeeded"))?
+}
+
+fn oha_requests(stdout: &str) -> Option<u64> {
+    let result: Value = serde_json::from_str(stdout).ok()?;
+    let statuses = result.get("statusCodeDistribution")?.as_object()?;
+    (statuses.keys().all(|status| status == "200")).then(|| statuses.get("200")?.as_u64())?
+}
+
+fn gregaria_requests(stdout: &str) -> Option<u64> {
+    let entries: Value = serde_json::from_str(stdout).ok()?;
+    let sum = |field: &str| {
+        entries
+            .as_array()?
+            .iter()
+            .map(|entry| entry.get(field)?.as_u64())
+            .sum::<Option<u64>>()
+    };
+    (sum("num_failures")? == 0).then(|| sum("num_requests"))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_read_from_what_each_tool_prints() {
+        let wrk = "Running 1s test\n  1 threads and 64 connections\n  98765 requests in 1.00s, 20.2MB read\nRequests/sec: 98000.1\n";
+        assert_eq!(Client::Wrk.requests(wrk).unwrap(), 98_765);
+        let h2load = "requests: 50164 total, 50200 started, 50164 done, 50164 succeeded, 0 failed, 0 errored, 0 timeout\n";
+        assert_eq!(Client::H2load.requests(h2load).unwrap(), 50_164);
+        let oha = r#"{"summary":{},"statusCodeDistribution":{"200":4711},"errorDistribution":{"aborted due to deadline":64}}"#;
+        assert_eq!(Client::Oha.requests(oha).unwrap(), 4_711);
+        let gregaria =
+            r#"[{"num_requests":40,"num_failures":0},{"num_requests":2,"num_failures":0}]"#;
+        assert_eq!(Client::Gregaria.requests(gregaria).unwrap(), 42);
+        assert_eq!(
+            Client::Floor
+                .requests("requests 7 failures 0 p50_us 1 p99_us 2")
+                .unwrap(),
+            7
+        );
+    }
+
+    #[test]
+    fn a_run_with_failures_has_no_count() {
+        assert!(
+            Client::Wrk
+                .requests("  5 requests in 1.00s, 1MB read\n  Non-2xx or 3xx responses: 5\n")
+                .is_err()
+        );
+        assert!(Client::H2load.requests("requests: 5 total, 5 started, 5 done, 4 succeeded, 1 failed, 0 errored, 0 timeout\n").is_err());
+        assert!(
+            Client::Oha
+                .requests(r#"{"statusCodeDistribution":{"200":1,"500":1}}"#)
+                .is_err()
+        );
+        assert!(
+            Client::Gregaria
+                .requests(r#"[{"num_requests":40,"num_failures":1}]"#)
+                .is_err()
+        );
+        assert!(Client::Floor.requests("requests 7 failures 1").is_err());
+    }
+}

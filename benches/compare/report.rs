@@ -1,0 +1,156 @@
+//! The comparison as people read it: medians over the rounds, ranges, and ratios to the floor and to wrk. Ratios are taken
+//! within each round before the median, since two clients of one round saw the same machine.
+
+use std::fmt::{self, Write};
+
+use crate::measure::{Sample, median};
+use crate::peers::Client;
+
+/// All samples, written as a table.
+pub(crate) struct Report<'a> {
+    /// In the order they were taken.
+    pub(crate) samples: &'a [Sample],
+    /// In the order of the table.
+    pub(crate) clients: &'a [Client],
+}
+
+impl fmt::Display for Report<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{:<14}{:>12}{:>16}{:>10}{:>10}{:>14}{:>12}",
+            "client", "µs/request", "range", "× floor", "× wrk", "requests/s", "server µs"
+        )?;
+        for &client in self.clients {
+            self.row(f, client)?;
+        }
+        let others: Vec<_> = self
+            .samples
+            .iter()
+            .map(|sample| sample.long.others_cores)
+            .collect();
+        if others.is_empty() {
+            return Ok(());
+        }
+        let most = others.iter().copied().fold(0.0, f64::max);
+        writeln!(
+            f,
+            "\nµs/request: CPU time of the client, user and system. Others used {:.2} cores (median), {most:.2} at most.",
+            median(&others)
+        )
+    }
+}
+
+impl Report<'_> {
+    /// The median over the rounds of `client`'s CPU time over `base`'s in the same round.
+    pub(crate) fn ratio(&self, client: Client, base: Client) -> Option<f64> {
+        let ratios: Vec<_> = self
+            .of(client)
+            .filter_map(|sample| {
+                let same_round = self.of(base).find(|other| other.round == sample.round)?;
+                Some(sample.cpu_us_per_request() / same_round.cpu_us_per_request())
+            })
+            .collect();
+        (!ratios.is_empty()).then(|| median(&ratios))
+    }
+
+    fn row(&self, f: &mut fmt::Formatter<'_>, client: Client) -> fmt::Result {
+        let per_request: Vec<_> = self.of(client).map(Sample::cpu_us_per_request).collect();
+        if per_request.is_empty() {
+            return writeln!(f, "{:<14}{:>12}", client.name(), "-");
+        }
+        let rates: Vec<_> = self.of(client).map(Sample::rate).collect();
+        let server: Vec<_> = self.of(client).map(Sample::server_us_per_request).collect();
+        let least = per_request.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = per_request.iter().copied().fold(0.0, f64::max);
+        writeln!(
+            f,
+            "{:<14}{:>12.2}{:>16}{:>10}{:>10}{:>14.0}{:>12.2}",
+            client.name(),
+            median(&per_request),
+            format!("{least:.2}–{most:.2}"),
+            times(self.ratio(client, Client::Floor)),
+            times(self.ratio(client, Client::Wrk)),
+            median(&rates),
+            median(&server),
+        )
+    }
+
+    fn of(&self, client: Client) -> impl Iterator<Item = &Sample> {
+        self.samples
+            .iter()
+            .filter(move |sample| sample.client == client)
+    }
+}
+
+/// Every run, one a line.
+pub(crate) fn csv(samples: &[Sample]) -> String {
+    let mut text =
+        String::from("round,client,run,requests,cpu_us,wall_s,server_cpu_us,others_cores\n");
+    for sample in samples {
+        for (name, run) in [("short", sample.short), ("long", sample.long)] {
+            writeln!(
+                text,
+                "{},{},{name},{},{:.0},{:.6},{:.0},{:.3}",
+                sample.round,
+                sample.client.name(),
+                run.requests,
+                run.cpu_us,
+                run.wall_s,
+                run.server_cpu_us,
+                run.others_cores
+            )
+            .expect("a String takes everything");
+        }
+    }
+    text
+}
+
+fn times(ratio: Option<f64>) -> String {
+    ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.3}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measure::Run;
+
+    fn sample(client: Client, round: u32, us_per_request: f64) -> Sample {
+        let run = |requests: u64| Run {
+            requests,
+            cpu_us: us_per_request * requests as f64,
+            wall_s: requests as f64 / 1e5,
+            server_cpu_us: 5.0 * requests as f64,
+            others_cores: 0.1,
+        };
+        Sample {
+            client,
+            round,
+            short: run(100_000),
+            long: run(400_000),
+        }
+    }
+
+    #[test]
+    fn ratios_are_paired_by_round() {
+        // The machine halves its speed each round; within a round wrk always costs 1.5 times the floor.
+        let rounds = [(1, 5.0), (2, 10.0), (3, 20.0)];
+        let samples: Vec<_> = rounds
+            .iter()
+            .flat_map(|&(round, us)| {
+                [
+                    sample(Client::Floor, round, us),
+                    sample(Client::Wrk, round, us * 1.5),
+                ]
+            })
+            .collect();
+        let report = Report {
+            samples: &samples,
+            clients: &[Client::Floor, Client::Wrk, Client::Oha],
+        };
+        assert!((report.ratio(Client::Wrk, Client::Floor).unwrap() - 1.5).abs() < 1e-9);
+        assert_eq!(report.ratio(Client::Oha, Client::Floor), None);
+        let table = report.to_string();
+        assert!(table.contains("wrk                  15.00      7.50–30.00     1.500     1.000        100000        5.00"), "{table}");
+    }
+}

@@ -1,0 +1,123 @@
+//! The two io_uring pieces that the floor and the server share: a ring with the flags the design measured, and a ring
+//! of provided buffers for multishot receives. All `unsafe` about kernel-owned memory of this package is here, in
+//! [`BufferRing`]; the rest is pushing entries. Knows nothing of HTTP. The users are `floor.rs` and `server.rs`.
+
+use std::io;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use io_uring::types::BufRingEntry;
+use io_uring::{IoUring, cqueue, squeue};
+
+/// A ring for one thread that runs completions only when it asks for them.
+///
+/// `entries` is the length of the submission queue.
+pub(crate) fn build(entries: u32) -> io::Result<IoUring> {
+    flagged().build(entries)
+}
+
+/// The flags alone, for a runtime that builds its own ring.
+pub(crate) fn flagged() -> io_uring::Builder {
+    let mut builder = IoUring::builder();
+    builder
+        .setup_single_issuer()
+        .setup_defer_taskrun()
+        .setup_coop_taskrun();
+    builder
+}
+
+/// Queues one entry. The caller takes no more completions per turn than leave room for their answers.
+///
+/// # Panics
+/// If the queue is full.
+///
+/// # Safety
+/// As for [`squeue::SubmissionQueue::push`]: what the entry points to lives until the operation is done.
+pub(crate) unsafe fn push(queue: &mut squeue::SubmissionQueue<'_>, entry: &squeue::Entry) {
+    // SAFETY: passed on to the caller.
+    unsafe { queue.push(entry) }.expect("one turn's answers fit the submission queue");
+}
+
+/// Receive buffers that the kernel picks from, in one group of one ring.
+///
+/// The memory is leaked on purpose: closing a ring cancels its receives in the background, so no moment of this process
+/// is known at which the kernel has certainly stopped writing.
+pub(crate) struct BufferRing {
+    entries: *mut BufRingEntry,
+    memory: *mut u8,
+    tail: u16,
+}
+
+impl BufferRing {
+    /// Registers [`COUNT`] buffers of [`LEN`] bytes as group [`GROUP`] and hands all of them to the kernel.
+    pub(crate) fn register(ring: &IoUring) -> io::Result<Self> {
+        let pages =
+            vec![const { Page([0; PAGE]) }; COUNT as usize * size_of::<BufRingEntry>() / PAGE];
+        let memory = vec![0_u8; COUNT as usize * LEN];
+        let mut buffers = Self {
+            entries: Box::leak(pages.into_boxed_slice()).as_mut_ptr().cast(),
+            memory: Box::leak(memory.into_boxed_slice()).as_mut_ptr(),
+            tail: 0,
+        };
+        // SAFETY: page-aligned, room for COUNT entries, and never freed.
+        unsafe {
+            ring.submitter()
+                .register_buf_ring(buffers.entries as u64, COUNT, GROUP)?
+        };
+        for id in 0..COUNT {
+            buffers.give_back(id);
+        }
+        buffers.publish();
+        Ok(buffers)
+    }
+
+    /// Lends out what a receive brought and queues the buffer for reuse; `None` if the completion carries no buffer.
+    ///
+    /// Call once per completion of this ring, and [`publish`](Self::publish) after a batch.
+    pub(crate) fn consume<T>(
+        &mut self,
+        completion: &cqueue::Entry,
+        read: impl FnOnce(&[u8]) -> T,
+    ) -> Option<T> {
+        let id = cqueue::buffer_select(completion.flags())?;
+        let len = usize::try_from(completion.result()).ok()?.min(LEN);
+        // SAFETY: the kernel picked `id` for this completion, wrote `len` bytes, and leaves the buffer alone until it is given back below.
+        let bytes =
+            unsafe { std::slice::from_raw_parts(self.memory.add(usize::from(id) * LEN), len) };
+        let value = read(bytes);
+        self.give_back(id);
+        Some(value)
+    }
+
+    /// Lets the kernel see the buffers given back since the last call.
+    pub(crate) fn publish(&self) {
+        // SAFETY: the tail lies in the first entry of the leaked ring, aligned, and is shared with the kernel only atomically.
+        let tail = unsafe { AtomicU16::from_ptr(BufRingEntry::tail(self.entries).cast_mut()) };
+        tail.store(self.tail, Ordering::Release);
+    }
+
+    fn give_back(&mut self, id: u16) {
+        let slot = usize::from(self.tail & (COUNT - 1));
+        // SAFETY: `slot` < COUNT; the kernel reads a slot only once the published tail has passed it. `resv` is not touched.
+        let entry = unsafe { &mut *self.entries.add(slot) };
+        // SAFETY: `id` < COUNT, so the buffer lies within the leaked memory.
+        entry.set_addr(unsafe { self.memory.add(usize::from(id) * LEN) } as u64);
+        entry.set_len(LEN as u32);
+        entry.set_bid(id);
+        self.tail = self.tail.wrapping_add(1);
+    }
+}
+
+/// The buffer group's number within its ring.
+pub(crate) const GROUP: u16 = 0;
+
+/// Buffers in the ring: a power of two, so that indices wrap with a mask.
+const COUNT: u16 = 512;
+
+/// Bytes per buffer: a whole response of the server fits.
+const LEN: usize = 1024;
+
+const PAGE: usize = 4096;
+
+#[derive(Clone)]
+#[repr(C, align(4096))]
+struct Page([u8; PAGE]);

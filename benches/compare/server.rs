@@ -1,0 +1,269 @@
+//! The fixed-response server that all clients are measured against: HTTP/1.1 GETs over keep-alive connections, a 128-byte
+//! body, one thread, one ring. It must cost less per request than any client, else clients would be measured half asleep.
+//!
+//! It keeps the count that every client's own count is checked against: `GET /__counts` answers the requests so far and
+//! the open connections, itself in neither. `GET /login…` sets a cookie. It ends when its stdin does, so it cannot
+//! outlive who started it. Requests with bodies are not for it. The other side of it is `target.rs`.
+
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::fd::AsRawFd;
+
+use io_uring::{IoUring, cqueue, opcode, squeue, types};
+use memchr::memmem;
+
+use crate::floor::{NO_BUFFERS, WAIT_ALL};
+use crate::ring::{self, BufferRing};
+
+/// Serves on a free port of 127.0.0.1, which it prints, until stdin ends.
+pub(crate) fn run() -> io::Result<()> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    listener.set_nonblocking(true)?;
+    println!("{}", listener.local_addr()?);
+    let mut ring = ring::build(TURN * 4)?;
+    let mut server = Server {
+        buffers: BufferRing::register(&ring)?,
+        listener,
+        connections: Vec::new(),
+        open: 0,
+        requests: 0,
+        plain: response("").leak().repeat(PIPELINE_MAX).leak(),
+        login: response("Set-Cookie: session=0123456789abcdef; Path=/\r\n").leak(),
+    };
+    await_readable(
+        &mut ring.submission(),
+        server.listener.as_raw_fd(),
+        LISTENER,
+    );
+    await_readable(&mut ring.submission(), io::stdin().as_raw_fd(), STDIN);
+    while server.turn(&mut ring)? {}
+    Ok(())
+}
+
+struct Server {
+    buffers: BufferRing,
+    listener: TcpListener,
+    /// By file descriptor.
+    connections: Vec<Option<Connection>>,
+    open: usize,
+    requests: u64,
+    /// The response many times over: pipelined requests are answered by one send. Leaked, as sends do not tell their end.
+    plain: &'static [u8],
+    login: &'static [u8],
+}
+
+struct Connection {
+    stream: TcpStream,
+    /// How many bytes of the empty line have been seen: a head may arrive in pieces.
+    matched: usize,
+}
+
+impl Server {
+    /// Submits what is queued, waits for something, answers it; false once stdin has ended.
+    fn turn(&mut self, ring: &mut IoUring) -> io::Result<bool> {
+        let (submitter, mut queue, mut completions) = ring.split();
+        submitter.submit_and_wait(1)?;
+        queue.sync();
+        completions.sync();
+        for completion in completions.by_ref().take(TURN as usize) {
+            match completion.user_data() {
+                STDIN => return Ok(false),
+                LISTENER => self.accept(&mut queue)?,
+                SEND => {}
+                _ => self.received(&mut queue, &completion),
+            }
+        }
+        self.buffers.publish();
+        Ok(true)
+    }
+
+    fn accept(&mut self, queue: &mut squeue::SubmissionQueue<'_>) -> io::Result<()> {
+        // The readable event is asked for again each time, so what does not fit into this turn comes in the next.
+        for _ in 0..TURN / 4 {
+            match self.listener.accept() {
+                Ok((stream, _)) => {
+                    stream.set_nodelay(true)?;
+                    receive(queue, stream.as_raw_fd());
+                    let index = stream.as_raw_fd() as usize;
+                    if self.connections.len() <= index {
+                        self.connections.resize_with(index + 1, || None);
+                    }
+                    self.connections[index] = Some(Connection { stream, matched: 0 });
+                    self.open += 1;
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            }
+        }
+        await_readable(queue, self.listener.as_raw_fd(), LISTENER);
+        Ok(())
+    }
+
+    fn received(&mut self, queue: &mut squeue::SubmissionQueue<'_>, completion: &cqueue::Entry) {
+        let file = completion.user_data() as i32;
+        let Some(connection) = self
+            .connections
+            .get_mut(file as usize)
+            .and_then(Option::as_mut)
+        else {
+            return;
+        };
+        let asked = self
+            .buffers
+            .consume(completion, |bytes| asked(&mut connection.matched, bytes));
+        match asked {
+            Some(Asked::Counts) => {
+                let counts = format!("requests {} connections {}", self.requests, self.open - 1);
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n",
+                    counts.len()
+                );
+                // A failed write is the asker's own end: its receive ends as well.
+                let _ = connection.stream.write_all((head + &counts).as_bytes());
+            }
+            Some(Asked::Login) => {
+                self.requests += 1;
+                send(queue, file, self.login);
+            }
+            Some(Asked::Plain(count)) if count > 0 => {
+                self.requests += count as u64;
+                send(
+                    queue,
+                    file,
+                    &self.plain[..count.min(PIPELINE_MAX) * self.plain.len() / PIPELINE_MAX],
+                );
+            }
+            Some(Asked::Plain(_)) | None => {}
+        }
+        if !cqueue::more(completion.flags()) {
+            if completion.result() > 0 || completion.result() == -NO_BUFFERS {
+                receive(queue, file);
+            } else {
+                self.connections[file as usize] = None;
+                self.open -= 1;
+            }
+        }
+    }
+}
+
+/// What the bytes of one receive ask for.
+#[derive(Debug, Eq, PartialEq)]
+enum Asked {
+    Counts,
+    Login,
+    /// So many requests came to their end.
+    Plain(usize),
+}
+
+/// Counts the empty lines that end in `bytes`. `matched` is carried from receive to receive.
+fn asked(matched: &mut usize, bytes: &[u8]) -> Asked {
+    if *matched == 0 && memmem::find(bytes, END) == Some(bytes.len().wrapping_sub(END.len())) {
+        return match bytes {
+            _ if bytes.starts_with(b"GET /__counts") => Asked::Counts,
+            _ if bytes.starts_with(b"GET /login") => Asked::Login,
+            _ => Asked::Plain(1),
+        };
+    }
+    let mut count = 0;
+    for &byte in bytes {
+        *matched = match byte {
+            _ if byte == END[*matched] => *matched + 1,
+            b'\r' => 1,
+            _ => 0,
+        };
+        if *matched == END.len() {
+            *matched = 0;
+            count += 1;
+        }
+    }
+    Asked::Plain(count)
+}
+
+fn response(extra_lines: &str) -> Vec<u8> {
+    let body = "gregaria".repeat(16);
+    let len = body.len();
+    format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n{extra_lines}Content-Length: {len}\r\n\r\n{body}").into_bytes()
+}
+
+fn send(queue: &mut squeue::SubmissionQueue<'_>, file: i32, bytes: &'static [u8]) {
+    let send = opcode::Send::new(types::Fd(file), bytes.as_ptr(), bytes.len() as u32)
+        .flags(WAIT_ALL)
+        .build()
+        .flags(squeue::Flags::SKIP_SUCCESS)
+        .user_data(SEND);
+    // SAFETY: the bytes are static.
+    unsafe { ring::push(queue, &send) };
+}
+
+fn receive(queue: &mut squeue::SubmissionQueue<'_>, file: i32) {
+    let receive = opcode::RecvMulti::new(types::Fd(file), ring::GROUP)
+        .build()
+        .user_data(file as u64);
+    // SAFETY: the buffers of the group are leaked.
+    unsafe { ring::push(queue, &receive) };
+}
+
+fn await_readable(queue: &mut squeue::SubmissionQueue<'_>, file: i32, user_data: u64) {
+    const POLLIN: u32 = 1;
+    let poll = opcode::PollAdd::new(types::Fd(file), POLLIN)
+        .build()
+        .user_data(user_data);
+    // SAFETY: the entry points to nothing.
+    unsafe { ring::push(queue, &poll) };
+}
+
+/// Marks completions of sends, which come only for failed ones: that connection's receive ends too.
+const SEND: u64 = u64::MAX;
+const LISTENER: u64 = u64::MAX - 1;
+const STDIN: u64 = u64::MAX - 2;
+
+/// Completions taken per turn. Each is answered with two entries at most, a readable listener with a quarter of this.
+const TURN: u32 = 1024;
+
+/// Requests that may end in one receive: a buffer holds no more that are worth sending.
+const PIPELINE_MAX: usize = 64;
+
+const END: &[u8; 4] = b"\r\n\r\n";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REQUEST: &[u8] = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
+
+    #[test]
+    fn a_head_in_pieces_counts_once() {
+        for split in 1..REQUEST.len() {
+            let mut matched = 0;
+            assert_eq!(
+                asked(&mut matched, &REQUEST[..split]),
+                Asked::Plain(0),
+                "split {split}"
+            );
+            assert_eq!(
+                asked(&mut matched, &REQUEST[split..]),
+                Asked::Plain(1),
+                "split {split}"
+            );
+            assert_eq!(matched, 0);
+        }
+    }
+
+    #[test]
+    fn pipelined_requests_count_each() {
+        assert_eq!(asked(&mut 0, &REQUEST.repeat(3)), Asked::Plain(3));
+        assert_eq!(asked(&mut 0, &REQUEST.repeat(3)[3..]), Asked::Plain(3));
+    }
+
+    #[test]
+    fn the_two_special_paths_are_known() {
+        assert_eq!(
+            asked(&mut 0, b"GET /__counts HTTP/1.1\r\n\r\n"),
+            Asked::Counts
+        );
+        assert_eq!(
+            asked(&mut 0, b"GET /login?user=1 HTTP/1.1\r\n\r\n"),
+            Asked::Login
+        );
+    }
+}
