@@ -20,13 +20,18 @@ pub mod runner;
 pub mod shards;
 pub mod user;
 
+pub use gregaria_http as http;
+pub use gregaria_stats as stats;
 pub use health::{Health, ShardLoad};
-pub use ramp::{Ramp, Segment};
-pub use runner::{Command, EndReason, Notice, RunHandle, RunReport, Runner, RunnerOptions, State, Status};
+pub use ramp::{Ramp, Segment, Step};
+pub use runner::{
+    Command, EndReason, Notice, Now, RunHandle, RunReport, Runner, RunnerOptions, State, Status,
+};
 pub use scenario::{Scenario, TaskInfo, UserClassInfo};
 pub use shards::{ShardError, ShardOptions, ShardSwarm};
 pub use swarm::{Swarm, SwarmReport};
 pub use user::{
-    CaughtResponse, Expect, HttpUser, Interruption, Method, Request, Response, RustScenario, TaskResult, TaskSet, User,
-    UserClass, UserCore, Wait, between, constant, constant_pacing, constant_throughput, interrupt, stop_user,
+    CaughtRequest, CaughtResponse, ClassBuilder, Expect, HttpUser, Interruption, Method, Request,
+    Response, RustScenario, ScenarioError, TaskResult, TaskSet, User, UserClass, UserCore, Wait,
+    between, constant, constant_pacing, constant_throughput, interrupt, stop_user,
 };

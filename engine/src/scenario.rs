@@ -49,7 +49,13 @@ pub(crate) fn distribute(classes: &[UserClassInfo], users: u32) -> Vec<u32> {
             count
         })
         .collect();
-    let weight_of = |class: &UserClassInfo| if class.fixed_count == 0 { class.weight.max(0.0) } else { 0.0 };
+    let weight_of = |class: &UserClassInfo| {
+        if class.fixed_count == 0 {
+            class.weight.max(0.0)
+        } else {
+            0.0
+        }
+    };
     let total_weight: f64 = classes.iter().map(weight_of).sum();
     if total_weight <= 0.0 {
         return counts;
@@ -77,7 +83,14 @@ mod tests {
     use super::*;
 
     fn class(name: &str, weight: f64, fixed_count: u32) -> UserClassInfo {
-        UserClassInfo { name: name.into(), weight, fixed_count, host: None, needs_host: false, tasks: Vec::new() }
+        UserClassInfo {
+            name: name.into(),
+            weight,
+            fixed_count,
+            host: None,
+            needs_host: false,
+            tasks: Vec::new(),
+        }
     }
 
     #[test]

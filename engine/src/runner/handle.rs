@@ -58,7 +58,11 @@ impl RunHandle {
     pub fn wait(&self) -> RunReport {
         let mut status = self.shared.status();
         while status.state != State::Stopped {
-            status = self.shared.change.wait(status).unwrap_or_else(PoisonError::into_inner);
+            status = self
+                .shared
+                .change
+                .wait(status)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         let status = status.clone();
         RunReport {
@@ -125,7 +129,12 @@ impl Shared {
     }
 
     pub(super) fn begin(&self, now_ns: u64) {
-        *self.status() = Status { start_ns: now_ns, measured_from_ns: now_ns, now_ns, ..Status::default() };
+        *self.status() = Status {
+            start_ns: now_ns,
+            measured_from_ns: now_ns,
+            now_ns,
+            ..Status::default()
+        };
     }
 
     pub(super) fn summary(&self) -> MutexGuard<'_, Summary> {

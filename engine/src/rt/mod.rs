@@ -1,0 +1,247 @@
+//! The runtime room: time, timers, tasks, connections, cores. The only place that names an io_uring runtime, asks
+//! a clock, or waits.
+//!
+//! One concrete [`Rt`] and [`Stream`] stand over three things, so users are not generic over them: monoio on
+//! io_uring, monoio on epoll (`ring.rs` chooses), and the simulator (`sim.rs`), whose clock jumps. Nothing in here
+//! knows users, runs or HTTP. `unsafe` lives in `pooled.rs` and `net.rs`; each use says why it is sound.
+
+mod affinity;
+mod clock;
+mod net;
+mod pooled;
+mod resolve;
+mod ring;
+pub mod sim;
+mod timers;
+
+use std::{
+    cell::{Cell, RefCell},
+    future::{Future, poll_fn},
+    io,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, Waker},
+};
+
+pub use affinity::{allowed_cores, pin_to_core};
+pub use clock::{now_ns, pause, thread_cpu_ns, unix_time_s};
+pub use net::Stream;
+pub use pooled::PooledFuture;
+pub use ring::{RingChoice, RingKind, block_on};
+
+use gregaria_http::{Error, Origin};
+use timers::Timers;
+
+/// A thread's runtime: cheap to clone, not to be sent.
+#[derive(Clone)]
+pub struct Rt(Rc<Core>);
+
+struct Core {
+    timers: RefCell<Timers>,
+    backend: Backend,
+}
+
+enum Backend {
+    Ring(ring::Ring),
+    Sim(sim::World),
+}
+
+impl Rt {
+    fn new(backend: Backend) -> Self {
+        Self(Rc::new(Core {
+            timers: RefCell::new(Timers::new()),
+            backend,
+        }))
+    }
+
+    /// Monotonic time in nanoseconds.
+    pub fn now_ns(&self) -> u64 {
+        match &self.0.backend {
+            Backend::Ring(_) => now_ns(),
+            Backend::Sim(world) => world.now_ns(),
+        }
+    }
+
+    /// Seconds since 1970.
+    pub fn unix_time_s(&self) -> f64 {
+        match &self.0.backend {
+            Backend::Ring(_) => unix_time_s(),
+            Backend::Sim(world) => world.now_ns() as f64 / 1e9,
+        }
+    }
+
+    /// CPU time of this thread in nanoseconds; simulated threads cost nothing.
+    pub fn thread_cpu_ns(&self) -> u64 {
+        match &self.0.backend {
+            Backend::Ring(_) => thread_cpu_ns(),
+            Backend::Sim(_) => 0,
+        }
+    }
+
+    /// Runs `future` beside the others of this thread.
+    pub fn spawn(&self, future: impl Future<Output = ()> + 'static) {
+        match &self.0.backend {
+            Backend::Ring(ring) => ring.spawn(future),
+            Backend::Sim(world) => world.spawn(future),
+        }
+    }
+
+    /// Ends at `deadline_ns` (monotonic), never before.
+    pub fn sleep_until(&self, deadline_ns: u64) -> Sleep {
+        Sleep {
+            rt: self.clone(),
+            deadline_ns,
+            timer: None,
+        }
+    }
+
+    /// Lets every other task that is ready run once.
+    pub async fn yield_now(&self) {
+        let mut yielded = false;
+        poll_fn(|cx| {
+            if std::mem::replace(&mut yielded, true) {
+                return Poll::Ready(());
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Connects to the first address of `origin` that accepts.
+    ///
+    /// # Errors
+    /// Why no connection came about, as a kind that is counted.
+    pub async fn connect(&self, origin: &Origin) -> Result<Stream, Error> {
+        match &self.0.backend {
+            Backend::Ring(_) => net::connect(self, origin).await,
+            Backend::Sim(world) => world.connect(self, origin).await.map(Stream::from_sim),
+        }
+    }
+
+    /// A deadline that can be set anew for each request at next to no cost. See [`Watchdog`].
+    pub fn watchdog(&self) -> Watchdog {
+        Watchdog {
+            rt: self.clone(),
+            timer: Cell::new(None),
+            armed_ns: Cell::new(0),
+        }
+    }
+
+    fn start_timer(&self, deadline_ns: u64, waker: &Waker) -> timers::Key {
+        let key = self
+            .0
+            .timers
+            .borrow_mut()
+            .insert(deadline_ns, waker.clone());
+        if let Backend::Ring(ring) = &self.0.backend {
+            ring.wake_at(deadline_ns);
+        }
+        key
+    }
+
+    /// Wakes all whose time has come and returns the next deadline.
+    fn fire_timers(&self, now_ns: u64) -> Option<u64> {
+        self.0.timers.borrow_mut().fire(now_ns)
+    }
+}
+
+/// A wait for a moment; see [`Rt::sleep_until`].
+pub struct Sleep {
+    rt: Rt,
+    deadline_ns: u64,
+    timer: Option<timers::Key>,
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        if self.rt.now_ns() >= self.deadline_ns {
+            return Poll::Ready(());
+        }
+        match self.timer {
+            Some(key) if self.rt.0.timers.borrow_mut().rewake(key, cx.waker()) => {}
+            _ => self.timer = Some(self.rt.start_timer(self.deadline_ns, cx.waker())),
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Sleep {
+    fn drop(&mut self) {
+        if let Some(key) = self.timer {
+            self.rt.0.timers.borrow_mut().cancel(key);
+        }
+    }
+}
+
+/// Guards one future after another with a deadline each.
+///
+/// Its timer stays armed from one request to the next and is only moved when it fires too early, so that a request
+/// that ends in time touches no timer at all.
+pub struct Watchdog {
+    rt: Rt,
+    timer: Cell<Option<timers::Key>>,
+    armed_ns: Cell<u64>,
+}
+
+impl Watchdog {
+    /// Runs `future` to its end, or gives `None` when `deadline_ns` (monotonic) comes first.
+    pub async fn guard<F: Future>(&self, deadline_ns: u64, future: F) -> Option<F::Output> {
+        let mut future = std::pin::pin!(future);
+        poll_fn(|cx| {
+            if let Poll::Ready(output) = future.as_mut().poll(cx) {
+                return Poll::Ready(Some(output));
+            }
+            self.poll_deadline(deadline_ns, cx)
+        })
+        .await
+    }
+
+    fn poll_deadline<T>(&self, deadline_ns: u64, cx: &Context<'_>) -> Poll<Option<T>> {
+        let mut timers = self.rt.0.timers.borrow_mut();
+        let armed = self
+            .timer
+            .get()
+            .is_some_and(|key| timers.rewake(key, cx.waker()));
+        drop(timers);
+        if armed && self.armed_ns.get() <= deadline_ns {
+            return Poll::Pending;
+        }
+        if self.rt.now_ns() >= deadline_ns {
+            return Poll::Ready(None);
+        }
+        self.disarm();
+        self.armed_ns.set(deadline_ns);
+        self.timer
+            .set(Some(self.rt.start_timer(deadline_ns, cx.waker())));
+        Poll::Pending
+    }
+
+    fn disarm(&self) {
+        if let Some(key) = self.timer.take() {
+            self.rt.0.timers.borrow_mut().cancel(key);
+        }
+    }
+}
+
+impl Drop for Watchdog {
+    fn drop(&mut self) {
+        self.disarm();
+    }
+}
+
+/// What an operating system error during connect means to a load test.
+fn connect_error(error: &io::Error) -> Error {
+    use rustix::io::Errno;
+    match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::CONNREFUSED) => Error::ConnectRefused,
+        Some(Errno::TIMEDOUT) => Error::ConnectTimeout,
+        Some(Errno::NETUNREACH | Errno::HOSTUNREACH) => Error::Unreachable,
+        Some(Errno::ADDRNOTAVAIL | Errno::ADDRINUSE) => Error::OutOfPorts,
+        Some(Errno::MFILE | Errno::NFILE) => Error::OutOfFiles,
+        Some(Errno::CONNRESET) => Error::Reset,
+        _ => Error::ConnectFailed,
+    }
+}

@@ -1,0 +1,213 @@
+//! A boxed future whose memory comes from, and returns to, a pool of its thread.
+//!
+//! Tasks and requests are futures of types that the engine does not know, so they must be boxed; a box per task would
+//! be an allocation per request. Blocks of a few sizes are kept per thread instead. Larger futures use the allocator.
+
+use std::{
+    alloc::{Layout, alloc, dealloc, handle_alloc_error},
+    cell::RefCell,
+    future::Future,
+    pin::Pin,
+    ptr::NonNull,
+    task::{Context, Poll},
+};
+
+/// An owned future in pooled memory. Stays on the thread that made it.
+pub struct PooledFuture<'a, T> {
+    future: NonNull<dyn Future<Output = T> + 'a>,
+    layout: Layout,
+}
+
+impl<'a, T> PooledFuture<'a, T> {
+    /// Moves `future` into pooled memory.
+    pub fn new<F: Future<Output = T> + 'a>(future: F) -> Self {
+        let layout = Layout::new::<F>();
+        let place = take_block(layout).cast::<F>();
+        // SAFETY: `take_block` gives exclusive memory that fits `layout`, which is F's.
+        unsafe { place.write(future) };
+        Self {
+            future: place,
+            layout,
+        }
+    }
+}
+
+impl<T> Future for PooledFuture<'_, T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        // SAFETY: the future lives in its block until Drop and is never moved out of it, so pinning it holds.
+        unsafe { Pin::new_unchecked(self.future.as_mut()) }.poll(cx)
+    }
+}
+
+// The future is behind a pointer: moving this handle does not move it.
+impl<T> Unpin for PooledFuture<'_, T> {}
+
+impl<T> Drop for PooledFuture<'_, T> {
+    fn drop(&mut self) {
+        let block = GiveBack {
+            block: self.future.cast(),
+            layout: self.layout,
+        };
+        // SAFETY: written by `new`, dropped here only; the block itself is given back after, even when this panics.
+        unsafe { self.future.drop_in_place() };
+        drop(block);
+    }
+}
+
+struct GiveBack {
+    block: NonNull<u8>,
+    layout: Layout,
+}
+
+impl Drop for GiveBack {
+    fn drop(&mut self) {
+        give_block(self.block, self.layout);
+    }
+}
+
+thread_local! {
+    static POOL: RefCell<Pool> = const { RefCell::new(Pool { free: [const { Vec::new() }; CLASSES] }) };
+}
+
+struct Pool {
+    free: [Vec<NonNull<u8>>; CLASSES],
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        for (class, blocks) in self.free.iter_mut().enumerate() {
+            for block in blocks.drain(..) {
+                // SAFETY: every block of a class was allocated with exactly this layout and is in no one's hands.
+                unsafe { dealloc(block.as_ptr(), class_layout(class)) };
+            }
+        }
+    }
+}
+
+fn take_block(layout: Layout) -> NonNull<u8> {
+    let class = class_of(layout);
+    let pooled = class.and_then(|class| {
+        POOL.try_with(|pool| pool.borrow_mut().free[class].pop())
+            .ok()
+            .flatten()
+    });
+    pooled.unwrap_or_else(|| allocate(class.map_or(layout, class_layout)))
+}
+
+fn give_block(block: NonNull<u8>, layout: Layout) {
+    let class = class_of(layout);
+    let kept = class.is_some_and(|class| {
+        POOL.try_with(|pool| pool.borrow_mut().keep(class, block))
+            .unwrap_or(false)
+    });
+    if !kept && layout.size() > 0 {
+        // SAFETY: `take_block` allocated the block with this layout, and no one else has it.
+        unsafe { dealloc(block.as_ptr(), class.map_or(layout, class_layout)) };
+    }
+}
+
+impl Pool {
+    fn keep(&mut self, class: usize, block: NonNull<u8>) -> bool {
+        let room = self.free[class].len() < KEPT_BLOCKS;
+        if room {
+            self.free[class].push(block);
+        }
+        room
+    }
+}
+
+fn allocate(layout: Layout) -> NonNull<u8> {
+    if layout.size() == 0 {
+        return NonNull::without_provenance(
+            layout.align().try_into().expect("an alignment is never 0"),
+        );
+    }
+    // SAFETY: the size is not 0.
+    NonNull::new(unsafe { alloc(layout) }).unwrap_or_else(|| handle_alloc_error(layout))
+}
+
+/// The smallest class that holds `layout`; `None` for the empty, the large and the strangely aligned.
+fn class_of(layout: Layout) -> Option<usize> {
+    let fits =
+        layout.size() > 0 && layout.size() <= SMALLEST << (CLASSES - 1) && layout.align() <= ALIGN;
+    fits.then(|| {
+        layout
+            .size()
+            .div_ceil(SMALLEST)
+            .next_power_of_two()
+            .trailing_zeros() as usize
+    })
+}
+
+fn class_layout(class: usize) -> Layout {
+    Layout::from_size_align(SMALLEST << class, ALIGN).expect("class sizes are powers of two")
+}
+
+const SMALLEST: usize = 64;
+const ALIGN: usize = 16;
+/// 64 bytes to 8 KiB.
+const CLASSES: usize = 8;
+/// Per class; what a burst needed beyond that goes back to the allocator.
+const KEPT_BLOCKS: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use std::{cell::Cell, rc::Rc, task::Waker};
+
+    use super::*;
+
+    fn run<T>(mut future: PooledFuture<'_, T>) -> T {
+        match Pin::new(&mut future).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(output) => output,
+            Poll::Pending => panic!("not ready"),
+        }
+    }
+
+    #[test]
+    fn futures_of_all_sizes_run_and_drop_once() {
+        struct Counted(Rc<Cell<u32>>);
+        impl Drop for Counted {
+            fn drop(&mut self) {
+                self.0.set(self.0.get() + 1);
+            }
+        }
+        let drops = Rc::new(Cell::new(0));
+        assert_eq!(run(PooledFuture::new(std::future::ready(7))), 7);
+        for _ in 0..3 {
+            let held = Counted(Rc::clone(&drops));
+            let small = run(PooledFuture::new(
+                async move { std::mem::size_of_val(&held) },
+            ));
+            assert_eq!(small, 8);
+            let held = [const { 0_u8 }; 20_000];
+            assert_eq!(run(PooledFuture::new(async move { held.len() })), 20_000);
+        }
+        assert_eq!(drops.get(), 3);
+        run(PooledFuture::new(async {}));
+    }
+
+    #[test]
+    fn a_block_is_used_again() {
+        let address = |future: &PooledFuture<'_, ()>| future.future.cast::<u8>();
+        let data = [0_u64; 20];
+        let first = PooledFuture::new(async move { drop(std::hint::black_box(data)) });
+        let place = address(&first);
+        drop(first);
+        let second = PooledFuture::new(async move { drop(std::hint::black_box(data)) });
+        assert_eq!(address(&second), place);
+    }
+
+    #[test]
+    fn classes_cover_their_sizes() {
+        for size in 1..=8192 {
+            let class = class_of(Layout::from_size_align(size, 8).unwrap()).unwrap();
+            assert!(
+                class_layout(class).size() >= size
+                    && (class == 0 || class_layout(class - 1).size() < size)
+            );
+        }
+        assert_eq!(class_of(Layout::from_size_align(8193, 8).unwrap()), None);
+    }
+}

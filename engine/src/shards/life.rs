@@ -1,0 +1,87 @@
+//! Whether a user is to go on: what its shard wants of it, and what it is doing that must not be interrupted.
+
+use std::{
+    cell::{Cell, RefCell},
+    future::{Future, poll_fn},
+    task::{Poll, Waker},
+};
+
+/// One user, as its shard sees it.
+pub(crate) struct Life {
+    pub(super) class: usize,
+    order: Cell<Order>,
+    /// A request of this user's is on the wire.
+    pub(super) on_wire: Cell<bool>,
+    /// It asked for a request that may never start.
+    pub(super) halted: Cell<bool>,
+    pub(super) gone: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
+}
+
+/// What the shard wants of a user. Only ever moves on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Order {
+    /// Go on.
+    Stay,
+    /// Finish the request on the wire, say farewell, go.
+    Leave,
+    /// Go now.
+    Cut,
+}
+
+impl Life {
+    pub(super) fn new(class: usize) -> Self {
+        Self {
+            class,
+            order: Cell::new(Order::Stay),
+            on_wire: Cell::new(false),
+            halted: Cell::new(false),
+            gone: Cell::new(false),
+            waker: RefCell::new(None),
+        }
+    }
+
+    pub(super) fn order(&self) -> Order {
+        self.order.get()
+    }
+
+    pub(super) fn tell(&self, order: Order) {
+        self.order.set(self.order.get().max(order));
+        if let Some(waker) = self.waker.borrow().as_ref() {
+            waker.wake_by_ref();
+        }
+    }
+
+    /// Runs the user's tasks until they end, or it is told to leave with nothing on the wire, or it is cut.
+    pub(crate) async fn while_wanted(&self, tasks: impl Future<Output = ()>) {
+        let over = || match self.order() {
+            Order::Stay => false,
+            Order::Leave => !self.on_wire.get(),
+            Order::Cut => true,
+        };
+        self.run_unless(tasks, over).await;
+    }
+
+    /// Runs the user's farewell until it ends, is cut, or asks for a request that may never start.
+    pub(crate) async fn until_cut(&self, farewell: impl Future<Output = ()>) {
+        let over = || self.order() == Order::Cut || self.halted.get();
+        self.run_unless(farewell, over).await;
+    }
+
+    /// Checks before as well: a user that was cut must not say another word.
+    async fn run_unless(&self, future: impl Future<Output = ()>, over: impl Fn() -> bool) {
+        let mut future = std::pin::pin!(future);
+        poll_fn(|cx| {
+            if over() || future.as_mut().poll(cx).is_ready() || over() {
+                return Poll::Ready(());
+            }
+            let mut waker = self.waker.borrow_mut();
+            match waker.as_mut() {
+                Some(known) => known.clone_from(cx.waker()),
+                None => *waker = Some(cx.waker().clone()),
+            }
+            Poll::Pending
+        })
+        .await;
+    }
+}

@@ -1,0 +1,62 @@
+//! What a shard and its swarm tell each other, over two lock-free queues with one writer and one reader each.
+
+use gregaria_stats::Interval;
+use rtrb::{Consumer, Producer, RingBuffer};
+
+use super::gate::Quota;
+use crate::{health::ShardLoad, ramp::Step};
+
+/// From the swarm to a shard.
+pub(super) enum Message {
+    /// A new run, with its number of requests.
+    Begin(Option<Quota>),
+    /// Do these steps; forget earlier ones that are due at `from_ns` or later.
+    Plan { from_ns: u64, steps: Vec<Step> },
+    /// No request starts any more; what is on the wire at `deadline_ns` is cut off.
+    Stop { deadline_ns: u64 },
+    /// An interval, emptied, to record into again.
+    Emptied(Interval),
+    /// The thread ends.
+    Quit,
+}
+
+/// From a shard to its swarm, once per tick.
+pub(super) struct HandOver {
+    pub(super) interval: Interval,
+    pub(super) users: Vec<u32>,
+    pub(super) cut: u64,
+    pub(super) load: ShardLoad,
+    /// No user is left and this is all that was measured.
+    pub(super) stopped: bool,
+}
+
+/// The swarm's end.
+pub(super) struct Reins {
+    pub(super) inbox: Producer<Message>,
+    pub(super) outbox: Consumer<HandOver>,
+}
+
+/// The shard's end.
+pub(super) struct Link {
+    pub(super) inbox: Consumer<Message>,
+    pub(super) outbox: Producer<HandOver>,
+}
+
+pub(super) fn link() -> (Reins, Link) {
+    let (to_shard, from_swarm) = RingBuffer::new(MESSAGES);
+    let (to_swarm, from_shard) = RingBuffer::new(HAND_OVERS);
+    (
+        Reins {
+            inbox: to_shard,
+            outbox: from_shard,
+        },
+        Link {
+            inbox: from_swarm,
+            outbox: to_swarm,
+        },
+    )
+}
+
+const MESSAGES: usize = 64;
+/// As many intervals go round; a shard that has none left keeps recording and hands over later.
+pub(super) const HAND_OVERS: usize = 2;

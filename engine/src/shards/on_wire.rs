@@ -1,0 +1,109 @@
+//! A request that was admitted and is not counted yet.
+//!
+//! Exactly one of two things becomes of it: its outcome is decided and one sample recorded, or the future that made it
+//! is dropped and it is one request cut off. No path through the engine loses it.
+
+use std::{cell::Cell, rc::Rc};
+
+use gregaria_http::{Exchange, Method};
+use gregaria_stats::{Lag, Outcome, Sample};
+
+use super::{life::Life, shard::Shard};
+
+/// Stands for the request until it is counted.
+pub(crate) struct OnWire {
+    shard: Rc<Shard>,
+    life: Rc<Life>,
+    decided: Cell<bool>,
+}
+
+/// The times and sizes of an exchange that a sample needs.
+pub(crate) struct Stamps {
+    due_ns: u64,
+    sent_ns: u64,
+    first_byte_ns: u64,
+    done_ns: u64,
+    connect_ns: u64,
+    bytes_out: u64,
+    bytes_in: u64,
+}
+
+impl Stamps {
+    pub(crate) fn of(exchange: &Exchange) -> Self {
+        Self {
+            due_ns: exchange.due_ns,
+            sent_ns: exchange.sent_ns,
+            first_byte_ns: exchange.first_byte_ns,
+            done_ns: exchange.done_ns,
+            connect_ns: exchange.connect_ns,
+            bytes_out: exchange.bytes_out,
+            bytes_in: exchange.bytes_in,
+        }
+    }
+}
+
+impl OnWire {
+    pub(crate) fn new(shard: Rc<Shard>, life: Rc<Life>) -> Self {
+        life.on_wire.set(true);
+        Self {
+            shard,
+            life,
+            decided: Cell::new(false),
+        }
+    }
+
+    /// The response is here; whether it is good is not decided yet.
+    pub(crate) fn answered(&self) {
+        self.life.on_wire.set(false);
+    }
+
+    /// The outcome is decided: one sample.
+    pub(crate) fn decided(
+        self,
+        method: Method,
+        name: &str,
+        exchange: &Exchange,
+        outcome: Outcome<'_>,
+    ) {
+        self.decided_at(method, name, &Stamps::of(exchange), outcome);
+    }
+
+    /// As [`OnWire::decided`], with the times kept from earlier.
+    pub(crate) fn decided_at(
+        self,
+        method: Method,
+        name: &str,
+        stamps: &Stamps,
+        outcome: Outcome<'_>,
+    ) {
+        let mut recorder = self.shard.recorder.borrow_mut();
+        recorder.record(&Sample {
+            method: method.as_str(),
+            name,
+            due_ns: stamps.due_ns,
+            sent_ns: stamps.sent_ns,
+            first_byte_ns: stamps.first_byte_ns,
+            done_ns: stamps.done_ns,
+            bytes_out: stamps.bytes_out,
+            bytes_in: stamps.bytes_in,
+            outcome,
+        });
+        // Connecting is the target's time, not the generator's.
+        recorder.lag(
+            Lag::Send,
+            (stamps.sent_ns - stamps.due_ns).saturating_sub(stamps.connect_ns) / 1000,
+        );
+        drop(recorder);
+        self.decided.set(true);
+    }
+}
+
+impl Drop for OnWire {
+    fn drop(&mut self) {
+        self.life.on_wire.set(false);
+        if !self.decided.get() {
+            self.shard.cut.set(self.shard.cut.get() + 1);
+            self.shard.gate.give_back();
+        }
+    }
+}

@@ -1,0 +1,345 @@
+//! User classes in Rust, and the scenario they make up.
+//!
+//! A class is built for one type of user; its type is forgotten once its tasks are given, so that classes of different
+//! users stand in one list.
+
+use std::{collections::HashSet, rc::Rc, sync::Arc};
+
+use gregaria_http::{BaseUrl, ClientConfig};
+use thiserror::Error;
+
+use super::{
+    HttpUser, Leftover,
+    core::{User, UserCore},
+    flow::TaskResult,
+    task::AnyTask,
+    task_set::TaskSet,
+    wait::Wait,
+};
+use crate::{
+    rt::PooledFuture,
+    scenario::{Scenario, UserClassInfo},
+    shards::{Life, Shard},
+};
+
+/// A class of users: what they do, how long they wait, how many there are relative to others.
+///
+/// ```
+/// use gregaria_engine::{HttpUser, TaskResult, TaskSet, UserClass, between};
+///
+/// async fn index(user: &mut HttpUser) -> TaskResult {
+///     user.get("/").await;
+///     Ok(())
+/// }
+/// let class = UserClass::http("WebsiteUser").wait(between(5.0, 9.0)).tasks(TaskSet::new("Website").task(1, index));
+/// ```
+pub struct UserClass {
+    info: UserClassInfo,
+    empty_set: Option<String>,
+    spawn: Box<Spawn>,
+}
+
+type Spawn =
+    dyn Fn(Option<&Arc<BaseUrl>>, Rc<Shard>, Rc<Life>) -> PooledFuture<'static, ()> + Send + Sync;
+
+impl UserClass {
+    /// A class of users that speak HTTP and have no state of their own.
+    pub fn http(name: impl Into<String>) -> ClassBuilder<HttpUser> {
+        Self::http_with(name, || ())
+    }
+
+    /// A class of users that speak HTTP; `state` makes what each keeps in [`HttpUser::state`].
+    pub fn http_with<S: 'static>(
+        name: impl Into<String>,
+        state: impl Fn() -> S + Send + Sync + 'static,
+    ) -> ClassBuilder<HttpUser<S>> {
+        let mut builder = ClassBuilder::new(
+            name,
+            Box::new(move |core, base, config| {
+                let base = base.expect("a class that needs a host is not started without one");
+                HttpUser::new(core, Arc::clone(base), Arc::clone(config), state())
+            }),
+        );
+        builder.info.needs_host = true;
+        builder
+    }
+
+    /// A class of users of another protocol: `make` builds one around the core that it is given.
+    pub fn custom<U: User>(
+        name: impl Into<String>,
+        make: impl Fn(UserCore<U>) -> U + Send + Sync + 'static,
+    ) -> ClassBuilder<U> {
+        ClassBuilder::new(name, Box::new(move |core, _, _| make(core)))
+    }
+}
+
+/// A [`UserClass`] that still lacks its tasks.
+pub struct ClassBuilder<U> {
+    info: UserClassInfo,
+    config: ClientConfig,
+    wait: Option<Wait>,
+    on_start: Option<AnyTask<U>>,
+    on_stop: Option<AnyTask<U>>,
+    make: Box<Make<U>>,
+}
+
+type Make<U> = dyn Fn(UserCore<U>, Option<&Arc<BaseUrl>>, &Arc<ClientConfig>) -> U + Send + Sync;
+
+impl<U: User> ClassBuilder<U> {
+    fn new(name: impl Into<String>, make: Box<Make<U>>) -> Self {
+        let info = UserClassInfo {
+            name: name.into(),
+            weight: 1.0,
+            fixed_count: 0,
+            host: None,
+            needs_host: false,
+            tasks: Vec::new(),
+        };
+        Self {
+            info,
+            config: ClientConfig::default(),
+            wait: None,
+            on_start: None,
+            on_stop: None,
+            make,
+        }
+    }
+
+    /// The class's share of the users relative to the other classes; 1 unless said.
+    pub fn weight(mut self, weight: f64) -> Self {
+        self.info.weight = weight;
+        self
+    }
+
+    /// Spawn exactly this many users of the class, before any weighted ones.
+    pub fn fixed_count(mut self, users: u32) -> Self {
+        self.info.fixed_count = users;
+        self
+    }
+
+    /// The host to attack (`http://name:port/prefix`), used when the run does not name one.
+    pub fn host(mut self, host: impl Into<String>) -> Self {
+        self.info.host = Some(host.into());
+        self
+    }
+
+    /// The wait between tasks; none unless said.
+    pub fn wait(mut self, wait: Wait) -> Self {
+        self.wait = Some(wait);
+        self
+    }
+
+    /// Timeouts, limits and default headers of this class's requests.
+    pub fn client(mut self, config: ClientConfig) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// What a user does first.
+    pub fn on_start(
+        mut self,
+        task: impl AsyncFn(&mut U) -> TaskResult + Send + Sync + 'static,
+    ) -> Self {
+        self.on_start = Some(Arc::new(task));
+        self
+    }
+
+    /// What a user does last: when it stops by itself, when its number goes down, and at the end of the run, when
+    /// requests do not start any more.
+    pub fn on_stop(
+        mut self,
+        task: impl AsyncFn(&mut U) -> TaskResult + Send + Sync + 'static,
+    ) -> Self {
+        self.on_stop = Some(Arc::new(task));
+        self
+    }
+
+    /// What the users do all the time. Completes the class.
+    pub fn tasks(self, tasks: TaskSet<U>) -> UserClass {
+        let Self {
+            mut info,
+            config,
+            wait,
+            on_start,
+            on_stop,
+            make,
+        } = self;
+        info.tasks = tasks.infos();
+        let empty_set = tasks.find_empty().map(str::to_owned);
+        let plan = Arc::new(Plan {
+            tasks: Arc::new(tasks),
+            on_start,
+            on_stop,
+        });
+        let config = Arc::new(config);
+        let spawn = Box::new(
+            move |base: Option<&Arc<BaseUrl>>, shard: Rc<Shard>, life: Rc<Life>| {
+                let core = UserCore::new(shard, Rc::clone(&life), wait);
+                PooledFuture::new(live(make(core, base, &config), Arc::clone(&plan), life))
+            },
+        );
+        UserClass {
+            info,
+            empty_set,
+            spawn,
+        }
+    }
+}
+
+struct Plan<U> {
+    tasks: Arc<TaskSet<U>>,
+    on_start: Option<AnyTask<U>>,
+    on_stop: Option<AnyTask<U>>,
+}
+
+/// A user's whole life.
+async fn live<U: User>(mut user: U, plan: Arc<Plan<U>>, life: Rc<Life>) {
+    let tasks = async {
+        if user.run_hook(plan.on_start.as_ref()).await.is_ok() {
+            user.run_tasks(&plan.tasks).await;
+        }
+    };
+    life.while_wanted(tasks).await;
+    let farewell = async {
+        user.leave_task_sets().await;
+        // The user goes whatever it answers.
+        let _ = user.run_hook(plan.on_stop.as_ref()).await;
+    };
+    life.until_cut(farewell).await;
+}
+
+/// What is wrong with a list of classes.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum ScenarioError {
+    /// Two classes cannot be told apart.
+    #[error("two user classes are called {0}")]
+    DuplicateClass(String),
+    /// A host is not one.
+    #[error("{host:?} of user class {class} is not a host: {reason}")]
+    Host {
+        /// The class's name.
+        class: String,
+        /// What was given.
+        host: String,
+        /// Why it does not do.
+        reason: &'static str,
+    },
+    /// A class that needs a host has none.
+    #[error("user class {0} has no host: give one with --host or in the class")]
+    NoHost(String),
+    /// A task set has nothing to pick.
+    #[error("task set {set} of user class {class} has no task with a weight above 0")]
+    NoTasks {
+        /// The class's name.
+        class: String,
+        /// The task set's name.
+        set: String,
+    },
+    /// A class was named that is not there.
+    #[error("there is no user class {0}")]
+    UnknownClass(String),
+}
+
+/// A scenario made of Rust classes.
+pub struct RustScenario {
+    infos: Vec<UserClassInfo>,
+    classes: Vec<UserClass>,
+    bases: Vec<Option<Arc<BaseUrl>>>,
+}
+
+impl RustScenario {
+    /// Takes the classes as they are.
+    ///
+    /// # Errors
+    /// When two have the same name, or a task set is empty.
+    pub fn new(classes: impl IntoIterator<Item = UserClass>) -> Result<Self, ScenarioError> {
+        let classes: Vec<UserClass> = classes.into_iter().collect();
+        let mut names = HashSet::new();
+        for class in &classes {
+            if !names.insert(class.info.name.as_str()) {
+                return Err(ScenarioError::DuplicateClass(class.info.name.clone()));
+            }
+            if let Some(set) = &class.empty_set {
+                return Err(ScenarioError::NoTasks {
+                    class: class.info.name.clone(),
+                    set: set.clone(),
+                });
+            }
+        }
+        let infos = classes.iter().map(|class| class.info.clone()).collect();
+        let bases = classes.iter().map(|_| None).collect();
+        Ok(Self {
+            infos,
+            classes,
+            bases,
+        })
+    }
+
+    /// Keeps only the classes of these names; all when there is none.
+    ///
+    /// # Errors
+    /// When a name is not a class's.
+    pub fn select(self, names: &[String]) -> Result<Self, ScenarioError> {
+        if let Some(unknown) = names
+            .iter()
+            .find(|name| self.infos.iter().all(|info| info.name != **name))
+        {
+            return Err(ScenarioError::UnknownClass(unknown.clone()));
+        }
+        let wanted = |class: &UserClass| names.is_empty() || names.contains(&class.info.name);
+        Self::new(self.classes.into_iter().filter(wanted))
+    }
+
+    /// Settles where each class's requests go: to `host` if given, else to the class's own.
+    ///
+    /// # Errors
+    /// When a class that needs a host has none, or one that cannot be read.
+    pub fn with_host(mut self, host: Option<&str>) -> Result<Self, ScenarioError> {
+        for (info, base) in self.infos.iter_mut().zip(&mut self.bases) {
+            if let Some(host) = host {
+                info.host = Some(host.to_owned());
+            }
+            *base = match &info.host {
+                Some(host) => Some(Arc::new(BaseUrl::parse(host).map_err(|error| {
+                    ScenarioError::Host {
+                        class: info.name.clone(),
+                        host: host.clone(),
+                        reason: error.message(),
+                    }
+                })?)),
+                None if info.needs_host => return Err(ScenarioError::NoHost(info.name.clone())),
+                None => None,
+            };
+        }
+        Ok(self)
+    }
+
+    /// Whether [`RustScenario::with_host`] is still due.
+    pub(crate) fn lacks_host(&self) -> Option<&str> {
+        let open = |(info, base): &(&UserClassInfo, &Option<_>)| info.needs_host && base.is_none();
+        self.infos
+            .iter()
+            .zip(&self.bases)
+            .find(open)
+            .map(|(info, _)| info.name.as_str())
+    }
+
+    pub(crate) fn spawn(
+        &self,
+        class: usize,
+        shard: &Rc<Shard>,
+        life: &Rc<Life>,
+    ) -> PooledFuture<'static, ()> {
+        (self.classes[class].spawn)(
+            self.bases[class].as_ref(),
+            Rc::clone(shard),
+            Rc::clone(life),
+        )
+    }
+}
+
+impl Scenario for RustScenario {
+    fn user_classes(&self) -> &[UserClassInfo] {
+        &self.infos
+    }
+}

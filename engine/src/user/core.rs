@@ -1,0 +1,196 @@
+//! What every user has, whatever protocol it speaks: its way to the shard, its place in the task sets, its waits.
+
+use std::{cell::Cell, collections::VecDeque, rc::Rc, sync::Arc};
+
+use gregaria_stats::{Lag, Sample};
+
+use super::{
+    flow::{Interruption, TaskResult},
+    task::{AnyTask, run_task},
+    task_set::{self, Choice, TaskSet},
+    wait::Wait,
+};
+use crate::shards::{Life, OnWire, Shard};
+
+/// A simulated user. [`HttpUser`](super::HttpUser) is one; users of other protocols implement it around their client.
+pub trait User: Sized + 'static {
+    /// The part that the engine keeps for this user.
+    fn core(&mut self) -> &mut UserCore<Self>;
+
+    /// Runs `task` before any randomly picked one of the task set that runs now; with `first` even before those
+    /// that were scheduled earlier.
+    fn schedule_task(
+        &mut self,
+        task: impl AsyncFn(&mut Self) -> TaskResult + Send + Sync + 'static,
+        first: bool,
+    ) {
+        self.core().schedule(Arc::new(task), first);
+    }
+}
+
+/// A user's way to its shard.
+pub struct UserCore<U> {
+    shard: Rc<Shard>,
+    life: Rc<Life>,
+    active: Vec<Active<U>>,
+    wait: Option<Wait>,
+    task_started_ns: u64,
+    /// Requests this user had made when its last task started: a task that made none must not starve the others.
+    requests: Cell<u32>,
+    requests_at_start: u32,
+}
+
+/// A task set that the user is in.
+struct Active<U> {
+    set: Arc<TaskSet<U>>,
+    scheduled: VecDeque<AnyTask<U>>,
+}
+
+impl<U: User> UserCore<U> {
+    pub(crate) fn new(shard: Rc<Shard>, life: Rc<Life>, wait: Option<Wait>) -> Self {
+        Self {
+            shard,
+            life,
+            active: Vec::new(),
+            wait,
+            task_started_ns: 0,
+            requests: Cell::new(0),
+            requests_at_start: 0,
+        }
+    }
+
+    /// Monotonic time in nanoseconds, the clock of [`Sample`].
+    pub fn now_ns(&self) -> u64 {
+        self.shard.rt.now_ns()
+    }
+
+    /// Waits at least until `deadline_ns` on that clock.
+    pub async fn sleep_until(&self, deadline_ns: u64) {
+        self.shard.rt.sleep_until(deadline_ns).await;
+    }
+
+    /// Counts a request that a client of the scenario's own has made. Dropped when the run's number of requests
+    /// is reached already.
+    pub fn record(&mut self, sample: &Sample<'_>) {
+        self.requests.set(self.requests.get().wrapping_add(1));
+        if self.shard.gate.try_admit() {
+            self.shard.recorder.borrow_mut().record(sample);
+        }
+    }
+
+    pub(crate) fn shard(&self) -> &Rc<Shard> {
+        &self.shard
+    }
+
+    /// Waits until a request may start; for ever when the run is over.
+    pub(crate) async fn admit(&self) -> OnWire {
+        self.requests.set(self.requests.get().wrapping_add(1));
+        if !self.shard.gate.try_admit() {
+            self.shard.gate.admit(&self.life).await;
+        }
+        OnWire::new(Rc::clone(&self.shard), Rc::clone(&self.life))
+    }
+
+    pub(super) fn record_exception(&self, message: &str, traceback: &str) {
+        self.shard
+            .recorder
+            .borrow_mut()
+            .exception(message, traceback);
+    }
+
+    pub(super) fn enter(&mut self, set: Arc<TaskSet<U>>) {
+        self.active.push(Active {
+            set,
+            scheduled: VecDeque::new(),
+        });
+    }
+
+    pub(super) fn leave(&mut self) {
+        self.active.pop();
+    }
+
+    fn schedule(&mut self, task: AnyTask<U>, first: bool) {
+        let Some(active) = self.active.last_mut() else {
+            log::warn!(
+                "schedule_task outside of a task set: {} is not run",
+                task.name()
+            );
+            return;
+        };
+        if first {
+            active.scheduled.push_front(task);
+        } else {
+            active.scheduled.push_back(task);
+        }
+    }
+
+    pub(super) fn next_task(&mut self, set: &TaskSet<U>) -> Choice<U> {
+        self.requests_at_start = self.requests.get();
+        if set.wait.or(self.wait).is_some_and(Wait::is_paced) {
+            self.task_started_ns = self.now_ns();
+        }
+        match self
+            .active
+            .last_mut()
+            .and_then(|active| active.scheduled.pop_front())
+        {
+            Some(task) => Choice::Task(task),
+            None => set.pick(&mut *self.shard.rng.borrow_mut()),
+        }
+    }
+
+    /// Waits as the task set, or else the user's class, says.
+    pub(super) async fn wait(&mut self, of_set: Option<Wait>) {
+        let Some(wait) = of_set.or(self.wait) else {
+            return self.breathe().await;
+        };
+        let now_ns = self.now_ns();
+        let deadline_ns = wait.deadline_ns(
+            now_ns,
+            self.task_started_ns,
+            &mut *self.shard.rng.borrow_mut(),
+        );
+        if deadline_ns <= now_ns {
+            return self.breathe().await;
+        }
+        self.shard.rt.sleep_until(deadline_ns).await;
+        let lag_us = self.now_ns().saturating_sub(deadline_ns) / 1000;
+        self.shard.recorder.borrow_mut().lag(Lag::Wait, lag_us);
+    }
+
+    /// Lets other users run when the last task had nothing to wait for.
+    pub(super) async fn breathe(&self) {
+        if self.requests.get() == self.requests_at_start {
+            self.shard.rt.yield_now().await;
+        }
+    }
+}
+
+/// What remains to be done for a user whose tasks are over: leave its task sets, innermost first.
+pub(crate) trait Leftover: User {
+    /// Runs the outermost task set until the user stops by itself.
+    async fn run_tasks(&mut self, root: &Arc<TaskSet<Self>>) {
+        while task_set::run(Arc::clone(root), self).await != Interruption::StopUser {
+            self.core().breathe().await;
+        }
+    }
+
+    /// Runs what the task sets that were cut short wanted to do on leaving.
+    async fn leave_task_sets(&mut self) {
+        while let Some(active) = self.core().active.pop() {
+            if let Some(on_stop) = &active.set.on_stop {
+                // The user goes whatever it answers.
+                let _ = run_task(&**on_stop, self).await;
+            }
+        }
+    }
+
+    async fn run_hook(&mut self, hook: Option<&AnyTask<Self>>) -> TaskResult {
+        match hook {
+            Some(task) => run_task(&**task, self).await,
+            None => Ok(()),
+        }
+    }
+}
+
+impl<U: User> Leftover for U {}

@@ -1,0 +1,28 @@
+//! Users in Rust: their classes, tasks, waits and HTTP requests.
+//!
+//! A scenario is a list of [`UserClass`]es, each with a [`TaskSet`] of plain async functions. Nothing in here knows
+//! where users run; what they need of their shard comes through [`UserCore`].
+
+mod class;
+mod core;
+mod flow;
+mod http_user;
+mod outcome;
+mod request;
+mod response;
+mod task;
+mod task_set;
+mod wait;
+
+pub use class::{ClassBuilder, RustScenario, ScenarioError, UserClass};
+pub use core::{User, UserCore};
+pub use flow::{Interruption, TaskResult, interrupt, stop_user};
+pub use gregaria_http::Method;
+pub use http_user::HttpUser;
+pub use outcome::Expect;
+pub use request::{CaughtRequest, Request};
+pub use response::{CaughtResponse, Response};
+pub use task_set::TaskSet;
+pub use wait::{Wait, between, constant, constant_pacing, constant_throughput};
+
+pub(crate) use core::Leftover;

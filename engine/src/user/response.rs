@@ -1,0 +1,173 @@
+//! What a task gets to see of an exchange.
+
+use std::{borrow::Cow, mem, ops::Deref, rc::Rc, time::Duration};
+
+use gregaria_http::{Error, Exchange, Method, Response as HttpResponse};
+use gregaria_stats::Outcome;
+
+use super::outcome::Verdict;
+use crate::shards::{OnWire, Shard, Stamps};
+
+/// A response, or the fact that there was none: then the status is 0 and the body empty.
+pub struct Response {
+    result: Result<HttpResponse, Error>,
+    elapsed: Duration,
+    shard: Rc<Shard>,
+}
+
+impl Response {
+    pub(super) fn new(exchange: Exchange, shard: Rc<Shard>) -> Self {
+        let elapsed = Duration::from_nanos(exchange.done_ns - exchange.due_ns);
+        Self {
+            result: exchange.result,
+            elapsed,
+            shard,
+        }
+    }
+
+    /// The status code; 0 when there was no response.
+    pub fn status(&self) -> u16 {
+        self.result.as_ref().map_or(0, HttpResponse::status)
+    }
+
+    /// Whether there was a response with a status below 400.
+    pub fn ok(&self) -> bool {
+        (1..400).contains(&self.status())
+    }
+
+    /// The first header of this name, in any case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.result.as_ref().ok()?.header(name)
+    }
+
+    /// The body; empty when there was no response or it was discarded.
+    pub fn body(&self) -> &[u8] {
+        self.result.as_ref().map_or(&[], HttpResponse::body)
+    }
+
+    /// The body as text, with a replacement character for what is not UTF-8.
+    pub fn text(&self) -> Cow<'_, str> {
+        String::from_utf8_lossy(self.body())
+    }
+
+    /// The body read as JSON.
+    ///
+    /// # Errors
+    /// When it is not JSON, or not of this form.
+    pub fn json<T: serde::de::DeserializeOwned>(&self) -> serde_json::Result<T> {
+        serde_json::from_slice(self.body())
+    }
+
+    /// Why there was no response.
+    pub fn error(&self) -> Option<Error> {
+        self.result.as_ref().err().copied()
+    }
+
+    /// From the call to the end of the body.
+    pub fn elapsed(&self) -> Duration {
+        self.elapsed
+    }
+}
+
+impl Drop for Response {
+    fn drop(&mut self) {
+        if let Ok(response) = mem::replace(&mut self.result, Err(Error::ClosedBeforeResponse)) {
+            self.shard.give_buffer(response.into_buffer());
+        }
+    }
+}
+
+/// A response whose outcome the task decides: [`fail`](Self::fail) or [`succeed`](Self::succeed). When it does
+/// neither, the status decides as for any other request. Either way it is counted once.
+///
+/// ```
+/// use gregaria_engine::{HttpUser, TaskResult};
+///
+/// async fn check(user: &mut HttpUser) -> TaskResult {
+///     let response = user.get("/health").catch_response().await;
+///     if response.text() != "healthy" {
+///         response.fail("wrong answer");
+///     }
+///     Ok(())
+/// }
+/// ```
+pub struct CaughtResponse {
+    response: Response,
+    /// Taken when the outcome is decided.
+    pending: Option<Pending>,
+}
+
+struct Pending {
+    on_wire: OnWire,
+    method: Method,
+    /// In a buffer of the shard's, so that catching allocates nothing.
+    name: Vec<u8>,
+    stamps: Stamps,
+    verdict: Verdict,
+}
+
+impl CaughtResponse {
+    pub(super) fn new(
+        on_wire: OnWire,
+        method: Method,
+        name: &str,
+        exchange: Exchange,
+        verdict: Verdict,
+        shard: Rc<Shard>,
+    ) -> Self {
+        on_wire.answered();
+        let mut buffer = shard.take_buffer();
+        buffer.extend_from_slice(name.as_bytes());
+        let pending = Pending {
+            on_wire,
+            method,
+            name: buffer,
+            stamps: Stamps::of(&exchange),
+            verdict,
+        };
+        Self {
+            response: Response::new(exchange, shard),
+            pending: Some(pending),
+        }
+    }
+
+    /// Counts the request as a failure with this text in the error table.
+    pub fn fail(mut self, error: &str) {
+        self.decide(Some(Outcome::Failure(error)));
+    }
+
+    /// Counts the request as a success, whatever its status.
+    pub fn succeed(mut self) {
+        self.decide(Some(Outcome::Success));
+    }
+
+    fn decide(&mut self, told: Option<Outcome<'_>>) {
+        let Some(pending) = self.pending.take() else {
+            return;
+        };
+        let Pending {
+            on_wire,
+            method,
+            name,
+            stamps,
+            verdict,
+        } = pending;
+        let outcome = told.unwrap_or_else(|| verdict.outcome());
+        on_wire.decided_at(method, &String::from_utf8_lossy(&name), &stamps, outcome);
+        self.response.shard.give_buffer(name);
+    }
+}
+
+impl Deref for CaughtResponse {
+    type Target = Response;
+
+    fn deref(&self) -> &Response {
+        &self.response
+    }
+}
+
+impl Drop for CaughtResponse {
+    fn drop(&mut self) {
+        self.decide(None);
+    }
+}

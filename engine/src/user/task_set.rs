@@ -1,0 +1,212 @@
+//! A task set: which tasks a user picks from, and the loop that picks, runs and waits.
+//!
+//! The loop is the same at every depth. Scheduled tasks come first, then a weighted pick; a nested task set runs
+//! like a task until one of its own interrupts it.
+
+use std::sync::Arc;
+
+use rand::Rng;
+
+use super::{
+    core::User,
+    flow::{Interruption, TaskResult},
+    task::{AnyTask, run_task},
+    wait::Wait,
+};
+use crate::{rt::PooledFuture, scenario::TaskInfo};
+
+/// Tasks to pick from, by weight, with a beginning, an end and a wait of their own.
+///
+/// ```
+/// use gregaria_engine::{HttpUser, TaskResult, TaskSet, interrupt};
+///
+/// async fn read_thread(user: &mut HttpUser) -> TaskResult {
+///     user.get("/forum/thread/1").await;
+///     Ok(())
+/// }
+/// async fn leave(_: &mut HttpUser) -> TaskResult {
+///     interrupt(true)
+/// }
+/// let forum = TaskSet::new("Forum").task(20, read_thread).task(5, leave);
+/// let website: TaskSet<HttpUser> = TaskSet::new("Website").task_set(10, forum);
+/// ```
+pub struct TaskSet<U> {
+    pub(super) name: String,
+    entries: Vec<Entry<U>>,
+    total_weight: u32,
+    on_start: Option<AnyTask<U>>,
+    pub(super) on_stop: Option<AnyTask<U>>,
+    pub(super) wait: Option<Wait>,
+}
+
+struct Entry<U> {
+    name: String,
+    weight: u32,
+    /// The sum of the weights up to this entry.
+    up_to: u32,
+    choice: Choice<U>,
+}
+
+pub(super) enum Choice<U> {
+    Task(AnyTask<U>),
+    TaskSet(Arc<TaskSet<U>>),
+}
+
+impl<U> Clone for Choice<U> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Task(task) => Self::Task(Arc::clone(task)),
+            Self::TaskSet(set) => Self::TaskSet(Arc::clone(set)),
+        }
+    }
+}
+
+impl<U: User> TaskSet<U> {
+    /// An empty task set; it needs at least one task.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            entries: Vec::new(),
+            total_weight: 0,
+            on_start: None,
+            on_stop: None,
+            wait: None,
+        }
+    }
+
+    /// Adds a task that is picked `weight` times as often as one of weight 1. Its name is the function's.
+    pub fn task(
+        self,
+        weight: u32,
+        task: impl AsyncFn(&mut U) -> TaskResult + Send + Sync + 'static,
+    ) -> Self {
+        let task: AnyTask<U> = Arc::new(task);
+        let name = task.name().to_owned();
+        self.entry(name, weight, Choice::Task(task))
+    }
+
+    /// Adds a task under a name of its own, for closures.
+    pub fn task_named(
+        self,
+        name: impl Into<String>,
+        weight: u32,
+        task: impl AsyncFn(&mut U) -> TaskResult + Send + Sync + 'static,
+    ) -> Self {
+        self.entry(name.into(), weight, Choice::Task(Arc::new(task)))
+    }
+
+    /// Adds a task set that runs, once picked, until one of its tasks interrupts it.
+    pub fn task_set(self, weight: u32, set: Self) -> Self {
+        self.entry(set.name.clone(), weight, Choice::TaskSet(Arc::new(set)))
+    }
+
+    /// What a user does when it enters this task set, before the first task.
+    pub fn on_start(
+        mut self,
+        task: impl AsyncFn(&mut U) -> TaskResult + Send + Sync + 'static,
+    ) -> Self {
+        self.on_start = Some(Arc::new(task));
+        self
+    }
+
+    /// What a user does when it leaves this task set: interrupted, stopped, or at the end of the run.
+    pub fn on_stop(
+        mut self,
+        task: impl AsyncFn(&mut U) -> TaskResult + Send + Sync + 'static,
+    ) -> Self {
+        self.on_stop = Some(Arc::new(task));
+        self
+    }
+
+    /// The wait between this set's tasks, instead of the user's.
+    pub fn wait(mut self, wait: Wait) -> Self {
+        self.wait = Some(wait);
+        self
+    }
+
+    fn entry(mut self, name: String, weight: u32, choice: Choice<U>) -> Self {
+        self.total_weight += weight;
+        self.entries.push(Entry {
+            name,
+            weight,
+            up_to: self.total_weight,
+            choice,
+        });
+        self
+    }
+
+    pub(super) fn pick(&self, rng: &mut impl Rng) -> Choice<U> {
+        let drawn = rng.random_range(0..self.total_weight);
+        let index = self.entries.partition_point(|entry| entry.up_to <= drawn);
+        self.entries[index].choice.clone()
+    }
+
+    pub(super) fn infos(&self) -> Vec<TaskInfo> {
+        let info = |entry: &Entry<U>| TaskInfo {
+            name: entry.name.clone(),
+            weight: entry.weight,
+            tasks: match &entry.choice {
+                Choice::Task(_) => Vec::new(),
+                Choice::TaskSet(set) => set.infos(),
+            },
+        };
+        self.entries.iter().map(info).collect()
+    }
+
+    /// The name of the first set, this or a nested one, that has nothing to pick.
+    pub(super) fn find_empty(&self) -> Option<&str> {
+        if self.total_weight == 0 {
+            return Some(&self.name);
+        }
+        self.entries.iter().find_map(|entry| match &entry.choice {
+            Choice::Task(_) => None,
+            Choice::TaskSet(set) => set.find_empty(),
+        })
+    }
+}
+
+/// Runs a task set until something interrupts it.
+pub(super) fn run<'a, U: User>(
+    set: Arc<TaskSet<U>>,
+    user: &'a mut U,
+) -> PooledFuture<'a, Interruption> {
+    PooledFuture::new(async move {
+        user.core().enter(Arc::clone(&set));
+        let interruption = match pick_and_run(&set, user).await {
+            Ok(never) => never,
+            Err(interruption) => interruption,
+        };
+        if let Some(on_stop) = &set.on_stop {
+            // It is on its way out already; there is nothing further to interrupt.
+            let _ = run_task(&**on_stop, user).await;
+        }
+        user.core().leave();
+        interruption
+    })
+}
+
+async fn pick_and_run<U: User>(
+    set: &TaskSet<U>,
+    user: &mut U,
+) -> Result<Interruption, Interruption> {
+    if let Some(on_start) = &set.on_start {
+        run_task(&**on_start, user).await?;
+    }
+    loop {
+        let waits = match user.core().next_task(set) {
+            Choice::Task(task) => {
+                run_task(&*task, user).await?;
+                true
+            }
+            Choice::TaskSet(nested) => match run(nested, user).await {
+                Interruption::Interrupt { reschedule } => !reschedule,
+                Interruption::StopUser => return Ok(Interruption::StopUser),
+            },
+        };
+        if waits {
+            user.core().wait(set.wait).await;
+        } else {
+            user.core().breathe().await;
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! How long a user waits between its tasks. Pure: the time and the random numbers come from the caller.
+
+use rand::Rng;
+
+/// A rule for the time between two tasks.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Wait(Rule);
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Rule {
+    Between { min_s: f64, max_s: f64 },
+    Pacing { interval_s: f64 },
+}
+
+/// A random time between `min_s` and `max_s` seconds, all values alike.
+///
+/// # Panics
+/// When `min_s` is negative or greater than `max_s`, or either is not a number.
+pub fn between(min_s: f64, max_s: f64) -> Wait {
+    assert!(
+        0.0 <= min_s && min_s <= max_s,
+        "between({min_s}, {max_s}): the times must be 0 <= min <= max"
+    );
+    Wait(Rule::Between { min_s, max_s })
+}
+
+/// Always `wait_s` seconds.
+///
+/// # Panics
+/// When `wait_s` is negative or not a number.
+pub fn constant(wait_s: f64) -> Wait {
+    between(wait_s, wait_s)
+}
+
+/// As long as it takes for tasks to start every `interval_s` seconds; no time when a task took longer.
+///
+/// # Panics
+/// When `interval_s` is negative or not a number.
+pub fn constant_pacing(interval_s: f64) -> Wait {
+    assert!(
+        interval_s >= 0.0,
+        "constant_pacing({interval_s}): the interval must not be negative"
+    );
+    Wait(Rule::Pacing { interval_s })
+}
+
+/// As long as it takes for `tasks_per_s` tasks to start each second; no time when they take longer.
+///
+/// # Panics
+/// When `tasks_per_s` is not greater than 0.
+pub fn constant_throughput(tasks_per_s: f64) -> Wait {
+    assert!(
+        tasks_per_s > 0.0,
+        "constant_throughput({tasks_per_s}): the rate must be greater than 0"
+    );
+    constant_pacing(1.0 / tasks_per_s)
+}
+
+impl Wait {
+    /// Whether the rule needs to know when the last task started.
+    pub(crate) fn is_paced(self) -> bool {
+        matches!(self.0, Rule::Pacing { .. })
+    }
+
+    /// When a wait that begins at `now_ns` ends, after a task that started at `task_started_ns`. Never before now.
+    pub(crate) fn deadline_ns(self, now_ns: u64, task_started_ns: u64, rng: &mut impl Rng) -> u64 {
+        match self.0 {
+            Rule::Between { min_s, max_s } if min_s == max_s => now_ns + nanoseconds(min_s),
+            Rule::Between { min_s, max_s } => now_ns + nanoseconds(rng.random_range(min_s..=max_s)),
+            Rule::Pacing { interval_s } => now_ns.max(task_started_ns + nanoseconds(interval_s)),
+        }
+    }
+}
+
+fn nanoseconds(seconds: f64) -> u64 {
+    (seconds * 1e9) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{SeedableRng, rngs::SmallRng};
+
+    use super::*;
+
+    #[test]
+    fn waits_keep_their_rules() {
+        let mut rng = SmallRng::seed_from_u64(1);
+        assert_eq!(constant(2.0).deadline_ns(5, 0, &mut rng), 2_000_000_005);
+        assert_eq!(
+            constant_pacing(1.0).deadline_ns(300_000_000, 100, &mut rng),
+            1_000_000_100
+        );
+        assert_eq!(
+            constant_pacing(1.0).deadline_ns(3_000_000_000, 100, &mut rng),
+            3_000_000_000
+        );
+        assert_eq!(constant_throughput(4.0), constant_pacing(0.25));
+        let waits: Vec<u64> = (0..1000)
+            .map(|_| between(1.0, 3.0).deadline_ns(0, 0, &mut rng))
+            .collect();
+        assert!(
+            waits
+                .iter()
+                .all(|wait_ns| (1_000_000_000..=3_000_000_000).contains(wait_ns))
+        );
+        let mean_ns = waits.iter().sum::<u64>() / 1000;
+        assert!(
+            (1_900_000_000..2_100_000_000).contains(&mean_ns),
+            "{mean_ns}"
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "0 <= min <= max")]
+    fn a_wait_that_cannot_be_is_refused_when_it_is_made() {
+        between(2.0, 1.0);
+    }
+}
