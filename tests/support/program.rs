@@ -185,6 +185,17 @@ impl Running {
         );
     }
 
+    /// Waits until `condition` holds, looking again every few milliseconds.
+    pub fn wait_until(&self, mut condition: impl FnMut() -> bool) {
+        for _ in 0..self.limit.as_millis() / 5 {
+            if condition() {
+                return;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        panic!("waited in vain; stderr:\n{}", self.stderr.text());
+    }
+
     /// Sends a signal to the program.
     pub fn signal(&self, signal: Signal) {
         kill_process(self.pid, signal).expect("the program still runs");

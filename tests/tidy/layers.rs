@@ -20,14 +20,14 @@ const LAYERS: &[Layer] = &[
         folder: "stats/src",
         except: &[],
         promise: "statistics are plain data: no clock, no thread, no IO, no runtime",
-        paths: &[RUNTIMES, SYSTEM, &["std::io", "std::net"]],
+        paths: &[RUNTIMES, KERNEL, SYSTEM, &["std::io", "std::net"]],
         words: &[CLOCKS, ASYNC],
     },
     Layer {
         folder: "http-client/src",
         except: &[],
         promise: "the client is sans-IO: no runtime, no clock, no socket",
-        paths: &[RUNTIMES, SYSTEM],
+        paths: &[RUNTIMES, KERNEL, SYSTEM],
         words: &[CLOCKS, SOCKETS],
     },
     Layer {
@@ -41,7 +41,7 @@ const LAYERS: &[Layer] = &[
         folder: "engine/src",
         except: &["engine/src/rt"],
         promise: "the runtime, the kernel and the clock are named in engine/src/rt only",
-        paths: &[RUNTIMES],
+        paths: &[RUNTIMES, KERNEL],
         words: &[CLOCKS, SOCKETS],
     },
     Layer {
@@ -60,10 +60,9 @@ const LAYERS: &[Layer] = &[
     },
 ];
 
-/// Names that stand for an event loop or for the kernel below it.
-const RUNTIMES: &[&str] = &[
-    "monoio", "tokio", "glommio", "io_uring", "rustix", "libc", "socket2",
-];
+/// Event loops; and the kernel below them.
+const RUNTIMES: &[&str] = &["monoio", "tokio", "glommio", "io_uring"];
+const KERNEL: &[&str] = &["rustix", "libc", "socket2"];
 const SYSTEM: &[&str] = &["std::thread", "std::fs", "std::process", "std::env"];
 const CLOCKS: &[&str] = &["Instant", "SystemTime", "UNIX_EPOCH"];
 const SOCKETS: &[&str] = &[

@@ -94,6 +94,36 @@ fn unused(root: &str, members: &BTreeMap<String, String>) -> Vec<Finding> {
         .collect()
 }
 
+/// Dependencies that no code of their package names; `texts` is the package's code, tests included.
+fn unnamed(path: &str, manifest: &str, texts: &[String]) -> Vec<Finding> {
+    let is_named = |name: &str| {
+        texts
+            .iter()
+            .any(|text| names_crate(text, &name.replace('-', "_")))
+    };
+    let idle = dependencies(manifest)
+        .into_iter()
+        .filter(|it| !is_named(&it.name));
+    idle.map(|it| {
+        Finding::new(
+            path,
+            it.line,
+            format!("{} is not used by this package", it.name),
+        )
+    })
+    .collect()
+}
+
+/// Whether `name` begins a path in `text`.
+fn names_crate(text: &str, name: &str) -> bool {
+    let is_inside = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == ':';
+    text.match_indices(name).any(|(at, _)| {
+        let rest = &text[at + name.len()..];
+        let begins = !text[..at].ends_with(is_inside);
+        begins && (rest.starts_with("::") || rest.starts_with(" as ") || rest.starts_with(';'))
+    })
+}
+
 /// The foreign libraries in the root's table.
 pub(super) fn foreign() -> Vec<String> {
     let root = text_of("Cargo.toml").expect("the root has a manifest");
@@ -112,6 +142,15 @@ fn members() -> BTreeMap<String, String> {
         .collect()
 }
 
+/// The code of the package whose manifest is at `path`.
+fn texts_beside(path: &str) -> Vec<String> {
+    let folder = path.trim_end_matches("Cargo.toml");
+    let code = committed_files()
+        .into_iter()
+        .filter(|file| file.starts_with(folder) && file.ends_with(".rs"));
+    code.filter_map(|file| text_of(&file)).collect()
+}
+
 #[test]
 fn dependencies_point_downwards_and_to_the_table() {
     let members = members();
@@ -120,6 +159,11 @@ fn dependencies_point_downwards_and_to_the_table() {
         .flat_map(|(path, text)| direction(path, text))
         .collect();
     findings.extend(members.iter().flat_map(|(path, text)| pinned(path, text)));
+    findings.extend(
+        members
+            .iter()
+            .flat_map(|(path, text)| unnamed(path, text, &texts_beside(path))),
+    );
     findings.extend(unused(&text_of("Cargo.toml").unwrap_or_default(), &members));
     report(findings);
     for (package, _) in DIRECTION {
@@ -151,4 +195,13 @@ fn wrong_directions_and_loose_versions_are_found() {
         .line,
         3
     );
+    let code = [
+        "use gregaria_engine as engine; rand::rng(); // login".to_owned(),
+        "use gregaria::x;".to_owned(),
+    ];
+    let idle: Vec<usize> = unnamed("stats/Cargo.toml", manifest, &code)
+        .iter()
+        .map(|finding| finding.line)
+        .collect();
+    assert_eq!(idle, [9]);
 }

@@ -61,7 +61,7 @@ fn quoted(line: &str) -> impl Iterator<Item = &str> {
     line.split('`').skip(1).step_by(2).filter(is_path)
 }
 
-/// All folders with committed files, and the folders around them.
+/// All folders with committed files, and the folders around them, without those that cargo's customs explain.
 fn folders(files: &[String]) -> BTreeSet<String> {
     let ancestors = files
         .iter()
@@ -70,8 +70,10 @@ fn folders(files: &[String]) -> BTreeSet<String> {
         .filter_map(Path::to_str)
         .filter(|folder| !folder.is_empty());
     let single = named.filter(|folder| *folder == MANY || !folder.starts_with(MANY));
+    let is_custom =
+        |folder: &&str| folder.ends_with("/src") || folder.split('/').nth(1) == Some("tests");
     single
-        .filter(|folder| !folder.ends_with("/src"))
+        .filter(|folder| !is_custom(folder))
         .map(str::to_owned)
         .collect()
 }
@@ -90,6 +92,7 @@ fn the_map_shows_what_is_there() {
 fn white_spots_and_phantoms_are_found() {
     let files = [
         "stats/src/lib.rs",
+        "stats/tests/it/all.rs",
         "engine/src/rt/ring.rs",
         "benches/runs/one/raw.txt",
     ]

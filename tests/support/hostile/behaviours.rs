@@ -147,11 +147,11 @@ fn close_idle(connection: &mut Connection<'_>, request: &Request) -> Result<Afte
     Ok(After::Close)
 }
 
-/// `start`, then `more` again and again until the client has had enough, at most 256 MiB.
+/// `start`, then `more` again and again until the client has had enough, at most 32 MiB.
 fn endless(connection: &mut Connection<'_>, start: &str, more: &str) -> Result<After> {
     connection.send(start)?;
     let batch = more.repeat(16 * 1024 / more.len());
-    for _ in 0..256 * 1024 * 1024 / batch.len() {
+    for _ in 0..32 * 1024 * 1024 / batch.len() {
         connection.send(&batch)?;
     }
     Ok(After::Close)
