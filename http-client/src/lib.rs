@@ -14,12 +14,17 @@
 //! One buffer makes the whole round: the request is encoded into it, the response is received over it, and the caller
 //! gives it back with [`Response::into_buffer`]. A session that waits between two requests holds none.
 //!
-//! ```ignore
-//! let mut session = Session::new(Arc::new(BaseUrl::parse("http://127.0.0.1:8080")?), config);
-//! let exchange = session.send(&network, &Request::get("/")).await;
-//! match exchange.result {
-//!     Ok(response) => { /* response.status(), response.body() */ network.give_buffer(response.into_buffer()) }
-//!     Err(error) => { /* error.message(), error.fault() */ }
+//! ```
+//! # use std::sync::Arc;
+//! # use gregaria_http::{BaseUrl, ClientConfig, Error, Network, Request, Session};
+//! async fn visit<N: Network>(network: &N, config: Arc<ClientConfig>) -> Result<(), Error> {
+//!     let base = Arc::new(BaseUrl::parse("http://127.0.0.1:8080")?);
+//!     let mut session = Session::new(base, config);
+//!     let exchange = session.send(network, &Request::get("/")).await;
+//!     let response = exchange.result?;
+//!     assert_eq!((response.status(), response.body()), (200, &b"hello"[..]));
+//!     network.give_buffer(response.into_buffer());
+//!     Ok(())
 //! }
 //! ```
 //!
@@ -38,16 +43,16 @@ pub mod proto;
 mod request;
 mod response;
 mod session;
-mod target;
 mod transport;
 
-pub use config::{ClientConfig, DefaultHeaders};
+pub use config::ClientConfig;
 pub use cookies::CookieJar;
 pub use error::{Error, Fault, InvalidRequest, InvalidResponse};
 pub use exchange::Exchange;
 pub use limits::HttpLimits;
 pub use method::{Method, UnknownMethod};
 pub use origin::{BaseUrl, Origin, Scheme};
+pub use proto::DefaultHeaders;
 pub use request::{BodyPolicy, Request};
 pub use response::{Headers, Response, Version};
 pub use session::Session;

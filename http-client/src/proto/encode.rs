@@ -5,8 +5,9 @@
 
 use std::ops::Range;
 
-use crate::config::DefaultHeaders;
-use crate::{InvalidRequest, Method, Origin, target};
+use super::default_headers::DefaultHeaders;
+use super::target;
+use crate::{InvalidRequest, Method, Origin};
 
 /// The parts of a request's head.
 #[derive(Clone, Copy, Debug)]

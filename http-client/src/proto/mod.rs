@@ -1,6 +1,7 @@
 //! HTTP/1.1 as bytes in, bytes out (RFC 9110, RFC 9112): no IO, no async, no clock, and no buffers of its own.
 //!
-//! - [`encode`]: a request's parts to bytes, refusing what could smuggle a second request;
+//! - [`encode`]: a request's parts to bytes, refusing what could smuggle a second request; with `target` for its path and
+//!   [`DefaultHeaders`] for what every request repeats;
 //! - [`head`]: a status line and headers from bytes, by httparse, and the few headers that decide the framing;
 //! - [`framing`]: where the body ends, as one pure function in the order of RFC 9112 §6.3;
 //! - [`chunked`]: the chunked coding as a machine over bytes;
@@ -11,12 +12,18 @@
 //! chunked coding are errors. A bare LF as a line end in the head is accepted (RFC 9112 §2.2 allows it).
 
 pub mod chunked;
+mod default_headers;
 pub mod encode;
 pub mod framing;
 pub mod head;
 pub mod parser;
+pub(crate) mod target;
 
+pub use default_headers::DefaultHeaders;
 pub use encode::RequestHead;
 pub use framing::Framing;
 pub use head::Head;
 pub use parser::{Progress, ResponseParser};
+
+#[cfg(test)]
+mod tests;

@@ -12,10 +12,10 @@ use std::sync::Arc;
 use self::connections::{Connections, Route};
 use self::trace::Trace;
 use crate::proto::encode::{self, RequestHead, Wishes};
-use crate::proto::{Progress, ResponseParser};
+use crate::proto::{Progress, ResponseParser, target};
 use crate::{
-    BaseUrl, ClientConfig, CookieJar, Error, Exchange, Network, Origin, Request, Response,
-    Transport, target,
+    BaseUrl, ClientConfig, CookieJar, Error, Exchange, InvalidRequest, Network, Origin, Request,
+    Response, Transport,
 };
 
 /// One user's connections and cookies.
@@ -76,21 +76,14 @@ impl<N: Network> Session<N> {
         trace: &mut Trace,
     ) -> Result<Response, Error> {
         let route = self.connections.route(&self.base, request.target)?;
-        let mut buffer = network.take_buffer();
-        let wishes = match self.encode(network, request, &route, &mut buffer) {
-            Ok(wishes) => wishes,
-            Err(error) => {
-                network.give_buffer(buffer);
-                return Err(error);
-            }
-        };
+        let (buffer, wishes) = self.encode(network, request, &route)?;
         trace.bytes_out = buffer.len() as u64;
 
         let idle_limit_ns = self.config.idle_peek_after_ns;
-        let mut transport = match self
+        let idle = self
             .connections
-            .take(route.place, trace.due_ns, idle_limit_ns)
-        {
+            .take(route.place, trace.due_ns, idle_limit_ns);
+        let mut transport = match idle {
             Some(transport) => transport,
             None => match self.connect(network, &route, trace).await {
                 Ok(transport) => transport,
@@ -101,16 +94,13 @@ impl<N: Network> Session<N> {
             },
         };
 
-        let mut parser =
-            ResponseParser::new(request.method, request.body_policy, &self.config.limits);
-        let timeout_ns = request
-            .read_timeout_ns
-            .unwrap_or(self.config.read_timeout_ns);
+        let limits = &self.config.limits;
+        let mut parser = ResponseParser::new(request.method, request.body_policy, limits);
         let until_ns = trace
-            .due_ns
-            .saturating_add(trace.connect_ns)
-            .saturating_add(timeout_ns);
+            .ready_ns()
+            .saturating_add(self.read_timeout_ns(request));
         let received = {
+            // Pinned here, because a future that is handed over by value is copied.
             let conversation = pin!(converse(
                 network,
                 &mut transport,
@@ -121,9 +111,9 @@ impl<N: Network> Session<N> {
             network.deadline(until_ns, conversation).await
         };
         let buffer = received.unwrap_or(Err(Error::ReadTimeout))?;
+        trace.complete(network.now_ns(), parser.body_bytes());
 
         let response = Response::new(buffer, &parser).ok_or(Error::ClosedBeforeResponse)?;
-        trace.complete(network.now_ns(), parser.body_bytes());
         let reusable = parser.is_reusable() && !wishes.close;
         if parser.head().is_some_and(|head| head.sets_cookies) {
             self.store_cookies(network, &response, &route);
@@ -134,26 +124,30 @@ impl<N: Network> Session<N> {
         Ok(response)
     }
 
-    async fn connect(
-        &self,
-        network: &N,
-        route: &Route<'_>,
-        trace: &mut Trace,
-    ) -> Result<N::Transport, Error> {
-        let origin = self.connections.origin(&self.base, route.place);
-        let until_ns = trace.due_ns.saturating_add(self.config.connect_timeout_ns);
-        let connected = network.deadline(until_ns, network.connect(origin)).await;
-        trace.connect_ns = network.now_ns().saturating_sub(trace.due_ns);
-        connected.unwrap_or(Err(Error::ConnectTimeout))
-    }
-
+    /// The request in a buffer of the network's.
     fn encode(
         &self,
         network: &N,
         request: &Request<'_>,
         route: &Route<'_>,
+    ) -> Result<(Vec<u8>, Wishes), Error> {
+        let mut buffer = network.take_buffer();
+        match self.append_request(network, request, route, &mut buffer) {
+            Ok(wishes) => Ok((buffer, wishes)),
+            Err(error) => {
+                network.give_buffer(buffer);
+                Err(error.into())
+            }
+        }
+    }
+
+    fn append_request(
+        &self,
+        network: &N,
+        request: &Request<'_>,
+        route: &Route<'_>,
         out: &mut Vec<u8>,
-    ) -> Result<Wishes, Error> {
+    ) -> Result<Wishes, InvalidRequest> {
         let origin = self.connections.origin(&self.base, route.place);
         let head = RequestHead {
             method: request.method,
@@ -173,9 +167,28 @@ impl<N: Network> Session<N> {
         Ok(wishes)
     }
 
+    async fn connect(
+        &self,
+        network: &N,
+        route: &Route<'_>,
+        trace: &mut Trace,
+    ) -> Result<N::Transport, Error> {
+        let origin = self.connections.origin(&self.base, route.place);
+        let until_ns = trace.due_ns.saturating_add(self.config.connect_timeout_ns);
+        let connected = network.deadline(until_ns, network.connect(origin)).await;
+        trace.connected(network.now_ns());
+        connected.unwrap_or(Err(Error::ConnectTimeout))
+    }
+
+    fn read_timeout_ns(&self, request: &Request<'_>) -> u64 {
+        request
+            .read_timeout_ns
+            .unwrap_or(self.config.read_timeout_ns)
+    }
+
     #[cold]
     fn store_cookies(&mut self, network: &N, response: &Response, route: &Route<'_>) {
-        let path = wire_path(route.prefix(&self.base), route.path);
+        let path = target::path(route.prefix(&self.base), route.path);
         let origin: &Origin = self.connections.origin(&self.base, route.place);
         let now = network.unix_time_s();
         for (name, value) in response.headers() {
@@ -221,16 +234,4 @@ async fn converse<N: Network>(
             Err(error)
         }
     }
-}
-
-/// The path of a request as it went over the wire, without its query.
-fn wire_path(prefix: &str, path: &str) -> String {
-    let mut wire = Vec::new();
-    // It was encoded once before, so it cannot fail now.
-    let _ = target::append(&mut wire, prefix, path);
-    let end = wire
-        .iter()
-        .position(|&byte| byte == b'?')
-        .unwrap_or(wire.len());
-    String::from_utf8_lossy(&wire[..end]).into_owned()
 }

@@ -7,7 +7,7 @@ use crate::{Error, Exchange, Network, Response};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Trace {
     pub(super) due_ns: u64,
-    pub(super) connect_ns: u64,
+    connect_ns: u64,
     pub(super) sent_ns: u64,
     first_byte_ns: u64,
     pub(super) done_ns: u64,
@@ -26,6 +26,16 @@ impl Trace {
             bytes_out: 0,
             bytes_in: 0,
         }
+    }
+
+    /// Stamps the end of connecting, successful or not.
+    pub(super) const fn connected(&mut self, now_ns: u64) {
+        self.connect_ns = now_ns.saturating_sub(self.due_ns);
+    }
+
+    /// When there was a connection to send on.
+    pub(super) const fn ready_ns(&self) -> u64 {
+        self.due_ns.saturating_add(self.connect_ns)
     }
 
     /// Stamps the first bytes, when they were not all of the response.

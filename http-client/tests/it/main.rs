@@ -1,1 +1,14 @@
-//! The session over a scripted network.
+//! The session against a scripted network: what goes over the wire, what comes of it, and when.
+//!
+//! No socket, no runtime, no waiting: `scripted` holds the target's side as a list of steps and a clock that only the
+//! script moves. What is about bytes alone is tested beside the parser, in `src/proto/tests.rs`.
+
+#![forbid(unsafe_code)]
+
+mod connections;
+mod cookies;
+mod costs;
+mod failures;
+mod requests;
+mod scripted;
+mod times;

@@ -24,6 +24,16 @@ pub(crate) fn append(out: &mut Vec<u8>, prefix: &str, target: &str) -> Result<()
     append_part(out, target)
 }
 
+/// The path that [`append`] writes, without its query; empty when it refuses.
+pub(crate) fn path(prefix: &str, target: &str) -> String {
+    let mut wire = Vec::new();
+    if append(&mut wire, prefix, target).is_err() {
+        return String::new();
+    }
+    let path = wire.split(|&byte| byte == b'?').next().unwrap_or_default();
+    String::from_utf8_lossy(path).into_owned()
+}
+
 fn append_part(out: &mut Vec<u8>, text: &str) -> Result<(), InvalidRequest> {
     let bytes = text.as_bytes();
     let plain = bytes

@@ -1,0 +1,142 @@
+//! The headers that every request carries, checked and laid out once as the bytes that go on the wire.
+//!
+//! A request without headers of its own copies the block; one with some copies the lines that it does not replace.
+
+use std::ops::Range;
+
+use super::encode::{check_header, is_framing};
+use crate::{Error, InvalidRequest};
+
+/// Headers that a request carries unless it has one of the same name.
+#[derive(Clone, Debug)]
+pub struct DefaultHeaders {
+    block: String,
+    lines: Vec<Line>,
+}
+
+#[derive(Clone, Debug)]
+struct Line {
+    name: Range<usize>,
+    end: usize,
+}
+
+impl DefaultHeaders {
+    /// No headers at all.
+    pub const fn none() -> Self {
+        Self {
+            block: String::new(),
+            lines: Vec::new(),
+        }
+    }
+
+    /// Sets a header, in place of one with the same name in any case.
+    ///
+    /// # Errors
+    /// [`Error::InvalidRequest`] when name or value could not be sent, or the name decides the framing.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
+        check_header(name, value)?;
+        if is_framing(name) {
+            return Err(InvalidRequest::FramingHeader.into());
+        }
+        self.remove(name);
+        let start = self.block.len();
+        self.block.extend([name, ": ", value, "\r\n"]);
+        self.lines.push(Line {
+            name: start..start + name.len(),
+            end: self.block.len(),
+        });
+        Ok(())
+    }
+
+    /// Removes a header, by its name in any case.
+    pub fn remove(&mut self, name: &str) {
+        let Some(at) = self
+            .lines
+            .iter()
+            .position(|line| self.name(line).eq_ignore_ascii_case(name))
+        else {
+            return;
+        };
+        let gone = self.lines.remove(at);
+        let length = gone.end - gone.name.start;
+        self.block.replace_range(gone.name.start..gone.end, "");
+        for line in &mut self.lines[at..] {
+            line.name = line.name.start - length..line.name.end - length;
+            line.end -= length;
+        }
+    }
+
+    /// All lines, each with its line end.
+    pub fn block(&self) -> &str {
+        &self.block
+    }
+
+    /// Name and whole line of each header.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.lines
+            .iter()
+            .map(|line| (self.name(line), &self.block[line.name.start..line.end]))
+    }
+
+    fn name(&self, line: &Line) -> &str {
+        &self.block[line.name.clone()]
+    }
+}
+
+impl Default for DefaultHeaders {
+    fn default() -> Self {
+        let mut headers = Self::none();
+        for (name, value) in [("User-Agent", USER_AGENT), ("Accept", "*/*")] {
+            headers
+                .set(name, value)
+                .expect("constant headers are valid");
+        }
+        headers
+    }
+}
+
+const USER_AGENT: &str = concat!("gregaria/", env!("CARGO_PKG_VERSION"));
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_set_again_is_replaced() {
+        let mut headers = DefaultHeaders::default();
+        headers.set("user-agent", "mine").unwrap();
+        headers.set("X-Last", "1").unwrap();
+        assert_eq!(
+            headers.block(),
+            "Accept: */*\r\nuser-agent: mine\r\nX-Last: 1\r\n"
+        );
+        headers.remove("ACCEPT");
+        assert_eq!(headers.block(), "user-agent: mine\r\nX-Last: 1\r\n");
+        let lines: Vec<_> = headers.iter().collect();
+        assert_eq!(
+            lines,
+            [
+                ("user-agent", "user-agent: mine\r\n"),
+                ("X-Last", "X-Last: 1\r\n")
+            ]
+        );
+    }
+
+    #[test]
+    fn what_could_not_be_sent_is_refused_here() {
+        let mut headers = DefaultHeaders::none();
+        assert_eq!(
+            headers.set("X", "a\r\nb"),
+            Err(InvalidRequest::HeaderValue.into())
+        );
+        assert_eq!(
+            headers.set("X Y", "a"),
+            Err(InvalidRequest::HeaderName.into())
+        );
+        assert_eq!(
+            headers.set("content-length", "1"),
+            Err(InvalidRequest::FramingHeader.into())
+        );
+        assert_eq!(headers.block(), "");
+    }
+}

@@ -1,0 +1,189 @@
+//! When a connection carries the next request, and when it must not.
+
+use gregaria_http::{Error, Request};
+
+use crate::scripted::{OK, Scripted, Start, Step, accept, poll_once, send};
+use std::pin::pin;
+
+#[test]
+fn a_connection_is_kept_for_the_next_request() {
+    let network = Scripted::answering([OK, OK]);
+    let mut session = network.session();
+    assert_eq!(network.get(&mut session, "/a"), Ok(200));
+    assert_eq!(network.get(&mut session, "/b"), Ok(200));
+    assert_eq!(network.connections(), 1);
+    assert!(network.sent(0).contains("GET /b HTTP/1.1\r\n"));
+}
+
+#[test]
+fn what_ends_with_the_response_is_replaced() {
+    let ends = [
+        "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
+        "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok and bytes that nobody asked for",
+        "HTTP/1.1 101 Switching Protocols\r\n\r\n",
+    ];
+    for response in ends {
+        let network = Scripted::new([accept([response]), accept([OK])]);
+        let mut session = network.session();
+        assert!(network.get(&mut session, "/").is_ok(), "{response:?}");
+        assert!(network.wire(0).is_closed(), "{response:?}");
+        assert_eq!(network.get(&mut session, "/"), Ok(200));
+        assert_eq!(network.connections(), 2);
+    }
+}
+
+#[test]
+fn the_end_of_the_stream_ends_a_body_without_length() {
+    let script = vec![
+        send("HTTP/1.1 200 OK\r\n\r\nall "),
+        send("of it"),
+        Step::Close,
+    ];
+    let network = Scripted::new([Start::Accept(0, script)]);
+    let exchange = network.send(&mut network.session(), &Request::get("/"));
+    assert_eq!(exchange.result.unwrap().body(), b"all of it");
+    assert!(network.wire(0).is_closed());
+}
+
+#[test]
+fn an_old_target_may_keep_the_connection() {
+    let response = "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n";
+    let network = Scripted::answering([response, response]);
+    let mut session = network.session();
+    assert_eq!(network.get(&mut session, "/"), Ok(200));
+    assert_eq!(network.get(&mut session, "/"), Ok(200));
+}
+
+#[test]
+fn a_request_may_ask_for_the_end() {
+    let network = Scripted::answering([OK]);
+    let mut session = network.session();
+    let request = Request {
+        headers: &[("Connection", "close")],
+        ..Request::get("/")
+    };
+    assert!(network.send(&mut session, &request).result.is_ok());
+    assert!(network.wire(0).is_closed());
+}
+
+#[test]
+fn a_connection_that_died_while_idle_is_replaced_unseen() {
+    let network = Scripted::new([accept([OK]), accept([OK])]);
+    let mut session = network.session();
+    assert_eq!(network.get(&mut session, "/"), Ok(200));
+    network.wire(0).then(Step::Close);
+    network.pass(SECOND_NS + 1);
+    let request = Request::post("/pay", b"once");
+    assert_eq!(
+        network
+            .send(&mut session, &request)
+            .result
+            .unwrap()
+            .status(),
+        200
+    );
+    assert!(!network.sent(0).contains("/pay") && network.sent(1).contains("/pay"));
+}
+
+#[test]
+fn a_connection_that_was_used_just_now_is_not_asked() {
+    let network = Scripted::answering([OK]);
+    let mut session = network.session();
+    assert_eq!(network.get(&mut session, "/"), Ok(200));
+    network.wire(0).then(Step::Close);
+    network.pass(SECOND_NS);
+    assert_eq!(
+        network.get(&mut session, "/"),
+        Err(Error::ClosedBeforeResponse)
+    );
+    assert_eq!(network.connections(), 1);
+}
+
+#[test]
+fn a_living_connection_is_kept_however_long_it_was_idle() {
+    let network = Scripted::answering([OK, OK]);
+    let mut session = network.session();
+    assert_eq!(network.get(&mut session, "/"), Ok(200));
+    network.pass(3_600 * SECOND_NS);
+    assert_eq!(network.get(&mut session, "/"), Ok(200));
+}
+
+#[test]
+fn a_dropped_request_closes_its_connection() {
+    let network = Scripted::new([accept([OK, "HTTP/1.1 200 OK\r\nContent-Le"]), accept([OK])]);
+    let mut session = network.session();
+    assert_eq!(network.get(&mut session, "/"), Ok(200));
+    network.be_patient();
+    {
+        let request = Request::get("/cut");
+        let mut cut = pin!(session.send(&network, &request));
+        assert!(poll_once(cut.as_mut()).is_pending());
+    }
+    assert!(network.wire(0).is_closed());
+    assert_eq!(network.get(&mut session, "/"), Ok(200));
+    assert_eq!(network.connections(), 2);
+}
+
+#[test]
+fn a_failed_request_closes_its_connection() {
+    let network = Scripted::new([accept(["garbage", OK]), accept([OK])]);
+    let mut session = network.session();
+    assert!(network.get(&mut session, "/").is_err());
+    assert!(network.wire(0).is_closed());
+    assert_eq!(network.get(&mut session, "/"), Ok(200));
+}
+
+#[test]
+fn a_request_that_cannot_be_sent_leaves_the_connection_alone() {
+    let network = Scripted::answering([OK, OK]);
+    let mut session = network.session();
+    assert_eq!(network.get(&mut session, "/"), Ok(200));
+    assert!(network.get(&mut session, "/\r\n").is_err());
+    assert_eq!(network.get(&mut session, "/"), Ok(200));
+}
+
+#[test]
+fn each_origin_has_a_connection() {
+    let network = Scripted::new([accept([OK, OK, OK]), accept([OK, OK])]);
+    let mut session = network.session_to("http://target/base");
+    assert_eq!(network.get(&mut session, "/a"), Ok(200));
+    assert_eq!(network.get(&mut session, "http://other:81/b"), Ok(200));
+    assert_eq!(network.get(&mut session, "http://target/c"), Ok(200));
+    assert_eq!(network.get(&mut session, "HTTP://Other:81/d"), Ok(200));
+    assert_eq!(network.get(&mut session, "http://TARGET:80/e"), Ok(200));
+    assert_eq!(network.origins(), ["http://target", "http://other:81"]);
+    assert!(network.sent(0).contains("GET /base/a ") && network.sent(0).contains("GET /c "));
+    assert!(network.sent(0).contains("GET /e "));
+    assert!(
+        network
+            .sent(1)
+            .contains("GET /d HTTP/1.1\r\nHost: other:81\r\n")
+    );
+}
+
+#[test]
+fn origins_are_forgotten_rather_than_gathered() {
+    let network = Scripted::new((0..20).map(|_| accept([OK])));
+    let mut session = network.session();
+    for host in 0..20 {
+        assert_eq!(
+            network.get(&mut session, &format!("http://h{host}/")),
+            Ok(200)
+        );
+    }
+    let open = (0..20).filter(|&at| !network.wire(at).is_closed()).count();
+    assert_eq!(open, 8);
+}
+
+#[test]
+fn disconnecting_closes() {
+    let network = Scripted::new([accept([OK]), accept([OK])]);
+    let mut session = network.session();
+    assert_eq!(network.get(&mut session, "/"), Ok(200));
+    session.disconnect();
+    assert!(network.wire(0).is_closed());
+    assert_eq!(network.get(&mut session, "/"), Ok(200));
+}
+
+const SECOND_NS: u64 = 1_000_000_000;

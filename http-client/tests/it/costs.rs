@@ -1,0 +1,73 @@
+//! What a request may not cost: memory. Figures about time are in the benches.
+
+use allocation_counter::measure;
+use gregaria_http::{ClientConfig, Request, Session};
+
+use crate::scripted::{OK, Scripted, Step, block_on};
+
+/// What one more request on a warm session allocates.
+fn allocations(base: &str, first: &str, request: &Request<'_>) -> u64 {
+    let network = Scripted::answering([first]);
+    let mut session = network.session_with(base, ClientConfig::default());
+    for _ in 0..2 {
+        assert_eq!(network.get(&mut session, request.target), Ok(200));
+        network.wire(0).then(Step::Send(OK.into()));
+    }
+    network.wire(0).stop_recording();
+    let measured = measure(|| {
+        let exchange = network.send(&mut session, request);
+        assert_eq!(
+            exchange.result.as_ref().map(|response| response.status()),
+            Ok(200)
+        );
+        allocation_counter::opt_out(|| drop(exchange));
+    });
+    assert_eq!(network.connections(), 1);
+    measured.count_total
+}
+
+#[test]
+fn a_repeated_request_allocates_nothing() {
+    assert_eq!(
+        allocations("http://target:8080/api", OK, &Request::get("/a b?c=1")),
+        0
+    );
+}
+
+#[test]
+fn headers_a_body_and_cookies_allocate_nothing() {
+    let response =
+        "HTTP/1.1 200 OK\r\nSet-Cookie: a=1; Path=/; Max-Age=9\r\nContent-Length: 2\r\n\r\nok";
+    let request = Request {
+        headers: &[("Content-Type", "text/plain"), ("Accept", "text/plain")],
+        ..Request::post("/", b"some body")
+    };
+    assert_eq!(allocations("http://target", response, &request), 0);
+}
+
+#[test]
+fn an_absolute_url_allocates_nothing() {
+    assert_eq!(
+        allocations("http://target", OK, &Request::get("http://other:81/x")),
+        0
+    );
+}
+
+#[test]
+fn an_idle_session_is_small() {
+    assert!(
+        size_of::<Session<Scripted>>() <= 128,
+        "{}",
+        size_of::<Session<Scripted>>()
+    );
+}
+
+#[test]
+fn the_future_of_a_request_is_small() {
+    let network = Scripted::answering([OK]);
+    let mut session = network.session();
+    let request = Request::get("/");
+    let future = session.send(&network, &request);
+    assert!(size_of_val(&future) <= 1_024, "{}", size_of_val(&future));
+    assert!(block_on(future).result.is_ok());
+}

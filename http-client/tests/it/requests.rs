@@ -1,0 +1,132 @@
+//! What goes over the wire, and what comes back of it.
+
+use gregaria_http::{BodyPolicy, ClientConfig, InvalidRequest, Method, Request, Version};
+
+use crate::scripted::{OK, Scripted, accept};
+
+fn on_the_wire(base: &str, request: &Request<'_>) -> String {
+    let network = Scripted::answering([OK]);
+    let mut config = ClientConfig::default();
+    config.headers.set("User-Agent", "test").unwrap();
+    let mut session = network.session_with(base, config);
+    let exchange = network.send(&mut session, request);
+    assert!(exchange.result.is_ok());
+    assert_eq!(exchange.bytes_out, network.sent(0).len() as u64);
+    network.sent(0)
+}
+
+#[test]
+fn a_get_is_four_lines() {
+    assert_eq!(
+        on_the_wire("http://target:8080", &Request::get("/path?q=1")),
+        "GET /path?q=1 HTTP/1.1\r\nHost: target:8080\r\nAccept: */*\r\nUser-Agent: test\r\n\r\n"
+    );
+}
+
+#[test]
+fn a_post_carries_its_body_and_length() {
+    let request = Request {
+        headers: &[
+            ("Content-Type", "application/json"),
+            ("accept", "text/html"),
+        ],
+        ..Request::post("/login", b"{\"user\": 1}")
+    };
+    assert_eq!(
+        on_the_wire("http://[::1]/api", &request),
+        "POST /api/login HTTP/1.1\r\nHost: [::1]\r\nUser-Agent: test\r\nContent-Type: application/json\r\n\
+         accept: text/html\r\nContent-Length: 11\r\n\r\n{\"user\": 1}"
+    );
+}
+
+#[test]
+fn nothing_smuggled_reaches_the_wire() {
+    let network = Scripted::answering([OK]);
+    let mut session = network.session();
+    assert!(network.get(&mut session, "/").is_ok());
+    let before = network.sent(0);
+    let headers = [
+        ("X", "1\r\nHost: evil"),
+        ("X\r\nY", "1"),
+        ("Content-Length", "0"),
+    ];
+    let errors = [
+        InvalidRequest::HeaderValue,
+        InvalidRequest::HeaderName,
+        InvalidRequest::FramingHeader,
+    ];
+    for (header, error) in headers.into_iter().zip(errors) {
+        let request = Request {
+            headers: &[("Ok", "1"), header],
+            ..Request::get("/")
+        };
+        let exchange = network.send(&mut session, &request);
+        assert_eq!(
+            (exchange.result.unwrap_err(), exchange.bytes_out),
+            (error.into(), 0)
+        );
+    }
+    assert_eq!(network.sent(0), before);
+}
+
+#[test]
+fn a_response_is_read_from_its_buffer() {
+    let network = Scripted::answering([
+        "HTTP/1.1 404 Not Found\r\nServer: x\r\nLocation: /ü\r\nserver: y\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "2\r\ngo\r\n",
+        "3\r\nne!\r\n0\r\n\r\n",
+    ]);
+    let exchange = network.send(&mut network.session(), &Request::get("/"));
+    assert_eq!(exchange.bytes_in, 5);
+    let response = exchange.result.unwrap();
+    assert_eq!(
+        (response.status(), response.version()),
+        (404, Version::Http11)
+    );
+    assert_eq!(
+        (response.header("SERVER"), response.header("Location")),
+        (Some("x"), Some("/ü"))
+    );
+    assert_eq!(response.header("Date"), None);
+    assert_eq!(response.headers().count(), 4);
+    assert_eq!(
+        (response.text().as_ref(), response.body()),
+        ("gone!", &b"gone!"[..])
+    );
+}
+
+#[test]
+fn a_head_has_no_body_to_wait_for() {
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n";
+    let network = Scripted::answering([head, head]);
+    let mut session = network.session();
+    for _ in 0..2 {
+        let exchange = network.send(&mut session, &Request::new(Method::Head, "/"));
+        assert_eq!(
+            (exchange.bytes_in, exchange.result.unwrap().status()),
+            (0, 200)
+        );
+    }
+    assert_eq!(network.connections(), 1);
+}
+
+#[test]
+fn a_body_larger_than_the_buffer_is_kept_or_counted() {
+    let body = "x".repeat(100_000);
+    let response = format!("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{body}");
+    let network = Scripted::new([accept([&response, &response])]);
+    let mut session = network.session();
+    let exchange = network.send(&mut session, &Request::get("/"));
+    assert_eq!(exchange.bytes_in, 100_000);
+    assert_eq!(exchange.result.unwrap().body(), body.as_bytes());
+
+    let discard = Request {
+        body_policy: BodyPolicy::Discard,
+        ..Request::get("/")
+    };
+    let exchange = network.send(&mut session, &discard);
+    assert_eq!(exchange.bytes_in, 100_000);
+    let response = exchange.result.unwrap();
+    assert!(response.body().is_empty());
+    assert_eq!(response.into_buffer().capacity(), 4096);
+}

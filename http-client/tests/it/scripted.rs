@@ -1,0 +1,312 @@
+//! A network whose targets follow a script.
+//!
+//! Each connection is a list of [`Step`]s, one for each time the client waits for bytes. Where the script has nothing
+//! more, the target stays silent, so the client's deadline passes: time jumps there, as nothing else can happen first.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::io;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use gregaria_http::{
+    BaseUrl, ClientConfig, Error, Exchange, Network, Origin, Request, Session, Transport,
+};
+
+/// What a target does when the client waits for bytes.
+#[derive(Clone)]
+pub(crate) enum Step {
+    /// It sends these, as far as the client's buffer takes them.
+    Send(Vec<u8>),
+    /// The same, this many nanoseconds later.
+    SendAfter(u64, Vec<u8>),
+    /// It closes the connection.
+    Close,
+    /// It resets the connection.
+    Reset,
+}
+
+/// How a connection begins.
+pub(crate) enum Start {
+    /// It is accepted after this many nanoseconds, and these steps follow.
+    Accept(u64, Vec<Step>),
+    Fail(Error),
+    /// No answer comes.
+    Silence,
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct Scripted(Rc<State>);
+
+#[derive(Default)]
+struct State {
+    starts: RefCell<VecDeque<Start>>,
+    wires: RefCell<Vec<Rc<Wire>>>,
+    origins: RefCell<Vec<String>>,
+    now_ns: Cell<u64>,
+    clock_reads: Cell<u64>,
+    unix_time_s: Cell<u64>,
+    pool: RefCell<Vec<Vec<u8>>>,
+    patient: Cell<bool>,
+}
+
+/// One connection, as the target sees it.
+#[derive(Default)]
+pub(crate) struct Wire {
+    steps: RefCell<VecDeque<Step>>,
+    received: RefCell<Vec<u8>>,
+    recorded: Cell<bool>,
+    refuses: Cell<bool>,
+    closed: Cell<bool>,
+}
+
+impl Scripted {
+    /// A network whose connections are these, in the order they are made.
+    pub(crate) fn new(starts: impl IntoIterator<Item = Start>) -> Self {
+        let network = Self::default();
+        network.0.starts.borrow_mut().extend(starts);
+        network.0.unix_time_s.set(1_700_000_000);
+        network.0.now_ns.set(1_000);
+        network
+    }
+
+    /// A network with a single connection, on which these responses come one by one.
+    pub(crate) fn answering<const N: usize>(responses: [&str; N]) -> Self {
+        Self::new([accept(responses)])
+    }
+
+    pub(crate) fn session(&self) -> Session<Self> {
+        self.session_to("http://target:8080")
+    }
+
+    pub(crate) fn session_to(&self, base: &str) -> Session<Self> {
+        self.session_with(base, ClientConfig::default())
+    }
+
+    pub(crate) fn session_with(&self, base: &str, config: ClientConfig) -> Session<Self> {
+        Session::new(Arc::new(BaseUrl::parse(base).unwrap()), Arc::new(config))
+    }
+
+    pub(crate) fn send(&self, session: &mut Session<Self>, request: &Request<'_>) -> Exchange {
+        block_on(session.send(self, request))
+    }
+
+    /// The status of a `GET`, or its error.
+    pub(crate) fn get(&self, session: &mut Session<Self>, target: &str) -> Result<u16, Error> {
+        let exchange = self.send(session, &Request::get(target));
+        exchange.result.map(|response| {
+            let status = response.status();
+            self.give_buffer(response.into_buffer());
+            status
+        })
+    }
+
+    /// The connections so far.
+    pub(crate) fn connections(&self) -> usize {
+        self.0.wires.borrow().len()
+    }
+
+    /// Where they went.
+    pub(crate) fn origins(&self) -> Vec<String> {
+        self.0.origins.borrow().clone()
+    }
+
+    pub(crate) fn wire(&self, connection: usize) -> Rc<Wire> {
+        Rc::clone(&self.0.wires.borrow()[connection])
+    }
+
+    /// What was sent on a connection.
+    pub(crate) fn sent(&self, connection: usize) -> String {
+        String::from_utf8(self.wire(connection).received.borrow().clone()).unwrap()
+    }
+
+    pub(crate) fn pass(&self, time_ns: u64) {
+        self.0.now_ns.set(self.0.now_ns.get() + time_ns);
+    }
+
+    pub(crate) fn pass_unix(&self, time_s: u64) {
+        self.0.unix_time_s.set(self.0.unix_time_s.get() + time_s);
+    }
+
+    pub(crate) fn clock_reads(&self) -> u64 {
+        self.0.clock_reads.get()
+    }
+
+    pub(crate) fn pooled_buffers(&self) -> usize {
+        self.0.pool.borrow().len()
+    }
+
+    /// From now on a deadline does not pass while the target is silent.
+    pub(crate) fn be_patient(&self) {
+        self.0.patient.set(true);
+    }
+}
+
+impl Network for Scripted {
+    type Transport = ScriptedTransport;
+
+    fn now_ns(&self) -> u64 {
+        self.0.clock_reads.set(self.0.clock_reads.get() + 1);
+        self.0.now_ns.get()
+    }
+
+    fn unix_time_s(&self) -> u64 {
+        self.0.unix_time_s.get()
+    }
+
+    async fn connect(&self, origin: &Origin) -> Result<ScriptedTransport, Error> {
+        self.0.origins.borrow_mut().push(origin.to_string());
+        let start = self.0.starts.borrow_mut().pop_front();
+        let wire = Rc::new(Wire::default());
+        match start.expect("a script for this connection") {
+            Start::Accept(after_ns, steps) => {
+                self.pass(after_ns);
+                wire.steps.borrow_mut().extend(steps);
+            }
+            Start::Fail(error) => return Err(error),
+            Start::Silence => std::future::pending().await,
+        }
+        wire.recorded.set(true);
+        self.0.wires.borrow_mut().push(Rc::clone(&wire));
+        let network = self.clone();
+        Ok(ScriptedTransport { network, wire })
+    }
+
+    async fn deadline<F: Future>(&self, at_ns: u64, future: F) -> Option<F::Output> {
+        let mut future = pin!(future);
+        std::future::poll_fn(|context| match future.as_mut().poll(context) {
+            Poll::Ready(output) if self.0.now_ns.get() <= at_ns => Poll::Ready(Some(output)),
+            Poll::Pending if self.0.patient.get() => Poll::Pending,
+            _ => {
+                self.0.now_ns.set(at_ns);
+                Poll::Ready(None)
+            }
+        })
+        .await
+    }
+
+    fn take_buffer(&self) -> Vec<u8> {
+        let pooled = self.0.pool.borrow_mut().pop();
+        pooled.unwrap_or_else(|| Vec::with_capacity(4096))
+    }
+
+    fn give_buffer(&self, mut buffer: Vec<u8>) {
+        buffer.clear();
+        self.0.pool.borrow_mut().push(buffer);
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct ScriptedTransport {
+    network: Scripted,
+    wire: Rc<Wire>,
+}
+
+impl Transport for ScriptedTransport {
+    async fn send(&mut self, bytes: Vec<u8>) -> (io::Result<()>, Vec<u8>) {
+        if self.wire.refuses.get() {
+            return (Err(io::ErrorKind::BrokenPipe.into()), bytes);
+        }
+        if self.wire.recorded.get() {
+            self.wire.received.borrow_mut().extend_from_slice(&bytes);
+        }
+        (Ok(()), bytes)
+    }
+
+    async fn recv(&mut self, mut buffer: Vec<u8>) -> (io::Result<usize>, Vec<u8>) {
+        assert!(buffer.capacity() > buffer.len(), "no room to receive into");
+        let step = self.wire.steps.borrow_mut().pop_front();
+        let received = match step {
+            Some(Step::Send(bytes)) => Ok(self.wire.deliver(&bytes, &mut buffer)),
+            Some(Step::SendAfter(after_ns, bytes)) => {
+                self.network.pass(after_ns);
+                Ok(self.wire.deliver(&bytes, &mut buffer))
+            }
+            Some(Step::Close) => Ok(0),
+            Some(Step::Reset) => Err(io::ErrorKind::ConnectionReset.into()),
+            None => std::future::pending().await,
+        };
+        (received, buffer)
+    }
+
+    fn is_stale(&self) -> bool {
+        let steps = self.wire.steps.borrow();
+        matches!(steps.front(), Some(Step::Close | Step::Reset))
+    }
+}
+
+impl Drop for ScriptedTransport {
+    fn drop(&mut self) {
+        self.wire.closed.set(true);
+    }
+}
+
+impl Wire {
+    pub(crate) fn is_closed(&self) -> bool {
+        self.closed.get()
+    }
+
+    /// Sending on it fails from now on.
+    pub(crate) fn refuse(&self) {
+        self.refuses.set(true);
+    }
+
+    /// Requests are no longer written down, which would need memory.
+    pub(crate) fn stop_recording(&self) {
+        self.recorded.set(false);
+    }
+
+    /// More of the script.
+    pub(crate) fn then(&self, step: Step) {
+        self.steps.borrow_mut().push_back(step);
+    }
+
+    fn deliver(&self, bytes: &[u8], buffer: &mut Vec<u8>) -> usize {
+        let (now, later) = bytes.split_at(bytes.len().min(buffer.capacity() - buffer.len()));
+        buffer.extend_from_slice(now);
+        if !later.is_empty() {
+            self.steps
+                .borrow_mut()
+                .push_front(Step::Send(later.to_vec()));
+        }
+        now.len()
+    }
+}
+
+impl std::fmt::Debug for Wire {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Wire")
+    }
+}
+
+impl std::fmt::Debug for Scripted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Scripted")
+    }
+}
+
+/// A connection on which these arrive, one by one.
+pub(crate) fn accept<const N: usize>(pieces: [&str; N]) -> Start {
+    Start::Accept(0, pieces.map(send).to_vec())
+}
+
+pub(crate) fn send(bytes: &str) -> Step {
+    Step::Send(bytes.as_bytes().to_vec())
+}
+
+/// Runs a future that never has to be woken.
+pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
+    let mut future = pin!(future);
+    match poll_once(future.as_mut()) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("the future waits for something that is not in the script"),
+    }
+}
+
+pub(crate) fn poll_once<F: Future>(future: Pin<&mut F>) -> Poll<F::Output> {
+    future.poll(&mut Context::from_waker(Waker::noop()))
+}
+
+pub(crate) const OK: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
