@@ -38,6 +38,9 @@ pub(crate) struct Comparison {
     /// The second core of clients that take two; with only two cores it is the server's
     #[arg(long, default_value_t = 1)]
     second_core: usize,
+    /// Repeat a run in which others used more than so many cores
+    #[arg(long, value_name = "CORES", default_value_t = 0.2)]
+    others: f64,
     /// Also measure the memory of so many idle users
     #[arg(long, value_name = "USERS", value_parser = clap::value_parser!(u64).range(2..=50_000))]
     memory: Option<u64>,
@@ -87,9 +90,10 @@ impl Comparison {
                 };
                 let sample = measure::sample(target, &plan, clients[index], round)?;
                 eprintln!(
-                    "round {round}: {:<14}{:.2} µs/request",
+                    "round {round}: {:<14}{:.2} µs/request, others {:.2} cores",
                     sample.client.name(),
-                    sample.cpu_us_per_request()
+                    sample.cpu_us_per_request(),
+                    sample.others_cores()
                 );
                 samples.push(sample);
             }
@@ -122,6 +126,7 @@ impl Comparison {
             short_s: self.short,
             long_s: self.long,
             cores: self.cores(),
+            others_cores_max: self.others,
         }
     }
 

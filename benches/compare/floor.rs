@@ -20,7 +20,7 @@ pub(crate) fn run(load: &Load) -> io::Result<Tally> {
     let files: Vec<_> = streams.iter().map(AsRawFd::as_raw_fd).collect();
     ring.submitter().register_files(&files)?;
     let mut floor = Floor {
-        buffers: BufferRing::register(&ring)?,
+        buffers: BufferRing::register(&ring, buffers(load.connections))?,
         request: load.request().leak(),
         connections: streams.iter().map(|_| Connection::default()).collect(),
         deadline_ns: load.deadline_ns(),
@@ -125,6 +125,11 @@ fn receive(queue: &mut squeue::SubmissionQueue<'_>, index: u32) {
         .user_data(u64::from(index));
     // SAFETY: the buffers of the group are leaked.
     unsafe { ring::push(queue, &receive) };
+}
+
+/// One per connection: a closed loop has no more responses on their way.
+fn buffers(connections: u32) -> u16 {
+    connections.next_power_of_two().clamp(16, 1024) as u16
 }
 
 fn connect(load: &Load) -> io::Result<Vec<TcpStream>> {

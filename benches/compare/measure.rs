@@ -24,6 +24,8 @@ pub(crate) struct Plan {
     pub(crate) long_s: u64,
     /// Where clients run.
     pub(crate) cores: Cores,
+    /// How much of the machine others may use during a run, in cores, before it is repeated.
+    pub(crate) others_cores_max: f64,
 }
 
 impl Plan {
@@ -81,12 +83,18 @@ impl Sample {
         self.requests() / (self.long.wall_s - self.short.wall_s)
     }
 
+    /// CPU time that neither client nor server used, in cores, in the noisier of the two runs.
+    pub(crate) fn others_cores(&self) -> f64 {
+        self.short.others_cores.max(self.long.others_cores)
+    }
+
     fn requests(&self) -> f64 {
         self.long.requests as f64 - self.short.requests as f64
     }
 }
 
-/// Runs one client's short and long run.
+/// Runs one client's short and long run, again while others use more of the machine than the plan allows, up to
+/// [`ATTEMPTS`] times; the quietest sample counts. The figure itself has no say in which.
 ///
 /// # Errors
 /// If it cannot be run, or its count is not the server's.
@@ -96,19 +104,22 @@ pub(crate) fn sample(
     client: Client,
     round: u32,
 ) -> anyhow::Result<Sample> {
-    let short = run(target, plan, client, plan.short_s)?;
-    let long = run(target, plan, client, plan.long_s)?;
+    let mut quietest = attempt(target, plan, client, round)?;
+    for _ in 1..ATTEMPTS {
+        if quietest.others_cores() <= plan.others_cores_max {
+            break;
+        }
+        let again = attempt(target, plan, client, round)?;
+        if again.others_cores() < quietest.others_cores() {
+            quietest = again;
+        }
+    }
     ensure!(
-        long.requests > short.requests,
+        quietest.long.requests > quietest.short.requests,
         "{} made no more requests in the longer run",
         client.name()
     );
-    Ok(Sample {
-        client,
-        round,
-        short,
-        long,
-    })
+    Ok(quietest)
 }
 
 /// The middle value; the mean of the two middle ones.
@@ -124,6 +135,17 @@ pub(crate) fn median(values: &[f64]) -> f64 {
     } else {
         sorted[middle]
     }
+}
+
+fn attempt(target: &Target, plan: &Plan, client: Client, round: u32) -> anyhow::Result<Sample> {
+    let short = run(target, plan, client, plan.short_s)?;
+    let long = run(target, plan, client, plan.long_s)?;
+    Ok(Sample {
+        client,
+        round,
+        short,
+        long,
+    })
 }
 
 fn run(target: &Target, plan: &Plan, client: Client, seconds: u64) -> anyhow::Result<Run> {
@@ -163,6 +185,9 @@ fn check_counts(client: Client, said: u64, seen: u64, connections: u32) -> anyho
     );
     Ok(())
 }
+
+/// How often a sample is taken at most while the machine is not quiet.
+const ATTEMPTS: u32 = 4;
 
 #[cfg(test)]
 mod tests {

@@ -24,11 +24,7 @@ impl fmt::Display for Report<'_> {
         for &client in self.clients {
             self.row(f, client)?;
         }
-        let others: Vec<_> = self
-            .samples
-            .iter()
-            .map(|sample| sample.long.others_cores)
-            .collect();
+        let others: Vec<_> = self.samples.iter().map(Sample::others_cores).collect();
         if others.is_empty() {
             return Ok(());
         }

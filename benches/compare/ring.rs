@@ -44,26 +44,34 @@ pub(crate) unsafe fn push(queue: &mut squeue::SubmissionQueue<'_>, entry: &squeu
 pub(crate) struct BufferRing {
     entries: *mut BufRingEntry,
     memory: *mut u8,
+    count: u16,
     tail: u16,
 }
 
 impl BufferRing {
-    /// Registers [`COUNT`] buffers of [`LEN`] bytes as group [`GROUP`] and hands all of them to the kernel.
-    pub(crate) fn register(ring: &IoUring) -> io::Result<Self> {
-        let pages =
-            vec![const { Page([0; PAGE]) }; COUNT as usize * size_of::<BufRingEntry>() / PAGE];
-        let memory = vec![0_u8; COUNT as usize * LEN];
+    /// Registers `count` buffers of [`LEN`] bytes as group [`GROUP`] and hands all of them to the kernel.
+    ///
+    /// The kernel goes round all of them, so few are better: they stay in the nearest cache.
+    ///
+    /// # Panics
+    /// If `count` is no power of two: indices wrap with a mask.
+    pub(crate) fn register(ring: &IoUring, count: u16) -> io::Result<Self> {
+        assert!(count.is_power_of_two(), "{count} buffers");
+        let len = usize::from(count);
+        let pages = vec![Page([0; PAGE]); (len * size_of::<BufRingEntry>()).div_ceil(PAGE)];
+        let memory = vec![0_u8; len * LEN];
         let mut buffers = Self {
             entries: Box::leak(pages.into_boxed_slice()).as_mut_ptr().cast(),
             memory: Box::leak(memory.into_boxed_slice()).as_mut_ptr(),
+            count,
             tail: 0,
         };
-        // SAFETY: page-aligned, room for COUNT entries, and never freed.
+        // SAFETY: page-aligned, room for `count` entries, and never freed.
         unsafe {
             ring.submitter()
-                .register_buf_ring(buffers.entries as u64, COUNT, GROUP)?
+                .register_buf_ring(buffers.entries as u64, count, GROUP)?
         };
-        for id in 0..COUNT {
+        for id in 0..count {
             buffers.give_back(id);
         }
         buffers.publish();
@@ -96,10 +104,10 @@ impl BufferRing {
     }
 
     fn give_back(&mut self, id: u16) {
-        let slot = usize::from(self.tail & (COUNT - 1));
-        // SAFETY: `slot` < COUNT; the kernel reads a slot only once the published tail has passed it. `resv` is not touched.
+        let slot = usize::from(self.tail & (self.count - 1));
+        // SAFETY: `slot` < `count`; the kernel reads a slot only once the published tail has passed it. `resv` is not touched.
         let entry = unsafe { &mut *self.entries.add(slot) };
-        // SAFETY: `id` < COUNT, so the buffer lies within the leaked memory.
+        // SAFETY: `id` < `count`, so the buffer lies within the leaked memory.
         entry.set_addr(unsafe { self.memory.add(usize::from(id) * LEN) } as u64);
         entry.set_len(LEN as u32);
         entry.set_bid(id);
@@ -110,11 +118,8 @@ impl BufferRing {
 /// The buffer group's number within its ring.
 pub(crate) const GROUP: u16 = 0;
 
-/// Buffers in the ring: a power of two, so that indices wrap with a mask.
-const COUNT: u16 = 512;
-
-/// Bytes per buffer: a whole response of the server fits.
-const LEN: usize = 1024;
+/// Bytes per buffer: a whole response of the server fits, and all usual requests.
+const LEN: usize = 512;
 
 const PAGE: usize = 4096;
 

@@ -9,8 +9,9 @@ use std::io::{self, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 
-use io_uring::{IoUring, cqueue, opcode, squeue, types};
+use io_uring::{IoUring, Submitter, cqueue, opcode, squeue, types};
 use memchr::memmem;
+use rustix::process::{Resource, getrlimit};
 
 use crate::floor::{NO_BUFFERS, WAIT_ALL};
 use crate::ring::{self, BufferRing};
@@ -21,8 +22,12 @@ pub(crate) fn run() -> io::Result<()> {
     listener.set_nonblocking(true)?;
     println!("{}", listener.local_addr()?);
     let mut ring = ring::build(TURN * 4)?;
+    let files = getrlimit(Resource::Nofile)
+        .current
+        .map_or(FILES_MAX, |files| files.min(FILES_MAX));
+    ring.submitter().register_files_sparse(files as u32)?;
     let mut server = Server {
-        buffers: BufferRing::register(&ring)?,
+        buffers: BufferRing::register(&ring, 128)?,
         listener,
         connections: Vec::new(),
         open: 0,
@@ -43,7 +48,7 @@ pub(crate) fn run() -> io::Result<()> {
 struct Server {
     buffers: BufferRing,
     listener: TcpListener,
-    /// By file descriptor.
+    /// By file descriptor, which is also the number in the ring's table of registered files.
     connections: Vec<Option<Connection>>,
     open: usize,
     requests: u64,
@@ -68,23 +73,32 @@ impl Server {
         for completion in completions.by_ref().take(TURN as usize) {
             match completion.user_data() {
                 STDIN => return Ok(false),
-                LISTENER => self.accept(&mut queue)?,
+                LISTENER => self.accept(&submitter, &mut queue)?,
                 SEND => {}
-                _ => self.received(&mut queue, &completion),
+                _ => {
+                    if !self.received(&mut queue, &completion) {
+                        self.close(&submitter, completion.user_data() as u32)?;
+                    }
+                }
             }
         }
         self.buffers.publish();
         Ok(true)
     }
 
-    fn accept(&mut self, queue: &mut squeue::SubmissionQueue<'_>) -> io::Result<()> {
+    fn accept(
+        &mut self,
+        submitter: &Submitter<'_>,
+        queue: &mut squeue::SubmissionQueue<'_>,
+    ) -> io::Result<()> {
         // The readable event is asked for again each time, so what does not fit into this turn comes in the next.
         for _ in 0..TURN / 4 {
             match self.listener.accept() {
                 Ok((stream, _)) => {
                     stream.set_nodelay(true)?;
-                    receive(queue, stream.as_raw_fd());
                     let index = stream.as_raw_fd() as usize;
+                    submitter.register_files_update(index as u32, &[stream.as_raw_fd()])?;
+                    receive(queue, index as u32);
                     if self.connections.len() <= index {
                         self.connections.resize_with(index + 1, || None);
                     }
@@ -99,14 +113,19 @@ impl Server {
         Ok(())
     }
 
-    fn received(&mut self, queue: &mut squeue::SubmissionQueue<'_>, completion: &cqueue::Entry) {
-        let file = completion.user_data() as i32;
+    /// Answers what came; false if nothing can come any more.
+    fn received(
+        &mut self,
+        queue: &mut squeue::SubmissionQueue<'_>,
+        completion: &cqueue::Entry,
+    ) -> bool {
+        let file = completion.user_data() as u32;
         let Some(connection) = self
             .connections
             .get_mut(file as usize)
             .and_then(Option::as_mut)
         else {
-            return;
+            return true;
         };
         let asked = self
             .buffers
@@ -135,14 +154,22 @@ impl Server {
             }
             Some(Asked::Plain(_)) | None => {}
         }
-        if !cqueue::more(completion.flags()) {
-            if completion.result() > 0 || completion.result() == -NO_BUFFERS {
-                receive(queue, file);
-            } else {
-                self.connections[file as usize] = None;
-                self.open -= 1;
-            }
+        if cqueue::more(completion.flags()) {
+            return true;
         }
+        let goes_on = completion.result() > 0 || completion.result() == -NO_BUFFERS;
+        if goes_on {
+            receive(queue, file);
+        }
+        goes_on
+    }
+
+    fn close(&mut self, submitter: &Submitter<'_>, file: u32) -> io::Result<()> {
+        // The table holds the socket too.
+        submitter.register_files_update(file, &[-1])?;
+        self.connections[file as usize] = None;
+        self.open -= 1;
+        Ok(())
     }
 }
 
@@ -185,8 +212,8 @@ fn response(extra_lines: &str) -> Vec<u8> {
     format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n{extra_lines}Content-Length: {len}\r\n\r\n{body}").into_bytes()
 }
 
-fn send(queue: &mut squeue::SubmissionQueue<'_>, file: i32, bytes: &'static [u8]) {
-    let send = opcode::Send::new(types::Fd(file), bytes.as_ptr(), bytes.len() as u32)
+fn send(queue: &mut squeue::SubmissionQueue<'_>, file: u32, bytes: &'static [u8]) {
+    let send = opcode::Send::new(types::Fixed(file), bytes.as_ptr(), bytes.len() as u32)
         .flags(WAIT_ALL)
         .build()
         .flags(squeue::Flags::SKIP_SUCCESS)
@@ -195,10 +222,10 @@ fn send(queue: &mut squeue::SubmissionQueue<'_>, file: i32, bytes: &'static [u8]
     unsafe { ring::push(queue, &send) };
 }
 
-fn receive(queue: &mut squeue::SubmissionQueue<'_>, file: i32) {
-    let receive = opcode::RecvMulti::new(types::Fd(file), ring::GROUP)
+fn receive(queue: &mut squeue::SubmissionQueue<'_>, file: u32) {
+    let receive = opcode::RecvMulti::new(types::Fixed(file), ring::GROUP)
         .build()
-        .user_data(file as u64);
+        .user_data(u64::from(file));
     // SAFETY: the buffers of the group are leaked.
     unsafe { ring::push(queue, &receive) };
 }
@@ -222,6 +249,9 @@ const TURN: u32 = 1024;
 
 /// Requests that may end in one receive: a buffer holds no more that are worth sending.
 const PIPELINE_MAX: usize = 64;
+
+/// Length of the table of registered files, if the process may have so many.
+const FILES_MAX: u64 = 65_536;
 
 const END: &[u8; 4] = b"\r\n\r\n";
 
