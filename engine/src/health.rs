@@ -17,11 +17,7 @@ pub struct ShardLoad {
 impl ShardLoad {
     /// CPU time as a share of one core, 0 to 1.
     pub fn share(&self) -> f64 {
-        if self.wall_ns == 0 {
-            0.0
-        } else {
-            self.cpu_ns as f64 / self.wall_ns as f64
-        }
+        if self.wall_ns == 0 { 0.0 } else { self.cpu_ns as f64 / self.wall_ns as f64 }
     }
 }
 
@@ -52,30 +48,18 @@ impl Health {
 
     /// Why the run's figures are the generator's rather than the target's, in one sentence; `None` when they are not.
     pub fn verdict(&self) -> Option<String> {
-        let busiest = self
-            .loads
-            .iter()
-            .enumerate()
-            .max_by(|a, b| a.1.share().total_cmp(&b.1.share()));
+        let busiest = self.loads.iter().enumerate().max_by(|a, b| a.1.share().total_cmp(&b.1.share()));
         if let Some((shard, load)) = busiest.filter(|(_, load)| load.share() >= BUSY_SHARE) {
-            return Some(format!(
-                "shard {shard} used {:.0} % of its core",
-                load.share() * 100.0
-            ));
+            return Some(format!("shard {shard} used {:.0} % of its core", load.share() * 100.0));
         }
         let lags = [
-            (
-                "users resumed late after a response",
-                self.resume_lag_p99_us,
-            ),
+            ("users resumed late after a response", self.resume_lag_p99_us),
             ("users woke late from their waits", self.wait_lag_p99_us),
             ("requests left late", self.send_lag_p99_us),
         ];
         lags.into_iter()
             .find(|(_, p99_us)| *p99_us >= LATE_US)
-            .map(|(what, p99_us)| {
-                format!("{what}: p99 of the lag is {:.1} ms", p99_us as f64 / 1000.0)
-            })
+            .map(|(what, p99_us)| format!("{what}: p99 of the lag is {:.1} ms", p99_us as f64 / 1000.0))
     }
 }
 
@@ -91,22 +75,10 @@ mod tests {
 
     #[test]
     fn the_verdict_names_the_figure_that_decided() {
-        let mut health = Health {
-            loads: vec![
-                ShardLoad {
-                    cpu_ns: 50,
-                    wall_ns: 100
-                };
-                2
-            ],
-            ..Health::default()
-        };
+        let mut health = Health { loads: vec![ShardLoad { cpu_ns: 50, wall_ns: 100 }; 2], ..Health::default() };
         assert_eq!(health.verdict(), None);
         health.wait_lag_p99_us = 12_345;
-        assert_eq!(
-            health.verdict().unwrap(),
-            "users woke late from their waits: p99 of the lag is 12.3 ms"
-        );
+        assert_eq!(health.verdict().unwrap(), "users woke late from their waits: p99 of the lag is 12.3 ms");
         health.loads[1].cpu_ns = 98;
         assert_eq!(health.verdict().unwrap(), "shard 1 used 98 % of its core");
     }

@@ -24,14 +24,12 @@ pub use gregaria_http as http;
 pub use gregaria_stats as stats;
 pub use health::{Health, ShardLoad};
 pub use ramp::{Ramp, Segment, Step};
-pub use runner::{
-    Command, EndReason, Notice, Now, RunHandle, RunReport, Runner, RunnerOptions, State, Status,
-};
+pub use runner::{Command, EndReason, Notice, Now, RunHandle, RunReport, Runner, RunnerOptions, State, Status};
 pub use scenario::{Scenario, TaskInfo, UserClassInfo};
 pub use shards::{ShardError, ShardOptions, ShardSwarm};
 pub use swarm::{Swarm, SwarmReport};
 pub use user::{
-    CaughtRequest, CaughtResponse, ClassBuilder, Expect, HttpUser, Interruption, Method, Request,
-    Response, RustScenario, ScenarioError, TaskResult, TaskSet, User, UserClass, UserCore, Wait,
-    between, constant, constant_pacing, constant_throughput, interrupt, stop_user,
+    CaughtRequest, CaughtResponse, ClassBuilder, Expect, HttpUser, Interruption, Method, Request, Response,
+    RustScenario, ScenarioError, TaskResult, TaskSet, User, UserClass, UserCore, Wait, between, constant,
+    constant_pacing, constant_throughput, interrupt, stop_user,
 };

@@ -19,22 +19,9 @@ pub struct Segment {
 impl Segment {
     /// The segment that moves at `spawn_rate` users per second; an infinite rate is a jump.
     pub fn at_rate(start_ns: u64, from: Vec<u32>, to: Vec<u32>, spawn_rate: f64) -> Self {
-        let steps: u64 = from
-            .iter()
-            .zip(&to)
-            .map(|(a, b)| u64::from(a.abs_diff(*b)))
-            .sum();
-        let seconds = if spawn_rate.is_finite() {
-            steps as f64 / spawn_rate
-        } else {
-            0.0
-        };
-        Self {
-            start_ns,
-            end_ns: start_ns.saturating_add((seconds * 1e9) as u64),
-            from,
-            to,
-        }
+        let steps: u64 = from.iter().zip(&to).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+        let seconds = if spawn_rate.is_finite() { steps as f64 / spawn_rate } else { 0.0 };
+        Self { start_ns, end_ns: start_ns.saturating_add((seconds * 1e9) as u64), from, to }
     }
 }
 
@@ -60,12 +47,8 @@ pub struct Step {
 impl Ramp {
     /// Spreads the segment's steps evenly over its time, the first at its start, classes interleaved.
     pub fn new(segment: &Segment) -> Self {
-        let deltas: Vec<i64> = segment
-            .from
-            .iter()
-            .zip(&segment.to)
-            .map(|(from, to)| i64::from(*to) - i64::from(*from))
-            .collect();
+        let deltas: Vec<i64> =
+            segment.from.iter().zip(&segment.to).map(|(from, to)| i64::from(*to) - i64::from(*from)).collect();
         let count: u64 = deltas.iter().map(|delta| delta.unsigned_abs()).sum();
         let length_ns = segment.end_ns.saturating_sub(segment.start_ns);
         let mut done = vec![0_u64; deltas.len()];
@@ -73,20 +56,11 @@ impl Ramp {
             .map(|index| {
                 let class = furthest_behind(&deltas, &done, index + 1, count);
                 done[class] += 1;
-                let offset_ns =
-                    (u128::from(length_ns) * u128::from(index) / u128::from(count)) as u64;
-                Step {
-                    due_ns: segment.start_ns + offset_ns,
-                    class,
-                    comes: deltas[class] > 0,
-                }
+                let offset_ns = (u128::from(length_ns) * u128::from(index) / u128::from(count)) as u64;
+                Step { due_ns: segment.start_ns + offset_ns, class, comes: deltas[class] > 0 }
             })
             .collect();
-        Self {
-            from: segment.from.clone(),
-            steps,
-            end_ns: segment.end_ns,
-        }
+        Self { from: segment.from.clone(), steps, end_ns: segment.end_ns }
     }
 
     /// All steps in order of their due times.
@@ -98,11 +72,7 @@ impl Ramp {
     pub fn counts_before(&self, now_ns: u64) -> Vec<u32> {
         let mut counts = self.from.clone();
         for step in self.steps.iter().take_while(|step| step.due_ns < now_ns) {
-            counts[step.class] = if step.comes {
-                counts[step.class] + 1
-            } else {
-                counts[step.class] - 1
-            };
+            counts[step.class] = if step.comes { counts[step.class] + 1 } else { counts[step.class] - 1 };
         }
         counts
     }
@@ -119,10 +89,7 @@ fn furthest_behind(deltas: &[i64], done: &[u64], step: u64, count: u64) -> usize
         let due = u128::from(deltas[class].unsigned_abs()) * u128::from(step);
         due as i128 - (u128::from(done[class]) * u128::from(count)) as i128
     };
-    (0..deltas.len())
-        .rev()
-        .max_by_key(|class| lack(*class))
-        .unwrap_or(0)
+    (0..deltas.len()).rev().max_by_key(|class| lack(*class)).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -156,10 +123,7 @@ mod tests {
         let line = |now_ns: u64| 2000.0 - 1500.0 * (now_ns as f64 / 2.5e9);
         for now_ns in (0..2_500_000_000).step_by(100_000_000) {
             let total: u32 = ramp.counts_before(now_ns).iter().sum();
-            assert!(
-                (f64::from(total) - line(now_ns)).abs() <= 2.0,
-                "{total} at {now_ns}"
-            );
+            assert!((f64::from(total) - line(now_ns)).abs() <= 2.0, "{total} at {now_ns}");
         }
     }
 }

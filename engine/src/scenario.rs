@@ -50,11 +50,7 @@ pub(crate) fn distribute(classes: &[UserClassInfo], users: u32) -> Vec<u32> {
         })
         .collect();
     let weight_of = |class: &UserClassInfo| {
-        if class.fixed_count == 0 {
-            class.weight.max(0.0)
-        } else {
-            0.0
-        }
+        if class.fixed_count == 0 { class.weight.max(0.0) } else { 0.0 }
     };
     let total_weight: f64 = classes.iter().map(weight_of).sum();
     if total_weight <= 0.0 {
@@ -83,14 +79,7 @@ mod tests {
     use super::*;
 
     fn class(name: &str, weight: f64, fixed_count: u32) -> UserClassInfo {
-        UserClassInfo {
-            name: name.into(),
-            weight,
-            fixed_count,
-            host: None,
-            needs_host: false,
-            tasks: Vec::new(),
-        }
+        UserClassInfo { name: name.into(), weight, fixed_count, host: None, needs_host: false, tasks: Vec::new() }
     }
 
     #[test]

@@ -7,11 +7,7 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 /// The cores in this process's affinity mask, in ascending order; never empty.
 pub fn allowed_cores() -> Vec<usize> {
     let cores: Vec<usize> = sched_getaffinity(None)
-        .map(|set| {
-            (0..CpuSet::MAX_CPU)
-                .filter(|core| set.is_set(*core))
-                .collect()
-        })
+        .map(|set| (0..CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).collect())
         .unwrap_or_default();
     if cores.is_empty() { vec![0] } else { cores }
 }

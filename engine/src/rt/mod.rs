@@ -48,10 +48,7 @@ enum Backend {
 
 impl Rt {
     fn new(backend: Backend) -> Self {
-        Self(Rc::new(Core {
-            timers: RefCell::new(Timers::new()),
-            backend,
-        }))
+        Self(Rc::new(Core { timers: RefCell::new(Timers::new()), backend }))
     }
 
     /// Monotonic time in nanoseconds.
@@ -88,11 +85,7 @@ impl Rt {
 
     /// Ends at `deadline_ns` (monotonic), never before.
     pub fn sleep_until(&self, deadline_ns: u64) -> Sleep {
-        Sleep {
-            rt: self.clone(),
-            deadline_ns,
-            timer: None,
-        }
+        Sleep { rt: self.clone(), deadline_ns, timer: None }
     }
 
     /// Lets every other task that is ready run once.
@@ -121,19 +114,11 @@ impl Rt {
 
     /// A deadline that can be set anew for each request at next to no cost. See [`Watchdog`].
     pub fn watchdog(&self) -> Watchdog {
-        Watchdog {
-            rt: self.clone(),
-            timer: Cell::new(None),
-            armed_ns: Cell::new(0),
-        }
+        Watchdog { rt: self.clone(), timer: Cell::new(None), armed_ns: Cell::new(0) }
     }
 
     fn start_timer(&self, deadline_ns: u64, waker: &Waker) -> timers::Key {
-        let key = self
-            .0
-            .timers
-            .borrow_mut()
-            .insert(deadline_ns, waker.clone());
+        let key = self.0.timers.borrow_mut().insert(deadline_ns, waker.clone());
         if let Backend::Ring(ring) = &self.0.backend {
             ring.wake_at(deadline_ns);
         }
@@ -201,10 +186,7 @@ impl Watchdog {
 
     fn poll_deadline<T>(&self, deadline_ns: u64, cx: &Context<'_>) -> Poll<Option<T>> {
         let mut timers = self.rt.0.timers.borrow_mut();
-        let armed = self
-            .timer
-            .get()
-            .is_some_and(|key| timers.rewake(key, cx.waker()));
+        let armed = self.timer.get().is_some_and(|key| timers.rewake(key, cx.waker()));
         drop(timers);
         if armed && self.armed_ns.get() <= deadline_ns {
             return Poll::Pending;
@@ -214,8 +196,7 @@ impl Watchdog {
         }
         self.disarm();
         self.armed_ns.set(deadline_ns);
-        self.timer
-            .set(Some(self.rt.start_timer(deadline_ns, cx.waker())));
+        self.timer.set(Some(self.rt.start_timer(deadline_ns, cx.waker())));
         Poll::Pending
     }
 

@@ -97,10 +97,6 @@ async fn send_all(stream: &mut TcpStream, bytes: Vec<u8>) -> (io::Result<()>, Ve
 fn has_news(stream: &TcpStream) -> bool {
     // SAFETY: the descriptor is open as long as `stream`, which outlives this borrow.
     let socket = unsafe { BorrowedFd::borrow_raw(stream.as_raw_fd()) };
-    let peeked = rustix::net::recv(
-        socket,
-        &mut [0_u8; 1],
-        RecvFlags::PEEK | RecvFlags::DONTWAIT,
-    );
+    let peeked = rustix::net::recv(socket, &mut [0_u8; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT);
     !matches!(peeked, Err(Errno::AGAIN))
 }

@@ -25,10 +25,7 @@ impl<'a, T> PooledFuture<'a, T> {
         let place = take_block(layout).cast::<F>();
         // SAFETY: `take_block` gives exclusive memory that fits `layout`, which is F's.
         unsafe { place.write(future) };
-        Self {
-            future: place,
-            layout,
-        }
+        Self { future: place, layout }
     }
 }
 
@@ -46,10 +43,7 @@ impl<T> Unpin for PooledFuture<'_, T> {}
 
 impl<T> Drop for PooledFuture<'_, T> {
     fn drop(&mut self) {
-        let block = GiveBack {
-            block: self.future.cast(),
-            layout: self.layout,
-        };
+        let block = GiveBack { block: self.future.cast(), layout: self.layout };
         // SAFETY: written by `new`, dropped here only; the block itself is given back after, even when this panics.
         unsafe { self.future.drop_in_place() };
         drop(block);
@@ -88,20 +82,13 @@ impl Drop for Pool {
 
 fn take_block(layout: Layout) -> NonNull<u8> {
     let class = class_of(layout);
-    let pooled = class.and_then(|class| {
-        POOL.try_with(|pool| pool.borrow_mut().free[class].pop())
-            .ok()
-            .flatten()
-    });
+    let pooled = class.and_then(|class| POOL.try_with(|pool| pool.borrow_mut().free[class].pop()).ok().flatten());
     pooled.unwrap_or_else(|| allocate(class.map_or(layout, class_layout)))
 }
 
 fn give_block(block: NonNull<u8>, layout: Layout) {
     let class = class_of(layout);
-    let kept = class.is_some_and(|class| {
-        POOL.try_with(|pool| pool.borrow_mut().keep(class, block))
-            .unwrap_or(false)
-    });
+    let kept = class.is_some_and(|class| POOL.try_with(|pool| pool.borrow_mut().keep(class, block)).unwrap_or(false));
     if !kept && layout.size() > 0 {
         // SAFETY: `take_block` allocated the block with this layout, and no one else has it.
         unsafe { dealloc(block.as_ptr(), class.map_or(layout, class_layout)) };
@@ -120,9 +107,7 @@ impl Pool {
 
 fn allocate(layout: Layout) -> NonNull<u8> {
     if layout.size() == 0 {
-        return NonNull::without_provenance(
-            layout.align().try_into().expect("an alignment is never 0"),
-        );
+        return NonNull::without_provenance(layout.align().try_into().expect("an alignment is never 0"));
     }
     // SAFETY: the size is not 0.
     NonNull::new(unsafe { alloc(layout) }).unwrap_or_else(|| handle_alloc_error(layout))
@@ -130,15 +115,8 @@ fn allocate(layout: Layout) -> NonNull<u8> {
 
 /// The smallest class that holds `layout`; `None` for the empty, the large and the strangely aligned.
 fn class_of(layout: Layout) -> Option<usize> {
-    let fits =
-        layout.size() > 0 && layout.size() <= SMALLEST << (CLASSES - 1) && layout.align() <= ALIGN;
-    fits.then(|| {
-        layout
-            .size()
-            .div_ceil(SMALLEST)
-            .next_power_of_two()
-            .trailing_zeros() as usize
-    })
+    let fits = layout.size() > 0 && layout.size() <= SMALLEST << (CLASSES - 1) && layout.align() <= ALIGN;
+    fits.then(|| layout.size().div_ceil(SMALLEST).next_power_of_two().trailing_zeros() as usize)
 }
 
 fn class_layout(class: usize) -> Layout {
@@ -177,9 +155,7 @@ mod tests {
         assert_eq!(run(PooledFuture::new(std::future::ready(7))), 7);
         for _ in 0..3 {
             let held = Counted(Rc::clone(&drops));
-            let small = run(PooledFuture::new(
-                async move { std::mem::size_of_val(&held) },
-            ));
+            let small = run(PooledFuture::new(async move { std::mem::size_of_val(&held) }));
             assert_eq!(small, 8);
             let held = [const { 0_u8 }; 20_000];
             assert_eq!(run(PooledFuture::new(async move { held.len() })), 20_000);
@@ -203,10 +179,7 @@ mod tests {
     fn classes_cover_their_sizes() {
         for size in 1..=8192 {
             let class = class_of(Layout::from_size_align(size, 8).unwrap()).unwrap();
-            assert!(
-                class_layout(class).size() >= size
-                    && (class == 0 || class_layout(class - 1).size() < size)
-            );
+            assert!(class_layout(class).size() >= size && (class == 0 || class_layout(class - 1).size() < size));
         }
         assert_eq!(class_of(Layout::from_size_align(8193, 8).unwrap()), None);
     }

@@ -24,8 +24,11 @@ pub(super) async fn resolve(rt: &Rt, host: &str, port: u16) -> Result<Arc<[Socke
     loop {
         match cached(host, port) {
             Lookup::Done { addresses, .. } if addresses.is_empty() => {
+                // A known miss costs time as well, so that users without waits do not count millions of them.
+                rt.sleep_until(rt.now_ns() + POLL_NS).await;
                 return Err(Error::NameNotFound);
             }
+
             Lookup::Done { addresses, .. } => return Ok(addresses),
             Lookup::UnderWay => rt.sleep_until(rt.now_ns() + POLL_NS).await,
         }
@@ -35,10 +38,7 @@ pub(super) async fn resolve(rt: &Rt, host: &str, port: u16) -> Result<Arc<[Socke
 #[derive(Clone)]
 enum Lookup {
     UnderWay,
-    Done {
-        addresses: Arc<[SocketAddr]>,
-        until_ns: u64,
-    },
+    Done { addresses: Arc<[SocketAddr]>, until_ns: u64 },
 }
 
 type Cache = HashMap<(String, u16), Lookup>;
@@ -61,12 +61,10 @@ fn cached(host: &str, port: u16) -> Lookup {
     }
     known.insert(key.clone(), Lookup::UnderWay);
     drop(cache);
-    let started = std::thread::Builder::new()
-        .name("gregaria-resolve".into())
-        .spawn({
-            let key = key.clone();
-            move || finish(key, true)
-        });
+    let started = std::thread::Builder::new().name("gregaria-resolve".into()).spawn({
+        let key = key.clone();
+        move || finish(key, true)
+    });
     if started.is_err() {
         finish(key, false);
     }
@@ -74,21 +72,10 @@ fn cached(host: &str, port: u16) -> Lookup {
 }
 
 fn finish(key: (String, u16), ask: bool) {
-    let found = if ask {
-        (key.0.as_str(), key.1).to_socket_addrs().ok()
-    } else {
-        None
-    };
+    let found = if ask { (key.0.as_str(), key.1).to_socket_addrs().ok() } else { None };
     let addresses: Arc<[SocketAddr]> = found.map(Iterator::collect).unwrap_or_default();
-    let lifetime_ns = if addresses.is_empty() {
-        MISS_TTL_NS
-    } else {
-        TTL_NS
-    };
-    let done = Lookup::Done {
-        addresses,
-        until_ns: now_ns() + lifetime_ns,
-    };
+    let lifetime_ns = if addresses.is_empty() { MISS_TTL_NS } else { TTL_NS };
+    let done = Lookup::Done { addresses, until_ns: now_ns() + lifetime_ns };
     cache().get_or_insert_default().insert(key, done);
 }
 

@@ -15,10 +15,7 @@ use std::{
 use monoio::{IoUringDriver, LegacyDriver, RuntimeBuilder, net::TcpStream};
 use rustix::{
     io::Errno,
-    time::{
-        Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
-        timerfd_settime,
-    },
+    time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime},
 };
 
 use super::{Backend, Rt};
@@ -73,10 +70,7 @@ impl RingKind {
 ///
 /// # Errors
 /// When no allowed kind can be set up; `start` was not called then.
-pub fn block_on<F: Future<Output = ()>>(
-    choice: RingChoice,
-    start: impl FnOnce(Rt, RingKind) -> F,
-) -> io::Result<()> {
+pub fn block_on<F: Future<Output = ()>>(choice: RingChoice, start: impl FnOnce(Rt, RingKind) -> F) -> io::Result<()> {
     let kinds = match choice {
         RingChoice::Auto => &[RingKind::Full, RingKind::Plain, RingKind::Epoll][..],
         RingChoice::Only(RingKind::Full) => &[RingKind::Full],
@@ -107,16 +101,11 @@ impl Runtime {
             }
             RingKind::Plain => {}
             RingKind::Full => {
-                builder
-                    .setup_single_issuer()
-                    .setup_defer_taskrun()
-                    .setup_coop_taskrun();
+                builder.setup_single_issuer().setup_defer_taskrun().setup_coop_taskrun();
             }
         }
-        let runtime = RuntimeBuilder::<IoUringDriver>::new()
-            .with_entries(RING_ENTRIES)
-            .uring_builder(builder)
-            .build()?;
+        let runtime =
+            RuntimeBuilder::<IoUringDriver>::new().with_entries(RING_ENTRIES).uring_builder(builder).build()?;
         Ok(Self::Ring(runtime))
     }
 
@@ -142,14 +131,8 @@ pub(super) struct Ring {
 
 impl Ring {
     fn new() -> io::Result<Self> {
-        let timer = timerfd_create(
-            TimerfdClockId::Monotonic,
-            TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC,
-        )?;
-        Ok(Self {
-            timer,
-            armed_ns: Cell::new(u64::MAX),
-        })
+        let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
+        Ok(Self { timer, armed_ns: Cell::new(u64::MAX) })
     }
 
     pub(super) fn spawn(&self, future: impl Future<Output = ()> + 'static) {
@@ -162,18 +145,10 @@ impl Ring {
             return;
         }
         self.armed_ns.set(deadline_ns);
-        let at = Timespec {
-            tv_sec: (deadline_ns / 1_000_000_000) as i64,
-            tv_nsec: (deadline_ns % 1_000_000_000) as i64,
-        };
-        let never = Timespec {
-            tv_sec: 0,
-            tv_nsec: 0,
-        };
-        let spec = Itimerspec {
-            it_interval: never,
-            it_value: at,
-        };
+        let at =
+            Timespec { tv_sec: (deadline_ns / 1_000_000_000) as i64, tv_nsec: (deadline_ns % 1_000_000_000) as i64 };
+        let never = Timespec { tv_sec: 0, tv_nsec: 0 };
+        let spec = Itimerspec { it_interval: never, it_value: at };
         timerfd_settime(&self.timer, TimerfdTimerFlags::ABSTIME, &spec)
             .unwrap_or_else(|errno| panic!("a timerfd of ours refuses a time: {errno}"));
     }
@@ -184,11 +159,7 @@ async fn serve_timers(rt: Rt) {
     let Backend::Ring(ring) = &rt.0.backend else {
         return;
     };
-    let fired = match ring
-        .timer
-        .try_clone()
-        .and_then(|timer| TcpStream::from_std(StdTcpStream::from(timer)))
-    {
+    let fired = match ring.timer.try_clone().and_then(|timer| TcpStream::from_std(StdTcpStream::from(timer))) {
         Ok(fired) => fired,
         Err(error) => panic!("the shard's timer cannot be watched: {error}"),
     };

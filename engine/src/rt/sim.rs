@@ -83,10 +83,7 @@ impl World {
 
     /// Puts a server at `host:port`.
     pub fn listen(&self, host: &str, port: u16, server: impl SimServer + 'static) {
-        self.0
-            .servers
-            .borrow_mut()
-            .insert((host.into(), port), Rc::new(server));
+        self.0.servers.borrow_mut().insert((host.into(), port), Rc::new(server));
     }
 
     /// The world's time in nanoseconds.
@@ -116,40 +113,20 @@ impl World {
     }
 
     pub(super) async fn connect(&self, rt: &Rt, origin: &Origin) -> Result<SimLink, Error> {
-        let server = self
-            .0
-            .servers
-            .borrow()
-            .get(&(origin.host().to_owned(), origin.port()))
-            .cloned();
+        let server = self.0.servers.borrow().get(&(origin.host().to_owned(), origin.port())).cloned();
         let server = server.ok_or(Error::ConnectRefused)?;
         let outcome = server.connect(&mut self.0.rng.borrow_mut());
         rt.sleep_until(self.now_ns() + outcome.unwrap_or(0)).await;
         outcome?;
-        Ok(SimLink {
-            rt: rt.clone(),
-            world: self.clone(),
-            server,
-            received: Vec::new(),
-            pipe: Rc::default(),
-        })
+        Ok(SimLink { rt: rt.clone(), world: self.clone(), server, received: Vec::new(), pipe: Rc::default() })
     }
 
     fn next_ready(&self) -> Option<usize> {
-        self.0
-            .ready
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .pop_front()
+        self.0.ready.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
     }
 
     fn has_ready(&self) -> bool {
-        !self
-            .0
-            .ready
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .is_empty()
+        !self.0.ready.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
     fn run(&self, id: usize) {
@@ -157,20 +134,13 @@ impl World {
         let Some(mut task) = self.0.tasks.borrow_mut().remove(&id) else {
             return;
         };
-        if task
-            .as_mut()
-            .poll(&mut Context::from_waker(&self.waker(id)))
-            .is_pending()
-        {
+        if task.as_mut().poll(&mut Context::from_waker(&self.waker(id))).is_pending() {
             self.0.tasks.borrow_mut().insert(id, task);
         }
     }
 
     fn waker(&self, id: usize) -> Waker {
-        Waker::from(Arc::new(SimWaker {
-            id,
-            ready: Arc::clone(&self.0.ready),
-        }))
+        Waker::from(Arc::new(SimWaker { id, ready: Arc::clone(&self.0.ready) }))
     }
 }
 
@@ -213,11 +183,7 @@ impl SimLink {
         }
         self.received.extend_from_slice(bytes);
         let now_ns = self.world.now_ns();
-        let replies = self.server.answer(
-            &mut self.received,
-            now_ns,
-            &mut self.world.0.rng.borrow_mut(),
-        );
+        let replies = self.server.answer(&mut self.received, now_ns, &mut self.world.0.rng.borrow_mut());
         for reply in replies {
             let (rt, pipe) = (self.rt.clone(), Rc::clone(&self.pipe));
             self.world.spawn(async move {

@@ -26,11 +26,7 @@ struct Slot {
 
 impl Timers {
     pub(super) fn new() -> Self {
-        Self {
-            heap: BinaryHeap::new(),
-            slots: Vec::new(),
-            free: Vec::new(),
-        }
+        Self { heap: BinaryHeap::new(), slots: Vec::new(), free: Vec::new() }
     }
 
     pub(super) fn insert(&mut self, deadline_ns: u64, waker: Waker) -> Key {
@@ -39,10 +35,7 @@ impl Timers {
             self.slots.len() as u32 - 1
         });
         self.slots[slot as usize].waker = Some(waker);
-        let key = Key {
-            slot,
-            generation: self.slots[slot as usize].generation,
-        };
+        let key = Key { slot, generation: self.slots[slot as usize].generation };
         self.heap.push(Reverse((deadline_ns, key)));
         key
     }
@@ -81,11 +74,7 @@ impl Timers {
 
     fn live(&mut self, key: Key) -> Option<&mut Waker> {
         let slot = &mut self.slots[key.slot as usize];
-        if slot.generation == key.generation {
-            slot.waker.as_mut()
-        } else {
-            None
-        }
+        if slot.generation == key.generation { slot.waker.as_mut() } else { None }
     }
 
     fn release(&mut self, slot: u32) -> Option<Waker> {

@@ -56,20 +56,12 @@ impl RunHandle {
 
     /// Blocks until a run has ended and says how it went.
     pub fn wait(&self) -> RunReport {
-        let mut status = self.shared.status();
-        while status.state != State::Stopped {
-            status = self
-                .shared
-                .change
-                .wait(status)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        let status = status.clone();
+        let status = self.shared.wait_for(State::Stopped);
         RunReport {
-            end: status.end.clone().unwrap_or(EndReason::Commanded),
-            cut: status.cut,
             elapsed: status.elapsed(),
-            health: self.health(),
+            cut: status.cut,
+            end: status.end.unwrap_or(EndReason::Commanded),
+            health: self.with_summary(|summary| Health::new(summary, &status.loads)),
         }
     }
 }
@@ -129,12 +121,7 @@ impl Shared {
     }
 
     pub(super) fn begin(&self, now_ns: u64) {
-        *self.status() = Status {
-            start_ns: now_ns,
-            measured_from_ns: now_ns,
-            now_ns,
-            ..Status::default()
-        };
+        *self.status() = Status { start_ns: now_ns, measured_from_ns: now_ns, now_ns, ..Status::default() };
     }
 
     pub(super) fn summary(&self) -> MutexGuard<'_, Summary> {
@@ -143,6 +130,14 @@ impl Shared {
 
     pub(super) fn status(&self) -> MutexGuard<'_, Status> {
         lock(&self.status)
+    }
+
+    fn wait_for(&self, state: State) -> Status {
+        let mut status = self.status();
+        while status.state != state {
+            status = self.change.wait(status).unwrap_or_else(PoisonError::into_inner);
+        }
+        status.clone()
     }
 
     pub(super) fn changed(&self) {

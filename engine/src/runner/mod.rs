@@ -203,17 +203,12 @@ impl<S: Swarm> Runner<S> {
     }
 
     fn is_on(&self) -> bool {
-        matches!(
-            self.state,
-            State::Spawning | State::Running | State::Stopping
-        )
+        matches!(self.state, State::Spawning | State::Running | State::Stopping)
     }
 
     fn obey(&mut self, command: Command, now: Now) {
         match command {
-            Command::Spawn { users, spawn_rate } if self.state != State::Stopping => {
-                self.spawn(users, spawn_rate, now)
-            }
+            Command::Spawn { users, spawn_rate } if self.state != State::Stopping => self.spawn(users, spawn_rate, now),
             Command::Spawn { .. } => {
                 log::warn!("the run is being stopped: the new user count is ignored")
             }
@@ -228,16 +223,9 @@ impl<S: Swarm> Runner<S> {
         if is_new {
             self.begin(now);
         }
-        let start_ns = if is_new {
-            now.mono_ns
-        } else {
-            now.mono_ns + LEAD_NS
-        };
+        let start_ns = if is_new { now.mono_ns } else { now.mono_ns + LEAD_NS };
         let classes = self.scenario.user_classes();
-        let from = self.ramp.as_ref().map_or_else(
-            || vec![0; classes.len()],
-            |ramp| ramp.counts_before(start_ns),
-        );
+        let from = self.ramp.as_ref().map_or_else(|| vec![0; classes.len()], |ramp| ramp.counts_before(start_ns));
         let segment = Segment::at_rate(start_ns, from, distribute(classes, users), spawn_rate);
         self.swarm.ramp(&segment);
         self.ramp = Some(Ramp::new(&segment));
@@ -272,11 +260,7 @@ impl<S: Swarm> Runner<S> {
         if self.state == State::Stopping {
             return self.advance_stopping(now);
         }
-        if self.state == State::Spawning
-            && self
-                .ramp
-                .as_ref()
-                .is_some_and(|ramp| now.mono_ns > ramp.end_ns() + TICK_NS)
+        if self.state == State::Spawning && self.ramp.as_ref().is_some_and(|ramp| now.mono_ns > ramp.end_ns() + TICK_NS)
         {
             self.spawning_complete(now);
         }
@@ -291,8 +275,7 @@ impl<S: Swarm> Runner<S> {
             self.shared.summary().reset(now.unix_s);
             self.shared.status().measured_from_ns = now.mono_ns;
         }
-        self.shared
-            .notify(Notice::SpawningComplete(self.report.total_users()));
+        self.shared.notify(Notice::SpawningComplete(self.report.total_users()));
     }
 
     fn end_reason(&self, now: Now) -> Option<EndReason> {
@@ -300,25 +283,14 @@ impl<S: Swarm> Runner<S> {
         if let Some(fault) = &self.report.fault {
             return Some(EndReason::Fault(fault.clone()));
         }
-        if self
-            .options
-            .run_time
-            .is_some_and(|run_time| u128::from(elapsed_ns) >= run_time.as_nanos())
-        {
+        if self.options.run_time.is_some_and(|run_time| u128::from(elapsed_ns) >= run_time.as_nanos()) {
             return Some(EndReason::RunTime);
         }
-        if self
-            .options
-            .num_requests
-            .is_some_and(|count| self.recorded >= count)
-        {
+        if self.options.num_requests.is_some_and(|count| self.recorded >= count) {
             return Some(EndReason::NumRequests);
         }
-        let target = self
-            .ramp
-            .as_ref()
-            .map_or(0, |ramp| ramp.counts_before(u64::MAX).iter().sum::<u32>());
-        let all_gone = self.state == State::Running && target > 0 && self.report.total_users() == 0;
+        let settled = self.ramp.as_ref().is_some_and(|ramp| now.mono_ns > ramp.end_ns() + SETTLE_NS);
+        let all_gone = settled && self.shared.status().target_users > 0 && self.report.total_users() == 0;
         all_gone.then_some(EndReason::NoUsersLeft)
     }
 
@@ -326,9 +298,7 @@ impl<S: Swarm> Runner<S> {
         if !self.is_on() {
             return;
         }
-        let deadline_ns = now
-            .mono_ns
-            .saturating_add(grace.as_nanos().min(u128::from(u64::MAX)) as u64);
+        let deadline_ns = now.mono_ns.saturating_add(grace.as_nanos().min(u128::from(u64::MAX)) as u64);
         if self.state != State::Stopping {
             self.state = State::Stopping;
             self.stop_deadline_ns = deadline_ns;
@@ -342,10 +312,7 @@ impl<S: Swarm> Runner<S> {
     fn advance_stopping(&mut self, now: Now) {
         let late = now.mono_ns > self.stop_deadline_ns.saturating_add(STUCK_NS);
         if late && !self.report.stopped {
-            let fault = self
-                .report
-                .fault
-                .get_or_insert_with(|| "the users did not stop within 5 s".into());
+            let fault = self.report.fault.get_or_insert_with(|| "the users did not stop within 5 s".into());
             self.shared.status().end = Some(EndReason::Fault(fault.clone()));
         }
         if self.report.stopped || late {
@@ -376,6 +343,9 @@ const TICK_NS: u64 = 100_000_000;
 
 /// A changed ramp starts this far in the future, so that no shard has run past its start when it hears of it.
 const LEAD_NS: u64 = 10_000_000;
+
+/// A shard tells of its users a tick later; after this long, no users means that they have gone.
+const SETTLE_NS: u64 = 1_000_000_000;
 
 /// A swarm that has not stopped this long after its deadline never will.
 const STUCK_NS: u64 = 5_000_000_000;

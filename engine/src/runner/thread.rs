@@ -10,35 +10,20 @@ impl<S: Swarm + 'static> Runner<S> {
     ///
     /// # Errors
     /// When the thread cannot be started.
-    pub fn start(
-        scenario: std::sync::Arc<dyn Scenario>,
-        swarm: S,
-        options: RunnerOptions,
-    ) -> io::Result<RunHandle> {
+    pub fn start(scenario: std::sync::Arc<dyn Scenario>, swarm: S, options: RunnerOptions) -> io::Result<RunHandle> {
         let (runner, handle) = Self::new(scenario, swarm, options);
-        std::thread::Builder::new()
-            .name("gregaria-runner".into())
-            .spawn(move || runner.run())?;
+        std::thread::Builder::new().name("gregaria-runner".into()).spawn(move || runner.run())?;
         Ok(handle)
     }
 
     fn run(mut self) {
         let mut handles_left = true;
         while handles_left || self.is_on() {
-            let now = Now {
-                mono_ns: rt::now_ns(),
-                unix_s: rt::unix_time_s(),
-            };
+            let now = Now { mono_ns: rt::now_ns(), unix_s: rt::unix_time_s() };
             let wake_ns = self.step(now);
             let wait = Duration::from_nanos(wake_ns.saturating_sub(rt::now_ns()));
             match self.inbox.recv_timeout(wait) {
-                Ok(command) => self.obey(
-                    command,
-                    Now {
-                        mono_ns: rt::now_ns(),
-                        unix_s: rt::unix_time_s(),
-                    },
-                ),
+                Ok(command) => self.obey(command, Now { mono_ns: rt::now_ns(), unix_s: rt::unix_time_s() }),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) if handles_left => {
                     handles_left = false;

@@ -80,11 +80,7 @@ impl Gate {
 
     /// Wakes those who wait when there is something to have again.
     pub(super) fn recheck(&self) {
-        let left = self
-            .quota
-            .borrow()
-            .as_ref()
-            .is_some_and(|quota| quota.load(Ordering::Relaxed) > 0);
+        let left = self.quota.borrow().as_ref().is_some_and(|quota| quota.load(Ordering::Relaxed) > 0);
         if left {
             self.waiting.borrow_mut().drain(..).for_each(Waker::wake);
         }
@@ -92,8 +88,7 @@ impl Gate {
 
     fn take_permit(&self) -> bool {
         if self.leased.get() == 0 {
-            self.leased
-                .set(self.quota.borrow().as_ref().map_or(0, |quota| lease(quota)));
+            self.leased.set(self.quota.borrow().as_ref().map_or(0, |quota| lease(quota)));
         }
         let has = self.leased.get() > 0;
         if has {
@@ -106,9 +101,7 @@ impl Gate {
 /// Takes a block off the quota: the larger, the more is left.
 fn lease(quota: &AtomicU64) -> u64 {
     let block = |left: u64| (left / BLOCKS_LEFT).clamp(1, LARGEST_BLOCK).min(left);
-    let before = quota.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-        Some(left - block(left))
-    });
+    let before = quota.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left - block(left)));
     before.map_or(0, block)
 }
 
@@ -123,14 +116,9 @@ mod tests {
     fn leases_add_up_to_the_quota_exactly() {
         let quota: Quota = Arc::new(AtomicU64::new(100_003));
         let gates = [Gate::new(), Gate::new(), Gate::new()];
-        gates
-            .iter()
-            .for_each(|gate| gate.open(Some(Arc::clone(&quota))));
+        gates.iter().for_each(|gate| gate.open(Some(Arc::clone(&quota))));
         let mut admitted = 0;
-        while gates
-            .iter()
-            .any(|gate| gate.try_admit().then(|| admitted += 1).is_some())
-        {}
+        while gates.iter().any(|gate| gate.try_admit().then(|| admitted += 1).is_some()) {}
         assert_eq!(admitted, 100_003);
         gates[0].give_back();
         assert!(gates[1].try_admit() && !gates[0].try_admit());

@@ -45,16 +45,7 @@ pub(super) struct Link {
 pub(super) fn link() -> (Reins, Link) {
     let (to_shard, from_swarm) = RingBuffer::new(MESSAGES);
     let (to_swarm, from_shard) = RingBuffer::new(HAND_OVERS);
-    (
-        Reins {
-            inbox: to_shard,
-            outbox: from_shard,
-        },
-        Link {
-            inbox: from_swarm,
-            outbox: to_swarm,
-        },
-    )
+    (Reins { inbox: to_shard, outbox: from_shard }, Link { inbox: from_swarm, outbox: to_swarm })
 }
 
 const MESSAGES: usize = 64;

@@ -94,9 +94,7 @@ impl ShardSwarm {
     pub fn start(scenario: Arc<RustScenario>, options: &ShardOptions) -> Result<Self, ShardError> {
         let cores = rt::allowed_cores();
         let count = options.shards.unwrap_or(cores.len());
-        let seed = options
-            .seed
-            .unwrap_or_else(|| SmallRng::from_os_rng().random());
+        let seed = options.seed.unwrap_or_else(|| SmallRng::from_os_rng().random());
         let mut swarm = Self::empty(scenario, count)?;
         for index in 0..count {
             let core = cores[index % cores.len()];
@@ -111,11 +109,7 @@ impl ShardSwarm {
     ///
     /// # Errors
     /// When there are no shards, or a class lacks its host.
-    pub fn simulate(
-        scenario: Arc<RustScenario>,
-        options: &ShardOptions,
-        rt: &Rt,
-    ) -> Result<Self, ShardError> {
+    pub fn simulate(scenario: Arc<RustScenario>, options: &ShardOptions, rt: &Rt) -> Result<Self, ShardError> {
         let count = options.shards.unwrap_or(1);
         let mut swarm = Self::empty(scenario, count)?;
         for index in 0..count {
@@ -146,12 +140,7 @@ impl ShardSwarm {
             return Err(ShardError::NoHost(class.to_owned()));
         }
         let placement = Placement::new(scenario.user_classes().len(), count);
-        Ok(Self {
-            scenario,
-            shards: Vec::new(),
-            placement,
-            kind: None,
-        })
+        Ok(Self { scenario, shards: Vec::new(), placement, kind: None })
     }
 }
 
@@ -169,10 +158,7 @@ impl Swarm for ShardSwarm {
     fn ramp(&mut self, segment: &Segment) {
         let plans = self.placement.follow(segment);
         for (shard, steps) in self.shards.iter_mut().zip(plans) {
-            shard.tell(Message::Plan {
-                from_ns: segment.start_ns,
-                steps,
-            });
+            shard.tell(Message::Plan { from_ns: segment.start_ns, steps });
         }
     }
 
@@ -188,21 +174,14 @@ impl Swarm for ShardSwarm {
         }
         let mut users = vec![0; self.scenario.user_classes().len()];
         for shard in &self.shards {
-            users
-                .iter_mut()
-                .zip(&shard.users)
-                .for_each(|(sum, count)| *sum += count);
+            users.iter_mut().zip(&shard.users).for_each(|(sum, count)| *sum += count);
         }
         SwarmReport {
             users,
             stopped: self.shards.iter().all(|shard| shard.stopped),
             cut: self.shards.iter().map(|shard| shard.cut).sum(),
             loads: self.shards.iter().map(|shard| shard.load).collect(),
-            fault: self
-                .shards
-                .iter()
-                .position(ShardHandle::is_dead)
-                .map(|index| format!("shard {index} has died")),
+            fault: self.shards.iter().position(ShardHandle::is_dead).map(|index| format!("shard {index} has died")),
         }
     }
 }
@@ -212,11 +191,7 @@ impl Drop for ShardSwarm {
         for shard in &mut self.shards {
             shard.tell(Message::Quit);
         }
-        for thread in self
-            .shards
-            .iter_mut()
-            .filter_map(|shard| shard.thread.take())
-        {
+        for thread in self.shards.iter_mut().filter_map(|shard| shard.thread.take()) {
             // How it ended was reported while it mattered.
             let _ = thread.join();
         }
@@ -225,14 +200,7 @@ impl Drop for ShardSwarm {
 
 impl ShardHandle {
     fn new(reins: Reins, thread: Option<JoinHandle<io::Result<()>>>) -> Self {
-        Self {
-            reins,
-            thread,
-            users: Vec::new(),
-            cut: 0,
-            load: ShardLoad::default(),
-            stopped: false,
-        }
+        Self { reins, thread, users: Vec::new(), cut: 0, load: ShardLoad::default(), stopped: false }
     }
 
     /// A shard reads its messages every few milliseconds; one that has not for dozens of them is dead, and
@@ -244,14 +212,7 @@ impl ShardHandle {
     }
 
     fn collect(&mut self, sink: &mut dyn FnMut(&Interval)) {
-        while let Ok(HandOver {
-            mut interval,
-            users,
-            cut,
-            load,
-            stopped,
-        }) = self.reins.outbox.pop()
-        {
+        while let Ok(HandOver { mut interval, users, cut, load, stopped }) = self.reins.outbox.pop() {
             sink(&interval);
             interval.clear();
             self.tell(Message::Emptied(interval));

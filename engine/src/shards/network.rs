@@ -15,10 +15,7 @@ pub(crate) struct UserNetwork {
 
 impl UserNetwork {
     pub(crate) fn new(shard: &Rc<Shard>) -> Self {
-        Self {
-            shard: Rc::clone(shard),
-            watchdog: shard.rt.watchdog(),
-        }
+        Self { shard: Rc::clone(shard), watchdog: shard.rt.watchdog() }
     }
 }
 

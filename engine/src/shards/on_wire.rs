@@ -45,11 +45,7 @@ impl Stamps {
 impl OnWire {
     pub(crate) fn new(shard: Rc<Shard>, life: Rc<Life>) -> Self {
         life.on_wire.set(true);
-        Self {
-            shard,
-            life,
-            decided: Cell::new(false),
-        }
+        Self { shard, life, decided: Cell::new(false) }
     }
 
     /// The response is here; whether it is good is not decided yet.
@@ -58,24 +54,12 @@ impl OnWire {
     }
 
     /// The outcome is decided: one sample.
-    pub(crate) fn decided(
-        self,
-        method: Method,
-        name: &str,
-        exchange: &Exchange,
-        outcome: Outcome<'_>,
-    ) {
+    pub(crate) fn decided(self, method: Method, name: &str, exchange: &Exchange, outcome: Outcome<'_>) {
         self.decided_at(method, name, &Stamps::of(exchange), outcome);
     }
 
     /// As [`OnWire::decided`], with the times kept from earlier.
-    pub(crate) fn decided_at(
-        self,
-        method: Method,
-        name: &str,
-        stamps: &Stamps,
-        outcome: Outcome<'_>,
-    ) {
+    pub(crate) fn decided_at(self, method: Method, name: &str, stamps: &Stamps, outcome: Outcome<'_>) {
         let mut recorder = self.shard.recorder.borrow_mut();
         recorder.record(&Sample {
             method: method.as_str(),
@@ -89,10 +73,7 @@ impl OnWire {
             outcome,
         });
         // Connecting is the target's time, not the generator's.
-        recorder.lag(
-            Lag::Send,
-            (stamps.sent_ns - stamps.due_ns).saturating_sub(stamps.connect_ns) / 1000,
-        );
+        recorder.lag(Lag::Send, (stamps.sent_ns - stamps.due_ns).saturating_sub(stamps.connect_ns) / 1000);
         drop(recorder);
         self.decided.set(true);
     }

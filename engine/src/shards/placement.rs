@@ -13,36 +13,19 @@ pub(super) struct Placement {
 
 impl Placement {
     pub(super) fn new(classes: usize, shards: usize) -> Self {
-        Self {
-            by_class: vec![Vec::new(); classes],
-            per_shard: vec![0; shards],
-            placed: Vec::new(),
-        }
+        Self { by_class: vec![Vec::new(); classes], per_shard: vec![0; shards], placed: Vec::new() }
     }
 
     /// Spreads the segment's steps: a user comes to the shard that has fewest, and goes from where it is. Steps of the
     /// ramp before that are due at the segment's start or later are taken back first.
     pub(super) fn follow(&mut self, segment: &Segment) -> Vec<Vec<Step>> {
-        while let Some((step, shard)) = self
-            .placed
-            .pop_if(|(step, _)| step.due_ns >= segment.start_ns)
-        {
-            self.move_user(
-                Step {
-                    comes: !step.comes,
-                    ..step
-                },
-                shard,
-            );
+        while let Some((step, shard)) = self.placed.pop_if(|(step, _)| step.due_ns >= segment.start_ns) {
+            self.move_user(Step { comes: !step.comes, ..step }, shard);
         }
         self.placed.clear();
         let mut plans = vec![Vec::new(); self.per_shard.len()];
         for step in Ramp::new(segment).steps() {
-            let shard = if step.comes {
-                self.emptiest()
-            } else {
-                self.shard_of_latest(step.class)
-            };
+            let shard = if step.comes { self.emptiest() } else { self.shard_of_latest(step.class) };
             self.move_user(*step, shard);
             self.placed.push((*step, shard));
             plans[shard].push(*step);
@@ -51,9 +34,7 @@ impl Placement {
     }
 
     fn emptiest(&self) -> usize {
-        (0..self.per_shard.len())
-            .min_by_key(|shard| self.per_shard[*shard])
-            .unwrap_or(0)
+        (0..self.per_shard.len()).min_by_key(|shard| self.per_shard[*shard]).unwrap_or(0)
     }
 
     fn shard_of_latest(&self, class: usize) -> usize {

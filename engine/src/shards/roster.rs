@@ -15,12 +15,7 @@ pub(super) struct Roster {
 
 impl Roster {
     pub(super) fn new(classes: usize) -> Self {
-        Self {
-            staying: vec![Vec::new(); classes],
-            leaving: Vec::new(),
-            present: 0,
-            counts: vec![0; classes],
-        }
+        Self { staying: vec![Vec::new(); classes], leaving: Vec::new(), present: 0, counts: vec![0; classes] }
     }
 
     pub(super) fn add(&mut self, life: &Rc<Life>) {

@@ -47,10 +47,7 @@ impl Shard {
 
     /// An empty buffer: a user holds one only while a request is on the wire.
     pub(crate) fn take_buffer(&self) -> Vec<u8> {
-        self.buffers
-            .borrow_mut()
-            .pop()
-            .unwrap_or_else(|| Vec::with_capacity(BUFFER_BYTES))
+        self.buffers.borrow_mut().pop().unwrap_or_else(|| Vec::with_capacity(BUFFER_BYTES))
     }
 
     pub(crate) fn give_buffer(&self, mut buffer: Vec<u8>) {
@@ -144,10 +141,7 @@ impl ShardLoop {
     fn plan(&mut self, from_ns: u64, steps: Vec<Step>) {
         self.steps.retain(|step| step.due_ns < from_ns);
         while let Some(step) = self.taken.pop_if(|step| step.due_ns >= from_ns) {
-            self.take(Step {
-                comes: !step.comes,
-                ..step
-            });
+            self.take(Step { comes: !step.comes, ..step });
         }
         self.steps.extend(steps);
         self.taken.clear();
@@ -223,10 +217,7 @@ impl ShardLoop {
 
     fn next_wake_ns(&self, now_ns: u64) -> u64 {
         let step_ns = self.steps.front().map_or(u64::MAX, |step| step.due_ns);
-        (now_ns + PROBE_NS)
-            .min(self.tick_ns)
-            .min(step_ns)
-            .max(now_ns)
+        (now_ns + PROBE_NS).min(self.tick_ns).min(step_ns).max(now_ns)
     }
 
     /// This wake waited in the same queue as every response does: its delay is theirs.

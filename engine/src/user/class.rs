@@ -39,8 +39,7 @@ pub struct UserClass {
     spawn: Box<Spawn>,
 }
 
-type Spawn =
-    dyn Fn(Option<&Arc<BaseUrl>>, Rc<Shard>, Rc<Life>) -> PooledFuture<'static, ()> + Send + Sync;
+type Spawn = dyn Fn(Option<&Arc<BaseUrl>>, Rc<Shard>, Rc<Life>) -> PooledFuture<'static, ()> + Send + Sync;
 
 impl UserClass {
     /// A class of users that speak HTTP and have no state of their own.
@@ -95,14 +94,7 @@ impl<U: User> ClassBuilder<U> {
             needs_host: false,
             tasks: Vec::new(),
         };
-        Self {
-            info,
-            config: ClientConfig::default(),
-            wait: None,
-            on_start: None,
-            on_stop: None,
-            make,
-        }
+        Self { info, config: ClientConfig::default(), wait: None, on_start: None, on_stop: None, make }
     }
 
     /// The class's share of the users relative to the other classes; 1 unless said.
@@ -136,53 +128,30 @@ impl<U: User> ClassBuilder<U> {
     }
 
     /// What a user does first.
-    pub fn on_start(
-        mut self,
-        task: impl AsyncFn(&mut U) -> TaskResult + Send + Sync + 'static,
-    ) -> Self {
+    pub fn on_start(mut self, task: impl AsyncFn(&mut U) -> TaskResult + Send + Sync + 'static) -> Self {
         self.on_start = Some(Arc::new(task));
         self
     }
 
     /// What a user does last: when it stops by itself, when its number goes down, and at the end of the run, when
     /// requests do not start any more.
-    pub fn on_stop(
-        mut self,
-        task: impl AsyncFn(&mut U) -> TaskResult + Send + Sync + 'static,
-    ) -> Self {
+    pub fn on_stop(mut self, task: impl AsyncFn(&mut U) -> TaskResult + Send + Sync + 'static) -> Self {
         self.on_stop = Some(Arc::new(task));
         self
     }
 
     /// What the users do all the time. Completes the class.
     pub fn tasks(self, tasks: TaskSet<U>) -> UserClass {
-        let Self {
-            mut info,
-            config,
-            wait,
-            on_start,
-            on_stop,
-            make,
-        } = self;
+        let Self { mut info, config, wait, on_start, on_stop, make } = self;
         info.tasks = tasks.infos();
         let empty_set = tasks.find_empty().map(str::to_owned);
-        let plan = Arc::new(Plan {
-            tasks: Arc::new(tasks),
-            on_start,
-            on_stop,
-        });
+        let plan = Arc::new(Plan { tasks: Arc::new(tasks), on_start, on_stop });
         let config = Arc::new(config);
-        let spawn = Box::new(
-            move |base: Option<&Arc<BaseUrl>>, shard: Rc<Shard>, life: Rc<Life>| {
-                let core = UserCore::new(shard, Rc::clone(&life), wait);
-                PooledFuture::new(live(make(core, base, &config), Arc::clone(&plan), life))
-            },
-        );
-        UserClass {
-            info,
-            empty_set,
-            spawn,
-        }
+        let spawn = Box::new(move |base: Option<&Arc<BaseUrl>>, shard: Rc<Shard>, life: Rc<Life>| {
+            let core = UserCore::new(shard, Rc::clone(&life), wait);
+            PooledFuture::new(live(make(core, base, &config), Arc::clone(&plan), life))
+        });
+        UserClass { info, empty_set, spawn }
     }
 }
 
@@ -260,19 +229,12 @@ impl RustScenario {
                 return Err(ScenarioError::DuplicateClass(class.info.name.clone()));
             }
             if let Some(set) = &class.empty_set {
-                return Err(ScenarioError::NoTasks {
-                    class: class.info.name.clone(),
-                    set: set.clone(),
-                });
+                return Err(ScenarioError::NoTasks { class: class.info.name.clone(), set: set.clone() });
             }
         }
         let infos = classes.iter().map(|class| class.info.clone()).collect();
         let bases = classes.iter().map(|_| None).collect();
-        Ok(Self {
-            infos,
-            classes,
-            bases,
-        })
+        Ok(Self { infos, classes, bases })
     }
 
     /// Keeps only the classes of these names; all when there is none.
@@ -280,10 +242,7 @@ impl RustScenario {
     /// # Errors
     /// When a name is not a class's.
     pub fn select(self, names: &[String]) -> Result<Self, ScenarioError> {
-        if let Some(unknown) = names
-            .iter()
-            .find(|name| self.infos.iter().all(|info| info.name != **name))
-        {
+        if let Some(unknown) = names.iter().find(|name| self.infos.iter().all(|info| info.name != **name)) {
             return Err(ScenarioError::UnknownClass(unknown.clone()));
         }
         let wanted = |class: &UserClass| names.is_empty() || names.contains(&class.info.name);
@@ -300,12 +259,10 @@ impl RustScenario {
                 info.host = Some(host.to_owned());
             }
             *base = match &info.host {
-                Some(host) => Some(Arc::new(BaseUrl::parse(host).map_err(|error| {
-                    ScenarioError::Host {
-                        class: info.name.clone(),
-                        host: host.clone(),
-                        reason: error.message(),
-                    }
+                Some(host) => Some(Arc::new(BaseUrl::parse(host).map_err(|error| ScenarioError::Host {
+                    class: info.name.clone(),
+                    host: host.clone(),
+                    reason: error.message(),
                 })?)),
                 None if info.needs_host => return Err(ScenarioError::NoHost(info.name.clone())),
                 None => None,
@@ -317,24 +274,11 @@ impl RustScenario {
     /// Whether [`RustScenario::with_host`] is still due.
     pub(crate) fn lacks_host(&self) -> Option<&str> {
         let open = |(info, base): &(&UserClassInfo, &Option<_>)| info.needs_host && base.is_none();
-        self.infos
-            .iter()
-            .zip(&self.bases)
-            .find(open)
-            .map(|(info, _)| info.name.as_str())
+        self.infos.iter().zip(&self.bases).find(open).map(|(info, _)| info.name.as_str())
     }
 
-    pub(crate) fn spawn(
-        &self,
-        class: usize,
-        shard: &Rc<Shard>,
-        life: &Rc<Life>,
-    ) -> PooledFuture<'static, ()> {
-        (self.classes[class].spawn)(
-            self.bases[class].as_ref(),
-            Rc::clone(shard),
-            Rc::clone(life),
-        )
+    pub(crate) fn spawn(&self, class: usize, shard: &Rc<Shard>, life: &Rc<Life>) -> PooledFuture<'static, ()> {
+        (self.classes[class].spawn)(self.bases[class].as_ref(), Rc::clone(shard), Rc::clone(life))
     }
 }
 

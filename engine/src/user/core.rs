@@ -19,11 +19,7 @@ pub trait User: Sized + 'static {
 
     /// Runs `task` before any randomly picked one of the task set that runs now; with `first` even before those
     /// that were scheduled earlier.
-    fn schedule_task(
-        &mut self,
-        task: impl AsyncFn(&mut Self) -> TaskResult + Send + Sync + 'static,
-        first: bool,
-    ) {
+    fn schedule_task(&mut self, task: impl AsyncFn(&mut Self) -> TaskResult + Send + Sync + 'static, first: bool) {
         self.core().schedule(Arc::new(task), first);
     }
 }
@@ -48,15 +44,7 @@ struct Active<U> {
 
 impl<U: User> UserCore<U> {
     pub(crate) fn new(shard: Rc<Shard>, life: Rc<Life>, wait: Option<Wait>) -> Self {
-        Self {
-            shard,
-            life,
-            active: Vec::new(),
-            wait,
-            task_started_ns: 0,
-            requests: Cell::new(0),
-            requests_at_start: 0,
-        }
+        Self { shard, life, active: Vec::new(), wait, task_started_ns: 0, requests: Cell::new(0), requests_at_start: 0 }
     }
 
     /// Monotonic time in nanoseconds, the clock of [`Sample`].
@@ -92,17 +80,11 @@ impl<U: User> UserCore<U> {
     }
 
     pub(super) fn record_exception(&self, message: &str, traceback: &str) {
-        self.shard
-            .recorder
-            .borrow_mut()
-            .exception(message, traceback);
+        self.shard.recorder.borrow_mut().exception(message, traceback);
     }
 
     pub(super) fn enter(&mut self, set: Arc<TaskSet<U>>) {
-        self.active.push(Active {
-            set,
-            scheduled: VecDeque::new(),
-        });
+        self.active.push(Active { set, scheduled: VecDeque::new() });
     }
 
     pub(super) fn leave(&mut self) {
@@ -111,10 +93,7 @@ impl<U: User> UserCore<U> {
 
     fn schedule(&mut self, task: AnyTask<U>, first: bool) {
         let Some(active) = self.active.last_mut() else {
-            log::warn!(
-                "schedule_task outside of a task set: {} is not run",
-                task.name()
-            );
+            log::warn!("schedule_task outside of a task set: {} is not run", task.name());
             return;
         };
         if first {
@@ -129,11 +108,7 @@ impl<U: User> UserCore<U> {
         if set.wait.or(self.wait).is_some_and(Wait::is_paced) {
             self.task_started_ns = self.now_ns();
         }
-        match self
-            .active
-            .last_mut()
-            .and_then(|active| active.scheduled.pop_front())
-        {
+        match self.active.last_mut().and_then(|active| active.scheduled.pop_front()) {
             Some(task) => Choice::Task(task),
             None => set.pick(&mut *self.shard.rng.borrow_mut()),
         }
@@ -145,11 +120,7 @@ impl<U: User> UserCore<U> {
             return self.breathe().await;
         };
         let now_ns = self.now_ns();
-        let deadline_ns = wait.deadline_ns(
-            now_ns,
-            self.task_started_ns,
-            &mut *self.shard.rng.borrow_mut(),
-        );
+        let deadline_ns = wait.deadline_ns(now_ns, self.task_started_ns, &mut *self.shard.rng.borrow_mut());
         if deadline_ns <= now_ns {
             return self.breathe().await;
         }

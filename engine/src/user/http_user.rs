@@ -24,19 +24,9 @@ pub struct HttpUser<S = ()> {
 }
 
 impl<S: 'static> HttpUser<S> {
-    pub(super) fn new(
-        core: UserCore<Self>,
-        base: Arc<BaseUrl>,
-        config: Arc<ClientConfig>,
-        state: S,
-    ) -> Self {
+    pub(super) fn new(core: UserCore<Self>, base: Arc<BaseUrl>, config: Arc<ClientConfig>, state: S) -> Self {
         let network = UserNetwork::new(core.shard());
-        Self {
-            core,
-            session: Session::new(base, config),
-            network,
-            state,
-        }
+        Self { core, session: Session::new(base, config), network, state }
     }
 
     /// A request with any method. `target` is appended to the host, or is a URL of its own.

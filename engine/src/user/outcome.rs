@@ -34,13 +34,10 @@ impl Verdict {
             (Err(error), _) => Self::Known(error.message()),
             (Ok(response), None) if response.status() < 400 => Self::Success,
             (Ok(response), None) => Self::Known(status_text(response.status())),
-            (Ok(response), Some(Expect(statuses))) if statuses.contains(&response.status()) => {
-                Self::Success
+            (Ok(response), Some(Expect(statuses))) if statuses.contains(&response.status()) => Self::Success,
+            (Ok(response), Some(expect)) => {
+                Self::Told(format!("{} instead of {expect}", status_text(response.status())))
             }
-            (Ok(response), Some(expect)) => Self::Told(format!(
-                "{} instead of {expect}",
-                status_text(response.status())
-            )),
         }
     }
 
@@ -65,17 +62,12 @@ impl std::fmt::Display for Expect {
 
 /// `HTTP 404 Not Found`, made once for all users: a run against a broken target asks for it at every request.
 fn status_text(status: u16) -> &'static str {
-    static TEXTS: LazyLock<Vec<String>> =
-        LazyLock::new(|| (0..1000).map(|status| name_status(status)).collect());
-    TEXTS
-        .get(usize::from(status))
-        .map_or("HTTP status out of range", String::as_str)
+    static TEXTS: LazyLock<Vec<String>> = LazyLock::new(|| (0..1000).map(|status| name_status(status)).collect());
+    TEXTS.get(usize::from(status)).map_or("HTTP status out of range", String::as_str)
 }
 
 fn name_status(status: u16) -> String {
-    let reason = http::StatusCode::from_u16(status)
-        .ok()
-        .and_then(|code| code.canonical_reason());
+    let reason = http::StatusCode::from_u16(status).ok().and_then(|code| code.canonical_reason());
     match reason {
         Some(reason) => format!("HTTP {status} {reason}"),
         None => format!("HTTP {status}"),

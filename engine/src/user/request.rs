@@ -79,9 +79,7 @@ impl<'a, S: 'static> Request<'a, S> {
 
     /// A form as the body, with its content type.
     pub fn form(self, fields: &[(&str, &str)]) -> Self {
-        let body = form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(fields)
-            .finish();
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         self.typed_body("application/x-www-form-urlencoded", body.into_bytes())
     }
 
@@ -90,8 +88,7 @@ impl<'a, S: 'static> Request<'a, S> {
     /// # Panics
     /// When the value cannot be JSON: a map with keys that are not strings.
     pub fn json(self, value: &impl serde::Serialize) -> Self {
-        let body =
-            serde_json::to_vec(value).unwrap_or_else(|error| panic!("not a JSON value: {error}"));
+        let body = serde_json::to_vec(value).unwrap_or_else(|error| panic!("not a JSON value: {error}"));
         self.typed_body("application/json", body)
     }
 
@@ -139,12 +136,7 @@ impl<'a, S: 'static> Request<'a, S> {
         let on_wire = self.user.core.admit().await;
         let exchange = self.send().await;
         let verdict = Verdict::of(&exchange.result, self.expect.as_ref());
-        on_wire.decided(
-            self.method,
-            self.name.unwrap_or_else(|| path(self.target)),
-            &exchange,
-            verdict.outcome(),
-        );
+        on_wire.decided(self.method, self.name.unwrap_or_else(|| path(self.target)), &exchange, verdict.outcome());
         Response::new(exchange, Rc::clone(self.user.core.shard()))
     }
 
@@ -153,14 +145,7 @@ impl<'a, S: 'static> Request<'a, S> {
         let exchange = self.send().await;
         let verdict = Verdict::of(&exchange.result, self.expect.as_ref());
         let name = self.name.unwrap_or_else(|| path(self.target));
-        CaughtResponse::new(
-            on_wire,
-            self.method,
-            name,
-            exchange,
-            verdict,
-            Rc::clone(self.user.core.shard()),
-        )
+        CaughtResponse::new(on_wire, self.method, name, exchange, verdict, Rc::clone(self.user.core.shard()))
     }
 }
 
@@ -188,10 +173,7 @@ impl<'a, S: 'static> IntoFuture for CaughtRequest<'a, S> {
 
 /// What names a sample: a URL of its own is named by its path and query.
 fn path(target: &str) -> &str {
-    let Some((_, rest)) = target
-        .split_once("://")
-        .filter(|(scheme, _)| !scheme.contains('/'))
-    else {
+    let Some((_, rest)) = target.split_once("://").filter(|(scheme, _)| !scheme.contains('/')) else {
         return target;
     };
     rest.find('/').map_or("/", |start| &rest[start..])

@@ -18,11 +18,7 @@ pub struct Response {
 impl Response {
     pub(super) fn new(exchange: Exchange, shard: Rc<Shard>) -> Self {
         let elapsed = Duration::from_nanos(exchange.done_ns - exchange.due_ns);
-        Self {
-            result: exchange.result,
-            elapsed,
-            shard,
-        }
+        Self { result: exchange.result, elapsed, shard }
     }
 
     /// The status code; 0 when there was no response.
@@ -118,17 +114,8 @@ impl CaughtResponse {
         on_wire.answered();
         let mut buffer = shard.take_buffer();
         buffer.extend_from_slice(name.as_bytes());
-        let pending = Pending {
-            on_wire,
-            method,
-            name: buffer,
-            stamps: Stamps::of(&exchange),
-            verdict,
-        };
-        Self {
-            response: Response::new(exchange, shard),
-            pending: Some(pending),
-        }
+        let pending = Pending { on_wire, method, name: buffer, stamps: Stamps::of(&exchange), verdict };
+        Self { response: Response::new(exchange, shard), pending: Some(pending) }
     }
 
     /// Counts the request as a failure with this text in the error table.
@@ -145,13 +132,7 @@ impl CaughtResponse {
         let Some(pending) = self.pending.take() else {
             return;
         };
-        let Pending {
-            on_wire,
-            method,
-            name,
-            stamps,
-            verdict,
-        } = pending;
+        let Pending { on_wire, method, name, stamps, verdict } = pending;
         let outcome = told.unwrap_or_else(|| verdict.outcome());
         on_wire.decided_at(method, &String::from_utf8_lossy(&name), &stamps, outcome);
         self.response.shard.give_buffer(name);

@@ -1,8 +1,6 @@
 //! A task: an async function of the user, and its name.
 
-use std::{
-    any::type_name, future::poll_fn, panic::AssertUnwindSafe, pin::Pin, sync::Arc, task::Poll,
-};
+use std::{any::type_name, future::poll_fn, panic::AssertUnwindSafe, pin::Pin, sync::Arc, task::Poll};
 
 use super::{core::User, flow::TaskResult};
 use crate::rt::PooledFuture;
@@ -30,12 +28,10 @@ impl<U: User, F: AsyncFn(&mut U) -> TaskResult + Send + Sync + 'static> Task<U> 
 /// Runs a task to its end. A panic in it is an exception of the scenario: counted, and the user goes on.
 pub(crate) async fn run_task<U: User>(task: &dyn Task<U>, user: &mut U) -> TaskResult {
     let mut future = task.call(user);
-    let outcome = poll_fn(|cx| {
-        match std::panic::catch_unwind(AssertUnwindSafe(|| Pin::new(&mut future).poll(cx))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(result)) => Poll::Ready(Ok(result)),
-            Err(panic) => Poll::Ready(Err(panic)),
-        }
+    let outcome = poll_fn(|cx| match std::panic::catch_unwind(AssertUnwindSafe(|| Pin::new(&mut future).poll(cx))) {
+        Ok(Poll::Pending) => Poll::Pending,
+        Ok(Poll::Ready(result)) => Poll::Ready(Ok(result)),
+        Err(panic) => Poll::Ready(Err(panic)),
     })
     .await;
     drop(future);
@@ -45,19 +41,14 @@ pub(crate) async fn run_task<U: User>(task: &dyn Task<U>, user: &mut U) -> TaskR
             .map(|text| (*text).to_owned())
             .or_else(|| panic.downcast_ref::<String>().cloned())
             .unwrap_or_else(|| "a panic without a message".into());
-        user.core()
-            .record_exception(&message, &format!("panicked in task {}", task.name()));
+        user.core().record_exception(&message, &format!("panicked in task {}", task.name()));
         Ok(())
     })
 }
 
 /// `shop::tasks::index` and `shop::index::{{closure}}` both end in what a person would call the task.
 fn function_name(path: &'static str) -> &'static str {
-    let plain = path
-        .split('<')
-        .next()
-        .unwrap_or(path)
-        .trim_end_matches("::{{closure}}");
+    let plain = path.split('<').next().unwrap_or(path).trim_end_matches("::{{closure}}");
     plain.rsplit("::").next().unwrap_or(plain)
 }
 
@@ -69,9 +60,6 @@ mod tests {
     fn tasks_are_called_by_the_last_word_of_their_path() {
         assert_eq!(function_name("shop::tasks::index"), "index");
         assert_eq!(function_name("shop::main::{{closure}}"), "main");
-        assert_eq!(
-            function_name("shop::browse<alloc::string::String>"),
-            "browse"
-        );
+        assert_eq!(function_name("shop::browse<alloc::string::String>"), "browse");
     }
 }

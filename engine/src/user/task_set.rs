@@ -64,22 +64,11 @@ impl<U> Clone for Choice<U> {
 impl<U: User> TaskSet<U> {
     /// An empty task set; it needs at least one task.
     pub fn new(name: impl Into<String>) -> Self {
-        Self {
-            name: name.into(),
-            entries: Vec::new(),
-            total_weight: 0,
-            on_start: None,
-            on_stop: None,
-            wait: None,
-        }
+        Self { name: name.into(), entries: Vec::new(), total_weight: 0, on_start: None, on_stop: None, wait: None }
     }
 
     /// Adds a task that is picked `weight` times as often as one of weight 1. Its name is the function's.
-    pub fn task(
-        self,
-        weight: u32,
-        task: impl AsyncFn(&mut U) -> TaskResult + Send + Sync + 'static,
-    ) -> Self {
+    pub fn task(self, weight: u32, task: impl AsyncFn(&mut U) -> TaskResult + Send + Sync + 'static) -> Self {
         let task: AnyTask<U> = Arc::new(task);
         let name = task.name().to_owned();
         self.entry(name, weight, Choice::Task(task))
@@ -101,19 +90,13 @@ impl<U: User> TaskSet<U> {
     }
 
     /// What a user does when it enters this task set, before the first task.
-    pub fn on_start(
-        mut self,
-        task: impl AsyncFn(&mut U) -> TaskResult + Send + Sync + 'static,
-    ) -> Self {
+    pub fn on_start(mut self, task: impl AsyncFn(&mut U) -> TaskResult + Send + Sync + 'static) -> Self {
         self.on_start = Some(Arc::new(task));
         self
     }
 
     /// What a user does when it leaves this task set: interrupted, stopped, or at the end of the run.
-    pub fn on_stop(
-        mut self,
-        task: impl AsyncFn(&mut U) -> TaskResult + Send + Sync + 'static,
-    ) -> Self {
+    pub fn on_stop(mut self, task: impl AsyncFn(&mut U) -> TaskResult + Send + Sync + 'static) -> Self {
         self.on_stop = Some(Arc::new(task));
         self
     }
@@ -126,12 +109,7 @@ impl<U: User> TaskSet<U> {
 
     fn entry(mut self, name: String, weight: u32, choice: Choice<U>) -> Self {
         self.total_weight += weight;
-        self.entries.push(Entry {
-            name,
-            weight,
-            up_to: self.total_weight,
-            choice,
-        });
+        self.entries.push(Entry { name, weight, up_to: self.total_weight, choice });
         self
     }
 
@@ -166,10 +144,7 @@ impl<U: User> TaskSet<U> {
 }
 
 /// Runs a task set until something interrupts it.
-pub(super) fn run<'a, U: User>(
-    set: Arc<TaskSet<U>>,
-    user: &'a mut U,
-) -> PooledFuture<'a, Interruption> {
+pub(super) fn run<'a, U: User>(set: Arc<TaskSet<U>>, user: &'a mut U) -> PooledFuture<'a, Interruption> {
     PooledFuture::new(async move {
         user.core().enter(Arc::clone(&set));
         let interruption = match pick_and_run(&set, user).await {
@@ -185,10 +160,7 @@ pub(super) fn run<'a, U: User>(
     })
 }
 
-async fn pick_and_run<U: User>(
-    set: &TaskSet<U>,
-    user: &mut U,
-) -> Result<Interruption, Interruption> {
+async fn pick_and_run<U: User>(set: &TaskSet<U>, user: &mut U) -> Result<Interruption, Interruption> {
     if let Some(on_start) = &set.on_start {
         run_task(&**on_start, user).await?;
     }

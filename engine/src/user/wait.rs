@@ -17,10 +17,7 @@ enum Rule {
 /// # Panics
 /// When `min_s` is negative or greater than `max_s`, or either is not a number.
 pub fn between(min_s: f64, max_s: f64) -> Wait {
-    assert!(
-        0.0 <= min_s && min_s <= max_s,
-        "between({min_s}, {max_s}): the times must be 0 <= min <= max"
-    );
+    assert!(0.0 <= min_s && min_s <= max_s, "between({min_s}, {max_s}): the times must be 0 <= min <= max");
     Wait(Rule::Between { min_s, max_s })
 }
 
@@ -37,10 +34,7 @@ pub fn constant(wait_s: f64) -> Wait {
 /// # Panics
 /// When `interval_s` is negative or not a number.
 pub fn constant_pacing(interval_s: f64) -> Wait {
-    assert!(
-        interval_s >= 0.0,
-        "constant_pacing({interval_s}): the interval must not be negative"
-    );
+    assert!(interval_s >= 0.0, "constant_pacing({interval_s}): the interval must not be negative");
     Wait(Rule::Pacing { interval_s })
 }
 
@@ -49,10 +43,7 @@ pub fn constant_pacing(interval_s: f64) -> Wait {
 /// # Panics
 /// When `tasks_per_s` is not greater than 0.
 pub fn constant_throughput(tasks_per_s: f64) -> Wait {
-    assert!(
-        tasks_per_s > 0.0,
-        "constant_throughput({tasks_per_s}): the rate must be greater than 0"
-    );
+    assert!(tasks_per_s > 0.0, "constant_throughput({tasks_per_s}): the rate must be greater than 0");
     constant_pacing(1.0 / tasks_per_s)
 }
 
@@ -86,28 +77,13 @@ mod tests {
     fn waits_keep_their_rules() {
         let mut rng = SmallRng::seed_from_u64(1);
         assert_eq!(constant(2.0).deadline_ns(5, 0, &mut rng), 2_000_000_005);
-        assert_eq!(
-            constant_pacing(1.0).deadline_ns(300_000_000, 100, &mut rng),
-            1_000_000_100
-        );
-        assert_eq!(
-            constant_pacing(1.0).deadline_ns(3_000_000_000, 100, &mut rng),
-            3_000_000_000
-        );
+        assert_eq!(constant_pacing(1.0).deadline_ns(300_000_000, 100, &mut rng), 1_000_000_100);
+        assert_eq!(constant_pacing(1.0).deadline_ns(3_000_000_000, 100, &mut rng), 3_000_000_000);
         assert_eq!(constant_throughput(4.0), constant_pacing(0.25));
-        let waits: Vec<u64> = (0..1000)
-            .map(|_| between(1.0, 3.0).deadline_ns(0, 0, &mut rng))
-            .collect();
-        assert!(
-            waits
-                .iter()
-                .all(|wait_ns| (1_000_000_000..=3_000_000_000).contains(wait_ns))
-        );
+        let waits: Vec<u64> = (0..1000).map(|_| between(1.0, 3.0).deadline_ns(0, 0, &mut rng)).collect();
+        assert!(waits.iter().all(|wait_ns| (1_000_000_000..=3_000_000_000).contains(wait_ns)));
         let mean_ns = waits.iter().sum::<u64>() / 1000;
-        assert!(
-            (1_900_000_000..2_100_000_000).contains(&mean_ns),
-            "{mean_ns}"
-        );
+        assert!((1_900_000_000..2_100_000_000).contains(&mean_ns), "{mean_ns}");
     }
 
     #[test]
