@@ -3,7 +3,7 @@
 
 use crate::measure::{self, Plan, Sample};
 use crate::memory;
-use crate::peers::{Client, Cores};
+use crate::peers::{self, Client, Cores};
 use crate::record::Record;
 use crate::report::{Report, csv};
 use crate::target::Target;
@@ -53,18 +53,12 @@ impl Comparison {
     /// Measures, prints, and keeps what is to be kept.
     pub(crate) fn run(&self) -> anyhow::Result<()> {
         ensure!(self.long > self.short, "--long must be longer than --short");
+        peers::build_ours()?;
         let target = Target::start(self.server_core)?;
         let clients = self.present(&target)?;
-        ensure!(
-            !clients.is_empty() || self.memory.is_some(),
-            "none of these clients is there"
-        );
+        ensure!(!clients.is_empty() || self.memory.is_some(), "none of these clients is there");
         let samples = self.samples(&target, &clients)?;
-        let mut summary = Report {
-            samples: &samples,
-            clients: &clients,
-        }
-        .to_string();
+        let mut summary = Report { samples: &samples, clients: &clients }.to_string();
         if let Some(users) = self.memory {
             let per_user = memory::measure(&target, self.cores(), users)?;
             summary = format!("{summary}\n{per_user}\n");
@@ -83,11 +77,7 @@ impl Comparison {
         for round in 1..=self.rounds {
             for position in 0..clients.len() {
                 // Every other round backwards: a drift within rounds then favours nobody.
-                let index = if round % 2 == 1 {
-                    position
-                } else {
-                    clients.len() - 1 - position
-                };
+                let index = if round % 2 == 1 { position } else { clients.len() - 1 - position };
                 let sample = measure::sample(target, &plan, clients[index], round)?;
                 eprintln!(
                     "round {round}: {:<14}{:.2} µs/request, others {:.2} cores",
@@ -131,34 +121,17 @@ impl Comparison {
     }
 
     fn cores(&self) -> Cores {
-        Cores {
-            first: self.client_core,
-            second: self.second_core,
-        }
+        Cores { first: self.client_core, second: self.second_core }
     }
 
     fn record(&self, clients: &[Client], summary: &str, csv: &str) -> anyhow::Result<String> {
         let arguments: Vec<_> = std::env::args().skip(1).collect();
-        let Self {
-            server_core,
-            client_core,
-            second_core,
-            ..
-        } = self;
+        let Self { server_core, client_core, second_core, .. } = self;
         let cores = format!(
             "server on core {server_core}, clients on core {client_core}, those of two cores also on {second_core}"
         );
-        let record = Record {
-            arguments: &arguments,
-            clients,
-            cores: &cores,
-            summary,
-            csv,
-        };
+        let record = Record { arguments: &arguments, clients, cores: &cores, summary, csv };
         let folder = record.write()?;
-        Ok(format!(
-            "benches/runs/{}",
-            folder.file_name().unwrap_or_default().to_string_lossy()
-        ))
+        Ok(format!("benches/runs/{}", folder.file_name().unwrap_or_default().to_string_lossy()))
     }
 }

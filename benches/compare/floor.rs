@@ -75,11 +75,7 @@ impl Floor {
         Ok(())
     }
 
-    fn received(
-        &mut self,
-        queue: &mut squeue::SubmissionQueue<'_>,
-        completion: &cqueue::Entry,
-    ) -> io::Result<()> {
+    fn received(&mut self, queue: &mut squeue::SubmissionQueue<'_>, completion: &cqueue::Entry) -> io::Result<()> {
         let index = completion.user_data() as u32;
         let connection = &mut self.connections[index as usize];
         if !cqueue::more(completion.flags()) {
@@ -89,10 +85,7 @@ impl Floor {
                 error => return Err(io::Error::from_raw_os_error(-error)),
             }
         }
-        match self
-            .buffers
-            .consume(completion, |bytes| connection.reader.feed(bytes))
-        {
+        match self.buffers.consume(completion, |bytes| connection.reader.feed(bytes)) {
             None | Some(Progress::Partial) => {}
             Some(progress) => {
                 let now_ns = self.tally.done(connection.sent_ns, progress);
@@ -120,9 +113,7 @@ impl Floor {
 }
 
 fn receive(queue: &mut squeue::SubmissionQueue<'_>, index: u32) {
-    let receive = opcode::RecvMulti::new(types::Fixed(index), ring::GROUP)
-        .build()
-        .user_data(u64::from(index));
+    let receive = opcode::RecvMulti::new(types::Fixed(index), ring::GROUP).build().user_data(u64::from(index));
     // SAFETY: the buffers of the group are leaked.
     unsafe { ring::push(queue, &receive) };
 }

@@ -27,11 +27,7 @@ pub(crate) struct Load {
 impl Load {
     /// The one request, whole.
     pub(crate) fn request(&self) -> Vec<u8> {
-        format!(
-            "GET / HTTP/1.1\r\nHost: {}\r\nUser-Agent: compare\r\nAccept: */*\r\n\r\n",
-            self.address
-        )
-        .into_bytes()
+        format!("GET / HTTP/1.1\r\nHost: {}\r\nUser-Agent: compare\r\nAccept: */*\r\n\r\n", self.address).into_bytes()
     }
 
     /// The monotonic time from which no request starts any more.
@@ -49,12 +45,8 @@ pub(crate) struct Tally {
 impl Tally {
     /// Nothing yet.
     pub(crate) fn new() -> Self {
-        let latency_us =
-            Histogram::new_with_bounds(1, 60_000_000, 3).expect("the bounds are in order");
-        Self {
-            failures: 0,
-            latency_us,
-        }
+        let latency_us = Histogram::new_with_bounds(1, 60_000_000, 3).expect("the bounds are in order");
+        Self { failures: 0, latency_us }
     }
 
     /// Counts a response that has just come in full, or broken, and says when that was.
@@ -71,16 +63,8 @@ impl Tally {
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let latency = &self.latency_us;
-        let (p50, p99) = (
-            latency.value_at_quantile(0.5),
-            latency.value_at_quantile(0.99),
-        );
-        write!(
-            f,
-            "requests {} failures {} p50_us {p50} p99_us {p99}",
-            latency.len(),
-            self.failures
-        )
+        let (p50, p99) = (latency.value_at_quantile(0.5), latency.value_at_quantile(0.99));
+        write!(f, "requests {} failures {} p50_us {p50} p99_us {p99}", latency.len(), self.failures)
     }
 }
 

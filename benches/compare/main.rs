@@ -5,11 +5,7 @@
 //! The way to read it: `comparison.rs` (rounds), `measure.rs` (one sample), `peers.rs` (who), `floor.rs` (the yardstick).
 //! How far the figures can be trusted is in `benches/README.md`.
 
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "its output is what this program is for"
-)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output is what this program is for")]
 
 mod comparison;
 mod floor;

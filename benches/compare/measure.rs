@@ -31,11 +31,7 @@ pub(crate) struct Plan {
 impl Plan {
     /// The load of a run of so many seconds.
     pub(crate) fn load(&self, address: SocketAddr, seconds: u64) -> Load {
-        Load {
-            address,
-            connections: self.connections,
-            seconds,
-        }
+        Load { address, connections: self.connections, seconds }
     }
 }
 
@@ -98,12 +94,7 @@ impl Sample {
 ///
 /// # Errors
 /// If it cannot be run, or its count is not the server's.
-pub(crate) fn sample(
-    target: &Target,
-    plan: &Plan,
-    client: Client,
-    round: u32,
-) -> anyhow::Result<Sample> {
+pub(crate) fn sample(target: &Target, plan: &Plan, client: Client, round: u32) -> anyhow::Result<Sample> {
     let mut quietest = attempt(target, plan, client, round)?;
     for _ in 1..ATTEMPTS {
         if quietest.others_cores() <= plan.others_cores_max {
@@ -130,22 +121,13 @@ pub(crate) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
     let middle = sorted.len() / 2;
-    if sorted.len().is_multiple_of(2) {
-        f64::midpoint(sorted[middle - 1], sorted[middle])
-    } else {
-        sorted[middle]
-    }
+    if sorted.len().is_multiple_of(2) { f64::midpoint(sorted[middle - 1], sorted[middle]) } else { sorted[middle] }
 }
 
 fn attempt(target: &Target, plan: &Plan, client: Client, round: u32) -> anyhow::Result<Sample> {
     let short = run(target, plan, client, plan.short_s)?;
     let long = run(target, plan, client, plan.long_s)?;
-    Ok(Sample {
-        client,
-        round,
-        short,
-        long,
-    })
+    Ok(Sample { client, round, short, long })
 }
 
 fn run(target: &Target, plan: &Plan, client: Client, seconds: u64) -> anyhow::Result<Run> {
@@ -165,13 +147,7 @@ fn run(target: &Target, plan: &Plan, client: Client, seconds: u64) -> anyhow::Re
     check_counts(client, said, requests, plan.connections)?;
     let others_us = (busy_us - finished.cpu_us - server_cpu_us).max(0.0);
     let others_cores = others_us / 1e6 / finished.wall_s;
-    Ok(Run {
-        requests,
-        cpu_us: finished.cpu_us,
-        wall_s: finished.wall_s,
-        server_cpu_us,
-        others_cores,
-    })
+    Ok(Run { requests, cpu_us: finished.cpu_us, wall_s: finished.wall_s, server_cpu_us, others_cores })
 }
 
 fn check_counts(client: Client, said: u64, seen: u64, connections: u32) -> anyhow::Result<()> {
@@ -194,31 +170,15 @@ mod tests {
     use super::*;
 
     fn run_of(requests: u64, cpu_us: f64, wall_s: f64) -> Run {
-        Run {
-            requests,
-            cpu_us,
-            wall_s,
-            server_cpu_us: 0.0,
-            others_cores: 0.0,
-        }
+        Run { requests, cpu_us, wall_s, server_cpu_us: 0.0, others_cores: 0.0 }
     }
 
     #[test]
     fn start_up_is_in_neither_figure() {
         let start_up = (30_000.0, 0.5);
-        let at = |requests: u64, seconds: f64| {
-            run_of(
-                requests,
-                start_up.0 + 6.0 * requests as f64,
-                start_up.1 + seconds,
-            )
-        };
-        let sample = Sample {
-            client: Client::Floor,
-            round: 1,
-            short: at(100_000, 1.0),
-            long: at(500_000, 5.0),
-        };
+        let at =
+            |requests: u64, seconds: f64| run_of(requests, start_up.0 + 6.0 * requests as f64, start_up.1 + seconds);
+        let sample = Sample { client: Client::Floor, round: 1, short: at(100_000, 1.0), long: at(500_000, 5.0) };
         assert!((sample.cpu_us_per_request() - 6.0).abs() < 1e-9);
         assert!((sample.rate() - 100_000.0).abs() < 1e-6);
     }

@@ -64,15 +64,7 @@ fn with_users(target: &Target, cores: Cores, users: u64) -> anyhow::Result<Resid
     wait_for_connections(target, 0..=0)?;
     let mut command = process::pinned(&[cores.first], peers::beside("scenario")?)?;
     command
-        .args([
-            "Idler",
-            "--headless",
-            "--json",
-            "--shards",
-            "1",
-            "-t",
-            "300s",
-        ])
+        .args(["Idler", "--headless", "--json", "--shards", "1", "-t", "300s"])
         .args(["--host", &format!("http://{}", target.address())])
         .args(["-u", &users.to_string(), "-r", &users.to_string()]);
     let running = Running::start(command)?;
@@ -80,28 +72,18 @@ fn with_users(target: &Target, cores: Cores, users: u64) -> anyhow::Result<Resid
     // One tick of statistics and more, so that what starting took is given back or never will be.
     pause(3_000);
     ensure!(running.runs()?, "the scenario ended early");
-    ensure!(
-        target.counts()?.connections == users,
-        "connections were lost"
-    );
+    ensure!(target.counts()?.connections == users, "connections were lost");
     resident(running.id())
 }
 
-fn wait_for_connections(
-    target: &Target,
-    wanted: std::ops::RangeInclusive<u64>,
-) -> anyhow::Result<()> {
+fn wait_for_connections(target: &Target, wanted: std::ops::RangeInclusive<u64>) -> anyhow::Result<()> {
     let give_up_ns = now_ns() + 60_000_000_000;
     loop {
         let connections = target.counts()?.connections;
         if wanted.contains(&connections) {
             return Ok(());
         }
-        ensure!(
-            now_ns() < give_up_ns,
-            "{connections} connections after a minute, {} wanted",
-            wanted.end()
-        );
+        ensure!(now_ns() < give_up_ns, "{connections} connections after a minute, {} wanted", wanted.end());
         pause(50);
     }
 }
@@ -109,22 +91,13 @@ fn wait_for_connections(
 fn resident(id: u32) -> anyhow::Result<Resident> {
     let rollup = fs::read_to_string(format!("/proc/{id}/smaps_rollup"))?;
     let field = |name: &str| -> anyhow::Result<u64> {
-        let line = rollup
-            .lines()
-            .find_map(|line| line.strip_prefix(name))
-            .context("no such line in smaps_rollup")?;
+        let line = rollup.lines().find_map(|line| line.strip_prefix(name)).context("no such line in smaps_rollup")?;
         Ok(line.trim().trim_end_matches("kB").trim().parse()?)
     };
-    Ok(Resident {
-        rss_kib: field("Rss:")?,
-        pss_kib: field("Pss:")?,
-    })
+    Ok(Resident { rss_kib: field("Rss:")?, pss_kib: field("Pss:")? })
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "waits for other processes, not on anybody's way"
-)]
+#[expect(clippy::disallowed_methods, reason = "waits for other processes, not on anybody's way")]
 fn pause(ms: u64) {
     thread::sleep(Duration::from_millis(ms));
 }

@@ -28,9 +28,8 @@ fn drive(builder: RuntimeBuilder<IoUringDriver>, load: &Load) -> io::Result<Tall
     builder.build()?.block_on(async move {
         let tally = Rc::new(RefCell::new(Tally::new()));
         let deadline_ns = load.deadline_ns();
-        let tasks: Vec<_> = (0..load.connections)
-            .map(|_| monoio::spawn(connection(load, deadline_ns, Rc::clone(&tally))))
-            .collect();
+        let tasks: Vec<_> =
+            (0..load.connections).map(|_| monoio::spawn(connection(load, deadline_ns, Rc::clone(&tally)))).collect();
         for task in tasks {
             task.await?;
         }

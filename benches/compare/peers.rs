@@ -52,10 +52,7 @@ pub(crate) struct Cores {
 impl Client {
     /// As on the command line and in reports.
     pub(crate) fn name(self) -> String {
-        clap::ValueEnum::to_possible_value(&self)
-            .expect("no variant is skipped")
-            .get_name()
-            .to_owned()
+        clap::ValueEnum::to_possible_value(&self).expect("no variant is skipped").get_name().to_owned()
     }
 
     /// The processes to run for this load, pinned.
@@ -67,14 +64,8 @@ impl Client {
         Ok(match self {
             Self::Scenario2 => vec![scenario(load, &both, 2)?],
             Self::Scenario1x2 => {
-                let half = Load {
-                    connections: load.connections / 2,
-                    ..*load
-                };
-                vec![
-                    scenario(&half, &both[..1], 1)?,
-                    scenario(&half, &both[1..], 1)?,
-                ]
+                let half = Load { connections: load.connections / 2, ..*load };
+                vec![scenario(&half, &both[..1], 1)?, scenario(&half, &both[1..], 1)?]
             }
             Self::Scenario => vec![scenario(load, &both[..1], 1)?],
             _ => vec![self.command(load, &both[..1])?],
@@ -89,14 +80,8 @@ impl Client {
             Self::Oha => ("oha", "--version"),
             _ => return None,
         };
-        let output = Command::new(on_path(program).ok()?)
-            .arg(flag)
-            .output()
-            .ok()?;
-        String::from_utf8_lossy(&output.stdout)
-            .lines()
-            .next()
-            .map(|line| line.trim().to_owned())
+        let output = Command::new(on_path(program).ok()?).arg(flag).output().ok()?;
+        String::from_utf8_lossy(&output.stdout).lines().next().map(|line| line.trim().to_owned())
     }
 
     /// The requests that one of this client's processes says it made, all of them answered with success.
@@ -105,19 +90,10 @@ impl Client {
             Self::Wrk => wrk_requests(stdout),
             Self::H2load => h2load_requests(stdout),
             Self::Oha => oha_requests(stdout),
-            Self::Gregaria | Self::Scenario | Self::Scenario2 | Self::Scenario1x2 => {
-                gregaria_requests(stdout)
-            }
-            Self::Floor | Self::Monoio | Self::MonoioPlain | Self::Glommio | Self::Tokio => {
-                own_requests(stdout)
-            }
+            Self::Gregaria | Self::Scenario | Self::Scenario2 | Self::Scenario1x2 => gregaria_requests(stdout),
+            Self::Floor | Self::Monoio | Self::MonoioPlain | Self::Glommio | Self::Tokio => own_requests(stdout),
         };
-        said.with_context(|| {
-            format!(
-                "{} does not state so many successes and no failure:\n{stdout}",
-                self.name()
-            )
-        })
+        said.with_context(|| format!("{} does not state so many successes and no failure:\n{stdout}", self.name()))
     }
 
     /// How many requests the server may have seen more than the client counts: foreign tools drop what is on the wire
@@ -130,16 +106,8 @@ impl Client {
     }
 
     fn command(self, load: &Load, cores: &[usize]) -> anyhow::Result<Command> {
-        let Load {
-            address,
-            connections,
-            seconds,
-        } = load;
-        let (url, connections, seconds) = (
-            format!("http://{address}/"),
-            connections.to_string(),
-            seconds.to_string(),
-        );
+        let Load { address, connections, seconds } = load;
+        let (url, connections, seconds) = (format!("http://{address}/"), connections.to_string(), seconds.to_string());
         let program = match self {
             Self::Wrk => on_path("wrk")?,
             Self::H2load => on_path("h2load")?,
@@ -152,36 +120,33 @@ impl Client {
             Self::Wrk => command.args(["-t1", "-c", &connections, "-d", &seconds, &url]),
             Self::H2load => command.args(["--h1", "-t1", "-c", &connections, "-D", &seconds, &url]),
             Self::Oha => command
-                .args([
-                    "--no-tui",
-                    "--output-format",
-                    "json",
-                    "-c",
-                    &connections,
-                    "-z",
-                    &format!("{seconds}s"),
-                    &url,
-                ])
+                .args(["--no-tui", "--output-format", "json", "-c", &connections, "-z", &format!("{seconds}s"), &url])
                 .env("TOKIO_WORKER_THREADS", "1"),
             Self::Gregaria => {
                 let time = format!("{seconds}s");
-                command.args([
-                    &url,
-                    "-u",
-                    &connections,
-                    "-t",
-                    &time,
-                    "--shards",
-                    "1",
-                    "--json",
-                ])
+                command.args([&url, "-u", &connections, "-t", &time, "--shards", "1", "--json"])
             }
-            _ => command
-                .args(["client", &self.name(), "--address", &address.to_string()])
-                .args(["--connections", &connections, "--seconds", &seconds]),
+            _ => command.args(["client", &self.name(), "--address", &address.to_string()]).args([
+                "--connections",
+                &connections,
+                "--seconds",
+                &seconds,
+            ]),
         };
         Ok(command)
     }
+}
+
+/// Builds our programs, as `cargo run` has built this one only. Without cargo around it, what is there is used.
+pub(crate) fn build_ours() -> anyhow::Result<()> {
+    let Some(cargo) = env::var_os("CARGO").filter(|_| !cfg!(debug_assertions)) else {
+        return Ok(());
+    };
+    let mut command = Command::new(cargo);
+    command.args(["build", "--release", "-p", "gregaria", "-p", "benches", "--bins"]);
+    let status = command.current_dir(env!("CARGO_MANIFEST_DIR")).status()?;
+    ensure!(status.success(), "our programs cannot be built");
+    Ok(())
 }
 
 /// A program that is built into the same directory as this one.
@@ -197,40 +162,23 @@ pub(crate) fn beside(name: &str) -> anyhow::Result<PathBuf> {
 
 fn on_path(name: &str) -> anyhow::Result<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
-    let found = env::split_paths(&path)
-        .map(|folder| folder.join(name))
-        .find(|file| file.is_file());
+    let found = env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file());
     found.with_context(|| format!("{name} is not installed"))
 }
 
 fn scenario(load: &Load, cores: &[usize], shards: u32) -> anyhow::Result<Command> {
     let mut command = process::pinned(cores, beside("scenario")?)?;
     command
-        .args([
-            "Shopper",
-            "--headless",
-            "--json",
-            "--shards",
-            &shards.to_string(),
-        ])
+        .args(["Shopper", "--headless", "--json", "--shards", &shards.to_string()])
         .args(["--host", &format!("http://{}", load.address)])
-        .args([
-            "-u",
-            &load.connections.to_string(),
-            "-r",
-            &load.connections.to_string(),
-        ])
+        .args(["-u", &load.connections.to_string(), "-r", &load.connections.to_string()])
         .args(["-t", &format!("{}s", load.seconds)]);
     Ok(command)
 }
 
 fn own_requests(stdout: &str) -> Option<u64> {
     let mut words = stdout.split_whitespace();
-    let mut after = |name| {
-        words
-            .find(|&word| word == name)
-            .and_then(|_| words.next()?.parse::<u64>().ok())
-    };
+    let mut after = |name| words.find(|&word| word == name).and_then(|_| words.next()?.parse::<u64>().ok());
     let (requests, failures) = (after("requests")?, after("failures")?);
     (failures == 0).then_some(requests)
 }
@@ -244,9 +192,7 @@ fn wrk_requests(stdout: &str) -> Option<u64> {
 }
 
 fn h2load_requests(stdout: &str) -> Option<u64> {
-    let line = stdout
-        .lines()
-        .find_map(|line| line.strip_prefix("requests: "))?;
+    let line = stdout.lines().find_map(|line| line.strip_prefix("requests: "))?;
     let count = |what: &str| {
         let part = line.split(", ").find_map(|part| part.strip_suffix(what))?;
         part.trim().parse::<u64>().ok()
@@ -262,13 +208,7 @@ fn oha_requests(stdout: &str) -> Option<u64> {
 
 fn gregaria_requests(stdout: &str) -> Option<u64> {
     let entries: Value = serde_json::from_str(stdout).ok()?;
-    let sum = |field: &str| {
-        entries
-            .as_array()?
-            .iter()
-            .map(|entry| entry.get(field)?.as_u64())
-            .sum::<Option<u64>>()
-    };
+    let sum = |field: &str| entries.as_array()?.iter().map(|entry| entry.get(field)?.as_u64()).sum::<Option<u64>>();
     (sum("num_failures")? == 0).then(|| sum("num_requests"))?
 }
 
@@ -280,39 +220,26 @@ mod tests {
     fn counts_are_read_from_what_each_tool_prints() {
         let wrk = "Running 1s test\n  1 threads and 64 connections\n  98765 requests in 1.00s, 20.2MB read\nRequests/sec: 98000.1\n";
         assert_eq!(Client::Wrk.requests(wrk).unwrap(), 98_765);
-        let h2load = "requests: 50164 total, 50200 started, 50164 done, 50164 succeeded, 0 failed, 0 errored, 0 timeout\n";
+        let h2load =
+            "requests: 50164 total, 50200 started, 50164 done, 50164 succeeded, 0 failed, 0 errored, 0 timeout\n";
         assert_eq!(Client::H2load.requests(h2load).unwrap(), 50_164);
         let oha = r#"{"summary":{},"statusCodeDistribution":{"200":4711},"errorDistribution":{"aborted due to deadline":64}}"#;
         assert_eq!(Client::Oha.requests(oha).unwrap(), 4_711);
-        let gregaria =
-            r#"[{"num_requests":40,"num_failures":0},{"num_requests":2,"num_failures":0}]"#;
+        let gregaria = r#"[{"num_requests":40,"num_failures":0},{"num_requests":2,"num_failures":0}]"#;
         assert_eq!(Client::Gregaria.requests(gregaria).unwrap(), 42);
-        assert_eq!(
-            Client::Floor
-                .requests("requests 7 failures 0 p50_us 1 p99_us 2")
-                .unwrap(),
-            7
-        );
+        assert_eq!(Client::Floor.requests("requests 7 failures 0 p50_us 1 p99_us 2").unwrap(), 7);
     }
 
     #[test]
     fn a_run_with_failures_has_no_count() {
+        assert!(Client::Wrk.requests("  5 requests in 1.00s, 1MB read\n  Non-2xx or 3xx responses: 5\n").is_err());
         assert!(
-            Client::Wrk
-                .requests("  5 requests in 1.00s, 1MB read\n  Non-2xx or 3xx responses: 5\n")
+            Client::H2load
+                .requests("requests: 5 total, 5 started, 5 done, 4 succeeded, 1 failed, 0 errored, 0 timeout\n")
                 .is_err()
         );
-        assert!(Client::H2load.requests("requests: 5 total, 5 started, 5 done, 4 succeeded, 1 failed, 0 errored, 0 timeout\n").is_err());
-        assert!(
-            Client::Oha
-                .requests(r#"{"statusCodeDistribution":{"200":1,"500":1}}"#)
-                .is_err()
-        );
-        assert!(
-            Client::Gregaria
-                .requests(r#"[{"num_requests":40,"num_failures":1}]"#)
-                .is_err()
-        );
+        assert!(Client::Oha.requests(r#"{"statusCodeDistribution":{"200":1,"500":1}}"#).is_err());
+        assert!(Client::Gregaria.requests(r#"[{"num_requests":40,"num_failures":1}]"#).is_err());
         assert!(Client::Floor.requests("requests 7 failures 1").is_err());
     }
 }

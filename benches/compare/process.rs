@@ -33,11 +33,7 @@ pub(crate) struct Finished {
 pub(crate) fn pinned(cores: &[usize], program: impl AsRef<OsStr>) -> anyhow::Result<Command> {
     let cores: Vec<_> = cores.iter().map(ToString::to_string).collect();
     let mut command = Command::new(own_program()?);
-    command
-        .arg("pin")
-        .arg(cores.join(","))
-        .arg("--")
-        .arg(program);
+    command.arg("pin").arg(cores.join(",")).arg("--").arg(program);
     Ok(command)
 }
 
@@ -47,8 +43,7 @@ pub(crate) fn pin_and_become(cores: &[usize], command: &[String]) -> anyhow::Res
     cores.iter().for_each(|&core| set.set(core));
     sched_setaffinity(None, &set).context("cannot pin to these cores")?;
     let (program, arguments) = command.split_first().context("no program given")?;
-    Err(Command::new(program).args(arguments).exec())
-        .with_context(|| format!("cannot start {program}"))
+    Err(Command::new(program).args(arguments).exec()).with_context(|| format!("cannot start {program}"))
 }
 
 /// Runs the commands at the same time to their ends.
@@ -85,20 +80,11 @@ pub(crate) struct Running {
 impl Running {
     /// Starts it, without input, its output kept.
     pub(crate) fn start(mut command: Command) -> anyhow::Result<Self> {
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command
-            .spawn()
-            .with_context(|| format!("cannot start {command:?}"))?;
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
         let stdout = drain(child.stdout.take().expect("piped"));
         let stderr = drain(child.stderr.take().expect("piped"));
-        Ok(Self {
-            child: Some(child),
-            stdout,
-            stderr,
-        })
+        Ok(Self { child: Some(child), stdout, stderr })
     }
 
     /// The process id.
@@ -108,27 +94,17 @@ impl Running {
 
     /// Whether it has not ended yet.
     pub(crate) fn runs(&self) -> anyhow::Result<bool> {
-        Ok(!ends_within(
-            self.child.as_ref().expect("taken only by `finish`"),
-            Duration::ZERO,
-        )?)
+        Ok(!ends_within(self.child.as_ref().expect("taken only by `finish`"), Duration::ZERO)?)
     }
 
     fn finish(mut self, limit: Duration, finished: &mut Finished) -> anyhow::Result<()> {
         let child = self.child.as_mut().expect("taken only below");
-        ensure!(
-            ends_within(child, limit)?,
-            "a client was not done in time and was stopped"
-        );
+        ensure!(ends_within(child, limit)?, "a client was not done in time and was stopped");
         let used = child.wait4()?;
         self.child = None;
         let stdout = take(&mut self.stdout);
         if !used.status.success() {
-            bail!(
-                "a client ended with {}: {stdout}{}",
-                used.status,
-                take(&mut self.stderr)
-            );
+            bail!("a client ended with {}: {stdout}{}", used.status, take(&mut self.stderr));
         }
         finished.cpu_us += (used.rusage.utime + used.rusage.stime).as_secs_f64() * 1e6;
         finished.stdout.push(stdout);
@@ -149,10 +125,7 @@ impl Drop for Running {
 fn ends_within(child: &Child, limit: Duration) -> anyhow::Result<bool> {
     let id = Pid::from_child(child);
     let handle = pidfd_open(id, PidfdFlags::empty())?;
-    let timeout = Timespec {
-        tv_sec: limit.as_secs() as i64,
-        tv_nsec: limit.subsec_nanos().into(),
-    };
+    let timeout = Timespec { tv_sec: limit.as_secs() as i64, tv_nsec: limit.subsec_nanos().into() };
     Ok(poll(&mut [PollFd::new(&handle, PollFlags::IN)], Some(&timeout))? > 0)
 }
 
@@ -166,7 +139,5 @@ fn drain(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
 }
 
 fn take(reader: &mut JoinHandle<String>) -> String {
-    std::mem::replace(reader, thread::spawn(String::new))
-        .join()
-        .unwrap_or_default()
+    std::mem::replace(reader, thread::spawn(String::new)).join().unwrap_or_default()
 }

@@ -37,12 +37,7 @@ impl Record<'_> {
 
     fn readme(&self) -> anyhow::Result<String> {
         let arguments = self.arguments.join(" ");
-        let versions: Vec<_> = self
-            .clients
-            .iter()
-            .filter_map(|client| client.version())
-            .chain(libraries())
-            .collect();
+        let versions: Vec<_> = self.clients.iter().filter_map(|client| client.version()).chain(libraries()).collect();
         Ok(format!(
             "# Side-by-side comparison, {date}\n\n\
              Command: `cargo run --release -p benches --bin compare -- {arguments}`\n\n\
@@ -65,25 +60,19 @@ impl Record<'_> {
 fn free_folder(name: &str) -> PathBuf {
     let runs = Path::new(env!("CARGO_MANIFEST_DIR")).join("runs");
     let numbered = (2..).map(|number| runs.join(format!("{name}-{number}")));
-    std::iter::once(runs.join(name))
-        .chain(numbered)
-        .find(|folder| !folder.exists())
-        .expect("numbers do not end")
+    std::iter::once(runs.join(name)).chain(numbered).find(|folder| !folder.exists()).expect("numbers do not end")
 }
 
 /// Today in UTC, as YYYY-MM-DD.
 fn date() -> anyhow::Result<String> {
-    Ok(civil(
-        SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() / 86_400,
-    ))
+    Ok(civil(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() / 86_400))
 }
 
 /// Days since 1970-01-01 as a date of the Gregorian calendar: years are counted from March, so that the leap day is last.
 fn civil(days: u64) -> String {
     let days = days + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month + 2) / 5 + 1;
@@ -95,26 +84,13 @@ fn civil(days: u64) -> String {
 /// The release's numbers, without what a distributor adds.
 fn kernel() -> anyhow::Result<String> {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease")?;
-    Ok(release
-        .trim()
-        .split('-')
-        .next()
-        .unwrap_or_default()
-        .to_owned())
+    Ok(release.trim().split('-').next().unwrap_or_default().to_owned())
 }
 
 fn cpu() -> anyhow::Result<String> {
     let info = fs::read_to_string("/proc/cpuinfo")?;
-    let line = info
-        .lines()
-        .find(|line| line.starts_with("model name"))
-        .context("no model name in cpuinfo")?;
-    Ok(line
-        .split_once(':')
-        .context("no value in cpuinfo")?
-        .1
-        .trim()
-        .to_owned())
+    let line = info.lines().find(|line| line.starts_with("model name")).context("no model name in cpuinfo")?;
+    Ok(line.split_once(':').context("no value in cpuinfo")?.1.trim().to_owned())
 }
 
 fn commit() -> String {
@@ -122,49 +98,27 @@ fn commit() -> String {
     let Some(commit) = said("git", &["-C", folder, "rev-parse", "--short=12", "HEAD"]) else {
         return "unknown".to_owned();
     };
-    let clean = said(
-        "git",
-        &[
-            "-C",
-            folder,
-            "status",
-            "--porcelain",
-            "--untracked-files=no",
-        ],
-    )
-    .is_some_and(|text| text.is_empty());
-    if clean {
-        commit
-    } else {
-        format!("{commit} with uncommitted changes")
-    }
+    let clean = said("git", &["-C", folder, "status", "--porcelain", "--untracked-files=no"])
+        .is_some_and(|text| text.is_empty());
+    if clean { commit } else { format!("{commit} with uncommitted changes") }
 }
 
 /// The runtimes under comparison, as the lock file has them.
 fn libraries() -> impl Iterator<Item = String> {
     let lock = include_str!("../../Cargo.lock");
-    ["glommio", "io-uring", "monoio", "tokio"]
-        .into_iter()
-        .filter_map(move |name| {
-            let (_, after) = lock.split_once(&format!("name = \"{name}\"\nversion = \""))?;
-            Some(format!("{name} {}", after.split('"').next()?))
-        })
+    ["glommio", "io-uring", "monoio", "tokio"].into_iter().filter_map(move |name| {
+        let (_, after) = lock.split_once(&format!("name = \"{name}\"\nversion = \""))?;
+        Some(format!("{name} {}", after.split('"').next()?))
+    })
 }
 
 fn said(program: &str, arguments: &[&str]) -> Option<String> {
-    let output = Command::new(program)
-        .args(arguments)
-        .output()
-        .ok()
-        .filter(|output| output.status.success())?;
+    let output = Command::new(program).args(arguments).output().ok().filter(|output| output.status.success())?;
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 fn slug(text: &str) -> String {
-    let words: Vec<_> = text
-        .split(|c: char| !c.is_ascii_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .collect();
+    let words: Vec<_> = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
     words.join("-").to_lowercase()
 }
 

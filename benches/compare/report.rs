@@ -73,16 +73,13 @@ impl Report<'_> {
     }
 
     fn of(&self, client: Client) -> impl Iterator<Item = &Sample> {
-        self.samples
-            .iter()
-            .filter(move |sample| sample.client == client)
+        self.samples.iter().filter(move |sample| sample.client == client)
     }
 }
 
 /// Every run, one a line.
 pub(crate) fn csv(samples: &[Sample]) -> String {
-    let mut text =
-        String::from("round,client,run,requests,cpu_us,wall_s,server_cpu_us,others_cores\n");
+    let mut text = String::from("round,client,run,requests,cpu_us,wall_s,server_cpu_us,others_cores\n");
     for sample in samples {
         for (name, run) in [("short", sample.short), ("long", sample.long)] {
             writeln!(
@@ -119,12 +116,7 @@ mod tests {
             server_cpu_us: 5.0 * requests as f64,
             others_cores: 0.1,
         };
-        Sample {
-            client,
-            round,
-            short: run(100_000),
-            long: run(400_000),
-        }
+        Sample { client, round, short: run(100_000), long: run(400_000) }
     }
 
     #[test]
@@ -133,20 +125,15 @@ mod tests {
         let rounds = [(1, 5.0), (2, 10.0), (3, 20.0)];
         let samples: Vec<_> = rounds
             .iter()
-            .flat_map(|&(round, us)| {
-                [
-                    sample(Client::Floor, round, us),
-                    sample(Client::Wrk, round, us * 1.5),
-                ]
-            })
+            .flat_map(|&(round, us)| [sample(Client::Floor, round, us), sample(Client::Wrk, round, us * 1.5)])
             .collect();
-        let report = Report {
-            samples: &samples,
-            clients: &[Client::Floor, Client::Wrk, Client::Oha],
-        };
+        let report = Report { samples: &samples, clients: &[Client::Floor, Client::Wrk, Client::Oha] };
         assert!((report.ratio(Client::Wrk, Client::Floor).unwrap() - 1.5).abs() < 1e-9);
         assert_eq!(report.ratio(Client::Oha, Client::Floor), None);
         let table = report.to_string();
-        assert!(table.contains("wrk                  15.00      7.50–30.00     1.500     1.000        100000        5.00"), "{table}");
+        assert!(
+            table.contains("wrk                  15.00      7.50–30.00     1.500     1.000        100000        5.00"),
+            "{table}"
+        );
     }
 }

@@ -45,11 +45,7 @@ impl ResponseReader {
 
 fn read(bytes: &[u8]) -> Progress {
     let Some(status) = status(bytes) else {
-        return if bytes.len() < STATUS_END {
-            Progress::Partial
-        } else {
-            Progress::Broken
-        };
+        return if bytes.len() < STATUS_END { Progress::Partial } else { Progress::Broken };
     };
     let mut body_len = None;
     let mut at = 0;
@@ -81,19 +77,14 @@ fn status(bytes: &[u8]) -> Option<u16> {
 
 fn content_length(line: &[u8]) -> Option<usize> {
     let (name, value) = line.split_at_checked(NAME.len())?;
-    name.eq_ignore_ascii_case(NAME)
-        .then(|| number(value.trim_ascii()))?
+    name.eq_ignore_ascii_case(NAME).then(|| number(value.trim_ascii()))?
 }
 
 fn number(digits: &[u8]) -> Option<usize> {
     if digits.is_empty() || digits.len() > 9 {
         return None;
     }
-    digits.iter().try_fold(0, |sum, &digit| {
-        digit
-            .is_ascii_digit()
-            .then(|| sum * 10 + usize::from(digit - b'0'))
-    })
+    digits.iter().try_fold(0, |sum, &digit| digit.is_ascii_digit().then(|| sum * 10 + usize::from(digit - b'0')))
 }
 
 const NAME: &[u8] = b"content-length:";
@@ -105,28 +96,15 @@ const STATUS_END: usize = 12;
 mod tests {
     use super::*;
 
-    const RESPONSE: &[u8] =
-        b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\ncontent-length: 5\r\n\r\nhello";
+    const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\ncontent-length: 5\r\n\r\nhello";
 
     #[test]
     fn a_response_is_complete_at_its_last_byte_whatever_the_pieces() {
         for split in 1..RESPONSE.len() {
             let mut reader = ResponseReader::default();
-            assert_eq!(
-                reader.feed(&RESPONSE[..split]),
-                Progress::Partial,
-                "split {split}"
-            );
-            assert_eq!(
-                reader.feed(&RESPONSE[split..]),
-                Progress::Complete { status: 200 },
-                "split {split}"
-            );
-            assert_eq!(
-                reader.feed(RESPONSE),
-                Progress::Complete { status: 200 },
-                "the next one"
-            );
+            assert_eq!(reader.feed(&RESPONSE[..split]), Progress::Partial, "split {split}");
+            assert_eq!(reader.feed(&RESPONSE[split..]), Progress::Complete { status: 200 }, "split {split}");
+            assert_eq!(reader.feed(RESPONSE), Progress::Complete { status: 200 }, "the next one");
         }
     }
 
@@ -146,9 +124,6 @@ mod tests {
     #[test]
     fn another_status_is_told() {
         let bytes = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n";
-        assert_eq!(
-            ResponseReader::default().feed(bytes),
-            Progress::Complete { status: 503 }
-        );
+        assert_eq!(ResponseReader::default().feed(bytes), Progress::Complete { status: 503 });
     }
 }

@@ -18,10 +18,7 @@ pub(crate) fn build(entries: u32) -> io::Result<IoUring> {
 /// The flags alone, for a runtime that builds its own ring.
 pub(crate) fn flagged() -> io_uring::Builder {
     let mut builder = IoUring::builder();
-    builder
-        .setup_single_issuer()
-        .setup_defer_taskrun()
-        .setup_coop_taskrun();
+    builder.setup_single_issuer().setup_defer_taskrun().setup_coop_taskrun();
     builder
 }
 
@@ -67,10 +64,7 @@ impl BufferRing {
             tail: 0,
         };
         // SAFETY: page-aligned, room for `count` entries, and never freed.
-        unsafe {
-            ring.submitter()
-                .register_buf_ring(buffers.entries as u64, count, GROUP)?
-        };
+        unsafe { ring.submitter().register_buf_ring(buffers.entries as u64, count, GROUP)? };
         for id in 0..count {
             buffers.give_back(id);
         }
@@ -81,16 +75,11 @@ impl BufferRing {
     /// Lends out what a receive brought and queues the buffer for reuse; `None` if the completion carries no buffer.
     ///
     /// Call once per completion of this ring, and [`publish`](Self::publish) after a batch.
-    pub(crate) fn consume<T>(
-        &mut self,
-        completion: &cqueue::Entry,
-        read: impl FnOnce(&[u8]) -> T,
-    ) -> Option<T> {
+    pub(crate) fn consume<T>(&mut self, completion: &cqueue::Entry, read: impl FnOnce(&[u8]) -> T) -> Option<T> {
         let id = cqueue::buffer_select(completion.flags())?;
         let len = usize::try_from(completion.result()).ok()?.min(LEN);
         // SAFETY: the kernel picked `id` for this completion, wrote `len` bytes, and leaves the buffer alone until it is given back below.
-        let bytes =
-            unsafe { std::slice::from_raw_parts(self.memory.add(usize::from(id) * LEN), len) };
+        let bytes = unsafe { std::slice::from_raw_parts(self.memory.add(usize::from(id) * LEN), len) };
         let value = read(bytes);
         self.give_back(id);
         Some(value)

@@ -22,9 +22,7 @@ pub(crate) fn run() -> io::Result<()> {
     listener.set_nonblocking(true)?;
     println!("{}", listener.local_addr()?);
     let mut ring = ring::build(TURN * 4)?;
-    let files = getrlimit(Resource::Nofile)
-        .current
-        .map_or(FILES_MAX, |files| files.min(FILES_MAX));
+    let files = getrlimit(Resource::Nofile).current.map_or(FILES_MAX, |files| files.min(FILES_MAX));
     ring.submitter().register_files_sparse(files as u32)?;
     let mut server = Server {
         buffers: BufferRing::register(&ring, 128)?,
@@ -35,11 +33,7 @@ pub(crate) fn run() -> io::Result<()> {
         plain: response("").leak().repeat(PIPELINE_MAX).leak(),
         login: response("Set-Cookie: session=0123456789abcdef; Path=/\r\n").leak(),
     };
-    await_readable(
-        &mut ring.submission(),
-        server.listener.as_raw_fd(),
-        LISTENER,
-    );
+    await_readable(&mut ring.submission(), server.listener.as_raw_fd(), LISTENER);
     await_readable(&mut ring.submission(), io::stdin().as_raw_fd(), STDIN);
     while server.turn(&mut ring)? {}
     Ok(())
@@ -86,11 +80,7 @@ impl Server {
         Ok(true)
     }
 
-    fn accept(
-        &mut self,
-        submitter: &Submitter<'_>,
-        queue: &mut squeue::SubmissionQueue<'_>,
-    ) -> io::Result<()> {
+    fn accept(&mut self, submitter: &Submitter<'_>, queue: &mut squeue::SubmissionQueue<'_>) -> io::Result<()> {
         // The readable event is asked for again each time, so what does not fit into this turn comes in the next.
         for _ in 0..TURN / 4 {
             match self.listener.accept() {
@@ -114,29 +104,16 @@ impl Server {
     }
 
     /// Answers what came; false if nothing can come any more.
-    fn received(
-        &mut self,
-        queue: &mut squeue::SubmissionQueue<'_>,
-        completion: &cqueue::Entry,
-    ) -> bool {
+    fn received(&mut self, queue: &mut squeue::SubmissionQueue<'_>, completion: &cqueue::Entry) -> bool {
         let file = completion.user_data() as u32;
-        let Some(connection) = self
-            .connections
-            .get_mut(file as usize)
-            .and_then(Option::as_mut)
-        else {
+        let Some(connection) = self.connections.get_mut(file as usize).and_then(Option::as_mut) else {
             return true;
         };
-        let asked = self
-            .buffers
-            .consume(completion, |bytes| asked(&mut connection.matched, bytes));
+        let asked = self.buffers.consume(completion, |bytes| asked(&mut connection.matched, bytes));
         match asked {
             Some(Asked::Counts) => {
                 let counts = format!("requests {} connections {}", self.requests, self.open - 1);
-                let head = format!(
-                    "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n",
-                    counts.len()
-                );
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", counts.len());
                 // A failed write is the asker's own end: its receive ends as well.
                 let _ = connection.stream.write_all((head + &counts).as_bytes());
             }
@@ -146,11 +123,7 @@ impl Server {
             }
             Some(Asked::Plain(count)) if count > 0 => {
                 self.requests += count as u64;
-                send(
-                    queue,
-                    file,
-                    &self.plain[..count.min(PIPELINE_MAX) * self.plain.len() / PIPELINE_MAX],
-                );
+                send(queue, file, &self.plain[..count.min(PIPELINE_MAX) * self.plain.len() / PIPELINE_MAX]);
             }
             Some(Asked::Plain(_)) | None => {}
         }
@@ -209,7 +182,8 @@ fn asked(matched: &mut usize, bytes: &[u8]) -> Asked {
 fn response(extra_lines: &str) -> Vec<u8> {
     let body = "gregaria".repeat(16);
     let len = body.len();
-    format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n{extra_lines}Content-Length: {len}\r\n\r\n{body}").into_bytes()
+    format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n{extra_lines}Content-Length: {len}\r\n\r\n{body}")
+        .into_bytes()
 }
 
 fn send(queue: &mut squeue::SubmissionQueue<'_>, file: u32, bytes: &'static [u8]) {
@@ -223,18 +197,14 @@ fn send(queue: &mut squeue::SubmissionQueue<'_>, file: u32, bytes: &'static [u8]
 }
 
 fn receive(queue: &mut squeue::SubmissionQueue<'_>, file: u32) {
-    let receive = opcode::RecvMulti::new(types::Fixed(file), ring::GROUP)
-        .build()
-        .user_data(u64::from(file));
+    let receive = opcode::RecvMulti::new(types::Fixed(file), ring::GROUP).build().user_data(u64::from(file));
     // SAFETY: the buffers of the group are leaked.
     unsafe { ring::push(queue, &receive) };
 }
 
 fn await_readable(queue: &mut squeue::SubmissionQueue<'_>, file: i32, user_data: u64) {
     const POLLIN: u32 = 1;
-    let poll = opcode::PollAdd::new(types::Fd(file), POLLIN)
-        .build()
-        .user_data(user_data);
+    let poll = opcode::PollAdd::new(types::Fd(file), POLLIN).build().user_data(user_data);
     // SAFETY: the entry points to nothing.
     unsafe { ring::push(queue, &poll) };
 }
@@ -265,16 +235,8 @@ mod tests {
     fn a_head_in_pieces_counts_once() {
         for split in 1..REQUEST.len() {
             let mut matched = 0;
-            assert_eq!(
-                asked(&mut matched, &REQUEST[..split]),
-                Asked::Plain(0),
-                "split {split}"
-            );
-            assert_eq!(
-                asked(&mut matched, &REQUEST[split..]),
-                Asked::Plain(1),
-                "split {split}"
-            );
+            assert_eq!(asked(&mut matched, &REQUEST[..split]), Asked::Plain(0), "split {split}");
+            assert_eq!(asked(&mut matched, &REQUEST[split..]), Asked::Plain(1), "split {split}");
             assert_eq!(matched, 0);
         }
     }
@@ -287,13 +249,7 @@ mod tests {
 
     #[test]
     fn the_two_special_paths_are_known() {
-        assert_eq!(
-            asked(&mut 0, b"GET /__counts HTTP/1.1\r\n\r\n"),
-            Asked::Counts
-        );
-        assert_eq!(
-            asked(&mut 0, b"GET /login?user=1 HTTP/1.1\r\n\r\n"),
-            Asked::Login
-        );
+        assert_eq!(asked(&mut 0, b"GET /__counts HTTP/1.1\r\n\r\n"), Asked::Counts);
+        assert_eq!(asked(&mut 0, b"GET /login?user=1 HTTP/1.1\r\n\r\n"), Asked::Login);
     }
 }

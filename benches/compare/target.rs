@@ -30,17 +30,10 @@ impl Target {
     /// Starts a server on `core` and waits for its address.
     pub(crate) fn start(core: usize) -> anyhow::Result<Self> {
         let mut command = process::pinned(&[core], process::own_program()?)?;
-        let mut child = command
-            .arg("server")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
+        let mut child = command.arg("server").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line)?;
-        let address = line
-            .trim()
-            .parse()
-            .context("the server did not say its address")?;
+        let address = line.trim().parse().context("the server did not say its address")?;
         Ok(Self { child, address })
     }
 
@@ -76,12 +69,7 @@ impl Target {
         let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
         // The second field is the program's name in brackets; user and system time are fields 14 and 15.
         let (_, fields) = stat.rsplit_once(')').context("no name in stat")?;
-        let ticks: f64 = fields
-            .split_whitespace()
-            .skip(11)
-            .take(2)
-            .filter_map(|field| field.parse::<f64>().ok())
-            .sum();
+        let ticks: f64 = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
         Ok(ticks * 1e6 / rustix::param::clock_ticks_per_second() as f64)
     }
 }
@@ -97,13 +85,6 @@ impl Drop for Target {
 fn parse(response: &str) -> Option<Counts> {
     let (_, body) = response.split_once("\r\n\r\n")?;
     let mut words = body.split_whitespace();
-    let mut after = |name| {
-        words
-            .find(|&word| word == name)
-            .and_then(|_| words.next()?.parse().ok())
-    };
-    Some(Counts {
-        requests: after("requests")?,
-        connections: after("connections")?,
-    })
+    let mut after = |name| words.find(|&word| word == name).and_then(|_| words.next()?.parse().ok());
+    Some(Counts { requests: after("requests")?, connections: after("connections")? })
 }

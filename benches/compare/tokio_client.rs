@@ -15,9 +15,7 @@ use crate::response::{Progress, ResponseReader};
 /// Runs the load to its end.
 pub(crate) fn run(load: &Load) -> io::Result<Tally> {
     let load = *load;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     LocalSet::new().block_on(&runtime, async move {
         let tally = Rc::new(RefCell::new(Tally::new()));
         let deadline_ns = load.deadline_ns();

@@ -1,0 +1,190 @@
+//! Cost of speaking HTTP: a request to bytes, a head from bytes, a chunked body, and a whole exchange without a kernel.
+//!
+//! The budget is 0.4 us for the whole exchange with a response as nginx sends it. The null transport takes every request
+//! and answers with the same bytes, so what is left is what the client adds to the kernel's share.
+
+use std::hint::black_box;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::{cell::Cell, io};
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use gregaria_http::proto::encode::append_body;
+use gregaria_http::proto::head::parse_head;
+use gregaria_http::proto::{Progress, RequestHead, ResponseParser};
+use gregaria_http::{
+    BaseUrl, BodyPolicy, ClientConfig, DefaultHeaders, Error, HttpLimits, Method, Network, Origin, Request, Session,
+    Transport,
+};
+
+criterion_main!(benches);
+criterion_group!(benches, encode, head, chunked, exchange);
+
+fn encode(criterion: &mut Criterion) {
+    let origin = Origin::parse("http://127.0.0.1:8080").expect("a valid URL");
+    let defaults = DefaultHeaders::default();
+    let json = [("Content-Type", "application/json"), ("X-Request-Id", "1")];
+    let mut group = criterion.benchmark_group("http/encode");
+    let mut case = |name, method, headers, body: Option<&[u8]>| {
+        let head = RequestHead {
+            method,
+            origin: &origin,
+            prefix: "",
+            target: "/catalog/item?id=1234",
+            defaults: &defaults,
+            headers,
+        };
+        let mut out = Vec::with_capacity(4096);
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                out.clear();
+                let wishes = black_box(&head).append_to(&mut out);
+                append_body(&mut out, method, black_box(body));
+                wishes
+            });
+        });
+    };
+    case("get", Method::Get, &[], None);
+    case("post with two headers", Method::Post, &json, Some(b"{\"a\": 1}"));
+    group.finish();
+}
+
+fn head(criterion: &mut Criterion) {
+    let limits = HttpLimits::default();
+    let mut group = criterion.benchmark_group("http/head");
+    for (name, response) in [("nginx", NGINX), ("minimal", MINIMAL)] {
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| parse_head(black_box(response.as_bytes()), Method::Get, &limits));
+        });
+    }
+    group.finish();
+}
+
+fn chunked(criterion: &mut Criterion) {
+    let mut response = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+    for _ in 0..16 {
+        response.extend_from_slice(b"400\r\n");
+        response.extend_from_slice(&[b'x'; 1024]);
+        response.extend_from_slice(b"\r\n");
+    }
+    response.extend_from_slice(b"0\r\n\r\n");
+    let limits = HttpLimits::default();
+    let mut buffer = Vec::with_capacity(response.len());
+    let mut group = criterion.benchmark_group("http/chunked");
+    group.throughput(Throughput::Bytes(16 * 1024));
+    for (name, policy) in [("kept", BodyPolicy::Keep), ("discarded", BodyPolicy::Discard)] {
+        group.bench_function(format!("16 chunks of 1 KiB, {name}"), |bencher| {
+            bencher.iter(|| {
+                buffer.clear();
+                buffer.extend_from_slice(&response);
+                let mut parser = ResponseParser::new(Method::Get, policy, &limits);
+                assert_eq!(parser.feed(&mut buffer), Ok(Progress::Done));
+                parser.body_bytes()
+            });
+        });
+    }
+    group.finish();
+}
+
+fn exchange(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("http/exchange");
+    let cookies = ["session=0123456789abcdef; Path=/", "theme=dark; Path=/"];
+    for (name, response, cookies) in
+        [("minimal", MINIMAL, &[][..]), ("nginx", NGINX, &[][..]), ("nginx, two cookies", NGINX, &cookies[..])]
+    {
+        let network = Null::new(response);
+        let base = Arc::new(BaseUrl::parse("http://127.0.0.1:8080").expect("a valid URL"));
+        let mut session = Session::new(Arc::clone(&base), Arc::new(ClientConfig::default()));
+        for cookie in cookies {
+            session.cookies_mut().store(cookie, base.origin(), "/", 0);
+        }
+        let request = Request { body_policy: BodyPolicy::Discard, ..Request::get("/catalog/item?id=1234") };
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                let exchange = ready(session.send(&network, black_box(&request)));
+                let response = exchange.result.expect("a response");
+                let status = response.status();
+                network.give_buffer(response.into_buffer());
+                status
+            });
+        });
+    }
+    group.finish();
+}
+
+/// A network without a kernel: one buffer, a clock that counts, and the same answer to everything.
+struct Null {
+    response: &'static [u8],
+    now_ns: Cell<u64>,
+    buffer: Cell<Vec<u8>>,
+}
+
+struct NullTransport(&'static [u8]);
+
+impl Null {
+    fn new(response: &'static str) -> Self {
+        Self { response: response.as_bytes(), now_ns: Cell::new(1), buffer: Cell::new(Vec::with_capacity(4096)) }
+    }
+}
+
+impl Network for Null {
+    type Transport = NullTransport;
+
+    fn now_ns(&self) -> u64 {
+        self.now_ns.set(self.now_ns.get() + 1);
+        self.now_ns.get()
+    }
+
+    fn unix_time_s(&self) -> u64 {
+        0
+    }
+
+    async fn connect(&self, _: &Origin) -> Result<NullTransport, Error> {
+        Ok(NullTransport(self.response))
+    }
+
+    async fn deadline<F: Future>(&self, _: u64, future: F) -> Option<F::Output> {
+        Some(future.await)
+    }
+
+    fn take_buffer(&self) -> Vec<u8> {
+        self.buffer.take()
+    }
+
+    fn give_buffer(&self, buffer: Vec<u8>) {
+        self.buffer.set(buffer);
+    }
+}
+
+impl Transport for NullTransport {
+    async fn send(&mut self, bytes: Vec<u8>) -> (io::Result<()>, Vec<u8>) {
+        (Ok(()), black_box(bytes))
+    }
+
+    async fn recv(&mut self, mut buffer: Vec<u8>) -> (io::Result<usize>, Vec<u8>) {
+        buffer.extend_from_slice(self.0);
+        (Ok(self.0.len()), black_box(buffer))
+    }
+
+    fn is_stale(&self) -> bool {
+        false
+    }
+}
+
+/// The output of a future that never waits.
+fn ready<F: Future>(future: F) -> F::Output {
+    let mut context = Context::from_waker(Waker::noop());
+    match pin!(future).poll(&mut context) {
+        Poll::Ready(output) => output,
+        Poll::Pending => unreachable!("the null transport never waits"),
+    }
+}
+
+/// As nginx answers from memory: 8 headers, a body of 20 bytes.
+const NGINX: &str = "HTTP/1.1 200 OK\r\nServer: nginx/1.26.3\r\nDate: Mon, 23 Nov 2026 02:41:07 GMT\r\n\
+    Content-Type: text/plain\r\nContent-Length: 20\r\nLast-Modified: Sun, 22 Nov 2026 20:11:43 GMT\r\n\
+    Connection: keep-alive\r\nETag: \"67421fbf-14\"\r\nAccept-Ranges: bytes\r\n\r\n01234567890123456789";
+
+/// The least an HTTP/1.1 server sends.
+const MINIMAL: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
