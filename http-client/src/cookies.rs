@@ -26,16 +26,13 @@ struct Stored {
     domain: Box<str>,
     host_only: bool,
     path: Box<str>,
-    secure: bool,
     expires_unix_s: Option<i64>,
 }
 
 impl CookieJar {
     /// A jar without cookies.
     pub const fn new() -> Self {
-        Self {
-            cookies: Vec::new(),
-        }
+        Self { cookies: Vec::new() }
     }
 
     /// How many cookies there are, those that expired since the last response included.
@@ -55,16 +52,12 @@ impl CookieJar {
 
     /// Name and value of all cookies, whatever host they are for.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.cookies
-            .iter()
-            .map(|cookie| (cookie.name(), cookie.value()))
+        self.cookies.iter().map(|cookie| (cookie.name(), cookie.value()))
     }
 
     /// The value of the first cookie of this name.
     pub fn value(&self, name: &str) -> Option<&str> {
-        self.iter()
-            .find(|(own, _)| *own == name)
-            .map(|(_, value)| value)
+        self.iter().find(|(own, _)| *own == name).map(|(_, value)| value)
     }
 
     /// Obeys the text of one `Set-Cookie` header in a response from `origin` to a request for `path`. What a target may
@@ -91,10 +84,7 @@ impl CookieJar {
         path: Range<usize>,
         unix_time_s: impl FnOnce() -> u64,
     ) {
-        let expiring = self
-            .cookies
-            .iter()
-            .any(|cookie| cookie.expires_unix_s.is_some());
+        let expiring = self.cookies.iter().any(|cookie| cookie.expires_unix_s.is_some());
         let now = if expiring { unix_time_s() as i64 } else { 0 };
         let mut separator = "Cookie: ";
         for cookie in &self.cookies {
@@ -114,9 +104,7 @@ impl CookieJar {
         if self.cookies.len() == MAX_COOKIES {
             self.cookies.remove(0);
         }
-        let at = self
-            .cookies
-            .partition_point(|own| own.path.len() >= cookie.path.len());
+        let at = self.cookies.partition_point(|own| own.path.len() >= cookie.path.len());
         self.cookies.insert(at, cookie);
     }
 }
@@ -125,26 +113,22 @@ impl Stored {
     fn read(set_cookie: &str, origin: &Origin, path: &str, now: i64) -> Option<Self> {
         let cookie = Cookie::parse(set_cookie).ok()?;
         let pair = format!("{}={}", cookie.name(), cookie.value());
-        let secure = cookie.secure() == Some(true);
-        if pair.len() > MAX_PAIR_BYTES || secure && !origin.scheme().is_secure() {
+        if pair.len() > MAX_PAIR_BYTES {
+            return None;
+        }
+        // A cookie from the open could otherwise stand in for one that only a secure origin may set.
+        if cookie.secure() == Some(true) && !origin.scheme().is_secure() {
             return None;
         }
         let (domain, host_only) = domain_of(cookie.domain(), origin.host())?;
-        let max_age = cookie
-            .max_age()
-            .map(|age| now.saturating_add(age.whole_seconds()));
+        let max_age = cookie.max_age().map(|age| now.saturating_add(age.whole_seconds()));
         let expires = cookie.expires_datetime().map(|time| time.unix_timestamp());
         Some(Self {
             name_len: cookie.name().len(),
             pair: pair.into(),
             domain: domain.into(),
             host_only,
-            path: cookie
-                .path()
-                .filter(|path| path.starts_with('/'))
-                .unwrap_or_else(|| directory(path))
-                .into(),
-            secure,
+            path: cookie.path().filter(|path| path.starts_with('/')).unwrap_or_else(|| directory(path)).into(),
             expires_unix_s: max_age.or(expires),
         })
     }
@@ -168,23 +152,14 @@ impl Stored {
 
     fn applies(&self, origin: &Origin, path: &[u8]) -> bool {
         let host = origin.host();
-        let to_host = if self.host_only {
-            host == &*self.domain
-        } else {
-            domain_matches(host, &self.domain)
-        };
-        to_host
-            && path_matches(path, self.path.as_bytes())
-            && (!self.secure || origin.scheme().is_secure())
+        let to_host = if self.host_only { host == &*self.domain } else { domain_matches(host, &self.domain) };
+        to_host && path_matches(path, self.path.as_bytes())
     }
 }
 
 /// The domain a cookie is for and whether it is for that host alone; `None` when this host may not set it.
 fn domain_of(attribute: Option<&str>, host: &str) -> Option<(String, bool)> {
-    let domain = attribute
-        .unwrap_or_default()
-        .trim_start_matches('.')
-        .to_ascii_lowercase();
+    let domain = attribute.unwrap_or_default().trim_start_matches('.').to_ascii_lowercase();
     if domain.is_empty() {
         return Some((host.to_owned(), true));
     }

@@ -161,14 +161,10 @@ impl InvalidRequest {
     const fn message(self) -> &'static str {
         match self {
             Self::Credentials => "invalid request: credentials in the URL are not supported",
-            Self::FramingHeader => {
-                "invalid request: Content-Length and Transfer-Encoding are set by the body"
-            }
+            Self::FramingHeader => "invalid request: Content-Length and Transfer-Encoding are set by the body",
             Self::HeaderName => "invalid request: forbidden character in a header name",
             Self::HeaderValue => "invalid request: forbidden character in a header value",
-            Self::Target => {
-                "invalid request: the path has a control character or does not start with /"
-            }
+            Self::Target => "invalid request: the path has a control character or does not start with /",
             Self::Url => "invalid request: the URL cannot be read",
         }
     }
@@ -233,10 +229,7 @@ mod tests {
 
     #[test]
     fn a_broken_pipe_is_a_reset() {
-        assert_eq!(
-            Error::from_io(&io::ErrorKind::BrokenPipe.into()),
-            Error::Reset
-        );
+        assert_eq!(Error::from_io(&io::ErrorKind::BrokenPipe.into()), Error::Reset);
     }
 
     #[test]

@@ -41,15 +41,7 @@ impl Method {
         matches!(self, Self::Post | Self::Put | Self::Patch)
     }
 
-    const ALL: [Self; 7] = [
-        Self::Get,
-        Self::Head,
-        Self::Post,
-        Self::Put,
-        Self::Patch,
-        Self::Delete,
-        Self::Options,
-    ];
+    const ALL: [Self; 7] = [Self::Get, Self::Head, Self::Post, Self::Put, Self::Patch, Self::Delete, Self::Options];
 }
 
 impl fmt::Display for Method {

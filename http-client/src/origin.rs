@@ -70,11 +70,7 @@ impl Origin {
     }
 
     fn new(scheme: Scheme, host: &Host<&str>, port: u16) -> Self {
-        let authority = if port == scheme.default_port() {
-            host.to_string()
-        } else {
-            format!("{host}:{port}")
-        };
+        let authority = if port == scheme.default_port() { host.to_string() } else { format!("{host}:{port}") };
         Self {
             scheme,
             host: bare(host),
@@ -112,10 +108,7 @@ impl Origin {
     /// The part of an absolute URL behind this origin, if it is spelled as [`Origin::as_str`] spells it.
     pub(crate) fn path_of<'a>(&self, url: &'a str) -> Option<&'a str> {
         let path = url.strip_prefix(self.text.as_str())?;
-        path.as_bytes()
-            .first()
-            .is_none_or(|byte| AUTHORITY_ENDS.contains(byte))
-            .then_some(path)
+        path.as_bytes().first().is_none_or(|byte| AUTHORITY_ENDS.contains(byte)).then_some(path)
     }
 }
 
@@ -167,11 +160,7 @@ impl fmt::Display for BaseUrl {
 
 /// Whether a target is a URL of its own rather than a path below the base URL.
 pub(crate) fn is_absolute(target: &str) -> bool {
-    let starts_with = |scheme: &str| {
-        target
-            .get(..scheme.len())
-            .is_some_and(|start| start.eq_ignore_ascii_case(scheme))
-    };
+    let starts_with = |scheme: &str| target.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
     starts_with("http://") || starts_with("https://")
 }
 
@@ -219,10 +208,7 @@ mod tests {
         assert_eq!(error("example.org"), InvalidRequest::Url.into());
         assert_eq!(error("http://"), InvalidRequest::Url.into());
         assert_eq!(error("http://h:99999/"), InvalidRequest::Url.into());
-        assert_eq!(
-            error("http://user:secret@h/"),
-            InvalidRequest::Credentials.into()
-        );
+        assert_eq!(error("http://user:secret@h/"), InvalidRequest::Credentials.into());
     }
 
     #[test]
@@ -236,10 +222,7 @@ mod tests {
 
     #[test]
     fn control_characters_are_refused_rather_than_dropped() {
-        assert_eq!(
-            BaseUrl::parse("http://h/a\r\nb"),
-            Err(InvalidRequest::Target.into())
-        );
+        assert_eq!(BaseUrl::parse("http://h/a\r\nb"), Err(InvalidRequest::Target.into()));
     }
 
     #[test]

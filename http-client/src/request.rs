@@ -23,14 +23,7 @@ pub struct Request<'a> {
 impl<'a> Request<'a> {
     /// A request without headers or body, whose response body is kept.
     pub const fn new(method: Method, target: &'a str) -> Self {
-        Self {
-            method,
-            target,
-            headers: &[],
-            body: None,
-            body_policy: BodyPolicy::Keep,
-            read_timeout_ns: None,
-        }
+        Self { method, target, headers: &[], body: None, body_policy: BodyPolicy::Keep, read_timeout_ns: None }
     }
 
     /// `GET target`.

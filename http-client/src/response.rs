@@ -30,13 +30,7 @@ impl Response {
     /// What a finished parser left in its buffer; `None` before there is a final head.
     pub fn new(buffer: Vec<u8>, parser: &ResponseParser<'_>) -> Option<Self> {
         let head = parser.head()?;
-        Some(Self {
-            buffer,
-            head_len: head.len,
-            body: parser.body(),
-            status: head.status,
-            version: head.version,
-        })
+        Some(Self { buffer, head_len: head.len, body: parser.body(), status: head.status, version: head.version })
     }
 
     /// The status code, 100 to 999.
@@ -51,9 +45,7 @@ impl Response {
 
     /// The first header of this name, in any case; `None` also when its value is not UTF-8.
     pub fn header(&self, name: &str) -> Option<&str> {
-        let (_, value) = self
-            .headers()
-            .find(|(own, _)| own.eq_ignore_ascii_case(name))?;
+        let (_, value) = self.headers().find(|(own, _)| own.eq_ignore_ascii_case(name))?;
         std::str::from_utf8(value).ok()
     }
 

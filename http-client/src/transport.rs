@@ -8,10 +8,7 @@ use std::io;
 use crate::{Error, Origin};
 
 /// One connection. Dropping it closes it, also in the middle of an operation.
-#[expect(
-    async_fn_in_trait,
-    reason = "a connection never leaves its shard, so no future needs to be Send"
-)]
+#[expect(async_fn_in_trait, reason = "a connection never leaves its shard, so no future needs to be Send")]
 pub trait Transport {
     /// Sends all of `bytes`, then gives the buffer back as it was.
     async fn send(&mut self, bytes: Vec<u8>) -> (io::Result<()>, Vec<u8>);
@@ -25,10 +22,7 @@ pub trait Transport {
 }
 
 /// The place a session runs in: what makes connections, knows the time, and lends buffers.
-#[expect(
-    async_fn_in_trait,
-    reason = "a network never leaves its shard, so no future needs to be Send"
-)]
+#[expect(async_fn_in_trait, reason = "a network never leaves its shard, so no future needs to be Send")]
 pub trait Network {
     /// The connections it makes.
     type Transport: Transport;

@@ -49,12 +49,7 @@ enum State {
 impl ChunkedDecoder {
     /// A decoder at the start of a body, which refuses more than this many bytes of extensions and trailers.
     pub const fn new(overhead_limit: usize) -> Self {
-        Self {
-            state: State::SizeStart,
-            remaining: 0,
-            overhead: 0,
-            overhead_limit,
-        }
+        Self { state: State::SizeStart, remaining: 0, overhead: 0, overhead_limit }
     }
 
     /// Takes the next stretch from `input`, which the caller then moves past. Empty input gives an empty stretch.
@@ -79,8 +74,7 @@ impl ChunkedDecoder {
         if self.state != State::Data {
             return 0;
         }
-        let data =
-            usize::try_from(self.remaining).map_or(available, |remaining| available.min(remaining));
+        let data = usize::try_from(self.remaining).map_or(available, |remaining| available.min(remaining));
         self.remaining -= data as u64;
         if self.remaining == 0 {
             self.state = State::DataCr;
@@ -91,9 +85,7 @@ impl ChunkedDecoder {
     /// Moves over one byte of framing.
     fn step(&mut self, byte: u8) -> Result<(), Error> {
         self.state = match (self.state, byte) {
-            (State::SizeStart | State::Size, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
-                self.add_digit(byte)?
-            }
+            (State::SizeStart | State::Size, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => self.add_digit(byte)?,
             (State::SizeStart, _) => return Err(InvalidResponse::ChunkSize.into()),
             (State::Size | State::SizePadding | State::Extension, b'\r') => State::SizeLf,
             (State::Size | State::SizePadding, b';') => self.count(State::Extension)?,
@@ -108,9 +100,7 @@ impl ChunkedDecoder {
             (State::Trailer, b'\r') => State::TrailerLf,
             (State::TrailerLf, b'\n') => State::LineStart,
             (State::Extension, byte) if is_text(byte) => self.count(State::Extension)?,
-            (State::LineStart | State::Trailer, byte) if is_text(byte) => {
-                self.count(State::Trailer)?
-            }
+            (State::LineStart | State::Trailer, byte) if is_text(byte) => self.count(State::Trailer)?,
             _ => return Err(InvalidResponse::ChunkSyntax.into()),
         };
         Ok(())
@@ -118,10 +108,7 @@ impl ChunkedDecoder {
 
     fn add_digit(&mut self, byte: u8) -> Result<State, Error> {
         let digit = char::from(byte).to_digit(16).map_or(0, u64::from);
-        let size = self
-            .remaining
-            .checked_mul(16)
-            .ok_or(InvalidResponse::ChunkSize)?;
+        let size = self.remaining.checked_mul(16).ok_or(InvalidResponse::ChunkSize)?;
         // Leading zeros would otherwise make a size line without end.
         if self.state == State::Size && size == 0 {
             self.count(State::Size)?;

@@ -23,10 +23,7 @@ struct Line {
 impl DefaultHeaders {
     /// No headers at all.
     pub const fn none() -> Self {
-        Self {
-            block: String::new(),
-            lines: Vec::new(),
-        }
+        Self { block: String::new(), lines: Vec::new() }
     }
 
     /// Sets a header, in place of one with the same name in any case.
@@ -41,20 +38,13 @@ impl DefaultHeaders {
         self.remove(name);
         let start = self.block.len();
         self.block.extend([name, ": ", value, "\r\n"]);
-        self.lines.push(Line {
-            name: start..start + name.len(),
-            end: self.block.len(),
-        });
+        self.lines.push(Line { name: start..start + name.len(), end: self.block.len() });
         Ok(())
     }
 
     /// Removes a header, by its name in any case.
     pub fn remove(&mut self, name: &str) {
-        let Some(at) = self
-            .lines
-            .iter()
-            .position(|line| self.name(line).eq_ignore_ascii_case(name))
-        else {
+        let Some(at) = self.lines.iter().position(|line| self.name(line).eq_ignore_ascii_case(name)) else {
             return;
         };
         let gone = self.lines.remove(at);
@@ -73,9 +63,7 @@ impl DefaultHeaders {
 
     /// Name and whole line of each header.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.lines
-            .iter()
-            .map(|line| (self.name(line), &self.block[line.name.start..line.end]))
+        self.lines.iter().map(|line| (self.name(line), &self.block[line.name.start..line.end]))
     }
 
     fn name(&self, line: &Line) -> &str {
@@ -87,9 +75,7 @@ impl Default for DefaultHeaders {
     fn default() -> Self {
         let mut headers = Self::none();
         for (name, value) in [("User-Agent", USER_AGENT), ("Accept", "*/*")] {
-            headers
-                .set(name, value)
-                .expect("constant headers are valid");
+            headers.set(name, value).expect("constant headers are valid");
         }
         headers
     }
@@ -106,37 +92,19 @@ mod tests {
         let mut headers = DefaultHeaders::default();
         headers.set("user-agent", "mine").unwrap();
         headers.set("X-Last", "1").unwrap();
-        assert_eq!(
-            headers.block(),
-            "Accept: */*\r\nuser-agent: mine\r\nX-Last: 1\r\n"
-        );
+        assert_eq!(headers.block(), "Accept: */*\r\nuser-agent: mine\r\nX-Last: 1\r\n");
         headers.remove("ACCEPT");
         assert_eq!(headers.block(), "user-agent: mine\r\nX-Last: 1\r\n");
         let lines: Vec<_> = headers.iter().collect();
-        assert_eq!(
-            lines,
-            [
-                ("user-agent", "user-agent: mine\r\n"),
-                ("X-Last", "X-Last: 1\r\n")
-            ]
-        );
+        assert_eq!(lines, [("user-agent", "user-agent: mine\r\n"), ("X-Last", "X-Last: 1\r\n")]);
     }
 
     #[test]
     fn what_could_not_be_sent_is_refused_here() {
         let mut headers = DefaultHeaders::none();
-        assert_eq!(
-            headers.set("X", "a\r\nb"),
-            Err(InvalidRequest::HeaderValue.into())
-        );
-        assert_eq!(
-            headers.set("X Y", "a"),
-            Err(InvalidRequest::HeaderName.into())
-        );
-        assert_eq!(
-            headers.set("content-length", "1"),
-            Err(InvalidRequest::FramingHeader.into())
-        );
+        assert_eq!(headers.set("X", "a\r\nb"), Err(InvalidRequest::HeaderValue.into()));
+        assert_eq!(headers.set("X Y", "a"), Err(InvalidRequest::HeaderName.into()));
+        assert_eq!(headers.set("content-length", "1"), Err(InvalidRequest::FramingHeader.into()));
         assert_eq!(headers.block(), "");
     }
 }

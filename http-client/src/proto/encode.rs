@@ -82,9 +82,7 @@ impl RequestHead<'_> {
     }
 
     fn brings(&self, name: &str) -> bool {
-        self.headers
-            .iter()
-            .any(|(own, _)| own.eq_ignore_ascii_case(name))
+        self.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name))
     }
 }
 
@@ -105,10 +103,7 @@ pub fn append_body(out: &mut Vec<u8>, method: Method, body: Option<&[u8]>) {
 /// Where the path lies, without its query, in a request of this method that [`RequestHead::append_to`] began.
 pub fn path_range(out: &[u8], method: Method) -> Range<usize> {
     let start = method.as_str().len() + 1;
-    let length = out[start..]
-        .iter()
-        .position(|byte| matches!(byte, b'?' | b' '))
-        .unwrap_or_default();
+    let length = out[start..].iter().position(|byte| matches!(byte, b'?' | b' ')).unwrap_or_default();
     start..start + length
 }
 
@@ -120,10 +115,7 @@ pub fn check_header(name: &str, value: &str) -> Result<(), InvalidRequest> {
     if name.is_empty() || !name.bytes().all(is_token) {
         return Err(InvalidRequest::HeaderName);
     }
-    if value
-        .bytes()
-        .any(|byte| byte.is_ascii_control() && byte != b'\t')
-    {
+    if value.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
         return Err(InvalidRequest::HeaderValue);
     }
     Ok(())
@@ -136,28 +128,14 @@ pub(crate) fn is_framing(name: &str) -> bool {
 
 /// Whether a comma-separated list has this token, in any case.
 pub(crate) fn has_token(list: &str, token: &str) -> bool {
-    list.split(',')
-        .any(|item| item.trim_matches([' ', '\t']).eq_ignore_ascii_case(token))
+    list.split(',').any(|item| item.trim_matches([' ', '\t']).eq_ignore_ascii_case(token))
 }
 
 const fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
             byte,
-            b'!' | b'#'
-                | b'$'
-                | b'%'
-                | b'&'
-                | b'\''
-                | b'*'
-                | b'+'
-                | b'-'
-                | b'.'
-                | b'^'
-                | b'_'
-                | b'`'
-                | b'|'
-                | b'~'
+            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
         )
 }
 
@@ -178,11 +156,7 @@ fn append_decimal(out: &mut Vec<u8>, mut number: usize) {
 mod tests {
     use super::*;
 
-    fn encoded(
-        method: Method,
-        headers: &[(&str, &str)],
-        body: Option<&[u8]>,
-    ) -> Result<String, InvalidRequest> {
+    fn encoded(method: Method, headers: &[(&str, &str)], body: Option<&[u8]>) -> Result<String, InvalidRequest> {
         let origin = Origin::parse("http://h:81").unwrap();
         let head = RequestHead {
             method,
@@ -202,9 +176,8 @@ mod tests {
     fn a_plain_get() {
         let wire = encoded(Method::Get, &[], None).unwrap();
         let version = env!("CARGO_PKG_VERSION");
-        let expected = format!(
-            "GET /x HTTP/1.1\r\nHost: h:81\r\nUser-Agent: gregaria/{version}\r\nAccept: */*\r\n\r\n"
-        );
+        let expected =
+            format!("GET /x HTTP/1.1\r\nHost: h:81\r\nUser-Agent: gregaria/{version}\r\nAccept: */*\r\n\r\n");
         assert_eq!(wire, expected);
     }
 
@@ -214,25 +187,13 @@ mod tests {
         let wire = encoded(Method::Get, &headers, None).unwrap();
         let version = env!("CARGO_PKG_VERSION");
         let rest = "host: other\r\nACCEPT: text/plain\r\nX: 1\r\n\r\n";
-        assert_eq!(
-            wire,
-            format!("GET /x HTTP/1.1\r\nUser-Agent: gregaria/{version}\r\n{rest}")
-        );
+        assert_eq!(wire, format!("GET /x HTTP/1.1\r\nUser-Agent: gregaria/{version}\r\n{rest}"));
     }
 
     #[test]
     fn the_length_follows_from_the_body() {
-        let ends = |method, body, end: &str| {
-            assert!(
-                encoded(method, &[], body).unwrap().ends_with(end),
-                "{method}"
-            )
-        };
-        ends(
-            Method::Post,
-            Some(b"0123456789"),
-            "*/*\r\nContent-Length: 10\r\n\r\n0123456789",
-        );
+        let ends = |method, body, end: &str| assert!(encoded(method, &[], body).unwrap().ends_with(end), "{method}");
+        ends(Method::Post, Some(b"0123456789"), "*/*\r\nContent-Length: 10\r\n\r\n0123456789");
         ends(Method::Post, None, "*/*\r\nContent-Length: 0\r\n\r\n");
         ends(Method::Get, Some(b"q"), "*/*\r\nContent-Length: 1\r\n\r\nq");
         ends(Method::Delete, None, "*/*\r\n\r\n");
@@ -248,19 +209,12 @@ mod tests {
             assert_eq!(error(name, "a"), InvalidRequest::HeaderName, "{name:?}");
         }
         assert_eq!(error("content-length", "3"), InvalidRequest::FramingHeader);
-        assert_eq!(
-            error("Transfer-Encoding", "chunked"),
-            InvalidRequest::FramingHeader
-        );
+        assert_eq!(error("Transfer-Encoding", "chunked"), InvalidRequest::FramingHeader);
     }
 
     #[test]
     fn non_ascii_and_tabs_may_stand_in_a_value() {
-        assert!(
-            encoded(Method::Get, &[("X", "a\tö")], None)
-                .unwrap()
-                .contains("X: a\tö\r\n")
-        );
+        assert!(encoded(Method::Get, &[("X", "a\tö")], None).unwrap().contains("X: a\tö\r\n"));
     }
 
     #[test]
@@ -275,12 +229,6 @@ mod tests {
             headers: &[("connection", "x , Close"), ("COOKIE", "a=b")],
         };
         let wishes = head.append_to(&mut Vec::new()).unwrap();
-        assert_eq!(
-            wishes,
-            Wishes {
-                close: true,
-                own_cookies: true
-            }
-        );
+        assert_eq!(wishes, Wishes { close: true, own_cookies: true });
     }
 }

@@ -32,11 +32,7 @@ pub(super) enum Field<T> {
 }
 
 /// Decides the framing of a final response.
-pub(super) fn framing(
-    method: Method,
-    status: u16,
-    fields: FramingFields,
-) -> Result<Framing, Error> {
+pub(super) fn framing(method: Method, status: u16, fields: FramingFields) -> Result<Framing, Error> {
     if method == Method::Head || matches!(status, 100..=199 | 204 | 304) {
         return Ok(Framing::None);
     }
@@ -87,73 +83,35 @@ fn parse_length(value: &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn decided(
-        method: Method,
-        status: u16,
-        lengths: &[&str],
-        codings: &[&str],
-    ) -> Result<Framing, Error> {
+    fn decided(method: Method, status: u16, lengths: &[&str], codings: &[&str]) -> Result<Framing, Error> {
         let mut fields = FramingFields::default();
-        lengths
-            .iter()
-            .for_each(|value| fields.note_length(value.as_bytes()));
-        codings
-            .iter()
-            .for_each(|value| fields.note_coding(value.as_bytes()));
+        lengths.iter().for_each(|value| fields.note_length(value.as_bytes()));
+        codings.iter().for_each(|value| fields.note_coding(value.as_bytes()));
         framing(method, status, fields)
     }
 
     #[test]
     fn some_responses_have_no_body_whatever_they_say() {
         assert_eq!(decided(Method::Head, 200, &["5"], &[]), Ok(Framing::None));
-        assert_eq!(
-            decided(Method::Get, 304, &["5"], &["chunked"]),
-            Ok(Framing::None)
-        );
+        assert_eq!(decided(Method::Get, 304, &["5"], &["chunked"]), Ok(Framing::None));
         assert_eq!(decided(Method::Get, 204, &["x"], &[]), Ok(Framing::None));
-        assert_eq!(
-            decided(Method::Get, 205, &["0"], &[]),
-            Ok(Framing::Length(0))
-        );
+        assert_eq!(decided(Method::Get, 205, &["0"], &[]), Ok(Framing::Length(0)));
     }
 
     #[test]
     fn the_three_ends_of_a_body() {
-        assert_eq!(
-            decided(Method::Get, 200, &["007"], &[]),
-            Ok(Framing::Length(7))
-        );
-        assert_eq!(
-            decided(Method::Get, 200, &[], &["Chunked"]),
-            Ok(Framing::Chunked)
-        );
+        assert_eq!(decided(Method::Get, 200, &["007"], &[]), Ok(Framing::Length(7)));
+        assert_eq!(decided(Method::Get, 200, &[], &["Chunked"]), Ok(Framing::Chunked));
         assert_eq!(decided(Method::Get, 200, &[], &[]), Ok(Framing::UntilClose));
     }
 
     #[test]
     fn a_length_is_digits_and_nothing_else() {
         let max = u64::MAX.to_string();
-        assert_eq!(
-            decided(Method::Get, 200, &[&max], &[]),
-            Ok(Framing::Length(u64::MAX))
-        );
-        for value in [
-            "",
-            "+5",
-            "-5",
-            "5 5",
-            "5,5",
-            "0x5",
-            "1_0",
-            "18446744073709551616",
-            "٥",
-        ] {
+        assert_eq!(decided(Method::Get, 200, &[&max], &[]), Ok(Framing::Length(u64::MAX)));
+        for value in ["", "+5", "-5", "5 5", "5,5", "0x5", "1_0", "18446744073709551616", "٥"] {
             let expected = Err(InvalidResponse::ContentLength.into());
-            assert_eq!(
-                decided(Method::Get, 200, &[value], &[]),
-                expected,
-                "{value:?}"
-            );
+            assert_eq!(decided(Method::Get, 200, &[value], &[]), expected, "{value:?}");
         }
     }
 
@@ -174,18 +132,8 @@ mod tests {
     #[test]
     fn only_one_plain_chunked_is_understood() {
         let expected = Err(InvalidResponse::TransferEncoding.into());
-        for codings in [
-            &["gzip, chunked"][..],
-            &["identity"],
-            &["chunked", "chunked"],
-            &["xchunked"],
-            &[""],
-        ] {
-            assert_eq!(
-                decided(Method::Get, 200, &[], codings),
-                expected,
-                "{codings:?}"
-            );
+        for codings in [&["gzip, chunked"][..], &["identity"], &["chunked", "chunked"], &["xchunked"], &[""]] {
+            assert_eq!(decided(Method::Get, 200, &[], codings), expected, "{codings:?}");
         }
     }
 }

@@ -29,11 +29,7 @@ pub struct Head {
 ///
 /// # Errors
 /// When the bytes cannot become an acceptable head, whatever follows.
-pub fn parse_head(
-    bytes: &[u8],
-    method: Method,
-    limits: &HttpLimits,
-) -> Result<Option<Head>, Error> {
+pub fn parse_head(bytes: &[u8], method: Method, limits: &HttpLimits) -> Result<Option<Head>, Error> {
     // httparse skips empty lines here, which only a server should do: a response starts with its version.
     if matches!(bytes.first(), Some(b'\r' | b'\n')) {
         return Err(InvalidResponse::Version.into());
@@ -42,11 +38,7 @@ pub fn parse_head(
     let mut storage = [const { MaybeUninit::uninit() }; HttpLimits::MAX_HEADERS];
     let storage = &mut storage[..limits.headers.min(HttpLimits::MAX_HEADERS)];
     let mut response = httparse::Response::new(&mut []);
-    let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(
-        &mut response,
-        bytes,
-        storage,
-    );
+    let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut response, bytes, storage);
     match parsed.map_err(refusal)? {
         httparse::Status::Complete(len) => digest(&response, len, method).map(Some),
         httparse::Status::Partial if bytes.len() == limits.head_bytes => Err(Error::HeadTooLarge),
@@ -54,20 +46,12 @@ pub fn parse_head(
     }
 }
 
-fn digest(
-    response: &httparse::Response<'_, '_>,
-    len: usize,
-    method: Method,
-) -> Result<Head, Error> {
+fn digest(response: &httparse::Response<'_, '_>, len: usize, method: Method) -> Result<Head, Error> {
     let status = response.code.unwrap_or_default();
     if status < 100 {
         return Err(InvalidResponse::StatusLine.into());
     }
-    let version = if response.version == Some(0) {
-        Version::Http10
-    } else {
-        Version::Http11
-    };
+    let version = if response.version == Some(0) { Version::Http10 } else { Version::Http11 };
     let fields = scan(response.headers);
     let framing = framing(method, status, fields.framing)?;
     Ok(Head {
@@ -92,19 +76,30 @@ struct Fields {
 fn scan(headers: &[httparse::Header<'_>]) -> Fields {
     let mut fields = Fields::default();
     for header in headers {
-        let is = |name: &str| header.name.eq_ignore_ascii_case(name);
-        match header.name.len() {
-            10 if is("connection") => {
-                fields.close |= has_token(header.value, b"close");
-                fields.keep_alive |= has_token(header.value, b"keep-alive");
-            }
-            10 if is("set-cookie") => fields.sets_cookies = true,
-            14 if is("content-length") => fields.framing.note_length(header.value),
-            17 if is("transfer-encoding") => fields.framing.note_coding(header.value),
+        let name = header.name.as_bytes();
+        match name.len() {
+            10 if same(name, b"Connection") => fields.note_connection(header.value),
+            10 if same(name, b"Set-Cookie") => fields.sets_cookies = true,
+            14 if same(name, b"Content-Length") => fields.framing.note_length(header.value),
+            17 if same(name, b"Transfer-Encoding") => fields.framing.note_coding(header.value),
             _ => {}
         }
     }
     fields
+}
+
+impl Fields {
+    fn note_connection(&mut self, value: &[u8]) {
+        for token in value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii) {
+            self.close |= same(token, b"close");
+            self.keep_alive |= same(token, b"keep-alive");
+        }
+    }
+}
+
+/// Whether two texts differ in case at most. The usual spelling is a comparison of words, the rest one of letters.
+fn same(text: &[u8], usual: &[u8]) -> bool {
+    text == usual || text.eq_ignore_ascii_case(usual)
 }
 
 /// RFC 9112 §9.3; a coding in an HTTP/1.0 response makes its framing suspect (§6.1), and after 101 it is HTTP no more.
@@ -114,12 +109,6 @@ fn keep_alive(version: Version, status: u16, framing: Framing, fields: &Fields) 
         Version::Http10 => !fields.close && fields.keep_alive && framing != Framing::Chunked,
     };
     wanted && framing != Framing::UntilClose && status != 101
-}
-
-/// Whether a comma-separated list has this token, in any case.
-fn has_token(list: &[u8], token: &[u8]) -> bool {
-    list.split(|&byte| byte == b',')
-        .any(|item| item.trim_ascii().eq_ignore_ascii_case(token))
 }
 
 fn refusal(error: httparse::Error) -> Error {

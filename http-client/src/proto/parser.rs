@@ -137,24 +137,14 @@ impl<'a> ResponseParser<'a> {
 
     /// Whether the connection may carry another request.
     pub fn is_reusable(&self) -> bool {
-        matches!(self.stage, Stage::Done)
-            && self.surplus == 0
-            && self.head.is_some_and(|head| head.keep_alive)
+        matches!(self.stage, Stage::Done) && self.surplus == 0 && self.head.is_some_and(|head| head.keep_alive)
     }
 
     /// Parses the head once it can be complete; true when the final one is there.
-    fn feed_head(
-        &mut self,
-        buffer: &mut Vec<u8>,
-        mut seen: usize,
-        mut retry: usize,
-    ) -> Result<bool, Error> {
+    fn feed_head(&mut self, buffer: &mut Vec<u8>, mut seen: usize, mut retry: usize) -> Result<bool, Error> {
         // The first bytes are parsed at once, for they are nearly always the whole head. After that only an empty line,
         // or as many bytes again, is a reason to try: bytes that drip in cost no more than bytes that arrive together.
-        while buffer.len() >= retry
-            || buffer.len() >= self.limits.head_bytes
-            || ends_line(buffer, seen)
-        {
+        while buffer.len() >= retry || buffer.len() >= self.limits.head_bytes || ends_line(buffer, seen) {
             if buffer.is_empty() {
                 break;
             }
@@ -191,9 +181,7 @@ impl<'a> ResponseParser<'a> {
                 self.check_body_limit(length)?;
                 Stage::Length { remaining: length }
             }
-            Framing::Chunked => {
-                Stage::Chunked(ChunkedDecoder::new(self.limits.chunk_overhead_bytes))
-            }
+            Framing::Chunked => Stage::Chunked(ChunkedDecoder::new(self.limits.chunk_overhead_bytes)),
             Framing::UntilClose => Stage::UntilClose,
         };
         Ok(true)
@@ -203,12 +191,9 @@ impl<'a> ResponseParser<'a> {
         let arrived = buffer.len() - self.body_end;
         match self.stage {
             Stage::Length { remaining } => {
-                let data =
-                    usize::try_from(remaining).map_or(arrived, |remaining| arrived.min(remaining));
+                let data = usize::try_from(remaining).map_or(arrived, |remaining| arrived.min(remaining));
                 self.take(buffer, self.body_end, data)?;
-                self.stage = Stage::Length {
-                    remaining: remaining - data as u64,
-                };
+                self.stage = Stage::Length { remaining: remaining - data as u64 };
                 if data as u64 == remaining {
                     return Ok(self.finish(arrived - data));
                 }
@@ -222,11 +207,7 @@ impl<'a> ResponseParser<'a> {
         Ok(Progress::More)
     }
 
-    fn feed_chunked(
-        &mut self,
-        buffer: &mut Vec<u8>,
-        mut decoder: ChunkedDecoder,
-    ) -> Result<Progress, Error> {
+    fn feed_chunked(&mut self, buffer: &mut Vec<u8>, mut decoder: ChunkedDecoder) -> Result<Progress, Error> {
         let mut at = self.body_end;
         while at < buffer.len() {
             let stretch = decoder.next(&buffer[at..])?;

@@ -11,10 +11,7 @@ use crate::InvalidRequest;
 /// [`InvalidRequest::Target`] for control characters, or when there is no prefix and the target is neither empty nor
 /// starts with `/` or `?`: appended to the base URL it would become part of the host.
 pub(crate) fn append(out: &mut Vec<u8>, prefix: &str, target: &str) -> Result<(), InvalidRequest> {
-    let first = prefix
-        .as_bytes()
-        .first()
-        .or_else(|| target.as_bytes().first());
+    let first = prefix.as_bytes().first().or_else(|| target.as_bytes().first());
     match first {
         Some(b'/') => {}
         Some(b'?' | b'#') | None => out.push(b'/'),
@@ -36,10 +33,7 @@ pub(crate) fn path(prefix: &str, target: &str) -> String {
 
 fn append_part(out: &mut Vec<u8>, text: &str) -> Result<(), InvalidRequest> {
     let bytes = text.as_bytes();
-    let plain = bytes
-        .iter()
-        .position(|&byte| class(byte) != Class::Plain)
-        .unwrap_or(bytes.len());
+    let plain = bytes.iter().position(|&byte| class(byte) != Class::Plain).unwrap_or(bytes.len());
     out.extend_from_slice(&bytes[..plain]);
     if plain == bytes.len() {
         return Ok(());
@@ -83,9 +77,7 @@ const CLASSES: [Class; 256] = {
         classes[byte] = match byte as u8 {
             0..=0x1f | 0x7f => Class::Forbidden,
             b'#' => Class::Fragment,
-            b' ' | b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' | 0x80.. => {
-                Class::Encoded
-            }
+            b' ' | b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' | 0x80.. => Class::Encoded,
             _ => Class::Plain,
         };
         byte += 1;
@@ -129,11 +121,7 @@ mod tests {
     #[test]
     fn nothing_can_end_the_request_line() {
         for target in ["/\r\nHost: evil", "/\n", "/\0", "/a\x7f", "/\t", "/é\r\n"] {
-            assert_eq!(
-                on_the_wire("", target),
-                Err(InvalidRequest::Target),
-                "{target:?}"
-            );
+            assert_eq!(on_the_wire("", target), Err(InvalidRequest::Target), "{target:?}");
         }
     }
 

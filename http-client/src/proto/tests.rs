@@ -27,11 +27,7 @@ struct Reader {
 
 impl Reader {
     fn new() -> Self {
-        Self {
-            method: Method::Get,
-            policy: BodyPolicy::Keep,
-            limits: HttpLimits::default(),
-        }
+        Self { method: Method::Get, policy: BodyPolicy::Keep, limits: HttpLimits::default() }
     }
 
     /// Reads a response in every way there is, and checks that all agree.
@@ -56,13 +52,7 @@ impl Reader {
             return;
         }
         let surplus = alone.surplus + NEXT.len();
-        assert_eq!(
-            followed,
-            Read {
-                surplus,
-                ..alone.clone()
-            }
-        );
+        assert_eq!(followed, Read { surplus, ..alone.clone() });
         assert_eq!(self.pieces(both.chunks(1)), Ok(followed));
     }
 
@@ -82,10 +72,7 @@ impl Reader {
             done = parser.feed(&mut buffer)? == Progress::Done;
         }
         let surplus = parser.surplus();
-        assert!(
-            fed.ends_with(&buffer[buffer.len() - surplus..]),
-            "surplus is left alone"
-        );
+        assert!(fed.ends_with(&buffer[buffer.len() - surplus..]), "surplus is left alone");
         if !done {
             parser.end(&buffer)?;
         }
@@ -96,10 +83,7 @@ impl Reader {
         let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
         Ok(Read {
             status: response.status(),
-            headers: response
-                .headers()
-                .map(|(name, value)| (name.into(), text(value)))
-                .collect(),
+            headers: response.headers().map(|(name, value)| (name.into(), text(value))).collect(),
             body: response.body().to_vec(),
             body_bytes,
             surplus: surplus + unread,
@@ -131,33 +115,16 @@ fn a_length_ends_the_body() {
     assert_eq!((response.body_bytes, response.surplus), (5, 0));
     assert!(response.keep_alive);
     let headers = [("Content-Length", "5"), ("X-Y", "a b")];
-    assert_eq!(
-        response.headers,
-        headers.map(|(name, value)| (name.into(), value.into()))
-    );
+    assert_eq!(response.headers, headers.map(|(name, value)| (name.into(), value.into())));
 }
 
 #[test]
 fn chunks_are_joined() {
     let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: Chunked\r\n\r\n";
     assert_eq!(body_of(&format!("{head}5\r\nhello\r\n0\r\n\r\n")), "hello");
-    assert_eq!(
-        body_of(&format!(
-            "{head}1\r\nh\r\n003\r\nell\r\n1\r\no\r\n000\r\n\r\n"
-        )),
-        "hello"
-    );
-    assert_eq!(
-        body_of(&format!(
-            "{head}A;x=\"y\"\r\n0123456789\r\na \t; z\r\nabcdefghij\r\n0;e\r\n\r\n"
-        ))
-        .len(),
-        20
-    );
-    assert_eq!(
-        body_of(&format!("{head}0\r\nX-Checksum: 1\r\nY:2\r\n\r\n")),
-        ""
-    );
+    assert_eq!(body_of(&format!("{head}1\r\nh\r\n003\r\nell\r\n1\r\no\r\n000\r\n\r\n")), "hello");
+    assert_eq!(body_of(&format!("{head}A;x=\"y\"\r\n0123456789\r\na \t; z\r\nabcdefghij\r\n0;e\r\n\r\n")).len(), 20);
+    assert_eq!(body_of(&format!("{head}0\r\nX-Checksum: 1\r\nY:2\r\n\r\n")), "");
 }
 
 #[test]
@@ -170,32 +137,17 @@ fn a_body_without_length_lasts_until_the_end_of_the_stream() {
 
 #[test]
 fn some_responses_have_no_body() {
-    assert_eq!(
-        read("HTTP/1.1 204 No Content\r\n\r\n").unwrap().body_bytes,
-        0
-    );
-    assert_eq!(
-        read("HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n")
-            .unwrap()
-            .body_bytes,
-        0
-    );
-    let reader = Reader {
-        method: Method::Head,
-        ..Reader::new()
-    };
-    let response =
-        reader.read(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n");
+    assert_eq!(read("HTTP/1.1 204 No Content\r\n\r\n").unwrap().body_bytes, 0);
+    assert_eq!(read("HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n").unwrap().body_bytes, 0);
+    let reader = Reader { method: Method::Head, ..Reader::new() };
+    let response = reader.read(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n");
     assert!(response.unwrap().keep_alive);
 }
 
 #[test]
 fn interim_responses_are_skipped() {
     let interim = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\nContent-Length: 3\r\n\r\n";
-    let response = read(&format!(
-        "{interim}HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
-    ))
-    .unwrap();
+    let response = read(&format!("{interim}HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")).unwrap();
     assert_eq!((response.status, &response.body[..]), (200, &b"ok"[..]));
     assert_eq!(response.headers.len(), 1);
     assert_eq!(read(interim), Err(Error::ClosedBeforeResponse));
@@ -203,25 +155,12 @@ fn interim_responses_are_skipped() {
 
 #[test]
 fn interim_responses_have_an_end() {
-    let limits = HttpLimits {
-        informational: 2,
-        ..HttpLimits::default()
-    };
-    let reader = Reader {
-        limits,
-        ..Reader::new()
-    };
+    let limits = HttpLimits { informational: 2, ..HttpLimits::default() };
+    let reader = Reader { limits, ..Reader::new() };
     let interim = b"HTTP/1.1 100 Continue\r\n\r\n";
     let last = b"HTTP/1.1 204 No Content\r\n\r\n";
-    assert!(
-        reader
-            .read(&[interim.repeat(2), last.to_vec()].concat())
-            .is_ok()
-    );
-    assert_eq!(
-        reader.read(&interim.repeat(3)),
-        Err(Error::TooManyInformational)
-    );
+    assert!(reader.read(&[interim.repeat(2), last.to_vec()].concat()).is_ok());
+    assert_eq!(reader.read(&interim.repeat(3)), Err(Error::TooManyInformational));
 }
 
 #[test]
@@ -232,45 +171,30 @@ fn after_switching_protocols_it_is_http_no_more() {
 
 #[test]
 fn a_connection_is_kept_when_both_ends_agree() {
-    let response = |version: &str, connection: &str| {
-        format!("HTTP/{version} 200 OK\r\nContent-Length: 0\r\n{connection}\r\n")
-    };
+    let response =
+        |version: &str, connection: &str| format!("HTTP/{version} 200 OK\r\nContent-Length: 0\r\n{connection}\r\n");
     assert!(keeps_alive(&response("1.1", "")));
     assert!(keeps_alive(&response("1.1", "Connection: keep-alive\r\n")));
     assert!(!keeps_alive(&response("1.1", "Connection: close\r\n")));
-    assert!(!keeps_alive(&response(
-        "1.1",
-        "connection: x,\t CLOSE ,y\r\n"
-    )));
-    assert!(!keeps_alive(&response(
-        "1.1",
-        "Connection: keep-alive\r\nConnection: close\r\n"
-    )));
+    assert!(!keeps_alive(&response("1.1", "connection: x,\t CLOSE ,y\r\n")));
+    assert!(!keeps_alive(&response("1.1", "Connection: keep-alive\r\nConnection: close\r\n")));
     assert!(keeps_alive(&response("1.1", "Connection: closed\r\n")));
     assert!(!keeps_alive(&response("1.0", "")));
     assert!(keeps_alive(&response("1.0", "Connection: Keep-Alive\r\n")));
-    assert!(!keeps_alive(
-        "HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n0\r\n\r\n"
-    ));
+    assert!(!keeps_alive("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n0\r\n\r\n"));
 }
 
 #[test]
 fn a_bare_lf_may_end_a_line_of_the_head() {
     assert_eq!(body_of("HTTP/1.1 200 OK\nContent-Length: 2\n\nok"), "ok");
-    assert_eq!(
-        body_of("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\nok"),
-        "ok"
-    );
+    assert_eq!(body_of("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\nok"), "ok");
     assert_eq!(body_of("HTTP/1.1 200 OK\nContent-Length: 2\n\r\nok"), "ok");
 }
 
 #[test]
 fn the_reason_may_be_anything_or_nothing() {
     for line in ["HTTP/1.1 200", "HTTP/1.1 200 ", "HTTP/1.1 200 Très bien"] {
-        assert_eq!(
-            body_of(&format!("{line}\r\nContent-Length: 2\r\n\r\nok")),
-            "ok"
-        );
+        assert_eq!(body_of(&format!("{line}\r\nContent-Length: 2\r\n\r\nok")), "ok");
     }
 }
 
@@ -286,50 +210,20 @@ fn garbage_is_named() {
         ("HTTP/1.1 2000 OK\r\n\r\n", InvalidResponse::StatusLine),
         ("HTTP/1.1 200 O\rK\r\n\r\n", InvalidResponse::StatusLine),
         ("HTTP/1.1 200 OK\0\r\n\r\n", InvalidResponse::StatusLine),
-        (
-            "HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
-            InvalidResponse::HeaderName,
-        ),
-        (
-            "HTTP/1.1 200 OK\r\nX : 1\r\n\r\n",
-            InvalidResponse::HeaderName,
-        ),
-        (
-            "HTTP/1.1 200 OK\r\n: 1\r\n\r\n",
-            InvalidResponse::HeaderName,
-        ),
-        (
-            "HTTP/1.1 200 OK\r\nX: 1\r\n folded\r\n\r\n",
-            InvalidResponse::HeaderName,
-        ),
-        (
-            "HTTP/1.1 200 OK\r\nX: a\rb\r\n\r\n",
-            InvalidResponse::HeaderValue,
-        ),
-        (
-            "HTTP/1.1 200 OK\r\nX: a\0b\r\n\r\n",
-            InvalidResponse::HeaderValue,
-        ),
-        (
-            "HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\nhello",
-            InvalidResponse::ContentLength,
-        ),
-        (
-            "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n",
-            InvalidResponse::DuplicateContentLength,
-        ),
-        (
-            "HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551616\r\n\r\n",
-            InvalidResponse::ContentLength,
-        ),
+        ("HTTP/1.1 200 OK\r\nno colon\r\n\r\n", InvalidResponse::HeaderName),
+        ("HTTP/1.1 200 OK\r\nX : 1\r\n\r\n", InvalidResponse::HeaderName),
+        ("HTTP/1.1 200 OK\r\n: 1\r\n\r\n", InvalidResponse::HeaderName),
+        ("HTTP/1.1 200 OK\r\nX: 1\r\n folded\r\n\r\n", InvalidResponse::HeaderName),
+        ("HTTP/1.1 200 OK\r\nX: a\rb\r\n\r\n", InvalidResponse::HeaderValue),
+        ("HTTP/1.1 200 OK\r\nX: a\0b\r\n\r\n", InvalidResponse::HeaderValue),
+        ("HTTP/1.1 200 OK\r\nContent-Length: +5\r\n\r\nhello", InvalidResponse::ContentLength),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", InvalidResponse::DuplicateContentLength),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551616\r\n\r\n", InvalidResponse::ContentLength),
         (
             "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
             InvalidResponse::LengthAndCoding,
         ),
-        (
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
-            InvalidResponse::TransferEncoding,
-        ),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n", InvalidResponse::TransferEncoding),
     ];
     for (bytes, detail) in cases {
         assert_eq!(read(bytes), invalid(detail), "{bytes:?}");
@@ -338,39 +232,16 @@ fn garbage_is_named() {
 
 #[test]
 fn malformed_chunks_are_named() {
-    let chunks = |chunks: &str| {
-        read(&format!(
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}"
-        ))
-    };
-    for bad in [
-        "\r\n",
-        "-1\r\n",
-        "+1\r\n",
-        "0x5\r\nhello",
-        "g\r\n",
-        "5\nhello",
-        "5 5\r\n",
-        "10000000000000000\r\n",
-        ";a\r\n",
-    ] {
+    let chunks = |chunks: &str| read(&format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}"));
+    for bad in
+        ["\r\n", "-1\r\n", "+1\r\n", "0x5\r\nhello", "g\r\n", "5\nhello", "5 5\r\n", "10000000000000000\r\n", ";a\r\n"]
+    {
         assert_eq!(chunks(bad), invalid(InvalidResponse::ChunkSize), "{bad:?}");
     }
-    for bad in [
-        "5\r\nhelloX",
-        "5\r\nhello\n",
-        "5;a\nhello",
-        "5;a\0\r\n",
-        "5\rX",
-        "0\r\n\n",
-        "0\r\nA: b\n\r\n",
-        "0\r\nA: b\rc",
-    ] {
-        assert_eq!(
-            chunks(bad),
-            invalid(InvalidResponse::ChunkSyntax),
-            "{bad:?}"
-        );
+    for bad in
+        ["5\r\nhelloX", "5\r\nhello\n", "5;a\nhello", "5;a\0\r\n", "5\rX", "0\r\n\n", "0\r\nA: b\n\r\n", "0\r\nA: b\rc"]
+    {
+        assert_eq!(chunks(bad), invalid(InvalidResponse::ChunkSyntax), "{bad:?}");
     }
 }
 
@@ -381,8 +252,7 @@ fn a_cut_is_told_from_silence() {
     for end in 1..=bytes.len() {
         assert_eq!(read(&bytes[..end]), Err(Error::ResponseCutShort), "{end}");
     }
-    let bytes =
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nA: b\r\n\r";
+    let bytes = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nA: b\r\n\r";
     for end in 1..=bytes.len() {
         assert_eq!(read(&bytes[..end]), Err(Error::ResponseCutShort), "{end}");
     }
@@ -390,57 +260,27 @@ fn a_cut_is_told_from_silence() {
 
 #[test]
 fn the_head_is_bounded() {
-    let limits = HttpLimits {
-        head_bytes: 64,
-        headers: 3,
-        ..HttpLimits::default()
-    };
-    let reader = Reader {
-        limits,
-        ..Reader::new()
-    };
-    let response =
-        |headers: &str| reader.read(format!("HTTP/1.1 204 No\r\n{headers}\r\n").as_bytes());
+    let limits = HttpLimits { head_bytes: 64, headers: 3, ..HttpLimits::default() };
+    let reader = Reader { limits, ..Reader::new() };
+    let response = |headers: &str| reader.read(format!("HTTP/1.1 204 No\r\n{headers}\r\n").as_bytes());
     assert!(response("A: 1\r\nB: 2\r\nC: 3\r\n").is_ok());
-    assert_eq!(
-        response("A: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\n"),
-        Err(Error::TooManyHeaders)
-    );
+    assert_eq!(response("A: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\n"), Err(Error::TooManyHeaders));
     let exactly = format!("A: {}\r\n", "a".repeat(64 - 17 - 5 - 2));
     assert!(response(&exactly).is_ok());
     assert_eq!(response(&format!("B{exactly}")), Err(Error::HeadTooLarge));
-    assert_eq!(
-        reader.read(&[b"HTTP/1.1 200 ", &b"x".repeat(100)[..]].concat()),
-        Err(Error::HeadTooLarge)
-    );
+    assert_eq!(reader.read(&[b"HTTP/1.1 200 ", &b"x".repeat(100)[..]].concat()), Err(Error::HeadTooLarge));
 }
 
 #[test]
 fn a_kept_body_is_bounded_and_a_discarded_one_is_not() {
-    let limits = HttpLimits {
-        body_bytes: 4,
-        ..HttpLimits::default()
-    };
-    let keep = Reader {
-        limits,
-        ..Reader::new()
-    };
-    let discard = Reader {
-        policy: BodyPolicy::Discard,
-        ..keep
-    };
-    let heads = [
-        "Content-Length: 5\r\n\r\nhello",
-        "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
-        "\r\nhello",
-    ];
+    let limits = HttpLimits { body_bytes: 4, ..HttpLimits::default() };
+    let keep = Reader { limits, ..Reader::new() };
+    let discard = Reader { policy: BodyPolicy::Discard, ..keep };
+    let heads =
+        ["Content-Length: 5\r\n\r\nhello", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", "\r\nhello"];
     for rest in heads {
         let bytes = format!("HTTP/1.1 200 OK\r\n{rest}");
-        assert_eq!(
-            keep.read(bytes.as_bytes()),
-            Err(Error::BodyTooLarge),
-            "{rest:?}"
-        );
+        assert_eq!(keep.read(bytes.as_bytes()), Err(Error::BodyTooLarge), "{rest:?}");
         let read = discard.read(bytes.as_bytes()).unwrap();
         assert_eq!((read.body.len(), read.body_bytes), (0, 5), "{rest:?}");
     }
@@ -448,28 +288,14 @@ fn a_kept_body_is_bounded_and_a_discarded_one_is_not() {
 
 #[test]
 fn what_surrounds_chunks_is_bounded() {
-    let limits = HttpLimits {
-        chunk_overhead_bytes: 8,
-        ..HttpLimits::default()
-    };
-    let reader = Reader {
-        limits,
-        ..Reader::new()
-    };
-    let chunks = |chunks: &str| {
-        reader.read(
-            format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}").as_bytes(),
-        )
-    };
+    let limits = HttpLimits { chunk_overhead_bytes: 8, ..HttpLimits::default() };
+    let reader = Reader { limits, ..Reader::new() };
+    let chunks =
+        |chunks: &str| reader.read(format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}").as_bytes());
     assert!(chunks("1;abc\r\nx\r\n1;abc\r\ny\r\n0\r\n\r\n").is_ok());
-    for bad in [
-        "1;abcdefgh",
-        "1;abc\r\nx\r\n1;abcd",
-        "0\r\nTrailer: 1",
-        "0\r\na: b\r\na: b\r\na",
-        "0000000000",
-        "1         ",
-    ] {
+    for bad in
+        ["1;abcdefgh", "1;abc\r\nx\r\n1;abcd", "0\r\nTrailer: 1", "0\r\na: b\r\na: b\r\na", "0000000000", "1         "]
+    {
         assert_eq!(chunks(bad), Err(Error::ChunkOverheadTooLarge), "{bad:?}");
     }
 }
@@ -495,8 +321,7 @@ fn a_stated_length_is_believed_up_to_a_point() {
     let limits = HttpLimits::default();
     let room = |length: usize| {
         let mut parser = ResponseParser::new(Method::Get, BodyPolicy::Keep, &limits);
-        let mut buffer =
-            format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n").into_bytes();
+        let mut buffer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n").into_bytes();
         assert_eq!(parser.feed(&mut buffer), Ok(Progress::More));
         parser.make_room(&mut buffer);
         buffer.capacity() - buffer.len()
@@ -509,14 +334,10 @@ fn a_stated_length_is_believed_up_to_a_point() {
 fn a_single_chunk_is_not_moved() {
     let limits = HttpLimits::default();
     let mut parser = ResponseParser::new(Method::Get, BodyPolicy::Keep, &limits);
-    let mut buffer =
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n".to_vec();
+    let mut buffer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n".to_vec();
     let before = buffer.clone();
     assert_eq!(parser.feed(&mut buffer), Ok(Progress::Done));
-    assert_eq!(
-        (buffer == before, &buffer[parser.body()]),
-        (true, &b"hello"[..])
-    );
+    assert_eq!((buffer == before, &buffer[parser.body()]), (true, &b"hello"[..]));
 }
 
 const NEXT: &[u8] = b"HTTP/1.1 500 Not Yours\r\nContent-Length: 3\r\n\r\nbad";
@@ -556,24 +377,13 @@ fn fragments() -> impl Strategy<Value = Vec<u8>> {
 
 /// Mostly a sound beginning, so that not all cases end in the first line.
 fn responses() -> impl Strategy<Value = Vec<u8>> {
-    let start = prop::sample::select(
-        &[
-            "",
-            "HTTP/1.1 200 OK\r\n",
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
-        ][..],
-    );
+    let start =
+        prop::sample::select(&["", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"][..]);
     (start, fragments()).prop_map(|(start, rest)| [start.as_bytes(), &rest].concat())
 }
 
 fn small_limits() -> HttpLimits {
-    HttpLimits {
-        head_bytes: 100,
-        headers: 4,
-        body_bytes: 12,
-        informational: 1,
-        chunk_overhead_bytes: 10,
-    }
+    HttpLimits { head_bytes: 100, headers: 4, body_bytes: 12, informational: 1, chunk_overhead_bytes: 10 }
 }
 
 proptest! {

@@ -46,30 +46,15 @@ impl Route<'_> {
 
 impl<T: Transport> Connections<T> {
     pub(super) const fn new() -> Self {
-        Self {
-            home: None,
-            others: Vec::new(),
-        }
+        Self { home: None, others: Vec::new() }
     }
 
     /// Finds the place for a target, making one for an origin that was not met before.
-    pub(super) fn route<'a>(
-        &mut self,
-        base: &BaseUrl,
-        target: &'a str,
-    ) -> Result<Route<'a>, Error> {
+    pub(super) fn route<'a>(&mut self, base: &BaseUrl, target: &'a str) -> Result<Route<'a>, Error> {
         if !is_absolute(target) {
-            return Ok(Route {
-                place: Place::Home,
-                path: target,
-                absolute: false,
-            });
+            return Ok(Route { place: Place::Home, path: target, absolute: false });
         }
-        let known = |place, path| Route {
-            place,
-            path,
-            absolute: true,
-        };
+        let known = |place, path| Route { place, path, absolute: true };
         if let Some(path) = base.origin().path_of(target) {
             return Ok(known(Place::Home, path));
         }
@@ -100,10 +85,7 @@ impl<T: Transport> Connections<T> {
 
     /// Keeps a connection for the next request.
     pub(super) fn keep(&mut self, place: Place, transport: T, since_ns: u64) {
-        *self.slot(place) = Some(Idle {
-            transport,
-            since_ns,
-        });
+        *self.slot(place) = Some(Idle { transport, since_ns });
     }
 
     /// The place of an origin that is spelled in an unusual way, or was not met before.

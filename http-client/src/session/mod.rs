@@ -14,8 +14,7 @@ use self::trace::Trace;
 use crate::proto::encode::{self, RequestHead, Wishes};
 use crate::proto::{Progress, ResponseParser, target};
 use crate::{
-    BaseUrl, ClientConfig, CookieJar, Error, Exchange, InvalidRequest, Network, Origin, Request,
-    Response, Transport,
+    BaseUrl, ClientConfig, CookieJar, Error, Exchange, InvalidRequest, Network, Origin, Request, Response, Transport,
 };
 
 /// One user's connections and cookies.
@@ -32,12 +31,7 @@ pub struct Session<N: Network> {
 impl<N: Network> Session<N> {
     /// A session without connections and cookies.
     pub const fn new(base: Arc<BaseUrl>, config: Arc<ClientConfig>) -> Self {
-        Self {
-            base,
-            config,
-            connections: Connections::new(),
-            cookies: CookieJar::new(),
-        }
+        Self { base, config, connections: Connections::new(), cookies: CookieJar::new() }
     }
 
     /// The URL that targets are appended to.
@@ -69,20 +63,13 @@ impl<N: Network> Session<N> {
         trace.finish(network, result)
     }
 
-    async fn perform(
-        &mut self,
-        network: &N,
-        request: &Request<'_>,
-        trace: &mut Trace,
-    ) -> Result<Response, Error> {
+    async fn perform(&mut self, network: &N, request: &Request<'_>, trace: &mut Trace) -> Result<Response, Error> {
         let route = self.connections.route(&self.base, request.target)?;
         let (buffer, wishes) = self.encode(network, request, &route)?;
         trace.bytes_out = buffer.len() as u64;
 
         let idle_limit_ns = self.config.idle_peek_after_ns;
-        let idle = self
-            .connections
-            .take(route.place, trace.due_ns, idle_limit_ns);
+        let idle = self.connections.take(route.place, trace.due_ns, idle_limit_ns);
         let mut transport = match idle {
             Some(transport) => transport,
             None => match self.connect(network, &route, trace).await {
@@ -96,18 +83,10 @@ impl<N: Network> Session<N> {
 
         let limits = &self.config.limits;
         let mut parser = ResponseParser::new(request.method, request.body_policy, limits);
-        let until_ns = trace
-            .ready_ns()
-            .saturating_add(self.read_timeout_ns(request));
+        let until_ns = trace.ready_ns().saturating_add(self.read_timeout_ns(request));
         let received = {
             // Pinned here, because a future that is handed over by value is copied.
-            let conversation = pin!(converse(
-                network,
-                &mut transport,
-                &mut parser,
-                buffer,
-                trace
-            ));
+            let conversation = pin!(converse(network, &mut transport, &mut parser, buffer, trace));
             network.deadline(until_ns, conversation).await
         };
         let buffer = received.unwrap_or(Err(Error::ReadTimeout))?;
@@ -125,12 +104,7 @@ impl<N: Network> Session<N> {
     }
 
     /// The request in a buffer of the network's.
-    fn encode(
-        &self,
-        network: &N,
-        request: &Request<'_>,
-        route: &Route<'_>,
-    ) -> Result<(Vec<u8>, Wishes), Error> {
+    fn encode(&self, network: &N, request: &Request<'_>, route: &Route<'_>) -> Result<(Vec<u8>, Wishes), Error> {
         let mut buffer = network.take_buffer();
         match self.append_request(network, request, route, &mut buffer) {
             Ok(wishes) => Ok((buffer, wishes)),
@@ -160,19 +134,13 @@ impl<N: Network> Session<N> {
         let wishes = head.append_to(out)?;
         if !self.cookies.is_empty() && !wishes.own_cookies {
             let path = encode::path_range(out, request.method);
-            self.cookies
-                .append_to(out, origin, path, || network.unix_time_s());
+            self.cookies.append_to(out, origin, path, || network.unix_time_s());
         }
         encode::append_body(out, request.method, request.body);
         Ok(wishes)
     }
 
-    async fn connect(
-        &self,
-        network: &N,
-        route: &Route<'_>,
-        trace: &mut Trace,
-    ) -> Result<N::Transport, Error> {
+    async fn connect(&self, network: &N, route: &Route<'_>, trace: &mut Trace) -> Result<N::Transport, Error> {
         let origin = self.connections.origin(&self.base, route.place);
         let until_ns = trace.due_ns.saturating_add(self.config.connect_timeout_ns);
         let connected = network.deadline(until_ns, network.connect(origin)).await;
@@ -181,9 +149,7 @@ impl<N: Network> Session<N> {
     }
 
     fn read_timeout_ns(&self, request: &Request<'_>) -> u64 {
-        request
-            .read_timeout_ns
-            .unwrap_or(self.config.read_timeout_ns)
+        request.read_timeout_ns.unwrap_or(self.config.read_timeout_ns)
     }
 
     #[cold]
@@ -212,8 +178,7 @@ async fn converse<N: Network>(
     let (sent, mut buffer) = transport.send(buffer).await;
     trace.sent_ns = network.now_ns();
     buffer.clear();
-    let mut progress =
-        sent.map_or_else(|error| Err(Error::from_io(&error)), |()| Ok(Progress::More));
+    let mut progress = sent.map_or_else(|error| Err(Error::from_io(&error)), |()| Ok(Progress::More));
     while progress == Ok(Progress::More) {
         parser.make_room(&mut buffer);
         let received;

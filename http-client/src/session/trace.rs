@@ -17,15 +17,7 @@ pub(super) struct Trace {
 
 impl Trace {
     pub(super) const fn due(due_ns: u64) -> Self {
-        Self {
-            due_ns,
-            connect_ns: 0,
-            sent_ns: 0,
-            first_byte_ns: 0,
-            done_ns: 0,
-            bytes_out: 0,
-            bytes_in: 0,
-        }
+        Self { due_ns, connect_ns: 0, sent_ns: 0, first_byte_ns: 0, done_ns: 0, bytes_out: 0, bytes_in: 0 }
     }
 
     /// Stamps the end of connecting, successful or not.
@@ -51,16 +43,8 @@ impl Trace {
         self.bytes_in = bytes_in;
     }
 
-    pub(super) fn finish(
-        self,
-        network: &impl Network,
-        result: Result<Response, Error>,
-    ) -> Exchange {
-        let done_ns = if self.done_ns == 0 {
-            network.now_ns()
-        } else {
-            self.done_ns
-        };
+    pub(super) fn finish(self, network: &impl Network, result: Result<Response, Error>) -> Exchange {
+        let done_ns = if self.done_ns == 0 { network.now_ns() } else { self.done_ns };
         let reached = |at_ns| if at_ns == 0 { done_ns } else { at_ns };
         Exchange {
             due_ns: self.due_ns,

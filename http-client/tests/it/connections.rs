@@ -35,11 +35,7 @@ fn what_ends_with_the_response_is_replaced() {
 
 #[test]
 fn the_end_of_the_stream_ends_a_body_without_length() {
-    let script = vec![
-        send("HTTP/1.1 200 OK\r\n\r\nall "),
-        send("of it"),
-        Step::Close,
-    ];
+    let script = vec![send("HTTP/1.1 200 OK\r\n\r\nall "), send("of it"), Step::Close];
     let network = Scripted::new([Start::Accept(0, script)]);
     let exchange = network.send(&mut network.session(), &Request::get("/"));
     assert_eq!(exchange.result.unwrap().body(), b"all of it");
@@ -59,10 +55,7 @@ fn an_old_target_may_keep_the_connection() {
 fn a_request_may_ask_for_the_end() {
     let network = Scripted::answering([OK]);
     let mut session = network.session();
-    let request = Request {
-        headers: &[("Connection", "close")],
-        ..Request::get("/")
-    };
+    let request = Request { headers: &[("Connection", "close")], ..Request::get("/") };
     assert!(network.send(&mut session, &request).result.is_ok());
     assert!(network.wire(0).is_closed());
 }
@@ -75,14 +68,7 @@ fn a_connection_that_died_while_idle_is_replaced_unseen() {
     network.wire(0).then(Step::Close);
     network.pass(SECOND_NS + 1);
     let request = Request::post("/pay", b"once");
-    assert_eq!(
-        network
-            .send(&mut session, &request)
-            .result
-            .unwrap()
-            .status(),
-        200
-    );
+    assert_eq!(network.send(&mut session, &request).result.unwrap().status(), 200);
     assert!(!network.sent(0).contains("/pay") && network.sent(1).contains("/pay"));
 }
 
@@ -93,10 +79,7 @@ fn a_connection_that_was_used_just_now_is_not_asked() {
     assert_eq!(network.get(&mut session, "/"), Ok(200));
     network.wire(0).then(Step::Close);
     network.pass(SECOND_NS);
-    assert_eq!(
-        network.get(&mut session, "/"),
-        Err(Error::ClosedBeforeResponse)
-    );
+    assert_eq!(network.get(&mut session, "/"), Err(Error::ClosedBeforeResponse));
     assert_eq!(network.connections(), 1);
 }
 
@@ -155,11 +138,7 @@ fn each_origin_has_a_connection() {
     assert_eq!(network.origins(), ["http://target", "http://other:81"]);
     assert!(network.sent(0).contains("GET /base/a ") && network.sent(0).contains("GET /c "));
     assert!(network.sent(0).contains("GET /e "));
-    assert!(
-        network
-            .sent(1)
-            .contains("GET /d HTTP/1.1\r\nHost: other:81\r\n")
-    );
+    assert!(network.sent(1).contains("GET /d HTTP/1.1\r\nHost: other:81\r\n"));
 }
 
 #[test]
@@ -167,10 +146,7 @@ fn origins_are_forgotten_rather_than_gathered() {
     let network = Scripted::new((0..20).map(|_| accept([OK])));
     let mut session = network.session();
     for host in 0..20 {
-        assert_eq!(
-            network.get(&mut session, &format!("http://h{host}/")),
-            Ok(200)
-        );
+        assert_eq!(network.get(&mut session, &format!("http://h{host}/")), Ok(200));
     }
     let open = (0..20).filter(|&at| !network.wire(at).is_closed()).count();
     assert_eq!(open, 8);

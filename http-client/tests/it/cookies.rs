@@ -19,10 +19,7 @@ impl Visitor {
         let network = Scripted::new([accept([&response(set)]), accept([OK])]);
         let session = network.session_to(base);
         let mut visitor = Self { network, session };
-        assert_eq!(
-            visitor.network.get(&mut visitor.session, "/dir/page?q"),
-            Ok(200)
-        );
+        assert_eq!(visitor.network.get(&mut visitor.session, "/dir/page?q"), Ok(200));
         visitor
     }
 
@@ -42,16 +39,13 @@ impl Visitor {
         let last = self.network.connections() - 1;
         let sent = self.network.sent(last);
         let head = sent.trim_end().rsplit("\r\n\r\n").next().unwrap();
-        let line = head.lines().find_map(|line| line.strip_prefix("Cookie: "));
-        line.unwrap_or_default().to_owned()
+        let lines = head.lines().filter_map(|line| line.strip_prefix("Cookie: "));
+        lines.collect::<Vec<_>>().join(" and again: ")
     }
 }
 
 fn response(set: &[&str]) -> String {
-    let lines: String = set
-        .iter()
-        .map(|value| format!("Set-Cookie: {value}\r\n"))
-        .collect();
+    let lines: String = set.iter().map(|value| format!("Set-Cookie: {value}\r\n")).collect();
     format!("HTTP/1.1 200 OK\r\n{lines}Content-Length: 0\r\n\r\n")
 }
 
@@ -65,12 +59,7 @@ fn cookies_come_back() {
 
 #[test]
 fn a_path_confines() {
-    let mut visitor = Visitor::with(&[
-        "deep=1; Path=/a/b",
-        "a=1; Path=/a",
-        "default=1",
-        "odd=1; Path=x",
-    ]);
+    let mut visitor = Visitor::with(&["deep=1; Path=/a/b", "a=1; Path=/a", "default=1", "odd=1; Path=x"]);
     assert_eq!(visitor.shows("/a/b/c"), "deep=1; a=1");
     assert_eq!(visitor.shows("/a?/b"), "a=1");
     assert_eq!(visitor.shows("/ab"), "");
@@ -94,21 +83,13 @@ fn a_domain_does_not_reach_others() {
 
 #[test]
 fn nobody_sets_cookies_for_others() {
-    let set = [
-        "a=1; Domain=other.test",
-        "b=1; Domain=test",
-        "c=1; Domain=api.shop.test",
-        "d=1; Domain=hop.test",
-    ];
+    let set = ["a=1; Domain=other.test", "b=1; Domain=test", "c=1; Domain=api.shop.test", "d=1; Domain=hop.test"];
     assert!(Visitor::with(&set).session.cookies().is_empty());
 }
 
 #[test]
 fn an_address_is_no_domain() {
-    let mut visitor = Visitor::at(
-        "http://127.0.0.1",
-        &["a=1; Domain=0.0.1; Path=/", "b=1; Domain=127.0.0.1; Path=/"],
-    );
+    let mut visitor = Visitor::at("http://127.0.0.1", &["a=1; Domain=0.0.1; Path=/", "b=1; Domain=127.0.0.1; Path=/"]);
     assert_eq!(visitor.shows("/"), "b=1");
 }
 
@@ -136,11 +117,7 @@ fn a_cookie_expires() {
 #[test]
 fn a_target_replaces_and_deletes() {
     let mut visitor = Visitor::with(&["a=1; Path=/", "b=1; Path=/", "c=1; Path=/"]);
-    visitor.told(&[
-        "a=2; Path=/",
-        "b=; Max-Age=0; Path=/",
-        "c=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Path=/",
-    ]);
+    visitor.told(&["a=2; Path=/", "b=; Max-Age=0; Path=/", "c=; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Path=/"]);
     assert_eq!(visitor.shows("/"), "a=2");
     visitor.told(&["a=3; Path=/dir"]);
     assert_eq!(visitor.shows("/dir/"), "a=3; a=2");
@@ -149,10 +126,7 @@ fn a_target_replaces_and_deletes() {
 #[test]
 fn a_request_may_bring_its_own_cookies() {
     let mut visitor = Visitor::with(&["a=1; Path=/"]);
-    let request = Request {
-        headers: &[("Cookie", "mine=1")],
-        ..Request::get("/")
-    };
+    let request = Request { headers: &[("Cookie", "mine=1")], ..Request::get("/") };
     assert_eq!(visitor.shows_with(&request), "mine=1");
 }
 

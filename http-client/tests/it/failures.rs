@@ -6,36 +6,22 @@ use crate::scripted::{OK, Scripted, Start, Step, accept, send};
 
 #[test]
 fn connecting_can_fail() {
-    for error in [
-        Error::ConnectRefused,
-        Error::NameNotFound,
-        Error::OutOfPorts,
-    ] {
+    for error in [Error::ConnectRefused, Error::NameNotFound, Error::OutOfPorts] {
         let network = Scripted::new([Start::Fail(error), accept([OK])]);
         let mut session = network.session();
         assert_eq!(network.get(&mut session, "/"), Err(error));
-        assert_eq!(
-            network.get(&mut session, "/"),
-            Ok(200),
-            "the next request tries again"
-        );
+        assert_eq!(network.get(&mut session, "/"), Ok(200), "the next request tries again");
     }
 }
 
 #[test]
 fn connecting_has_a_time() {
     let network = Scripted::new([Start::Silence]);
-    let config = ClientConfig {
-        connect_timeout_ns: 5_000,
-        ..ClientConfig::default()
-    };
+    let config = ClientConfig { connect_timeout_ns: 5_000, ..ClientConfig::default() };
     let mut session = network.session_with("http://target", config);
     let exchange = network.send(&mut session, &Request::get("/"));
     assert_eq!(exchange.result.unwrap_err(), Error::ConnectTimeout);
-    assert_eq!(
-        (exchange.connect_ns, exchange.done_ns - exchange.due_ns),
-        (5_000, 5_000)
-    );
+    assert_eq!((exchange.connect_ns, exchange.done_ns - exchange.due_ns), (5_000, 5_000));
 }
 
 #[test]
@@ -43,10 +29,7 @@ fn a_response_has_a_time() {
     for pieces in [&[][..], &["HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe"]] {
         let script = pieces.iter().map(|piece| send(piece)).collect();
         let network = Scripted::new([Start::Accept(1_000, script)]);
-        let config = ClientConfig {
-            read_timeout_ns: 7_000,
-            ..ClientConfig::default()
-        };
+        let config = ClientConfig { read_timeout_ns: 7_000, ..ClientConfig::default() };
         let mut session = network.session_with("http://target", config);
         let exchange = network.send(&mut session, &Request::get("/"));
         assert_eq!(exchange.result.unwrap_err(), Error::ReadTimeout);
@@ -58,10 +41,7 @@ fn a_response_has_a_time() {
 #[test]
 fn a_request_may_bring_its_own_time() {
     let network = Scripted::new([accept([])]);
-    let request = Request {
-        read_timeout_ns: Some(9),
-        ..Request::get("/")
-    };
+    let request = Request { read_timeout_ns: Some(9), ..Request::get("/") };
     let exchange = network.send(&mut network.session(), &request);
     assert_eq!(exchange.done_ns - exchange.due_ns, 9);
 }
@@ -71,10 +51,7 @@ fn dripping_bytes_do_not_extend_the_time() {
     let drip = |byte| Step::SendAfter(1_000, vec![byte]);
     let script = OK.bytes().map(drip).collect();
     let network = Scripted::new([Start::Accept(0, script)]);
-    let config = ClientConfig {
-        read_timeout_ns: 5_000,
-        ..ClientConfig::default()
-    };
+    let config = ClientConfig { read_timeout_ns: 5_000, ..ClientConfig::default() };
     let mut session = network.session_with("http://target", config);
     assert_eq!(network.get(&mut session, "/"), Err(Error::ReadTimeout));
 }
@@ -89,10 +66,7 @@ fn each_way_to_break_off_has_a_name() {
         (vec![half(), Step::Close], Error::ResponseCutShort),
         (vec![half(), Step::Reset], Error::Reset),
         (vec![chunk(), Step::Close], Error::ResponseCutShort),
-        (
-            vec![send("HTTP/1.1 200 OK\r\n\r\nhe"), Step::Reset],
-            Error::Reset,
-        ),
+        (vec![send("HTTP/1.1 200 OK\r\n\r\nhe"), Step::Reset], Error::Reset),
         (vec![send("HTTP/1"), Step::Close], Error::ResponseCutShort),
         (vec![send("\u{7f}ELF")], InvalidResponse::Version.into()),
     ];
@@ -120,10 +94,7 @@ fn an_endless_head_is_given_up() {
     let mut script = vec![send("HTTP/1.1 200 OK\r\n")];
     script.extend((0..100).map(|_| send(&line)));
     let network = Scripted::new([Start::Accept(0, script)]);
-    assert_eq!(
-        network.get(&mut network.session(), "/"),
-        Err(Error::HeadTooLarge)
-    );
+    assert_eq!(network.get(&mut network.session(), "/"), Err(Error::HeadTooLarge));
 }
 
 #[test]
@@ -132,10 +103,7 @@ fn a_scenario_can_ask_for_the_impossible() {
     let mut session = network.session();
     let cases = [
         ("https://secure/", Error::UnsupportedScheme),
-        (
-            "http://user:secret@target/",
-            InvalidRequest::Credentials.into(),
-        ),
+        ("http://user:secret@target/", InvalidRequest::Credentials.into()),
         ("http://", InvalidRequest::Url.into()),
         ("/a\r\nX-Smuggled: 1", InvalidRequest::Target.into()),
         ("http://target:8080/a\n", InvalidRequest::Target.into()),
@@ -149,11 +117,7 @@ fn a_scenario_can_ask_for_the_impossible() {
 
 #[test]
 fn buffers_return_to_the_pool() {
-    let scripts = [
-        Start::Fail(Error::ConnectRefused),
-        accept(["garbage"]),
-        accept([OK]),
-    ];
+    let scripts = [Start::Fail(Error::ConnectRefused), accept(["garbage"]), accept([OK])];
     let network = Scripted::new(scripts);
     let mut session = network.session();
     for _ in 0..3 {

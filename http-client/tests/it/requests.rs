@@ -26,10 +26,7 @@ fn a_get_is_four_lines() {
 #[test]
 fn a_post_carries_its_body_and_length() {
     let request = Request {
-        headers: &[
-            ("Content-Type", "application/json"),
-            ("accept", "text/html"),
-        ],
+        headers: &[("Content-Type", "application/json"), ("accept", "text/html")],
         ..Request::post("/login", b"{\"user\": 1}")
     };
     assert_eq!(
@@ -45,26 +42,12 @@ fn nothing_smuggled_reaches_the_wire() {
     let mut session = network.session();
     assert!(network.get(&mut session, "/").is_ok());
     let before = network.sent(0);
-    let headers = [
-        ("X", "1\r\nHost: evil"),
-        ("X\r\nY", "1"),
-        ("Content-Length", "0"),
-    ];
-    let errors = [
-        InvalidRequest::HeaderValue,
-        InvalidRequest::HeaderName,
-        InvalidRequest::FramingHeader,
-    ];
+    let headers = [("X", "1\r\nHost: evil"), ("X\r\nY", "1"), ("Content-Length", "0")];
+    let errors = [InvalidRequest::HeaderValue, InvalidRequest::HeaderName, InvalidRequest::FramingHeader];
     for (header, error) in headers.into_iter().zip(errors) {
-        let request = Request {
-            headers: &[("Ok", "1"), header],
-            ..Request::get("/")
-        };
+        let request = Request { headers: &[("Ok", "1"), header], ..Request::get("/") };
         let exchange = network.send(&mut session, &request);
-        assert_eq!(
-            (exchange.result.unwrap_err(), exchange.bytes_out),
-            (error.into(), 0)
-        );
+        assert_eq!((exchange.result.unwrap_err(), exchange.bytes_out), (error.into(), 0));
     }
     assert_eq!(network.sent(0), before);
 }
@@ -79,20 +62,11 @@ fn a_response_is_read_from_its_buffer() {
     let exchange = network.send(&mut network.session(), &Request::get("/"));
     assert_eq!(exchange.bytes_in, 5);
     let response = exchange.result.unwrap();
-    assert_eq!(
-        (response.status(), response.version()),
-        (404, Version::Http11)
-    );
-    assert_eq!(
-        (response.header("SERVER"), response.header("Location")),
-        (Some("x"), Some("/ü"))
-    );
+    assert_eq!((response.status(), response.version()), (404, Version::Http11));
+    assert_eq!((response.header("SERVER"), response.header("Location")), (Some("x"), Some("/ü")));
     assert_eq!(response.header("Date"), None);
     assert_eq!(response.headers().count(), 4);
-    assert_eq!(
-        (response.text().as_ref(), response.body()),
-        ("gone!", &b"gone!"[..])
-    );
+    assert_eq!((response.text().as_ref(), response.body()), ("gone!", &b"gone!"[..]));
 }
 
 #[test]
@@ -102,10 +76,7 @@ fn a_head_has_no_body_to_wait_for() {
     let mut session = network.session();
     for _ in 0..2 {
         let exchange = network.send(&mut session, &Request::new(Method::Head, "/"));
-        assert_eq!(
-            (exchange.bytes_in, exchange.result.unwrap().status()),
-            (0, 200)
-        );
+        assert_eq!((exchange.bytes_in, exchange.result.unwrap().status()), (0, 200));
     }
     assert_eq!(network.connections(), 1);
 }
@@ -120,10 +91,7 @@ fn a_body_larger_than_the_buffer_is_kept_or_counted() {
     assert_eq!(exchange.bytes_in, 100_000);
     assert_eq!(exchange.result.unwrap().body(), body.as_bytes());
 
-    let discard = Request {
-        body_policy: BodyPolicy::Discard,
-        ..Request::get("/")
-    };
+    let discard = Request { body_policy: BodyPolicy::Discard, ..Request::get("/") };
     let exchange = network.send(&mut session, &discard);
     assert_eq!(exchange.bytes_in, 100_000);
     let response = exchange.result.unwrap();

@@ -11,9 +11,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use gregaria_http::{
-    BaseUrl, ClientConfig, Error, Exchange, Network, Origin, Request, Session, Transport,
-};
+use gregaria_http::{BaseUrl, ClientConfig, Error, Exchange, Network, Origin, Request, Session, Transport};
 
 /// What a target does when the client waits for bytes.
 #[derive(Clone)]
@@ -267,9 +265,7 @@ impl Wire {
         let (now, later) = bytes.split_at(bytes.len().min(buffer.capacity() - buffer.len()));
         buffer.extend_from_slice(now);
         if !later.is_empty() {
-            self.steps
-                .borrow_mut()
-                .push_front(Step::Send(later.to_vec()));
+            self.steps.borrow_mut().push_front(Step::Send(later.to_vec()));
         }
         now.len()
     }
