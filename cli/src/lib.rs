@@ -1,1 +1,47 @@
-//! Placeholder until its first commit.
+//! gregaria: load tests in Locust's words, at engine speed.
+//!
+//! A test is a program: user classes in Rust, and [`main`], which puts the whole command line around them.
+//!
+//! ```no_run
+//! use std::process::ExitCode;
+//!
+//! use gregaria::{HttpUser, TaskResult, TaskSet, UserClass, between};
+//!
+//! async fn index(user: &mut HttpUser) -> TaskResult {
+//!     user.get("/").await;
+//!     Ok(())
+//! }
+//!
+//! fn main() -> ExitCode {
+//!     let tasks = TaskSet::new("Browse").task(1, index);
+//!     gregaria::main([UserClass::http("Visitor").wait(between(1.0, 5.0)).tasks(tasks)])
+//! }
+//! ```
+//!
+//! Only [`main`] owns the process: arguments, log, signals. [`app`] shows a run and knows none of them; [`args`],
+//! [`console`], [`json`] and the others are plain text and data. To start and steer runs from a program that is not a
+//! load test, use `gregaria_engine` alone.
+
+#![forbid(unsafe_code)]
+
+pub mod app;
+pub mod args;
+mod command;
+pub mod console;
+pub mod exit;
+#[cfg(test)]
+mod fixture;
+mod handover;
+pub mod json;
+pub mod list;
+pub mod logger;
+mod open_files;
+pub mod quick;
+pub mod ratio;
+mod signals;
+
+pub use command::main;
+pub use gregaria_engine::{
+    CaughtResponse, Expect, HttpUser, Interruption, Method, Request, Response, TaskResult, TaskSet, User, UserClass,
+    UserCore, Wait, between, constant, constant_pacing, constant_throughput, interrupt, stop_user,
+};

@@ -1,2 +1,7 @@
-//! Placeholder until its first commit.
-fn main() {}
+//! The `gregaria` program: the command line of the library around no users of its own.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    gregaria::main([])
+}

@@ -1,0 +1,182 @@
+//! A run from its first user to its last line: says what happens, shows the tables, stores the results.
+//!
+//! It is given a run that is ready to start and the places to write to. It owns no argument, signal or exit, asks no
+//! clock of its own, and knows neither shards nor Python: the program and the Python host both run through here.
+//! What the texts look like is in `console/`.
+
+use std::{
+    fs::{self, File},
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::mpsc::RecvTimeoutError,
+    time::Duration,
+};
+
+use gregaria_engine::{Command, EndReason, Notice, RunHandle, RunReport, Scenario, rt};
+use gregaria_stats::Summary;
+
+use crate::{
+    args::{LoadPlan, Plan},
+    console::{self, Rates, Width},
+    exit::{self, RunFacts},
+    json,
+};
+
+/// Where a run writes to.
+pub struct Outputs<'a> {
+    /// Tables and last lines, for people.
+    pub console: &'a mut dyn Write,
+    /// What was asked for as data.
+    pub data: &'a mut dyn Write,
+    /// The room for tables.
+    pub width: Width,
+}
+
+/// Starts the run, follows it to its end and returns the exit code it deserves.
+pub fn run(scenario: &dyn Scenario, run: &RunHandle, plan: &Plan, outputs: &mut Outputs<'_>) -> u8 {
+    let notices = run.notices();
+    announce(&plan.load);
+    run.command(Command::Spawn { users: plan.load.users, spawn_rate: plan.load.spawn_rate });
+    let mut next_table = LIVE_TABLE_EVERY;
+    loop {
+        let wait = next_table.saturating_sub(run.status().elapsed()).max(SHORTEST_WAIT);
+        match notices.recv_timeout(wait) {
+            Ok(Notice::Stopped) | Err(RecvTimeoutError::Disconnected) => break,
+            Ok(notice) => tell(&notice, scenario, run),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if run.status().elapsed() >= next_table {
+            next_table += LIVE_TABLE_EVERY;
+            if plan.output.live {
+                show_live(run, outputs);
+            }
+        }
+    }
+    finish(run, plan, outputs)
+}
+
+fn announce(load: &LoadPlan) {
+    match load.run_time {
+        Some(run_time) => log::info!("Run time limit set to {} seconds", run_time.as_secs()),
+        None if load.num_requests.is_none() => {
+            log::info!("No run time limit set, use CTRL+C to interrupt")
+        }
+        None => {}
+    }
+    if let Some(num_requests) = load.num_requests {
+        log::info!("Request limit set to {num_requests}");
+    }
+    if load.spawn_rate.is_finite() {
+        log::info!("Ramping to {} users at a rate of {:.2} per second", load.users, load.spawn_rate);
+    } else {
+        log::info!("Starting {} users at once", load.users);
+    }
+}
+
+fn tell(notice: &Notice, scenario: &dyn Scenario, run: &RunHandle) {
+    match notice {
+        Notice::SpawningComplete(users) => {
+            let counts = run.status().users_per_class;
+            let classes = scenario.user_classes().iter().zip(counts);
+            let counts: Vec<String> = classes.map(|(class, count)| format!("{:?}: {count}", class.name)).collect();
+            log::info!("All users spawned: {{{}}} ({users} total users)", counts.join(", "));
+        }
+        Notice::Stopping(EndReason::Fault(fault)) => log::error!("The run cannot go on: {fault}"),
+        Notice::Stopping(reason) => log::info!("{}, shutting down", reason_text(reason)),
+        Notice::Started | Notice::Stopped => {}
+    }
+}
+
+fn reason_text(reason: &EndReason) -> &str {
+    match reason {
+        EndReason::RunTime => "--run-time limit reached",
+        EndReason::NumRequests => "--num-request limit reached",
+        EndReason::Commanded => "Stop asked for",
+        EndReason::NoUsersLeft => "All users have stopped",
+        EndReason::Fault(fault) => fault,
+    }
+}
+
+fn show_live(run: &RunHandle, outputs: &mut Outputs<'_>) {
+    let rates = Rates::Current(rt::unix_time_s());
+    let table = run.with_summary(|summary| console::stats_table(summary, rates, outputs.width));
+    show(outputs, &table);
+}
+
+fn finish(run: &RunHandle, plan: &Plan, outputs: &mut Outputs<'_>) -> u8 {
+    let report = run.wait();
+    let measured = run.status().measured();
+    run.with_summary(|summary| {
+        let stored = store(summary, plan, outputs);
+        let code = exit::of_run(facts(&report, summary, stored), plan.exit);
+        log::info!("Shutting down (exit code {code})");
+        if plan.output.json_file.is_none() || !stored {
+            show(outputs, &tables(summary, measured, outputs.width));
+        }
+        show(outputs, &console::closing(&report, summary.overflow()));
+        code
+    })
+}
+
+fn facts(report: &RunReport, summary: &Summary, stored: bool) -> RunFacts {
+    RunFacts {
+        broken: !stored || matches!(report.end, EndReason::Fault(_)),
+        lagged: report.health.verdict().is_some(),
+        errors: summary.total().num_failures() > 0 || summary.exceptions().next().is_some(),
+    }
+}
+
+fn tables(summary: &Summary, measured: Duration, width: Width) -> String {
+    [
+        console::stats_table(summary, Rates::Total(measured.as_secs_f64()), width),
+        console::percentile_table(summary, width),
+        console::error_report(summary, width),
+        console::exception_report(summary, width),
+    ]
+    .concat()
+}
+
+/// Writes the results wherever they were asked for; false, with a line in the log, when that failed somewhere.
+fn store(summary: &Summary, plan: &Plan, outputs: &mut Outputs<'_>) -> bool {
+    let mut stored = true;
+    let mut keep = |place: &str, result: io::Result<()>| {
+        if let Err(error) = result {
+            log::error!("Cannot write the results to {place}: {error}");
+            stored = false;
+        }
+    };
+    if plan.output.json {
+        keep("stdout", json::write_entries(outputs.data, summary).and_then(|()| outputs.data.flush()));
+    }
+    if let Some(file) = &plan.output.json_file {
+        let path = with_json(file);
+        keep(&path.display().to_string(), write_json_file(&path, summary));
+    }
+    stored
+}
+
+/// Locust appends the ending, whatever the name ends in.
+fn with_json(file: &Path) -> PathBuf {
+    let mut path = file.as_os_str().to_owned();
+    path.push(".json");
+    path.into()
+}
+
+fn write_json_file(path: &Path, summary: &Summary) -> io::Result<()> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    let mut file = io::BufWriter::new(File::create(path)?);
+    json::write_entries(&mut file, summary)?;
+    file.flush()
+}
+
+fn show(outputs: &mut Outputs<'_>, text: &str) {
+    // Whoever reads along may go away; the run and its exit code do not depend on it.
+    let _ = outputs.console.write_all(text.as_bytes());
+}
+
+const LIVE_TABLE_EVERY: Duration = Duration::from_secs(2);
+
+/// How the run stands is refreshed every 100 ms; asking more often would only burn time.
+const SHORTEST_WAIT: Duration = Duration::from_millis(50);

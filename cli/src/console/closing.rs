@@ -1,0 +1,110 @@
+//! The last lines of a run: what the tables do not show, and whether their figures are the target's at all.
+//!
+//! Each is said only when there is something to say, except for the generator's health, which is said of every run.
+
+use gregaria_engine::{Health, RunReport};
+use gregaria_stats::{FOLDED_ERROR, FOLDED_EXCEPTION, FOLDED_NAME, Overflow};
+
+use super::figures::milliseconds;
+
+/// What to know besides the tables, a line each.
+pub fn closing(report: &RunReport, overflow: &Overflow) -> String {
+    let cut = counted(report.cut, "request", "cut off at the end");
+    let lines =
+        [cut].into_iter().chain(hidden(overflow)).chain([Some(health(&report.health)), verdict(&report.health)]);
+    lines.flatten().map(|line| line + "\n").collect()
+}
+
+/// What the bounds on memory have hidden from the tables.
+fn hidden(overflow: &Overflow) -> [Option<String>; 5] {
+    let folded = |row: &str, what: &str| format!("counted in the row \"{row}\": there were too many {what}");
+    [
+        counted(overflow.names_folded, "request", &folded(FOLDED_NAME, "names")),
+        counted(overflow.errors_folded, "failure", &folded(FOLDED_ERROR, "different errors")),
+        counted(overflow.exceptions_folded, "exception", &folded(FOLDED_EXCEPTION, "different ones")),
+        counted(overflow.texts_cut, "text", "cut short: see the beginnings of long names and messages"),
+        counted(overflow.clamped, "response time", "beyond the percentiles' range: exact in average and maximum only"),
+    ]
+}
+
+fn health(health: &Health) -> String {
+    let shares: Vec<String> = health.loads.iter().map(|load| format!("{:.0} %", load.share() * 100.0)).collect();
+    let [wait, send, resume] =
+        [health.wait_lag_p99_us, health.send_lag_p99_us, health.resume_lag_p99_us].map(|us| milliseconds(us as f64));
+    format!(
+        "Generator: CPU {} of a core; lag (99 %): {wait} ms after waits, {send} ms before sending, {resume} ms after responses",
+        if shares.is_empty() { "unknown".to_owned() } else { shares.join(", ") },
+    )
+}
+
+fn verdict(health: &Health) -> Option<String> {
+    let figure = health.verdict()?;
+    Some(format!("The generator was the bottleneck: {figure}. The figures above are its own, not the target's."))
+}
+
+/// `3 requests WHAT`, or nothing of nothing.
+fn counted(count: u64, noun: &str, what: &str) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some(format!("1 {noun} {what}")),
+        _ => Some(format!("{count} {noun}s {what}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use gregaria_engine::{EndReason, ShardLoad};
+
+    use super::*;
+
+    fn report(cut: u64, health: Health) -> RunReport {
+        RunReport { end: EndReason::RunTime, cut, elapsed: Duration::from_secs(1), health }
+    }
+
+    fn load(percent: u64) -> ShardLoad {
+        ShardLoad { cpu_ns: percent, wall_ns: 100 }
+    }
+
+    #[test]
+    fn a_good_run_says_only_how_the_generator_fared() {
+        let health =
+            Health { wait_lag_p99_us: 210, send_lag_p99_us: 60, loads: vec![load(45), load(44)], ..Health::default() };
+        assert_eq!(
+            closing(&report(0, health), &Overflow::default()),
+            "Generator: CPU 45 %, 44 % of a core; \
+             lag (99 %): 0.210 ms after waits, 0.060 ms before sending, 0 ms after responses\n"
+        );
+    }
+
+    #[test]
+    fn what_the_tables_hide_is_said() {
+        let overflow = Overflow { names_folded: 1, errors_folded: 2, exceptions_folded: 3, texts_cut: 4, clamped: 5 };
+        let text = closing(&report(3, Health::default()), &overflow);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(
+            lines[..6],
+            [
+                "3 requests cut off at the end",
+                "1 request counted in the row \"(further names)\": there were too many names",
+                "2 failures counted in the row \"(further errors)\": there were too many different errors",
+                "3 exceptions counted in the row \"(further exceptions)\": there were too many different ones",
+                "4 texts cut short: see the beginnings of long names and messages",
+                "5 response times beyond the percentiles' range: exact in average and maximum only",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_bottleneck_is_the_last_word_and_names_its_figure() {
+        let text = closing(&report(0, Health { loads: vec![load(98)], ..Health::default() }), &Overflow::default());
+        assert_eq!(
+            text.lines().last(),
+            Some(
+                "The generator was the bottleneck: shard 0 used 98 % of its core. \
+                 The figures above are its own, not the target's."
+            )
+        );
+    }
+}

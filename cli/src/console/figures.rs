@@ -1,0 +1,68 @@
+//! Single figures in the room a column gives them.
+
+/// A time as milliseconds with three significant digits, never finer than a microsecond: `0.064`, `1.23`, `12.3`,
+/// `123`, `1234`. Zero, which no request takes, is `0`.
+pub(super) fn milliseconds(us: f64) -> String {
+    let decimals = match us {
+        us if us < 0.5 => 0,
+        us if us < 999.5 => 3,
+        us if us < 9_995.0 => 2,
+        us if us < 99_950.0 => 1,
+        _ => 0,
+    };
+    format!("{:.decimals$}", us / 1000.0)
+}
+
+/// A rate with two decimals, or with as many as `width` allows.
+pub(super) fn per_second(rate: f64, width: usize) -> String {
+    let with = |decimals: usize| format!("{rate:.decimals$}");
+    (0..=2).rev().map(with).find(|text| text.len() <= width).unwrap_or_else(|| with(0))
+}
+
+/// Failures and their share of the requests: `3(1.50%)`.
+pub(super) fn failures(num_failures: u64, fail_ratio: f64) -> String {
+    format!("{num_failures}({:.2}%)", fail_ratio * 100.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_shows_three_digits_and_never_loses_a_microsecond() {
+        for (us, text) in [
+            (0.0, "0"),
+            (0.7, "0.001"),
+            (1.0, "0.001"),
+            (60.0, "0.060"),
+            (123.0, "0.123"),
+            (999.4, "0.999"),
+            (999.6, "1.00"),
+            (1_234.0, "1.23"),
+            (9_994.0, "9.99"),
+            (9_996.0, "10.0"),
+            (12_345.0, "12.3"),
+            (99_949.0, "99.9"),
+            (99_951.0, "100"),
+            (123_456.0, "123"),
+            (60_000_000.0, "60000"),
+        ] {
+            assert_eq!(milliseconds(us), text, "{us} µs");
+        }
+    }
+
+    #[test]
+    fn a_rate_gives_up_decimals_before_it_breaks_the_column() {
+        assert_eq!(per_second(0.0, 7), "0.00");
+        assert_eq!(per_second(1234.567, 7), "1234.57");
+        assert_eq!(per_second(12_345.678, 7), "12345.7");
+        assert_eq!(per_second(123_456.78, 7), "123457");
+        assert_eq!(per_second(123_456_789.0, 7), "123456789");
+    }
+
+    #[test]
+    fn failures_show_their_share() {
+        assert_eq!(failures(0, 0.0), "0(0.00%)");
+        assert_eq!(failures(41, 0.41), "41(41.00%)");
+    }
+}

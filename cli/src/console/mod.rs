@@ -1,0 +1,70 @@
+//! What a person reads of a run: tables and lines, from a Summary to text.
+//!
+//! Columns, widths and rules are those of Locust 2.x, so that eyes and scripts find what they know; the values are
+//! not: they come from microseconds and show what that carries (`figures.rs`). Nothing here prints, waits or asks a
+//! clock; `app.rs` does with the text what it likes.
+
+mod closing;
+mod figures;
+mod reports;
+mod tables;
+
+use std::borrow::Cow;
+
+pub use closing::closing;
+pub use reports::{error_report, exception_report};
+pub use tables::{Rates, percentile_table, stats_table};
+
+/// The width of the space that tables have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Width(usize);
+
+impl Width {
+    /// For a terminal of so many columns; `None` when it is none, but a file or a pipe.
+    ///
+    /// Names give way first: they have 80 columns from 160 on and keep 16 on any terminal.
+    pub fn new(columns: Option<u16>) -> Self {
+        let names = columns.map_or(WIDEST_NAMES, |columns| usize::from(columns).saturating_sub(OTHER_COLUMNS));
+        Self(names.clamp(NARROWEST_NAMES, WIDEST_NAMES))
+    }
+
+    fn names(self) -> usize {
+        self.0
+    }
+}
+
+/// Names and messages come from scenarios and servers: what would move the cursor is shown, not done.
+fn plain(text: &str) -> Cow<'_, str> {
+    if text.chars().any(char::is_control) {
+        let shown = |c: char| {
+            if c.is_control() { c.escape_default().to_string() } else { c.to_string() }
+        };
+        return Cow::Owned(text.chars().map(shown).collect());
+    }
+    Cow::Borrowed(text)
+}
+
+/// What all other columns of a table need together.
+const OTHER_COLUMNS: usize = 80;
+const WIDEST_NAMES: usize = 80;
+const NARROWEST_NAMES: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_give_way_on_narrow_terminals() {
+        assert_eq!(Width::new(None).names(), 80);
+        assert_eq!(Width::new(Some(300)).names(), 80);
+        assert_eq!(Width::new(Some(120)).names(), 40);
+        assert_eq!(Width::new(Some(80)).names(), 16);
+        assert_eq!(Width::new(Some(0)).names(), 16);
+    }
+
+    #[test]
+    fn a_name_cannot_move_the_cursor() {
+        assert_eq!(plain("GET /ä"), "GET /ä");
+        assert_eq!(plain("a\n\x1b[2Jb"), "a\\n\\u{1b}[2Jb");
+    }
+}

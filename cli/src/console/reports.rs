@@ -1,0 +1,89 @@
+//! The two reports of texts: errors of failed requests, and exceptions of user code.
+//!
+//! The first is Locust's `print_error_report`; the second, which Locust has on its page only, looks the same.
+
+use gregaria_stats::Summary;
+
+use super::{Width, plain};
+
+/// How often each error occurred; empty when there were none.
+pub fn error_report(summary: &Summary, width: Width) -> String {
+    let row = |error: &gregaria_stats::ErrorEntry| {
+        let text = format!("{} {}: {}", error.method(), error.name(), error.error());
+        (error.occurrences(), plain(text.trim_start_matches([' ', ':'])).into_owned())
+    };
+    report(["Error report", "Error"], summary.errors().map(row), width)
+}
+
+/// How often each exception occurred and where it came from; empty when there were none.
+pub fn exception_report(summary: &Summary, width: Width) -> String {
+    let row = |exception: &gregaria_stats::ExceptionEntry| {
+        let lines = std::iter::once(exception.message()).chain(exception.traceback().lines());
+        let lines: Vec<_> = lines.map(plain).collect();
+        (exception.occurrences(), lines.join(&format!("\n{:19}", "")))
+    };
+    report(["Exception report", "Exception"], summary.exceptions().map(row), width)
+}
+
+fn report([title, column]: [&str; 2], rows: impl Iterator<Item = (u64, String)>, width: Width) -> String {
+    let rows: String = rows.map(|(occurrences, text)| format!("{occurrences:<18} {text}\n")).collect();
+    if rows.is_empty() {
+        return rows;
+    }
+    let rule = format!("{}|{}", "-".repeat(18), "-".repeat(80 + width.names() - 19));
+    format!("{title}\n{:18} {column}\n{rule}\n{rows}{rule}\n\n", "# occurrences")
+}
+
+#[cfg(test)]
+mod tests {
+    use gregaria_stats::{Limits, Outcome, Recorder};
+
+    use super::*;
+    use crate::fixture;
+
+    const WIDTH: Width = Width(16);
+
+    #[test]
+    fn errors_look_like_locusts() {
+        let mut recorder = Recorder::new(Limits::default());
+        for (name, error) in [("/", "connection refused"), ("/", "connection refused"), ("/b", "bad\x1b[2J\nbody")] {
+            recorder.record(&fixture::sample("GET", name, 1, Outcome::Failure(error)));
+        }
+        let expected = "\
+Error report
+# occurrences      Error
+------------------|-----------------------------------------------------------------------------
+2                  GET /: connection refused
+1                  GET /b: bad\\u{1b}[2J\\nbody
+------------------|-----------------------------------------------------------------------------
+
+";
+        assert_eq!(error_report(&fixture::summary_of(recorder), WIDTH), expected);
+    }
+
+    #[test]
+    fn an_exception_is_followed_by_where_it_came_from() {
+        let mut recorder = Recorder::new(Limits::default());
+        recorder.exception("boom", "at load.rs:7\nin task index");
+        recorder.exception("boom", "at load.rs:7\nin task index");
+        recorder.exception("bang", "");
+        let expected = "\
+Exception report
+# occurrences      Exception
+------------------|-----------------------------------------------------------------------------
+2                  boom
+                   at load.rs:7
+                   in task index
+1                  bang
+------------------|-----------------------------------------------------------------------------
+
+";
+        assert_eq!(exception_report(&fixture::summary_of(recorder), WIDTH), expected);
+    }
+
+    #[test]
+    fn there_is_no_report_of_nothing() {
+        let nothing = fixture::summary(&[("GET", "/", 1, None)]);
+        assert_eq!(error_report(&nothing, WIDTH) + &exception_report(&nothing, WIDTH), "");
+    }
+}

@@ -1,0 +1,233 @@
+//! The two tables of numbers: requests (live and final) and percentiles (final).
+//!
+//! Layout and order are Locust's `print_stats` and `print_percentile_stats`. Columns of counts grow with their
+//! longest value, which Locust's do not: at engine speed seven digits are soon over.
+
+use std::fmt::Write as _;
+
+use gregaria_stats::{Entry, Summary};
+
+use super::{
+    Width,
+    figures::{failures, milliseconds, per_second},
+    plain,
+};
+
+/// Which rates a table shows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rates {
+    /// Those of the last ten seconds before this moment, seconds since 1970.
+    Current(f64),
+    /// Those of the whole time, in seconds.
+    Total(f64),
+}
+
+impl Rates {
+    fn of(self, entry: &Entry) -> (f64, f64) {
+        match self {
+            Self::Current(unix_s) => (entry.current_rps(unix_s), entry.current_fail_per_sec(unix_s)),
+            Self::Total(elapsed_s) => (entry.total_rps(elapsed_s), entry.total_fail_per_sec(elapsed_s)),
+        }
+    }
+}
+
+/// All entries and their total: counts, times in milliseconds, rates. A line each, and an empty one at the end.
+pub fn stats_table(summary: &Summary, rates: Rates, width: Width) -> String {
+    let entries: Vec<[String; 10]> = summary.entries().map(|entry| stats_cells(entry, rates)).collect();
+    let total = stats_cells(summary.total(), rates);
+    let names = width.names() + NARROWER_THAN_PERCENTILES - TYPE_WIDTH;
+    let requests = widest(&entries, &total, 2).max(7);
+    let fails = widest(&entries, &total, 3).max(12);
+    let line = |[kind, name, reqs, failed, avg, min, max, med, rps, fps]: &[String; 10]| {
+        format!(
+            "{kind:TYPE_WIDTH$} {name:names$} {reqs:>requests$} {failed:>fails$} |{avg:>7} {min:>7} {max:>7}{med:>7} | {rps:>7} {fps:>11}"
+        )
+    };
+    let rule = rule(&[TYPE_WIDTH, names, requests, fails + 1, 7, 7, 7, 7, 8, 11]);
+    let head = line(&STATS_HEAD.map(String::from));
+    table(&[&head], &rule, entries.iter().map(line), Some(line(&total)))
+}
+
+/// The response times in milliseconds within which so many percent of the requests of each entry lie.
+pub fn percentile_table(summary: &Summary, width: Width) -> String {
+    let names = width.names();
+    let line = |kind: &str, name: &str, values: &[String]| {
+        let mut line = format!("{kind:TYPE_WIDTH$} {name:names$} {:>8}", values[0]);
+        for value in &values[1..] {
+            // Writing to a String cannot fail.
+            let _ = write!(line, " {value:>6}");
+        }
+        line
+    };
+    let entry_line = |entry: &Entry| line(&kind(entry), &plain(entry.name()), &percentile_cells(entry));
+    let mut head: Vec<String> = PERCENTILES.map(|(name, _)| name.to_owned()).to_vec();
+    head.push("# reqs".into());
+    let rule = rule(&[&[TYPE_WIDTH, names, 8][..], &[6; PERCENTILES.len()]].concat());
+    let rows = summary.entries().filter(|entry| entry.num_requests() > 0).map(entry_line);
+    let total = Some(summary.total()).filter(|total| total.num_requests() > 0).map(entry_line);
+    table(&["Response time percentiles (approximated)", &line("Type", "Name", &head)], &rule, rows, total)
+}
+
+fn stats_cells(entry: &Entry, rates: Rates) -> [String; 10] {
+    let (requests_per_s, failures_per_s) = rates.of(entry);
+    [
+        kind(entry),
+        plain(entry.name()).into_owned(),
+        entry.num_requests().to_string(),
+        failures(entry.num_failures(), entry.fail_ratio()),
+        milliseconds(entry.avg_us()),
+        milliseconds(entry.min_us().unwrap_or(0) as f64),
+        milliseconds(entry.max_us() as f64),
+        milliseconds(entry.median_us() as f64),
+        per_second(requests_per_s, 7),
+        per_second(failures_per_s, 11),
+    ]
+}
+
+fn percentile_cells(entry: &Entry) -> Vec<String> {
+    let times = PERCENTILES.iter().map(|(_, q)| milliseconds(entry.percentile_us(*q) as f64));
+    times.chain([entry.num_requests().to_string()]).collect()
+}
+
+fn kind(entry: &Entry) -> String {
+    plain(entry.method()).into_owned()
+}
+
+fn widest(rows: &[[String; 10]], total: &[String; 10], column: usize) -> usize {
+    rows.iter().chain([total]).map(|row| row[column].len()).max().unwrap_or(0)
+}
+
+fn rule(widths: &[usize]) -> String {
+    let dashes: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
+    dashes.join("|")
+}
+
+fn table(head: &[&str], rule: &str, rows: impl Iterator<Item = String>, total: Option<String>) -> String {
+    let mut text = String::new();
+    let mut push = |line: &str| {
+        text.push_str(line.trim_end());
+        text.push('\n');
+    };
+    head.iter().for_each(|line| push(line));
+    push(rule);
+    rows.for_each(|row| push(&row));
+    push(rule);
+    total.iter().for_each(|row| push(row));
+    push("");
+    text
+}
+
+/// The percentiles of Locust's report.
+const PERCENTILES: [(&str, f64); 11] = [
+    ("50%", 0.5),
+    ("66%", 0.66),
+    ("75%", 0.75),
+    ("80%", 0.8),
+    ("90%", 0.9),
+    ("95%", 0.95),
+    ("98%", 0.98),
+    ("99%", 0.99),
+    ("99.9%", 0.999),
+    ("99.99%", 0.9999),
+    ("100%", 1.0),
+];
+
+const STATS_HEAD: [&str; 10] = ["Type", "Name", "# reqs", "# fails", "Avg", "Min", "Max", "Med", "req/s", "failures/s"];
+
+const TYPE_WIDTH: usize = 8;
+
+/// The other columns of the first table leave names this much more room than those of the second.
+const NARROWER_THAN_PERCENTILES: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    const WIDE: Width = Width(80);
+    const NARROW: Width = Width(16);
+
+    fn summary() -> Summary {
+        fixture::summary(&[
+            ("GET", "/", 60, None),
+            ("GET", "/", 64, None),
+            ("POST", "/login", 12_300, Some("401 Unauthorized")),
+            ("GET", "/a-name-that-is-longer-than-its-column", 250_000, None),
+        ])
+    }
+
+    #[test]
+    fn the_final_table_has_locusts_columns_and_total_rates() {
+        let expected = "\
+Type     Name                                                                          # reqs      # fails |    Avg     Min     Max    Med |   req/s  failures/s
+--------|----------------------------------------------------------------------------|-------|-------------|-------|-------|-------|-------|--------|-----------
+GET      /                                                                                  2     0(0.00%) |  0.062   0.060   0.064  0.060 |    0.20        0.00
+GET      /a-name-that-is-longer-than-its-column                                             1     0(0.00%) |    250     250     250    250 |    0.10        0.00
+POST     /login                                                                             1   1(100.00%) |   12.3    12.3    12.3   12.3 |    0.10        0.10
+--------|----------------------------------------------------------------------------|-------|-------------|-------|-------|-------|-------|--------|-----------
+         Aggregated                                                                         4    1(25.00%) |   65.6   0.060     250  0.064 |    0.40        0.10
+
+";
+        assert_eq!(stats_table(&summary(), Rates::Total(10.0), WIDE), expected);
+    }
+
+    #[test]
+    fn a_narrow_table_keeps_its_names_whole() {
+        let expected = "\
+Type     Name          # reqs      # fails |    Avg     Min     Max    Med |   req/s  failures/s
+--------|------------|-------|-------------|-------|-------|-------|-------|--------|-----------
+GET      /                  2     0(0.00%) |  0.062   0.060   0.064  0.060 |    0.40        0.00
+GET      /a-name-that-is-longer-than-its-column       1     0(0.00%) |    250     250     250    250 |    0.20        0.00
+POST     /login             1   1(100.00%) |   12.3    12.3    12.3   12.3 |    0.20        0.20
+--------|------------|-------|-------------|-------|-------|-------|-------|--------|-----------
+         Aggregated         4    1(25.00%) |   65.6   0.060     250  0.064 |    0.80        0.20
+
+";
+        assert_eq!(stats_table(&summary(), Rates::Total(5.0), NARROW), expected);
+    }
+
+    #[test]
+    fn the_live_table_shows_the_rates_of_the_last_seconds() {
+        let cells = |unix_s: f64| stats_cells(summary().total(), Rates::Current(unix_s))[8].clone();
+        assert_eq!(cells(1004.0), "0.00", "second 1003 is not over for long enough");
+        assert_eq!(cells(1010.0), "0.50", "4 requests in the seconds from 1000 to 1007");
+        assert_eq!(cells(1030.0), "0.00", "nothing is left of them");
+    }
+
+    #[test]
+    fn large_counts_widen_their_columns_for_all_rows() {
+        let requests = vec![("GET", "/", 1000, Some("no")); 12_345];
+        let table = stats_table(&fixture::summary(&requests), Rates::Total(1.0), NARROW);
+        let bars: Vec<Option<usize>> =
+            table.lines().filter(|line| line.contains(" |")).map(|line| line.find(" |")).collect();
+        assert!(table.contains("12345(100.00%)"));
+        assert_eq!(bars.len(), 3);
+        assert!(bars.windows(2).all(|pair| pair[0] == pair[1]), "{table}");
+    }
+
+    #[test]
+    fn percentiles_have_locusts_columns() {
+        let expected = "\
+Response time percentiles (approximated)
+Type     Name                  50%    66%    75%    80%    90%    95%    98%    99%  99.9% 99.99%   100% # reqs
+--------|----------------|--------|------|------|------|------|------|------|------|------|------|------|------
+GET      /                   0.060  0.064  0.064  0.064  0.064  0.064  0.064  0.064  0.064  0.064  0.064      2
+GET      /a-name-that-is-longer-than-its-column      250    250    250    250    250    250    250    250    250    250    250      1
+POST     /login               12.3   12.3   12.3   12.3   12.3   12.3   12.3   12.3   12.3   12.3   12.3      1
+--------|----------------|--------|------|------|------|------|------|------|------|------|------|------|------
+         Aggregated          0.064   12.3   12.3    250    250    250    250    250    250    250    250      4
+
+";
+        assert_eq!(percentile_table(&summary(), NARROW), expected);
+    }
+
+    #[test]
+    fn tables_of_nothing_have_their_heads() {
+        let nothing = fixture::summary(&[]);
+        assert!(
+            stats_table(&nothing, Rates::Total(0.0), WIDE)
+                .contains(" 0     0(0.00%) |      0       0       0      0 |    0.00        0.00\n")
+        );
+        assert_eq!(percentile_table(&nothing, WIDE).lines().count(), 5);
+    }
+}

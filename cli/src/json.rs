@@ -1,0 +1,135 @@
+//! The final statistics as JSON: Locust's list of entries, field by field in Locust's order and units.
+//!
+//! Times are milliseconds with their fractions; buckets and seconds are keys and so become strings. The total is not
+//! part of the list. Unlike Locust's, per-second counts reach back 20 s only.
+
+use std::io::{self, Write};
+
+use gregaria_stats::{Entry, Summary};
+use serde::{Serialize, Serializer, ser::SerializeSeq};
+use serde_json::ser::{PrettyFormatter, Serializer as Json};
+
+/// Writes all entries that had requests, indented by four, with a line end.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub fn write_entries(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
+    write_indented(out, &Entries(summary))
+}
+
+/// Writes any value the way Python's `json.dumps(..., indent=4)` does, with a line end.
+pub(crate) fn write_indented(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
+    value.serialize(&mut Json::with_formatter(&mut *out, PrettyFormatter::with_indent(b"    ")))?;
+    writeln!(out)
+}
+
+struct Entries<'a>(&'a Summary);
+
+impl Serialize for Entries<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut list = serializer.serialize_seq(None)?;
+        for entry in self.0.entries().filter(|entry| entry.num_requests() > 0) {
+            list.serialize_element(&JsonEntry::new(entry))?;
+        }
+        list.end()
+    }
+}
+
+#[derive(Serialize)]
+struct JsonEntry<'a> {
+    name: &'a str,
+    method: &'a str,
+    last_request_timestamp: Option<f64>,
+    start_time: f64,
+    num_requests: u64,
+    num_none_requests: u64,
+    num_failures: u64,
+    total_response_time: f64,
+    max_response_time: f64,
+    min_response_time: Option<f64>,
+    total_content_length: u64,
+    response_times: Counts,
+    num_reqs_per_sec: Counts,
+    num_fail_per_sec: Counts,
+}
+
+impl<'a> JsonEntry<'a> {
+    fn new(entry: &'a Entry) -> Self {
+        Self {
+            name: entry.name(),
+            method: entry.method(),
+            last_request_timestamp: entry.last_request_unix_s(),
+            start_time: entry.start_unix_s(),
+            num_requests: entry.num_requests(),
+            num_none_requests: 0,
+            num_failures: entry.num_failures(),
+            total_response_time: ms(entry.total_response_time_us()),
+            max_response_time: ms(entry.max_us()),
+            min_response_time: entry.min_us().map(ms),
+            total_content_length: entry.bytes_in(),
+            response_times: Counts(entry.response_time_buckets().collect()),
+            num_reqs_per_sec: Counts(entry.num_reqs_per_sec().collect()),
+            num_fail_per_sec: Counts(entry.num_fail_per_sec().collect()),
+        }
+    }
+}
+
+/// Counts by number, in ascending order.
+struct Counts(Vec<(u64, u64)>);
+
+impl Serialize for Counts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().copied())
+    }
+}
+
+fn ms(us: u64) -> f64 {
+    us as f64 / 1000.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture;
+
+    #[test]
+    fn an_entry_has_locusts_fields_in_locusts_order() {
+        let summary = fixture::summary(&[("GET", "/", 1_234, None), ("GET", "/", 150_000, Some("bad"))]);
+        let mut out = Vec::new();
+        write_entries(&mut out, &summary).unwrap();
+        let expected = r#"[
+    {
+        "name": "/",
+        "method": "GET",
+        "last_request_timestamp": 1003.5,
+        "start_time": 1000.0,
+        "num_requests": 2,
+        "num_none_requests": 0,
+        "num_failures": 1,
+        "total_response_time": 151.234,
+        "max_response_time": 150.0,
+        "min_response_time": 1.234,
+        "total_content_length": 200,
+        "response_times": {
+            "1": 1,
+            "150": 1
+        },
+        "num_reqs_per_sec": {
+            "1003": 2
+        },
+        "num_fail_per_sec": {
+            "1003": 1
+        }
+    }
+]
+"#;
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
+    fn no_requests_are_an_empty_list() {
+        let mut out = Vec::new();
+        write_entries(&mut out, &fixture::summary(&[])).unwrap();
+        assert_eq!(out, b"[]\n");
+    }
+}

@@ -1,0 +1,129 @@
+//! The log: lines in Locust's form on stderr or at the end of a file.
+//!
+//! `[2026-11-23 02:44:13,123] HOST/INFO/gregaria: message`, in local time. Tables are no log lines: they go to stderr
+//! as they are, whatever the level.
+
+use std::{
+    borrow::Cow,
+    fs::{self, File},
+    io::{self, Write},
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
+
+use jiff::Zoned;
+use log::{Level, Log, Metadata, Record};
+
+use crate::{args::LogPlan, exit::Refusal};
+
+/// Takes over the log of this process, which whoever owns the process may do once.
+///
+/// # Errors
+/// When the log file cannot be opened, or the log has been taken over before.
+pub fn init(plan: &LogPlan) -> Result<(), Refusal> {
+    let out: Box<dyn Write + Send> = match &plan.file {
+        Some(path) => {
+            Box::new(open(path).map_err(|error| cannot_log(&format!("--logfile {}: {error}", path.display())))?)
+        }
+        None => Box::new(io::stderr()),
+    };
+    let logger = Logger { host: host_name(), out: Mutex::new(out) };
+    log::set_boxed_logger(Box::new(logger)).map_err(|error| cannot_log(&error.to_string()))?;
+    log::set_max_level(plan.level);
+    Ok(())
+}
+
+struct Logger {
+    host: String,
+    out: Mutex<Box<dyn Write + Send>>,
+}
+
+impl Log for Logger {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.level() <= log::max_level()
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if self.enabled(record.metadata()) {
+            let line = line(&Zoned::now(), &self.host, record);
+            let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
+            // A log that cannot be written has nowhere to say so.
+            let _ = out.write_all(line.as_bytes());
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    File::options().append(true).create(true).open(path)
+}
+
+fn cannot_log(why: &str) -> Refusal {
+    Refusal::cannot_run(format!("cannot log: {why}"))
+}
+
+/// One line, with its end. A message of several lines keeps them.
+fn line(time: &Zoned, host: &str, record: &Record<'_>) -> String {
+    let time = time.strftime("%Y-%m-%d %H:%M:%S,%3f");
+    format!("[{time}] {host}/{}/{}: {}\n", level_name(record.level()), source(record.target()), record.args())
+}
+
+/// Locust's names; it has no TRACE.
+fn level_name(level: Level) -> &'static str {
+    match level {
+        Level::Error => "ERROR",
+        Level::Warn => "WARNING",
+        Level::Info => "INFO",
+        Level::Debug | Level::Trace => "DEBUG",
+    }
+}
+
+/// The crate of a module path, spelled as Python would: `gregaria.engine`.
+fn source(target: &str) -> Cow<'_, str> {
+    let package = target.split("::").next().unwrap_or(target);
+    if package.contains('_') { package.replace('_', ".").into() } else { package.into() }
+}
+
+/// This machine's name up to its first dot.
+fn host_name() -> String {
+    let uname = rustix::system::uname();
+    let name = uname.nodename().to_string_lossy();
+    name.split('.').next().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_looks_like_locusts() {
+        let time: Zoned = "2026-11-23T02:44:13.123987[UTC]".parse().unwrap();
+        let text = |level, target, message: &str| {
+            line(&time, "vm", &Record::builder().level(level).target(target).args(format_args!("{message}")).build())
+        };
+        assert_eq!(text(Level::Info, "gregaria", "ready"), "[2026-11-23 02:44:13,123] vm/INFO/gregaria: ready\n");
+        assert_eq!(
+            text(Level::Warn, "gregaria_engine::runner", "a\nb"),
+            "[2026-11-23 02:44:13,123] vm/WARNING/gregaria.engine: a\nb\n"
+        );
+    }
+
+    #[test]
+    fn the_host_name_is_short() {
+        assert!(!host_name().is_empty() && !host_name().contains('.'));
+    }
+
+    #[test]
+    fn a_log_file_is_appended_to_in_a_folder_made_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("logs/run.log");
+        for text in ["a\n", "b\n"] {
+            open(&path).unwrap().write_all(text.as_bytes()).unwrap();
+        }
+        assert_eq!(fs::read_to_string(path).unwrap(), "a\nb\n");
+    }
+}

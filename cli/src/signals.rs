@@ -1,0 +1,40 @@
+//! SIGINT and SIGTERM: the first ends the run as its time limit would, the second ends the process at once.
+//!
+//! For the owner of the process only. The second signal is dealt with in the handler itself, so that nothing that
+//! hangs can stand in its way.
+
+use std::{
+    io,
+    sync::{Arc, atomic::AtomicBool},
+    thread,
+};
+
+use gregaria_engine::{Command, RunHandle};
+use signal_hook::{
+    consts::{SIGINT, SIGTERM},
+    flag,
+    iterator::Signals,
+};
+
+/// From now on signals go to this run.
+///
+/// # Errors
+/// When handlers or their thread cannot be set up.
+pub(crate) fn steer(run: RunHandle) -> io::Result<()> {
+    let seen = Arc::new(AtomicBool::new(false));
+    for (signal, exit_code) in [(SIGINT, 130), (SIGTERM, 143)] {
+        // In this order: the first signal finds the flag down and raises it, the second finds it up.
+        flag::register_conditional_shutdown(signal, exit_code, Arc::clone(&seen))?;
+        flag::register(signal, Arc::clone(&seen))?;
+    }
+    let mut signals = Signals::new([SIGINT, SIGTERM])?;
+    let wait = move || {
+        if let Some(signal) = signals.forever().next() {
+            let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
+            log::info!("Got {name}: ending the run; a second signal ends it at once");
+            run.command(Command::Stop);
+        }
+    };
+    thread::Builder::new().name("gregaria-signals".into()).spawn(wait)?;
+    Ok(())
+}

@@ -1,0 +1,106 @@
+//! The program as a process: what goes to stdout, what to stderr, and its exit codes, without any server.
+
+use std::{
+    net::TcpListener,
+    process::{Command, Output},
+};
+
+#[test]
+fn the_version_goes_to_stdout() {
+    for flag in ["-V", "--version"] {
+        let output = gregaria(&[flag]);
+        let version = format!("gregaria {}\n", env!("CARGO_PKG_VERSION"));
+        assert_eq!(told(&output), (Some(0), version, String::new()));
+    }
+}
+
+#[test]
+fn help_goes_to_stdout_and_groups_the_flags() {
+    let (code, stdout, stderr) = told(&gregaria(&["--help"]));
+    assert_eq!((code, stderr.as_str()), (Some(0), ""));
+    for part in
+        ["Usage: gregaria [OPTIONS] URL", "\nLoad:\n", "\nQuick run", "\nStatistics:\n", "\nLog:\n", "Examples:"]
+    {
+        assert!(stdout.contains(part), "{part:?} is missing in\n{stdout}");
+    }
+    assert!(!stdout.contains("GREGARIA_RING"), "for tests only");
+}
+
+#[test]
+fn what_is_wrong_is_said_in_one_line_with_exit_code_2() {
+    for (args, line) in [
+        (&["--frobnicate"][..], "gregaria: unexpected argument '--frobnicate'; see gregaria --help\n"),
+        (&["http://127.0.0.1/", "-u", "many"], "gregaria: -u many: takes a whole number of at least 1\n"),
+        (
+            &["http://127.0.0.1/", "-t", "1w"],
+            "gregaria: -t 1w: takes a time of more than 0, such as 90, 300s, 20m or 1h30m\n",
+        ),
+        (
+            &["http://127.0.0.1/", "-X", "BREW"],
+            "gregaria: -X BREW: the method must be one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\n",
+        ),
+    ] {
+        assert_eq!(told(&gregaria(args)), (Some(2), String::new(), line.to_owned()), "{args:?}");
+    }
+}
+
+#[test]
+fn nothing_to_run_is_exit_code_1_and_says_what_to_give() {
+    let (code, stdout, stderr) = told(&gregaria(&["-u", "5"]));
+    assert_eq!((code, stdout.as_str()), (Some(1), ""));
+    assert_eq!(stderr.lines().count(), 1);
+    assert!(stderr.starts_with("gregaria: nothing to run: give a URL"), "{stderr}");
+}
+
+#[test]
+fn a_locustfile_without_the_python_host_says_how_to_install_it() {
+    let nowhere = tempfile::tempdir().unwrap();
+    let output =
+        command(&["-f", "locustfile.py", "--flag-of-the-locustfile"]).env("PATH", nowhere.path()).output().unwrap();
+    let (code, _, stderr) = told(&output);
+    assert_eq!((code, stderr.lines().count()), (Some(1), 1), "{stderr}");
+    assert!(stderr.contains("a locustfile needs"), "{stderr}");
+}
+
+#[test]
+fn a_target_that_refuses_is_data_and_json_stands_alone_on_stdout() {
+    // Held and dropped, so that nobody else has been given it meanwhile.
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let url = format!("http://127.0.0.1:{port}/a?b=1");
+    let output = gregaria(&[&url, "-n", "20", "-u", "2", "--shards", "1", "--json", "--exit-code-on-error", "9"]);
+    let (code, stdout, stderr) = told(&output);
+    assert_eq!(code, Some(9), "{stderr}");
+    let entries: serde_json::Value = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}"));
+    assert_eq!(entries[0]["name"], "/a?b=1");
+    assert_eq!((&entries[0]["num_requests"], &entries[0]["num_failures"]), (&20.into(), &20.into()));
+    for part in [
+        "20(100.00%)",
+        "Response time percentiles",
+        "20                 GET /a?b=1: connection refused",
+        "Shutting down (exit code 9)",
+    ] {
+        assert!(stderr.contains(part), "{part:?} is missing in\n{stderr}");
+    }
+}
+
+#[test]
+fn a_quick_run_can_be_looked_at_without_being_run() {
+    let (code, stdout, _) = told(&gregaria(&["http://127.0.0.1:1/", "--list"]));
+    assert_eq!((code, stdout.as_str()), (Some(0), "Available Users:\n    QuickRun\n"));
+}
+
+fn gregaria(args: &[&str]) -> Output {
+    command(args).output().unwrap()
+}
+
+fn command(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gregaria"));
+    command.args(args).env_remove("GREGARIA_RING");
+    command
+}
+
+/// Exit code, stdout, stderr.
+fn told(output: &Output) -> (Option<i32>, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
