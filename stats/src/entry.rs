@@ -6,6 +6,7 @@
 use crate::{
     histogram::PagedHistogram,
     locust::bucket_ms,
+    pages::Pages,
     rates::{PerSecond, Rates},
     row::{Row, Traffic},
 };
@@ -149,9 +150,7 @@ impl Entry {
     /// Below 100 ms the nearest millisecond, below 1 s the nearest ten, below 10 s the nearest
     /// hundred, above that the nearest second.
     pub fn response_time_buckets(&self) -> impl Iterator<Item = (u64, u64)> {
-        let mut cells = (self.times.iter())
-            .map(|(us, count)| (bucket_ms(us), count))
-            .peekable();
+        let mut cells = (self.times.iter()).map(|(us, count)| (bucket_ms(us), count)).peekable();
         std::iter::from_fn(move || {
             let (bucket, mut sum) = cells.next()?;
             while let Some((_, count)) = cells.next_if(|(next, _)| *next == bucket) {
@@ -171,20 +170,16 @@ impl Entry {
         self.last_request_unix_s
     }
 
-    /// Adds the counts of `row`; the cells of its histogram come by `times_mut`.
-    pub(crate) fn add_row(&mut self, row: &Row, unix_s: f64) {
-        self.times.add_tally(&row.times);
+    /// Adds one row of an interval; its histogram is that of number `id` in `pages`.
+    pub(crate) fn add_row(&mut self, row: &Row, pages: &Pages, id: u32, unix_s: f64) {
+        self.times.add_row(&row.times, pages, id);
         self.add_traffic(&row.traffic, row.times.count, unix_s);
     }
 
-    /// Adds the requests of a whole interval to the total.
+    /// Adds the requests of a whole interval.
     pub(crate) fn add_all(&mut self, times: &PagedHistogram, traffic: &Traffic, unix_s: f64) {
         self.times.add(times);
         self.add_traffic(traffic, times.count(), unix_s);
-    }
-
-    pub(crate) fn times_mut(&mut self) -> &mut PagedHistogram {
-        &mut self.times
     }
 
     /// Sets everything to 0 and keeps method, name and memory.
@@ -202,14 +197,9 @@ impl Entry {
 
     fn add_traffic(&mut self, traffic: &Traffic, num_requests: u64, unix_s: f64) {
         self.traffic.add(traffic);
-        let more = PerSecond {
-            num_requests,
-            num_failures: traffic.num_failures,
-        };
+        let more = PerSecond { num_requests, num_failures: traffic.num_failures };
         self.rates.add(unix_s as u64, more);
-        let last = self
-            .last_request_unix_s
-            .map_or(unix_s, |last| last.max(unix_s));
+        let last = self.last_request_unix_s.map_or(unix_s, |last| last.max(unix_s));
         self.last_request_unix_s = Some(last);
     }
 
@@ -226,9 +216,5 @@ impl Entry {
 }
 
 fn per_second(count: u64, elapsed_s: f64) -> f64 {
-    if elapsed_s > 0.0 {
-        count as f64 / elapsed_s
-    } else {
-        0.0
-    }
+    if elapsed_s > 0.0 { count as f64 / elapsed_s } else { 0.0 }
 }

@@ -18,14 +18,11 @@ pub struct PagedHistogram {
 }
 
 impl PagedHistogram {
-    /// An empty histogram: about 1 KiB, and 136 bytes for every 64 neighbouring cells touched.
+    /// An empty histogram: about 1 KiB, and 128 bytes for every 64 neighbouring cells touched.
     pub fn new() -> Self {
         let mut pages = Pages::new();
         pages.push_row();
-        Self {
-            tally: Tally::ZERO,
-            pages,
-        }
+        Self { tally: Tally::ZERO, pages }
     }
 
     /// Counts one value.
@@ -38,13 +35,13 @@ impl PagedHistogram {
     /// Adds everything that `other` counted; exact, and the cost is `other`'s touched pages.
     pub fn add(&mut self, other: &Self) {
         self.tally.add(&other.tally);
-        self.pages.add(&other.pages, |_| 0);
+        self.pages.add(0, &other.pages, 0);
     }
 
     /// Back to empty, with its memory kept for reuse.
     pub fn clear(&mut self) {
         self.tally = Tally::ZERO;
-        self.pages.clear();
+        self.pages.clear(&[0]);
     }
 
     /// Number of values.
@@ -94,11 +91,7 @@ impl PagedHistogram {
         let Some(cell) = self.pages.cell_at_rank(0, rank.max(1)) else {
             return 0;
         };
-        let us = if q == 0.0 {
-            cell::lowest_us(cell)
-        } else {
-            cell::highest_us(cell)
-        };
+        let us = if q == 0.0 { cell::lowest_us(cell) } else { cell::highest_us(cell) };
         self.tally.clamp(us)
     }
 
@@ -110,29 +103,90 @@ impl PagedHistogram {
 
     /// The same counts as a full histogram of the `hdrhistogram` crate (136 KiB).
     pub fn to_hdr(&self) -> Histogram<u64> {
-        let mut hdr = Histogram::new_with_bounds(1, 60_000_000, 3)
-            .expect("the bounds are constants that the crate accepts");
+        let mut hdr =
+            Histogram::new_with_bounds(1, 60_000_000, 3).expect("the bounds are constants that the crate accepts");
         for (cell, count) in self.pages.cells(0) {
-            hdr.record_n(cell::lowest_us(cell), count)
-                .expect("every cell exists in a histogram of the same bounds");
+            hdr.record_n(cell::lowest_us(cell), count).expect("every cell exists in a histogram of the same bounds");
         }
         hdr
     }
 
-    pub(crate) fn touched_pages(&self) -> usize {
-        self.pages.owners().len()
-    }
-
-    /// Adds count, sum and extremes of values whose pages come by [`add_page`](Self::add_page).
-    pub(crate) fn add_tally(&mut self, tally: &Tally) {
+    /// Adds the histogram `row` of `pages`, whose exact side is `tally`.
+    pub(crate) fn add_row(&mut self, tally: &Tally, pages: &Pages, row: u32) {
         self.tally.add(tally);
+        self.pages.add(0, pages, row);
     }
 
-    pub(crate) fn add_page(&mut self, pages: &Pages, place: usize) {
-        self.pages.add_page(0, pages, place);
+    pub(crate) fn touched_pages(&self) -> usize {
+        self.pages.touched()
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
         self.pages.heap_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn times() -> impl Strategy<Value = Vec<u64>> {
+        let time = prop_oneof![0..3_000_u64, 0..5_000_000_u64, 0..80_000_000_u64];
+        proptest::collection::vec(time, 1..400)
+    }
+
+    fn of(times: &[u64]) -> PagedHistogram {
+        let mut histogram = PagedHistogram::new();
+        times.iter().for_each(|us| histogram.record(*us));
+        histogram
+    }
+
+    proptest! {
+        #[test]
+        fn cells_and_percentiles_are_those_of_hdrhistogram(
+            times in times(),
+            q in prop_oneof![Just(0.0), Just(0.5), Just(0.99), Just(1.0), 0.0..1.0],
+        ) {
+            let mut hdr = Histogram::<u64>::new_with_bounds(1, 60_000_000, 3).unwrap();
+            times.iter().for_each(|us| hdr.record((*us).min(cell::MAX_US)).unwrap());
+            let histogram = of(&times);
+            prop_assert!(histogram.to_hdr() == hdr, "the cells differ");
+            let (min, max) = (*times.iter().min().unwrap(), *times.iter().max().unwrap());
+            let expected = if q == 1.0 { max } else { hdr.value_at_quantile(q).min(max).max(min) };
+            prop_assert_eq!(histogram.percentile_us(q), expected);
+        }
+
+        #[test]
+        fn the_exact_side_is_exact(times in times(), more in times()) {
+            let mut histogram = of(&times);
+            histogram.add(&of(&more));
+            let all = || times.iter().chain(&more).copied();
+            prop_assert_eq!(histogram.count(), all().count() as u64);
+            prop_assert_eq!(histogram.total_us(), all().sum::<u64>());
+            prop_assert_eq!(histogram.min_us(), all().min());
+            prop_assert_eq!(histogram.max_us(), all().max().unwrap());
+            let above = all().filter(|us| *us > 67_108_863).count() as u64;
+            prop_assert_eq!(histogram.clamped(), above);
+        }
+    }
+
+    #[test]
+    fn values_above_the_last_cell_do_not_bend_percentiles() {
+        let histogram = of(&[1_000, 100_000_000, 200_000_000]);
+        assert_eq!(histogram.percentile_us(0.1), 1_000);
+        assert_eq!(histogram.percentile_us(1.0), 200_000_000);
+        let histogram = of(&[100_000_000, 200_000_000]);
+        assert_eq!(histogram.percentile_us(0.5), 100_000_000);
+    }
+
+    #[test]
+    fn odd_fractions_have_an_answer() {
+        let histogram = of(&[10, 20]);
+        assert_eq!(histogram.percentile_us(-1.0), 10);
+        assert_eq!(histogram.percentile_us(2.0), 20);
+        assert_eq!(histogram.percentile_us(f64::NAN), 10);
+        assert_eq!(PagedHistogram::new().percentile_us(0.5), 0);
     }
 }

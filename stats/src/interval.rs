@@ -6,6 +6,7 @@
 use std::ops::AddAssign;
 
 use crate::{
+    guess::Guesses,
     histogram::PagedHistogram,
     limits::{FOLDED_ERROR, FOLDED_EXCEPTION, FOLDED_NAME, Limits, Overflow},
     occurrences::{ErrorEntry, ExceptionEntry, Occurrences},
@@ -19,6 +20,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Interval {
     rows: Table<Row>,
+    guesses: Guesses,
     /// Rows with requests, in the order of their first one.
     touched: Vec<u32>,
     /// Response times; a row has the same number here as in `rows`.
@@ -27,8 +29,6 @@ pub struct Interval {
     exceptions: Occurrences<2>,
     lags: [PagedHistogram; 3],
     overflow: Overflow,
-    /// Scratch of `+=`: the number here of each of the other's touched rows.
-    renumbered: Vec<u32>,
 }
 
 impl Interval {
@@ -36,21 +36,19 @@ impl Interval {
     pub fn new() -> Self {
         Self {
             rows: Table::new(),
+            guesses: Guesses::new(),
             touched: Vec::new(),
             pages: Pages::new(),
             errors: Occurrences::new(),
             exceptions: Occurrences::new(),
             lags: std::array::from_fn(|_| PagedHistogram::new()),
             overflow: Overflow::default(),
-            renumbered: Vec::new(),
         }
     }
 
     /// Whether nothing was recorded.
     pub fn is_empty(&self) -> bool {
-        self.touched.is_empty()
-            && self.exceptions.is_empty()
-            && self.lags.iter().all(PagedHistogram::is_empty)
+        self.touched.is_empty() && self.exceptions.is_empty() && self.lags.iter().all(PagedHistogram::is_empty)
     }
 
     /// Forgets what was counted and keeps names, texts and memory for reuse; a table that had to
@@ -63,7 +61,7 @@ impl Interval {
             for row in &self.touched {
                 self.rows[*row].clear();
             }
-            self.pages.clear();
+            self.pages.clear(&self.touched);
         }
         self.touched.clear();
         self.errors.clear();
@@ -84,10 +82,7 @@ impl Interval {
 
     /// The (method, name) pairs that had requests, in the order of their first one.
     pub fn entries(&self) -> impl Iterator<Item = IntervalEntry<'_>> {
-        self.touched.iter().map(|row| IntervalEntry {
-            interval: self,
-            row: *row,
-        })
+        self.touched.iter().map(|row| IntervalEntry { interval: self, row: *row })
     }
 
     /// The errors that occurred.
@@ -108,36 +103,27 @@ impl Interval {
     /// What went over the limits of the recorder.
     pub fn overflow(&self) -> Overflow {
         let clamped = |row: &u32| self.rows[*row].times.clamped;
-        Overflow {
-            clamped: self.touched.iter().map(clamped).sum(),
-            ..self.overflow
-        }
+        Overflow { clamped: self.touched.iter().map(clamped).sum(), ..self.overflow }
     }
 
     /// Number of pages of 64 cells in use: what merging this interval costs.
     pub fn touched_pages(&self) -> usize {
         let lags = self.lags.iter().map(PagedHistogram::touched_pages);
-        self.pages.owners().len() + lags.sum::<usize>()
+        self.pages.touched() + lags.sum::<usize>()
     }
 
     /// Bytes of memory in use, allocated ones included.
     pub fn memory_bytes(&self) -> usize {
-        let keys = self
-            .rows
-            .iter()
-            .map(|row| row.method.len() + row.name.len());
+        let keys = self.rows.iter().map(|row| row.method.len() + row.name.len());
         size_of::<Self>()
             + self.rows.heap_bytes()
+            + self.guesses.heap_bytes()
             + keys.sum::<usize>()
-            + (self.touched.capacity() + self.renumbered.capacity()) * size_of::<u32>()
+            + self.touched.capacity() * size_of::<u32>()
             + self.pages.heap_bytes()
             + self.errors.heap_bytes()
             + self.exceptions.heap_bytes()
-            + self
-                .lags
-                .iter()
-                .map(PagedHistogram::heap_bytes)
-                .sum::<usize>()
+            + self.lags.iter().map(PagedHistogram::heap_bytes).sum::<usize>()
     }
 
     #[inline]
@@ -192,15 +178,20 @@ impl Interval {
     fn row_of_sample(&mut self, sample: &Sample<'_>, limits: &Limits) -> u32 {
         let method = self.overflow.cut(sample.method, limits.max_text_bytes);
         let name = self.overflow.cut(sample.name, limits.max_text_bytes);
-        let hash = hash([method, name]);
-        match self.rows.find(hash, |row| row.is(method, name)) {
-            Some(id) => id,
-            None => self.new_row(hash, method, name, limits),
+        let is_it = |id: &u32| self.rows.item(*id).is_some_and(|row| row.is(method, name));
+        if let Some(id) = self.guesses.row(method, name).filter(is_it) {
+            return id;
         }
+        let id = self.row_or_fold(method, name, limits);
+        self.guesses.remember(method, name, id);
+        id
     }
 
-    #[cold]
-    fn new_row(&mut self, hash: u64, method: &str, name: &str, limits: &Limits) -> u32 {
+    fn row_or_fold(&mut self, method: &str, name: &str, limits: &Limits) -> u32 {
+        let hash = hash([method, name]);
+        if let Some(id) = self.rows.find(hash, |row| row.is(method, name)) {
+            return id;
+        }
         if self.rows.len() < limits.max_names {
             self.pages.push_row();
             return self.rows.insert(hash, Row::new(method, name));
@@ -234,20 +225,16 @@ impl Interval {
 impl AddAssign<&Self> for Interval {
     /// Adds exactly, in any grouping. No limit applies: the sum has the names of both.
     fn add_assign(&mut self, other: &Self) {
-        let mut renumbered = std::mem::take(&mut self.renumbered);
-        renumbered.resize(renumbered.len().max(other.rows.len()), 0);
         for (id, row) in other.rows() {
             let mine = self.row(&row.method, &row.name);
-            renumbered[id as usize] = mine;
             let sum = &mut self.rows[mine];
             if sum.times.count == 0 {
                 self.touched.push(mine);
             }
             sum.times.add(&row.times);
             sum.traffic.add(&row.traffic);
+            self.pages.add(mine, &other.pages, id);
         }
-        self.pages.add(&other.pages, |row| renumbered[row as usize]);
-        self.renumbered = renumbered;
         self.errors.merge(&other.errors);
         self.exceptions.merge(&other.exceptions);
         for (lag, more) in self.lags.iter_mut().zip(&other.lags) {
@@ -313,11 +300,53 @@ impl<'a> IntervalEntry<'a> {
     /// The histogram's cells in ascending order: the smallest value of each in microseconds, and
     /// how many response times it counts.
     pub fn cells(&self) -> impl Iterator<Item = (u64, u64)> + use<'a> {
-        (self.interval.pages.cells(self.row))
-            .map(|(cell, count)| (crate::cell::lowest_us(cell), count))
+        (self.interval.pages.cells(self.row)).map(|(cell, count)| (crate::cell::lowest_us(cell), count))
     }
 
     fn row(&self) -> &'a Row {
         &self.interval.rows[self.row]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{pages::tests::added_pages, summary::Summary};
+
+    fn record(interval: &mut Interval, name: &str, response_time_us: u64) {
+        let sample = Sample {
+            method: "GET",
+            name,
+            due_ns: 0,
+            sent_ns: 0,
+            first_byte_ns: 0,
+            done_ns: response_time_us * 1_000,
+            bytes_out: 0,
+            bytes_in: 0,
+            outcome: Outcome::Success,
+        };
+        interval.record(&sample, &Limits::default());
+    }
+
+    #[test]
+    fn merging_costs_the_touched_pages_and_not_the_known_names() {
+        let mut interval = Interval::new();
+        for name in 0..1_000 {
+            record(&mut interval, &name.to_string(), name);
+        }
+        assert_eq!(interval.touched_pages(), 1_000);
+        interval.clear();
+        for (name, us) in [("7", 10), ("7", 63), ("7", 64), ("8", 30_000_000)] {
+            record(&mut interval, name, us);
+        }
+        assert_eq!(interval.touched_pages(), 3);
+        assert_eq!(interval.entries().count(), 2);
+
+        let mut sum = Interval::new();
+        assert_eq!(added_pages(|| sum += &interval), 3);
+        // Once for the entries, once for the interval's sum, and that sum, which is of as many
+        // pages here, to the total and to the window.
+        let mut summary = Summary::new(Limits::default());
+        assert_eq!(added_pages(|| summary.add(&interval, 1.0)), 4 * 3);
     }
 }

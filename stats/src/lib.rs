@@ -9,6 +9,29 @@
 //! durations are whole microseconds. Memory is bounded by [`Limits`], never by the length of the
 //! run; what does not fit is folded into one visible row and counted in [`Overflow`].
 //!
+//! ```
+//! use gregaria_stats::{Interval, Limits, Outcome, Recorder, Sample, Summary};
+//!
+//! let mut recorder = Recorder::new(Limits::default());
+//! recorder.record(&Sample {
+//!     method: "GET",
+//!     name: "/",
+//!     due_ns: 0,
+//!     sent_ns: 20_000,
+//!     first_byte_ns: 1_400_000,
+//!     done_ns: 1_500_000,
+//!     bytes_out: 80,
+//!     bytes_in: 128,
+//!     outcome: Outcome::Success,
+//! });
+//! let interval = recorder.take(Interval::new());
+//!
+//! let mut summary = Summary::new(Limits::default());
+//! summary.start(1_700_000_000.0);
+//! summary.add(&interval, 1_700_000_000.5);
+//! assert_eq!(summary.total().median_us(), 1_500);
+//! ```
+//!
 //! Read next: `recorder.rs` (the hot path), `interval.rs` (what is handed over), `pages.rs` (why
 //! thousands of histograms fit), `cell.rs` (the HDR arithmetic).
 
@@ -16,6 +39,7 @@
 
 mod cell;
 mod entry;
+mod guess;
 mod histogram;
 mod interval;
 mod limits;

@@ -54,9 +54,7 @@ impl Overflow {
             return text;
         }
         self.texts_cut += 1;
-        let end = (0..=max_bytes)
-            .rev()
-            .find(|end| text.is_char_boundary(*end));
+        let end = (0..=max_bytes).rev().find(|end| text.is_char_boundary(*end));
         &text[..end.unwrap_or(0)]
     }
 }

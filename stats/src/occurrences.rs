@@ -72,10 +72,7 @@ impl<const N: usize> Occurrence<N> {
 
     fn see(&mut self, unix_s: f64) {
         let first_unix_s = self.seen.map_or(unix_s, |seen| seen.first_unix_s);
-        self.seen = Some(Seen {
-            first_unix_s,
-            last_unix_s: unix_s,
-        });
+        self.seen = Some(Seen { first_unix_s, last_unix_s: unix_s });
     }
 
     fn is(&self, texts: [&str; N]) -> bool {
@@ -93,11 +90,7 @@ pub(crate) struct Occurrences<const N: usize> {
 
 impl<const N: usize> Occurrences<N> {
     pub(crate) fn new() -> Self {
-        Self {
-            table: Table::new(),
-            touched: Vec::new(),
-            folded: false,
-        }
+        Self { table: Table::new(), touched: Vec::new(), folded: false }
     }
 
     /// Counts `texts`, or `fold` instead when `max` others are known already, and returns
@@ -117,22 +110,13 @@ impl<const N: usize> Occurrences<N> {
     /// Counts everything in `other` here, without a limit: there are as many as both had.
     pub(crate) fn merge(&mut self, other: &Self) {
         for occurrence in other.iter() {
-            self.add(
-                occurrence.texts.each_ref().map(|text| &**text),
-                occurrence.count,
-            );
+            self.add(occurrence.texts.each_ref().map(|text| &**text), occurrence.count);
         }
         self.folded |= other.folded;
     }
 
     /// Counts everything in `other`, seen at `unix_s`, and returns how many went into `fold`.
-    pub(crate) fn collect(
-        &mut self,
-        other: &Self,
-        unix_s: f64,
-        max: usize,
-        fold: [&str; N],
-    ) -> u64 {
+    pub(crate) fn collect(&mut self, other: &Self, unix_s: f64, max: usize, fold: [&str; N]) -> u64 {
         let mut folded = 0;
         for occurrence in other.iter() {
             let mut texts = occurrence.texts.each_ref().map(|text| &**text);
@@ -198,11 +182,7 @@ impl<const N: usize> Occurrences<N> {
         self.table.find_or_insert(
             hash(texts),
             |known| known.is(texts),
-            || Occurrence {
-                texts: texts.map(Box::from),
-                count: 0,
-                seen: None,
-            },
+            || Occurrence { texts: texts.map(Box::from), count: 0, seen: None },
         )
     }
 }

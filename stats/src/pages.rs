@@ -3,8 +3,8 @@
 //! A full histogram is 17,408 cells; thousands of names times recorders would take gigabytes,
 //! although a tick of one name touches a few dozen neighbouring cells. So the cells are cut into
 //! pages of 64, a directory per histogram says where its pages are, and all pages lie in one
-//! vector in the order of their first touch. Merging and clearing walk that vector and so cost
-//! what was touched, not what could have been.
+//! vector in the order of their first touch. Merging and clearing look at the directories of the
+//! histograms in question and at no page that was not touched.
 //!
 //! Cells are 16 bits. One that runs over leaves its upper part in a wide page beside the arena:
 //! counts are exact at a quarter of the memory of 64-bit cells.
@@ -21,29 +21,16 @@ pub(crate) struct Pages {
     /// `PAGES` places per row: where in `pages` the page is, or `ABSENT`.
     directory: Vec<u32>,
     pages: Vec<Page>,
-    /// For each of `pages`, whose it is.
-    owners: Vec<Owner>,
     /// By place in `pages`: how often each cell ran over.
-    wide: HashMap<u32, Box<[u64; PAGE_CELLS]>, FxBuildHasher>,
-}
-
-/// Which part of which histogram a page is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Owner {
-    pub(crate) row: u32,
-    number: u32,
+    wide: HashMap<u32, Box<WidePage>, FxBuildHasher>,
 }
 
 type Page = [u16; PAGE_CELLS];
+type WidePage = [u64; PAGE_CELLS];
 
 impl Pages {
     pub(crate) fn new() -> Self {
-        Self {
-            directory: Vec::new(),
-            pages: Vec::new(),
-            owners: Vec::new(),
-            wide: HashMap::default(),
-        }
+        Self { directory: Vec::new(), pages: Vec::new(), wide: HashMap::default() }
     }
 
     /// Makes room for one more histogram, whose row is the number of those before.
@@ -67,31 +54,16 @@ impl Pages {
         }
     }
 
-    /// Adds all of `other`, of which row r counts for `row_of(r)` here.
-    pub(crate) fn add(&mut self, other: &Self, mut row_of: impl FnMut(u32) -> u32) {
-        for place in 0..other.owners.len() {
-            let row = row_of(other.owners[place].row);
-            self.add_page(row, other, place);
+    /// Adds the histogram `from` of `other` to the histogram `to` here.
+    pub(crate) fn add(&mut self, to: u32, other: &Self, from: u32) {
+        for (number, place) in other.pages_of(from) {
+            self.add_page(to, number, &other.pages[place], other.wide_at(place));
         }
     }
 
-    /// Adds the page at `place` of `other` to the histogram `row`.
-    pub(crate) fn add_page(&mut self, row: u32, other: &Self, place: usize) {
-        let mine = self.place(row, other.owners[place].number as usize);
-        if add_cells(&mut self.pages[mine as usize], &other.pages[place]) {
-            self.carry(mine, &other.pages[place]);
-        }
-        if let Some(more) = other.wide_at(place) {
-            let wide = self.widen(mine);
-            for (to, from) in wide.iter_mut().zip(more) {
-                *to += from;
-            }
-        }
-    }
-
-    /// Whose the pages are, in the order of their places.
-    pub(crate) fn owners(&self) -> &[Owner] {
-        &self.owners
+    /// How many pages exist.
+    pub(crate) fn touched(&self) -> usize {
+        self.pages.len()
     }
 
     /// The cells of `row` that are not 0, in ascending order, with their counts.
@@ -124,28 +96,27 @@ impl Pages {
         None
     }
 
-    /// Sets every histogram to 0 and keeps rows and memory.
-    pub(crate) fn clear(&mut self) {
-        for owner in &self.owners {
-            self.directory[owner.row as usize * PAGES + owner.number as usize] = ABSENT;
+    /// Sets all histograms to 0, of which none but `touched` had values; keeps rows and memory.
+    pub(crate) fn clear(&mut self, touched: &[u32]) {
+        for row in touched {
+            let start = *row as usize * PAGES;
+            self.directory[start..start + PAGES].fill(ABSENT);
         }
         self.pages.clear();
-        self.owners.clear();
         self.wide.clear();
     }
 
-    /// Forgets the rows too, and keeps memory.
+    /// Forgets all histograms and keeps memory.
     pub(crate) fn clear_rows(&mut self) {
-        self.clear();
+        self.clear(&[]);
         self.directory.clear();
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
         self.directory.capacity() * size_of::<u32>()
             + self.pages.capacity() * size_of::<Page>()
-            + self.owners.capacity() * size_of::<Owner>()
             + self.wide.allocation_size()
-            + self.wide.len() * size_of::<[u64; PAGE_CELLS]>()
+            + self.wide.len() * size_of::<WidePage>()
     }
 
     /// Where page `number` of `row` is; touches it if this is the first time.
@@ -158,16 +129,25 @@ impl Pages {
         self.touch(row, number)
     }
 
+    fn add_page(&mut self, row: u32, number: usize, page: &Page, wide: Option<&WidePage>) {
+        #[cfg(test)]
+        tests::count_added_page();
+        let place = self.place(row, number);
+        if add_cells(&mut self.pages[place as usize], page) {
+            self.carry(place, page);
+        }
+        if let Some(wide) = wide {
+            for (to, from) in self.widen(place).iter_mut().zip(wide) {
+                *to += from;
+            }
+        }
+    }
+
     #[cold]
     fn touch(&mut self, row: u32, number: usize) -> u32 {
         let place = self.pages.len() as u32;
         grow_by_a_quarter(&mut self.pages, 1);
-        grow_by_a_quarter(&mut self.owners, 1);
         self.pages.push([0; PAGE_CELLS]);
-        self.owners.push(Owner {
-            row,
-            number: number as u32,
-        });
         self.directory[row as usize * PAGES + number] = place;
         place
     }
@@ -183,13 +163,11 @@ impl Pages {
     }
 
     #[cold]
-    fn widen(&mut self, place: u32) -> &mut [u64; PAGE_CELLS] {
-        self.wide
-            .entry(place)
-            .or_insert_with(|| Box::new([0; PAGE_CELLS]))
+    fn widen(&mut self, place: u32) -> &mut WidePage {
+        self.wide.entry(place).or_insert_with(|| Box::new([0; PAGE_CELLS]))
     }
 
-    fn wide_at(&self, place: usize) -> Option<&[u64; PAGE_CELLS]> {
+    fn wide_at(&self, place: usize) -> Option<&WidePage> {
         if self.wide.is_empty() {
             return None;
         }
@@ -215,13 +193,13 @@ fn add_cells(to: &mut Page, from: &Page) -> bool {
     over != 0
 }
 
-fn sum(page: &Page, wide: Option<&[u64; PAGE_CELLS]>) -> u64 {
+fn sum(page: &Page, wide: Option<&WidePage>) -> u64 {
     let low: u32 = page.iter().map(|count| u32::from(*count)).sum();
     let high: u64 = wide.map_or(0, |wide| wide.iter().sum());
     (high << u16::BITS) + u64::from(low)
 }
 
-fn count_at(page: &Page, wide: Option<&[u64; PAGE_CELLS]>, i: usize) -> u64 {
+fn count_at(page: &Page, wide: Option<&WidePage>, i: usize) -> u64 {
     (wide.map_or(0, |wide| wide[i]) << u16::BITS) + u64::from(page[i])
 }
 
@@ -235,3 +213,73 @@ fn grow_by_a_quarter<T>(vec: &mut Vec<T>, additional: usize) {
 const PAGE_CELLS: usize = 64;
 const PAGES: usize = cell::CELLS / PAGE_CELLS;
 const ABSENT: u32 = u32::MAX;
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    thread_local!(static ADDED_PAGES: Cell<usize> = const { Cell::new(0) });
+
+    pub(super) fn count_added_page() {
+        ADDED_PAGES.set(ADDED_PAGES.get() + 1);
+    }
+
+    /// How many pages were added to others while `work` ran.
+    pub(crate) fn added_pages(work: impl FnOnce()) -> usize {
+        let before = ADDED_PAGES.get();
+        work();
+        ADDED_PAGES.get() - before
+    }
+
+    fn with_rows(rows: usize) -> Pages {
+        let mut pages = Pages::new();
+        (0..rows).for_each(|_| pages.push_row());
+        pages
+    }
+
+    fn cells(pages: &Pages, row: u32) -> Vec<(usize, u64)> {
+        pages.cells(row).collect()
+    }
+
+    #[test]
+    fn a_cell_counts_past_sixteen_bits() {
+        let mut pages = with_rows(2);
+        (0..70_000).for_each(|_| pages.record(1, 5));
+        pages.record(1, 7);
+        assert_eq!(cells(&pages, 1), [(5, 70_000), (7, 1)]);
+        assert_eq!(pages.cell_at_rank(1, 70_000), Some(5));
+        assert_eq!(pages.cell_at_rank(1, 70_001), Some(7));
+        assert_eq!(pages.cell_at_rank(1, 70_002), None);
+        assert_eq!(cells(&pages, 0), []);
+    }
+
+    #[test]
+    fn sums_run_over_exactly() {
+        let mut pages = with_rows(1);
+        let mut other = with_rows(1);
+        for (us, count) in [(1, 1), (2, 30_000), (3, 65_535)] {
+            (0..count).for_each(|_| other.record(0, us));
+        }
+        for doubling in 0..40 {
+            pages.add(0, &other, 0);
+            let times = 1 << doubling;
+            let expected = [(1, times), (2, 30_000 * times), (3, 65_535 * times)];
+            assert_eq!(cells(&pages, 0), expected);
+            other = pages.clone();
+        }
+    }
+
+    #[test]
+    fn clearing_leaves_nothing_behind() {
+        let mut pages = with_rows(2);
+        (0..70_000).for_each(|_| pages.record(0, 5));
+        pages.record(1, 1_000_000);
+        pages.clear(&[0, 1]);
+        assert_eq!((cells(&pages, 0), cells(&pages, 1)), (vec![], vec![]));
+        pages.record(1, 5);
+        assert_eq!(cells(&pages, 1), [(5, 1)]);
+        assert_eq!(pages.touched(), 1);
+    }
+}

@@ -18,16 +18,13 @@ pub(crate) struct PerSecond {
 
 impl Rates {
     pub(crate) fn new() -> Self {
-        Self {
-            newest_unix_s: 0,
-            ring: [PerSecond::default(); SECONDS as usize],
-        }
+        Self { newest_unix_s: 0, ring: [PerSecond::default(); SECONDS as usize] }
     }
 
     /// Counts `more` in this second; what is older than the ring is dropped.
     pub(crate) fn add(&mut self, unix_s: u64, more: PerSecond) {
         self.advance(unix_s);
-        if unix_s + SECONDS > self.newest_unix_s {
+        if unix_s.saturating_add(SECONDS) > self.newest_unix_s {
             let second = &mut self.ring[(unix_s % SECONDS) as usize];
             second.num_requests += more.num_requests;
             second.num_failures += more.num_failures;
@@ -36,7 +33,7 @@ impl Rates {
 
     /// The seconds with requests, in ascending order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, PerSecond)> {
-        let oldest = (self.newest_unix_s + 1).saturating_sub(SECONDS);
+        let oldest = self.newest_unix_s.saturating_sub(SECONDS - 1);
         (oldest..=self.newest_unix_s)
             .map(|unix_s| (unix_s, self.at(unix_s)))
             .filter(|(_, second)| *second != PerSecond::default())
@@ -44,12 +41,7 @@ impl Rates {
 
     /// Locust's current rate of `count`: the mean over up to ten whole seconds, of which the
     /// last ended two seconds before now, none of them before the start.
-    pub(crate) fn mean(
-        &self,
-        start_unix_s: u64,
-        now_unix_s: u64,
-        count: impl Fn(PerSecond) -> u64,
-    ) -> f64 {
+    pub(crate) fn mean(&self, start_unix_s: u64, now_unix_s: u64, count: impl Fn(PerSecond) -> u64) -> f64 {
         let from = now_unix_s.saturating_sub(12).max(start_unix_s);
         let to = now_unix_s.saturating_sub(2);
         if from >= to {
@@ -60,7 +52,7 @@ impl Rates {
     }
 
     fn at(&self, unix_s: u64) -> PerSecond {
-        if unix_s > self.newest_unix_s || unix_s + SECONDS <= self.newest_unix_s {
+        if unix_s > self.newest_unix_s || unix_s.saturating_add(SECONDS) <= self.newest_unix_s {
             return PerSecond::default();
         }
         self.ring[(unix_s % SECONDS) as usize]
@@ -83,10 +75,7 @@ mod tests {
     use super::*;
 
     fn requests(num_requests: u64) -> PerSecond {
-        PerSecond {
-            num_requests,
-            num_failures: 0,
-        }
+        PerSecond { num_requests, num_failures: 0 }
     }
 
     fn mean(rates: &Rates, start: u64, now: u64) -> f64 {

@@ -19,10 +19,7 @@ pub struct Recorder {
 impl Recorder {
     /// A recorder with nothing recorded.
     pub fn new(limits: Limits) -> Self {
-        Self {
-            limits,
-            live: Interval::new(),
-        }
+        Self { limits, live: Interval::new() }
     }
 
     /// Counts one finished request.

@@ -15,12 +15,7 @@ pub(crate) struct Row {
 
 impl Row {
     pub(crate) fn new(method: &str, name: &str) -> Self {
-        Self {
-            method: method.into(),
-            name: name.into(),
-            times: Tally::ZERO,
-            traffic: Traffic::default(),
-        }
+        Self { method: method.into(), name: name.into(), times: Tally::ZERO, traffic: Traffic::default() }
     }
 
     #[inline]

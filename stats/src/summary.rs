@@ -28,8 +28,6 @@ pub struct Summary {
     exceptions: Occurrences<2>,
     lags: [PagedHistogram; 3],
     overflow: Overflow,
-    /// Scratch of `add`: the entry of each of the interval's touched rows.
-    entry_of_row: Vec<u32>,
     /// Scratch of `add`: all response times of the interval.
     interval_times: PagedHistogram,
 }
@@ -47,7 +45,6 @@ impl Summary {
             exceptions: Occurrences::new(),
             lags: std::array::from_fn(|_| PagedHistogram::new()),
             overflow: Overflow::default(),
-            entry_of_row: Vec::new(),
             interval_times: PagedHistogram::new(),
         }
     }
@@ -76,7 +73,6 @@ impl Summary {
     pub fn add(&mut self, interval: &Interval, unix_time_s: f64) {
         self.interval_times.clear();
         let traffic = self.add_rows(interval, unix_time_s);
-        self.add_pages(interval);
         if !self.interval_times.is_empty() {
             (self.total).add_all(&self.interval_times, &traffic, unix_time_s);
             self.window.add(unix_time_s as u64, &self.interval_times);
@@ -140,55 +136,32 @@ impl Summary {
         size_of::<Self>()
             + self.entries.heap_bytes()
             + self.entries.iter().map(Entry::heap_bytes).sum::<usize>()
-            + (self.sorted.capacity() + self.entry_of_row.capacity()) * size_of::<u32>()
+            + self.sorted.capacity() * size_of::<u32>()
             + self.total.heap_bytes()
             + self.window.heap_bytes()
             + self.errors.heap_bytes()
             + self.exceptions.heap_bytes()
-            + self
-                .lags
-                .iter()
-                .map(PagedHistogram::heap_bytes)
-                .sum::<usize>()
+            + self.lags.iter().map(PagedHistogram::heap_bytes).sum::<usize>()
             + self.interval_times.heap_bytes()
     }
 
-    /// Adds the exact counts of every row and returns the traffic of all.
+    /// Adds every row to its entry and to `interval_times`; returns the traffic of all.
     fn add_rows(&mut self, interval: &Interval, unix_s: f64) -> Traffic {
         let mut traffic = Traffic::default();
+        let pages = interval.pages();
         for (row_id, row) in interval.rows() {
             let id = self.entry_of(row);
-            self.entries[id].add_row(row, unix_s);
-            self.interval_times.add_tally(&row.times);
+            self.entries[id].add_row(row, pages, row_id, unix_s);
+            self.interval_times.add_row(&row.times, pages, row_id);
             traffic.add(&row.traffic);
-            let index = row_id as usize;
-            if self.entry_of_row.len() <= index {
-                self.entry_of_row.resize(index + 1, 0);
-            }
-            self.entry_of_row[index] = id;
         }
         traffic
     }
 
-    /// Adds the cells of every histogram, after `add_rows` has found whose they are.
-    fn add_pages(&mut self, interval: &Interval) {
-        let pages = interval.pages();
-        for (place, owner) in pages.owners().iter().enumerate() {
-            let id = self.entry_of_row[owner.row as usize];
-            self.entries[id].times_mut().add_page(pages, place);
-            self.interval_times.add_page(pages, place);
-        }
-    }
-
     fn add_texts(&mut self, interval: &Interval, unix_s: f64) {
-        let Limits {
-            max_errors,
-            max_exceptions,
-            ..
-        } = self.limits;
+        let Limits { max_errors, max_exceptions, .. } = self.limits;
         let fold = ["", "", FOLDED_ERROR];
-        self.overflow.errors_folded +=
-            (self.errors).collect(interval.error_table(), unix_s, max_errors, fold);
+        self.overflow.errors_folded += (self.errors).collect(interval.error_table(), unix_s, max_errors, fold);
         let fold = [FOLDED_EXCEPTION, ""];
         self.overflow.exceptions_folded +=
             (self.exceptions).collect(interval.exception_table(), unix_s, max_exceptions, fold);

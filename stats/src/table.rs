@@ -22,10 +22,7 @@ struct Slot {
 
 impl<T> Table<T> {
     pub(crate) fn new() -> Self {
-        Self {
-            items: Vec::new(),
-            index: HashTable::new(),
-        }
+        Self { items: Vec::new(), index: HashTable::new() }
     }
 
     /// The number of the item with this hash for which `is_it` holds.
@@ -39,22 +36,22 @@ impl<T> Table<T> {
     pub(crate) fn insert(&mut self, hash: u64, item: T) -> u32 {
         let id = self.items.len() as u32;
         self.items.push(item);
-        self.index
-            .insert_unique(hash, Slot { hash, id }, |slot| slot.hash);
+        self.index.insert_unique(hash, Slot { hash, id }, |slot| slot.hash);
         id
     }
 
     /// The number of the item, which `make` makes if it is new.
-    pub(crate) fn find_or_insert(
-        &mut self,
-        hash: u64,
-        is_it: impl Fn(&T) -> bool,
-        make: impl FnOnce() -> T,
-    ) -> u32 {
+    pub(crate) fn find_or_insert(&mut self, hash: u64, is_it: impl Fn(&T) -> bool, make: impl FnOnce() -> T) -> u32 {
         match self.find(hash, is_it) {
             Some(id) => id,
             None => self.insert(hash, make()),
         }
+    }
+
+    /// The item of this number, if there is one.
+    #[inline]
+    pub(crate) fn item(&self, id: u32) -> Option<&T> {
+        self.items.get(id as usize)
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -19,13 +19,7 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    pub(crate) const ZERO: Self = Self {
-        count: 0,
-        total_us: 0,
-        min_us: u64::MAX,
-        max_us: 0,
-        clamped: 0,
-    };
+    pub(crate) const ZERO: Self = Self { count: 0, total_us: 0, min_us: u64::MAX, max_us: 0, clamped: 0 };
 
     #[inline]
     pub(crate) fn record(&mut self, us: u64) {

@@ -18,13 +18,8 @@ struct Second {
 
 impl Window {
     pub(crate) fn new() -> Self {
-        let second = || Second {
-            unix_s: 0,
-            times: PagedHistogram::new(),
-        };
-        Self {
-            ring: std::array::from_fn(|_| second()),
-        }
+        let second = || Second { unix_s: 0, times: PagedHistogram::new() };
+        Self { ring: std::array::from_fn(|_| second()) }
     }
 
     /// Counts `times` in this second, unless the ring has gone past it.
@@ -59,10 +54,7 @@ impl Window {
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.ring
-            .iter()
-            .map(|second| second.times.heap_bytes())
-            .sum()
+        self.ring.iter().map(|second| second.times.heap_bytes()).sum()
     }
 }
 

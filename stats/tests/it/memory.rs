@@ -1,0 +1,148 @@
+//! Recording does not allocate, and memory stays within its budget.
+//!
+//! Bytes are those that the allocator handed out, counted in this thread.
+
+use allocation_counter::measure;
+use gregaria_stats::{Interval, Lag, Limits, Outcome, Recorder, Sample, Summary};
+use rand::{Rng, SeedableRng, rngs::SmallRng};
+
+use crate::stream::request;
+
+#[test]
+fn recording_what_is_known_allocates_nothing() {
+    let mut load = Load::new(50);
+    let mut recorder = Recorder::new(Limits::default());
+    // Twice, since two intervals go round.
+    load.restart();
+    load.tick(&mut recorder, 2_000);
+    let used = recorder.take(Interval::new());
+    load.restart();
+    load.tick(&mut recorder, 2_000);
+    let mut summary = Summary::new(Limits::default());
+    summary.add(&used, 1.0);
+
+    let allocated = measure(|| {
+        let handed_over = recorder.take(used);
+        load.restart();
+        load.tick(&mut recorder, 2_000);
+        summary.add(&handed_over, 1.5);
+    });
+    assert_eq!(allocated.count_total, 0);
+
+    let new = measure(|| recorder.record(&request("GET", "/never seen before", 1)));
+    assert!(new.count_total > 0, "the counter counts");
+}
+
+#[test]
+fn memory_bytes_is_what_the_allocator_says() {
+    let (recorder, allocated) = allocated_by(|| {
+        let mut recorder = Recorder::new(Limits::default());
+        Load::new(300).tick(&mut recorder, 5_000);
+        recorder.exception("KeyError", "main.py, line 1");
+        recorder
+    });
+    assert_eq!(recorder.memory_bytes() - size_of::<Recorder>(), allocated);
+
+    let interval = { recorder }.take(Interval::new());
+    let (summary, allocated) = allocated_by(|| {
+        let mut summary = Summary::new(Limits::default());
+        summary.start(1.0);
+        summary.add(&interval, 2.0);
+        summary
+    });
+    assert_eq!(summary.memory_bytes() - size_of::<Summary>(), allocated);
+}
+
+#[test]
+fn memory_bytes_knows_of_cells_that_ran_over() {
+    let mut recorder = Recorder::new(Limits::default());
+    (0..40_000).for_each(|_| recorder.record(&request("GET", "/", 100)));
+    let interval = recorder.take(Interval::new());
+    let (sum, allocated) = allocated_by(|| {
+        let mut sum = Interval::new();
+        sum += &interval;
+        sum += &interval;
+        sum
+    });
+    assert_eq!(sum.memory_bytes() - size_of::<Interval>(), allocated);
+}
+
+#[test]
+fn a_thousand_names_fit_in_64_mib() {
+    assert!(bytes_with(1_000) <= 64 << 20);
+}
+
+#[test]
+fn five_thousand_names_fit_in_256_mib() {
+    assert!(bytes_with(5_000) <= 256 << 20);
+}
+
+/// Bytes that two recorders with an interval to spare each and a summary need for five ticks of
+/// a second at 100,000 requests/s for each recorder.
+fn bytes_with(names: usize) -> u64 {
+    let mut load = Load::new(names);
+    let allocated = measure(|| {
+        let mut summary = Summary::new(Limits::default());
+        let mut shards = [(); 2].map(|()| (Recorder::new(Limits::default()), Interval::new()));
+        for second in 0..5 {
+            for (recorder, spare) in &mut shards {
+                load.tick(recorder, 100_000);
+                *spare = recorder.take(std::mem::replace(spare, Interval::new()));
+                summary.add(spare, f64::from(second));
+            }
+        }
+        assert_eq!(summary.total().num_requests(), 1_000_000);
+        assert_eq!(summary.overflow().names_folded, 0);
+    });
+    allocated.bytes_max
+}
+
+/// What `make` made and how many bytes are allocated for it.
+fn allocated_by<T>(make: impl FnOnce() -> T) -> (T, usize) {
+    let mut made = None;
+    let allocated = measure(|| made = Some(make()));
+    (made.expect("measure calls it"), allocated.bytes_current as usize)
+}
+
+/// Requests of evenly spread names with log-normal times around 100 ms; one in ten fails.
+struct Load {
+    names: Vec<String>,
+    times_us: Vec<u64>,
+    random: SmallRng,
+}
+
+impl Load {
+    fn new(names: usize) -> Self {
+        let mut random = SmallRng::seed_from_u64(1);
+        Self {
+            names: (0..names).map(|i| format!("/shop/article/{i}")).collect(),
+            times_us: (0..10_000).map(|_| log_normal_us(&mut random)).collect(),
+            random,
+        }
+    }
+
+    /// From here on the same requests again after each restart.
+    fn restart(&mut self) {
+        self.random = SmallRng::seed_from_u64(2);
+    }
+
+    fn tick(&mut self, recorder: &mut Recorder, requests: usize) {
+        for _ in 0..requests {
+            let name = self.random.random_range(0..self.names.len());
+            let time_us = self.times_us[self.random.random_range(0..self.times_us.len())];
+            let outcome = if self.random.random_ratio(1, 10) {
+                Outcome::Failure("503 Service Unavailable")
+            } else {
+                Outcome::Success
+            };
+            recorder.record(&Sample { bytes_in: 1_000, outcome, ..request("GET", &self.names[name], time_us) });
+            recorder.lag(Lag::Resume, time_us / 1_000);
+        }
+    }
+}
+
+/// The sum of twelve uniform numbers is close enough to a normal one.
+fn log_normal_us(random: &mut SmallRng) -> u64 {
+    let normal = (0..12).map(|_| random.random::<f64>()).sum::<f64>() - 6.0;
+    (100e3 * (0.7 * normal).exp()) as u64
+}

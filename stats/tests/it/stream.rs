@@ -1,0 +1,117 @@
+//! Streams of things to record, and what an interval counted in a form that can be compared.
+
+use std::collections::BTreeMap;
+
+use gregaria_stats::{Interval, Lag, Outcome, Overflow, PagedHistogram, Recorder, Sample};
+use proptest::prelude::*;
+
+/// One call of a recorder.
+#[derive(Clone, Debug)]
+pub(crate) enum Event {
+    Exception(&'static str),
+    Lag(Lag, u64),
+    Request { method: &'static str, name: String, response_time_us: u64, bytes: u64, error: Option<String> },
+}
+
+impl Event {
+    pub(crate) fn record(&self, recorder: &mut Recorder) {
+        match self {
+            Self::Exception(message) => recorder.exception(message, "main.py, line 1"),
+            Self::Lag(lag, us) => recorder.lag(*lag, *us),
+            Self::Request { method, name, response_time_us, bytes, error } => recorder.record(&Sample {
+                bytes_out: *bytes,
+                bytes_in: bytes / 2,
+                outcome: error.as_deref().map_or(Outcome::Success, Outcome::Failure),
+                ..request(method, name, *response_time_us)
+            }),
+        }
+    }
+}
+
+/// A successful request without bytes.
+pub(crate) fn request<'a>(method: &'a str, name: &'a str, response_time_us: u64) -> Sample<'a> {
+    let due_ns = 5_000;
+    let done_ns = due_ns + response_time_us * 1_000;
+    Sample {
+        method,
+        name,
+        due_ns,
+        sent_ns: due_ns,
+        first_byte_ns: done_ns,
+        done_ns,
+        bytes_out: 0,
+        bytes_in: 0,
+        outcome: Outcome::Success,
+    }
+}
+
+/// Events over `names` names and as many error texts, some of them too long for the histogram.
+pub(crate) fn events(names: usize) -> impl Strategy<Value = Vec<Event>> {
+    let request = (
+        prop_oneof![Just("GET"), Just("POST"), Just("")],
+        0..names,
+        prop_oneof![8 => 0..3_000_u64, 8 => 0..2_000_000_u64, 1 => 60_000_000..90_000_000_u64],
+        any::<u32>(),
+        proptest::option::weighted(0.2, 0..names),
+    )
+        .prop_map(|(method, name, response_time_us, bytes, error)| Event::Request {
+            method,
+            name: format!("/{name}"),
+            response_time_us,
+            bytes: bytes.into(),
+            error: error.map(|error| format!("error {error}")),
+        });
+    let lag = (0..Lag::ALL.len(), 0..5_000_u64).prop_map(|(lag, us)| Event::Lag(Lag::ALL[lag], us));
+    let exception = prop_oneof![Just("KeyError"), Just("ValueError")].prop_map(Event::Exception);
+    proptest::collection::vec(prop_oneof![10 => request, 3 => lag, 1 => exception], 0..300)
+}
+
+/// Everything that an interval counted, in an order that does not depend on its history.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Content {
+    entries: BTreeMap<(String, String), EntryContent>,
+    errors: BTreeMap<(String, String, String), u64>,
+    exceptions: BTreeMap<(String, String), u64>,
+    lags: [HistogramContent; 3],
+    overflow: Overflow,
+}
+
+type EntryContent = ([u64; 6], Option<u64>, Vec<(u64, u64)>);
+type HistogramContent = ([u64; 4], Option<u64>, Vec<(u64, u64)>);
+
+impl Content {
+    pub(crate) fn of(interval: &Interval) -> Self {
+        let entries = interval.entries().map(|entry| {
+            let counts = [
+                entry.num_requests(),
+                entry.num_failures(),
+                entry.total_response_time_us(),
+                entry.max_us(),
+                entry.bytes_out(),
+                entry.bytes_in(),
+            ];
+            let key = (entry.method().into(), entry.name().into());
+            (key, (counts, entry.min_us(), entry.cells().collect()))
+        });
+        let errors = interval.errors().map(|error| {
+            let key = (error.method().into(), error.name().into(), error.error().into());
+            (key, error.occurrences())
+        });
+        let exceptions = interval.exceptions().map(|exception| {
+            let key = (exception.message().into(), exception.traceback().into());
+            (key, exception.occurrences())
+        });
+        Self {
+            entries: entries.collect(),
+            errors: errors.collect(),
+            exceptions: exceptions.collect(),
+            lags: Lag::ALL.map(|lag| histogram(interval.lag(lag))),
+            overflow: interval.overflow(),
+        }
+    }
+}
+
+fn histogram(histogram: &PagedHistogram) -> HistogramContent {
+    let counts = [histogram.count(), histogram.total_us(), histogram.max_us(), histogram.clamped()];
+    (counts, histogram.min_us(), histogram.iter().collect())
+}

@@ -1,0 +1,185 @@
+//! What reports read: sums, rates, buckets, first and last occurrences.
+
+use gregaria_stats::{Interval, Lag, Limits, Outcome, Recorder, Sample, Summary};
+use proptest::prelude::*;
+
+use crate::stream::{events, request};
+
+const T0: f64 = 1_700_000_000.0;
+
+#[test]
+fn entries_are_sorted_by_name_then_method_and_the_total_has_all() {
+    let mut summary = started();
+    summary.add(
+        &interval(&[
+            request("POST", "/b", 400),
+            request("GET", "/b", 100),
+            failure(request("GET", "/a", 1_300), "500"),
+        ]),
+        T0 + 1.0,
+    );
+    let rows: Vec<_> = (summary.entries()).map(|entry| (entry.method(), entry.name())).collect();
+    assert_eq!(rows, [("GET", "/a"), ("GET", "/b"), ("POST", "/b")]);
+    let total = summary.total();
+    assert_eq!((total.method(), total.name()), ("", "Aggregated"));
+    assert_eq!((total.num_requests(), total.num_failures()), (3, 1));
+    assert_eq!(total.fail_ratio(), 1.0 / 3.0);
+    assert_eq!(total.avg_us(), 600.0);
+    assert_eq!((total.min_us(), total.max_us()), (Some(100), 1_300));
+    assert_eq!(total.median_us(), 400);
+    assert_eq!(summary.entry("POST", "/b").unwrap().median_us(), 400);
+    assert!(summary.entry("PUT", "/b").is_none());
+}
+
+#[test]
+fn an_entry_without_requests_is_all_zero() {
+    let summary = started();
+    let total = summary.total();
+    assert_eq!((total.min_us(), total.max_us(), total.median_us()), (None, 0, 0));
+    assert_eq!((total.avg_us(), total.fail_ratio()), (0.0, 0.0));
+    assert_eq!((total.avg_content_length(), total.total_rps(0.0)), (0.0, 0.0));
+    assert_eq!(total.current_rps(T0 + 5.0), 0.0);
+    assert_eq!(total.last_request_unix_s(), None);
+    assert_eq!(summary.current_percentile_us(0.5, T0), None);
+}
+
+#[test]
+fn rates_are_over_whole_seconds_since_the_start_and_decay() {
+    let mut summary = started();
+    let four = interval(&[
+        request("GET", "/a", 1),
+        request("GET", "/a", 1),
+        request("GET", "/a", 1),
+        failure(request("GET", "/a", 1), "500"),
+    ]);
+    for second in 0..6 {
+        summary.add(&four, T0 + f64::from(second) + 0.9);
+    }
+    let entry = summary.entry("GET", "/a").unwrap();
+    assert_eq!(entry.current_rps(T0 + 5.9), 4.0);
+    assert_eq!(entry.current_fail_per_sec(T0 + 5.9), 1.0);
+    // Six of the ten seconds before T0 + 10 had requests, then two, then none.
+    assert_eq!(entry.current_rps(T0 + 12.0), 2.4);
+    assert_eq!(entry.current_rps(T0 + 16.0), 0.8);
+    assert_eq!(entry.current_rps(T0 + 18.0), 0.0);
+    assert_eq!(entry.total_rps(12.0), 2.0);
+    assert_eq!(entry.total_fail_per_sec(12.0), 0.5);
+    assert_eq!(entry.last_request_unix_s(), Some(T0 + 5.9));
+    assert_eq!(entry.num_reqs_per_sec().next(), Some((T0 as u64, 4)));
+    assert_eq!(entry.num_fail_per_sec().count(), 6);
+}
+
+#[test]
+fn errors_and_exceptions_know_when_they_were_first_and_last_seen() {
+    let mut summary = started();
+    let mut recorder = Recorder::new(Limits::default());
+    recorder.record(&failure(request("GET", "/a", 1), "500"));
+    recorder.exception("KeyError", "main.py, line 1");
+    let interval = recorder.take(Interval::new());
+    assert_eq!(interval.errors().next().unwrap().first_seen_unix_s(), None);
+    summary.add(&interval, T0 + 1.0);
+    summary.add(&interval, T0 + 3.0);
+
+    let error = summary.errors().next().unwrap();
+    assert_eq!((error.method(), error.name(), error.error()), ("GET", "/a", "500"));
+    assert_eq!(error.occurrences(), 2);
+    assert_eq!(error.first_seen_unix_s(), Some(T0 + 1.0));
+    assert_eq!(error.last_seen_unix_s(), Some(T0 + 3.0));
+    let exception = summary.exceptions().next().unwrap();
+    assert_eq!(exception.traceback(), "main.py, line 1");
+    assert_eq!((exception.message(), exception.occurrences()), ("KeyError", 2));
+}
+
+#[test]
+fn a_reset_keeps_the_rows_and_a_start_forgets_them() {
+    let mut summary = started();
+    let mut recorder = Recorder::new(Limits::default());
+    recorder.record(&failure(request("GET", "/a", 1), "500"));
+    recorder.exception("KeyError", "");
+    recorder.lag(Lag::Send, 12);
+    summary.add(&recorder.take(Interval::new()), T0 + 1.0);
+    assert_eq!(summary.lag(Lag::Send).max_us(), 12);
+
+    summary.reset(T0 + 10.0);
+    assert_eq!(summary.entry("GET", "/a").unwrap().num_requests(), 0);
+    assert_eq!(summary.total().num_requests(), 0);
+    assert_eq!((summary.errors().count(), summary.exceptions().count()), (0, 0));
+    assert!(summary.lag(Lag::Send).is_empty());
+    assert_eq!(summary.current_percentile_us(0.5, T0 + 1.0), None);
+    assert_eq!(summary.start_unix_s(), T0 + 10.0);
+
+    summary.start(T0 + 20.0);
+    assert_eq!(summary.entries().count(), 0);
+    assert_eq!(summary.start_unix_s(), T0 + 20.0);
+}
+
+#[test]
+fn buckets_are_locusts() {
+    let mut summary = started();
+    let times = [400, 500, 600, 98_700, 104_000, 147_000, 152_000, 3_432_000, 58_760_000];
+    let samples: Vec<_> = times.iter().map(|us| request("GET", "/", *us)).collect();
+    summary.add(&interval(&samples), T0);
+    let buckets: Vec<_> = summary.total().response_time_buckets().collect();
+    let expected = [(0, 2), (1, 1), (99, 1), (100, 1), (150, 2), (3_400, 1), (59_000, 1)];
+    assert_eq!(buckets, expected);
+}
+
+#[test]
+fn the_current_percentile_forgets_what_is_older_than_ten_seconds() {
+    let mut summary = started();
+    summary.add(&interval(&[request("GET", "/", 900)]), T0);
+    summary.add(&interval(&[request("GET", "/", 100)]), T0 + 8.0);
+    assert_eq!(summary.current_percentile_us(1.0, T0 + 8.5), Some(900));
+    assert_eq!(summary.current_percentile_us(1.0, T0 + 11.5), Some(100));
+    assert_eq!(summary.current_percentile_us(1.0, T0 + 60.0), None);
+    assert_eq!(summary.total().max_us(), 900);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn the_total_is_the_sum_of_all_entries(ticks in proptest::collection::vec(events(20), 1..4)) {
+        let mut summary = started();
+        let mut sum = Interval::new();
+        let mut recorder = Recorder::new(Limits::default());
+        for (second, events) in ticks.iter().enumerate() {
+            events.iter().for_each(|event| event.record(&mut recorder));
+            let interval = recorder.take(Interval::new());
+            summary.add(&interval, T0 + second as f64);
+            sum += &interval;
+        }
+        let total = summary.total();
+        prop_assert_eq!(total.num_requests(), sum.num_requests());
+        prop_assert_eq!(total.num_failures(), sum.num_failures());
+        prop_assert_eq!(total.bytes_in(), sum.entries().map(|entry| entry.bytes_in()).sum::<u64>());
+        prop_assert_eq!(summary.entries().count(), sum.entries().count());
+        for part in sum.entries() {
+            let entry = summary.entry(part.method(), part.name()).unwrap();
+            let hdr = entry.response_times().to_hdr();
+            prop_assert_eq!(entry.num_requests(), part.num_requests());
+            prop_assert_eq!(entry.min_us(), part.min_us());
+            for (us, count) in part.cells() {
+                prop_assert_eq!(hdr.count_at(us), count);
+            }
+        }
+        let in_buckets: u64 = total.response_time_buckets().map(|(_, count)| count).sum();
+        prop_assert_eq!(in_buckets, total.num_requests());
+    }
+}
+
+fn started() -> Summary {
+    let mut summary = Summary::new(Limits::default());
+    summary.start(T0);
+    summary
+}
+
+fn interval(samples: &[Sample<'_>]) -> Interval {
+    let mut recorder = Recorder::new(Limits::default());
+    samples.iter().for_each(|sample| recorder.record(sample));
+    recorder.take(Interval::new())
+}
+
+fn failure<'a>(sample: Sample<'a>, error: &'a str) -> Sample<'a> {
+    Sample { outcome: Outcome::Failure(error), ..sample }
+}
