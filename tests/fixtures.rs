@@ -14,58 +14,35 @@ use support::{Hostile, Nginx, nginx};
 
 #[test]
 fn nginx_logs_each_request_with_path_and_status() {
-    let nginx = Nginx::with(&nginx::Options {
-        files: vec![("/big/file", 70_000)],
-        ..Default::default()
-    });
+    let nginx = Nginx::with(&nginx::Options { files: vec![("/big/file", 70_000)], ..Default::default() });
     assert_eq!(body(&exchange(nginx.address(), &get("/"))).len(), 128);
-    assert_eq!(
-        body(&exchange(nginx.address(), &get("/big/file"))).len(),
-        70_000
-    );
+    assert_eq!(body(&exchange(nginx.address(), &get("/big/file"))).len(), 70_000);
     assert!(exchange(nginx.address(), &get("/status/404")).starts_with("HTTP/1.1 404"));
-    let post =
-        "POST /echo?x=1 HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc";
+    let post = "POST /echo?x=1 HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc";
     assert!(body(&exchange(nginx.address(), post)).starts_with("POST 3"));
     let counts = nginx.requests_per_path_and_status();
-    let expected = [
-        ("/", 200),
-        ("/big/file", 200),
-        ("/echo?x=1", 200),
-        ("/status/404", 404),
-    ];
-    assert_eq!(
-        counts,
-        expected
-            .map(|(path, status)| ((path.to_owned(), status), 1))
-            .into()
-    );
+    let expected = [("/", 200), ("/big/file", 200), ("/echo?x=1", 200), ("/status/404", 404)];
+    assert_eq!(counts, expected.map(|(path, status)| ((path.to_owned(), status), 1)).into());
     assert_eq!(nginx.log()[3].content_length, Some(3));
 }
 
 #[test]
 fn nginx_serves_chunks_cookies_and_a_limited_connection() {
-    let nginx = Nginx::with(&nginx::Options {
-        keepalive_requests: 1,
-        ..Default::default()
-    });
+    let nginx = Nginx::with(&nginx::Options { keepalive_requests: 1, ..Default::default() });
     let chunked = exchange(nginx.address(), &get("/chunked/index.html"));
     assert!(chunked.contains("Transfer-Encoding: chunked"), "{chunked}");
     let kept = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
     assert!(exchange(nginx.address(), kept).contains("Connection: close"));
     assert!(exchange(nginx.address(), &get("/account")).starts_with("HTTP/1.1 403"));
     assert!(exchange(nginx.address(), &get("/login")).contains("Set-Cookie: session=s1"));
-    let with_cookie =
-        "GET /account HTTP/1.1\r\nHost: h\r\nCookie: session=s1\r\nConnection: close\r\n\r\n";
+    let with_cookie = "GET /account HTTP/1.1\r\nHost: h\r\nCookie: session=s1\r\nConnection: close\r\n\r\n";
     assert!(exchange(nginx.address(), with_cookie).starts_with("HTTP/1.1 200"));
 }
 
 #[test]
 fn every_status_of_nginx_is_answered() {
     let nginx = Nginx::start();
-    for code in [
-        200, 201, 202, 204, 301, 302, 304, 400, 403, 404, 429, 500, 502, 503,
-    ] {
+    for code in [200, 201, 202, 204, 301, 302, 304, 400, 403, 404, 429, 500, 502, 503] {
         let answer = exchange(nginx.address(), &get(&format!("/status/{code}")));
         assert!(answer.starts_with(&format!("HTTP/1.1 {code}")), "{answer}");
     }
@@ -74,16 +51,7 @@ fn every_status_of_nginx_is_answered() {
 #[test]
 fn hostile_server_answers_well_where_it_says_so() {
     let hostile = Hostile::start();
-    for path in [
-        "/ok",
-        "/drip",
-        "/slow?ms=5",
-        "/http10",
-        "/1xx",
-        "/chunked",
-        "/close-delimited",
-        "/status?code=200",
-    ] {
+    for path in ["/ok", "/drip", "/slow?ms=5", "/http10", "/1xx", "/chunked", "/close-delimited", "/status?code=200"] {
         let answer = exchange(hostile.address(), &get(path));
         assert!(answer.contains("200"), "{path}: {answer}");
     }
@@ -109,24 +77,12 @@ fn hostile_server_fails_as_it_says() {
 fn endless_answers_and_silence_end_with_the_server() {
     let hostile = Hostile::start();
     let mut streams: Vec<TcpStream> = Vec::new();
-    for path in [
-        "/endless-headers",
-        "/endless-line",
-        "/1xx-storm",
-        "/huge",
-        "/huge-chunked",
-        "/stall",
-        "/stall-body",
-    ] {
+    for path in ["/endless-headers", "/endless-line", "/1xx-storm", "/huge", "/huge-chunked", "/stall", "/stall-body"] {
         let mut stream = connect(hostile.address());
-        stream
-            .write_all(get(path).as_bytes())
-            .expect("the server reads");
+        stream.write_all(get(path).as_bytes()).expect("the server reads");
         streams.push(stream);
     }
-    streams[0]
-        .read_exact(&mut [0; 100_000])
-        .expect("headers without end");
+    streams[0].read_exact(&mut [0; 100_000]).expect("headers without end");
     drop(hostile);
     for stream in &mut streams {
         // Reads what was sent before, then the end: the server's side is gone.
@@ -140,26 +96,15 @@ fn unreachable_addresses_stay_so() {
     let error = TcpStream::connect(address_of(&refusing.url(""))).expect_err("nobody listens");
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
     let unanswering = Unanswering::start();
-    let error = TcpStream::connect_timeout(
-        &address_of(&unanswering.url("")),
-        Duration::from_millis(300),
-    );
-    assert_eq!(
-        error.expect_err("nobody accepts").kind(),
-        ErrorKind::TimedOut
-    );
+    let error = TcpStream::connect_timeout(&address_of(&unanswering.url("")), Duration::from_millis(300));
+    assert_eq!(error.expect_err("nobody accepts").kind(), ErrorKind::TimedOut);
 }
 
 #[test]
 fn programs_are_stopped_by_signals_and_read_to_their_end() {
     let shell = |script: &str| Program::at(PathBuf::from("/bin/sh")).arg("-c").arg(script);
-    let finished = shell("echo out; echo err >&2; echo kept > file; exit 3")
-        .run()
-        .expect_code(3);
-    assert_eq!(
-        (finished.stdout.as_str(), finished.stderr.as_str()),
-        ("out\n", "err\n")
-    );
+    let finished = shell("echo out; echo err >&2; echo kept > file; exit 3").run().expect_code(3);
+    assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("out\n", "err\n"));
     assert_eq!(finished.files, [("file".to_owned(), "kept\n".to_owned())]);
     let running = shell("echo ready >&2; exec sleep 100").start();
     running.wait_for_stderr("ready");
@@ -170,29 +115,19 @@ fn programs_are_stopped_by_signals_and_read_to_their_end() {
 #[test]
 #[should_panic(expected = "did not end")]
 fn a_program_that_hangs_fails_its_test() {
-    let _ = Program::at(PathBuf::from("/bin/sleep"))
-        .arg("100")
-        .limit_s(1)
-        .run();
+    let _ = Program::at(PathBuf::from("/bin/sleep")).arg("100").limit_s(1).run();
 }
 
 #[test]
 fn the_filter_refuses_io_uring_and_nothing_else() {
     // Python has no io_uring of its own and can make any call by its number.
-    let script = "import ctypes; libc = ctypes.CDLL(None, use_errno=True); libc.syscall(425, 1, 0); print(ctypes.get_errno())";
-    let python = || {
-        Program::at(PathBuf::from("/usr/bin/env"))
-            .args("python3 -c")
-            .arg(script)
-    };
+    let script =
+        "import ctypes; libc = ctypes.CDLL(None, use_errno=True); libc.syscall(425, 1, 0); print(ctypes.get_errno())";
+    let python = || Program::at(PathBuf::from("/usr/bin/env")).args("python3 -c").arg(script);
     let helper = env!("CARGO_BIN_EXE_without-io-uring");
-    let refused = without_io_uring(helper, Refusal::NotPermitted, python())
-        .run()
-        .expect_code(0);
+    let refused = without_io_uring(helper, Refusal::NotPermitted, python()).run().expect_code(0);
     assert_eq!(refused.stdout, "1\n");
-    let refused = without_io_uring(helper, Refusal::NotImplemented, python())
-        .run()
-        .expect_code(0);
+    let refused = without_io_uring(helper, Refusal::NotImplemented, python()).run().expect_code(0);
     assert_eq!(refused.stdout, "38\n");
 }
 
@@ -212,29 +147,20 @@ fn exchange(address: SocketAddr, request: &str) -> String {
 
 fn raw_exchange(address: SocketAddr, request: &str) -> (String, Option<ErrorKind>) {
     let mut stream = connect(address);
-    stream
-        .write_all(request.as_bytes())
-        .expect("the server reads");
+    stream.write_all(request.as_bytes()).expect("the server reads");
     // A server that keeps the connection open must see that ours is done.
     let _ = stream.shutdown(std::net::Shutdown::Write);
     let mut answer = Vec::new();
-    let error = stream
-        .read_to_end(&mut answer)
-        .err()
-        .map(|error| error.kind());
+    let error = stream.read_to_end(&mut answer).err().map(|error| error.kind());
     (String::from_utf8_lossy(&answer).into_owned(), error)
 }
 
 fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).expect("the server listens");
-    stream
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .expect("a time limit");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a time limit");
     stream
 }
 
 fn address_of(url: &str) -> SocketAddr {
-    url.trim_start_matches("http://")
-        .parse()
-        .expect("an address")
+    url.trim_start_matches("http://").parse().expect("an address")
 }

@@ -1,6 +1,15 @@
 //! The end-to-end tests: one binary, one module per subject.
 //!
+//! - `command_line`: exit codes, refusals, what goes to stdout and what to stderr
+//! - `documents`: the commands in README.md and docs/
+//! - `examples`: the Rust examples as their users run them
 //! - `fixtures`: the peers of `support/` do what they say, or every test above them means nothing
+//! - `hostile_targets`: each way to fail is a row with a name
+//! - `http`: framings and connections as servers have them
+//! - `quick_run`: one address, counts that agree with the server's log
+//! - `run_end`: by number, time or signal; what is cut
+//! - `rust_users`: users in Rust, started through the engine alone
+//! - `shards_and_rings`: cores, io_uring, epoll
 //! - `tidy`: the rules of the workspace, as tests over its own text
 //!
 //! A test here starts real processes on free loopback ports and runs for a second or two. What can be tested without a
@@ -8,5 +17,14 @@
 
 #![forbid(unsafe_code)]
 
+mod command_line;
+mod documents;
+mod examples;
 mod fixtures;
+mod hostile_targets;
+mod http;
+mod quick_run;
+mod run_end;
+mod rust_users;
+mod shards_and_rings;
 mod tidy;

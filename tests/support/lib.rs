@@ -8,14 +8,8 @@
 //! keeps its files in a directory of its own, and is gone when it is dropped, so tests run side by side.
 
 #![forbid(unsafe_code)]
-#![allow(
-    clippy::disallowed_methods,
-    reason = "fixtures live in real time: they wait for processes and sockets"
-)]
-#![allow(
-    clippy::missing_panics_doc,
-    reason = "a fixture that cannot start panics: that is the test's failure"
-)]
+#![allow(clippy::disallowed_methods, reason = "fixtures live in real time: they wait for processes and sockets")]
+#![allow(clippy::missing_panics_doc, reason = "a fixture that cannot start panics: that is the test's failure")]
 
 pub mod filtered;
 pub mod hostile;

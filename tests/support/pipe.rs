@@ -43,9 +43,7 @@ impl Collected {
     }
 
     pub(crate) fn wait_for(&self, text: &str, limit: Duration) -> bool {
-        self.wait_until(limit, |carried| {
-            contains(&carried.bytes, text.as_bytes()) || carried.ended
-        });
+        self.wait_until(limit, |carried| contains(&carried.bytes, text.as_bytes()) || carried.ended);
         self.text().contains(text)
     }
 
@@ -55,14 +53,8 @@ impl Collected {
 
     fn wait_until(&self, limit: Duration, mut enough: impl FnMut(&Carried) -> bool) -> bool {
         let carried = self.0.0.lock().expect("the reading thread does not panic");
-        let waited = self
-            .0
-            .1
-            .wait_timeout_while(carried, limit, |carried| !enough(carried));
-        !waited
-            .expect("the reading thread does not panic")
-            .1
-            .timed_out()
+        let waited = self.0.1.wait_timeout_while(carried, limit, |carried| !enough(carried));
+        !waited.expect("the reading thread does not panic").1.timed_out()
     }
 }
 

@@ -44,7 +44,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// The program at `path`, with a limit of 60 s.
+    /// The program at `path`, with a limit of 30 s.
     #[must_use]
     pub fn at(path: PathBuf) -> Self {
         Self {
@@ -52,7 +52,7 @@ impl Program {
             arguments: Vec::new(),
             variables: Vec::new(),
             directory: TempDir::new().expect("a temporary directory"),
-            limit: Duration::from_secs(60),
+            limit: Duration::from_secs(30),
         }
     }
 
@@ -66,16 +66,14 @@ impl Program {
     /// Adds arguments that are separated by spaces, as they would be typed.
     #[must_use]
     pub fn args(mut self, typed: &str) -> Self {
-        self.arguments
-            .extend(typed.split_whitespace().map(OsString::from));
+        self.arguments.extend(typed.split_whitespace().map(OsString::from));
         self
     }
 
     /// Sets an environment variable.
     #[must_use]
     pub fn env(mut self, name: &str, value: impl AsRef<OsStr>) -> Self {
-        self.variables
-            .push((name.into(), value.as_ref().to_owned()));
+        self.variables.push((name.into(), value.as_ref().to_owned()));
         self
     }
 
@@ -96,10 +94,7 @@ impl Program {
     #[must_use]
     pub fn wrapped(mut self, wrapper: &Path, first: &[&str]) -> Self {
         let program = mem::replace(&mut self.path, wrapper.to_owned());
-        let front = first
-            .iter()
-            .map(OsString::from)
-            .chain([program.into_os_string()]);
+        let front = first.iter().map(OsString::from).chain([program.into_os_string()]);
         self.arguments.splice(0..0, front);
         self
     }
@@ -116,24 +111,13 @@ impl Program {
         let mut command = Command::new(&self.path);
         for (name, _) in env::vars_os() {
             let text = name.to_string_lossy();
-            if ["LOCUST_", "GREGARIA_", "MONOIO_"]
-                .iter()
-                .any(|prefix| text.starts_with(prefix))
-            {
+            if ["LOCUST_", "GREGARIA_", "MONOIO_"].iter().any(|prefix| text.starts_with(prefix)) {
                 command.env_remove(&name);
             }
         }
-        command
-            .args(&self.arguments)
-            .envs(self.variables)
-            .current_dir(self.directory.path());
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
-        let mut child = command
-            .spawn()
-            .unwrap_or_else(|error| panic!("{}: {error}", self.path.display()));
+        command.args(&self.arguments).envs(self.variables).current_dir(self.directory.path());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", self.path.display()));
         let stdout = Collected::from(child.stdout.take().expect("stdout is piped"));
         let stderr = Collected::from(child.stderr.take().expect("stderr is piped"));
         let pid = Pid::from_child(&child);
@@ -169,20 +153,12 @@ impl Running {
 
     /// Waits until `text` was printed on stderr.
     pub fn wait_for_stderr(&self, text: &str) {
-        assert!(
-            self.stderr.wait_for(text, self.limit),
-            "no {text:?} on stderr:\n{}",
-            self.stderr.text()
-        );
+        assert!(self.stderr.wait_for(text, self.limit), "no {text:?} on stderr:\n{}", self.stderr.text());
     }
 
     /// Waits until `text` was printed on stdout.
     pub fn wait_for_stdout(&self, text: &str) {
-        assert!(
-            self.stdout.wait_for(text, self.limit),
-            "no {text:?} on stdout:\n{}",
-            self.stdout.text()
-        );
+        assert!(self.stdout.wait_for(text, self.limit), "no {text:?} on stdout:\n{}", self.stdout.text());
     }
 
     /// Waits until `condition` holds, looking again every few milliseconds.
@@ -303,12 +279,7 @@ fn read_files(directory: &Path) -> Vec<(String, String)> {
         .read_dir()
         .expect("the program's directory is still there")
         .flatten()
-        .filter_map(|entry| {
-            Some((
-                entry.file_name().into_string().ok()?,
-                std::fs::read_to_string(entry.path()).ok()?,
-            ))
-        })
+        .filter_map(|entry| Some((entry.file_name().into_string().ok()?, std::fs::read_to_string(entry.path()).ok()?)))
         .collect();
     files.sort();
     files

@@ -42,14 +42,8 @@ pub struct ErrorRow {
 /// The entries in a `--json` output.
 #[must_use]
 pub fn entries(json: &str) -> Vec<Entry> {
-    let value: Value =
-        serde_json::from_str(json).unwrap_or_else(|error| panic!("{error} in: {json}"));
-    value
-        .as_array()
-        .unwrap_or_else(|| panic!("not a list: {json}"))
-        .iter()
-        .map(entry)
-        .collect()
+    let value: Value = serde_json::from_str(json).unwrap_or_else(|error| panic!("{error} in: {json}"));
+    value.as_array().unwrap_or_else(|| panic!("not a list: {json}")).iter().map(entry).collect()
 }
 
 /// Requests per name, as [`crate::Nginx::requests_per_path`] counts them on the other side.
@@ -68,20 +62,13 @@ pub fn errors(stderr: &str) -> Vec<ErrorRow> {
     let Some(start) = stderr.find("Error report") else {
         return Vec::new();
     };
-    stderr[start..]
-        .lines()
-        .skip(1)
-        .filter_map(error_row)
-        .collect()
+    stderr[start..].lines().skip(1).filter_map(error_row).collect()
 }
 
 fn error_row(line: &str) -> Option<ErrorRow> {
     let (occurrences, text) = line.trim().split_once(' ')?;
     let occurrences = occurrences.parse().ok()?;
-    Some(ErrorRow {
-        occurrences,
-        text: text.trim().to_owned(),
-    })
+    Some(ErrorRow { occurrences, text: text.trim().to_owned() })
 }
 
 fn entry(value: &Value) -> Entry {
@@ -94,41 +81,24 @@ fn entry(value: &Value) -> Entry {
         response_times: histogram(value, "response_times"),
         num_reqs_per_sec: histogram(value, "num_reqs_per_sec"),
         min_response_time: field(value, "min_response_time").as_f64(),
-        max_response_time: field(value, "max_response_time")
-            .as_f64()
-            .expect("max_response_time is a number"),
+        max_response_time: field(value, "max_response_time").as_f64().expect("max_response_time is a number"),
     }
 }
 
 fn text(value: &Value, key: &str) -> String {
-    field(value, key)
-        .as_str()
-        .unwrap_or_else(|| panic!("{key} is no text in {value}"))
-        .to_owned()
+    field(value, key).as_str().unwrap_or_else(|| panic!("{key} is no text in {value}")).to_owned()
 }
 
 fn count(value: &Value, key: &str) -> u64 {
-    field(value, key)
-        .as_u64()
-        .unwrap_or_else(|| panic!("{key} is no count in {value}"))
+    field(value, key).as_u64().unwrap_or_else(|| panic!("{key} is no count in {value}"))
 }
 
 fn histogram(value: &Value, key: &str) -> BTreeMap<u64, u64> {
-    let cells = field(value, key)
-        .as_object()
-        .unwrap_or_else(|| panic!("{key} is no object in {value}"));
-    let number = |text: &String| {
-        text.parse()
-            .unwrap_or_else(|_| panic!("{key} has the key {text:?}"))
-    };
-    cells
-        .iter()
-        .map(|(bucket, count)| (number(bucket), count.as_u64().expect("a count")))
-        .collect()
+    let cells = field(value, key).as_object().unwrap_or_else(|| panic!("{key} is no object in {value}"));
+    let number = |text: &String| text.parse().unwrap_or_else(|_| panic!("{key} has the key {text:?}"));
+    cells.iter().map(|(bucket, count)| (number(bucket), count.as_u64().expect("a count"))).collect()
 }
 
 fn field<'a>(value: &'a Value, key: &str) -> &'a Value {
-    value
-        .get(key)
-        .unwrap_or_else(|| panic!("no {key} in {value}"))
+    value.get(key).unwrap_or_else(|| panic!("no {key} in {value}"))
 }

@@ -13,9 +13,7 @@ use std::time::SystemTime;
 /// The root of the workspace.
 #[must_use]
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("tests/ is a folder of the workspace")
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is a folder of the workspace")
 }
 
 /// The path of the program `gregaria`, built if need be.
@@ -27,18 +25,13 @@ pub fn gregaria_path() -> PathBuf {
 /// The path of one of the Rust examples, built if need be.
 #[must_use]
 pub fn example_path(name: &str) -> PathBuf {
-    up_to_date(
-        &format!("examples/{name}"),
-        &["-p", "gregaria-examples", "--example", name],
-    )
+    up_to_date(&format!("examples/{name}"), &["-p", "gregaria-examples", "--example", name])
 }
 
 fn up_to_date(product: &str, build: &[&str]) -> PathBuf {
     let place = Place::of_this_test();
     let path = place.profile_dir().join(product);
-    let built = fs::metadata(&path)
-        .and_then(|metadata| metadata.modified())
-        .ok();
+    let built = fs::metadata(&path).and_then(|metadata| metadata.modified()).ok();
     if built.is_none_or(|built| built < newest_source()) {
         place.build(build);
     }
@@ -58,23 +51,12 @@ impl Place {
         let mut folders = executable.ancestors().skip(1);
         let mut folder = folders.next().expect("an executable is in a folder");
         if folder.ends_with("deps") {
-            folder = folders
-                .next()
-                .expect("deps/ is inside the profile's folder");
+            folder = folders.next().expect("deps/ is inside the profile's folder");
         }
-        let profile_folder = folder
-            .file_name()
-            .expect("the profile's folder has a name")
-            .to_string_lossy()
-            .into_owned();
-        let target_dir = folder
-            .parent()
-            .expect("the profile's folder is in the target directory")
-            .to_owned();
-        Self {
-            target_dir,
-            profile_folder,
-        }
+        let profile_folder =
+            folder.file_name().expect("the profile's folder has a name").to_string_lossy().into_owned();
+        let target_dir = folder.parent().expect("the profile's folder is in the target directory").to_owned();
+        Self { target_dir, profile_folder }
     }
 
     fn profile_dir(&self) -> PathBuf {
@@ -83,11 +65,7 @@ impl Place {
 
     fn build(&self, what: &[&str]) {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let profile = if self.profile_folder == "debug" {
-            "dev"
-        } else {
-            &self.profile_folder
-        };
+        let profile = if self.profile_folder == "debug" { "dev" } else { &self.profile_folder };
         let status = Command::new(cargo)
             .args(["build", "--quiet", "--profile", profile, "--target-dir"])
             .arg(&self.target_dir)
@@ -117,10 +95,4 @@ fn newest_source() -> SystemTime {
 }
 
 /// What the programs are made of.
-const SOURCES: [&str; 5] = [
-    "stats/src",
-    "http-client/src",
-    "engine/src",
-    "cli/src",
-    "examples",
-];
+const SOURCES: [&str; 5] = ["stats/src", "http-client/src", "engine/src", "cli/src", "examples"];

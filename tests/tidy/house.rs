@@ -5,11 +5,7 @@
 use super::{Finding, committed_files, report, text_of};
 
 /// Notes to oneself; what is left to do is an issue.
-const NOTES: &[&str] = &[
-    concat!("TO", "DO"),
-    concat!("FIX", "ME"),
-    concat!("XX", "X"),
-];
+const NOTES: &[&str] = &[concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")];
 
 /// Folders that exist on one machine only.
 const PLACES: &[&str] = &[
@@ -21,18 +17,14 @@ const PLACES: &[&str] = &[
 ];
 
 /// Parts of host names that packages are fetched from: which registry is used is each machine's own affair.
-const REGISTRIES: &[&str] = &[
-    "registry", "mirror", "proxy", "pypi", "npm", "crates", "index.",
-];
+const REGISTRIES: &[&str] = &["registry", "mirror", "proxy", "pypi", "npm", "crates", "index."];
 
 /// Files written by a tool, in the tool's own words.
 const GENERATED: &[&str] = &["Cargo.lock", "benches/runs/"];
 
 fn house(path: &str, text: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let is_generated = GENERATED
-        .iter()
-        .any(|generated| path.starts_with(generated));
+    let is_generated = GENERATED.iter().any(|generated| path.starts_with(generated));
     for (index, line) in text.lines().enumerate() {
         let mut find = |what: String| findings.push(Finding::new(path, index + 1, what));
         for place in PLACES.iter().filter(|place| line.contains(**place)) {
@@ -52,11 +44,7 @@ fn house(path: &str, text: &str) -> Vec<Finding> {
         }
     }
     if !text.is_empty() && (!text.ends_with('\n') || text.ends_with("\n\n")) {
-        findings.push(Finding::new(
-            path,
-            text.lines().count(),
-            "does not end with one line break",
-        ));
+        findings.push(Finding::new(path, text.lines().count(), "does not end with one line break"));
     }
     findings
 }

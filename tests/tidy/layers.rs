@@ -65,75 +65,41 @@ const RUNTIMES: &[&str] = &["monoio", "tokio", "glommio", "io_uring"];
 const KERNEL: &[&str] = &["rustix", "libc", "socket2"];
 const SYSTEM: &[&str] = &["std::thread", "std::fs", "std::process", "std::env"];
 const CLOCKS: &[&str] = &["Instant", "SystemTime", "UNIX_EPOCH"];
-const SOCKETS: &[&str] = &[
-    "TcpStream",
-    "TcpListener",
-    "UdpSocket",
-    "UnixStream",
-    "ToSocketAddrs",
-];
+const SOCKETS: &[&str] = &["TcpStream", "TcpListener", "UdpSocket", "UnixStream", "ToSocketAddrs"];
 const ASYNC: &[&str] = &["async", "await"];
 
 /// Only the command speaks to a person; a library that prints cannot be embedded.
 const MAY_PRINT: &[&str] = &["cli/src", "tests", "benches", "examples"];
 const PRINTING: &[&str] = &["print", "println", "eprint", "eprintln", "dbg"];
-const STREAMS: &[&str] = &[
-    "std::io::stdout",
-    "std::io::stderr",
-    "io::stdout",
-    "io::stderr",
-];
+const STREAMS: &[&str] = &["std::io::stdout", "std::io::stderr", "io::stdout", "io::stderr"];
 
 fn layers(file: &SourceFile) -> Vec<Finding> {
     let applies = |layer: &&Layer| {
         let inside = layer.folder.is_empty() || file.is_in(layer.folder);
         inside && !layer.except.iter().any(|folder| file.is_in(folder))
     };
-    LAYERS
-        .iter()
-        .filter(applies)
-        .flat_map(|layer| broken(file, layer))
-        .collect()
+    LAYERS.iter().filter(applies).flat_map(|layer| broken(file, layer)).collect()
 }
 
 fn broken(file: &SourceFile, layer: &Layer) -> Vec<Finding> {
     let paths = layer.paths.concat();
     let words = layer.words.concat();
-    let names = file.names().into_iter().filter(|name| {
-        paths.iter().any(|path| name.is_within(path)) || words.iter().any(|word| name.has(word))
-    });
-    names
-        .map(|name| {
-            Finding::new(
-                &file.path,
-                name.line,
-                format!("`{}`: {}", name.path, layer.promise),
-            )
-        })
-        .collect()
+    let names = file
+        .names()
+        .into_iter()
+        .filter(|name| paths.iter().any(|path| name.is_within(path)) || words.iter().any(|word| name.has(word)));
+    names.map(|name| Finding::new(&file.path, name.line, format!("`{}`: {}", name.path, layer.promise))).collect()
 }
 
 fn prints(file: &SourceFile) -> Vec<Finding> {
     if MAY_PRINT.iter().any(|folder| file.is_in(folder)) {
         return Vec::new();
     }
-    let macros = file
-        .tokens
-        .windows(2)
-        .filter(|pair| PRINTING.contains(&pair[0].text.as_str()) && pair[1].text == "!");
+    let macros = file.tokens.windows(2).filter(|pair| PRINTING.contains(&pair[0].text.as_str()) && pair[1].text == "!");
     let macros = macros.map(|pair| (pair[0].line, pair[0].text.clone()));
-    let names = file
-        .names()
-        .into_iter()
-        .filter(|name| STREAMS.iter().any(|stream| name.is_within(stream)));
+    let names = file.names().into_iter().filter(|name| STREAMS.iter().any(|stream| name.is_within(stream)));
     let names = names.map(|name| (name.line, name.path));
-    let said = |(line, what)| {
-        Finding::new(
-            &file.path,
-            line,
-            format!("`{what}`: only the command prints"),
-        )
-    };
+    let said = |(line, what)| Finding::new(&file.path, line, format!("`{what}`: only the command prints"));
     macros.chain(names).map(said).collect()
 }
 
@@ -150,28 +116,16 @@ fn only_the_command_prints() {
 #[test]
 fn broken_promises_are_found() {
     let broken = [
-        (
-            "stats/src/summary.rs",
-            "use std::time::{Duration, Instant};",
-        ),
+        ("stats/src/summary.rs", "use std::time::{Duration, Instant};"),
         ("stats/src/summary.rs", "fn f() { std::thread::spawn(g); }"),
         ("stats/src/summary.rs", "async fn f() {}"),
-        (
-            "stats/src/summary.rs",
-            "use std::{collections::BTreeMap, fs};",
-        ),
-        (
-            "http-client/src/session.rs",
-            "fn f() { let now = SystemTime::now(); }",
-        ),
+        ("stats/src/summary.rs", "use std::{collections::BTreeMap, fs};"),
+        ("http-client/src/session.rs", "fn f() { let now = SystemTime::now(); }"),
         ("http-client/src/session.rs", "use monoio::net;"),
         ("http-client/src/session.rs", "use std::net::TcpStream;"),
         ("http-client/src/proto/head.rs", "use std::io;"),
         ("http-client/src/proto/head.rs", "fn f() { g().await }"),
-        (
-            "engine/src/user.rs",
-            "fn f() { rustix::time::clock_gettime(X); }",
-        ),
+        ("engine/src/user.rs", "fn f() { rustix::time::clock_gettime(X); }"),
         ("engine/src/user.rs", "fn f() { Instant::now(); }"),
         ("cli/src/console.rs", "fn f() { monoio::start(); }"),
         ("cli/src/args.rs", "use tokio::net;"),
@@ -179,40 +133,21 @@ fn broken_promises_are_found() {
         ("tests/quick_run.rs", "fn f() { tokio::spawn(g()); }"),
     ];
     for (path, text) in broken {
-        assert!(
-            !layers(&SourceFile::new(path, text)).is_empty(),
-            "{path}: {text}"
-        );
+        assert!(!layers(&SourceFile::new(path, text)).is_empty(), "{path}: {text}");
     }
-    for text in [
-        "fn f() { println!(\"x\"); }",
-        "use std::io::{self, stdout};",
-        "fn f() { dbg!(1); io::stderr(); }",
-    ] {
-        assert!(
-            !prints(&SourceFile::new("engine/src/user.rs", text)).is_empty(),
-            "{text}"
-        );
+    for text in ["fn f() { println!(\"x\"); }", "use std::io::{self, stdout};", "fn f() { dbg!(1); io::stderr(); }"] {
+        assert!(!prints(&SourceFile::new("engine/src/user.rs", text)).is_empty(), "{text}");
     }
 }
 
 #[test]
 fn kept_promises_are_not_found() {
     let kept = [
-        (
-            "stats/src/summary.rs",
-            "/// Not an Instant.\nuse std::time::Duration; const X: &str = \"std::fs\";",
-        ),
-        (
-            "stats/src/summary.rs",
-            "#[cfg(test)] mod tests { use std::time::Instant; }",
-        ),
+        ("stats/src/summary.rs", "/// Not an Instant.\nuse std::time::Duration; const X: &str = \"std::fs\";"),
+        ("stats/src/summary.rs", "#[cfg(test)] mod tests { use std::time::Instant; }"),
         ("http-client/src/session.rs", "use std::io; async fn f() {}"),
         ("http-client/src/session.rs", "use std::net::IpAddr;"),
-        (
-            "engine/src/rt/ring.rs",
-            "use monoio::net; fn f() { Instant::now(); }",
-        ),
+        ("engine/src/rt/ring.rs", "use monoio::net; fn f() { Instant::now(); }"),
         ("benches/compare/tokio_client.rs", "use tokio::net;"),
         ("cli/src/cluster/wire.rs", "use tokio::net;"),
     ];

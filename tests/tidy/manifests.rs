@@ -12,10 +12,7 @@ const DIRECTION: &[(&str, &[&str])] = &[
     ("stats", &[]),
     ("http-client", &[]),
     ("engine", &["gregaria-stats", "gregaria-http"]),
-    (
-        "cli",
-        &["gregaria-engine", "gregaria-stats", "gregaria-http"],
-    ),
+    ("cli", &["gregaria-engine", "gregaria-stats", "gregaria-http"]),
 ];
 
 /// A dependency in a manifest: its section, its name, what stands behind the name.
@@ -38,12 +35,7 @@ fn dependencies(manifest: &str) -> Vec<Dependency> {
             && !name.starts_with('#')
         {
             let (section, name) = (section.clone(), name.to_owned());
-            found.push(Dependency {
-                section,
-                name,
-                value: value.to_owned(),
-                line: index + 1,
-            });
+            found.push(Dependency { section, name, value: value.to_owned(), line: index + 1 });
         }
     }
     found
@@ -54,64 +46,29 @@ fn direction(path: &str, manifest: &str) -> Vec<Finding> {
     let Some((_, allowed)) = DIRECTION.iter().find(|(package, _)| *package == folder) else {
         return Vec::new();
     };
-    let ours = dependencies(manifest)
-        .into_iter()
-        .filter(|dependency| dependency.name.starts_with("gregaria"));
+    let ours = dependencies(manifest).into_iter().filter(|dependency| dependency.name.starts_with("gregaria"));
     let wrong = ours.filter(|dependency| !allowed.contains(&dependency.name.as_str()));
-    wrong
-        .map(|it| Finding::new(path, it.line, format!("{folder} must not know {}", it.name)))
-        .collect()
+    wrong.map(|it| Finding::new(path, it.line, format!("{folder} must not know {}", it.name))).collect()
 }
 
 /// Versions are chosen once, in the root.
 fn pinned(path: &str, manifest: &str) -> Vec<Finding> {
-    let loose = dependencies(manifest)
-        .into_iter()
-        .filter(|it| !it.value.contains("workspace = true"));
-    loose
-        .map(|it| {
-            Finding::new(
-                path,
-                it.line,
-                format!("{} is not from the root's table", it.name),
-            )
-        })
-        .collect()
+    let loose = dependencies(manifest).into_iter().filter(|it| !it.value.contains("workspace = true"));
+    loose.map(|it| Finding::new(path, it.line, format!("{} is not from the root's table", it.name))).collect()
 }
 
 fn unused(root: &str, members: &BTreeMap<String, String>) -> Vec<Finding> {
-    let used: BTreeSet<String> = members
-        .values()
-        .flat_map(|text| dependencies(text))
-        .map(|it| it.name)
-        .collect();
-    let table = dependencies(root)
-        .into_iter()
-        .filter(|it| it.section == "workspace.dependencies");
+    let used: BTreeSet<String> = members.values().flat_map(|text| dependencies(text)).map(|it| it.name).collect();
+    let table = dependencies(root).into_iter().filter(|it| it.section == "workspace.dependencies");
     let unused = table.filter(|it| !used.contains(&it.name));
-    unused
-        .map(|it| Finding::new("Cargo.toml", it.line, format!("nobody uses {}", it.name)))
-        .collect()
+    unused.map(|it| Finding::new("Cargo.toml", it.line, format!("nobody uses {}", it.name))).collect()
 }
 
 /// Dependencies that no code of their package names; `texts` is the package's code, tests included.
 fn unnamed(path: &str, manifest: &str, texts: &[String]) -> Vec<Finding> {
-    let is_named = |name: &str| {
-        texts
-            .iter()
-            .any(|text| names_crate(text, &name.replace('-', "_")))
-    };
-    let idle = dependencies(manifest)
-        .into_iter()
-        .filter(|it| !is_named(&it.name));
-    idle.map(|it| {
-        Finding::new(
-            path,
-            it.line,
-            format!("{} is not used by this package", it.name),
-        )
-    })
-    .collect()
+    let is_named = |name: &str| texts.iter().any(|text| names_crate(text, &name.replace('-', "_")));
+    let idle = dependencies(manifest).into_iter().filter(|it| !is_named(&it.name));
+    idle.map(|it| Finding::new(path, it.line, format!("{} is not used by this package", it.name))).collect()
 }
 
 /// Whether `name` begins a path in `text`.
@@ -127,50 +84,32 @@ fn names_crate(text: &str, name: &str) -> bool {
 /// The foreign libraries in the root's table.
 pub(super) fn foreign() -> Vec<String> {
     let root = text_of("Cargo.toml").expect("the root has a manifest");
-    let table = dependencies(&root)
-        .into_iter()
-        .filter(|it| !it.name.starts_with("gregaria"));
+    let table = dependencies(&root).into_iter().filter(|it| !it.name.starts_with("gregaria"));
     table.map(|it| it.name).collect()
 }
 
 fn members() -> BTreeMap<String, String> {
-    let manifests = committed_files()
-        .into_iter()
-        .filter(|path| path.ends_with("/Cargo.toml"));
-    manifests
-        .map(|path| (path.clone(), text_of(&path).unwrap_or_default()))
-        .collect()
+    let manifests = committed_files().into_iter().filter(|path| path.ends_with("/Cargo.toml"));
+    manifests.map(|path| (path.clone(), text_of(&path).unwrap_or_default())).collect()
 }
 
 /// The code of the package whose manifest is at `path`.
 fn texts_beside(path: &str) -> Vec<String> {
     let folder = path.trim_end_matches("Cargo.toml");
-    let code = committed_files()
-        .into_iter()
-        .filter(|file| file.starts_with(folder) && file.ends_with(".rs"));
+    let code = committed_files().into_iter().filter(|file| file.starts_with(folder) && file.ends_with(".rs"));
     code.filter_map(|file| text_of(&file)).collect()
 }
 
 #[test]
 fn dependencies_point_downwards_and_to_the_table() {
     let members = members();
-    let mut findings: Vec<Finding> = members
-        .iter()
-        .flat_map(|(path, text)| direction(path, text))
-        .collect();
+    let mut findings: Vec<Finding> = members.iter().flat_map(|(path, text)| direction(path, text)).collect();
     findings.extend(members.iter().flat_map(|(path, text)| pinned(path, text)));
-    findings.extend(
-        members
-            .iter()
-            .flat_map(|(path, text)| unnamed(path, text, &texts_beside(path))),
-    );
+    findings.extend(members.iter().flat_map(|(path, text)| unnamed(path, text, &texts_beside(path))));
     findings.extend(unused(&text_of("Cargo.toml").unwrap_or_default(), &members));
     report(findings);
     for (package, _) in DIRECTION {
-        assert!(
-            members.contains_key(&format!("{package}/Cargo.toml")),
-            "{package} has moved"
-        );
+        assert!(members.contains_key(&format!("{package}/Cargo.toml")), "{package} has moved");
     }
 }
 
@@ -181,27 +120,11 @@ fn wrong_directions_and_loose_versions_are_found() {
     assert_eq!(direction("stats/Cargo.toml", manifest).len(), 2);
     assert_eq!(direction("cli/Cargo.toml", manifest).len(), 1);
     assert_eq!(direction("tests/Cargo.toml", manifest), []);
-    let loose: Vec<usize> = pinned("stats/Cargo.toml", manifest)
-        .iter()
-        .map(|finding| finding.line)
-        .collect();
+    let loose: Vec<usize> = pinned("stats/Cargo.toml", manifest).iter().map(|finding| finding.line).collect();
     assert_eq!(loose, [6, 8]);
     let root = "[workspace.dependencies]\nrand = \"0.9\"\nurl = { version = \"2\" }\n";
-    assert_eq!(
-        unused(
-            root,
-            &[("stats/Cargo.toml".to_owned(), manifest.to_owned())].into()
-        )[0]
-        .line,
-        3
-    );
-    let code = [
-        "use gregaria_engine as engine; rand::rng(); // login".to_owned(),
-        "use gregaria::x;".to_owned(),
-    ];
-    let idle: Vec<usize> = unnamed("stats/Cargo.toml", manifest, &code)
-        .iter()
-        .map(|finding| finding.line)
-        .collect();
+    assert_eq!(unused(root, &[("stats/Cargo.toml".to_owned(), manifest.to_owned())].into())[0].line, 3);
+    let code = ["use gregaria_engine as engine; rand::rng(); // login".to_owned(), "use gregaria::x;".to_owned()];
+    let idle: Vec<usize> = unnamed("stats/Cargo.toml", manifest, &code).iter().map(|finding| finding.line).collect();
     assert_eq!(idle, [9]);
 }

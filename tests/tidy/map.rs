@@ -15,12 +15,8 @@ const MANY: &str = "benches/runs";
 fn missing_on_map(map: &str, folders: &BTreeSet<String>, libraries: &[String]) -> Vec<Finding> {
     let folders = folders.iter().map(|folder| format!("`{folder}/`"));
     let libraries = libraries.iter().map(|library| format!("`{library}`"));
-    let missing = folders
-        .chain(libraries)
-        .filter(|name| !map.contains(name.as_str()));
-    missing
-        .map(|name| Finding::new(MAP, 1, format!("does not tell what {name} is for")))
-        .collect()
+    let missing = folders.chain(libraries).filter(|name| !map.contains(name.as_str()));
+    missing.map(|name| Finding::new(MAP, 1, format!("does not tell what {name} is for"))).collect()
 }
 
 fn not_there(map: &str, files: &[String], folders: &BTreeSet<String>) -> Vec<Finding> {
@@ -28,22 +24,14 @@ fn not_there(map: &str, files: &[String], folders: &BTreeSet<String>) -> Vec<Fin
     for (index, line) in map.lines().enumerate() {
         for name in quoted(line) {
             let is_there = if let Some(folder) = name.strip_suffix('/') {
-                folders
-                    .iter()
-                    .any(|known| known == folder || known.ends_with(&format!("/{folder}")))
+                folders.iter().any(|known| known == folder || known.ends_with(&format!("/{folder}")))
             } else if name.ends_with(".rs") || name.ends_with(".toml") || name.ends_with(".md") {
-                files
-                    .iter()
-                    .any(|file| file == name || file.ends_with(&format!("/{name}")))
+                files.iter().any(|file| file == name || file.ends_with(&format!("/{name}")))
             } else {
                 continue;
             };
             if !is_there {
-                findings.push(Finding::new(
-                    MAP,
-                    index + 1,
-                    format!("there is no `{name}`"),
-                ));
+                findings.push(Finding::new(MAP, index + 1, format!("there is no `{name}`")));
             }
         }
     }
@@ -52,30 +40,18 @@ fn not_there(map: &str, files: &[String], folders: &BTreeSet<String>) -> Vec<Fin
 
 /// What stands between backticks, if it could be a path.
 fn quoted(line: &str) -> impl Iterator<Item = &str> {
-    let is_path = |text: &&str| {
-        text.len() > 1
-            && text
-                .chars()
-                .all(|letter| letter.is_alphanumeric() || "_-./".contains(letter))
-    };
+    let is_path =
+        |text: &&str| text.len() > 1 && text.chars().all(|letter| letter.is_alphanumeric() || "_-./".contains(letter));
     line.split('`').skip(1).step_by(2).filter(is_path)
 }
 
 /// All folders with committed files, and the folders around them, without those that cargo's customs explain.
 fn folders(files: &[String]) -> BTreeSet<String> {
-    let ancestors = files
-        .iter()
-        .flat_map(|file| Path::new(file).ancestors().skip(1));
-    let named = ancestors
-        .filter_map(Path::to_str)
-        .filter(|folder| !folder.is_empty());
+    let ancestors = files.iter().flat_map(|file| Path::new(file).ancestors().skip(1));
+    let named = ancestors.filter_map(Path::to_str).filter(|folder| !folder.is_empty());
     let single = named.filter(|folder| *folder == MANY || !folder.starts_with(MANY));
-    let is_custom =
-        |folder: &&str| folder.ends_with("/src") || folder.split('/').nth(1) == Some("tests");
-    single
-        .filter(|folder| !is_custom(folder))
-        .map(str::to_owned)
-        .collect()
+    let is_custom = |folder: &&str| folder.ends_with("/src") || folder.split('/').nth(1) == Some("tests");
+    single.filter(|folder| !is_custom(folder)).map(str::to_owned).collect()
 }
 
 #[test]
@@ -90,44 +66,14 @@ fn the_map_shows_what_is_there() {
 
 #[test]
 fn white_spots_and_phantoms_are_found() {
-    let files = [
-        "stats/src/lib.rs",
-        "stats/tests/it/all.rs",
-        "engine/src/rt/ring.rs",
-        "benches/runs/one/raw.txt",
-    ]
-    .map(str::to_owned);
+    let files = ["stats/src/lib.rs", "stats/tests/it/all.rs", "engine/src/rt/ring.rs", "benches/runs/one/raw.txt"]
+        .map(str::to_owned);
     let folders = folders(&files);
-    assert_eq!(
-        folders,
-        [
-            "benches",
-            "benches/runs",
-            "engine",
-            "engine/src/rt",
-            "stats"
-        ]
-        .map(str::to_owned)
-        .into()
-    );
+    assert_eq!(folders, ["benches", "benches/runs", "engine", "engine/src/rt", "stats"].map(str::to_owned).into());
     let map = "`stats/` `engine/` `engine/src/rt/` `benches/` `benches/runs/` and `url`";
     assert_eq!(missing_on_map(map, &folders, &["url".to_owned()]), []);
-    assert_eq!(
-        missing_on_map(
-            &map.replace("`engine/src/rt/`", ""),
-            &folders,
-            &["rand".to_owned()]
-        )
-        .len(),
-        2
-    );
+    assert_eq!(missing_on_map(&map.replace("`engine/src/rt/`", ""), &folders, &["rand".to_owned()]).len(), 2);
     assert_eq!(not_there(map, &files, &folders), []);
-    assert_eq!(
-        not_there("`rt/ring.rs` `rt/` `a b/` `x::y`", &files, &folders),
-        []
-    );
-    assert_eq!(
-        not_there("`rt/wheel.rs`, `engine/src/gone/`", &files, &folders).len(),
-        2
-    );
+    assert_eq!(not_there("`rt/ring.rs` `rt/` `a b/` `x::y`", &files, &folders), []);
+    assert_eq!(not_there("`rt/wheel.rs`, `engine/src/gone/`", &files, &folders).len(), 2);
 }

@@ -14,16 +14,10 @@ const FUNCTION_LINES_MAX: usize = 70;
 const FUNCTION_LINES_P95: usize = 40;
 
 /// Names under which code without a subject gathers.
-const HEAPS: &[&str] = &[
-    "common", "helper", "helpers", "misc", "shared", "util", "utils",
-];
+const HEAPS: &[&str] = &["common", "helper", "helpers", "misc", "shared", "util", "utils"];
 
 fn header(file: &SourceFile) -> Vec<Finding> {
-    let lines = file
-        .text
-        .lines()
-        .take_while(|line| line.starts_with("//!"))
-        .count();
+    let lines = file.text.lines().take_while(|line| line.starts_with("//!")).count();
     // A crate's root is its manual, with examples; a handful of lines explains itself in one.
     let wanted = match file.path.ends_with("/lib.rs") {
         true => 2..=60,
@@ -33,26 +27,18 @@ fn header(file: &SourceFile) -> Vec<Finding> {
     if wanted.contains(&lines) {
         return Vec::new();
     }
-    let what = format!(
-        "opens with {lines} lines of `//!`, not {} to {}",
-        wanted.start(),
-        wanted.end()
-    );
+    let what = format!("opens with {lines} lines of `//!`, not {} to {}", wanted.start(), wanted.end());
     vec![Finding::new(&file.path, 1, what)]
 }
 
 fn length(file: &SourceFile) -> Vec<Finding> {
     let lines = file.lines();
     let long = lines > FILE_LINES_MAX;
-    long.then(|| Finding::new(&file.path, 1, format!("{lines} lines without its tests")))
-        .into_iter()
-        .collect()
+    long.then(|| Finding::new(&file.path, 1, format!("{lines} lines without its tests"))).into_iter().collect()
 }
 
 fn long_functions(file: &SourceFile) -> Vec<Finding> {
-    let long = functions(&file.tokens)
-        .into_iter()
-        .filter(|function| function.lines > FUNCTION_LINES_MAX);
+    let long = functions(&file.tokens).into_iter().filter(|function| function.lines > FUNCTION_LINES_MAX);
     let said = |function: Function| {
         let what = format!("`{}` has {} lines", function.name, function.lines);
         Finding::new(&file.path, function.line, what)
@@ -63,9 +49,7 @@ fn long_functions(file: &SourceFile) -> Vec<Finding> {
 fn heap(path: &str) -> Vec<Finding> {
     let parts = path.trim_end_matches(".rs").split('/');
     let heaps = parts.filter(|part| HEAPS.contains(part));
-    heaps
-        .map(|part| Finding::new(path, 1, format!("`{part}` names no subject")))
-        .collect()
+    heaps.map(|part| Finding::new(path, 1, format!("`{part}` names no subject"))).collect()
 }
 
 struct Function {
@@ -84,20 +68,12 @@ fn functions(tokens: &[Token]) -> Vec<Function> {
         let mut open = at + 2;
         while open < tokens.len() && !matches!(tokens[open].text.as_str(), "{" | ";") {
             let is_bracket = matches!(tokens[open].text.as_str(), "(" | "[");
-            open = if is_bracket {
-                end_of_group(tokens, open)
-            } else {
-                open + 1
-            };
+            open = if is_bracket { end_of_group(tokens, open) } else { open + 1 };
         }
         if tokens.get(open).is_some_and(|token| token.text == "{") {
             let last = &tokens[end_of_group(tokens, open) - 1];
             let (name, line) = (pair[1].text.clone(), pair[0].line);
-            functions.push(Function {
-                name,
-                line,
-                lines: last.line - line + 1,
-            });
+            functions.push(Function { name, line, lines: last.line - line + 1 });
         }
     }
     functions
@@ -127,58 +103,39 @@ fn files_and_functions_are_short() {
 fn most_files_and_functions_are_shorter_still() {
     let files = source::workspace();
     let median = quantile(files.iter().map(SourceFile::lines).collect(), 0.5);
-    assert!(
-        median <= FILE_LINES_MEDIAN,
-        "the median file has {median} lines"
-    );
+    assert!(median <= FILE_LINES_MEDIAN, "the median file has {median} lines");
     let functions = files.iter().flat_map(|file| functions(&file.tokens));
     let p95 = quantile(functions.map(|function| function.lines).collect(), 0.95);
-    assert!(
-        p95 <= FUNCTION_LINES_P95,
-        "5 % of the functions have more than {p95} lines"
-    );
+    assert!(p95 <= FUNCTION_LINES_P95, "5 % of the functions have more than {p95} lines");
 }
 
 #[test]
 fn no_name_is_a_heap() {
-    report(
-        super::committed_files()
-            .iter()
-            .flat_map(|path| heap(path))
-            .collect(),
-    );
+    report(super::committed_files().iter().flat_map(|path| heap(path)).collect());
 }
 
 #[test]
 fn bad_shapes_are_found() {
-    let body = |lines: usize| {
-        format!(
-            "//! One.\n//! Two.\nfn long(\n) {{\n{}}}\n",
-            "x();\n".repeat(lines)
-        )
-    };
+    let body = |lines: usize| format!("//! One.\n//! Two.\nfn long(\n) {{\n{}}}\n", "x();\n".repeat(lines));
     let file = |text: &str| SourceFile::new("a/src/b.rs", text);
     assert_eq!(long_functions(&file(&body(67))), []);
     assert_eq!(long_functions(&file(&body(68)))[0].line, 3);
-    assert_eq!(functions(&file("trait T { fn a(&self); } type F = fn(u8) -> u8; impl T { fn b<const N: usize>() -> [u8; N] {\n} }").tokens).len(), 1);
-    assert_eq!(header(&file(&body(68))), []);
     assert_eq!(
-        header(&file(&body(68).replacen("//! One.\n", "", 1))).len(),
+        functions(
+            &file("trait T { fn a(&self); } type F = fn(u8) -> u8; impl T { fn b<const N: usize>() -> [u8; N] {\n} }")
+                .tokens
+        )
+        .len(),
         1
     );
+    assert_eq!(header(&file(&body(68))), []);
+    assert_eq!(header(&file(&body(68).replacen("//! One.\n", "", 1))).len(), 1);
     assert_eq!(header(&file("fn f() {}")).len(), 1);
     assert_eq!(header(&file(&"//! Long.\n".repeat(16))).len(), 1);
     assert_eq!(length(&file(&body(496))).len(), 1);
-    let tested = format!(
-        "{}#[cfg(test)]\nmod tests {{\n{}}}\n",
-        body(60),
-        "// x\n".repeat(500)
-    );
+    let tested = format!("{}#[cfg(test)]\nmod tests {{\n{}}}\n", body(60), "// x\n".repeat(500));
     assert_eq!(length(&file(&tested)), []);
-    assert_eq!(
-        heap("engine/src/utils.rs").len() + heap("engine/src/common/mod.rs").len(),
-        2
-    );
+    assert_eq!(heap("engine/src/utils.rs").len() + heap("engine/src/common/mod.rs").len(), 2);
     assert_eq!(heap("engine/src/users.rs"), []);
     assert_eq!(quantile(vec![3, 1, 2], 0.5), 2);
 }

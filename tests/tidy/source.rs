@@ -24,13 +24,7 @@ impl SourceFile {
     pub(super) fn new(path: &str, text: &str) -> Self {
         let mut tokens = tokens::tokens(path, text);
         let (test_lines, test_modules) = tokens::cut_tests(&mut tokens);
-        Self {
-            path: path.to_owned(),
-            text: text.to_owned(),
-            tokens,
-            test_lines,
-            test_modules,
-        }
+        Self { path: path.to_owned(), text: text.to_owned(), tokens, test_lines, test_modules }
     }
 
     /// Whether the file is in `folder`, at any depth.
@@ -46,11 +40,7 @@ impl SourceFile {
 
     /// Lines that are not test code.
     pub(super) fn lines(&self) -> usize {
-        let test: usize = self
-            .test_lines
-            .iter()
-            .map(|lines| lines.end() - lines.start() + 1)
-            .sum();
+        let test: usize = self.test_lines.iter().map(|lines| lines.end() - lines.start() + 1).sum();
         self.text.lines().count() - test
     }
 
@@ -59,19 +49,13 @@ impl SourceFile {
         let stem = self.path.trim_end_matches(".rs");
         let (folder, name) = stem.rsplit_once('/').unwrap_or(("", stem));
         let is_root = matches!(name, "mod" | "lib" | "main");
-        if is_root {
-            folder.to_owned()
-        } else {
-            stem.to_owned()
-        }
+        if is_root { folder.to_owned() } else { stem.to_owned() }
     }
 }
 
 /// All Rust files of the workspace that are not test code as a whole.
 pub(super) fn workspace() -> Vec<SourceFile> {
-    let rust = committed_files()
-        .into_iter()
-        .filter(|path| path.ends_with(".rs"));
+    let rust = committed_files().into_iter().filter(|path| path.ends_with(".rs"));
     let read = rust.filter_map(|path| Some(SourceFile::new(&path, &text_of(&path)?)));
     let files = without_test_files(read.collect());
     assert!(files.len() > 20, "tidy sees the workspace");
@@ -82,22 +66,13 @@ fn without_test_files(files: Vec<SourceFile>) -> Vec<SourceFile> {
     let is_crate_test = |path: &str| path.split('/').nth(1) == Some("tests");
     let declared: BTreeSet<String> = files
         .iter()
-        .flat_map(|file| {
-            file.test_modules
-                .iter()
-                .map(|module| format!("{}/{module}", file.module_folder()))
-        })
+        .flat_map(|file| file.test_modules.iter().map(|module| format!("{}/{module}", file.module_folder())))
         .collect();
     let is_declared = |path: &str| {
         let stem = path.trim_end_matches(".rs");
-        declared
-            .iter()
-            .any(|module| stem == module || stem.starts_with(&format!("{module}/")))
+        declared.iter().any(|module| stem == module || stem.starts_with(&format!("{module}/")))
     };
-    files
-        .into_iter()
-        .filter(|file| !is_crate_test(&file.path) && !is_declared(&file.path))
-        .collect()
+    files.into_iter().filter(|file| !is_crate_test(&file.path) && !is_declared(&file.path)).collect()
 }
 
 #[test]
@@ -111,9 +86,6 @@ fn files_of_test_modules_are_left_out() {
         SourceFile::new("tests/main.rs", ""),
     ];
     assert_eq!(files[1].lines(), 1);
-    let left: Vec<String> = without_test_files(files)
-        .into_iter()
-        .map(|file| file.path)
-        .collect();
+    let left: Vec<String> = without_test_files(files).into_iter().map(|file| file.path).collect();
     assert_eq!(left, ["a/src/lib.rs", "a/src/b.rs", "tests/main.rs"]);
 }

@@ -36,9 +36,7 @@ impl Name {
 
 /// All tokens of a file.
 pub(super) fn tokens(path: &str, text: &str) -> Vec<Token> {
-    let stream: TokenStream = text
-        .parse()
-        .unwrap_or_else(|error| panic!("{path}: {error}"));
+    let stream: TokenStream = text.parse().unwrap_or_else(|error| panic!("{path}: {error}"));
     let mut tokens = Vec::new();
     flatten(stream, &mut tokens);
     tokens
@@ -85,11 +83,7 @@ pub(super) fn names(tokens: &[Token]) -> Vec<Name> {
 
 /// Whether `tokens` begin with these texts.
 pub(super) fn starts_with(tokens: &[Token], texts: &[&str]) -> bool {
-    tokens.len() >= texts.len()
-        && tokens
-            .iter()
-            .zip(texts)
-            .all(|(token, text)| token.text == *text)
+    tokens.len() >= texts.len() && tokens.iter().zip(texts).all(|(token, text)| token.text == *text)
 }
 
 fn flatten(stream: TokenStream, into: &mut Vec<Token>) {
@@ -124,10 +118,7 @@ fn flatten_group(group: &Group, into: &mut Vec<Token>) {
         Delimiter::Bracket => ("[", "]"),
         Delimiter::None => ("", ""),
     };
-    let sign = |text: &str, line| Token {
-        text: text.to_owned(),
-        line,
-    };
+    let sign = |text: &str, line| Token { text: text.to_owned(), line };
     into.push(sign(open, group.span_open().start().line));
     flatten(group.stream(), into);
     into.push(sign(close, group.span_close().start().line));
@@ -184,9 +175,7 @@ fn use_tree(tokens: &[Token], mut at: usize, prefix: &str, names: &mut Vec<Name>
             "::" if path.is_empty() => {}
             text => path.push_str(text),
         }
-        let is_last = tokens
-            .get(at + 1)
-            .is_none_or(|next| matches!(next.text.as_str(), "," | ";" | "}" | "as"));
+        let is_last = tokens.get(at + 1).is_none_or(|next| matches!(next.text.as_str(), "," | ";" | "}" | "as"));
         if is_last && tokens[at - 1].text != "as" {
             let path = path.trim_end_matches("::self").to_owned();
             names.push(Name { path, line: *line });
@@ -198,9 +187,7 @@ fn use_tree(tokens: &[Token], mut at: usize, prefix: &str, names: &mut Vec<Name>
 
 fn path_at(tokens: &[Token], mut at: usize) -> (String, usize) {
     let mut path = tokens[at].text.clone();
-    while starts_with(&tokens[at + 1..], &["::"])
-        && tokens.get(at + 2).is_some_and(|next| is_word(&next.text))
-    {
+    while starts_with(&tokens[at + 1..], &["::"]) && tokens.get(at + 2).is_some_and(|next| is_word(&next.text)) {
         path = format!("{path}::{}", tokens[at + 2].text);
         at += 2;
     }
@@ -223,26 +210,13 @@ fn names_are_found_where_code_uses_them_and_nowhere_else() {
         /// `std::fs` neither.
         fn f() { let x = "std::net"; std::time::Instant::now(); f!(monoio::spawn, 'a', b"async"); }
     "#;
-    let names: Vec<String> = names(&tokens("x.rs", text))
-        .into_iter()
-        .map(|name| name.path)
-        .collect();
-    let found = [
-        "std::io",
-        "std::io::Read",
-        "std::thread",
-        "tokio::net",
-        "std::time::Instant::now",
-        "monoio::spawn",
-    ];
+    let names: Vec<String> = names(&tokens("x.rs", text)).into_iter().map(|name| name.path).collect();
+    let found = ["std::io", "std::io::Read", "std::thread", "tokio::net", "std::time::Instant::now", "monoio::spawn"];
     for path in found {
         assert!(names.iter().any(|name| name == path), "{path} in {names:?}");
     }
     for path in ["Instant", "std::fs", "std::net", "async", "network"] {
-        assert!(
-            !names.iter().any(|name| name == path),
-            "{path} in {names:?}"
-        );
+        assert!(!names.iter().any(|name| name == path), "{path} in {names:?}");
     }
 }
 
@@ -254,10 +228,7 @@ fn test_code_is_cut() {
     let (lines, modules) = cut_tests(&mut tokens);
     assert_eq!(lines, [2..=6, 8..=9, 10..=11, 12..=13]);
     assert_eq!(modules, ["elsewhere"]);
-    let functions: Vec<String> = tokens
-        .windows(2)
-        .filter(|pair| pair[0].text == "fn")
-        .map(|pair| pair[1].text.clone())
-        .collect();
+    let functions: Vec<String> =
+        tokens.windows(2).filter(|pair| pair[0].text == "fn").map(|pair| pair[1].text.clone()).collect();
     assert_eq!(functions, ["a", "c", "last"]);
 }

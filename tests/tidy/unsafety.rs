@@ -24,18 +24,10 @@ fn unsafety(file: &SourceFile) -> Vec<Finding> {
     let mut findings = Vec::new();
     for token in file.tokens.iter().filter(|token| token.text == "unsafe") {
         if !MAY_BE_UNSAFE.iter().any(|folder| file.is_in(folder)) {
-            findings.push(Finding::new(
-                &file.path,
-                token.line,
-                "`unsafe` outside engine/src/rt",
-            ));
+            findings.push(Finding::new(&file.path, token.line, "`unsafe` outside engine/src/rt"));
         }
         if !is_argued(&lines, token.line) {
-            findings.push(Finding::new(
-                &file.path,
-                token.line,
-                "`unsafe` without `SAFETY:` above it",
-            ));
+            findings.push(Finding::new(&file.path, token.line, "`unsafe` without `SAFETY:` above it"));
         }
     }
     findings
@@ -52,15 +44,9 @@ fn is_argued(lines: &[&str], line: usize) -> bool {
 
 fn forbids_unsafe(file: &SourceFile) -> Vec<Finding> {
     let head = ["#", "!", "[", "forbid", "(", "unsafe_code", ")", "]"];
-    let has = file
-        .tokens
-        .windows(head.len())
-        .any(|window| super::tokens::starts_with(window, &head));
+    let has = file.tokens.windows(head.len()).any(|window| super::tokens::starts_with(window, &head));
     let missing = SAFE_ROOTS.contains(&file.path.as_str()) && !has;
-    missing
-        .then(|| Finding::new(&file.path, 1, "no `#![forbid(unsafe_code)]`"))
-        .into_iter()
-        .collect()
+    missing.then(|| Finding::new(&file.path, 1, "no `#![forbid(unsafe_code)]`")).into_iter().collect()
 }
 
 #[test]
@@ -72,10 +58,7 @@ fn unsafe_is_in_its_place_and_argued() {
 fn safe_crates_say_so() {
     let files = super::source::workspace();
     for root in SAFE_ROOTS {
-        assert!(
-            files.iter().any(|file| file.path == *root),
-            "{root} has moved"
-        );
+        assert!(files.iter().any(|file| file.path == *root), "{root} has moved");
     }
     check_sources(forbids_unsafe);
 }
@@ -83,8 +66,7 @@ fn safe_crates_say_so() {
 #[test]
 fn unargued_or_misplaced_unsafe_is_found() {
     let argued = "// SAFETY: it is.\nlet x = unsafe { y() };";
-    let long =
-        "// SAFETY: it is,\n// as\n// this\n// long\n// comment\n// says.\nlet x = unsafe { y() };";
+    let long = "// SAFETY: it is,\n// as\n// this\n// long\n// comment\n// says.\nlet x = unsafe { y() };";
     let far = "// SAFETY: it is.\n\nf();\n\ng();\nlet x = unsafe { y() };";
     let found = |path: &str, text: &str| unsafety(&SourceFile::new(path, text)).len();
     assert_eq!(found("engine/src/rt/ring.rs", argued), 0);

@@ -33,12 +33,7 @@ fn main() -> ExitCode {
 fn refuse_io_uring(errno: u32) -> Result<(), Box<dyn std::error::Error>> {
     let refused: BTreeMap<_, _> = IO_URING_CALLS.map(|call| (call, Vec::new())).into();
     let arch = TargetArch::try_from(env::consts::ARCH)?;
-    let filter = SeccompFilter::new(
-        refused,
-        SeccompAction::Allow,
-        SeccompAction::Errno(errno),
-        arch,
-    )?;
+    let filter = SeccompFilter::new(refused, SeccompAction::Allow, SeccompAction::Errno(errno), arch)?;
     let program: BpfProgram = filter.try_into()?;
     Ok(seccompiler::apply_filter(&program)?)
 }

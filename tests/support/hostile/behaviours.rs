@@ -44,21 +44,9 @@ fn behave(connection: &mut Connection<'_>, request: &Request) -> Result<After> {
         "/slow" => slow(connection, request),
         "/drip" => drip(connection, request),
         "/status" => status(connection, request),
-        "/close-delimited" => send_then(
-            connection,
-            "HTTP/1.1 200 OK\r\n\r\nuntil the end",
-            After::Close,
-        ),
-        "/http10" => send_then(
-            connection,
-            "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
-            After::Close,
-        ),
-        "/1xx" => send_then(
-            connection,
-            &format!("{EARLY_HINTS}{EARLY_HINTS}{OK}"),
-            After::Keep,
-        ),
+        "/close-delimited" => send_then(connection, "HTTP/1.1 200 OK\r\n\r\nuntil the end", After::Close),
+        "/http10" => send_then(connection, "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", After::Close),
+        "/1xx" => send_then(connection, &format!("{EARLY_HINTS}{EARLY_HINTS}{OK}"), After::Keep),
         "/chunked" => send_then(
             connection,
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;x=y\r\no\r\n1\r\nk\r\n0\r\nT: v\r\n\r\n",
@@ -75,25 +63,13 @@ fn behave(connection: &mut Connection<'_>, request: &Request) -> Result<After> {
         "/stall-body" => send_then(connection, HALF_AN_ANSWER, After::Keep)
             .and_then(|_| connection.wait_for_close())
             .map(|()| After::Close),
-        "/garbage" => send_then(
-            connection,
-            "\u{16}\u{3}\u{1} this is no HTTP\r\n\r\n",
-            After::Close,
-        ),
+        "/garbage" => send_then(connection, "\u{16}\u{3}\u{1} this is no HTTP\r\n\r\n", After::Close),
         "/bad-chunk" => send_then(connection, &format!("{CHUNKED}zz\r\nabc\r\n"), After::Close),
-        "/bad-length" => send_then(
-            connection,
-            "HTTP/1.1 200 OK\r\nContent-Length: 2, 3\r\n\r\nok",
-            After::Close,
-        ),
+        "/bad-length" => send_then(connection, "HTTP/1.1 200 OK\r\nContent-Length: 2, 3\r\n\r\nok", After::Close),
         "/endless-headers" => endless(connection, "HTTP/1.1 200 OK\r\n", "X-Another: header\r\n"),
         "/endless-line" => endless(connection, "HTTP/1.1 200 OK\r\nX-Long: ", "more and more "),
         "/1xx-storm" => endless(connection, "", EARLY_HINTS),
-        "/huge" => endless(
-            connection,
-            "HTTP/1.1 200 OK\r\nContent-Length: 1099511627776\r\n\r\n",
-            "locusts ",
-        ),
+        "/huge" => endless(connection, "HTTP/1.1 200 OK\r\nContent-Length: 1099511627776\r\n\r\n", "locusts "),
         "/huge-chunked" => endless(connection, CHUNKED, "8\r\nlocusts \r\n"),
         _ => send_then(connection, OK, After::Keep),
     }
@@ -107,15 +83,8 @@ fn send_then(connection: &mut Connection<'_>, bytes: &str, after: After) -> Resu
 /// The request as received, as the body.
 fn echo(connection: &mut Connection<'_>, request: &Request) -> Result<After> {
     let length = request.head.len() + request.body.len();
-    let cookie = if request.header("cookie").is_some() {
-        ""
-    } else {
-        "Set-Cookie: crumb=1; Path=/\r\n"
-    };
-    let answer = format!(
-        "HTTP/1.1 200 OK\r\n{cookie}Content-Length: {length}\r\n\r\n{}{}",
-        request.head, request.body
-    );
+    let cookie = if request.header("cookie").is_some() { "" } else { "Set-Cookie: crumb=1; Path=/\r\n" };
+    let answer = format!("HTTP/1.1 200 OK\r\n{cookie}Content-Length: {length}\r\n\r\n{}{}", request.head, request.body);
     send_then(connection, &answer, After::Keep)
 }
 
@@ -134,11 +103,7 @@ fn drip(connection: &mut Connection<'_>, request: &Request) -> Result<After> {
 
 fn status(connection: &mut Connection<'_>, request: &Request) -> Result<After> {
     let code = request.number("code", 200);
-    send_then(
-        connection,
-        &format!("HTTP/1.1 {code} As Asked\r\nContent-Length: 2\r\n\r\nok"),
-        After::Keep,
-    )
+    send_then(connection, &format!("HTTP/1.1 {code} As Asked\r\nContent-Length: 2\r\n\r\nok"), After::Keep)
 }
 
 fn close_idle(connection: &mut Connection<'_>, request: &Request) -> Result<After> {

@@ -27,14 +27,8 @@ pub(super) struct Request {
 impl Request {
     /// The number behind `key=` in the query.
     pub(super) fn number(&self, key: &str, default: u64) -> u64 {
-        let pairs = self
-            .query
-            .split('&')
-            .filter_map(|pair| pair.split_once('='));
-        pairs
-            .filter(|(name, _)| *name == key)
-            .find_map(|(_, value)| value.parse().ok())
-            .unwrap_or(default)
+        let pairs = self.query.split('&').filter_map(|pair| pair.split_once('='));
+        pairs.filter(|(name, _)| *name == key).find_map(|(_, value)| value.parse().ok()).unwrap_or(default)
     }
 
     /// The value of a header, if it was sent.
@@ -54,45 +48,28 @@ impl<'a> Connection<'a> {
         stream.set_nodelay(true).map_err(|_| Gone)?;
         stream.set_read_timeout(Some(TURN)).map_err(|_| Gone)?;
         stream.set_write_timeout(Some(TURN)).map_err(|_| Gone)?;
-        Ok(Self {
-            stream,
-            unread: Vec::new(),
-            shared,
-        })
+        Ok(Self { stream, unread: Vec::new(), shared })
     }
 
     /// Waits for the next request and counts it.
     pub(super) fn request(&mut self) -> Result<Request> {
         let head_length = loop {
-            if let Some(at) = self
-                .unread
-                .windows(4)
-                .position(|window| window == b"\r\n\r\n")
-            {
+            if let Some(at) = self.unread.windows(4).position(|window| window == b"\r\n\r\n") {
                 break at + 4;
             }
             self.read_more()?;
         };
         let head = String::from_utf8_lossy(&self.unread[..head_length]).into_owned();
-        let body_length = header(&head, "content-length")
-            .and_then(|value| value.parse().ok())
-            .unwrap_or(0);
+        let body_length = header(&head, "content-length").and_then(|value| value.parse().ok()).unwrap_or(0);
         while self.unread.len() < head_length + body_length {
             self.read_more()?;
         }
-        let body = String::from_utf8_lossy(&self.unread[head_length..head_length + body_length])
-            .into_owned();
+        let body = String::from_utf8_lossy(&self.unread[head_length..head_length + body_length]).into_owned();
         self.unread.drain(..head_length + body_length);
         let target = head.split(' ').nth(1).unwrap_or_default();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let request = Request {
-            path: path.to_owned(),
-            query: query.to_owned(),
-            head,
-            body,
-        };
-        self.shared
-            .count(&request.path, &format!("{}{}", request.head, request.body));
+        let request = Request { path: path.to_owned(), query: query.to_owned(), head, body };
+        self.shared.count(&request.path, &format!("{}{}", request.head, request.body));
         Ok(request)
     }
 
@@ -111,11 +88,7 @@ impl<'a> Connection<'a> {
     }
 
     pub(super) fn pause_ms(&self, time_ms: u64) -> Result<()> {
-        if self.shared.pause(Duration::from_millis(time_ms)) {
-            Ok(())
-        } else {
-            Err(Gone)
-        }
+        if self.shared.pause(Duration::from_millis(time_ms)) { Ok(()) } else { Err(Gone) }
     }
 
     /// Says nothing until the client closes.
@@ -155,15 +128,9 @@ impl<'a> Connection<'a> {
 
 fn header<'a>(head: &'a str, name: &str) -> Option<&'a str> {
     let pairs = head.lines().skip(1).filter_map(|line| line.split_once(':'));
-    pairs
-        .filter(|(key, _)| key.eq_ignore_ascii_case(name))
-        .map(|(_, value)| value.trim())
-        .next()
+    pairs.filter(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim()).next()
 }
 
 fn is_timeout(error: &std::io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
-    )
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }

@@ -27,19 +27,11 @@ impl Hostile {
     #[must_use]
     pub fn start() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let address = listener
-            .local_addr()
-            .expect("a bound socket has an address");
+        let address = listener.local_addr().expect("a bound socket has an address");
         let shared = Arc::new(Shared::default());
         let accepting = Arc::clone(&shared);
-        let acceptor = Some(thread::spawn(move || {
-            accept_until_stopped(&listener, &accepting)
-        }));
-        Self {
-            address,
-            shared,
-            acceptor,
-        }
+        let acceptor = Some(thread::spawn(move || accept_until_stopped(&listener, &accepting)));
+        Self { address, shared, acceptor }
     }
 
     /// `127.0.0.1:PORT`.
@@ -101,24 +93,15 @@ impl Refusing {
     #[must_use]
     pub fn start() -> Self {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-        socket
-            .bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())
-            .expect("a free port");
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).expect("a free port");
         Self { socket }
     }
 
     /// The address of a path that cannot be reached.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
-        let address = self
-            .socket
-            .local_addr()
-            .ok()
-            .and_then(|address| address.as_socket());
-        format!(
-            "http://{}{path}",
-            address.expect("a bound socket has an address")
-        )
+        let address = self.socket.local_addr().ok().and_then(|address| address.as_socket());
+        format!("http://{}{path}", address.expect("a bound socket has an address"))
     }
 }
 
@@ -133,22 +116,14 @@ impl Unanswering {
     #[must_use]
     pub fn start() -> Self {
         let listener = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
-        listener
-            .bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into())
-            .expect("a free port");
+        listener.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).expect("a free port");
         listener.listen(0).expect("a bound socket can listen");
-        let mut unanswering = Self {
-            listener,
-            backlog: Vec::new(),
-        };
+        let mut unanswering = Self { listener, backlog: Vec::new() };
         let address = unanswering.address();
         // Linux completes one connection more than the backlog says; the first that is not completed times out here.
         while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
             unanswering.backlog.push(stream);
-            assert!(
-                unanswering.backlog.len() < 10,
-                "a backlog of 0 is full by now"
-            );
+            assert!(unanswering.backlog.len() < 10, "a backlog of 0 is full by now");
         }
         unanswering
     }
@@ -160,11 +135,7 @@ impl Unanswering {
     }
 
     fn address(&self) -> SocketAddr {
-        let address = self
-            .listener
-            .local_addr()
-            .ok()
-            .and_then(|address| address.as_socket());
+        let address = self.listener.local_addr().ok().and_then(|address| address.as_socket());
         address.expect("a bound socket has an address")
     }
 }
@@ -194,13 +165,8 @@ impl Shared {
 
     /// Waits; `false` if the server was stopped meanwhile.
     fn pause(&self, time: Duration) -> bool {
-        let waited = self
-            .changed
-            .wait_timeout_while(self.state(), time, |state| !state.stopped);
-        waited
-            .expect("no thread panics with the lock")
-            .1
-            .timed_out()
+        let waited = self.changed.wait_timeout_while(self.state(), time, |state| !state.stopped);
+        waited.expect("no thread panics with the lock").1.timed_out()
     }
 
     fn count(&self, path: &str, request: &str) {

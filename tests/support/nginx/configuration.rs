@@ -24,12 +24,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self {
-            keepalive_requests: 1_000_000,
-            keepalive_timeout_s: 60,
-            files: Vec::new(),
-            more: String::new(),
-        }
+        Self { keepalive_requests: 1_000_000, keepalive_timeout_s: 60, files: Vec::new(), more: String::new() }
     }
 }
 
@@ -38,11 +33,7 @@ pub(super) fn lay_out(directory: &TempDir, options: &Options) -> io::Result<()> 
     fs::create_dir(&root)?;
     fs::write(root.join("index.html"), body_of(128))?;
     for (path, size) in &options.files {
-        let path = root.join(if *path == "/" {
-            "index.html"
-        } else {
-            path.trim_start_matches('/')
-        });
+        let path = root.join(if *path == "/" { "index.html" } else { path.trim_start_matches('/') });
         fs::create_dir_all(path.parent().expect("a file is in a folder"))?;
         fs::write(path, body_of(*size))?;
     }
@@ -50,41 +41,21 @@ pub(super) fn lay_out(directory: &TempDir, options: &Options) -> io::Result<()> 
 }
 
 fn body_of(size: usize) -> String {
-    "The desert locust eats its own weight every day.\n"
-        .chars()
-        .cycle()
-        .take(size)
-        .collect()
+    "The desert locust eats its own weight every day.\n".chars().cycle().take(size).collect()
 }
 
 /// The whole of `nginx.conf`.
-pub(super) fn configuration(
-    directory: &TempDir,
-    address: SocketAddr,
-    fence: &str,
-    options: &Options,
-) -> String {
+pub(super) fn configuration(directory: &TempDir, address: SocketAddr, fence: &str, options: &Options) -> String {
     // As root nginx would change to `nobody`, who may not read our temporary directory.
-    let user = if rustix::process::geteuid().is_root() {
-        "user root;"
-    } else {
-        ""
-    };
-    let Options {
-        keepalive_requests,
-        keepalive_timeout_s,
-        more,
-        ..
-    } = options;
+    let user = if rustix::process::geteuid().is_root() { "user root;" } else { "" };
+    let Options { keepalive_requests, keepalive_timeout_s, more, .. } = options;
     let folder = directory.path().display();
     let mut temporary = String::new();
     for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
-        writeln!(temporary, "    {kind}_temp_path {folder}/{kind};")
-            .expect("a String takes everything");
+        writeln!(temporary, "    {kind}_temp_path {folder}/{kind};").expect("a String takes everything");
     }
-    let statuses: String = STATUSES
-        .map(|code| format!("        location = /status/{code} {{ return {code}; }}\n"))
-        .concat();
+    let statuses: String =
+        STATUSES.map(|code| format!("        location = /status/{code} {{ return {code}; }}\n")).concat();
     format!(
         r#"{user}
 daemon off;
@@ -106,6 +77,7 @@ http {{
         location /chunked/ {{ alias {folder}/files/; ssi on; ssi_types *; }}
         location = /echo {{ return 200 "$request_method $content_length $http_x_test $http_user_agent"; }}
         location = /login {{ add_header Set-Cookie "session=s1; Path=/"; return 200 "welcome"; }}
+        location = /profile {{ return 200 "Ellen Key"; }}
         location = /account {{ if ($cookie_session != s1) {{ return 403; }} return 200 "balance"; }}
 {statuses}
 {more}
@@ -116,6 +88,4 @@ http {{
 }
 
 /// The answers at `/status/CODE`.
-const STATUSES: [u16; 14] = [
-    200, 201, 202, 204, 301, 302, 304, 400, 403, 404, 429, 500, 502, 503,
-];
+const STATUSES: [u16; 14] = [200, 201, 202, 204, 301, 302, 304, 400, 403, 404, 429, 500, 502, 503];

@@ -47,11 +47,7 @@ pub struct Logged {
 impl Logged {
     fn parse(line: &str) -> Self {
         let mut fields = line.split('\t');
-        let mut field = || {
-            fields
-                .next()
-                .unwrap_or_else(|| panic!("a field is missing in {line:?}"))
-        };
+        let mut field = || fields.next().unwrap_or_else(|| panic!("a field is missing in {line:?}"));
         Self {
             status: field().parse().expect("a status"),
             method: field().to_owned(),
@@ -73,19 +69,13 @@ impl Nginx {
     #[must_use]
     pub fn with(options: &Options) -> Self {
         // Another test may take the port between our look and nginx's bind: then nginx ends, and we look again.
-        (0..5)
-            .find_map(|_| Self::try_start(options))
-            .expect("nginx starts (Debian: apt-get install nginx-light)")
+        (0..5).find_map(|_| Self::try_start(options)).expect("nginx starts (Debian: apt-get install nginx-light)")
     }
 
     fn try_start(options: &Options) -> Option<Self> {
         let directory = TempDir::new().expect("a temporary directory");
         let address = free_address();
-        let fence = format!(
-            "fence-{}-{}",
-            process::id(),
-            FENCES.fetch_add(1, Ordering::Relaxed)
-        );
+        let fence = format!("fence-{}-{}", process::id(), FENCES.fetch_add(1, Ordering::Relaxed));
         lay_out(&directory, options).expect("nginx's files can be written");
         let text = configuration(&directory, address, &fence, options);
         fs::write(directory.path().join("nginx.conf"), text).expect("nginx.conf can be written");
@@ -98,29 +88,16 @@ impl Nginx {
             .stderr(Stdio::null())
             .spawn()
             .expect("nginx is installed (Debian: apt-get install nginx-light)");
-        let mut nginx = Self {
-            process,
-            address,
-            fence,
-            directory,
-        };
+        let mut nginx = Self { process, address, fence, directory };
         nginx.wait_until_it_answers().then_some(nginx)
     }
 
     fn wait_until_it_answers(&mut self) -> bool {
         for _ in 0..2_000 {
-            if self
-                .pass_fence()
-                .is_ok_and(|answer| answer.ends_with(&self.fence))
-            {
+            if self.pass_fence().is_ok_and(|answer| answer.ends_with(&self.fence)) {
                 return true;
             }
-            if self
-                .process
-                .try_wait()
-                .expect("nginx is our child")
-                .is_some()
-            {
+            if self.process.try_wait().expect("nginx is our child").is_some() {
                 return false;
             }
             thread::sleep(Duration::from_millis(5));
@@ -145,8 +122,7 @@ impl Nginx {
     pub fn log(&self) -> Vec<Logged> {
         let answer = self.pass_fence().expect("nginx still answers");
         assert!(answer.ends_with(&self.fence), "{answer}");
-        let text = fs::read_to_string(self.directory.path().join("access.log"))
-            .expect("nginx keeps a log");
+        let text = fs::read_to_string(self.directory.path().join("access.log")).expect("nginx keeps a log");
         text.lines().map(Logged::parse).collect()
     }
 
@@ -191,9 +167,7 @@ fn counted<K: Ord>(log: Vec<Logged>, key: impl Fn(Logged) -> K) -> BTreeMap<K, u
 
 fn free_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener
-        .local_addr()
-        .expect("a bound socket has an address")
+    listener.local_addr().expect("a bound socket has an address")
 }
 
 static FENCES: AtomicU64 = AtomicU64::new(0);

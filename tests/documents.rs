@@ -1,0 +1,122 @@
+//! The commands in README.md and docs/ do what the text says: they run, against a real nginx.
+//!
+//! Each block marked `console` is one shell session: lines after `$ ` are commands, other lines are what they printed on
+//! our machine and are not compared. A comment `<!-- not run: why -->` above a block leaves it out. What differs from the
+//! text is in [`SUBSTITUTES`], and told to the reader in docs/ARCHITECTURE.md.
+
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use support::{Nginx, Program, workspace};
+
+/// What stands in the text, and what runs in its place.
+const SUBSTITUTES: [(&str, &str); 5] = [
+    ("cargo run --release -p gregaria --", "gregaria"),
+    ("cargo run --release -p gregaria-examples --example quickstart --", "quickstart"),
+    ("target/release/gregaria", "gregaria"),
+    ("-t 10s", "-t 1s"),
+    ("-t 1m", "-t 1s"),
+];
+
+/// One block of commands.
+#[derive(Debug, Eq, PartialEq)]
+struct Session {
+    line: usize,
+    commands: Vec<String>,
+    not_run: Option<String>,
+}
+
+fn sessions(text: &str) -> Vec<Session> {
+    let mut sessions = Vec::new();
+    let mut not_run = None;
+    let mut lines = text.lines().enumerate();
+    while let Some((index, line)) = lines.next() {
+        if let Some(reason) = line.strip_prefix("<!-- not run:") {
+            not_run = Some(reason.trim_end_matches("-->").trim().to_owned());
+        } else if line.starts_with("```") {
+            let body: Vec<&str> = lines.by_ref().map(|(_, line)| line).take_while(|line| *line != "```").collect();
+            let not_run = not_run.take();
+            if line == "```console" {
+                let commands = body.iter().filter_map(|line| line.strip_prefix("$ ")).map(str::to_owned).collect();
+                sessions.push(Session { line: index + 1, commands, not_run });
+            }
+        } else if !line.is_empty() {
+            not_run = None;
+        }
+    }
+    sessions
+}
+
+fn substituted(command: &str, address: &str) -> String {
+    let replaced = SUBSTITUTES.iter().fold(command.to_owned(), |text, (from, to)| text.replace(from, to));
+    replaced.replace("127.0.0.1:8080", address)
+}
+
+fn run_document(path: &str) {
+    let text = std::fs::read_to_string(workspace::root().join(path)).expect("the document exists");
+    let sessions = sessions(&text);
+    assert!(sessions.iter().all(|session| !session.commands.is_empty()), "{path}: a block without commands");
+    let programs = tempfile::tempdir().expect("a temporary directory");
+    for (name, target) in
+        [("gregaria", workspace::gregaria_path()), ("quickstart", workspace::example_path("quickstart"))]
+    {
+        symlink(target, programs.path().join(name)).expect("a fresh directory takes a link");
+    }
+    let nginx = Nginx::start();
+    for session in sessions.iter().filter(|session| session.not_run.is_none()) {
+        let commands: Vec<String> =
+            session.commands.iter().map(|command| substituted(command, &nginx.address().to_string())).collect();
+        let script = commands.join("\n");
+        assert!(!script.contains("cargo "), "{path}:{}: would build: {script}", session.line);
+        let finished = shell(&script, programs.path()).run();
+        assert_eq!(
+            finished.code,
+            Some(0),
+            "{path}:{}:\n{script}\n{}{}",
+            session.line,
+            finished.stdout,
+            finished.stderr
+        );
+    }
+}
+
+fn shell(script: &str, programs: &Path) -> Program {
+    let path = std::env::var("PATH").unwrap_or_default();
+    let program = Program::at(PathBuf::from("/bin/sh")).arg("-ec").arg(script);
+    program.env("PATH", format!("{}:{path}", programs.display())).limit_s(90)
+}
+
+#[test]
+fn the_readme_runs() {
+    run_document("README.md");
+}
+
+#[test]
+fn the_pages_run() {
+    let pages = std::fs::read_dir(workspace::root().join("docs")).expect("there is a folder docs");
+    for page in pages.flatten().filter(|page| page.path().extension().is_some_and(|extension| extension == "md")) {
+        run_document(&format!("docs/{}", page.file_name().to_string_lossy()));
+    }
+}
+
+#[test]
+fn the_readme_shows_the_quickstart_as_it_is() {
+    let read = |path: &str| std::fs::read_to_string(workspace::root().join(path)).expect("the file exists");
+    let readme = read("README.md");
+    let shown = readme.split("```rust\n").nth(1).and_then(|rest| rest.split("```").next());
+    let shown = shown.expect("the README shows a scenario");
+    assert!(read("examples/quickstart.rs").contains(shown), "examples/quickstart.rs has changed");
+}
+
+#[test]
+fn sessions_are_found_and_reasons_are_for_the_next_block_only() {
+    let text = "# A\n```console\n$ one -t 10s\nprinted\n$ two http://127.0.0.1:8080/\n```\n\n<!-- not run: slow -->\n```console\n$ three\n```\n\
+                ```text\n$ no command\n```\n<!-- not run: gone -->\ntext\n```console\n$ four\n```\n";
+    let found = sessions(text);
+    let commands: Vec<&str> = found.iter().flat_map(|session| &session.commands).map(String::as_str).collect();
+    assert_eq!(commands, ["one -t 10s", "two http://127.0.0.1:8080/", "three", "four"]);
+    let reasons: Vec<Option<&str>> = found.iter().map(|session| session.not_run.as_deref()).collect();
+    assert_eq!(reasons, [None, Some("slow"), None]);
+    assert_eq!(substituted(commands[0], "h:1"), "one -t 1s");
+    assert_eq!(substituted(commands[1], "h:1"), "two http://h:1/");
+}

@@ -1,0 +1,52 @@
+//! The Rust examples run as their users would run them.
+//!
+//! The quickstart has the whole command line around its own users; `embed` has none and steers a run by itself.
+
+use support::{Nginx, example, report};
+
+#[test]
+fn the_quickstart_counts_what_the_server_logs() {
+    let nginx = Nginx::start();
+    let flags = "--headless -u 20 -r 100 -t 2s -s 20 --json -H";
+    let run = example("quickstart").args(flags).arg(nginx.url("")).run().expect_code(0);
+    let entries = run.entries();
+    assert_eq!(report::requests_per_name(&entries), nginx.requests_per_path());
+    let logins = entries.iter().find(|entry| entry.name == "/login").expect("everybody logs in first");
+    assert_eq!((logins.method.as_str(), logins.num_requests), ("POST", 20));
+    assert!(!run.stderr.contains("cut off"), "{}", run.stderr);
+}
+
+#[test]
+fn the_quickstart_tells_about_its_users() {
+    let list = example("quickstart").arg("-l").run().expect_code(0);
+    assert_eq!(list.stdout, "Available Users:\n    WebsiteUser\n");
+    let ratio = example("quickstart").arg("--show-task-ratio").run().expect_code(0);
+    assert!(
+        ratio.stdout.contains("66.7       index") && ratio.stdout.contains("33.3       profile"),
+        "{}",
+        ratio.stdout
+    );
+    let json = example("quickstart").arg("--show-task-ratio-json").run().expect_code(0);
+    let ratio: serde_json::Value = serde_json::from_str(&json.stdout).expect("JSON on stdout");
+    assert_eq!(ratio["total"]["WebsiteUser"]["tasks"]["profile"]["ratio"], 1.0 / 3.0);
+    for run in [list, json] {
+        assert_eq!(run.stderr, "");
+    }
+}
+
+#[test]
+fn user_classes_are_chosen_by_name() {
+    let nginx = Nginx::start();
+    let run = |class: &str| example("quickstart").arg(class).args("-u 1 -t 1 -H").arg(nginx.url("")).run();
+    let _ = run("WebsiteUser").expect_code(0);
+    let refused = run("NoSuchUser").expect_code(1);
+    assert!(refused.stderr.contains("NoSuchUser"), "{}", refused.stderr);
+}
+
+#[test]
+fn a_host_is_needed_and_must_have_a_scheme() {
+    for flags in ["-u 1 -t 1", "-u 1 -t 1 -H 127.0.0.1:8080"] {
+        let refused = example("quickstart").args(flags).run().expect_code(2);
+        assert_eq!(refused.stderr.lines().count(), 1, "{}", refused.stderr);
+    }
+}

@@ -1,0 +1,84 @@
+//! Targets that fail: each failure is a row with a name in the error table, and the run goes on to its end.
+//!
+//! Every run is exact (`-n`), so a user that was lost would show as a run that never ends, and a request that was lost as
+//! a wrong count.
+
+use support::hostile::{Refusing, Unanswering};
+use support::{Finished, Hostile, gregaria};
+
+#[test]
+fn each_way_to_fail_has_its_row() {
+    let hostile = Hostile::start();
+    for (path, error) in [
+        ("/reset-before", "connection reset"),
+        ("/close-before", "connection closed before the response"),
+        ("/reset", "connection reset"),
+        ("/truncated-length", "connection closed in the middle of the response"),
+        ("/truncated-chunk", "connection closed in the middle of the response"),
+        ("/garbage", "invalid response"),
+        ("/bad-chunk", "invalid response: bad chunk size"),
+        ("/bad-length", "invalid response: bad Content-Length"),
+        ("/endless-headers", "too many response headers"),
+        ("/endless-line", "response head too large"),
+        ("/1xx-storm", "too many interim (1xx) responses"),
+        ("/huge", "connection closed in the middle of the response"),
+        ("/huge-chunked", "connection closed in the middle of the response"),
+    ] {
+        expect_failures(&hostile.url(path), 6, error);
+        assert_eq!(hostile.requests(path), 6, "{path}: what failed was sent once, no more");
+    }
+}
+
+#[test]
+fn unreachable_targets_have_their_rows() {
+    expect_failures(&Refusing::start().url("/"), 6, "connection refused");
+    // A label of more than 63 letters is refused without asking any name server.
+    expect_failures(&format!("http://{}.invalid/", "x".repeat(64)), 6, "host name not found");
+}
+
+#[test]
+fn a_target_that_never_answers_is_cut_off() {
+    let hostile = Hostile::start();
+    for path in ["/stall", "/stall-body"] {
+        expect_cut(&hostile.url(path));
+        assert_eq!(hostile.requests(path), 3);
+    }
+    expect_cut(&Unanswering::start().url("/"));
+}
+
+#[test]
+fn a_connection_that_dies_between_requests_is_named_or_replaced() {
+    let hostile = Hostile::start();
+    let run = gregaria().arg(hostile.url("/close-idle?ms=1")).args("-n 30 -u 2 --json").run();
+    assert!(run.code == Some(0) || run.code == Some(1), "{}", run.stderr);
+    let entry = run.entry();
+    assert_eq!(entry.num_requests, 30);
+    let named = ["connection reset", "connection closed before the response"];
+    let rows = run.errors().into_iter().filter(|row| named.iter().any(|name| row.text.ends_with(name)));
+    assert_eq!(rows.map(|row| row.occurrences).sum::<u64>(), entry.num_failures, "{}", run.stderr);
+}
+
+#[test]
+fn a_failing_target_does_not_stop_a_timed_run() {
+    let hostile = Hostile::start();
+    let run = gregaria().arg(hostile.url("/close-before")).args("-u 3 -t 1s --json").run().expect_code(1);
+    let entry = run.entry();
+    assert_eq!(entry.num_requests, entry.num_failures);
+    assert!(entry.num_requests > 3, "users go on after a failure");
+    assert_eq!(entry.num_requests, hostile.requests("/close-before"));
+}
+
+fn expect_failures(url: &str, count: u64, error: &str) {
+    let run = gregaria().arg(url).args("-u 2 --json -n").arg(count.to_string()).run().expect_code(1);
+    let entry = run.entry();
+    assert_eq!((entry.num_requests, entry.num_failures), (count, count), "{url}");
+    let rows = run.errors();
+    let named: u64 = rows.iter().filter(|row| row.text.contains(error)).map(|row| row.occurrences).sum();
+    assert_eq!(named, count, "{url}: {error:?} in {rows:?}");
+}
+
+fn expect_cut(url: &str) {
+    let run: Finished = gregaria().arg(url).args("-u 3 -t 1s -s 0.2 --json").run().expect_code(0);
+    assert_eq!(run.entries().len(), 0, "{url}: {}", run.stdout);
+    assert!(run.stderr.contains("3 requests cut off at the end"), "{url}: {}", run.stderr);
+}

@@ -1,0 +1,73 @@
+//! HTTP as servers speak it: framings, connections, interim responses.
+//!
+//! All of these are good answers, so no run fails; what is no HTTP is in `hostile_targets`.
+
+use std::collections::BTreeSet;
+
+use support::{Hostile, Nginx, gregaria, nginx};
+
+#[test]
+fn each_user_keeps_one_connection() {
+    let nginx = Nginx::start();
+    let _ = gregaria().arg(nginx.url("/")).args("-n 200 -u 5").run().expect_code(0);
+    assert!(connections(&nginx) <= 5);
+}
+
+#[test]
+fn a_connection_that_the_server_ends_is_replaced() {
+    let nginx = Nginx::with(&nginx::Options { keepalive_requests: 10, ..Default::default() });
+    let run = gregaria().arg(nginx.url("/")).args("-n 200 -u 2 --json").run().expect_code(0);
+    assert_eq!((run.entry().num_requests, run.entry().num_failures), (200, 0));
+    assert!(connections(&nginx) >= 20);
+}
+
+#[test]
+fn a_server_without_keep_alive_is_served_too() {
+    let nginx = Nginx::with(&nginx::Options { keepalive_timeout_s: 0, ..Default::default() });
+    let run = gregaria().arg(nginx.url("/")).args("-n 100 -u 4 --json").run().expect_code(0);
+    assert_eq!(run.entry().num_failures, 0);
+    assert_eq!(connections(&nginx), 100);
+}
+
+#[test]
+fn chunked_bodies_are_counted_without_their_framing() {
+    let nginx = Nginx::with(&nginx::Options { files: vec![("/large", 200_000)], ..Default::default() });
+    let run = gregaria().arg(nginx.url("/chunked/large")).args("-n 20 -u 2 --json").run().expect_code(0);
+    assert_eq!(run.entry().total_content_length, 20 * 200_000);
+}
+
+#[test]
+fn responses_without_a_body_have_none() {
+    let nginx = Nginx::start();
+    for (path, method) in [("/", "HEAD"), ("/status/204", "GET"), ("/status/304", "GET")] {
+        let run = gregaria().arg(nginx.url(path)).args("-n 20 -u 2 --json -X").arg(method).run().expect_code(0);
+        assert_eq!(run.entry().total_content_length, 0, "{method} {path}");
+    }
+    assert!(connections(&nginx) <= 6, "a body that never comes would have closed connections");
+}
+
+#[test]
+fn rare_framings_are_understood() {
+    let hostile = Hostile::start();
+    let bodies =
+        [("/close-delimited", 13), ("/http10", 2), ("/1xx", 2), ("/chunked", 2), ("/drip?ms=1", 2), ("/unasked", 2)];
+    for (path, body_bytes) in bodies {
+        let run = gregaria().arg(hostile.url(path)).args("-n 6 -u 2 --json").run().expect_code(0);
+        let entry = run.entry();
+        assert_eq!((entry.num_requests, entry.num_failures), (6, 0), "{path}");
+        assert_eq!(entry.total_content_length, 6 * body_bytes, "{path}");
+        assert_eq!(hostile.requests(path.split('?').next().unwrap_or(path)), 6, "{path}");
+    }
+}
+
+#[test]
+fn a_slow_answer_is_timed_whole() {
+    let hostile = Hostile::start();
+    let run = gregaria().arg(hostile.url("/slow?ms=120")).args("-n 4 -u 2 --json").run().expect_code(0);
+    let fastest = run.entry().min_response_time.expect("there were requests");
+    assert!(fastest >= 120.0, "{fastest} ms");
+}
+
+fn connections(nginx: &Nginx) -> usize {
+    nginx.log().iter().map(|logged| logged.connection).collect::<BTreeSet<u64>>().len()
+}

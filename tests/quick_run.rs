@@ -1,0 +1,117 @@
+//! The quick run: one address, a real nginx, and counts that agree with its log.
+//!
+//! What the tables look like to the last column is tested in the cli crate; here it is that they are there, and where.
+
+use std::collections::BTreeSet;
+
+use support::{Hostile, Nginx, gregaria, nginx};
+
+#[test]
+fn a_quick_run_counts_what_the_server_logs() {
+    let nginx = Nginx::start();
+    let run = gregaria().arg(nginx.url("/")).args("-u 8 -t 1s --json").run().expect_code(0);
+    let entry = run.entry();
+    assert_eq!((entry.method.as_str(), entry.name.as_str(), entry.num_failures), ("GET", "/", 0));
+    assert!(!run.stderr.contains("cut off"), "{}", run.stderr);
+    assert_eq!(nginx.requests_per_path_and_status(), [(("/".to_owned(), 200), entry.num_requests)].into());
+    assert_eq!(entry.total_content_length, 128 * entry.num_requests);
+    assert_eq!(entry.response_times.values().sum::<u64>(), entry.num_requests);
+    assert!(entry.min_response_time.is_some_and(|fastest| fastest <= entry.max_response_time));
+}
+
+#[test]
+fn tables_go_to_stderr_and_data_to_stdout() {
+    let nginx = Nginx::start();
+    let run = gregaria().arg(nginx.url("/?a=1&b=2")).args("-u 2 -t 3s").run().expect_code(0);
+    assert_eq!(run.stdout, "");
+    // The live table at least once, and the final one.
+    assert!(run.stderr.matches("# reqs      # fails |").count() >= 2, "{}", run.stderr);
+    assert!(run.stderr.contains("Response time percentiles"), "{}", run.stderr);
+    assert!(run.stderr.contains("99.99%"), "{}", run.stderr);
+    assert!(run.stderr.lines().any(|line| line.starts_with("GET      /?a=1&b=2 ")), "{}", run.stderr);
+    assert!(run.stderr.contains("Aggregated"), "{}", run.stderr);
+    assert_eq!(run.errors(), []);
+}
+
+#[test]
+fn only_the_summary_is_shown_when_asked() {
+    let nginx = Nginx::start();
+    let run = gregaria().arg(nginx.url("/")).args("-u 2 -t 3s --only-summary").run().expect_code(0);
+    assert_eq!(run.stderr.matches("# reqs      # fails |").count(), 1, "{}", run.stderr);
+}
+
+#[test]
+fn ten_users_run_at_once_unless_told_otherwise() {
+    let nginx = Nginx::start();
+    let connections = || nginx.log().iter().map(|logged| logged.connection).collect::<BTreeSet<u64>>().len();
+    let _ = gregaria().arg(nginx.url("/")).args("-t 1s").run().expect_code(0);
+    assert_eq!(connections(), 10);
+    let _ = gregaria().arg(nginx.url("/")).args("-t 1s -u 3 -r 1000").run().expect_code(0);
+    assert_eq!(connections(), 13);
+}
+
+#[test]
+fn method_headers_and_body_arrive_as_given() {
+    let hostile = Hostile::start();
+    let run = gregaria().arg(hostile.url("/ok?q=1")).args("-n 1 -u 1 -X put --header X-Test:v1").arg("--header");
+    let run = run.arg("Content-Type: text/x-test").arg("--body").arg("grün").args("--json").run().expect_code(0);
+    assert_eq!((run.entry().method, run.entry().name), ("PUT".to_owned(), "/ok?q=1".to_owned()));
+    let received = hostile.received().concat();
+    assert!(received.starts_with("PUT /ok?q=1 HTTP/1.1\r\n"), "{received}");
+    for header in [
+        format!("Host: {}", hostile.address()),
+        "X-Test: v1".to_owned(),
+        "Content-Type: text/x-test".to_owned(),
+        "Content-Length: 5".to_owned(),
+    ] {
+        assert!(received.contains(&format!("{header}\r\n")), "{header} in {received}");
+    }
+    assert!(received.ends_with("\r\n\r\ngrün"), "{received}");
+}
+
+#[test]
+fn a_body_makes_a_post_and_may_come_from_a_file() {
+    let nginx = Nginx::start();
+    let run = gregaria().arg(nginx.url("/echo"));
+    std::fs::write(run.directory().join("body"), [0xFF; 1000]).expect("the directory is ours");
+    let _ = run.args("-n 20 -u 2 --body-file body").run().expect_code(0);
+    let log = nginx.log();
+    assert_eq!(log.len(), 20);
+    assert!(log.iter().all(|logged| logged.method == "POST" && logged.content_length == Some(1000)), "{log:?}");
+}
+
+#[test]
+fn every_method_reaches_the_server() {
+    let nginx = Nginx::start();
+    let methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
+    for method in methods {
+        let run = gregaria().arg(nginx.url("/echo")).args("-n 2 -u 1 --json -X").arg(method).run().expect_code(0);
+        assert_eq!(run.entry().method, method);
+    }
+    let logged: Vec<String> = nginx.log().into_iter().map(|logged| logged.method).collect();
+    assert_eq!(logged, methods.map(|method| [method; 2]).concat());
+}
+
+#[test]
+fn a_status_from_400_on_is_a_failure() {
+    let nginx = Nginx::start();
+    for (code, failures, exit) in [(200, 0, 0), (204, 0, 0), (304, 0, 0), (400, 10, 1), (404, 10, 1), (503, 10, 1)] {
+        let run =
+            gregaria().arg(nginx.url(&format!("/status/{code}"))).args("-n 10 -u 2 --json").run().expect_code(exit);
+        assert_eq!((run.entry().num_requests, run.entry().num_failures), (10, failures), "{code}");
+        let named = run
+            .errors()
+            .iter()
+            .filter(|row| row.text.contains(&code.to_string()))
+            .map(|row| row.occurrences)
+            .sum::<u64>();
+        assert_eq!(named, failures, "{code}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn large_bodies_are_counted_whole() {
+    let nginx = Nginx::with(&nginx::Options { files: vec![("/large", 3_000_000)], ..Default::default() });
+    let run = gregaria().arg(nginx.url("/large")).args("-n 12 -u 3 --json").run().expect_code(0);
+    assert_eq!(run.entry().total_content_length, 12 * 3_000_000);
+}

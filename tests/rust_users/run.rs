@@ -1,0 +1,95 @@
+//! Starts a run of Rust classes on two shards and gathers what it measured.
+//!
+//! As short as a program that embeds the engine can be; `examples/embed.rs` shows the same at leisure.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gregaria_engine::{
+    Command, RunHandle, RunReport, Runner, RunnerOptions, RustScenario, ShardOptions, ShardSwarm, UserClass,
+};
+
+/// A run that was started.
+pub(super) struct Started {
+    pub(super) handle: RunHandle,
+}
+
+/// What a run measured.
+pub(super) struct Outcome {
+    pub(super) report: RunReport,
+    /// Requests per name.
+    pub(super) counts: BTreeMap<String, u64>,
+    /// Occurrences per name and error.
+    pub(super) errors: Vec<(String, String, u64)>,
+    /// Occurrences per message of a panic or an error of user code.
+    pub(super) exceptions: Vec<(String, u64)>,
+}
+
+/// Ends after so many seconds.
+pub(super) fn seconds(count: u64) -> RunnerOptions {
+    RunnerOptions { run_time: Some(Duration::from_secs(count)), ..patient() }
+}
+
+/// Ends after so many requests.
+pub(super) fn requests(count: u64) -> RunnerOptions {
+    RunnerOptions { num_requests: Some(count), ..patient() }
+}
+
+/// A busy machine may be slow to answer; nothing here is about what is cut.
+fn patient() -> RunnerOptions {
+    RunnerOptions { stop_timeout: Duration::from_secs(20), ..RunnerOptions::default() }
+}
+
+/// Starts so many users at once.
+pub(super) fn start(
+    users: u32,
+    host: &str,
+    classes: impl IntoIterator<Item = UserClass>,
+    options: RunnerOptions,
+) -> Started {
+    let scenario = RustScenario::new(classes).and_then(|scenario| scenario.with_host(Some(host)));
+    let scenario = Arc::new(scenario.expect("the scenario is sound"));
+    let shards = ShardOptions { shards: Some(2), ..ShardOptions::default() };
+    let swarm = ShardSwarm::start(Arc::clone(&scenario), &shards).expect("two shards can be started");
+    let handle = Runner::start(scenario, swarm, options).expect("a thread can be started");
+    handle.command(Command::Spawn { users, spawn_rate: f64::INFINITY });
+    Started { handle }
+}
+
+impl Started {
+    /// Waits until exactly so many users live.
+    pub(super) fn wait_for_users(&self, users: u32) {
+        let notices = self.handle.notices();
+        for _ in 0..500 {
+            if self.handle.status().users == users {
+                return;
+            }
+            // Only a pause that ends early when something happens.
+            let _ = notices.recv_timeout(Duration::from_millis(20));
+        }
+        panic!("there are {} users, not {users}", self.handle.status().users);
+    }
+
+    /// Waits for the end.
+    pub(super) fn outcome(self) -> Outcome {
+        let report = self.handle.wait();
+        self.handle.with_summary(|summary| Outcome {
+            report,
+            counts: summary.entries().map(|entry| (entry.name().to_owned(), entry.num_requests())).collect(),
+            errors: summary
+                .errors()
+                .map(|row| (row.name().to_owned(), row.error().to_owned(), row.occurrences()))
+                .collect(),
+            exceptions: summary.exceptions().map(|row| (row.message().to_owned(), row.occurrences())).collect(),
+        })
+    }
+}
+
+impl Outcome {
+    /// How often requests of this name failed with this error.
+    pub(super) fn failures(&self, name: &str, error: &str) -> u64 {
+        let rows = self.errors.iter().filter(|row| (row.0.as_str(), row.1.as_str()) == (name, error));
+        rows.map(|row| row.2).sum()
+    }
+}
