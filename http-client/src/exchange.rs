@@ -16,7 +16,7 @@ pub struct Exchange {
     pub first_byte_ns: u64,
     /// When the response was complete, or failed.
     pub done_ns: u64,
-    /// Bytes of the request, head and body.
+    /// Bytes of the request, head and body; 0 where there was no connection to send them on.
     pub bytes_out: u64,
     /// Bytes of the response's body after chunked decoding, discarded ones included; 0 for a failed exchange.
     pub bytes_in: u64,

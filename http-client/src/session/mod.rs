@@ -66,7 +66,6 @@ impl<N: Network> Session<N> {
     async fn perform(&mut self, network: &N, request: &Request<'_>, trace: &mut Trace) -> Result<Response, Error> {
         let route = self.connections.route(&self.base, request.target)?;
         let (buffer, wishes) = self.encode(network, request, &route)?;
-        trace.bytes_out = buffer.len() as u64;
 
         let idle_limit_ns = self.config.idle_peek_after_ns;
         let idle = self.connections.take(route.place, trace.due_ns, idle_limit_ns);
@@ -81,6 +80,7 @@ impl<N: Network> Session<N> {
             },
         };
 
+        trace.bytes_out = buffer.len() as u64;
         let limits = &self.config.limits;
         let mut parser = ResponseParser::new(request.method, request.body_policy, limits);
         let until_ns = trace.ready_ns().saturating_add(self.read_timeout_ns(request));
