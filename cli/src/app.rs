@@ -180,3 +180,111 @@ const LIVE_TABLE_EVERY: Duration = Duration::from_secs(2);
 
 /// How the run stands is refreshed every 100 ms; asking more often would only burn time.
 const SHORTEST_WAIT: Duration = Duration::from_millis(50);
+
+#[cfg(test)]
+mod tests {
+    use std::{ffi::OsString, sync::Arc};
+
+    use gregaria_engine::{Runner, Segment, ShardLoad, Swarm, SwarmReport};
+    use gregaria_stats::{Interval, Limits, Outcome, Recorder};
+
+    use super::*;
+    use crate::{
+        args::{self, Parsed},
+        fixture::{self, Classes, class},
+    };
+
+    /// A swarm that has measured two requests, one of them failed, when it is first asked, and then is done.
+    struct Scripted {
+        recorder: Recorder,
+        report: SwarmReport,
+    }
+
+    impl Swarm for Scripted {
+        fn begin(&mut self, _: Option<u64>) {
+            for (us, outcome) in [(64, Outcome::Success), (12_300, Outcome::Failure("500 Internal Server Error"))] {
+                self.recorder.record(&fixture::sample("GET", "/", us, outcome));
+            }
+        }
+
+        fn ramp(&mut self, segment: &Segment) {
+            self.report.users.clone_from(&segment.to);
+        }
+
+        fn stop(&mut self, _: u64) {
+            self.report.stopped = true;
+        }
+
+        fn collect(&mut self, sink: &mut dyn FnMut(&Interval)) -> SwarmReport {
+            sink(&self.recorder.take(Interval::new()));
+            self.report.clone()
+        }
+    }
+
+    /// What a run of the scripted swarm leaves: exit code, console, data.
+    fn follow(line: &str, report: SwarmReport) -> (u8, String, String) {
+        let words: Vec<OsString> = format!("gregaria -n 2 {line}").split_whitespace().map(OsString::from).collect();
+        let Ok(Parsed::Typed(typed)) = args::parse(&words) else { panic!("{line}") };
+        let plan = Plan::new(*typed, true).unwrap();
+        let scenario = Arc::new(Classes(vec![class("Web", 1.0, 0, vec![])]));
+        let swarm = Scripted { recorder: Recorder::new(Limits::default()), report };
+        let handle = Runner::start(scenario.clone(), swarm, plan.load.runner_options()).unwrap();
+        let (mut console, mut data) = (Vec::new(), Vec::new());
+        let mut outputs = Outputs { console: &mut console, data: &mut data, width: Width::new(Some(80)) };
+        let code = run(&*scenario, &handle, &plan, &mut outputs);
+        (code, String::from_utf8(console).unwrap(), String::from_utf8(data).unwrap())
+    }
+
+    #[test]
+    fn a_run_ends_with_its_tables_reports_and_last_lines() {
+        let (code, console, data) = follow("", SwarmReport { cut: 3, ..SwarmReport::default() });
+        assert_eq!((code, data.as_str()), (1, ""));
+        let parts = [
+            "# fails |",
+            "GET      /                  2    1(50.00%) |",
+            "Response time percentiles",
+            "Error report",
+            "1                  GET /: 500 Internal Server Error",
+            "3 requests cut off at the end",
+            "Generator:",
+        ];
+        let places: Vec<Option<usize>> = parts.iter().map(|part| console.find(part)).collect();
+        assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?} in\n{console}");
+    }
+
+    #[test]
+    fn json_goes_where_it_was_asked_for_and_a_file_replaces_the_tables() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("new/result.v1");
+        let (code, console, data) = follow(&format!("--json --json-file {}", file.display()), SwarmReport::default());
+        assert_eq!(code, 1);
+        assert!(data.starts_with("[\n    {\n        \"name\": \"/\""), "{data}");
+        assert_eq!(fs::read_to_string(folder.path().join("new/result.v1.json")).unwrap(), data);
+        assert!(console.starts_with("Generator:"), "{console}");
+    }
+
+    #[test]
+    fn results_that_cannot_be_stored_are_shown_instead() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("file"), "").unwrap();
+        let line = format!("--exit-code-on-error 9 --json-file {}", folder.path().join("file/result").display());
+        let (code, console, _) = follow(&line, SwarmReport::default());
+        assert_eq!(code, exit::CANNOT_RUN);
+        assert!(console.contains("Error report"), "{console}");
+    }
+
+    #[test]
+    fn a_generator_without_room_is_named_and_can_fail_the_run() {
+        let report = || SwarmReport { loads: vec![ShardLoad { cpu_ns: 99, wall_ns: 100 }], ..SwarmReport::default() };
+        let (code, console, _) = follow("--exit-code-on-error 0", report());
+        assert_eq!(code, 0);
+        assert!(console.contains("\nThe generator was the bottleneck: shard 0 used 99 % of its core."), "{console}");
+        assert_eq!(follow("--fail-on-lag", report()).0, exit::LAGGED);
+    }
+
+    #[test]
+    fn a_run_that_cannot_go_on_is_no_success() {
+        let report = SwarmReport { fault: Some("a shard is gone".into()), ..SwarmReport::default() };
+        assert_eq!(follow("--exit-code-on-error 0", report).0, exit::CANNOT_RUN);
+    }
+}

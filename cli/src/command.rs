@@ -79,6 +79,7 @@ fn choose(scenario: RustScenario, target: &Target) -> Result<RustScenario, Refus
 fn refuse(error: ScenarioError) -> Refusal {
     match error {
         ScenarioError::Host { .. } | ScenarioError::NoHost(_) => Refusal::usage(error.to_string()),
+        ScenarioError::UnknownClass(_) => Refusal::cannot_run(format!("{error}: see --list")),
         _ => Refusal::cannot_run(error.to_string()),
     }
 }

@@ -1,4 +1,6 @@
 //! Statistics and user classes made up for the tests of this crate.
+//!
+//! Nothing here runs; a run for tests is in `app.rs`.
 
 use gregaria_engine::{Scenario, TaskInfo, UserClassInfo};
 use gregaria_stats::{Interval, Limits, Outcome, Recorder, Sample, Summary};

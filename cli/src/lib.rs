@@ -42,6 +42,8 @@ mod signals;
 
 pub use command::main;
 pub use gregaria_engine::{
-    CaughtResponse, Expect, HttpUser, Interruption, Method, Request, Response, TaskResult, TaskSet, User, UserClass,
-    UserCore, Wait, between, constant, constant_pacing, constant_throughput, interrupt, stop_user,
+    CaughtRequest, CaughtResponse, ClassBuilder, Expect, HttpUser, Interruption, Method, Request, Response, TaskResult,
+    TaskSet, User, UserClass, UserCore, Wait, between, constant, constant_pacing, constant_throughput, interrupt,
+    stop_user,
 };
+pub use gregaria_http::{ClientConfig, DefaultHeaders, HttpLimits};

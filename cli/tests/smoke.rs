@@ -1,9 +1,14 @@
-//! The program as a process: what goes to stdout, what to stderr, and its exit codes, without any server.
+//! The program as a process: what goes to stdout, what to stderr, its exit codes, its signals.
+//!
+//! The only target here is one that never answers. Runs against real servers are in the package `tests`.
 
 use std::{
-    net::TcpListener,
-    process::{Command, Output},
+    io::{BufRead, BufReader, Read},
+    net::{TcpListener, TcpStream},
+    process::{Child, ChildStderr, Command, Output, Stdio},
 };
+
+use rustix::process::{Pid, Signal, kill_process};
 
 #[test]
 fn the_version_goes_to_stdout() {
@@ -87,6 +92,71 @@ fn a_target_that_refuses_is_data_and_json_stands_alone_on_stdout() {
 fn a_quick_run_can_be_looked_at_without_being_run() {
     let (code, stdout, _) = told(&gregaria(&["http://127.0.0.1:1/", "--list"]));
     assert_eq!((code, stdout.as_str()), (Some(0), "Available Users:\n    QuickRun\n"));
+}
+
+#[test]
+fn the_first_signal_ends_the_run_and_counts_what_it_cuts_off() {
+    for signal in [Signal::INT, Signal::TERM] {
+        let mut hung = Hung::start("0");
+        hung.send(signal);
+        let mut stderr = String::new();
+        hung.log.read_to_string(&mut stderr).unwrap();
+        assert_eq!(hung.process.wait().unwrap().code(), Some(0), "nothing has failed");
+        assert!(stderr.contains("\n1 request cut off at the end\n"), "{stderr}");
+    }
+}
+
+#[test]
+fn the_second_signal_ends_the_process_at_once() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let mut hung = Hung::start("1h");
+        hung.send(signal);
+        hung.read_to("a second signal");
+        hung.send(signal);
+        assert_eq!(hung.process.wait().unwrap().code(), Some(code));
+    }
+}
+
+/// A quick run whose only request is on the wire and never answered.
+struct Hung {
+    process: Child,
+    log: BufReader<ChildStderr>,
+    _target: (TcpListener, TcpStream),
+}
+
+impl Hung {
+    fn start(stop_timeout: &str) -> Self {
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/", silent.local_addr().unwrap());
+        let args = [&url, "-u", "1", "--shards", "1", "--only-summary", "-s", stop_timeout];
+        let mut process = command(&args).stderr(Stdio::piped()).spawn().unwrap();
+        let log = BufReader::new(process.stderr.take().unwrap());
+        let (mut connection, _) = silent.accept().unwrap();
+        connection.read_exact(&mut [0; 16]).unwrap();
+        let mut hung = Self { process, log, _target: (silent, connection) };
+        hung.read_to("All users spawned");
+        hung
+    }
+
+    fn send(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.process), signal).unwrap();
+    }
+
+    fn read_to(&mut self, part: &str) {
+        let mut line = String::new();
+        while !line.contains(part) {
+            line.clear();
+            assert_ne!(self.log.read_line(&mut line).unwrap(), 0, "the log ends before {part:?}");
+        }
+    }
+}
+
+impl Drop for Hung {
+    fn drop(&mut self) {
+        // Gone already, unless a test has failed.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
 }
 
 fn gregaria(args: &[&str]) -> Output {

@@ -162,7 +162,7 @@ fn target(targets: Vec<String>, load: &LoadArgs, quick: QuickArgs, own_classes: 
         }
         Some(url) => quick_request(url, quick).map(Target::Quick),
         None if quick != QuickArgs::default() => {
-            Err(Refusal::usage("-X, --header, --body and --body-file are for a quick run: give a URL (http://...)"))
+            Err(Refusal::usage("request flags (-X, --header, --body ...) are for a quick run: give a URL"))
         }
         None if own_classes && load.locustfile.is_some() => Err(Refusal::usage("-f: this program runs its own users")),
         None if own_classes => Ok(Target::Classes(targets)),
@@ -179,7 +179,9 @@ fn quick_request(url: &str, args: QuickArgs) -> Result<QuickRequest, Refusal> {
         None => Method::Get,
     };
     let headers = args.headers.iter().map(|header| values::header("--header", header)).collect::<Result<_, _>>()?;
-    Ok(QuickRequest { host, target, method, headers, body })
+    let connect_timeout = args.connect_timeout.map(|text| values::timeout("--connect-timeout", &text)).transpose()?;
+    let read_timeout = args.read_timeout.map(|text| values::timeout("--read-timeout", &text)).transpose()?;
+    Ok(QuickRequest { host, target, method, headers, body, connect_timeout, read_timeout })
 }
 
 fn body(text: Option<String>, file: Option<PathBuf>) -> Result<Option<Vec<u8>>, Refusal> {
@@ -290,6 +292,7 @@ mod tests {
         assert_eq!((with_body.host.as_str(), with_body.target.as_str()), ("http://h", "/a?b"));
         assert_eq!(with_body.headers, [("A".to_owned(), "b".to_owned()), ("c".into(), "d".into())]);
         assert_eq!(request("http://h/ --body x -X put").method, Method::Put);
+        assert_eq!(request("http://h/ --read-timeout 0.5").read_timeout, Some(Duration::from_millis(500)));
     }
 
     #[test]

@@ -96,6 +96,12 @@ pub struct QuickArgs {
     /// File with the request body
     #[arg(long, value_name = "FILE")]
     pub body_file: Option<PathBuf>,
+    /// Seconds for making a connection [default: 60]
+    #[arg(long, value_name = "SECONDS")]
+    pub connect_timeout: Option<String>,
+    /// Seconds from sending a request to the end of its response [default: 60]
+    #[arg(long, value_name = "SECONDS")]
+    pub read_timeout: Option<String>,
 }
 
 /// What is shown and stored.

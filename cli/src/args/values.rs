@@ -1,4 +1,6 @@
 //! Single values: from text to what it means, or one line that names the flag and says what it takes.
+//!
+//! Each function is given the flag only to name it. How values combine is `plan.rs`'s affair.
 
 use std::time::Duration;
 
@@ -31,6 +33,12 @@ pub(super) fn time(flag: &str, text: &str) -> Result<Duration, Refusal> {
 pub(super) fn seconds(flag: &str, text: &str) -> Result<Duration, Refusal> {
     let seconds = text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     seconds.or_else(|| duration::parse(text)).ok_or_else(|| wrong(flag, text, "takes seconds, such as 0, 1.5 or 30"))
+}
+
+/// Seconds, fractions included, of more than 0.
+pub(super) fn timeout(flag: &str, text: &str) -> Result<Duration, Refusal> {
+    let timeout = seconds(flag, text).ok().filter(|timeout| !timeout.is_zero());
+    timeout.ok_or_else(|| wrong(flag, text, "takes seconds of more than 0, such as 0.5 or 30"))
 }
 
 /// A code that a process can exit with.
@@ -129,6 +137,8 @@ mod tests {
         assert_eq!(seconds("-s", "1.5"), Ok(Duration::from_millis(1500)));
         assert_eq!(seconds("-s", "2m"), Ok(Duration::from_secs(120)));
         assert!(seconds("-s", "-1").is_err() && seconds("-s", "inf").is_err());
+        assert_eq!(timeout("--read-timeout", "0.5"), Ok(Duration::from_millis(500)));
+        assert!(timeout("--read-timeout", "0").is_err());
     }
 
     #[test]

@@ -29,12 +29,17 @@ fn hidden(overflow: &Overflow) -> [Option<String>; 5] {
 
 fn health(health: &Health) -> String {
     let shares: Vec<String> = health.loads.iter().map(|load| format!("{:.0} %", load.share() * 100.0)).collect();
-    let [wait, send, resume] =
-        [health.wait_lag_p99_us, health.send_lag_p99_us, health.resume_lag_p99_us].map(|us| milliseconds(us as f64));
-    format!(
-        "Generator: CPU {} of a core; lag (99 %): {wait} ms after waits, {send} ms before sending, {resume} ms after responses",
-        if shares.is_empty() { "unknown".to_owned() } else { shares.join(", ") },
-    )
+    let lags = [
+        (health.wait_lag_p99_us, "after waits"),
+        (health.send_lag_p99_us, "before sending"),
+        (health.resume_lag_p99_us, "after responses"),
+    ];
+    let lags = lags.into_iter().filter(|(us, _)| *us > 0);
+    let lags: Vec<String> = lags.map(|(us, when)| format!("{} ms {when}", milliseconds(us as f64))).collect();
+    let parts = [("CPU", shares, " of a core"), ("p99 of its lag", lags, "")];
+    let parts = parts.into_iter().filter(|(_, figures, _)| !figures.is_empty());
+    let parts: Vec<String> = parts.map(|(what, figures, of)| format!("{what} {}{of}", figures.join(", "))).collect();
+    format!("Generator: {}", if parts.is_empty() { "nothing measured".into() } else { parts.join("; ") })
 }
 
 fn verdict(health: &Health) -> Option<String> {
@@ -73,8 +78,7 @@ mod tests {
             Health { wait_lag_p99_us: 210, send_lag_p99_us: 60, loads: vec![load(45), load(44)], ..Health::default() };
         assert_eq!(
             closing(&report(0, health), &Overflow::default()),
-            "Generator: CPU 45 %, 44 % of a core; \
-             lag (99 %): 0.210 ms after waits, 0.060 ms before sending, 0 ms after responses\n"
+            "Generator: CPU 45 %, 44 % of a core; p99 of its lag 0.210 ms after waits, 0.060 ms before sending\n"
         );
     }
 

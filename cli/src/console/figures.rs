@@ -1,4 +1,6 @@
 //! Single figures in the room a column gives them.
+//!
+//! Statistics are microseconds; people read milliseconds. What is not measured is never shown as a digit.
 
 /// A time as milliseconds with three significant digits, never finer than a microsecond: `0.064`, `1.23`, `12.3`,
 /// `123`, `1234`. Zero, which no request takes, is `0`.
