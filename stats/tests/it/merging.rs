@@ -1,4 +1,7 @@
 //! Sums are exact: however a stream is split and put together again, the counts are the same.
+//!
+//! And what goes over a limit is folded where everyone sees it, without losing a request. The
+//! streams come from `stream.rs`; costs are not looked at here.
 
 use gregaria_stats::{
     FOLDED_ERROR, FOLDED_EXCEPTION, FOLDED_NAME, Interval, Limits, Outcome, Recorder, Sample, Summary,

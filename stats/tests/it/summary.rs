@@ -1,4 +1,6 @@
 //! What reports read: sums, rates, buckets, first and last occurrences.
+//!
+//! Expected rates and buckets are Locust's, worked out by hand for a run that starts at `T0`.
 
 use gregaria_stats::{Interval, Lag, Limits, Outcome, Recorder, Sample, Summary};
 use proptest::prelude::*;
