@@ -72,7 +72,7 @@ fn failures_decide_the_exit_code() {
 #[test]
 fn a_json_file_takes_the_place_of_the_tables() {
     let nginx = Nginx::start();
-    let run = gregaria().arg(nginx.url("/")).args("-n 5 -u 1 --json-file result").run().expect_code(0);
+    let run = gregaria().arg(nginx.url("/")).args("-n 5 -u 1 --only-summary --json-file result").run().expect_code(0);
     let (name, text) = run.files.first().expect("a file was written");
     assert_eq!(name, "result.json");
     assert_eq!(support::report::entries(text)[0].num_requests, 5);

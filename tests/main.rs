@@ -3,7 +3,7 @@
 //! - `command_line`: exit codes, refusals, what goes to stdout and what to stderr
 //! - `documents`: the commands in README.md and docs/
 //! - `examples`: the Rust examples as their users run them
-//! - `fixtures`: the peers of `support/` do what they say, or every test above them means nothing
+//! - `fixtures`: the peers of `support/` do what they say
 //! - `hostile_targets`: each way to fail is a row with a name
 //! - `http`: framings and connections as servers have them
 //! - `quick_run`: one address, counts that agree with the server's log
@@ -12,8 +12,7 @@
 //! - `shards_and_rings`: cores, io_uring, epoll
 //! - `tidy`: the rules of the workspace, as tests over its own text
 //!
-//! A test here starts real processes on free loopback ports and runs for a second or two. What can be tested without a
-//! process belongs to its crate instead.
+//! A test here starts real processes and runs for a second or two. What needs none belongs to its crate instead.
 
 #![forbid(unsafe_code)]
 

@@ -38,7 +38,9 @@ fn counts_per_name_equal_the_servers_log() {
 #[test]
 fn cookies_are_each_users_own() {
     let nginx = Nginx::start();
-    let class = UserClass::http("Visitor").tasks(TaskSet::new("Visit").on_start(log_in).task(1, account));
+    // They wait, so that nobody can use up the number of requests before all have begun.
+    let class = UserClass::http("Visitor").wait(constant(0.05));
+    let class = class.tasks(TaskSet::new("Visit").on_start(log_in).task(1, account));
     let outcome = start(5, &nginx.url(""), [class], requests(100)).outcome();
     // Each of the five was a stranger once, and known ever after.
     assert_eq!(outcome.errors, []);
