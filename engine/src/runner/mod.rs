@@ -199,7 +199,17 @@ impl<S: Swarm> Runner<S> {
             self.advance(now);
             self.publish(now);
         }
-        now.mono_ns + TICK_NS
+        self.next_step_ns(now)
+    }
+
+    fn next_step_ns(&self, now: Now) -> u64 {
+        if self.state == State::Stopping {
+            return now.mono_ns + STOPPING_TICK_NS;
+        }
+        let run_time_ns =
+            self.options.run_time.map(|run_time| run_time.as_nanos().min(u128::from(u64::MAX / 2)) as u64);
+        let end_ns = run_time_ns.filter(|_| self.is_on()).map_or(u64::MAX, |run_time_ns| self.start_ns + run_time_ns);
+        end_ns.clamp(now.mono_ns, now.mono_ns + TICK_NS)
     }
 
     fn is_on(&self) -> bool {
@@ -340,6 +350,9 @@ impl<S: Swarm> Runner<S> {
 
 /// How often measurements are collected and conditions checked.
 const TICK_NS: u64 = 100_000_000;
+
+/// While the last requests end there is little to merge, and someone waits.
+const STOPPING_TICK_NS: u64 = 10_000_000;
 
 /// A changed ramp starts this far in the future, so that no shard has run past its start when it hears of it.
 const LEAD_NS: u64 = 10_000_000;

@@ -1,1 +1,237 @@
+//! The runner over a scripted swarm: which orders it gives, and when a run is over. No clock, no thread.
 
+use std::sync::Mutex;
+
+use gregaria_stats::{Interval, Outcome, Recorder, Sample};
+
+use super::*;
+use crate::scenario::UserClassInfo;
+
+/// A swarm that writes down what it is told and reports what the test wants.
+#[derive(Clone, Default)]
+struct Scripted(Arc<Mutex<Script>>);
+
+#[derive(Default)]
+struct Script {
+    begun_with: Option<Option<u64>>,
+    segments: Vec<Segment>,
+    stop_ns: Option<u64>,
+    report: SwarmReport,
+    measured: Vec<Interval>,
+}
+
+impl Scripted {
+    fn script<R>(&self, change: impl FnOnce(&mut Script) -> R) -> R {
+        change(&mut self.0.lock().unwrap())
+    }
+}
+
+impl Swarm for Scripted {
+    fn begin(&mut self, num_requests: Option<u64>) {
+        self.script(|script| script.begun_with = Some(num_requests));
+    }
+
+    fn ramp(&mut self, segment: &Segment) {
+        self.script(|script| script.segments.push(segment.clone()));
+    }
+
+    fn stop(&mut self, deadline_ns: u64) {
+        self.script(|script| script.stop_ns = Some(deadline_ns));
+    }
+
+    fn collect(&mut self, sink: &mut dyn FnMut(&Interval)) -> SwarmReport {
+        self.script(|script| {
+            script.measured.drain(..).for_each(|interval| sink(&interval));
+            script.report.clone()
+        })
+    }
+}
+
+struct OneClass(Vec<UserClassInfo>);
+
+impl Scenario for OneClass {
+    fn user_classes(&self) -> &[UserClassInfo] {
+        &self.0
+    }
+}
+
+struct Bench {
+    runner: Runner<Scripted>,
+    handle: RunHandle,
+    swarm: Scripted,
+    notices: mpsc::Receiver<Notice>,
+}
+
+impl Bench {
+    fn new(options: RunnerOptions) -> Self {
+        let class = UserClassInfo {
+            name: "A".into(),
+            weight: 1.0,
+            fixed_count: 0,
+            host: None,
+            needs_host: false,
+            tasks: Vec::new(),
+        };
+        let swarm = Scripted::default();
+        let (runner, handle) = Runner::new(Arc::new(OneClass(vec![class])), swarm.clone(), options);
+        let notices = handle.notices();
+        Self { runner, handle, swarm, notices }
+    }
+
+    fn at(&mut self, millis: u64) {
+        self.runner.step(Now { mono_ns: millis * 1_000_000, unix_s: 1000.0 + millis as f64 / 1000.0 });
+    }
+
+    fn spawn(&self, users: u32, spawn_rate: f64) {
+        self.handle.command(Command::Spawn { users, spawn_rate });
+    }
+
+    fn users(&self, users: u32) {
+        self.swarm.script(|script| script.report.users = vec![users]);
+    }
+
+    fn stopped(&self) {
+        self.swarm.script(|script| (script.report.users, script.report.stopped) = (vec![0], true));
+    }
+
+    fn notices(&self) -> Vec<Notice> {
+        self.notices.try_iter().collect()
+    }
+}
+
+fn interval(requests: u64) -> Interval {
+    let mut recorder = Recorder::new(Limits::default());
+    for _ in 0..requests {
+        recorder.record(&Sample {
+            method: "GET",
+            name: "/",
+            due_ns: 0,
+            sent_ns: 0,
+            first_byte_ns: 0,
+            done_ns: 5000,
+            bytes_out: 0,
+            bytes_in: 0,
+            outcome: Outcome::Failure("no"),
+        });
+    }
+    recorder.take(Interval::new())
+}
+
+#[test]
+fn a_ramp_is_one_segment_and_its_end_is_told() {
+    let mut bench = Bench::new(RunnerOptions::default());
+    bench.spawn(10, 5.0);
+    bench.at(1000);
+    bench.users(3);
+    bench.at(1500);
+    assert_eq!(bench.handle.status().state, State::Spawning);
+    bench.users(10);
+    bench.at(3200);
+    assert_eq!(bench.handle.status().state, State::Running);
+    assert_eq!(bench.notices(), [Notice::Started, Notice::SpawningComplete(10)]);
+    let segments = bench.swarm.script(|script| script.segments.clone());
+    assert_eq!(segments, [Segment::at_rate(1_000_000_000, vec![0], vec![10], 5.0)]);
+}
+
+#[test]
+fn a_new_user_count_starts_from_where_the_line_stands() {
+    let mut bench = Bench::new(RunnerOptions::default());
+    bench.spawn(100, 10.0);
+    bench.at(0);
+    bench.spawn(20, 10.0);
+    bench.at(4990);
+    let segments = bench.swarm.script(|script| script.segments.clone());
+    assert_eq!(segments[1].start_ns, 5_000_000_000);
+    assert_eq!((segments[1].from[0], segments[1].to[0]), (50, 20));
+}
+
+#[test]
+fn the_run_time_ends_the_run_with_grace() {
+    let options = RunnerOptions { run_time: Some(Duration::from_secs(2)), ..RunnerOptions::default() };
+    let mut bench = Bench::new(options);
+    bench.spawn(1, f64::INFINITY);
+    bench.at(0);
+    bench.users(1);
+    bench.at(1999);
+    assert_eq!(bench.swarm.script(|script| script.stop_ns), None);
+    bench.at(2000);
+    assert_eq!(bench.swarm.script(|script| script.stop_ns), Some(3_000_000_000));
+    bench.stopped();
+    bench.at(2300);
+    let report = bench.handle.wait();
+    assert_eq!((report.end, report.elapsed), (EndReason::RunTime, Duration::from_millis(2000)));
+    assert_eq!(bench.notices().last(), Some(&Notice::Stopped));
+}
+
+#[test]
+fn failures_count_towards_the_number_of_requests_also_across_a_reset() {
+    let options = RunnerOptions { num_requests: Some(5), reset_stats: true, ..RunnerOptions::default() };
+    let mut bench = Bench::new(options);
+    bench.spawn(1, f64::INFINITY);
+    bench.at(0);
+    assert_eq!(bench.swarm.script(|script| script.begun_with), Some(Some(5)));
+    bench.swarm.script(|script| (script.report.users, script.measured) = (vec![1], vec![interval(3)]));
+    bench.at(200);
+    assert_eq!(bench.handle.with_summary(|summary| summary.total().num_requests()), 0, "reset when spawned");
+    bench.swarm.script(|script| script.measured = vec![interval(2)]);
+    bench.at(300);
+    assert_eq!(bench.handle.status().end, Some(EndReason::NumRequests));
+    assert_eq!(bench.handle.with_summary(|summary| summary.total().num_failures()), 2);
+}
+
+#[test]
+fn a_second_stop_only_brings_the_deadline_forward() {
+    let mut bench = Bench::new(RunnerOptions { stop_timeout: Duration::from_secs(9), ..RunnerOptions::default() });
+    bench.spawn(1, f64::INFINITY);
+    bench.at(0);
+    bench.handle.command(Command::Stop);
+    bench.at(1000);
+    assert_eq!(bench.swarm.script(|script| script.stop_ns), Some(10_000_000_000));
+    bench.handle.command(Command::Stop);
+    bench.at(2000);
+    assert_eq!(bench.swarm.script(|script| script.stop_ns), Some(10_000_000_000));
+    bench.handle.command(Command::Cut);
+    bench.at(3000);
+    assert_eq!(bench.swarm.script(|script| script.stop_ns), Some(3_000_000_000));
+}
+
+#[test]
+fn a_swarm_without_users_ends_the_run_but_not_before_it_could_know() {
+    let mut bench = Bench::new(RunnerOptions::default());
+    bench.spawn(4, f64::INFINITY);
+    bench.at(0);
+    bench.at(900);
+    assert_eq!(bench.handle.status().end, None);
+    bench.at(1100);
+    assert_eq!(bench.handle.status().end, Some(EndReason::NoUsersLeft));
+}
+
+#[test]
+fn a_swarm_that_does_not_stop_is_a_fault_not_a_hang() {
+    let mut bench = Bench::new(RunnerOptions::default());
+    bench.spawn(1, f64::INFINITY);
+    bench.at(0);
+    bench.users(1);
+    bench.handle.command(Command::Stop);
+    bench.at(1000);
+    bench.at(6900);
+    assert_eq!(bench.handle.status().state, State::Stopping);
+    bench.at(7100);
+    assert!(matches!(bench.handle.wait().end, EndReason::Fault(_)));
+}
+
+#[test]
+fn a_run_can_be_started_again() {
+    let mut bench = Bench::new(RunnerOptions::default());
+    bench.spawn(1, f64::INFINITY);
+    bench.at(0);
+    bench.handle.command(Command::Stop);
+    bench.at(100);
+    bench.stopped();
+    bench.at(200);
+    bench.spawn(7, f64::INFINITY);
+    bench.at(5000);
+    assert_eq!(bench.handle.status().state, State::Spawning);
+    let last = bench.swarm.script(|script| script.segments.last().cloned()).unwrap();
+    assert_eq!((last.start_ns, last.from[0], last.to[0]), (5_000_000_000, 0, 7));
+}

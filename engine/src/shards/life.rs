@@ -64,6 +64,8 @@ impl Life {
 
     /// Runs the user's farewell until it ends, is cut, or asks for a request that may never start.
     pub(crate) async fn until_cut(&self, farewell: impl Future<Output = ()>) {
+        // Its tasks may have halted; what it says now is something else.
+        self.halted.set(false);
         let over = || self.order() == Order::Cut || self.halted.get();
         self.run_unless(farewell, over).await;
     }

@@ -108,7 +108,7 @@ impl ShardLoop {
             self.take_steps(now_ns);
             self.shard.gate.recheck();
             self.cut_late(now_ns);
-            if now_ns >= self.tick_ns {
+            if now_ns >= self.tick_ns || self.has_stopped() {
                 self.hand_over(now_ns);
             }
             let wake_ns = self.next_wake_ns(now_ns);
@@ -196,7 +196,7 @@ impl ShardLoop {
         let Some(emptied) = self.spare.pop() else {
             return;
         };
-        let stopped = self.phase != Phase::On && self.shard.roster.borrow().is_empty();
+        let stopped = self.has_stopped();
         let hand_over = HandOver {
             interval: self.shard.recorder.borrow_mut().take(emptied),
             users: self.shard.roster.borrow().counts().to_vec(),
@@ -213,6 +213,10 @@ impl ShardLoop {
         if stopped {
             self.phase = Phase::Idle;
         }
+    }
+
+    fn has_stopped(&self) -> bool {
+        matches!(self.phase, Phase::Stopping { .. }) && self.shard.roster.borrow().is_empty()
     }
 
     fn next_wake_ns(&self, now_ns: u64) -> u64 {

@@ -1,0 +1,368 @@
+//! The whole engine in the simulator: runner, shards, users, HTTP, on a clock that jumps. Each test prints its seed
+//! when it fails; the same seed gives the same run.
+
+mod world;
+
+use std::{cell::RefCell, time::Duration};
+
+use gregaria_engine::{
+    Command, EndReason, HttpUser, RunnerOptions, TaskResult, TaskSet, User, UserClass, between, constant,
+    constant_pacing, http::Error, interrupt, stop_user,
+};
+use world::{Fault, Server, Simulation};
+
+const SECOND_NS: u64 = 1_000_000_000;
+
+async fn index(user: &mut HttpUser) -> TaskResult {
+    user.get("/").await;
+    Ok(())
+}
+
+fn website(tasks: TaskSet<HttpUser>) -> UserClass {
+    UserClass::http("Website").tasks(tasks)
+}
+
+#[test]
+fn users_come_and_go_along_the_line_at_every_100_ms() {
+    for shards in [1, 3] {
+        let waiting = UserClass::http("Website").wait(constant(60.0)).tasks(TaskSet::new("T").task(1, index));
+        let mut sim = Simulation::new(1, shards, [waiting], RunnerOptions::default());
+        sim.spawn(3000, 1000.0);
+        for tenth in 1..=30 {
+            sim.run_until(tenth * SECOND_NS / 10);
+            assert_near_line(sim.users_now(), f64::from(tenth as u32) * 100.0);
+        }
+        sim.run_until(4 * SECOND_NS);
+        assert_eq!(sim.users_now(), 3000);
+        sim.spawn(500, 1000.0);
+        for tenth in 41..=65 {
+            sim.run_until(tenth * SECOND_NS / 10);
+            assert_near_line(sim.users_now(), 3000.0 - (tenth as f64 - 40.0) * 100.0);
+        }
+        sim.run_until(8 * SECOND_NS);
+        assert_eq!(sim.users_now(), 500);
+    }
+}
+
+/// Within 2 % or 5 users, and a changed ramp's lead of 10 ms.
+fn assert_near_line(users: u32, line: f64) {
+    let off = (f64::from(users) - line).abs();
+    assert!(
+        off <= 5.0_f64.max(line * 0.02) + 10.0 * f64::from(u8::from(line > 500.0 && users > 500)),
+        "{users} users, line at {line}"
+    );
+}
+
+#[test]
+fn counts_equal_the_servers_after_a_run_without_cuts() {
+    for seed in 0..8 {
+        let tasks = TaskSet::new("T").task(2, index).task(1, async |user: &mut HttpUser| {
+            user.get("/profile?id=7").name("/profile").await;
+            Ok(())
+        });
+        let mut sim = Simulation::new(seed, 2, [website(tasks)], world::run_time(5.0));
+        let server = sim.serve(Server::answering_after_ms(1, 30));
+        sim.spawn(50, f64::INFINITY);
+        let report = sim.finish();
+        assert_eq!((report.end, report.cut), (EndReason::RunTime, 0), "seed {seed}");
+        let requests = |name| sim.summary(|summary| summary.entry("GET", name).map_or(0, |entry| entry.num_requests()));
+        assert_eq!(requests("/"), server.count("/"), "seed {seed}");
+        assert_eq!(requests("/profile"), server.count("/profile?id=7"), "seed {seed}");
+        let ratio = requests("/") as f64 / requests("/profile") as f64;
+        assert!((1.8..2.2).contains(&ratio), "seed {seed}: tasks ran {ratio} : 1");
+    }
+}
+
+#[test]
+fn exactly_n_requests_are_recorded_failures_included() {
+    for (seed, shards, count) in [(1, 1, 1), (2, 2, 7), (3, 4, 1000), (4, 3, 12_345)] {
+        let options = RunnerOptions { num_requests: Some(count), ..RunnerOptions::default() };
+        let mut sim = Simulation::new(seed, shards, [website(TaskSet::new("T").task(1, index))], options);
+        let server = sim.serve(Server::answering_after_ms(1, 20).with_fault(0.2, Fault::Status500));
+        sim.spawn(40, f64::INFINITY);
+        let report = sim.finish();
+        let (requests, failures) =
+            sim.summary(|summary| (summary.total().num_requests(), summary.total().num_failures()));
+        assert_eq!((report.end, requests), (EndReason::NumRequests, count), "seed {seed}");
+        assert_eq!(server.total(), count, "seed {seed}: no request beyond the quota");
+        assert!(count < 1000 || failures > count / 10, "seed {seed}: {failures} failures");
+    }
+}
+
+#[test]
+fn failing_links_are_rows_in_the_error_table_and_lose_no_user() {
+    let faults = [
+        (Fault::Reset, Error::Reset.message()),
+        (Fault::Close, Error::ClosedBeforeResponse.message()),
+        (Fault::Truncate, Error::ResponseCutShort.message()),
+        (Fault::Never, Error::ReadTimeout.message()),
+        (Fault::Status500, "HTTP 500 Internal Server Error"),
+    ];
+    for (seed, (fault, message)) in faults.into_iter().enumerate() {
+        let class = UserClass::http("Website").client(world::timeouts_of_1_s()).tasks(TaskSet::new("T").task(1, index));
+        let mut sim = Simulation::new(seed as u64, 1, [class], world::run_time(20.0));
+        let server = sim.serve(Server::answering_after_ms(5, 10).with_fault(0.3, fault));
+        sim.spawn(20, f64::INFINITY);
+        sim.run_until(15 * SECOND_NS);
+        assert_eq!(sim.users_now(), 20, "seed {seed}: {message}");
+        sim.finish();
+        let failures = sim.summary(|summary| summary.total().num_failures());
+        let counted = sim.summary(|summary| {
+            summary.errors().find(|error| error.error() == message).map_or(0, |error| error.occurrences())
+        });
+        assert!(failures > 0 && counted == failures, "seed {seed}: {message}: {counted} of {failures}");
+        assert_eq!(counted + sim.cut(), server.faults(), "seed {seed}: {message}");
+    }
+}
+
+#[test]
+fn a_refused_target_is_counted_and_the_users_live_on() {
+    let class = UserClass::http("Website").wait(constant(0.1)).tasks(TaskSet::new("T").task(1, index));
+    let mut sim = Simulation::new(1, 1, [class], world::run_time(1.05));
+    sim.spawn(1, f64::INFINITY);
+    sim.finish();
+    let errors = sim.summary(|summary| {
+        summary.errors().map(|error| (error.error().to_owned(), error.occurrences())).collect::<Vec<_>>()
+    });
+    assert_eq!(errors, [(Error::ConnectRefused.message().to_owned(), 11)]);
+}
+
+#[test]
+fn requests_on_the_wire_are_read_to_their_end_within_the_stop_timeout() {
+    let mut sim = Simulation::new(1, 2, [website(TaskSet::new("T").task(1, index))], world::run_time(1.0));
+    let server = sim.serve(Server::answering_after_ms(700, 700));
+    sim.spawn(10, f64::INFINITY);
+    let report = sim.finish();
+    assert_eq!(report.cut, 0);
+    assert_eq!(sim.summary(|summary| summary.total().num_requests()), 20);
+    assert_eq!(server.total(), 20);
+}
+
+#[test]
+fn what_outlasts_the_stop_timeout_is_cut_and_said() {
+    let options = RunnerOptions { stop_timeout: Duration::from_millis(200), ..world::run_time(1.0) };
+    let mut sim = Simulation::new(1, 2, [website(TaskSet::new("T").task(1, index))], options);
+    let server = sim.serve(Server::answering_after_ms(700, 700));
+    sim.spawn(10, f64::INFINITY);
+    let report = sim.finish();
+    assert_eq!(report.cut, 10);
+    assert_eq!(sim.summary(|summary| summary.total().num_requests()), 10);
+    assert_eq!(server.total(), 20);
+    assert_eq!(sim.summary(|summary| summary.total().num_failures()), 0);
+}
+
+#[test]
+fn waits_keep_to_their_rules() {
+    let seconds = |wait, run: f64| {
+        let class = UserClass::http("Website").wait(wait).tasks(TaskSet::new("T").task(1, index));
+        let mut sim = Simulation::new(5, 1, [class], world::run_time(run));
+        let server = sim.serve(Server::answering_after_ms(250, 250));
+        sim.spawn(1, f64::INFINITY);
+        sim.finish();
+        server.arrivals_ns().windows(2).map(|pair| (pair[1] - pair[0]) as f64 / 1e9).collect::<Vec<_>>()
+    };
+    assert!(seconds(constant(2.0), 30.0).iter().all(|gap| (gap - 2.25).abs() < 1e-6));
+    assert!(seconds(constant_pacing(2.0), 30.0).iter().all(|gap| (gap - 2.0).abs() < 1e-6));
+    assert!(seconds(constant_pacing(0.1), 5.0).iter().all(|gap| (gap - 0.25).abs() < 1e-6), "an overrun waits not");
+    let gaps = seconds(between(1.0, 3.0), 200.0);
+    assert!(gaps.iter().all(|gap| (1.25..=3.25).contains(gap)));
+    let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
+    assert!((2.1..2.4).contains(&mean), "mean {mean}");
+}
+
+thread_local! {
+    static DIARY: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
+}
+
+fn note(word: &'static str) {
+    DIARY.with_borrow_mut(|diary| diary.push(word));
+}
+
+fn diary() -> Vec<&'static str> {
+    DIARY.take()
+}
+
+#[test]
+fn task_sets_nest_and_interrupt_as_locusts_do() {
+    async fn read(user: &mut HttpUser) -> TaskResult {
+        user.get("/read").await;
+        note("read");
+        interrupt(true)
+    }
+    async fn enter(_: &mut HttpUser) -> TaskResult {
+        note("enter forum");
+        Ok(())
+    }
+    async fn leave(_: &mut HttpUser) -> TaskResult {
+        note("leave forum");
+        Ok(())
+    }
+    async fn farewell(_: &mut HttpUser) -> TaskResult {
+        note("bye");
+        Ok(())
+    }
+    let forum = TaskSet::new("Forum").on_start(enter).on_stop(leave).task(1, read);
+    let class = UserClass::http("Website").wait(constant(1.0)).on_stop(farewell).tasks(
+        TaskSet::new("Root")
+            .on_start(async |_: &mut HttpUser| {
+                note("start");
+                Ok(())
+            })
+            .task_set(1, forum),
+    );
+    let mut sim = Simulation::new(1, 1, [class], world::run_time(0.05));
+    diary();
+    sim.serve(Server::answering_after_ms(1, 1));
+    sim.spawn(1, f64::INFINITY);
+    sim.run_until(10_000_000);
+    let told = diary();
+    assert_eq!(told[..7], ["start", "enter forum", "read", "leave forum", "enter forum", "read", "leave forum"]);
+    sim.finish();
+    assert_eq!(diary().last(), Some(&"bye"));
+}
+
+#[test]
+fn an_interrupt_without_reschedule_waits_first() {
+    let inner = TaskSet::new("Inner").task_named("once", 1, async |user: &mut HttpUser| {
+        user.get("/inner").await;
+        interrupt(false)
+    });
+    let class = UserClass::http("Website").wait(constant(1.0)).tasks(TaskSet::new("Root").task_set(1, inner));
+    let mut sim = Simulation::new(1, 1, [class], world::run_time(4.5));
+    let server = sim.serve(Server::answering_after_ms(1, 1));
+    sim.spawn(1, f64::INFINITY);
+    sim.finish();
+    assert_eq!(server.total(), 5, "at 0, 1, 2, 3 and 4 s");
+}
+
+#[test]
+fn scheduled_tasks_come_first_and_first_ones_before_them() {
+    async fn a(_: &mut HttpUser) -> TaskResult {
+        note("a");
+        Ok(())
+    }
+    async fn b(_: &mut HttpUser) -> TaskResult {
+        note("b");
+        Ok(())
+    }
+    async fn c(user: &mut HttpUser) -> TaskResult {
+        note("c");
+        user.schedule_task(a, false);
+        user.schedule_task(b, true);
+        Ok(())
+    }
+    let class = UserClass::http("Website").wait(constant(1.0)).tasks(TaskSet::new("T").task(1, c));
+    let mut sim = Simulation::new(1, 1, [class], world::run_time(5.5));
+    diary();
+    sim.spawn(1, f64::INFINITY);
+    sim.finish();
+    assert_eq!(diary(), ["c", "b", "a", "c", "b", "a"]);
+}
+
+#[test]
+fn a_user_that_stops_itself_goes_and_the_last_one_ends_the_run() {
+    let class = UserClass::http_with("Buyer", || 3_u32).tasks(TaskSet::new("T").task_named(
+        "buy",
+        1,
+        async |user: &mut HttpUser<u32>| {
+            if user.state == 0 {
+                return stop_user();
+            }
+            user.state -= 1;
+            user.get("/buy").await;
+            Ok(())
+        },
+    ));
+    let mut sim = Simulation::new(1, 2, [class], RunnerOptions::default());
+    let server = sim.serve(Server::answering_after_ms(10, 10));
+    sim.spawn(5, f64::INFINITY);
+    assert_eq!(sim.finish().end, EndReason::NoUsersLeft);
+    assert_eq!(server.total(), 15);
+}
+
+#[test]
+fn a_panic_in_a_task_is_an_exception_and_the_user_goes_on() {
+    let class = UserClass::http("Website").wait(constant(1.0)).tasks(TaskSet::new("T").task_named(
+        "broken",
+        1,
+        async |_: &mut HttpUser| panic!("out of {}", "luck"),
+    ));
+    let mut sim = Simulation::new(1, 1, [class], world::run_time(3.5));
+    sim.spawn(1, f64::INFINITY);
+    sim.finish();
+    let exceptions = sim.summary(|summary| {
+        summary.exceptions().map(|row| (row.message().to_owned(), row.occurrences())).collect::<Vec<_>>()
+    });
+    assert_eq!(exceptions, [("out of luck".to_owned(), 4)]);
+}
+
+#[test]
+fn the_task_decides_the_outcome() {
+    let class = UserClass::http("Website").wait(constant(1.0)).tasks(TaskSet::new("T").task_named(
+        "judge",
+        1,
+        async |user: &mut HttpUser| {
+            user.get("/missing").expect(404).await;
+            user.get("/found").expect(404).await;
+            user.get("/wrong").catch_response().await.fail("wrong answer");
+            user.get("/missing").name("forgiven").catch_response().await.succeed();
+            drop(user.get("/missing").name("undecided").catch_response().await);
+            Ok(())
+        },
+    ));
+    let mut sim = Simulation::new(1, 1, [class], world::run_time(0.5));
+    sim.serve(Server::answering_after_ms(1, 1));
+    sim.spawn(1, f64::INFINITY);
+    sim.finish();
+    let failures = |name| sim.summary(|summary| summary.entry("GET", name).map(|entry| entry.num_failures()));
+    assert_eq!(failures("/missing"), Some(0));
+    assert_eq!(failures("/found"), Some(1));
+    assert_eq!(failures("/wrong"), Some(1));
+    assert_eq!(failures("forgiven"), Some(0));
+    assert_eq!(failures("undecided"), Some(1));
+    let mut errors = sim.summary(|summary| summary.errors().map(|error| error.error().to_owned()).collect::<Vec<_>>());
+    errors.sort();
+    assert_eq!(errors, ["HTTP 200 OK instead of 404", "HTTP 404 Not Found", "wrong answer"]);
+}
+
+#[test]
+fn a_dead_keep_alive_connection_is_replaced_uncounted() {
+    let class = UserClass::http("Website").wait(constant(3.0)).tasks(TaskSet::new("T").task(1, index));
+    let mut sim = Simulation::new(1, 1, [class], world::run_time(10.0));
+    let server = sim.serve(Server::answering_after_ms(1, 1).closing_idle_after_ms(2000));
+    sim.spawn(1, f64::INFINITY);
+    sim.finish();
+    assert_eq!((server.total(), server.connections()), (4, 4));
+    assert_eq!(sim.summary(|summary| summary.total().num_failures()), 0);
+}
+
+#[test]
+fn the_user_count_can_change_in_the_middle_of_a_ramp() {
+    let class = UserClass::http("Website").wait(constant(1.0)).tasks(TaskSet::new("T").task(1, index));
+    let mut sim = Simulation::new(3, 2, [class], RunnerOptions::default());
+    sim.serve(Server::answering_after_ms(1, 1));
+    sim.spawn(1000, 100.0);
+    sim.run_until(2 * SECOND_NS);
+    sim.spawn(50, 100.0);
+    sim.run_until(5 * SECOND_NS);
+    assert_eq!(sim.users_now(), 50);
+    sim.spawn(70, f64::INFINITY);
+    sim.run_until(6 * SECOND_NS);
+    assert_eq!(sim.users_now(), 70);
+    sim.command(Command::Stop);
+    assert_eq!(sim.finish().end, EndReason::Commanded);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run() {
+    let run = |seed| {
+        let class = UserClass::http("Website").wait(between(0.1, 0.5)).tasks(TaskSet::new("T").task(1, index));
+        let mut sim = Simulation::new(seed, 2, [class], world::run_time(10.0));
+        let server = sim.serve(Server::answering_after_ms(1, 50));
+        sim.spawn(20, 10.0);
+        sim.finish();
+        server.arrivals_ns()
+    };
+    assert_eq!(run(7), run(7));
+    assert_ne!(run(7), run(8));
+}

@@ -1,0 +1,207 @@
+//! A run in the simulator: the runner is stepped, the world moves in between, a scripted server answers.
+
+use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
+
+use gregaria_engine::{
+    Command, Now, RunHandle, RunReport, Runner, RunnerOptions, RustScenario, ShardOptions, ShardSwarm, State,
+    UserClass,
+    http::{ClientConfig, Error},
+    rt::{
+        Rt,
+        sim::{SimEvent, SimReply, SimServer, World},
+    },
+    stats::Summary,
+};
+use rand::{Rng, rngs::SmallRng};
+
+/// A whole engine in a world of its own.
+pub(crate) struct Simulation {
+    world: World,
+    rt: Rt,
+    runner: Runner<ShardSwarm>,
+    handle: RunHandle,
+    next_step_ns: u64,
+}
+
+impl Simulation {
+    pub(crate) fn new(
+        seed: u64,
+        shards: usize,
+        classes: impl IntoIterator<Item = UserClass>,
+        options: RunnerOptions,
+    ) -> Self {
+        let (world, rt) = World::new(seed);
+        let scenario = RustScenario::new(classes).unwrap().with_host(Some("http://target:80")).unwrap();
+        let scenario = Arc::new(scenario);
+        let shard_options = ShardOptions { shards: Some(shards), seed: Some(seed), ..ShardOptions::default() };
+        let swarm = ShardSwarm::simulate(Arc::clone(&scenario), &shard_options, &rt).unwrap();
+        let (runner, handle) = Runner::new(scenario, swarm, options);
+        Self { world, rt, runner, handle, next_step_ns: 0 }
+    }
+
+    pub(crate) fn serve(&self, server: Server) -> Log {
+        let log = Log(Rc::clone(&server.log));
+        self.world.listen("target", 80, server);
+        log
+    }
+
+    pub(crate) fn command(&mut self, command: Command) {
+        self.handle.command(command);
+        self.step();
+    }
+
+    pub(crate) fn spawn(&mut self, users: u32, spawn_rate: f64) {
+        self.command(Command::Spawn { users, spawn_rate });
+    }
+
+    pub(crate) fn run_until(&mut self, until_ns: u64) {
+        while self.next_step_ns <= until_ns {
+            self.world.run_until(&self.rt, self.next_step_ns);
+            self.step();
+        }
+        self.world.run_until(&self.rt, until_ns);
+    }
+
+    /// Runs to the end of the run, for an hour of simulated time at the most.
+    pub(crate) fn finish(&mut self) -> RunReport {
+        while self.handle.status().state != State::Stopped {
+            assert!(self.world.now_ns() < 3_600_000_000_000, "the run does not end");
+            self.run_until(self.next_step_ns);
+        }
+        self.handle.wait()
+    }
+
+    /// Users that live at this very moment, not at the last tick.
+    pub(crate) fn users_now(&mut self) -> u32 {
+        // Everything handed over so far is at most a tick old: let the shards hand over, then read.
+        let now_ns = self.world.now_ns();
+        self.step_at(now_ns);
+        self.handle.status().users
+    }
+
+    pub(crate) fn cut(&self) -> u64 {
+        self.handle.status().cut
+    }
+
+    pub(crate) fn summary<R>(&self, read: impl FnOnce(&Summary) -> R) -> R {
+        self.handle.with_summary(read)
+    }
+
+    fn step(&mut self) {
+        self.step_at(self.world.now_ns());
+    }
+
+    fn step_at(&mut self, mono_ns: u64) {
+        self.next_step_ns = self.runner.step(Now { mono_ns, unix_s: mono_ns as f64 / 1e9 });
+    }
+}
+
+pub(crate) fn run_time(seconds: f64) -> RunnerOptions {
+    RunnerOptions { run_time: Some(Duration::from_secs_f64(seconds)), ..RunnerOptions::default() }
+}
+
+pub(crate) fn timeouts_of_1_s() -> ClientConfig {
+    let second_ns = 1_000_000_000;
+    ClientConfig { connect_timeout_ns: second_ns, read_timeout_ns: second_ns, ..ClientConfig::default() }
+}
+
+/// What a server may do instead of answering.
+#[derive(Clone, Copy)]
+pub(crate) enum Fault {
+    Close,
+    Never,
+    Reset,
+    Status500,
+    Truncate,
+}
+
+/// A scripted HTTP server: 404 for `/missing`, 200 for the rest.
+pub(crate) struct Server {
+    delay_ms: (u64, u64),
+    fault: Option<(f64, Fault)>,
+    idle_close_ms: Option<u64>,
+    log: Rc<RefCell<Vec<Arrival>>>,
+}
+
+struct Arrival {
+    at_ns: u64,
+    path: String,
+    faulty: bool,
+    new_connection: bool,
+}
+
+impl Server {
+    pub(crate) fn answering_after_ms(least: u64, most: u64) -> Self {
+        Self { delay_ms: (least, most), fault: None, idle_close_ms: None, log: Rc::default() }
+    }
+
+    pub(crate) fn with_fault(mut self, probability: f64, fault: Fault) -> Self {
+        self.fault = Some((probability, fault));
+        self
+    }
+
+    pub(crate) fn closing_idle_after_ms(mut self, millis: u64) -> Self {
+        self.idle_close_ms = Some(millis);
+        self
+    }
+
+    fn answer_to(&self, path: &str, fault: Option<Fault>) -> Vec<SimEvent> {
+        let response =
+            |status: &str, length| format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\nhello").into_bytes();
+        match fault {
+            Some(Fault::Close) => vec![SimEvent::Close],
+            Some(Fault::Never) => vec![],
+            Some(Fault::Reset) => vec![SimEvent::Reset],
+            Some(Fault::Truncate) => vec![SimEvent::Bytes(response("200 OK", 50)), SimEvent::Close],
+            Some(Fault::Status500) => vec![SimEvent::Bytes(response("500 Internal Server Error", 5))],
+            None if path == "/missing" => vec![SimEvent::Bytes(response("404 Not Found", 5))],
+            None => vec![SimEvent::Bytes(response("200 OK", 5))],
+        }
+    }
+}
+
+impl SimServer for Server {
+    fn connect(&self, _: &mut SmallRng) -> Result<u64, Error> {
+        let connection = Arrival { at_ns: 0, path: String::new(), faulty: false, new_connection: true };
+        self.log.borrow_mut().push(connection);
+        Ok(0)
+    }
+
+    fn answer(&self, received: &mut Vec<u8>, now_ns: u64, rng: &mut SmallRng) -> Vec<SimReply> {
+        let request = String::from_utf8(std::mem::take(received)).unwrap();
+        let path = request.split(' ').nth(1).unwrap().to_owned();
+        let fault = self.fault.filter(|(probability, _)| rng.random_bool(*probability)).map(|(_, fault)| fault);
+        let after_ns = rng.random_range(self.delay_ms.0..=self.delay_ms.1) * 1_000_000;
+        let events = self.answer_to(&path, fault);
+        let faulty = fault.is_some();
+        self.log.borrow_mut().push(Arrival { at_ns: now_ns, path, faulty, new_connection: false });
+        let idle_close = self.idle_close_ms.map(|millis| (millis * 1_000_000, SimEvent::Close));
+        let replies = events.into_iter().map(|what| (after_ns, what)).chain(idle_close);
+        replies.map(|(after_ns, what)| SimReply { after_ns, what }).collect()
+    }
+}
+
+/// What the server saw.
+pub(crate) struct Log(Rc<RefCell<Vec<Arrival>>>);
+
+impl Log {
+    pub(crate) fn count(&self, path: &str) -> u64 {
+        self.0.borrow().iter().filter(|arrival| !arrival.new_connection && arrival.path == path).count() as u64
+    }
+
+    pub(crate) fn total(&self) -> u64 {
+        self.0.borrow().iter().filter(|arrival| !arrival.new_connection).count() as u64
+    }
+
+    pub(crate) fn faults(&self) -> u64 {
+        self.0.borrow().iter().filter(|arrival| arrival.faulty).count() as u64
+    }
+
+    pub(crate) fn connections(&self) -> u64 {
+        self.0.borrow().iter().filter(|arrival| arrival.new_connection).count() as u64
+    }
+
+    pub(crate) fn arrivals_ns(&self) -> Vec<u64> {
+        self.0.borrow().iter().filter(|arrival| !arrival.new_connection).map(|arrival| arrival.at_ns).collect()
+    }
+}
