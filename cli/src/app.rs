@@ -224,7 +224,7 @@ mod tests {
     /// What a run of the scripted swarm leaves: exit code, console, data.
     fn follow(line: &str, report: SwarmReport) -> (u8, String, String) {
         let words: Vec<OsString> = format!("gregaria -n 2 {line}").split_whitespace().map(OsString::from).collect();
-        let Ok(Parsed::Typed(typed)) = args::parse(&words) else { panic!("{line}") };
+        let Ok(Parsed::Typed(typed)) = args::parse(&words, true) else { panic!("{line}") };
         let plan = Plan::new(*typed, true).unwrap();
         let scenario = Arc::new(Classes(vec![class("Web", 1.0, 0, vec![])]));
         let swarm = Scripted { recorder: Recorder::new(Limits::default()), report };

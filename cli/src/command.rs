@@ -43,7 +43,7 @@ fn obey(line: &[OsString], classes: Vec<UserClass>) -> Result<u8, Refusal> {
     if !own_classes && handover::is_wanted(args) {
         return Err(handover::hand_over(args));
     }
-    let typed = match args::parse(line)? {
+    let typed = match args::parse(line, own_classes)? {
         Parsed::Text(text) => return print(|out| out.write_all(text.as_bytes())),
         Parsed::Typed(typed) => *typed,
     };

@@ -243,7 +243,7 @@ mod tests {
     fn try_plan(line: &str, own_classes: bool) -> Result<Plan, Refusal> {
         let words: Vec<OsString> =
             ["gregaria"].into_iter().chain(line.split_whitespace()).map(OsString::from).collect();
-        match super::super::typed::parse(&words)? {
+        match super::super::typed::parse(&words, own_classes)? {
             Parsed::Typed(typed) => Plan::new(*typed, own_classes),
             Parsed::Text(text) => panic!("{text}"),
         }

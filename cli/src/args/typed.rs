@@ -5,7 +5,7 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Args, CommandFactory, FromArgMatches, Parser, error::ErrorKind};
+use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, error::ErrorKind};
 
 use crate::exit::Refusal;
 
@@ -16,7 +16,6 @@ use crate::exit::Refusal;
     version,
     about = "Load testing: Locust's way of describing users on a thread-per-core engine",
     override_usage = "gregaria [OPTIONS] URL\n       gregaria [OPTIONS] -f LOCUSTFILE [USER_CLASS]...",
-    after_help = EXAMPLES,
     disable_help_flag = true,
     disable_version_flag = true,
     allow_negative_numbers = true,
@@ -82,7 +81,7 @@ pub struct LoadArgs {
 
 /// The request of a quick run.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
-#[command(next_help_heading = "Quick run (with a URL)")]
+#[command(next_help_heading = QUICK_RUN)]
 pub struct QuickArgs {
     /// Request method [default: GET; with a body: POST]
     #[arg(short = 'X', long, value_name = "METHOD")]
@@ -173,12 +172,13 @@ pub enum Parsed {
     Text(String),
 }
 
-/// Takes a command line apart, the program's name first.
+/// Takes a command line apart, the program's name first. The help of a program with user classes of its own leaves
+/// out what it cannot do.
 ///
 /// # Errors
 /// An unknown flag or a missing value, in one line.
-pub fn parse(line: &[OsString]) -> Result<Parsed, Refusal> {
-    let typed = Typed::command().try_get_matches_from(line).and_then(|matches| Typed::from_arg_matches(&matches));
+pub fn parse(line: &[OsString], own_classes: bool) -> Result<Parsed, Refusal> {
+    let typed = command(own_classes).try_get_matches_from(line).and_then(|matches| Typed::from_arg_matches(&matches));
     match typed {
         Ok(typed) => Ok(Parsed::Typed(Box::new(typed))),
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
@@ -186,6 +186,19 @@ pub fn parse(line: &[OsString]) -> Result<Parsed, Refusal> {
         }
         Err(error) => Err(Refusal::usage(one_line(&error.to_string()))),
     }
+}
+
+fn command(own_classes: bool) -> clap::Command {
+    if !own_classes {
+        return Typed::command().after_help(format!("{EXAMPLES}\n\n{EXIT_CODES}"));
+    }
+    let hide = |arg: Arg| {
+        let is_foreign = arg.get_id() == "locustfile" || arg.get_help_heading() == Some(QUICK_RUN);
+        if is_foreign { arg.hide(true) } else { arg }
+    };
+    let targets = |arg: Arg| arg.value_name("USER_CLASS").help("Names of the user classes to run (default: all)");
+    let command = Typed::command().mut_args(hide).mut_arg("targets", targets);
+    command.override_usage("PROGRAM [OPTIONS] [USER_CLASS]...").after_help(EXIT_CODES)
 }
 
 /// Of clap's paragraphs (what is wrong, a tip, the usage, where to find help) the first two, in one line.
@@ -200,16 +213,19 @@ fn one_line(report: &str) -> String {
     }
 }
 
+const QUICK_RUN: &str = "Quick run (with a URL)";
+
 const EXAMPLES: &str = "\
 Examples:
   gregaria http://localhost:8080/ -u 64 -t 10s
       64 users ask for one page as fast as it comes, for 10 seconds
-  gregaria http://localhost:8080/api -X PUT --header 'Content-Type: application/json' --body '{\"a\": 1}' -n 10000
+  gregaria http://localhost:8080/api -X PUT --header 'Content-Type: text/plain' --body hello -n 10000
       exactly 10,000 requests with a body
   gregaria -f locustfile.py --headless -u 1000 -r 100 -t 5m -H http://staging.example WebsiteUser
-      one user class of a Locust file
+      one user class of a Locust file";
 
-Exit codes: 0 fine; 1 nothing to run, or (see --exit-code-on-error) failures; 2 a wrong flag or value; 3 see --fail-on-lag
+const EXIT_CODES: &str = "\
+Exit codes: 0 fine; 1 cannot run, or failures (see --exit-code-on-error); 2 a wrong flag or value; 3 see --fail-on-lag.
 Data goes to stdout; the log and all tables go to stderr.";
 
 #[cfg(test)]
@@ -221,14 +237,14 @@ mod tests {
     }
 
     fn typed(line: &str) -> Typed {
-        match parse(&words(line)) {
+        match parse(&words(line), false) {
             Ok(Parsed::Typed(typed)) => *typed,
             other => panic!("{line}: {other:?}"),
         }
     }
 
     fn refusal(line: &str) -> String {
-        let refusal = parse(&words(line)).unwrap_err();
+        let refusal = parse(&words(line), false).unwrap_err();
         assert_eq!(refusal.code, 2);
         refusal.message
     }
@@ -258,7 +274,22 @@ mod tests {
     }
 
     #[test]
+    fn a_program_of_ones_own_offers_only_what_it_can_do() {
+        let help = |own_classes| match parse(&words("--help"), own_classes).unwrap() {
+            Parsed::Text(text) => text,
+            Parsed::Typed(typed) => panic!("{typed:?}"),
+        };
+        for part in ["--body-file", "--locustfile", "URL", "Examples:"] {
+            assert!(help(false).contains(part) && (!help(true).contains(part) || part == "URL"), "{part}");
+        }
+        for part in ["--spawn-rate", "[USER_CLASS]...", "Exit codes:"] {
+            assert!(help(true).contains(part), "{part}");
+        }
+    }
+
+    #[test]
     fn the_definition_holds() {
-        Typed::command().debug_assert();
+        command(false).debug_assert();
+        command(true).debug_assert();
     }
 }
