@@ -64,6 +64,14 @@ pub enum ShardError {
     /// The ring that was asked for, or any at all, was refused by the kernel.
     #[error("the kernel refuses the ring: {0}")]
     Ring(io::Error),
+    /// More threads than the cores could serve in time.
+    #[error("{asked} shards are too many: at most {most} on the cores of this process")]
+    TooManyShards {
+        /// What was asked for.
+        asked: usize,
+        /// What is possible.
+        most: usize,
+    },
     /// A thread could not be started.
     #[error("a shard's thread could not be started: {0}")]
     Thread(io::Error),
@@ -95,6 +103,10 @@ impl ShardSwarm {
         let cores = rt::allowed_cores();
         let count = options.shards.unwrap_or(cores.len());
         let seed = options.seed.unwrap_or_else(|| SmallRng::from_os_rng().random());
+        let most = cores.len() * MAX_SHARDS_PER_CORE;
+        if count > most {
+            return Err(ShardError::TooManyShards { asked: count, most });
+        }
         let mut swarm = Self::empty(scenario, count)?;
         for index in 0..count {
             let core = cores[index % cores.len()];
@@ -262,3 +274,6 @@ async fn run_shard(rt: Rt, scenario: Arc<RustScenario>, limits: Limits, seed: u6
     let shard = Shard::new(rt, &scenario, limits, seed);
     ShardLoop::new(shard, scenario, link).run().await;
 }
+
+/// Shards beyond the cores only take turns; a few serve tests, hundreds would only measure themselves.
+const MAX_SHARDS_PER_CORE: usize = 16;
