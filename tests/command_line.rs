@@ -2,6 +2,8 @@
 //!
 //! Every refusal is one line on stderr and nothing on stdout, so that a script can show it as it is.
 
+use std::path::Path;
+
 use support::{Nginx, gregaria};
 
 #[test]
@@ -99,4 +101,16 @@ fn run_times_are_read_in_all_their_forms() {
     for time in ["1", "1s", "0h0m1s"] {
         let _ = gregaria().arg(nginx.url("/")).args("-u 1 --only-summary -t").arg(time).run().expect_code(0);
     }
+}
+
+#[test]
+fn results_that_cannot_be_written_are_not_a_success() {
+    let nginx = Nginx::start();
+    let into_full = |program: support::Program| {
+        program.wrapped(Path::new("/bin/sh"), &["-c", "exec \"$@\" > /dev/full", "sh"]).run()
+    };
+    let run = into_full(gregaria().arg(nginx.url("/")).args("-n 5 -u 1 --json"));
+    assert!(run.expect_code(1).stderr.contains("No space left"));
+    let run = gregaria().arg(nginx.url("/")).args("-n 5 -u 1 --json-file /dev/null/result").run();
+    assert!(run.expect_code(1).stderr.contains("/dev/null/result"));
 }

@@ -3,6 +3,8 @@
 //! Every run is exact (`-n`), so a user that was lost would show as a run that never ends, and a request that was lost as
 //! a wrong count.
 
+use std::path::Path;
+
 use support::hostile::{Refusing, Unanswering};
 use support::{Finished, Hostile, gregaria};
 
@@ -66,6 +68,19 @@ fn a_failing_target_does_not_stop_a_timed_run() {
     assert_eq!(entry.num_requests, entry.num_failures);
     assert!(entry.num_requests > 3, "users go on after a failure");
     assert_eq!(entry.num_requests, hostile.requests("/close-before"));
+}
+
+#[test]
+fn a_limit_of_this_machine_is_named_as_one() {
+    let hostile = Hostile::start();
+    let run = gregaria().arg(hostile.url("/ok")).args("-n 60 -u 60 --json");
+    // Enough files for the program to start, not for sixty connections.
+    let run = run.wrapped(Path::new("/bin/sh"), &["-c", "ulimit -n 40; exec \"$@\"", "sh"]).run().expect_code(1);
+    let entry = run.entry();
+    assert_eq!(entry.num_requests, 60);
+    let rows = run.errors();
+    assert!(entry.num_failures > 0 && rows.len() == 1, "{rows:?}");
+    assert!(rows[0].text.ends_with("out of file descriptors on this machine"), "{rows:?}");
 }
 
 fn expect_failures(url: &str, count: u64, error: &str) {

@@ -3,6 +3,7 @@
 //! All of these are good answers, so no run fails; what is no HTTP is in `hostile_targets`.
 
 use std::collections::BTreeSet;
+use std::net::Ipv6Addr;
 
 use support::{Hostile, Nginx, gregaria, nginx};
 
@@ -66,6 +67,26 @@ fn a_slow_answer_is_timed_whole() {
     let run = gregaria().arg(hostile.url("/slow?ms=120")).args("-n 4 -u 2 --json").run().expect_code(0);
     let fastest = run.entry().min_response_time.expect("there were requests");
     assert!(fastest >= 120.0, "{fastest} ms");
+}
+
+#[test]
+fn hosts_may_be_names_and_ipv6_addresses() {
+    let hostile = Hostile::start_on(Ipv6Addr::LOCALHOST.into());
+    let _ = gregaria().arg(hostile.url("/ok")).args("-n 2 -u 1").run().expect_code(0);
+    assert!(hostile.received()[0].contains(&format!("\r\nHost: [::1]:{}\r\n", hostile.address().port())));
+    let hostile = Hostile::start();
+    let host = format!("localhost:{}", hostile.address().port());
+    let _ = gregaria().arg(format!("http://{host}/ok")).args("-n 2 -u 1").run().expect_code(0);
+    assert!(hostile.received()[0].contains(&format!("\r\nHost: {host}\r\n")));
+}
+
+#[test]
+fn a_path_is_encoded_as_browsers_do() {
+    let hostile = Hostile::start();
+    let run = gregaria().arg(hostile.url("/ok/a b?grün=<1>#fragment")).args("-n 1 -u 1 --json").run().expect_code(0);
+    let line = "GET /ok/a%20b?gr%C3%BCn=%3C1%3E HTTP/1.1\r\n";
+    assert!(hostile.received()[0].starts_with(line), "{:?}", hostile.received());
+    assert_eq!(run.entry().num_requests, 1);
 }
 
 fn connections(nginx: &Nginx) -> usize {

@@ -78,3 +78,13 @@ fn a_second_signal_ends_at_once() {
         assert_eq!(run.code, Some(code), "{}", run.stderr);
     }
 }
+
+#[test]
+fn a_reset_forgets_what_was_before_the_last_user_came() {
+    let nginx = Nginx::start();
+    let run = gregaria().arg(nginx.url("/")).args("-u 4 -r 4 -t 2s --json");
+    let run = run.arg("--reset-stats").run().expect_code(0);
+    let logged = nginx.log().len() as u64;
+    let counted = run.entry().num_requests;
+    assert!(0 < counted && counted < logged, "{counted} of {logged}");
+}
