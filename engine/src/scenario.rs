@@ -34,7 +34,7 @@ pub struct TaskInfo {
     /// How often it is picked relative to its siblings.
     pub weight: u32,
     /// Empty for a task; the tasks of a task set.
-    pub tasks: Vec<TaskInfo>,
+    pub tasks: Vec<Self>,
 }
 
 /// How many users of each class make up `users`: fixed counts first, the rest by weight (largest remainder), so

@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(run(PooledFuture::new(std::future::ready(7))), 7);
         for _ in 0..3 {
             let held = Counted(Rc::clone(&drops));
-            let small = run(PooledFuture::new(async move { std::mem::size_of_val(&held) }));
+            let small = run(PooledFuture::new(async move { size_of_val(&held) }));
             assert_eq!(small, 8);
             let held = [const { 0_u8 }; 20_000];
             assert_eq!(run(PooledFuture::new(async move { held.len() })), 20_000);

@@ -194,7 +194,7 @@ impl SimLink {
         Ok(())
     }
 
-    pub(super) async fn recv(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
+    pub(super) async fn recv(&self, buffer: &mut Vec<u8>) -> io::Result<usize> {
         poll_fn(|cx| self.pipe.borrow_mut().poll_read(buffer, cx)).await
     }
 

@@ -164,6 +164,8 @@ pub struct Runner<S> {
     start_ns: u64,
     reset_due: bool,
     stop_deadline_ns: u64,
+    /// Told once the status shows it.
+    news: Vec<Notice>,
 }
 
 impl<S: Swarm> Runner<S> {
@@ -185,6 +187,7 @@ impl<S: Swarm> Runner<S> {
             start_ns: 0,
             reset_due: false,
             stop_deadline_ns: 0,
+            news: Vec::new(),
         };
         (runner, handle)
     }
@@ -242,7 +245,7 @@ impl<S: Swarm> Runner<S> {
         self.state = State::Spawning;
         self.shared.status().target_users = users;
         if is_new {
-            self.shared.notify(Notice::Started);
+            self.news.push(Notice::Started);
         }
         self.publish(now);
     }
@@ -270,13 +273,19 @@ impl<S: Swarm> Runner<S> {
         if self.state == State::Stopping {
             return self.advance_stopping(now);
         }
-        if self.state == State::Spawning && self.ramp.as_ref().is_some_and(|ramp| now.mono_ns > ramp.end_ns() + TICK_NS)
-        {
+        if self.state == State::Spawning && self.has_spawned(now) {
             self.spawning_complete(now);
         }
         if let Some(reason) = self.end_reason(now) {
             self.stop(reason, self.options.stop_timeout, now);
         }
+    }
+
+    /// The line is at its end and the users are there, or those that are missing never will be.
+    fn has_spawned(&self, now: Now) -> bool {
+        let end_ns = self.ramp.as_ref().map_or(0, Ramp::end_ns);
+        let all_there = self.report.total_users() == self.shared.status().target_users;
+        now.mono_ns > end_ns + if all_there { 0 } else { SETTLE_NS }
     }
 
     fn spawning_complete(&mut self, now: Now) {
@@ -285,7 +294,7 @@ impl<S: Swarm> Runner<S> {
             self.shared.summary().reset(now.unix_s);
             self.shared.status().measured_from_ns = now.mono_ns;
         }
-        self.shared.notify(Notice::SpawningComplete(self.report.total_users()));
+        self.news.push(Notice::SpawningComplete(self.report.total_users()));
     }
 
     fn end_reason(&self, now: Now) -> Option<EndReason> {
@@ -313,7 +322,7 @@ impl<S: Swarm> Runner<S> {
             self.state = State::Stopping;
             self.stop_deadline_ns = deadline_ns;
             self.shared.status().end = Some(reason.clone());
-            self.shared.notify(Notice::Stopping(reason));
+            self.news.push(Notice::Stopping(reason));
         }
         self.stop_deadline_ns = self.stop_deadline_ns.min(deadline_ns);
         self.swarm.stop(self.stop_deadline_ns);
@@ -327,12 +336,11 @@ impl<S: Swarm> Runner<S> {
         }
         if self.report.stopped || late {
             self.state = State::Stopped;
-            self.publish(now);
-            self.shared.notify(Notice::Stopped);
+            self.news.push(Notice::Stopped);
         }
     }
 
-    fn publish(&self, now: Now) {
+    fn publish(&mut self, now: Now) {
         let mut status = self.shared.status();
         status.state = self.state;
         status.users_per_class.clone_from(&self.report.users);
@@ -345,6 +353,21 @@ impl<S: Swarm> Runner<S> {
         }
         drop(status);
         self.shared.changed();
+        self.news.drain(..).for_each(|notice| self.shared.notify(notice));
+    }
+}
+
+impl<S> Drop for Runner<S> {
+    /// Nobody shall wait for a run whose runner is gone, however it went.
+    fn drop(&mut self) {
+        if !matches!(self.state, State::Ready | State::Stopped) {
+            let fault = EndReason::Fault("the runner has died: this is a bug of gregaria".into());
+            let mut status = self.shared.status();
+            (status.state, status.end) = (State::Stopped, Some(fault));
+            drop(status);
+            self.shared.changed();
+            self.shared.notify(Notice::Stopped);
+        }
     }
 }
 

@@ -235,3 +235,14 @@ fn a_run_can_be_started_again() {
     let last = bench.swarm.script(|script| script.segments.last().cloned()).unwrap();
     assert_eq!((last.start_ns, last.from[0], last.to[0]), (5_000_000_000, 0, 7));
 }
+
+#[test]
+fn a_runner_that_dies_leaves_nobody_waiting() {
+    let mut bench = Bench::new(RunnerOptions::default());
+    bench.spawn(1, f64::INFINITY);
+    bench.at(0);
+    let Bench { runner, handle, notices, .. } = bench;
+    drop(runner);
+    assert!(matches!(handle.wait().end, EndReason::Fault(_)));
+    assert_eq!(notices.try_iter().last(), Some(Notice::Stopped));
+}

@@ -7,6 +7,7 @@ use super::gate::Quota;
 use crate::{health::ShardLoad, ramp::Step};
 
 /// From the swarm to a shard.
+#[expect(clippy::large_enum_variant, reason = "an interval comes back ten times a second; a box would not be reused")]
 pub(super) enum Message {
     /// A new run, with its number of requests.
     Begin(Option<Quota>),

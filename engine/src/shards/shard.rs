@@ -180,7 +180,7 @@ impl ShardLoop {
         all.iter().for_each(|life| life.tell(Order::Leave));
     }
 
-    fn cut_late(&mut self, now_ns: u64) {
+    fn cut_late(&self, now_ns: u64) {
         if !matches!(self.phase, Phase::Stopping { deadline_ns } if now_ns >= deadline_ns) {
             return;
         }

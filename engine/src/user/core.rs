@@ -115,7 +115,7 @@ impl<U: User> UserCore<U> {
     }
 
     /// Waits as the task set, or else the user's class, says.
-    pub(super) async fn wait(&mut self, of_set: Option<Wait>) {
+    pub(super) async fn wait(&self, of_set: Option<Wait>) {
         let Some(wait) = of_set.or(self.wait) else {
             return self.breathe().await;
         };

@@ -62,7 +62,7 @@ impl std::fmt::Display for Expect {
 
 /// `HTTP 404 Not Found`, made once for all users: a run against a broken target asks for it at every request.
 fn status_text(status: u16) -> &'static str {
-    static TEXTS: LazyLock<Vec<String>> = LazyLock::new(|| (0..1000).map(|status| name_status(status)).collect());
+    static TEXTS: LazyLock<Vec<String>> = LazyLock::new(|| (0..1000).map(name_status).collect());
     TEXTS.get(usize::from(status)).map_or("HTTP status out of range", String::as_str)
 }
 
