@@ -50,3 +50,22 @@ fn a_host_is_needed_and_must_have_a_scheme() {
         assert_eq!(refused.stderr.lines().count(), 1, "{}", refused.stderr);
     }
 }
+
+#[test]
+fn embed_steers_a_run_and_reads_it() {
+    let nginx = Nginx::start();
+    let run = example("embed").arg(nginx.url("")).run().expect_code(0);
+    assert_eq!(run.stderr, "", "the engine itself prints nothing");
+    let lines: Vec<&str> = run.stdout.lines().collect();
+    assert_eq!(lines.len(), 4, "{}", run.stdout);
+    for (line, users) in lines.iter().zip(["10 users", "40 users", "5 users"]) {
+        assert!(line.starts_with(users) && line.contains(" 0 failed"), "{line}");
+    }
+    assert!(lines[3].ends_with("0 requests cut off"), "{}", lines[3]);
+    assert!(nginx.requests_per_path()["/"] > 20);
+}
+
+#[test]
+fn embed_says_what_it_needs() {
+    assert!(example("embed").run().expect_code(1).stderr.contains("usage"));
+}

@@ -19,20 +19,21 @@ pub fn root() -> &'static Path {
 /// The path of the program `gregaria`, built if need be.
 #[must_use]
 pub fn gregaria_path() -> PathBuf {
-    up_to_date("gregaria", &["-p", "gregaria", "--bin", "gregaria"])
+    up_to_date("gregaria", &SOURCES, &["-p", "gregaria", "--bin", "gregaria"])
 }
 
 /// The path of one of the Rust examples, built if need be.
 #[must_use]
 pub fn example_path(name: &str) -> PathBuf {
-    up_to_date(&format!("examples/{name}"), &["-p", "gregaria-examples", "--example", name])
+    let sources = [SOURCES.as_slice(), &["examples"]].concat();
+    up_to_date(&format!("examples/{name}"), &sources, &["-p", "gregaria-examples", "--example", name])
 }
 
-fn up_to_date(product: &str, build: &[&str]) -> PathBuf {
+fn up_to_date(product: &str, sources: &[&str], build: &[&str]) -> PathBuf {
     let place = Place::of_this_test();
     let path = place.profile_dir().join(product);
     let built = fs::metadata(&path).and_then(|metadata| metadata.modified()).ok();
-    if built.is_none_or(|built| built < newest_source()) {
+    if built.is_none_or(|built| built < newest(sources)) {
         place.build(build);
     }
     assert!(path.is_file(), "cargo built no {}", path.display());
@@ -77,9 +78,10 @@ impl Place {
     }
 }
 
-fn newest_source() -> SystemTime {
+/// When the last of the files in these folders was changed.
+fn newest(sources: &[&str]) -> SystemTime {
     let mut newest = SystemTime::UNIX_EPOCH;
-    let mut folders: Vec<PathBuf> = SOURCES.iter().map(|folder| root().join(folder)).collect();
+    let mut folders: Vec<PathBuf> = sources.iter().map(|folder| root().join(folder)).collect();
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
             let path = entry.path();
@@ -94,5 +96,5 @@ fn newest_source() -> SystemTime {
     newest
 }
 
-/// What the programs are made of.
-const SOURCES: [&str; 5] = ["stats/src", "http-client/src", "engine/src", "cli/src", "examples"];
+/// What all programs are made of.
+const SOURCES: [&str; 4] = ["stats/src", "http-client/src", "engine/src", "cli/src"];

@@ -1,8 +1,8 @@
-//! A server that breaks the promises of HTTP one by one: each path of [`behaviours`] is one way to fail.
+//! A server that breaks the promises of HTTP one by one: each path of `behaviours.rs` is one way to fail.
 //!
 //! Plain threads and blocking sockets, one thread per connection, so that each behaviour reads like the exchange it is.
 //! It counts the requests it has read per path, which is the truth that a run's table is compared with. Dropping it ends
-//! every thread: nothing here blocks for longer than [`TURN`] without looking whether the server was stopped.
+//! every thread: nothing here blocks for longer than `TURN` without looking whether the server was stopped.
 
 mod behaviours;
 mod connection;

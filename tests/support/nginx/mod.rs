@@ -2,7 +2,7 @@
 //!
 //! One process without workers, so requests are logged in the same turn of the event loop that answered them: after one
 //! more request of ours was answered (the "fence"), the log is complete. What it serves is in [`Options`] and in the
-//! locations of [`configuration`]: files, any common status, chunked bodies, an echo of the request's head, and a
+//! locations of `configuration.rs`: files, any common status, chunked bodies, an echo of the request's head, and a
 //! page behind a cookie.
 
 mod configuration;
