@@ -21,12 +21,13 @@ pub struct Stream(Link);
 
 enum Link {
     Tcp(TcpStream),
-    Sim(SimLink),
+    /// Boxed, so that simulation costs a real user nothing.
+    Sim(Box<SimLink>),
 }
 
 impl Stream {
     pub(super) fn from_sim(link: SimLink) -> Self {
-        Self(Link::Sim(link))
+        Self(Link::Sim(Box::new(link)))
     }
 }
 

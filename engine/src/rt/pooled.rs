@@ -115,18 +115,19 @@ fn allocate(layout: Layout) -> NonNull<u8> {
 
 /// The smallest class that holds `layout`; `None` for the empty, the large and the strangely aligned.
 fn class_of(layout: Layout) -> Option<usize> {
-    let fits = layout.size() > 0 && layout.size() <= SMALLEST << (CLASSES - 1) && layout.align() <= ALIGN;
-    fits.then(|| layout.size().div_ceil(SMALLEST).next_power_of_two().trailing_zeros() as usize)
+    let fits = layout.size() > 0 && layout.size() <= STEP * CLASSES && layout.align() <= ALIGN;
+    fits.then(|| (layout.size() - 1) / STEP)
 }
 
 fn class_layout(class: usize) -> Layout {
-    Layout::from_size_align(SMALLEST << class, ALIGN).expect("class sizes are powers of two")
+    Layout::from_size_align(STEP * (class + 1), ALIGN).expect("a small size")
 }
 
-const SMALLEST: usize = 64;
+/// Sizes are rounded up to a multiple of this: what is rounded, an idle user pays.
+const STEP: usize = 64;
 const ALIGN: usize = 16;
-/// 64 bytes to 8 KiB.
-const CLASSES: usize = 8;
+/// Up to 4 KiB.
+const CLASSES: usize = 64;
 /// Per class; what a burst needed beyond that goes back to the allocator.
 const KEPT_BLOCKS: usize = 1024;
 
@@ -168,19 +169,19 @@ mod tests {
     fn a_block_is_used_again() {
         let address = |future: &PooledFuture<'_, ()>| future.future.cast::<u8>();
         let data = [0_u64; 20];
-        let first = PooledFuture::new(async move { drop(std::hint::black_box(data)) });
+        let first = PooledFuture::new(async move { _ = std::hint::black_box(data) });
         let place = address(&first);
         drop(first);
-        let second = PooledFuture::new(async move { drop(std::hint::black_box(data)) });
+        let second = PooledFuture::new(async move { _ = std::hint::black_box(data) });
         assert_eq!(address(&second), place);
     }
 
     #[test]
     fn classes_cover_their_sizes() {
-        for size in 1..=8192 {
+        for size in 1..=4096 {
             let class = class_of(Layout::from_size_align(size, 8).unwrap()).unwrap();
             assert!(class_layout(class).size() >= size && (class == 0 || class_layout(class - 1).size() < size));
         }
-        assert_eq!(class_of(Layout::from_size_align(8193, 8).unwrap()), None);
+        assert_eq!(class_of(Layout::from_size_align(4097, 8).unwrap()), None);
     }
 }

@@ -3,6 +3,7 @@
 use std::{
     cell::{Cell, RefCell},
     future::{Future, poll_fn},
+    pin::Pin,
     task::{Poll, Waker},
 };
 
@@ -53,27 +54,31 @@ impl Life {
     }
 
     /// Runs the user's tasks until they end, or it is told to leave with nothing on the wire, or it is cut.
-    pub(crate) async fn while_wanted(&self, tasks: impl Future<Output = ()>) {
-        let over = || match self.order() {
+    pub(crate) fn while_wanted<'a>(&'a self, tasks: Pin<&'a mut impl Future<Output = ()>>) -> impl Future<Output = ()> {
+        let over = move || match self.order() {
             Order::Stay => false,
             Order::Leave => !self.on_wire.get(),
             Order::Cut => true,
         };
-        self.run_unless(tasks, over).await;
+        self.run_unless(tasks, over)
     }
 
     /// Runs the user's farewell until it ends, is cut, or asks for a request that may never start.
-    pub(crate) async fn until_cut(&self, farewell: impl Future<Output = ()>) {
+    pub(crate) fn until_cut<'a>(&'a self, farewell: Pin<&'a mut impl Future<Output = ()>>) -> impl Future<Output = ()> {
         // Its tasks may have halted; what it says now is something else.
         self.halted.set(false);
-        let over = || self.order() == Order::Cut || self.halted.get();
-        self.run_unless(farewell, over).await;
+        let over = move || self.order() == Order::Cut || self.halted.get();
+        self.run_unless(farewell, over)
     }
 
-    /// Checks before as well: a user that was cut must not say another word.
-    async fn run_unless(&self, future: impl Future<Output = ()>, over: impl Fn() -> bool) {
-        let mut future = std::pin::pin!(future);
-        poll_fn(|cx| {
+    /// Checks before as well: a user that was cut must not say another word. Takes its future pinned, so that a user's
+    /// idle size holds it once.
+    fn run_unless<'a>(
+        &'a self,
+        mut future: Pin<&'a mut impl Future<Output = ()>>,
+        over: impl Fn() -> bool + 'a,
+    ) -> impl Future<Output = ()> {
+        poll_fn(move |cx| {
             if over() || future.as_mut().poll(cx).is_ready() || over() {
                 return Poll::Ready(());
             }
@@ -84,6 +89,5 @@ impl Life {
             }
             Poll::Pending
         })
-        .await;
     }
 }

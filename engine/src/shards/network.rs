@@ -5,7 +5,7 @@ use std::{future::Future, rc::Rc};
 use gregaria_http::{Error, Network, Origin};
 
 use super::shard::Shard;
-use crate::rt::{Stream, Watchdog};
+use crate::rt::{PooledFuture, Stream, Watchdog};
 
 /// One user's view of its shard.
 pub(crate) struct UserNetwork {
@@ -31,7 +31,8 @@ impl Network for UserNetwork {
     }
 
     async fn connect(&self, origin: &Origin) -> Result<Stream, Error> {
-        self.shard.rt.connect(origin).await
+        // Rare and large: pooled, so that it does not weigh on every request.
+        PooledFuture::new(self.shard.rt.connect(origin)).await
     }
 
     async fn deadline<F: Future>(&self, at_ns: u64, future: F) -> Option<F::Output> {

@@ -237,7 +237,7 @@ impl ShardLoop {
 const TICK_NS: u64 = 100_000_000;
 /// How often the loop looks for messages, at the least.
 const PROBE_NS: u64 = 5_000_000;
-/// Holds a small request and its response.
-const BUFFER_BYTES: usize = 4096;
+/// Holds a small request and its response; one that was too small comes back larger.
+const BUFFER_BYTES: usize = 1024;
 const KEPT_BUFFERS: usize = 1024;
 const LARGEST_KEPT_BYTES: usize = 64 * 1024;

@@ -3,7 +3,7 @@
 //! A class is built for one type of user; its type is forgotten once its tasks are given, so that classes of different
 //! users stand in one list.
 
-use std::{collections::HashSet, rc::Rc, sync::Arc};
+use std::{collections::HashSet, pin::pin, rc::Rc, sync::Arc};
 
 use gregaria_http::{BaseUrl, ClientConfig};
 use thiserror::Error;
@@ -161,20 +161,20 @@ struct Plan<U> {
     on_stop: Option<AnyTask<U>>,
 }
 
-/// A user's whole life.
+/// A user's whole life. The farewell is pooled apart: it must not weigh on a user that lives.
 async fn live<U: User>(mut user: U, plan: Arc<Plan<U>>, life: Rc<Life>) {
-    let tasks = async {
+    let tasks = PooledFuture::new(async {
         if user.run_hook(plan.on_start.as_ref()).await.is_ok() {
             user.run_tasks(&plan.tasks).await;
         }
-    };
-    life.while_wanted(tasks).await;
-    let farewell = async {
+    });
+    life.while_wanted(pin!(tasks)).await;
+    let farewell = PooledFuture::new(async {
         user.leave_task_sets().await;
         // The user goes whatever it answers.
         let _ = user.run_hook(plan.on_stop.as_ref()).await;
-    };
-    life.until_cut(farewell).await;
+    });
+    life.until_cut(pin!(farewell)).await;
 }
 
 /// What is wrong with a list of classes.
