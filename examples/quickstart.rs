@@ -22,7 +22,6 @@ async fn profile(user: &mut HttpUser) -> TaskResult {
 }
 
 fn main() -> ExitCode {
-    gregaria::main([UserClass::http("WebsiteUser").wait(between(5.0, 9.0)).tasks(
-        TaskSet::new("UserBehavior").on_start(login).task(2, index).task(1, profile),
-    )])
+    let behavior = TaskSet::new("UserBehavior").on_start(login).task(2, index).task(1, profile);
+    gregaria::main([UserClass::http("WebsiteUser").wait(between(5.0, 9.0)).tasks(behavior)])
 }

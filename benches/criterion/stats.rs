@@ -84,9 +84,7 @@ impl Stream {
         let mut random = SmallRng::seed_from_u64(1);
         Self {
             names: (0..names).map(|i| format!("/shop/article/{i}")).collect(),
-            requests: (0..SAMPLES)
-                .map(|_| (random.random_range(0..names), log_normal_ns(&mut random)))
-                .collect(),
+            requests: (0..SAMPLES).map(|_| (random.random_range(0..names), log_normal_ns(&mut random))).collect(),
         }
     }
 
