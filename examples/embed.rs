@@ -2,6 +2,11 @@
 //! runs, reads the figures, and stops it. No command line, no signal handler, no output of the engine's own.
 //!
 //! `cargo run --release -p gregaria-examples --example embed -- http://127.0.0.1:8080`
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    reason = "a program of its own waits and prints as it likes"
+)]
 
 use std::{error::Error, sync::Arc, time::Duration};
 

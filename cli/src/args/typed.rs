@@ -50,7 +50,7 @@ pub struct LoadArgs {
     /// Python locustfile to run (needs the Python host)
     #[arg(short = 'f', long, value_name = "FILE")]
     pub locustfile: Option<String>,
-    /// Host to attack, for all user classes: http://name[:port][/prefix]
+    /// Host to attack, for all user classes, as in http://name or http://name:8080/prefix
     #[arg(short = 'H', long, value_name = "BASE_URL")]
     pub host: Option<String>,
     /// Number of users [default: 1; quick run: 10] [0.7: -c, --clients]
