@@ -1,4 +1,5 @@
-//! What a session needs of the world, given by the shard: connections, time, deadlines, buffers.
+//! What a session needs of the world, given by the shard: connections, time, deadlines, buffers. Only passes on; the
+//! things themselves are in `rt/` and `shard.rs`.
 
 use std::{future::Future, rc::Rc};
 

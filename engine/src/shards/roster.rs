@@ -1,4 +1,4 @@
-//! Which users live on a shard, and in which order they came.
+//! Which users live on a shard, and in which order they came: who came last is dismissed first.
 
 use std::rc::Rc;
 

@@ -1,4 +1,6 @@
-//! What a task gets to see of an exchange.
+//! What a task gets to see of an exchange: its response, and, if it asked for that, the say over the outcome.
+//!
+//! Whichever way a response is let go, its buffer returns to the shard, and a caught one is counted exactly once.
 
 use std::{borrow::Cow, mem, ops::Deref, rc::Rc, time::Duration};
 

@@ -1,4 +1,4 @@
-//! A task: an async function of the user, and its name.
+//! A task: an async function of the user, its name, and how a panic in it is caught.
 
 use std::{any::type_name, future::poll_fn, panic::AssertUnwindSafe, pin::Pin, sync::Arc, task::Poll};
 
