@@ -41,6 +41,15 @@ fn without_io_uring_epoll_takes_over() {
 }
 
 #[test]
+fn a_ring_that_was_asked_for_has_no_substitute() {
+    let helper = env!("CARGO_BIN_EXE_without-io-uring");
+    let program = gregaria().args("http://127.0.0.1:1/ -n 1").env("GREGARIA_RING", "full");
+    let run = without_io_uring(helper, Refusal::NotPermitted, program).run().expect_code(1);
+    assert_eq!(run.stderr, "gregaria: the kernel refuses the ring: Operation not permitted (os error 1)\n");
+    assert_eq!(run.stdout, "");
+}
+
+#[test]
 fn a_timed_run_on_epoll_counts_what_the_server_logs() {
     let nginx = Nginx::start();
     let run =

@@ -87,12 +87,12 @@ fn refuse(error: ScenarioError) -> Refusal {
 fn run(scenario: RustScenario, plan: &Plan) -> Result<u8, Refusal> {
     let scenario = Arc::new(scenario.with_host(plan.load.host.as_deref()).map_err(refuse)?);
     logger::init(&plan.log)?;
-    log::info!("Starting gregaria {}", env!("CARGO_PKG_VERSION"));
     open_files::allow_for(plan.load.users);
     let options = ShardOptions { shards: plan.load.shards, ring: plan.load.ring, ..ShardOptions::default() };
-    let cannot_start = |error: ShardError| Refusal::cannot_run(error.to_string());
-    let swarm = ShardSwarm::start(Arc::clone(&scenario), &options).map_err(cannot_start)?;
+    let swarm = ShardSwarm::start(Arc::clone(&scenario), &options).map_err(refuse_shards)?;
     let ring = swarm.ring().map_or("nothing", RingKind::as_str);
+    // Nothing is said of a run before it is certain that there will be one: a refusal is one line.
+    log::info!("Starting gregaria {}", env!("CARGO_PKG_VERSION"));
     log::info!("Shards: {}, over {ring}", swarm.shards());
     let cannot_steer = |error: io::Error| Refusal::cannot_run(format!("cannot steer the run: {error}"));
     let handle = Runner::start(scenario.clone(), swarm, plan.load.runner_options()).map_err(cannot_steer)?;
@@ -100,6 +100,15 @@ fn run(scenario: RustScenario, plan: &Plan) -> Result<u8, Refusal> {
     let columns = terminal_size::terminal_size_of(io::stderr()).map(|(columns, _)| columns.0);
     let (console, data) = (&mut io::stderr(), &mut io::stdout());
     Ok(app::run(&*scenario, &handle, plan, &mut Outputs { console, data, width: Width::new(columns) }))
+}
+
+/// How many shards there are to be is a matter of the command line; that this machine has none to give is not.
+fn refuse_shards(error: ShardError) -> Refusal {
+    match error {
+        ShardError::NoShards | ShardError::TooManyShards { .. } => Refusal::usage(format!("--shards: {error}")),
+        ShardError::NoHost(_) => Refusal::usage(error.to_string()),
+        ShardError::Ring(_) | ShardError::Thread(_) => Refusal::cannot_run(error.to_string()),
+    }
 }
 
 /// Data for stdout. A reader that has seen enough is no failure.
