@@ -3,8 +3,10 @@
 //! Buffers go in and come back, because the kernel may hold them while an operation is under way. Implemented by the
 //! engine's runtime and its simulator, by TLS around another transport, and by scripts in tests.
 
+use std::cell::RefCell;
 use std::io;
 
+use crate::proto::HeadMemo;
 use crate::{Error, Origin};
 
 /// One connection. Dropping it closes it, also in the middle of an operation.
@@ -38,6 +40,11 @@ pub trait Network {
 
     /// Runs `future` until `at_ns` of [`Network::now_ns`]; `None` when the time is up first. The future is then dropped.
     async fn deadline<F: Future>(&self, at_ns: u64, future: F) -> Option<F::Output>;
+
+    /// Heads that sessions of this network have read before; none unless the network keeps them.
+    fn head_memo(&self) -> Option<&RefCell<HeadMemo>> {
+        None
+    }
 
     /// Lends an empty buffer.
     fn take_buffer(&self) -> Vec<u8>;

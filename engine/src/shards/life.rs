@@ -53,8 +53,11 @@ impl Life {
         }
     }
 
-    /// Runs the user's tasks until they end, or it is told to leave with nothing on the wire, or it is cut.
-    pub(crate) fn while_wanted<'a>(&'a self, tasks: Pin<&'a mut impl Future<Output = ()>>) -> impl Future<Output = ()> {
+    /// Runs what the user does until it ends, or `None` when it is told to leave with nothing on the wire, or it is cut.
+    pub(crate) fn while_wanted<'a, T>(
+        &'a self,
+        tasks: Pin<&'a mut impl Future<Output = T>>,
+    ) -> impl Future<Output = Option<T>> {
         let over = move || match self.order() {
             Order::Stay => false,
             Order::Leave => !self.on_wire.get(),
@@ -64,7 +67,10 @@ impl Life {
     }
 
     /// Runs the user's farewell until it ends, is cut, or asks for a request that may never start.
-    pub(crate) fn until_cut<'a>(&'a self, farewell: Pin<&'a mut impl Future<Output = ()>>) -> impl Future<Output = ()> {
+    pub(crate) fn until_cut<'a, T>(
+        &'a self,
+        farewell: Pin<&'a mut impl Future<Output = T>>,
+    ) -> impl Future<Output = Option<T>> {
         // Its tasks may have halted; what it says now is something else.
         self.halted.set(false);
         let over = move || self.order() == Order::Cut || self.halted.get();
@@ -73,14 +79,20 @@ impl Life {
 
     /// Checks before as well: a user that was cut must not say another word. Takes its future pinned, so that a user's
     /// idle size holds it once.
-    fn run_unless<'a>(
+    fn run_unless<'a, T>(
         &'a self,
-        mut future: Pin<&'a mut impl Future<Output = ()>>,
+        mut future: Pin<&'a mut impl Future<Output = T>>,
         over: impl Fn() -> bool + 'a,
-    ) -> impl Future<Output = ()> {
+    ) -> impl Future<Output = Option<T>> {
         poll_fn(move |cx| {
-            if over() || future.as_mut().poll(cx).is_ready() || over() {
-                return Poll::Ready(());
+            if over() {
+                return Poll::Ready(None);
+            }
+            if let Poll::Ready(output) = future.as_mut().poll(cx) {
+                return Poll::Ready(Some(output));
+            }
+            if over() {
+                return Poll::Ready(None);
             }
             let mut waker = self.waker.borrow_mut();
             match waker.as_mut() {

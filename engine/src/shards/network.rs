@@ -1,9 +1,9 @@
 //! What a session needs of the world, given by the shard: connections, time, deadlines, buffers. Only passes on; the
 //! things themselves are in `rt/` and `shard.rs`.
 
-use std::{future::Future, rc::Rc};
+use std::{cell::RefCell, future::Future, rc::Rc};
 
-use gregaria_http::{Error, Network, Origin};
+use gregaria_http::{Error, Network, Origin, proto::HeadMemo};
 
 use super::shard::Shard;
 use crate::rt::{PooledFuture, Stream, Watchdog};
@@ -38,6 +38,10 @@ impl Network for UserNetwork {
 
     async fn deadline<F: Future>(&self, at_ns: u64, future: F) -> Option<F::Output> {
         self.watchdog.guard(at_ns, future).await
+    }
+
+    fn head_memo(&self) -> Option<&RefCell<HeadMemo>> {
+        Some(&self.shard.head_memo)
     }
 
     fn take_buffer(&self) -> Vec<u8> {

@@ -10,6 +10,7 @@ use std::{
     sync::Arc,
 };
 
+use gregaria_http::proto::HeadMemo;
 use gregaria_stats::{Interval, Lag, Limits, Recorder};
 use rand::{SeedableRng, rngs::SmallRng};
 
@@ -27,6 +28,7 @@ pub(crate) struct Shard {
     pub(crate) gate: Gate,
     pub(crate) recorder: RefCell<Recorder>,
     pub(crate) rng: RefCell<SmallRng>,
+    pub(super) head_memo: RefCell<HeadMemo>,
     pub(super) cut: Cell<u64>,
     roster: RefCell<Roster>,
     buffers: RefCell<Vec<Vec<u8>>>,
@@ -39,10 +41,16 @@ impl Shard {
             gate: Gate::new(),
             recorder: RefCell::new(Recorder::new(limits)),
             rng: RefCell::new(SmallRng::seed_from_u64(seed)),
+            head_memo: RefCell::default(),
             cut: Cell::new(0),
             roster: RefCell::new(Roster::new(crate::Scenario::user_classes(scenario).len())),
             buffers: RefCell::default(),
         })
+    }
+
+    /// A user is gone.
+    pub(crate) fn went(&self, life: &Life) {
+        self.roster.borrow_mut().went(life);
     }
 
     /// An empty buffer: a user holds one only while a request is on the wire.
@@ -162,13 +170,9 @@ impl ShardLoop {
             }
             return;
         }
-        let (shard, life) = (Rc::clone(&self.shard), Rc::new(Life::new(step.class)));
-        shard.roster.borrow_mut().add(&life);
-        let user = self.scenario.spawn(step.class, &shard, &life);
-        self.shard.rt.spawn(async move {
-            user.await;
-            shard.roster.borrow_mut().went(&life);
-        });
+        let life = Rc::new(Life::new(step.class));
+        self.shard.roster.borrow_mut().add(&life);
+        self.scenario.spawn(step.class, &self.shard, life);
     }
 
     fn stop(&mut self, deadline_ns: u64) {

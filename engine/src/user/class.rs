@@ -39,7 +39,7 @@ pub struct UserClass {
     spawn: Box<Spawn>,
 }
 
-type Spawn = dyn Fn(Option<&Arc<BaseUrl>>, Rc<Shard>, Rc<Life>) -> PooledFuture<'static, ()> + Send + Sync;
+type Spawn = dyn Fn(Option<&Arc<BaseUrl>>, Rc<Shard>, Rc<Life>) + Send + Sync;
 
 impl UserClass {
     /// A class of users that speak HTTP and have no state of their own.
@@ -148,8 +148,9 @@ impl<U: User> ClassBuilder<U> {
         let plan = Arc::new(Plan { tasks: Arc::new(tasks), on_start, on_stop });
         let config = Arc::new(config);
         let spawn = Box::new(move |base: Option<&Arc<BaseUrl>>, shard: Rc<Shard>, life: Rc<Life>| {
-            let core = UserCore::new(shard, Rc::clone(&life), wait);
-            PooledFuture::new(live(make(core, base, &config), Arc::clone(&plan), life))
+            let core = UserCore::new(Rc::clone(&shard), Rc::clone(&life), wait);
+            let user = live(make(core, base, &config), Arc::clone(&plan), Rc::clone(&shard), life);
+            shard.rt.spawn(user);
         });
         UserClass { info, empty_set, spawn }
     }
@@ -162,19 +163,18 @@ struct Plan<U> {
 }
 
 /// A user's whole life. The farewell is pooled apart: it must not weigh on a user that lives.
-async fn live<U: User>(mut user: U, plan: Arc<Plan<U>>, life: Rc<Life>) {
-    let tasks = PooledFuture::new(async {
-        if user.run_hook(plan.on_start.as_ref()).await.is_ok() {
-            user.run_tasks(&plan.tasks).await;
-        }
-    });
-    life.while_wanted(pin!(tasks)).await;
+async fn live<U: User>(mut user: U, plan: Arc<Plan<U>>, shard: Rc<Shard>, life: Rc<Life>) {
+    let hello = async { user.run_hook(plan.on_start.as_ref()).await.is_ok() };
+    if life.while_wanted(pin!(hello)).await == Some(true) {
+        life.while_wanted(pin!(user.run_tasks(&plan.tasks))).await;
+    }
     let farewell = PooledFuture::new(async {
         user.leave_task_sets().await;
         // The user goes whatever it answers.
         let _ = user.run_hook(plan.on_stop.as_ref()).await;
     });
     life.until_cut(pin!(farewell)).await;
+    shard.went(&life);
 }
 
 /// What is wrong with a list of classes.
@@ -277,8 +277,9 @@ impl RustScenario {
         self.infos.iter().zip(&self.bases).find(open).map(|(info, _)| info.name.as_str())
     }
 
-    pub(crate) fn spawn(&self, class: usize, shard: &Rc<Shard>, life: &Rc<Life>) -> PooledFuture<'static, ()> {
-        (self.classes[class].spawn)(self.bases[class].as_ref(), Rc::clone(shard), Rc::clone(life))
+    /// Starts a user of this class on a shard.
+    pub(crate) fn spawn(&self, class: usize, shard: &Rc<Shard>, life: Rc<Life>) {
+        (self.classes[class].spawn)(self.bases[class].as_ref(), Rc::clone(shard), life);
     }
 }
 

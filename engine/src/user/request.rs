@@ -173,6 +173,9 @@ impl<'a, S: 'static> IntoFuture for CaughtRequest<'a, S> {
 
 /// What names a sample: a URL of its own is named by its path and query.
 fn path(target: &str) -> &str {
+    if target.starts_with('/') {
+        return target;
+    }
     let Some((_, rest)) = target.split_once("://").filter(|(scheme, _)| !scheme.contains('/')) else {
         return target;
     };

@@ -3,6 +3,7 @@
 //! - [`encode`]: a request's parts to bytes, refusing what could smuggle a second request; with `target` for its path and
 //!   [`DefaultHeaders`] for what every request repeats;
 //! - [`head`]: a status line and headers from bytes, by httparse, and the few headers that decide the framing;
+//! - [`HeadMemo`]: heads that were read before, so that the same bytes are not parsed over and over;
 //! - [`framing`]: where the body ends, as one pure function in the order of RFC 9112 §6.3;
 //! - [`chunked`]: the chunked coding as a machine over bytes;
 //! - [`parser`]: all of these over the caller's buffer, in place: [`ResponseParser`].
@@ -16,6 +17,7 @@ mod default_headers;
 pub mod encode;
 pub mod framing;
 pub mod head;
+mod memo;
 pub mod parser;
 pub(crate) mod target;
 
@@ -23,6 +25,7 @@ pub use default_headers::DefaultHeaders;
 pub use encode::RequestHead;
 pub use framing::Framing;
 pub use head::Head;
+pub use memo::HeadMemo;
 pub use parser::{Progress, ResponseParser};
 
 #[cfg(test)]

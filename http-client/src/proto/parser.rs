@@ -4,9 +4,12 @@
 //! bytes and calls [`ResponseParser::feed`], which moves the body together (chunked), drops what is not kept, and so
 //! leaves the free space at the end. A body with a length, and one that came as a single chunk, is never moved.
 
+use std::cell::RefCell;
+
 use super::chunked::ChunkedDecoder;
 use super::framing::Framing;
 use super::head::{Head, parse_head};
+use super::memo::HeadMemo;
 use crate::{BodyPolicy, Error, HttpLimits, Method};
 
 /// Reads one response.
@@ -15,6 +18,7 @@ pub struct ResponseParser<'a> {
     limits: &'a HttpLimits,
     method: Method,
     policy: BodyPolicy,
+    memo: Option<&'a RefCell<HeadMemo>>,
     stage: Stage,
     /// The final head, once it is there.
     head: Option<Head>,
@@ -57,6 +61,7 @@ impl<'a> ResponseParser<'a> {
             limits,
             method,
             policy,
+            memo: None,
             stage: Stage::Head { seen: 0, retry: 0 },
             head: None,
             informational: 0,
@@ -65,6 +70,12 @@ impl<'a> ResponseParser<'a> {
             body_bytes: 0,
             surplus: 0,
         }
+    }
+
+    /// The same parser, reading heads through a memo that it shares with others.
+    pub const fn remembering(mut self, memo: Option<&'a RefCell<HeadMemo>>) -> Self {
+        self.memo = memo;
+        self
     }
 
     /// Takes in what was appended to `buffer`, which starts empty and is otherwise left to the parser.
@@ -148,7 +159,7 @@ impl<'a> ResponseParser<'a> {
             if buffer.is_empty() {
                 break;
             }
-            let Some(head) = parse_head(buffer, self.method, self.limits)? else {
+            let Some(head) = self.read_head(buffer)? else {
                 retry = buffer.len() * 2;
                 break;
             };
@@ -161,6 +172,13 @@ impl<'a> ResponseParser<'a> {
         seen = buffer.len();
         self.stage = Stage::Head { seen, retry };
         Ok(false)
+    }
+
+    fn read_head(&self, bytes: &[u8]) -> Result<Option<Head>, Error> {
+        match self.memo {
+            Some(memo) => memo.borrow_mut().read(bytes, self.method, self.limits),
+            None => parse_head(bytes, self.method, self.limits),
+        }
     }
 
     /// Starts the body of a final head; an interim one is counted and refused.

@@ -82,7 +82,8 @@ impl<N: Network> Session<N> {
 
         trace.bytes_out = buffer.len() as u64;
         let limits = &self.config.limits;
-        let mut parser = ResponseParser::new(request.method, request.body_policy, limits);
+        let mut parser =
+            ResponseParser::new(request.method, request.body_policy, limits).remembering(network.head_memo());
         let until_ns = trace.ready_ns().saturating_add(self.read_timeout_ns(request));
         let received = {
             // Pinned here, because a future that is handed over by value is copied.
