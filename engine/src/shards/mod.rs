@@ -277,3 +277,6 @@ async fn run_shard(rt: Rt, scenario: Arc<RustScenario>, limits: Limits, seed: u6
 
 /// Shards beyond the cores only take turns; a few serve tests, hundreds would only measure themselves.
 const MAX_SHARDS_PER_CORE: usize = 16;
+
+#[cfg(test)]
+mod tests;
