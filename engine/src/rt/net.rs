@@ -14,13 +14,14 @@ use monoio::{
 };
 use rustix::{io::Errno, net::RecvFlags};
 
-use super::{Rt, connect_error, resolve::resolve, sim::SimLink};
+use super::{PooledFuture, Rt, connect_error, resolve::resolve, sim::SimLink};
 
 /// A connection of a user. Closed when dropped.
 pub struct Stream(Link);
 
+/// Boxed: a connection is handed around for every request, monoio's stream is 72 bytes.
 enum Link {
-    Tcp(TcpStream),
+    Tcp(Box<TcpStream>),
     /// Boxed, so that simulation costs a real user nothing.
     Sim(Box<SimLink>),
 }
@@ -63,7 +64,7 @@ pub(super) async fn connect(rt: &Rt, origin: &Origin) -> Result<Stream, Error> {
     let mut refusal = Error::NameNotFound;
     for address in resolve(rt, origin.host(), origin.port()).await?.iter() {
         match connect_address(*address).await {
-            Ok(stream) => return Ok(Stream(Link::Tcp(stream))),
+            Ok(stream) => return Ok(Stream(Link::Tcp(Box::new(stream)))),
             Err(error) => refusal = connect_error(&error),
         }
     }
@@ -76,12 +77,15 @@ async fn connect_address(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
+/// Sends everything; a request nearly always leaves in one piece.
 async fn send_all(stream: &mut TcpStream, bytes: Vec<u8>) -> (io::Result<()>, Vec<u8>) {
-    let (result, mut bytes) = stream.write(bytes).await;
-    let mut sent = match result {
-        Ok(sent) => sent,
-        Err(error) => return (Err(error), bytes),
-    };
+    match stream.write(bytes).await {
+        (Ok(sent), bytes) if sent < bytes.len() => PooledFuture::new(send_rest(stream, bytes, sent)).await,
+        (result, bytes) => (result.map(|_| ()), bytes),
+    }
+}
+
+async fn send_rest(stream: &mut TcpStream, mut bytes: Vec<u8>, mut sent: usize) -> (io::Result<()>, Vec<u8>) {
     while sent < bytes.len() {
         let (result, rest) = stream.write(bytes.slice(sent..)).await;
         bytes = rest.into_inner();

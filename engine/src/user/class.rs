@@ -3,7 +3,12 @@
 //! A class is built for one type of user; its type is forgotten once its tasks are given, so that classes of different
 //! users stand in one list.
 
-use std::{collections::HashSet, pin::pin, rc::Rc, sync::Arc};
+use std::{
+    collections::HashSet,
+    pin::{Pin, pin},
+    rc::Rc,
+    sync::Arc,
+};
 
 use gregaria_http::{BaseUrl, ClientConfig};
 use thiserror::Error;
@@ -162,19 +167,26 @@ struct Plan<U> {
     on_stop: Option<AnyTask<U>>,
 }
 
-/// A user's whole life. The farewell is pooled apart: it must not weigh on a user that lives.
-async fn live<U: User>(mut user: U, plan: Arc<Plan<U>>, shard: Rc<Shard>, life: Rc<Life>) {
-    let hello = async { user.run_hook(plan.on_start.as_ref()).await.is_ok() };
-    if life.while_wanted(pin!(hello)).await == Some(true) {
-        life.while_wanted(pin!(user.run_tasks(&plan.tasks))).await;
+/// A user's whole life. The farewell is pooled apart: it must not weigh on a user that lives. Nor must arguments that an
+/// `async fn` would hold beside what it makes of them.
+#[expect(clippy::manual_async_fn, reason = "see above: this future's size is paid per idle user")]
+fn live<U: User>(mut user: U, plan: Arc<Plan<U>>, shard: Rc<Shard>, life: Rc<Life>) -> impl Future<Output = ()> {
+    async move {
+        let mut hello = PooledFuture::new(user.run_hook(plan.on_start.as_ref()));
+        let greeted = life.while_wanted(Pin::new(&mut hello)).await;
+        drop(hello);
+        if let Some(Ok(())) = greeted {
+            life.while_wanted(pin!(user.run_tasks(&plan.tasks))).await;
+        }
+        let mut farewell = PooledFuture::new(async {
+            user.leave_task_sets().await;
+            // The user goes whatever it answers.
+            let _ = user.run_hook(plan.on_stop.as_ref()).await;
+        });
+        life.until_cut(Pin::new(&mut farewell)).await;
+        drop(farewell);
+        shard.went(&life);
     }
-    let farewell = PooledFuture::new(async {
-        user.leave_task_sets().await;
-        // The user goes whatever it answers.
-        let _ = user.run_hook(plan.on_stop.as_ref()).await;
-    });
-    life.until_cut(pin!(farewell)).await;
-    shard.went(&life);
 }
 
 /// What is wrong with a list of classes.

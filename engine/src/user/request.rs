@@ -1,6 +1,11 @@
 //! A request in the making, and the one way it goes: gate, session, outcome, sample.
 
-use std::{borrow::Cow, future::IntoFuture, rc::Rc, time::Duration};
+use std::{
+    borrow::Cow,
+    future::{Future, IntoFuture},
+    rc::Rc,
+    time::Duration,
+};
 
 use gregaria_http::{BodyPolicy, Exchange, Method, Request as HttpRequest};
 
@@ -120,32 +125,45 @@ impl<'a, S: 'static> Request<'a, S> {
         self.header("Content-Type", content_type)
     }
 
+    /// Sends it; what it borrows stays where it is, because this future lives in every request on the wire.
     async fn send(&mut self) -> Exchange {
+        let Self { user, method, target, headers, body, body_policy, read_timeout, .. } = self;
         let request = HttpRequest {
-            method: self.method,
-            target: self.target,
-            headers: &self.headers,
-            body: self.body.as_deref(),
-            body_policy: self.body_policy,
-            read_timeout_ns: self.read_timeout.map(|timeout| timeout.as_nanos() as u64),
+            method: *method,
+            target,
+            headers,
+            body: body.as_deref(),
+            body_policy: *body_policy,
+            read_timeout_ns: read_timeout.map(|timeout| timeout.as_nanos() as u64),
         };
-        self.user.session.send(&self.user.network, &request).await
+        user.session.send(&user.network, &request).await
     }
 
-    async fn perform(mut self) -> Response {
-        let on_wire = self.user.core.admit().await;
-        let exchange = self.send().await;
-        let verdict = Verdict::of(&exchange.result, self.expect.as_ref());
-        on_wire.decided(self.method, self.name.unwrap_or_else(|| path(self.target)), &exchange, verdict.outcome());
-        Response::new(exchange, Rc::clone(self.user.core.shard()))
+    fn sample_name(&self) -> &str {
+        self.name.unwrap_or_else(|| path(self.target))
     }
 
-    async fn perform_caught(mut self) -> CaughtResponse {
-        let on_wire = self.user.core.admit().await;
-        let exchange = self.send().await;
-        let verdict = Verdict::of(&exchange.result, self.expect.as_ref());
-        let name = self.name.unwrap_or_else(|| path(self.target));
-        CaughtResponse::new(on_wire, self.method, name, exchange, verdict, Rc::clone(self.user.core.shard()))
+    // An `async fn` would hold `self` twice, once as its argument and once as its own.
+    #[expect(clippy::manual_async_fn, reason = "see above: this future's size is paid per request on the wire")]
+    fn perform(mut self) -> impl Future<Output = Response> + 'a {
+        async move {
+            let on_wire = self.user.core.admit().await;
+            let exchange = self.send().await;
+            let verdict = Verdict::of(&exchange.result, self.expect.as_ref());
+            on_wire.decided(self.method, self.sample_name(), &exchange, verdict.outcome());
+            Response::new(exchange, Rc::clone(self.user.core.shard()))
+        }
+    }
+
+    #[expect(clippy::manual_async_fn, reason = "as for `perform`")]
+    fn perform_caught(mut self) -> impl Future<Output = CaughtResponse> + 'a {
+        async move {
+            let on_wire = self.user.core.admit().await;
+            let exchange = self.send().await;
+            let verdict = Verdict::of(&exchange.result, self.expect.as_ref());
+            let shard = Rc::clone(self.user.core.shard());
+            CaughtResponse::new(on_wire, self.method, self.sample_name(), exchange, verdict, shard)
+        }
     }
 }
 

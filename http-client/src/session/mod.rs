@@ -67,9 +67,8 @@ impl<N: Network> Session<N> {
         let route = self.connections.route(&self.base, request.target)?;
         let (buffer, wishes) = self.encode(network, request, &route)?;
 
-        let idle_limit_ns = self.config.idle_peek_after_ns;
-        let idle = self.connections.take(route.place, trace.due_ns, idle_limit_ns);
-        let mut transport = match idle {
+        let kept = self.connections.take(route.place, trace.due_ns, self.config.idle_peek_after_ns);
+        let mut transport = match kept {
             Some(transport) => transport,
             None => match self.connect(network, &route, trace).await {
                 Ok(transport) => transport,
