@@ -98,7 +98,9 @@ fn reason_text(reason: &EndReason) -> &str {
 }
 
 fn show_live(run: &RunHandle, outputs: &mut Outputs<'_>) {
-    let rates = Rates::Current(rt::unix_time_s());
+    let measured_s = run.status().measured().as_secs_f64();
+    // Locust's current rate looks at whole seconds that are two seconds old: until there is one, the mean so far.
+    let rates = if measured_s < 4.0 { Rates::Total(measured_s) } else { Rates::Current(rt::unix_time_s()) };
     let table = run.with_summary(|summary| console::stats_table(summary, rates, outputs.width));
     show(outputs, &table);
 }
