@@ -1,13 +1,19 @@
 //! What every user has, whatever protocol it speaks: its way to the shard, its place in the task sets, its waits.
 
-use std::{cell::Cell, collections::VecDeque, rc::Rc, sync::Arc};
+use std::{
+    cell::{Cell, RefMut},
+    collections::VecDeque,
+    rc::Rc,
+    sync::Arc,
+};
 
 use gregaria_stats::{Lag, Sample};
+use rand::rngs::SmallRng;
 
 use super::{
     flow::{Interruption, TaskResult},
     task::{AnyTask, run_task},
-    task_set::{self, Choice, TaskSet},
+    task_set::{self, TaskSet},
     wait::Wait,
 };
 use crate::shards::{Life, OnWire, Shard};
@@ -103,15 +109,19 @@ impl<U: User> UserCore<U> {
         }
     }
 
-    pub(super) fn next_task(&mut self, set: &TaskSet<U>) -> Choice<U> {
+    pub(super) fn begin_task(&mut self, wait_of_set: Option<Wait>) {
         self.requests_at_start = self.requests.get();
-        if set.wait.or(self.wait).is_some_and(Wait::is_paced) {
+        if wait_of_set.or(self.wait).is_some_and(Wait::is_paced) {
             self.task_started_ns = self.now_ns();
         }
-        match self.active.last_mut().and_then(|active| active.scheduled.pop_front()) {
-            Some(task) => Choice::Task(task),
-            None => set.pick(&mut *self.shard.rng.borrow_mut()),
-        }
+    }
+
+    pub(super) fn next_scheduled(&mut self) -> Option<AnyTask<U>> {
+        self.active.last_mut()?.scheduled.pop_front()
+    }
+
+    pub(super) fn rng(&self) -> RefMut<'_, SmallRng> {
+        self.shard.rng.borrow_mut()
     }
 
     /// Waits as the task set, or else the user's class, says.

@@ -47,18 +47,9 @@ struct Entry<U> {
     choice: Choice<U>,
 }
 
-pub(super) enum Choice<U> {
+enum Choice<U> {
     Task(AnyTask<U>),
     TaskSet(Arc<TaskSet<U>>),
-}
-
-impl<U> Clone for Choice<U> {
-    fn clone(&self) -> Self {
-        match self {
-            Self::Task(task) => Self::Task(Arc::clone(task)),
-            Self::TaskSet(set) => Self::TaskSet(Arc::clone(set)),
-        }
-    }
 }
 
 impl<U: User> TaskSet<U> {
@@ -113,10 +104,13 @@ impl<U: User> TaskSet<U> {
         self
     }
 
-    pub(super) fn pick(&self, rng: &mut impl Rng) -> Choice<U> {
+    fn pick(&self, rng: &mut impl Rng) -> &Choice<U> {
+        if let [only] = self.entries.as_slice() {
+            return &only.choice;
+        }
         let drawn = rng.random_range(0..self.total_weight);
         let index = self.entries.partition_point(|entry| entry.up_to <= drawn);
-        self.entries[index].choice.clone()
+        &self.entries[index].choice
     }
 
     pub(super) fn infos(&self) -> Vec<TaskInfo> {
@@ -165,15 +159,22 @@ async fn pick_and_run<U: User>(set: &TaskSet<U>, user: &mut U) -> Result<Interru
         run_task(&**on_start, user).await?;
     }
     loop {
-        let waits = match user.core().next_task(set) {
-            Choice::Task(task) => {
-                run_task(&*task, user).await?;
-                true
+        user.core().begin_task(set.wait);
+        let waits = if let Some(scheduled) = user.core().next_scheduled() {
+            run_task(&*scheduled, user).await?;
+            true
+        } else {
+            let picked = set.pick(&mut *user.core().rng());
+            match picked {
+                Choice::Task(task) => {
+                    run_task(&**task, user).await?;
+                    true
+                }
+                Choice::TaskSet(nested) => match run(Arc::clone(nested), user).await {
+                    Interruption::Interrupt { reschedule } => !reschedule,
+                    Interruption::StopUser => return Ok(Interruption::StopUser),
+                },
             }
-            Choice::TaskSet(nested) => match run(nested, user).await {
-                Interruption::Interrupt { reschedule } => !reschedule,
-                Interruption::StopUser => return Ok(Interruption::StopUser),
-            },
         };
         if waits {
             user.core().wait(set.wait).await;
