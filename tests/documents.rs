@@ -4,18 +4,21 @@
 //! our machine and are not compared. A comment `<!-- not run: why -->` above a block leaves it out. What differs from the
 //! text is in [`SUBSTITUTES`], and told to the reader in docs/ARCHITECTURE.md.
 
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use support::{Nginx, Program, workspace};
 
-/// What stands in the text, and what runs in its place.
-const SUBSTITUTES: [(&str, &str); 5] = [
+/// What stands in the text, and what runs in its place. The two addresses are substituted besides.
+const SUBSTITUTES: [(&str, &str); 6] = [
     ("cargo run --release -p gregaria --", "gregaria"),
     ("cargo run --release -p gregaria-examples --example quickstart --", "quickstart"),
     ("target/release/gregaria", "gregaria"),
     ("-t 10s", "-t 1s"),
     ("-t 1m", "-t 1s"),
+    // Other tests run beside, and what is waited for may start slowly.
+    ("sleep 1;", "sleep 4;"),
 ];
 
 /// One block of commands.
@@ -47,9 +50,17 @@ fn sessions(text: &str) -> Vec<Session> {
     sessions
 }
 
-fn substituted(command: &str, address: &str) -> String {
+/// `nginx` is in the place of port 8080; what a command starts by itself, at port 8765, gets a `free` one.
+fn substituted(command: &str, nginx: SocketAddr, free: SocketAddr) -> String {
     let replaced = SUBSTITUTES.iter().fold(command.to_owned(), |text, (from, to)| text.replace(from, to));
-    replaced.replace("127.0.0.1:8080", address)
+    let replaced = replaced.replace("127.0.0.1:8080", &nginx.to_string());
+    let replaced = replaced.replace("127.0.0.1:8765", &free.to_string());
+    replaced.replace("http.server 8765", &format!("http.server {}", free.port()))
+}
+
+fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    listener.local_addr().expect("a bound socket has an address")
 }
 
 fn run_document(path: &str) {
@@ -64,9 +75,9 @@ fn run_document(path: &str) {
     }
     let nginx = Nginx::start();
     for session in sessions.iter().filter(|session| session.not_run.is_none()) {
-        let commands: Vec<String> =
-            session.commands.iter().map(|command| substituted(command, &nginx.address().to_string())).collect();
-        let script = commands.join("\n");
+        let free = free_address();
+        let commands = session.commands.iter().map(|command| substituted(command, nginx.address(), free));
+        let script = commands.collect::<Vec<_>>().join("\n");
         assert!(!script.contains("cargo "), "{path}:{}: would build: {script}", session.line);
         let finished = shell(&script, programs.path()).run();
         assert_eq!(
@@ -80,8 +91,10 @@ fn run_document(path: &str) {
     }
 }
 
+/// However the script ends, what it left in the background ends with it.
 fn shell(script: &str, programs: &Path) -> Program {
     let path = std::env::var("PATH").unwrap_or_default();
+    let script = format!("trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{script}");
     let program = Program::at(PathBuf::from("/bin/sh")).arg("-ec").arg(script);
     program.env("PATH", format!("{}:{path}", programs.display())).limit_s(90)
 }
@@ -117,6 +130,15 @@ fn sessions_are_found_and_reasons_are_for_the_next_block_only() {
     assert_eq!(commands, ["one -t 10s", "two http://127.0.0.1:8080/", "three", "four"]);
     let reasons: Vec<Option<&str>> = found.iter().map(|session| session.not_run.as_deref()).collect();
     assert_eq!(reasons, [None, Some("slow"), None]);
-    assert_eq!(substituted(commands[0], "h:1"), "one -t 1s");
-    assert_eq!(substituted(commands[1], "h:1"), "two http://h:1/");
+}
+
+#[test]
+fn addresses_and_times_are_those_of_the_test() {
+    let (nginx, free) = (SocketAddr::from(([127, 0, 0, 1], 1)), SocketAddr::from(([127, 0, 0, 1], 2)));
+    let becomes = |from: &str, to: &str| assert_eq!(substituted(from, nginx, free), to);
+    becomes("one -t 10s http://127.0.0.1:8080/", "one -t 1s http://127.0.0.1:1/");
+    becomes(
+        "python3 -m http.server 8765 & cargo run --release -p gregaria -- http://127.0.0.1:8765/ -u 8765",
+        "python3 -m http.server 2 & gregaria http://127.0.0.1:2/ -u 8765",
+    );
 }

@@ -28,7 +28,8 @@ pub struct Health {
     pub wait_lag_p99_us: u64,
     /// 99th percentile of request called -> request sent, in microseconds.
     pub send_lag_p99_us: u64,
-    /// 99th percentile of response complete -> user resumed, in microseconds.
+    /// 99th percentile of operation complete in the kernel -> whoever waits for it runs, as the shards' own timers
+    /// sample it, in microseconds.
     pub resume_lag_p99_us: u64,
     /// One per shard.
     pub loads: Vec<ShardLoad>,

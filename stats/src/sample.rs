@@ -11,7 +11,7 @@ pub struct Sample<'a> {
     pub name: &'a str,
     /// When the request was due: in the closed model the moment of the call.
     pub due_ns: u64,
-    /// When its first byte was handed to the kernel.
+    /// When it had been handed to the kernel; in an exchange that got no further, when that ended.
     pub sent_ns: u64,
     /// When the first byte of the answer arrived.
     pub first_byte_ns: u64,
@@ -48,7 +48,7 @@ pub enum Lag {
     Wait,
     /// From the call of a request to its bytes being sent.
     Send,
-    /// From the end of a request to the moment the user runs again.
+    /// From the end of an operation in the kernel to the moment the user that waits for it runs.
     Resume,
 }
 
