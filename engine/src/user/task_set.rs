@@ -104,13 +104,20 @@ impl<U: User> TaskSet<U> {
         self
     }
 
-    fn pick(&self, rng: &mut impl Rng) -> &Choice<U> {
+    /// Picks what a user does next, by weight, and gives its name.
+    ///
+    /// # Panics
+    /// When nothing in the set has a weight above 0.
+    pub fn pick(&self, rng: &mut impl Rng) -> &str {
+        &self.pick_entry(rng).name
+    }
+
+    fn pick_entry(&self, rng: &mut impl Rng) -> &Entry<U> {
         if let [only] = self.entries.as_slice() {
-            return &only.choice;
+            return only;
         }
         let drawn = rng.random_range(0..self.total_weight);
-        let index = self.entries.partition_point(|entry| entry.up_to <= drawn);
-        &self.entries[index].choice
+        &self.entries[self.entries.partition_point(|entry| entry.up_to <= drawn)]
     }
 
     pub(super) fn infos(&self) -> Vec<TaskInfo> {
@@ -164,8 +171,8 @@ async fn pick_and_run<U: User>(set: &TaskSet<U>, user: &mut U) -> Result<Interru
             run_task(&*scheduled, user).await?;
             true
         } else {
-            let picked = set.pick(&mut *user.core().rng());
-            match picked {
+            let picked = set.pick_entry(&mut *user.core().rng());
+            match &picked.choice {
                 Choice::Task(task) => {
                     run_task(&**task, user).await?;
                     true
@@ -181,5 +188,27 @@ async fn pick_and_run<U: User>(set: &TaskSet<U>, user: &mut U) -> Result<Interru
         } else {
             user.core().breathe().await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::{SeedableRng, rngs::SmallRng};
+
+    use super::*;
+    use crate::user::HttpUser;
+
+    #[test]
+    fn tasks_are_picked_by_their_weights_and_never_without_one() {
+        async fn nothing(_: &mut HttpUser) -> TaskResult {
+            Ok(())
+        }
+        let set =
+            TaskSet::new("T").task_named("a", 3, nothing).task_named("never", 0, nothing).task_named("b", 1, nothing);
+        let mut rng = SmallRng::seed_from_u64(1);
+        let picked: Vec<&str> = (0..4000).map(|_| set.pick(&mut rng)).collect();
+        let count = |name: &str| picked.iter().filter(|picked| **picked == name).count();
+        assert_eq!((count("never"), count("a") + count("b")), (0, 4000));
+        assert!((2900..3100).contains(&count("a")), "{}", count("a"));
     }
 }
