@@ -17,7 +17,6 @@ mod timers;
 use std::{
     cell::{Cell, RefCell},
     future::{Future, poll_fn},
-    io,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, Waker},
@@ -86,19 +85,6 @@ impl Rt {
     /// Ends at `deadline_ns` (monotonic), never before.
     pub fn sleep_until(&self, deadline_ns: u64) -> Sleep {
         Sleep { rt: self.clone(), deadline_ns, timer: None }
-    }
-
-    /// Lets every other task that is ready run once.
-    pub async fn yield_now(&self) {
-        let mut yielded = false;
-        poll_fn(|cx| {
-            if std::mem::replace(&mut yielded, true) {
-                return Poll::Ready(());
-            }
-            cx.waker().wake_by_ref();
-            Poll::Pending
-        })
-        .await;
     }
 
     /// Connects to the first address of `origin` that accepts.
@@ -210,19 +196,5 @@ impl Watchdog {
 impl Drop for Watchdog {
     fn drop(&mut self) {
         self.disarm();
-    }
-}
-
-/// What an operating system error during connect means to a load test.
-fn connect_error(error: &io::Error) -> Error {
-    use rustix::io::Errno;
-    match error.raw_os_error().map(Errno::from_raw_os_error) {
-        Some(Errno::CONNREFUSED) => Error::ConnectRefused,
-        Some(Errno::TIMEDOUT) => Error::ConnectTimeout,
-        Some(Errno::NETUNREACH | Errno::HOSTUNREACH) => Error::Unreachable,
-        Some(Errno::ADDRNOTAVAIL | Errno::ADDRINUSE) => Error::OutOfPorts,
-        Some(Errno::MFILE | Errno::NFILE) => Error::OutOfFiles,
-        Some(Errno::CONNRESET) => Error::Reset,
-        _ => Error::ConnectFailed,
     }
 }

@@ -14,7 +14,7 @@ use monoio::{
 };
 use rustix::{buffer::spare_capacity, io::Errno, net::RecvFlags};
 
-use super::{PooledFuture, Rt, connect_error, resolve::resolve, sim::SimLink};
+use super::{PooledFuture, Rt, resolve::resolve, sim::SimLink};
 
 /// A connection of a user. Closed when dropped.
 pub struct Stream(Link);
@@ -73,7 +73,7 @@ pub(super) async fn connect(rt: &Rt, origin: &Origin) -> Result<Stream, Error> {
     for address in resolve(rt, origin.host(), origin.port()).await?.iter() {
         match connect_address(*address).await {
             Ok(stream) => return Ok(Stream(Link::Tcp(Box::new(Tcp { stream, eagerness: Eagerness::default() })))),
-            Err(error) => refusal = connect_error(&error),
+            Err(error) => refusal = Error::from_connect(&error),
         }
     }
     Err(refusal)

@@ -16,6 +16,8 @@ pub(crate) struct Life {
     /// It asked for a request that may never start.
     pub(super) halted: Cell<bool>,
     pub(super) gone: Cell<bool>,
+    /// How often it has waited for anything.
+    waits: Cell<u32>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -38,8 +40,14 @@ impl Life {
             on_wire: Cell::new(false),
             halted: Cell::new(false),
             gone: Cell::new(false),
+            waits: Cell::new(0),
             waker: RefCell::new(None),
         }
+    }
+
+    /// Counts how often the user has waited for anything: a task that never did must not starve the others.
+    pub(crate) fn waits(&self) -> u32 {
+        self.waits.get()
     }
 
     pub(super) fn order(&self) -> Order {
@@ -94,6 +102,7 @@ impl Life {
             if over() {
                 return Poll::Ready(None);
             }
+            self.waits.set(self.waits.get().wrapping_add(1));
             let mut waker = self.waker.borrow_mut();
             match waker.as_mut() {
                 Some(known) => known.clone_from(cx.waker()),

@@ -83,7 +83,7 @@ impl Drop for OnWire {
     fn drop(&mut self) {
         self.life.on_wire.set(false);
         if !self.decided.get() {
-            self.shard.cut.set(self.shard.cut.get() + 1);
+            self.shard.count_cut();
             self.shard.gate.give_back();
         }
     }

@@ -29,7 +29,7 @@ pub(crate) struct Shard {
     pub(crate) recorder: RefCell<Recorder>,
     pub(crate) rng: RefCell<SmallRng>,
     pub(super) head_memo: RefCell<HeadMemo>,
-    pub(super) cut: Cell<u64>,
+    cut: Cell<u64>,
     roster: RefCell<Roster>,
     buffers: RefCell<Vec<Vec<u8>>>,
 }
@@ -46,6 +46,11 @@ impl Shard {
             roster: RefCell::new(Roster::new(crate::Scenario::user_classes(scenario).len())),
             buffers: RefCell::default(),
         })
+    }
+
+    /// A request was started and will never be counted.
+    pub(crate) fn count_cut(&self) {
+        self.cut.set(self.cut.get() + 1);
     }
 
     /// A user is gone.

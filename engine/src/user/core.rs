@@ -1,11 +1,6 @@
 //! What every user has, whatever protocol it speaks: its way to the shard, its place in the task sets, its waits.
 
-use std::{
-    cell::{Cell, RefMut},
-    collections::VecDeque,
-    rc::Rc,
-    sync::Arc,
-};
+use std::{cell::RefMut, collections::VecDeque, rc::Rc, sync::Arc};
 
 use gregaria_stats::{Lag, Sample};
 use rand::rngs::SmallRng;
@@ -37,9 +32,8 @@ pub struct UserCore<U> {
     active: Vec<Active<U>>,
     wait: Option<Wait>,
     task_started_ns: u64,
-    /// Requests this user had made when its last task started: a task that made none must not starve the others.
-    requests: Cell<u32>,
-    requests_at_start: u32,
+    /// How often this user had waited for anything when its last task started, or when it was last looked at.
+    waits_at_start: u32,
 }
 
 /// A task set that the user is in.
@@ -50,7 +44,7 @@ struct Active<U> {
 
 impl<U: User> UserCore<U> {
     pub(crate) fn new(shard: Rc<Shard>, life: Rc<Life>, wait: Option<Wait>) -> Self {
-        Self { shard, life, active: Vec::new(), wait, task_started_ns: 0, requests: Cell::new(0), requests_at_start: 0 }
+        Self { shard, life, active: Vec::new(), wait, task_started_ns: 0, waits_at_start: 0 }
     }
 
     /// Monotonic time in nanoseconds, the clock of [`Sample`].
@@ -63,12 +57,13 @@ impl<U: User> UserCore<U> {
         self.shard.rt.sleep_until(deadline_ns).await;
     }
 
-    /// Counts a request that a client of the scenario's own has made. Dropped when the run's number of requests
-    /// is reached already.
+    /// Counts a request that a client of the scenario's own has made. When the run is over, or its number of requests
+    /// reached, it is one that was cut off.
     pub fn record(&mut self, sample: &Sample<'_>) {
-        self.requests.set(self.requests.get().wrapping_add(1));
         if self.shard.gate.try_admit() {
             self.shard.recorder.borrow_mut().record(sample);
+        } else {
+            self.shard.count_cut();
         }
     }
 
@@ -78,7 +73,6 @@ impl<U: User> UserCore<U> {
 
     /// Waits until a request may start; for ever when the run is over.
     pub(crate) async fn admit(&self) -> OnWire {
-        self.requests.set(self.requests.get().wrapping_add(1));
         if !self.shard.gate.try_admit() {
             self.shard.gate.admit(&self.life).await;
         }
@@ -110,7 +104,7 @@ impl<U: User> UserCore<U> {
     }
 
     pub(super) fn begin_task(&mut self, wait_of_set: Option<Wait>) {
-        self.requests_at_start = self.requests.get();
+        self.waits_at_start = self.life.waits();
         if wait_of_set.or(self.wait).is_some_and(Wait::is_paced) {
             self.task_started_ns = self.now_ns();
         }
@@ -125,7 +119,7 @@ impl<U: User> UserCore<U> {
     }
 
     /// Waits as the task set, or else the user's class, says.
-    pub(super) async fn wait(&self, of_set: Option<Wait>) {
+    pub(super) async fn wait(&mut self, of_set: Option<Wait>) {
         let Some(wait) = of_set.or(self.wait) else {
             return self.breathe().await;
         };
@@ -139,13 +133,18 @@ impl<U: User> UserCore<U> {
         self.shard.recorder.borrow_mut().lag(Lag::Wait, lag_us);
     }
 
-    /// Lets other users run when the last task had nothing to wait for.
-    pub(super) async fn breathe(&self) {
-        if self.requests.get() == self.requests_at_start {
-            self.shard.rt.yield_now().await;
+    /// Lets others run, and the ring deliver what has come, when the last task has waited for nothing. A thread in which
+    /// someone can always run would never enter the kernel.
+    pub(super) async fn breathe(&mut self) {
+        if self.life.waits() == self.waits_at_start {
+            self.shard.rt.sleep_until(self.now_ns() + BREATH_NS).await;
         }
+        self.waits_at_start = self.life.waits();
     }
 }
+
+/// What a task that waits for nothing costs at the least: 100 µs, so that a user does ten thousand of them a second.
+const BREATH_NS: u64 = 100_000;
 
 /// What remains to be done for a user whose tasks are over: leave its task sets, innermost first.
 pub(crate) trait Leftover: User {
