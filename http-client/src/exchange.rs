@@ -10,11 +10,11 @@ pub struct Exchange {
     pub due_ns: u64,
     /// How long connecting took, name resolution included; 0 on a kept connection. Part of the time from due to sent.
     pub connect_ns: u64,
-    /// When the transport had taken the whole request.
+    /// When the whole request had left.
     pub sent_ns: u64,
-    /// When the first bytes of the response were there.
+    /// When the first bytes of the response had arrived.
     pub first_byte_ns: u64,
-    /// When the response was complete, or failed.
+    /// When the last bytes of the response had arrived, or it failed.
     pub done_ns: u64,
     /// Bytes of the request, head and body; 0 where there was no connection to send them on.
     pub bytes_out: u64,

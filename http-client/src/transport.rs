@@ -12,12 +12,20 @@ use crate::{Error, Origin};
 /// One connection. Dropping it closes it, also in the middle of an operation.
 #[expect(async_fn_in_trait, reason = "a connection never leaves its shard, so no future needs to be Send")]
 pub trait Transport {
-    /// Sends all of `bytes`, then gives the buffer back as it was.
+    /// Takes all of `bytes` to be sent, in order, and gives an empty buffer for them: the same, or another one. It need not
+    /// wait until they have left; that they could not is then told by the next receive.
     async fn send(&mut self, bytes: Vec<u8>) -> (io::Result<()>, Vec<u8>);
 
     /// Appends what has arrived to `buffer`, within its spare capacity (the buffer is never grown), waiting for at least
     /// one byte. `Ok(0)` is the end of the stream. The spare capacity is never empty when this is called.
     async fn recv(&mut self, buffer: Vec<u8>) -> (io::Result<usize>, Vec<u8>);
+
+    /// When the last bytes taken by [`Transport::send`] left, in nanoseconds of [`Network::now_ns`]; 0 while they have not.
+    /// Known at the latest when a receive has given something.
+    fn sent_ns(&self) -> u64;
+
+    /// When the latest bytes, or the end of the stream, had arrived, in nanoseconds of [`Network::now_ns`].
+    fn received_ns(&self) -> u64;
 
     /// Whether an idle connection is of no more use: closed by the target, or with bytes that nobody asked for.
     fn is_stale(&self) -> bool;

@@ -1,14 +1,18 @@
 //! The runtime room: time, timers, tasks, connections, cores. The only place that names an io_uring runtime, asks
 //! a clock, or waits.
 //!
-//! One concrete [`Rt`] and [`Stream`] stand over three things, so users are not generic over them: monoio on
-//! io_uring, monoio on epoll (`ring.rs` chooses), and the simulator (`sim.rs`), whose clock jumps. Nothing in here
-//! knows users, runs or HTTP. `unsafe` lives in `pooled.rs` and `net.rs`; each use says why it is sound.
+//! One concrete [`Rt`] and [`Stream`] stand over three things, so users are not generic over them: our own reactor on
+//! io_uring (`reactor/`), monoio where the kernel refuses that (`fallback.rs`; `ring.rs` chooses), and the simulator
+//! (`sim.rs`), whose clock jumps. Nothing in here knows users, runs or HTTP. `unsafe` lives in `reactor/`, `pooled.rs`
+//! and `fallback.rs`; each use says why it is sound.
 
 mod affinity;
 mod clock;
+mod executor;
+mod fallback;
 mod net;
 mod pooled;
+mod reactor;
 mod resolve;
 mod ring;
 pub mod sim;
@@ -42,6 +46,7 @@ struct Core {
 
 enum Backend {
     Ring(ring::Ring),
+    Fallback(fallback::Alarm),
     Sim(sim::World),
 }
 
@@ -53,31 +58,32 @@ impl Rt {
     /// Monotonic time in nanoseconds.
     pub fn now_ns(&self) -> u64 {
         match &self.0.backend {
-            Backend::Ring(_) => now_ns(),
             Backend::Sim(world) => world.now_ns(),
+            _ => now_ns(),
         }
     }
 
     /// Seconds since 1970.
     pub fn unix_time_s(&self) -> f64 {
         match &self.0.backend {
-            Backend::Ring(_) => unix_time_s(),
             Backend::Sim(world) => world.now_ns() as f64 / 1e9,
+            _ => unix_time_s(),
         }
     }
 
     /// CPU time of this thread in nanoseconds; simulated threads cost nothing.
     pub fn thread_cpu_ns(&self) -> u64 {
         match &self.0.backend {
-            Backend::Ring(_) => thread_cpu_ns(),
             Backend::Sim(_) => 0,
+            _ => thread_cpu_ns(),
         }
     }
 
     /// Runs `future` beside the others of this thread.
     pub fn spawn(&self, future: impl Future<Output = ()> + 'static) {
         match &self.0.backend {
-            Backend::Ring(ring) => ring.spawn(future),
+            Backend::Ring(ring) => ring.executor.spawn(future),
+            Backend::Fallback(_) => fallback::spawn(future),
             Backend::Sim(world) => world.spawn(future),
         }
     }
@@ -92,10 +98,7 @@ impl Rt {
     /// # Errors
     /// Why no connection came about, as a kind that is counted.
     pub async fn connect(&self, origin: &Origin) -> Result<Stream, Error> {
-        match &self.0.backend {
-            Backend::Ring(_) => net::connect(self, origin).await,
-            Backend::Sim(world) => world.connect(self, origin).await.map(Stream::from_sim),
-        }
+        net::connect(self, origin).await
     }
 
     /// A deadline that can be set anew for each request at next to no cost. See [`Watchdog`].
@@ -105,8 +108,8 @@ impl Rt {
 
     fn start_timer(&self, deadline_ns: u64, waker: &Waker) -> timers::Key {
         let key = self.0.timers.borrow_mut().insert(deadline_ns, waker.clone());
-        if let Backend::Ring(ring) = &self.0.backend {
-            ring.wake_at(deadline_ns);
+        if let Backend::Fallback(alarm) = &self.0.backend {
+            alarm.wake_at(deadline_ns);
         }
         key
     }
@@ -114,6 +117,11 @@ impl Rt {
     /// Wakes all whose time has come and returns the next deadline.
     fn fire_timers(&self, now_ns: u64) -> Option<u64> {
         self.0.timers.borrow_mut().fire(now_ns)
+    }
+
+    /// When the timers are to be looked at again.
+    fn next_timer_ns(&self) -> Option<u64> {
+        self.0.timers.borrow().next_ns()
     }
 }
 

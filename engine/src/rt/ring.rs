@@ -1,24 +1,12 @@
-//! Chooses what a shard's thread runs on and runs it: io_uring with all flags, io_uring without, or epoll.
+//! Chooses what a shard's thread runs on and runs it: our reactor on io_uring with all flags, or, where the kernel
+//! refuses that, the fallback on io_uring without flags or on epoll.
 //!
-//! The flags (one submitter, completions delivered only when asked for) are worth a fifth of the CPU time of a
-//! request. Old kernels refuse them, containers often refuse io_uring altogether: each step falls back to the next.
+//! The flags (one submitter, completions delivered only when asked for) and what the reactor makes of them are worth a
+//! third of the CPU time of a request. Old kernels refuse them, containers often refuse io_uring altogether.
 
-use std::{
-    cell::Cell,
-    future::Future,
-    io,
-    net::TcpStream as StdTcpStream,
-    os::fd::{AsFd, OwnedFd},
-    str::FromStr,
-};
+use std::{cell::Cell, future::Future, io, rc::Rc, str::FromStr};
 
-use monoio::{IoUringDriver, LegacyDriver, RuntimeBuilder, net::TcpStream};
-use rustix::{
-    io::Errno,
-    time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime},
-};
-
-use super::{Backend, Rt};
+use super::{Backend, Rt, executor::Executor, fallback::Fallback, reactor::Reactor};
 
 /// Which rings may be used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -66,11 +54,15 @@ impl RingKind {
     }
 }
 
-/// Runs what `start` gives on this thread until it ends. `start` is told which kind was chosen.
+/// Runs what `start` gives on this thread until it ends, and then drops whatever it has spawned. `start` is told which
+/// kind was chosen.
 ///
 /// # Errors
 /// When no allowed kind can be set up; `start` was not called then.
-pub fn block_on<F: Future<Output = ()>>(choice: RingChoice, start: impl FnOnce(Rt, RingKind) -> F) -> io::Result<()> {
+pub fn block_on<F>(choice: RingChoice, start: impl FnOnce(Rt, RingKind) -> F) -> io::Result<()>
+where
+    F: Future<Output = ()> + 'static,
+{
     let kinds = match choice {
         RingChoice::Auto => &[RingKind::Full, RingKind::Plain, RingKind::Epoll][..],
         RingChoice::Only(RingKind::Full) => &[RingKind::Full],
@@ -88,95 +80,70 @@ pub fn block_on<F: Future<Output = ()>>(choice: RingChoice, start: impl FnOnce(R
 }
 
 enum Runtime {
-    Ring(monoio::Runtime<IoUringDriver>),
-    Epoll(monoio::Runtime<LegacyDriver>),
+    Ring(Ring),
+    Fallback(Fallback),
 }
 
 impl Runtime {
     fn build(kind: RingKind) -> io::Result<Self> {
-        let mut builder = io_uring::IoUring::builder();
         match kind {
-            RingKind::Epoll => {
-                return Ok(Self::Epoll(RuntimeBuilder::<LegacyDriver>::new().build()?));
-            }
-            RingKind::Plain => {}
-            RingKind::Full => {
-                builder.setup_single_issuer().setup_defer_taskrun().setup_coop_taskrun();
-            }
+            RingKind::Full => Ring::build().map(Self::Ring),
+            RingKind::Plain => Fallback::ring().map(Self::Fallback),
+            RingKind::Epoll => Fallback::epoll().map(Self::Fallback),
         }
-        let runtime =
-            RuntimeBuilder::<IoUringDriver>::new().with_entries(RING_ENTRIES).uring_builder(builder).build()?;
-        Ok(Self::Ring(runtime))
     }
 
-    fn run<F: Future<Output = ()>>(self, start: impl FnOnce(Rt) -> F) -> io::Result<()> {
-        let future = async {
-            let rt = Rt::new(Backend::Ring(Ring::new()?));
-            monoio::spawn(serve_timers(rt.clone()));
-            start(rt).await;
-            Ok(())
-        };
+    fn run<F: Future<Output = ()> + 'static>(self, start: impl FnOnce(Rt) -> F) -> io::Result<()> {
         match self {
-            Self::Ring(mut runtime) => runtime.block_on(future),
-            Self::Epoll(mut runtime) => runtime.block_on(future),
+            Self::Ring(ring) => {
+                ring.run(start);
+                Ok(())
+            }
+            Self::Fallback(fallback) => fallback.run(start),
         }
     }
 }
 
-/// A monoio thread, seen from [`Rt`].
+/// A thread on our reactor.
+#[derive(Clone)]
 pub(super) struct Ring {
-    timer: OwnedFd,
-    armed_ns: Cell<u64>,
+    pub(super) executor: Rc<Executor>,
+    pub(super) reactor: Rc<Reactor>,
 }
 
 impl Ring {
-    fn new() -> io::Result<Self> {
-        let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
-        Ok(Self { timer, armed_ns: Cell::new(u64::MAX) })
+    fn build() -> io::Result<Self> {
+        Ok(Self { executor: Rc::new(Executor::new()), reactor: Rc::new(Reactor::build()?) })
     }
 
-    pub(super) fn spawn(&self, future: impl Future<Output = ()> + 'static) {
-        monoio::spawn(future);
-    }
-
-    /// Makes sure that the timers are looked at no later than `deadline_ns`.
-    pub(super) fn wake_at(&self, deadline_ns: u64) {
-        if deadline_ns >= self.armed_ns.get() {
-            return;
-        }
-        self.armed_ns.set(deadline_ns);
-        let at =
-            Timespec { tv_sec: (deadline_ns / 1_000_000_000) as i64, tv_nsec: (deadline_ns % 1_000_000_000) as i64 };
-        let never = Timespec { tv_sec: 0, tv_nsec: 0 };
-        let spec = Itimerspec { it_interval: never, it_value: at };
-        timerfd_settime(&self.timer, TimerfdTimerFlags::ABSTIME, &spec)
-            .unwrap_or_else(|errno| panic!("a timerfd of ours refuses a time: {errno}"));
-    }
-}
-
-/// Wakes the thread's sleepers whenever its one timerfd fires.
-async fn serve_timers(rt: Rt) {
-    let Backend::Ring(ring) = &rt.0.backend else {
-        return;
-    };
-    let fired = match ring.timer.try_clone().and_then(|timer| TcpStream::from_std(StdTcpStream::from(timer))) {
-        Ok(fired) => fired,
-        Err(error) => panic!("the shard's timer cannot be watched: {error}"),
-    };
-    loop {
-        // May return early on epoll: the read below tells.
-        let _ = fired.readable(false).await;
-        match rustix::io::read(ring.timer.as_fd(), &mut [0_u8; 8]) {
-            Ok(_) => {}
-            Err(Errno::AGAIN) => continue,
-            Err(errno) => panic!("the shard's timer cannot be read: {errno}"),
-        }
-        ring.armed_ns.set(u64::MAX);
-        if let Some(next_ns) = rt.fire_timers(rt.now_ns()) {
-            ring.wake_at(next_ns);
+    /// Lets run who can, then waits for what the kernel or the clock brings, until the future of `start` has ended.
+    fn run<F: Future<Output = ()> + 'static>(self, start: impl FnOnce(Rt) -> F) {
+        let _entered = self.executor.enter();
+        let _tasks = ClearOnDrop(&self.executor);
+        let rt = Rt::new(Backend::Ring(self.clone()));
+        let is_over = Rc::new(Cell::new(false));
+        let (main, over) = (start(rt.clone()), Rc::clone(&is_over));
+        self.executor.spawn(async move {
+            main.await;
+            over.set(true);
+        });
+        loop {
+            self.executor.run_ready();
+            if is_over.get() {
+                return;
+            }
+            let until_ns = if self.executor.has_ready() { Some(0) } else { rt.next_timer_ns() };
+            self.reactor.turn(until_ns);
+            rt.fire_timers(self.reactor.arrived_ns());
         }
     }
 }
 
-/// Submission slots: one turn of a busy shard fits, so that it enters the kernel once.
-const RING_ENTRIES: u32 = 4096;
+/// Tasks hold their runtime, which holds them: one of the two must let go.
+struct ClearOnDrop<'a>(&'a Executor);
+
+impl Drop for ClearOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.clear();
+    }
+}

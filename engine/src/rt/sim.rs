@@ -8,16 +8,14 @@ use std::{
     collections::{HashMap, VecDeque},
     future::{Future, poll_fn},
     io,
-    pin::Pin,
     rc::Rc,
-    sync::{Arc, Mutex, PoisonError},
-    task::{Context, Poll, Wake, Waker},
+    task::{Context, Poll, Waker},
 };
 
 use gregaria_http::{Error, Origin};
 use rand::{SeedableRng, rngs::SmallRng};
 
-use super::{Backend, Rt};
+use super::{Backend, Rt, executor::Executor};
 
 /// A simulated world. Clones are the same world.
 #[derive(Clone)]
@@ -25,14 +23,10 @@ pub struct World(Rc<Inner>);
 
 struct Inner {
     now_ns: Cell<u64>,
-    ready: Arc<Mutex<VecDeque<usize>>>,
-    tasks: RefCell<HashMap<usize, Task>>,
-    next_task: Cell<usize>,
+    executor: Executor,
     servers: RefCell<HashMap<(String, u16), Rc<dyn SimServer>>>,
     rng: RefCell<SmallRng>,
 }
-
-type Task = Pin<Box<dyn Future<Output = ()>>>;
 
 /// The other end of simulated links.
 pub trait SimServer {
@@ -71,9 +65,7 @@ impl World {
     pub fn new(seed: u64) -> (Self, Rt) {
         let world = Self(Rc::new(Inner {
             now_ns: Cell::new(0),
-            ready: Arc::default(),
-            tasks: RefCell::default(),
-            next_task: Cell::new(0),
+            executor: Executor::new(),
             servers: RefCell::default(),
             rng: RefCell::new(SmallRng::seed_from_u64(seed)),
         }));
@@ -93,12 +85,14 @@ impl World {
 
     /// Lets everything happen that happens up to and at `until_ns`, in order.
     pub fn run_until(&self, rt: &Rt, until_ns: u64) {
+        let executor = &self.0.executor;
+        let _entered = executor.enter();
         loop {
-            while let Some(task) = self.next_ready() {
-                self.run(task);
+            while executor.has_ready() {
+                executor.run_ready();
             }
             match rt.fire_timers(self.now_ns()) {
-                _ if self.has_ready() => {}
+                _ if executor.has_ready() => {}
                 Some(next_ns) if next_ns <= until_ns => self.0.now_ns.set(next_ns),
                 _ => break,
             }
@@ -107,9 +101,7 @@ impl World {
     }
 
     pub(super) fn spawn(&self, future: impl Future<Output = ()> + 'static) {
-        let id = self.0.next_task.replace(self.0.next_task.get() + 1);
-        self.0.tasks.borrow_mut().insert(id, Box::pin(future));
-        self.waker(id).wake();
+        self.0.executor.spawn(future);
     }
 
     pub(super) async fn connect(&self, rt: &Rt, origin: &Origin) -> Result<SimLink, Error> {
@@ -118,43 +110,8 @@ impl World {
         let outcome = server.connect(&mut self.0.rng.borrow_mut());
         rt.sleep_until(self.now_ns() + outcome.unwrap_or(0)).await;
         outcome?;
-        Ok(SimLink { rt: rt.clone(), world: self.clone(), server, received: Vec::new(), pipe: Rc::default() })
-    }
-
-    fn next_ready(&self) -> Option<usize> {
-        self.0.ready.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
-    }
-
-    fn has_ready(&self) -> bool {
-        !self.0.ready.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
-    }
-
-    fn run(&self, id: usize) {
-        // Taken out while it runs, so that it can spawn others.
-        let Some(mut task) = self.0.tasks.borrow_mut().remove(&id) else {
-            return;
-        };
-        if task.as_mut().poll(&mut Context::from_waker(&self.waker(id))).is_pending() {
-            self.0.tasks.borrow_mut().insert(id, task);
-        }
-    }
-
-    fn waker(&self, id: usize) -> Waker {
-        Waker::from(Arc::new(SimWaker { id, ready: Arc::clone(&self.0.ready) }))
-    }
-}
-
-struct SimWaker {
-    id: usize,
-    ready: Arc<Mutex<VecDeque<usize>>>,
-}
-
-impl Wake for SimWaker {
-    fn wake(self: Arc<Self>) {
-        let mut ready = self.ready.lock().unwrap_or_else(PoisonError::into_inner);
-        if !ready.contains(&self.id) {
-            ready.push_back(self.id);
-        }
+        let (rt, world) = (rt.clone(), self.clone());
+        Ok(SimLink { rt, world, server, received: Vec::new(), pipe: Rc::default(), sent_ns: 0 })
     }
 }
 
@@ -165,6 +122,7 @@ pub(super) struct SimLink {
     server: Rc<dyn SimServer>,
     received: Vec<u8>,
     pipe: Rc<RefCell<Pipe>>,
+    sent_ns: u64,
 }
 
 /// What is on its way to the user.
@@ -174,28 +132,38 @@ struct Pipe {
     closed: bool,
     reset: bool,
     reader: Option<Waker>,
+    received_ns: u64,
 }
 
 impl SimLink {
-    pub(super) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(super) fn send(&mut self, mut bytes: Vec<u8>) -> (io::Result<()>, Vec<u8>) {
         if self.pipe.borrow().reset {
-            return Err(io::ErrorKind::ConnectionReset.into());
+            return (Err(io::ErrorKind::ConnectionReset.into()), bytes);
         }
-        self.received.extend_from_slice(bytes);
+        self.received.append(&mut bytes);
         let now_ns = self.world.now_ns();
+        self.sent_ns = now_ns;
         let replies = self.server.answer(&mut self.received, now_ns, &mut self.world.0.rng.borrow_mut());
         for reply in replies {
             let (rt, pipe) = (self.rt.clone(), Rc::clone(&self.pipe));
             self.world.spawn(async move {
                 rt.sleep_until(now_ns + reply.after_ns).await;
-                pipe.borrow_mut().happen(reply.what);
+                pipe.borrow_mut().happen(reply.what, rt.now_ns());
             });
         }
-        Ok(())
+        (Ok(()), bytes)
     }
 
     pub(super) async fn recv(&self, buffer: &mut Vec<u8>) -> io::Result<usize> {
         poll_fn(|cx| self.pipe.borrow_mut().poll_read(buffer, cx)).await
+    }
+
+    pub(super) fn sent_ns(&self) -> u64 {
+        self.sent_ns
+    }
+
+    pub(super) fn received_ns(&self) -> u64 {
+        self.pipe.borrow().received_ns
     }
 
     pub(super) fn has_news(&self) -> bool {
@@ -205,7 +173,8 @@ impl SimLink {
 }
 
 impl Pipe {
-    fn happen(&mut self, event: SimEvent) {
+    fn happen(&mut self, event: SimEvent, now_ns: u64) {
+        self.received_ns = now_ns;
         match event {
             SimEvent::Bytes(bytes) => self.bytes.extend(bytes),
             SimEvent::Close => self.closed = true,

@@ -72,6 +72,11 @@ impl Timers {
         None
     }
 
+    /// The first deadline, which may be that of a cancelled timer.
+    pub(super) fn next_ns(&self) -> Option<u64> {
+        self.heap.peek().map(|Reverse((deadline_ns, _))| *deadline_ns)
+    }
+
     fn live(&mut self, key: Key) -> Option<&mut Waker> {
         let slot = &mut self.slots[key.slot as usize];
         if slot.generation == key.generation { slot.waker.as_mut() } else { None }

@@ -89,8 +89,9 @@ impl<N: Network> Session<N> {
             let conversation = pin!(converse(network, &mut transport, &mut parser, buffer, trace));
             network.deadline(until_ns, conversation).await
         };
+        trace.sent(transport.sent_ns());
         let buffer = received.unwrap_or(Err(Error::ReadTimeout))?;
-        trace.complete(network.now_ns(), parser.body_bytes());
+        trace.complete(transport.received_ns(), parser.body_bytes());
 
         let response = Response::new(buffer, &parser).ok_or(Error::ClosedBeforeResponse)?;
         let reusable = parser.is_reusable() && !wishes.close;
@@ -176,8 +177,6 @@ async fn converse<N: Network>(
     trace: &mut Trace,
 ) -> Result<Vec<u8>, Error> {
     let (sent, mut buffer) = transport.send(buffer).await;
-    trace.sent_ns = network.now_ns();
-    buffer.clear();
     let mut progress = sent.map_or_else(|error| Err(Error::from_io(&error)), |()| Ok(Progress::More));
     while progress == Ok(Progress::More) {
         parser.make_room(&mut buffer);
@@ -189,7 +188,7 @@ async fn converse<N: Network>(
             Err(error) => Err(Error::from_io(&error)),
         };
         if progress == Ok(Progress::More) {
-            trace.first_byte(network);
+            trace.first_byte(transport.received_ns());
         }
     }
     match progress {

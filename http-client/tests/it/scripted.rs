@@ -169,7 +169,7 @@ impl Network for Scripted {
         wire.recorded.set(true);
         self.0.wires.borrow_mut().push(Rc::clone(&wire));
         let network = self.clone();
-        Ok(ScriptedTransport { network, wire })
+        Ok(ScriptedTransport { network, wire, sent_ns: 0, received_ns: 0 })
     }
 
     async fn deadline<F: Future>(&self, at_ns: u64, future: F) -> Option<F::Output> {
@@ -200,16 +200,20 @@ impl Network for Scripted {
 pub(crate) struct ScriptedTransport {
     network: Scripted,
     wire: Rc<Wire>,
+    sent_ns: u64,
+    received_ns: u64,
 }
 
 impl Transport for ScriptedTransport {
-    async fn send(&mut self, bytes: Vec<u8>) -> (io::Result<()>, Vec<u8>) {
+    async fn send(&mut self, mut bytes: Vec<u8>) -> (io::Result<()>, Vec<u8>) {
         if self.wire.refuses.get() {
             return (Err(io::ErrorKind::BrokenPipe.into()), bytes);
         }
         if self.wire.recorded.get() {
             self.wire.received.borrow_mut().extend_from_slice(&bytes);
         }
+        self.sent_ns = self.network.0.now_ns.get();
+        bytes.clear();
         (Ok(()), bytes)
     }
 
@@ -226,7 +230,16 @@ impl Transport for ScriptedTransport {
             Some(Step::Reset) => Err(io::ErrorKind::ConnectionReset.into()),
             None => std::future::pending().await,
         };
+        self.received_ns = self.network.0.now_ns.get();
         (received, buffer)
+    }
+
+    fn sent_ns(&self) -> u64 {
+        self.sent_ns
+    }
+
+    fn received_ns(&self) -> u64 {
+        self.received_ns
     }
 
     fn is_stale(&self) -> bool {

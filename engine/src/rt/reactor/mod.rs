@@ -1,0 +1,456 @@
+//! io_uring at its best: the connections of one thread, driven the way the kernel likes most.
+//!
+//! Each socket has one receive that stays armed for its whole life and takes memory only when bytes come (`buffers.rs`);
+//! a send is handed over and not waited for; all of them enter the kernel together, once per [`Reactor::turn`]. Times are
+//! taken where they are true: just before the kernel sends, and just after it has delivered. Needs kernel 6.1; `ring.rs`
+//! chooses something else where it is refused.
+//!
+//! Memory that the kernel reads or writes belongs to a [`Socket`] or to the [`Buffers`], and both outlive every
+//! operation: a socket leaves its slot only with its last completion, the buffers go only after the last socket.
+
+mod buffers;
+mod socket;
+
+use std::{
+    cell::RefCell,
+    future::poll_fn,
+    io,
+    net::SocketAddr,
+    os::fd::{AsRawFd, OwnedFd},
+    rc::Rc,
+    task::{Context, Poll, Waker},
+};
+
+use io_uring::{
+    IoUring, cqueue, opcode, squeue,
+    types::{CancelBuilder, Fd, SubmitArgs, Timespec},
+};
+use rustix::{
+    io::Errno,
+    net::{AddressFamily, SocketAddrAny, SocketFlags, SocketType, socket_with, sockopt::set_tcp_nodelay},
+};
+use slab::Slab;
+
+use super::clock::now_ns;
+use buffers::{Buffers, GROUP};
+use socket::{Awaited, Sending, Socket};
+
+/// The connections of one thread.
+pub(super) struct Reactor(RefCell<Inner>);
+
+struct Inner {
+    ring: IoUring,
+    sockets: Slab<Socket>,
+    buffers: Buffers,
+    /// Sockets with a send that was queued since the kernel was entered last.
+    unsent: Vec<usize>,
+    /// Sockets whose receive has ended without an end of the stream.
+    unarmed: Vec<usize>,
+    /// Empty buffers, given in exchange for those that are being sent.
+    spare: Vec<Vec<u8>>,
+    arrived_ns: u64,
+}
+
+impl Reactor {
+    /// # Errors
+    /// When the kernel does not know, or does not allow, what this takes.
+    pub(super) fn build() -> io::Result<Self> {
+        let mut builder = IoUring::builder();
+        builder.setup_single_issuer().setup_defer_taskrun().setup_coop_taskrun().setup_cqsize(COMPLETIONS);
+        let ring = builder.build(SUBMISSIONS)?;
+        let buffers = Buffers::register(&ring)?;
+        Ok(Self(RefCell::new(Inner {
+            ring,
+            sockets: Slab::new(),
+            buffers,
+            unsent: Vec::new(),
+            unarmed: Vec::new(),
+            spare: Vec::new(),
+            arrived_ns: now_ns(),
+        })))
+    }
+
+    /// When the kernel last handed over what had happened, in nanoseconds.
+    pub(super) fn arrived_ns(&self) -> u64 {
+        self.0.borrow().arrived_ns
+    }
+
+    /// Enters the kernel with all that is queued, waits until something happens or `until_ns` has come, and wakes those
+    /// who waited for it.
+    pub(super) fn turn(&self, until_ns: Option<u64>) {
+        let inner = &mut *self.0.borrow_mut();
+        inner.arm();
+        inner.buffers.publish();
+        inner.enter(until_ns);
+        inner.reap();
+    }
+
+    pub(super) async fn connect(self: &Rc<Self>, address: SocketAddr) -> io::Result<RingStream> {
+        let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let fd = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+        set_tcp_nodelay(&fd, true)?;
+        let slot = self.0.borrow_mut().start_connect(fd, address);
+        let stream = RingStream { reactor: Rc::clone(self), slot };
+        poll_fn(|cx| self.0.borrow_mut().poll_connected(slot, cx.waker())).await?;
+        Ok(stream)
+    }
+}
+
+impl Drop for Reactor {
+    /// Every stream is gone, so every operation that is left is being cancelled: waits for the last of them.
+    fn drop(&mut self) {
+        while !self.0.get_mut().sockets.is_empty() {
+            self.turn(None);
+        }
+    }
+}
+
+/// A connection. Closed when dropped.
+pub(super) struct RingStream {
+    reactor: Rc<Reactor>,
+    slot: usize,
+}
+
+impl RingStream {
+    /// Hands `bytes` over to be sent with the next turn, after those of an earlier send, and gives an empty buffer in
+    /// exchange. That it failed is told by the next receive.
+    pub(super) async fn send(&self, bytes: Vec<u8>) -> Vec<u8> {
+        if self.inner(|inner| inner.sockets[self.slot].sending.is_some()) {
+            poll_fn(|cx| self.inner(|inner| inner.poll_sent(self.slot, cx))).await;
+        }
+        self.inner(|inner| inner.start_send(self.slot, bytes))
+    }
+
+    /// Appends what has come to `buffer`, within its capacity; 0 is the end of the stream.
+    pub(super) async fn recv(&self, buffer: &mut Vec<u8>) -> io::Result<usize> {
+        poll_fn(|cx| self.inner(|inner| inner.poll_recv(self.slot, buffer, cx))).await
+    }
+
+    pub(super) fn has_news(&self) -> bool {
+        self.inner(|inner| inner.sockets[self.slot].end.is_some() || inner.sockets[self.slot].received.len() > 0)
+    }
+
+    pub(super) fn sent_ns(&self) -> u64 {
+        self.inner(|inner| inner.sockets[self.slot].sent_ns)
+    }
+
+    pub(super) fn received_ns(&self) -> u64 {
+        self.inner(|inner| inner.sockets[self.slot].received_ns)
+    }
+
+    fn inner<T>(&self, with: impl FnOnce(&mut Inner) -> T) -> T {
+        with(&mut self.reactor.0.borrow_mut())
+    }
+}
+
+impl Drop for RingStream {
+    fn drop(&mut self) {
+        self.inner(|inner| inner.close(self.slot));
+    }
+}
+
+/// What streams ask for.
+impl Inner {
+    fn start_connect(&mut self, fd: OwnedFd, address: SocketAddr) -> usize {
+        let slot = self.sockets.insert(Socket::new(fd));
+        let socket = &mut self.sockets[slot];
+        let address = socket.address.insert(Box::new(SocketAddrAny::from(address)));
+        let connect = opcode::Connect::new(Fd(socket.fd.as_raw_fd()), address.as_ptr().cast(), address.addr_len());
+        // SAFETY: the address is boxed and stays with the socket.
+        unsafe { self.start(slot, Kind::Connect, connect.build()) };
+        slot
+    }
+
+    fn poll_connected(&mut self, slot: usize, waker: &Waker) -> Poll<io::Result<()>> {
+        let socket = &mut self.sockets[slot];
+        let Some(connected) = socket.connected else {
+            socket.wait(Awaited::Connected, waker);
+            return Poll::Pending;
+        };
+        if connected.is_ok() {
+            self.start_receive(slot);
+        }
+        Poll::Ready(connected.map_err(io::Error::from))
+    }
+
+    fn poll_sent(&mut self, slot: usize, cx: &Context<'_>) -> Poll<()> {
+        let socket = &mut self.sockets[slot];
+        if socket.sending.is_none() {
+            socket.stop_waiting();
+            return Poll::Ready(());
+        }
+        socket.wait(Awaited::Sent, cx.waker());
+        Poll::Pending
+    }
+
+    fn start_send(&mut self, slot: usize, bytes: Vec<u8>) -> Vec<u8> {
+        let spare = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(bytes.capacity()));
+        let socket = &mut self.sockets[slot];
+        socket.sent_ns = 0;
+        socket.sending = Some(Sending { bytes, sent: 0 });
+        self.unsent.push(slot);
+        self.queue_send(slot);
+        spare
+    }
+
+    fn poll_recv(&mut self, slot: usize, buffer: &mut Vec<u8>, cx: &Context<'_>) -> Poll<io::Result<usize>> {
+        let socket = &mut self.sockets[slot];
+        socket.stop_waiting();
+        let count = self.buffers.take(&mut socket.received, buffer);
+        if count > 0 {
+            return Poll::Ready(Ok(count));
+        }
+        if let Some(errno) = socket.take_failure() {
+            return Poll::Ready(Err(errno.into()));
+        }
+        if let Some(end) = socket.end {
+            return Poll::Ready(end.map(|()| 0).map_err(io::Error::from));
+        }
+        socket.wait(Awaited::Received, cx.waker());
+        if !socket.is_receiving {
+            self.unarmed.push(slot);
+        }
+        Poll::Pending
+    }
+
+    fn close(&mut self, slot: usize) {
+        let socket = &mut self.sockets[slot];
+        socket.is_closed = true;
+        self.buffers.discard(&mut socket.received);
+        if socket.under_way > 0 {
+            self.cancel(slot);
+        } else {
+            self.sockets.remove(slot);
+        }
+    }
+}
+
+/// What the kernel is asked for.
+impl Inner {
+    fn start_receive(&mut self, slot: usize) {
+        self.sockets[slot].is_receiving = true;
+        let receive = opcode::RecvMulti::new(self.fd(slot), GROUP).build();
+        // SAFETY: the buffers live as long as the ring has operations.
+        unsafe { self.start(slot, Kind::Receive, receive) };
+    }
+
+    fn queue_send(&mut self, slot: usize) {
+        let Some(Sending { bytes, sent }) = &self.sockets[slot].sending else {
+            return;
+        };
+        let rest = &bytes[*sent..];
+        let len = u32::try_from(rest.len()).unwrap_or(u32::MAX);
+        let send = opcode::Send::new(self.fd(slot), rest.as_ptr(), len).flags(WAIT_ALL).build();
+        // SAFETY: the socket keeps the bytes, untouched, until the send is complete.
+        unsafe { self.start(slot, Kind::Send, send) };
+    }
+
+    /// Ends all operations of a socket.
+    fn cancel(&mut self, slot: usize) {
+        let cancel = opcode::AsyncCancel2::new(CancelBuilder::fd(self.fd(slot)).all()).build();
+        let cancel = cancel.flags(squeue::Flags::SKIP_SUCCESS).user_data(Kind::Cancel.tag(slot));
+        // SAFETY: a cancellation points to nothing.
+        unsafe { self.push(&cancel) };
+    }
+
+    /// # Safety
+    /// What the operation points to must stay until it is complete: with the socket, which stays as long.
+    unsafe fn start(&mut self, slot: usize, kind: Kind, operation: squeue::Entry) {
+        self.sockets[slot].under_way += 1;
+        // SAFETY: passed on to the caller.
+        unsafe { self.push(&operation.user_data(kind.tag(slot))) };
+    }
+
+    /// # Safety
+    /// As for [`Inner::start`].
+    unsafe fn push(&mut self, entry: &squeue::Entry) {
+        // SAFETY: passed on to the caller.
+        while unsafe { self.ring.submission().push(entry) }.is_err() {
+            self.stamp_sends(now_ns());
+            let submitted = self.ring.submit();
+            check(submitted);
+        }
+    }
+
+    fn enter(&mut self, until_ns: Option<u64>) {
+        let now_ns = now_ns();
+        self.stamp_sends(now_ns);
+        let entered = match until_ns {
+            None => self.ring.submit_and_wait(1),
+            Some(until_ns) => {
+                let wait_ns = until_ns.saturating_sub(now_ns);
+                let wait = Timespec::new().sec(wait_ns / 1_000_000_000).nsec((wait_ns % 1_000_000_000) as u32);
+                self.ring.submitter().submit_with_args(1, &SubmitArgs::new().timespec(&wait))
+            }
+        };
+        check(entered);
+    }
+
+    fn stamp_sends(&mut self, now_ns: u64) {
+        for slot in self.unsent.drain(..) {
+            if let Some(socket) = self.sockets.get_mut(slot) {
+                socket.sent_ns = now_ns;
+            }
+        }
+    }
+
+    fn fd(&self, slot: usize) -> Fd {
+        Fd(self.sockets[slot].fd.as_raw_fd())
+    }
+}
+
+/// What the kernel answers.
+impl Inner {
+    fn reap(&mut self) {
+        self.arrived_ns = now_ns();
+        loop {
+            let Some(completion) = self.ring.completion().next() else {
+                return;
+            };
+            let (kind, slot) = Kind::of(completion.user_data());
+            match kind {
+                Kind::Receive => self.received(slot, &completion),
+                Kind::Send => self.sent(slot, completion.result()),
+                Kind::Connect => self.connected(slot, completion.result()),
+                Kind::Cancel => continue,
+            }
+            if !cqueue::more(completion.flags()) {
+                self.ended(slot);
+            }
+        }
+    }
+
+    fn received(&mut self, slot: usize, completion: &cqueue::Entry) {
+        let socket = &mut self.sockets[slot];
+        socket.received_ns = self.arrived_ns;
+        let result = outcome(completion.result());
+        if let Some(id) = cqueue::buffer_select(completion.flags()) {
+            match result {
+                Ok(len @ 1..) if !socket.is_closed => self.buffers.append(&mut socket.received, id, len),
+                _ => self.buffers.give_back(id),
+            }
+        }
+        if !cqueue::more(completion.flags()) {
+            socket.is_receiving = false;
+            match result {
+                Ok(1..) | Err(Errno::NOBUFS | Errno::CANCELED | Errno::INTR) => {}
+                Ok(0) => socket.end = Some(Ok(())),
+                Err(errno) => socket.end = Some(Err(errno)),
+            }
+        }
+        let floods = !socket.awaits(Awaited::Received) && socket.received.len() >= MOST_UNREAD;
+        let starves = result == Err(Errno::NOBUFS);
+        if socket.wants_receive() && !floods {
+            self.unarmed.push(slot);
+        }
+        socket.happened(Awaited::Received);
+        if starves {
+            self.buffers.grow();
+        } else if floods && self.sockets[slot].is_receiving {
+            self.cancel(slot);
+        }
+    }
+
+    fn sent(&mut self, slot: usize, result: i32) {
+        let socket = &mut self.sockets[slot];
+        let Some(sending) = &mut socket.sending else {
+            return;
+        };
+        match outcome(result) {
+            Ok(count) if !socket.is_closed && count > 0 && sending.sent + count < sending.bytes.len() => {
+                sending.sent += count;
+                return self.queue_send(slot);
+            }
+            Ok(_) => {}
+            Err(errno) => socket.send_error = Some(errno),
+        }
+        if let Some(Sending { mut bytes, .. }) = socket.sending.take()
+            && bytes.capacity() <= LARGEST_SPARE_BYTES
+            && self.spare.len() < MOST_SPARE
+        {
+            bytes.clear();
+            self.spare.push(bytes);
+        }
+        socket.happened(Awaited::Sent);
+        if socket.send_error.is_some() {
+            socket.happened(Awaited::Received);
+        }
+    }
+
+    fn connected(&mut self, slot: usize, result: i32) {
+        let socket = &mut self.sockets[slot];
+        socket.connected = Some(outcome(result).map(|_| ()));
+        socket.happened(Awaited::Connected);
+    }
+
+    /// One operation of the socket is complete. The last one of a closed socket takes it along.
+    fn ended(&mut self, slot: usize) {
+        let socket = &mut self.sockets[slot];
+        socket.under_way -= 1;
+        if socket.is_closed && socket.under_way == 0 {
+            self.sockets.remove(slot);
+        }
+    }
+
+    /// Starts the receives that have ended without need.
+    fn arm(&mut self) {
+        while let Some(slot) = self.unarmed.pop() {
+            let Some(socket) = self.sockets.get(slot) else {
+                continue;
+            };
+            if socket.wants_receive() {
+                self.start_receive(slot);
+            }
+        }
+    }
+}
+
+/// What a completion belongs to, kept in its user data beside the socket's slot.
+#[derive(Clone, Copy)]
+enum Kind {
+    Receive,
+    Send,
+    Connect,
+    Cancel,
+}
+
+impl Kind {
+    fn tag(self, slot: usize) -> u64 {
+        (self as u64) << KIND_SHIFT | slot as u64
+    }
+
+    fn of(tag: u64) -> (Self, usize) {
+        let slot = (tag & ((1 << KIND_SHIFT) - 1)) as usize;
+        let kind = match tag >> KIND_SHIFT {
+            0 => Self::Receive,
+            1 => Self::Send,
+            2 => Self::Connect,
+            _ => Self::Cancel,
+        };
+        (kind, slot)
+    }
+}
+
+fn outcome(result: i32) -> Result<usize, Errno> {
+    usize::try_from(result).map_err(|_| Errno::from_raw_os_error(-result))
+}
+
+/// A turn that ends by its time, or by a signal, is a turn.
+fn check(entered: io::Result<usize>) {
+    if let Err(error) = entered
+        && !matches!(Errno::from_io_error(&error), Some(Errno::TIME | Errno::INTR))
+    {
+        panic!("the kernel refuses to run our io_uring: {error}");
+    }
+}
+
+const KIND_SHIFT: u32 = 32;
+/// MSG_WAITALL: the kernel finishes a short send by itself.
+const WAIT_ALL: i32 = 0x100;
+/// Few, because each turn writes to the next ones: they stay in the nearest cache. A fuller turn enters the kernel twice.
+const SUBMISSIONS: u32 = 256;
+const COMPLETIONS: u32 = 4096;
+/// Buffers full of bytes for which no one has asked: then the socket's receive ends until someone does.
+const MOST_UNREAD: u16 = 16;
+const LARGEST_SPARE_BYTES: usize = 64 * 1024;
+const MOST_SPARE: usize = 1024;

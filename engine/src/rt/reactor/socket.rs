@@ -1,0 +1,102 @@
+//! What the reactor knows about one connection: which operations of it are under way, and what they have brought.
+
+use std::{mem, os::fd::OwnedFd, task::Waker};
+
+use rustix::{io::Errno, net::SocketAddrAny};
+
+use super::buffers::Queue;
+
+/// A socket. It stays in its slot until no operation of it is under way, even when its stream is long gone.
+pub(super) struct Socket {
+    pub(super) fd: OwnedFd,
+    /// Operations that the kernel has and will complete.
+    pub(super) under_way: u16,
+    /// The kernel reads it while the socket connects.
+    pub(super) address: Option<Box<SocketAddrAny>>,
+    pub(super) connected: Option<Result<(), Errno>>,
+    /// The kernel reads it while it is sent.
+    pub(super) sending: Option<Sending>,
+    pub(super) send_error: Option<Errno>,
+    pub(super) is_receiving: bool,
+    pub(super) received: Queue,
+    /// Nothing more will come: the end of the stream, or an error.
+    pub(super) end: Option<Result<(), Errno>>,
+    pub(super) is_closed: bool,
+    /// When the last send was submitted; 0 while it is not.
+    pub(super) sent_ns: u64,
+    /// When the kernel had handed over the latest bytes.
+    pub(super) received_ns: u64,
+    awaited: Awaited,
+    waker: Option<Waker>,
+}
+
+/// Bytes on their way, and how many of them have gone.
+pub(super) struct Sending {
+    pub(super) bytes: Vec<u8>,
+    pub(super) sent: usize,
+}
+
+/// What the stream's owner waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Awaited {
+    Nothing,
+    Connected,
+    Sent,
+    Received,
+}
+
+impl Socket {
+    pub(super) fn new(fd: OwnedFd) -> Self {
+        Self {
+            fd,
+            under_way: 0,
+            address: None,
+            connected: None,
+            sending: None,
+            send_error: None,
+            is_receiving: false,
+            received: Queue::default(),
+            end: None,
+            is_closed: false,
+            sent_ns: 0,
+            received_ns: 0,
+            awaited: Awaited::Nothing,
+            waker: None,
+        }
+    }
+
+    /// Wakes `waker` once `awaited` has happened.
+    pub(super) fn wait(&mut self, awaited: Awaited, waker: &Waker) {
+        self.awaited = awaited;
+        match &mut self.waker {
+            Some(known) => known.clone_from(waker),
+            None => self.waker = Some(waker.clone()),
+        }
+    }
+
+    pub(super) fn stop_waiting(&mut self) {
+        self.awaited = Awaited::Nothing;
+    }
+
+    pub(super) fn happened(&self, what: Awaited) {
+        if self.awaited == what
+            && let Some(waker) = &self.waker
+        {
+            waker.wake_by_ref();
+        }
+    }
+
+    pub(super) fn awaits(&self, what: Awaited) -> bool {
+        self.awaited == what
+    }
+
+    /// Whether a receive is to be armed that is not.
+    pub(super) fn wants_receive(&self) -> bool {
+        self.connected == Some(Ok(())) && !self.is_receiving && self.end.is_none() && !self.is_closed
+    }
+
+    /// What must be said before the end of the stream, once all bytes are read.
+    pub(super) fn take_failure(&mut self) -> Option<Errno> {
+        mem::take(&mut self.send_error)
+    }
+}
