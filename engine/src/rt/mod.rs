@@ -206,3 +206,6 @@ impl Drop for Watchdog {
         self.disarm();
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -239,8 +239,8 @@ impl Inner {
             return;
         };
         let rest = &bytes[*sent..];
-        let len = u32::try_from(rest.len()).unwrap_or(u32::MAX);
-        let send = opcode::Send::new(self.fd(slot), rest.as_ptr(), len).flags(WAIT_ALL).build();
+        let len = rest.len().min(MOST_PER_SEND);
+        let send = opcode::Send::new(self.fd(slot), rest.as_ptr(), len as u32).flags(WAIT_ALL).build();
         // SAFETY: the socket keeps the bytes, untouched, until the send is complete.
         unsafe { self.start(slot, Kind::Send, send) };
     }
@@ -445,12 +445,14 @@ fn check(entered: io::Result<usize>) {
 }
 
 const KIND_SHIFT: u32 = 32;
-/// MSG_WAITALL: the kernel finishes a short send by itself.
+/// MSG_WAITALL: the kernel waits by itself when a socket does not take all at once.
 const WAIT_ALL: i32 = 0x100;
 /// Few, because each turn writes to the next ones: they stay in the nearest cache. A fuller turn enters the kernel twice.
 const SUBMISSIONS: u32 = 256;
 const COMPLETIONS: u32 = 4096;
 /// Buffers full of bytes for which no one has asked: then the socket's receive ends until someone does.
 const MOST_UNREAD: u16 = 16;
+/// 1 MiB; the kernel itself would take 2 GiB.
+const MOST_PER_SEND: usize = 1 << 20;
 const LARGEST_SPARE_BYTES: usize = 64 * 1024;
 const MOST_SPARE: usize = 1024;

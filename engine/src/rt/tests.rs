@@ -1,0 +1,333 @@
+//! What a connection promises, on every ring, against real sockets. The other end is a thread of the test.
+
+use std::{
+    cell::Cell,
+    future::Future,
+    io::{self, ErrorKind, Read, Write},
+    net::{TcpListener, TcpStream},
+    rc::Rc,
+    sync::{
+        LazyLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use gregaria_http::{Error, Origin, Transport};
+use rustix::net::sockopt::set_socket_linger;
+
+use super::*;
+
+const KINDS: [RingKind; 3] = [RingKind::Full, RingKind::Plain, RingKind::Epoll];
+
+/// Runs `client` on each ring against a server that treats each of its connections with `serve`.
+fn on_each_ring<F: Future<Output = ()> + 'static>(
+    serve: impl Fn(TcpStream) + Clone + Send + 'static,
+    client: impl Fn(Rt, Origin) -> F,
+) {
+    for kind in KINDS {
+        let server = listen(serve.clone());
+        run(kind, |rt| client(rt, server));
+    }
+}
+
+/// Runs a future to its end, for which it has half a minute.
+fn run<F: Future<Output = ()> + 'static>(kind: RingKind, start: impl FnOnce(Rt) -> F) {
+    let over = Rc::new(Cell::new(false));
+    let is_over = Rc::clone(&over);
+    block_on(RingChoice::Only(kind), |rt, _| {
+        let future = start(rt.clone());
+        async move {
+            let until_ns = rt.now_ns() + 30_000_000_000;
+            over.set(rt.watchdog().guard(until_ns, future).await.is_some());
+        }
+    })
+    .unwrap();
+    assert!(is_over.get(), "{kind:?}: not done after half a minute");
+}
+
+fn listen(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> Origin {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for connection in listener.incoming().flatten() {
+            let serve = serve.clone();
+            thread::spawn(move || serve(connection));
+        }
+    });
+    Origin::parse(&format!("http://{address}")).unwrap()
+}
+
+/// Receives until there are `len` bytes or the stream ends, `room` bytes at a time.
+async fn receive(stream: &mut Stream, len: usize, room: usize) -> io::Result<Vec<u8>> {
+    let mut all = Vec::new();
+    while all.len() < len {
+        let (received, buffer) = stream.recv(Vec::with_capacity(room)).await;
+        if received? == 0 {
+            break;
+        }
+        all.extend_from_slice(&buffer);
+    }
+    Ok(all)
+}
+
+async fn send(stream: &mut Stream, bytes: &[u8]) {
+    let (sent, buffer) = stream.send(bytes.to_vec()).await;
+    sent.unwrap();
+    assert!(buffer.is_empty() && buffer.capacity() > 0);
+}
+
+/// Bytes in which a gap or a swap shows.
+fn pattern(len: usize) -> &'static [u8] {
+    static ALL: LazyLock<Vec<u8>> = LazyLock::new(|| (0..FLOOD as u32 / 4).flat_map(u32::to_le_bytes).collect());
+    &ALL[..len]
+}
+
+fn echo(mut connection: TcpStream) {
+    let mut buffer = [0; 4096];
+    while let Ok(count @ 1..) = connection.read(&mut buffer) {
+        if connection.write_all(&buffer[..count]).is_err() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn an_exchange_is_stamped_in_order() {
+    on_each_ring(echo, |rt, server| async move {
+        let mut stream = rt.connect(&server).await.unwrap();
+        for _ in 0..3 {
+            let before_ns = rt.now_ns();
+            send(&mut stream, b"hello").await;
+            assert_eq!(receive(&mut stream, 5, 64).await.unwrap(), b"hello");
+            let stamps = [before_ns, stream.sent_ns(), stream.received_ns(), rt.now_ns()];
+            assert!(stamps.is_sorted(), "{stamps:?}");
+        }
+        assert!(!stream.is_stale());
+    });
+}
+
+#[test]
+fn more_connections_than_one_turn_takes_are_all_served() {
+    on_each_ring(echo, |rt, server| async move {
+        let served = Rc::new(Cell::new(0));
+        // One after the other, because the server's queue of new connections is short.
+        let mut streams = Vec::new();
+        while streams.len() < MANY {
+            let mut stream = rt.connect(&server).await.unwrap();
+            send(&mut stream, b"hello").await;
+            receive(&mut stream, 5, 10).await.unwrap();
+            streams.push(stream);
+        }
+        for (number, mut stream) in streams.into_iter().enumerate() {
+            let served = Rc::clone(&served);
+            rt.spawn(async move {
+                let said = format!("user {number}");
+                for _ in 0..2 {
+                    send(&mut stream, said.as_bytes()).await;
+                    assert_eq!(receive(&mut stream, said.len(), 256).await.unwrap(), said.as_bytes());
+                }
+                served.set(served.get() + 1);
+            });
+        }
+        while served.get() < MANY {
+            rt.sleep_until(rt.now_ns() + 1_000_000).await;
+        }
+    });
+}
+
+#[test]
+fn a_large_body_arrives_whole_however_it_is_read() {
+    let serve = |mut connection: TcpStream| {
+        let _ = connection.write_all(pattern(LARGE));
+    };
+    on_each_ring(serve, |rt, server| async move {
+        for room in [1000, 4096, 1 << 20] {
+            let mut stream = rt.connect(&server).await.unwrap();
+            assert!(receive(&mut stream, usize::MAX, room).await.unwrap() == pattern(LARGE), "{room} bytes at a time");
+        }
+    });
+}
+
+#[test]
+fn sends_arrive_whole_and_in_order() {
+    let serve = |mut connection: TcpStream| {
+        let mut all = vec![0; LARGE];
+        connection.read_exact(&mut all).unwrap();
+        let _ = connection.write_all(if all == pattern(LARGE) { b"same" } else { b"different" });
+    };
+    on_each_ring(serve, |rt, server| async move {
+        let mut stream = rt.connect(&server).await.unwrap();
+        for piece in pattern(LARGE).chunks(LARGE / 3) {
+            send(&mut stream, piece).await;
+        }
+        assert_eq!(receive(&mut stream, 100, 100).await.unwrap(), b"same");
+    });
+}
+
+#[test]
+fn bytes_that_no_one_asked_for_wait_until_someone_does() {
+    let serve = |mut connection: TcpStream| {
+        let _ = connection.write_all(pattern(FLOOD));
+    };
+    on_each_ring(serve, |rt, server| async move {
+        let mut stream = rt.connect(&server).await.unwrap();
+        while !stream.is_stale() {
+            rt.sleep_until(rt.now_ns() + 1_000_000).await;
+        }
+        rt.sleep_until(rt.now_ns() + 50_000_000).await;
+        // Others are served meanwhile, and what has come is not lost.
+        let mut other = rt.connect(&server).await.unwrap();
+        assert!(receive(&mut other, usize::MAX, 4096).await.unwrap() == pattern(FLOOD));
+        assert!(receive(&mut stream, usize::MAX, 4096).await.unwrap() == pattern(FLOOD));
+    });
+}
+
+#[test]
+fn connections_dropped_with_unread_bytes_do_not_starve_others() {
+    let serve = |mut connection: TcpStream| {
+        let _ = connection.write_all(pattern(100_000));
+    };
+    on_each_ring(serve, |rt, server| async move {
+        for _ in 0..500 {
+            let stream = rt.connect(&server).await.unwrap();
+            while !stream.is_stale() {
+                rt.sleep_until(rt.now_ns() + 100_000).await;
+            }
+        }
+        let mut stream = rt.connect(&server).await.unwrap();
+        assert!(receive(&mut stream, usize::MAX, 4096).await.unwrap() == pattern(100_000));
+    });
+}
+
+#[test]
+fn an_answer_to_half_a_request_is_read() {
+    let serve = |mut connection: TcpStream| {
+        let mut some = [0; 10];
+        connection.read_exact(&mut some).unwrap();
+        let _ = connection.write_all(b"too large");
+        thread::park();
+    };
+    for kind in [RingKind::Full] {
+        let server = listen(serve);
+        run(kind, |rt| async move {
+            let mut stream = rt.connect(&server).await.unwrap();
+            send(&mut stream, &vec![7; 64 << 20]).await;
+            assert_eq!(receive(&mut stream, 9, 100).await.unwrap(), b"too large");
+        });
+    }
+}
+
+#[test]
+fn ends_and_resets_are_told_apart_and_kept() {
+    let serve = |mut connection: TcpStream| {
+        let mut order = [0; 5];
+        connection.read_exact(&mut order).unwrap();
+        match &order {
+            b"close" => {}
+            b"reset" => set_socket_linger(&connection, Some(Duration::ZERO)).unwrap(),
+            _ => unreachable!("no such order"),
+        }
+    };
+    on_each_ring(serve, |rt, server| async move {
+        let mut closed = rt.connect(&server).await.unwrap();
+        send(&mut closed, b"close").await;
+        for _ in 0..2 {
+            assert_eq!(closed.recv(Vec::with_capacity(10)).await.0.unwrap(), 0);
+        }
+        assert!(closed.is_stale());
+        let mut reset = rt.connect(&server).await.unwrap();
+        send(&mut reset, b"reset").await;
+        let error = reset.recv(Vec::with_capacity(10)).await.0.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    });
+}
+
+#[test]
+fn a_request_into_a_dead_connection_fails() {
+    let serve = |connection: TcpStream| {
+        set_socket_linger(&connection, Some(Duration::ZERO)).unwrap();
+    };
+    on_each_ring(serve, |rt, server| async move {
+        let mut stream = rt.connect(&server).await.unwrap();
+        while !stream.is_stale() {
+            rt.sleep_until(rt.now_ns() + 1_000_000).await;
+        }
+        let (sent, buffer) = stream.send(b"hello".to_vec()).await;
+        let received = stream.recv(Vec::from_iter(buffer)).await.0;
+        assert!(sent.is_err() || received.is_err());
+    });
+}
+
+#[test]
+fn a_refused_connection_says_so() {
+    for kind in KINDS {
+        run(kind, |rt| async move {
+            let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let nobody = Origin::parse(&format!("http://127.0.0.1:{port}")).unwrap();
+            assert_eq!(rt.connect(&nobody).await.err(), Some(Error::ConnectRefused));
+        });
+    }
+}
+
+#[test]
+fn what_is_dropped_half_way_is_closed() {
+    static OPEN: AtomicUsize = AtomicUsize::new(0);
+    let serve = |connection: TcpStream| {
+        OPEN.fetch_add(1, Ordering::Relaxed);
+        echo(connection);
+        OPEN.fetch_sub(1, Ordering::Relaxed);
+    };
+    on_each_ring(serve, |rt, server| async move {
+        for round in 0..100 {
+            // Dropped while it connects; idle, or while it sends; while it waits for an answer.
+            poll_once(rt.connect(&server)).await;
+            let mut stream = rt.connect(&server).await.unwrap();
+            if round % 2 == 0 {
+                send(&mut stream, &[1; 100]).await;
+            }
+            if round % 3 == 0 {
+                poll_once(stream.recv(Vec::with_capacity(10))).await;
+            }
+        }
+        while OPEN.load(Ordering::Relaxed) > 0 {
+            rt.sleep_until(rt.now_ns() + 1_000_000).await;
+        }
+    });
+}
+
+#[test]
+fn sleepers_wake_in_order_and_never_early() {
+    for kind in KINDS {
+        run(kind, |rt| async move {
+            let woken = Rc::new(RefCell::new(Vec::new()));
+            let start_ns = rt.now_ns();
+            for delay_ms in [30, 10, 20, 0] {
+                let (sleeper, woken) = (rt.clone(), Rc::clone(&woken));
+                rt.spawn(async move {
+                    sleeper.sleep_until(start_ns + delay_ms * 1_000_000).await;
+                    assert!(sleeper.now_ns() >= start_ns + delay_ms * 1_000_000);
+                    woken.borrow_mut().push(delay_ms);
+                });
+            }
+            rt.sleep_until(start_ns + 40_000_000).await;
+            assert_eq!(*woken.borrow(), [0, 10, 20, 30]);
+        });
+    }
+}
+
+/// Polls a future once and drops it.
+async fn poll_once<F: Future>(future: F) {
+    let mut future = std::pin::pin!(future);
+    poll_fn(|cx| {
+        let _ = future.as_mut().poll(cx);
+        Poll::Ready(())
+    })
+    .await;
+}
+
+const MANY: usize = 500;
+const LARGE: usize = 4 << 20;
+/// More than a socket's buffers and ours hold.
+const FLOOD: usize = 24 << 20;
