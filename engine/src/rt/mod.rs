@@ -1,15 +1,15 @@
 //! The runtime room: time, timers, tasks, connections, cores. The only place that names an io_uring runtime, asks
 //! a clock, or waits.
 //!
-//! One concrete [`Rt`] and [`Stream`] stand over three things, so users are not generic over them: our own reactor on
-//! io_uring (`reactor/`), monoio where the kernel refuses that (`fallback.rs`; `ring.rs` chooses), and the simulator
-//! (`sim.rs`), whose clock jumps. Nothing in here knows users, runs or HTTP. `unsafe` lives in `reactor/`, `pooled.rs`
-//! and `fallback.rs`; each use says why it is sound.
+//! One concrete [`Rt`] and [`Stream`] stand over three things, so users are not generic over them: io_uring
+//! (`reactor/`), epoll where the kernel refuses that (`epoll.rs`; `ring.rs` chooses), and the simulator (`sim.rs`), whose
+//! clock jumps. Nothing in here knows users, runs or HTTP. `unsafe` lives in `reactor/`, `epoll.rs` and `pooled.rs`;
+//! each use says why it is sound.
 
 mod affinity;
 mod clock;
+mod epoll;
 mod executor;
-mod fallback;
 mod net;
 mod pooled;
 mod reactor;
@@ -45,8 +45,7 @@ struct Core {
 }
 
 enum Backend {
-    Ring(ring::Ring),
-    Fallback(fallback::Alarm),
+    Thread(ring::Thread),
     Sim(sim::World),
 }
 
@@ -59,7 +58,7 @@ impl Rt {
     pub fn now_ns(&self) -> u64 {
         match &self.0.backend {
             Backend::Sim(world) => world.now_ns(),
-            _ => now_ns(),
+            Backend::Thread(_) => now_ns(),
         }
     }
 
@@ -67,7 +66,7 @@ impl Rt {
     pub fn unix_time_s(&self) -> f64 {
         match &self.0.backend {
             Backend::Sim(world) => world.now_ns() as f64 / 1e9,
-            _ => unix_time_s(),
+            Backend::Thread(_) => unix_time_s(),
         }
     }
 
@@ -75,15 +74,14 @@ impl Rt {
     pub fn thread_cpu_ns(&self) -> u64 {
         match &self.0.backend {
             Backend::Sim(_) => 0,
-            _ => thread_cpu_ns(),
+            Backend::Thread(_) => thread_cpu_ns(),
         }
     }
 
     /// Runs `future` beside the others of this thread.
     pub fn spawn(&self, future: impl Future<Output = ()> + 'static) {
         match &self.0.backend {
-            Backend::Ring(ring) => ring.executor.spawn(future),
-            Backend::Fallback(_) => fallback::spawn(future),
+            Backend::Thread(thread) => thread.executor.spawn(future),
             Backend::Sim(world) => world.spawn(future),
         }
     }
@@ -107,11 +105,7 @@ impl Rt {
     }
 
     fn start_timer(&self, deadline_ns: u64, waker: &Waker) -> timers::Key {
-        let key = self.0.timers.borrow_mut().insert(deadline_ns, waker.clone());
-        if let Backend::Fallback(alarm) = &self.0.backend {
-            alarm.wake_at(deadline_ns);
-        }
-        key
+        self.0.timers.borrow_mut().insert(deadline_ns, waker.clone())
     }
 
     /// Wakes all whose time has come and returns the next deadline.

@@ -1,15 +1,17 @@
 //! One concrete stream over all that a thread can run on and the simulator's links, and how it comes about.
 
-use std::io;
+use std::{io, net::SocketAddr, os::fd::OwnedFd};
 
 use gregaria_http::{Error, Origin, Transport};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt::set_tcp_nodelay};
 
 use super::{
     Backend, PooledFuture, Rt,
-    fallback::FallbackStream,
+    epoll::EpollStream,
     reactor::RingStream,
     resolve::resolve,
-    sim::{SimLink, World},
+    ring::{Driver, Thread},
+    sim::SimLink,
 };
 
 /// A connection of a user. Closed when dropped.
@@ -18,15 +20,19 @@ pub struct Stream(Link);
 enum Link {
     Ring(RingStream),
     /// Boxed, as is the next, so that they cost a user on the ring nothing.
-    Fallback(Box<FallbackStream>),
+    Epoll(Box<EpollStream>),
     Sim(Box<SimLink>),
 }
 
 impl Transport for Stream {
-    async fn send(&mut self, bytes: Vec<u8>) -> (io::Result<()>, Vec<u8>) {
+    async fn send(&mut self, mut bytes: Vec<u8>) -> (io::Result<()>, Vec<u8>) {
         match &mut self.0 {
             Link::Ring(stream) => (Ok(()), stream.send(bytes).await),
-            Link::Fallback(stream) => PooledFuture::new(stream.send(bytes)).await,
+            Link::Epoll(stream) => {
+                let sent = PooledFuture::new(stream.send(&bytes)).await;
+                bytes.clear();
+                (sent, bytes)
+            }
             Link::Sim(link) => link.send(bytes),
         }
     }
@@ -34,7 +40,7 @@ impl Transport for Stream {
     async fn recv(&mut self, mut buffer: Vec<u8>) -> (io::Result<usize>, Vec<u8>) {
         match &mut self.0 {
             Link::Ring(stream) => (stream.recv(&mut buffer).await, buffer),
-            Link::Fallback(stream) => PooledFuture::new(stream.recv(buffer)).await,
+            Link::Epoll(stream) => (PooledFuture::new(stream.recv(&mut buffer)).await, buffer),
             Link::Sim(link) => (link.recv(&mut buffer).await, buffer),
         }
     }
@@ -42,7 +48,7 @@ impl Transport for Stream {
     fn is_stale(&self) -> bool {
         match &self.0 {
             Link::Ring(stream) => stream.has_news(),
-            Link::Fallback(stream) => stream.has_news(),
+            Link::Epoll(stream) => stream.has_news(),
             Link::Sim(link) => link.has_news(),
         }
     }
@@ -50,7 +56,7 @@ impl Transport for Stream {
     fn sent_ns(&self) -> u64 {
         match &self.0 {
             Link::Ring(stream) => stream.sent_ns(),
-            Link::Fallback(stream) => stream.sent_ns,
+            Link::Epoll(stream) => stream.sent_ns,
             Link::Sim(link) => link.sent_ns(),
         }
     }
@@ -58,7 +64,7 @@ impl Transport for Stream {
     fn received_ns(&self) -> u64 {
         match &self.0 {
             Link::Ring(stream) => stream.received_ns(),
-            Link::Fallback(stream) => stream.received_ns,
+            Link::Epoll(stream) => stream.received_ns,
             Link::Sim(link) => link.received_ns(),
         }
     }
@@ -66,16 +72,13 @@ impl Transport for Stream {
 
 /// Connects to the first address that accepts; the last refusal is what is reported.
 pub(super) async fn connect(rt: &Rt, origin: &Origin) -> Result<Stream, Error> {
-    if let Backend::Sim(world) = &rt.0.backend {
-        return connect_in(world, rt, origin).await;
-    }
+    let thread = match &rt.0.backend {
+        Backend::Thread(thread) => thread,
+        Backend::Sim(world) => return Ok(Stream(Link::Sim(Box::new(world.connect(rt, origin).await?)))),
+    };
     let mut refusal = Error::NameNotFound;
     for address in resolve(rt, origin.host(), origin.port()).await?.iter() {
-        let link = match &rt.0.backend {
-            Backend::Ring(ring) => ring.reactor.connect(*address).await.map(Link::Ring),
-            _ => FallbackStream::connect(*address).await.map(|stream| Link::Fallback(Box::new(stream))),
-        };
-        match link {
+        match connect_address(thread, *address).await {
             Ok(link) => return Ok(Stream(link)),
             Err(error) => refusal = Error::from_connect(&error),
         }
@@ -83,6 +86,17 @@ pub(super) async fn connect(rt: &Rt, origin: &Origin) -> Result<Stream, Error> {
     Err(refusal)
 }
 
-async fn connect_in(world: &World, rt: &Rt, origin: &Origin) -> Result<Stream, Error> {
-    world.connect(rt, origin).await.map(|link| Stream(Link::Sim(Box::new(link))))
+async fn connect_address(thread: &Thread, address: SocketAddr) -> io::Result<Link> {
+    match &thread.driver {
+        Driver::Reactor(reactor) => reactor.connect(address).await.map(Link::Ring),
+        Driver::Epoll(epoll) => epoll.connect(address).await.map(|stream| Link::Epoll(Box::new(stream))),
+    }
+}
+
+/// A socket for requests, which leave at once.
+pub(super) fn tcp_socket(address: &SocketAddr, flags: SocketFlags) -> io::Result<OwnedFd> {
+    let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let socket = socket_with(family, SocketType::STREAM, flags | SocketFlags::CLOEXEC, None)?;
+    set_tcp_nodelay(&socket, true)?;
+    Ok(socket)
 }

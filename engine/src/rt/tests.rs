@@ -202,14 +202,14 @@ fn connections_dropped_with_unread_bytes_do_not_starve_others() {
 }
 
 #[test]
-fn an_answer_to_half_a_request_is_read() {
+fn on_a_ring_an_answer_to_half_a_request_is_read() {
     let serve = |mut connection: TcpStream| {
         let mut some = [0; 10];
         connection.read_exact(&mut some).unwrap();
         let _ = connection.write_all(b"too large");
         thread::park();
     };
-    for kind in [RingKind::Full] {
+    for kind in [RingKind::Full, RingKind::Plain] {
         let server = listen(serve);
         run(kind, |rt| async move {
             let mut stream = rt.connect(&server).await.unwrap();

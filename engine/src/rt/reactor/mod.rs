@@ -2,8 +2,8 @@
 //!
 //! Each socket has one receive that stays armed for its whole life and takes memory only when bytes come (`buffers.rs`);
 //! a send is handed over and not waited for; all of them enter the kernel together, once per [`Reactor::turn`]. Times are
-//! taken where they are true: just before the kernel sends, and just after it has delivered. Needs kernel 6.1; `ring.rs`
-//! chooses something else where it is refused.
+//! taken where they are true: just before the kernel sends, and just after it has delivered. `ring.rs` chooses something
+//! else where the kernel is too old, or refuses it.
 //!
 //! Memory that the kernel reads or writes belongs to a [`Socket`] or to the [`Buffers`], and both outlive every
 //! operation: a socket leaves its slot only with its last completion, the buffers go only after the last socket.
@@ -22,16 +22,16 @@ use std::{
 };
 
 use io_uring::{
-    IoUring, cqueue, opcode, squeue,
+    IoUring, Probe, cqueue, opcode, squeue,
     types::{CancelBuilder, Fd, SubmitArgs, Timespec},
 };
 use rustix::{
     io::Errno,
-    net::{AddressFamily, SocketAddrAny, SocketFlags, SocketType, socket_with, sockopt::set_tcp_nodelay},
+    net::{SocketAddrAny, SocketFlags},
 };
 use slab::Slab;
 
-use super::clock::now_ns;
+use super::{clock::now_ns, net::tcp_socket};
 use buffers::{Buffers, GROUP};
 use socket::{Awaited, Sending, Socket};
 
@@ -52,12 +52,18 @@ struct Inner {
 }
 
 impl Reactor {
+    /// With `flags` (one submitter, completions delivered only when asked for) from Linux 6.1 on, without from 6.0 on.
+    ///
     /// # Errors
     /// When the kernel does not know, or does not allow, what this takes.
-    pub(super) fn build() -> io::Result<Self> {
+    pub(super) fn build(flags: bool) -> io::Result<Self> {
         let mut builder = IoUring::builder();
-        builder.setup_single_issuer().setup_defer_taskrun().setup_coop_taskrun().setup_cqsize(COMPLETIONS);
+        builder.setup_cqsize(COMPLETIONS);
+        if flags {
+            builder.setup_single_issuer().setup_defer_taskrun().setup_coop_taskrun();
+        }
         let ring = builder.build(SUBMISSIONS)?;
+        check_age(&ring)?;
         let buffers = Buffers::register(&ring)?;
         Ok(Self(RefCell::new(Inner {
             ring,
@@ -70,26 +76,20 @@ impl Reactor {
         })))
     }
 
-    /// When the kernel last handed over what had happened, in nanoseconds.
-    pub(super) fn arrived_ns(&self) -> u64 {
-        self.0.borrow().arrived_ns
-    }
-
-    /// Enters the kernel with all that is queued, waits until something happens or `until_ns` has come, and wakes those
-    /// who waited for it.
-    pub(super) fn turn(&self, until_ns: Option<u64>) {
+    /// Enters the kernel with all that is queued, waits until something happens or `until_ns` has come, wakes those who
+    /// waited for it, and says when that was.
+    pub(super) fn turn(&self, until_ns: Option<u64>) -> u64 {
         let inner = &mut *self.0.borrow_mut();
         inner.arm();
         inner.buffers.publish();
         inner.enter(until_ns);
         inner.reap();
+        inner.arrived_ns
     }
 
     pub(super) async fn connect(self: &Rc<Self>, address: SocketAddr) -> io::Result<RingStream> {
-        let family = if address.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-        let fd = socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-        set_tcp_nodelay(&fd, true)?;
-        let slot = self.0.borrow_mut().start_connect(fd, address);
+        let socket = tcp_socket(&address, SocketFlags::empty())?;
+        let slot = self.0.borrow_mut().start_connect(socket, address);
         let stream = RingStream { reactor: Rc::clone(self), slot };
         poll_fn(|cx| self.0.borrow_mut().poll_connected(slot, cx.waker())).await?;
         Ok(stream)
@@ -429,6 +429,13 @@ impl Kind {
         };
         (kind, slot)
     }
+}
+
+/// Receives that stay armed cannot be asked for; what came with the same kernel (6.0) can.
+fn check_age(ring: &IoUring) -> io::Result<()> {
+    let mut probe = Probe::new();
+    ring.submitter().register_probe(&mut probe)?;
+    if probe.is_supported(opcode::SendZc::CODE) { Ok(()) } else { Err(io::ErrorKind::Unsupported.into()) }
 }
 
 fn outcome(result: i32) -> Result<usize, Errno> {
