@@ -17,7 +17,10 @@ use std::{
 use gregaria_http::{Error, Origin, Transport};
 use rustix::net::sockopt::set_socket_linger;
 
-use super::*;
+use super::{
+    ring::{Driver, Thread},
+    *,
+};
 
 const KINDS: [RingKind; 3] = [RingKind::Full, RingKind::Plain, RingKind::Epoll];
 
@@ -315,6 +318,25 @@ fn sleepers_wake_in_order_and_never_early() {
             assert_eq!(*woken.borrow(), [0, 10, 20, 30]);
         });
     }
+}
+
+#[test]
+fn a_thread_that_is_over_lets_go_of_its_ring() {
+    let server = listen(echo);
+    let kept = Rc::new(RefCell::new(None));
+    let keep = Rc::clone(&kept);
+    run(RingKind::Full, |rt| async move {
+        if let Backend::Thread(Thread { driver: Driver::Reactor(reactor), .. }) = &rt.0.backend {
+            keep.replace(Some(Rc::downgrade(reactor)));
+        }
+        let user = rt.clone();
+        rt.spawn(async move {
+            let mut stream = user.connect(&server).await.unwrap();
+            let _ = stream.recv(Vec::with_capacity(10)).await;
+        });
+        rt.sleep_until(rt.now_ns() + 50_000_000).await;
+    });
+    assert!(kept.take().is_some_and(|reactor| reactor.upgrade().is_none()));
 }
 
 /// Polls a future once and drops it.
