@@ -29,7 +29,7 @@ impl Transport for Stream {
         match &mut self.0 {
             Link::Ring(stream) => (Ok(()), stream.send(bytes).await),
             Link::Epoll(stream) => {
-                let sent = PooledFuture::new(stream.send(&bytes)).await;
+                let sent = PooledFuture::new(|| stream.send(&bytes)).await;
                 bytes.clear();
                 (sent, bytes)
             }
@@ -40,7 +40,7 @@ impl Transport for Stream {
     async fn recv(&mut self, mut buffer: Vec<u8>) -> (io::Result<usize>, Vec<u8>) {
         match &mut self.0 {
             Link::Ring(stream) => (stream.recv(&mut buffer).await, buffer),
-            Link::Epoll(stream) => (PooledFuture::new(stream.recv(&mut buffer)).await, buffer),
+            Link::Epoll(stream) => (PooledFuture::new(|| stream.recv(&mut buffer)).await, buffer),
             Link::Sim(link) => (link.recv(&mut buffer).await, buffer),
         }
     }

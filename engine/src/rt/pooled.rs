@@ -7,6 +7,7 @@ use std::{
     alloc::{Layout, alloc, dealloc, handle_alloc_error},
     cell::RefCell,
     future::Future,
+    mem,
     pin::Pin,
     ptr::NonNull,
     task::{Context, Poll},
@@ -19,13 +20,19 @@ pub struct PooledFuture<'a, T> {
 }
 
 impl<'a, T> PooledFuture<'a, T> {
-    /// Moves `future` into pooled memory.
-    pub fn new<F: Future<Output = T> + 'a>(future: F) -> Self {
+    /// Makes a future in pooled memory.
+    ///
+    /// It is made only when there is a place for it: one that exists before must be copied, all of the bytes that it will
+    /// ever need, because taking the place might fail and drop it.
+    #[inline(always)]
+    pub fn new<F: Future<Output = T> + 'a>(make: impl FnOnce() -> F) -> Self {
         let layout = Layout::new::<F>();
-        let place = take_block(layout).cast::<F>();
+        let place = GiveBack { block: take_block(layout), layout };
+        let future = place.block.cast::<F>();
         // SAFETY: `take_block` gives exclusive memory that fits `layout`, which is F's.
-        unsafe { place.write(future) };
-        Self { future: place, layout }
+        unsafe { future.write(make()) };
+        mem::forget(place);
+        Self { future, layout }
     }
 }
 
@@ -153,26 +160,26 @@ mod tests {
             }
         }
         let drops = Rc::new(Cell::new(0));
-        assert_eq!(run(PooledFuture::new(std::future::ready(7))), 7);
+        assert_eq!(run(PooledFuture::new(|| std::future::ready(7))), 7);
         for _ in 0..3 {
             let held = Counted(Rc::clone(&drops));
-            let small = run(PooledFuture::new(async move { size_of_val(&held) }));
+            let small = run(PooledFuture::new(|| async move { size_of_val(&held) }));
             assert_eq!(small, 8);
             let held = [const { 0_u8 }; 20_000];
-            assert_eq!(run(PooledFuture::new(async move { held.len() })), 20_000);
+            assert_eq!(run(PooledFuture::new(|| async move { held.len() })), 20_000);
         }
         assert_eq!(drops.get(), 3);
-        run(PooledFuture::new(async {}));
+        run(PooledFuture::new(|| async {}));
     }
 
     #[test]
     fn a_block_is_used_again() {
         let address = |future: &PooledFuture<'_, ()>| future.future.cast::<u8>();
         let data = [0_u64; 20];
-        let first = PooledFuture::new(async move { _ = std::hint::black_box(data) });
+        let first = PooledFuture::new(|| async move { _ = std::hint::black_box(data) });
         let place = address(&first);
         drop(first);
-        let second = PooledFuture::new(async move { _ = std::hint::black_box(data) });
+        let second = PooledFuture::new(|| async move { _ = std::hint::black_box(data) });
         assert_eq!(address(&second), place);
     }
 

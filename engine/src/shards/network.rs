@@ -33,7 +33,7 @@ impl Network for UserNetwork {
 
     async fn connect(&self, origin: &Origin) -> Result<Stream, Error> {
         // Rare and large: pooled, so that it does not weigh on every request.
-        PooledFuture::new(self.shard.rt.connect(origin)).await
+        PooledFuture::new(|| self.shard.rt.connect(origin)).await
     }
 
     async fn deadline<F: Future>(&self, at_ns: u64, future: F) -> Option<F::Output> {

@@ -172,13 +172,13 @@ struct Plan<U> {
 #[expect(clippy::manual_async_fn, reason = "see above: this future's size is paid per idle user")]
 fn live<U: User>(mut user: U, plan: Arc<Plan<U>>, shard: Rc<Shard>, life: Rc<Life>) -> impl Future<Output = ()> {
     async move {
-        let mut hello = PooledFuture::new(user.run_hook(plan.on_start.as_ref()));
+        let mut hello = PooledFuture::new(|| user.run_hook(plan.on_start.as_ref()));
         let greeted = life.while_wanted(Pin::new(&mut hello)).await;
         drop(hello);
         if let Some(Ok(())) = greeted {
             life.while_wanted(pin!(user.run_tasks(&plan.tasks))).await;
         }
-        let mut farewell = PooledFuture::new(async {
+        let mut farewell = PooledFuture::new(|| async {
             user.leave_task_sets().await;
             // The user goes whatever it answers.
             let _ = user.run_hook(plan.on_stop.as_ref()).await;

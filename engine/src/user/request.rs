@@ -172,7 +172,7 @@ impl<'a, S: 'static> IntoFuture for Request<'a, S> {
     type IntoFuture = PooledFuture<'a, Response>;
 
     fn into_future(self) -> Self::IntoFuture {
-        PooledFuture::new(self.perform())
+        PooledFuture::new(|| self.perform())
     }
 }
 
@@ -185,7 +185,7 @@ impl<'a, S: 'static> IntoFuture for CaughtRequest<'a, S> {
     type IntoFuture = PooledFuture<'a, CaughtResponse>;
 
     fn into_future(self) -> Self::IntoFuture {
-        PooledFuture::new(self.0.perform_caught())
+        PooledFuture::new(|| self.0.perform_caught())
     }
 }
 

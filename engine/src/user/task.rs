@@ -21,7 +21,7 @@ impl<U: User, F: AsyncFn(&mut U) -> TaskResult + Send + Sync + 'static> Task<U> 
     }
 
     fn call<'a>(&'a self, user: &'a mut U) -> PooledFuture<'a, TaskResult> {
-        PooledFuture::new(self(user))
+        PooledFuture::new(|| self(user))
     }
 }
 

@@ -146,7 +146,7 @@ impl<U: User> TaskSet<U> {
 
 /// Runs a task set until something interrupts it.
 pub(super) fn run<'a, U: User>(set: Arc<TaskSet<U>>, user: &'a mut U) -> PooledFuture<'a, Interruption> {
-    PooledFuture::new(async move {
+    PooledFuture::new(|| async move {
         user.core().enter(Arc::clone(&set));
         let interruption = match pick_and_run(&set, user).await {
             Ok(never) => never,

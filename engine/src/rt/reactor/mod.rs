@@ -456,7 +456,7 @@ const KIND_SHIFT: u32 = 32;
 const WAIT_ALL: i32 = 0x100;
 /// Few, because each turn writes to the next ones: they stay in the nearest cache. A fuller turn enters the kernel twice.
 const SUBMISSIONS: u32 = 256;
-const COMPLETIONS: u32 = 4096;
+const COMPLETIONS: u32 = 1024;
 /// Buffers full of bytes for which no one has asked: then the socket's receive ends until someone does.
 const MOST_UNREAD: u16 = 16;
 /// 1 MiB; the kernel itself would take 2 GiB.
