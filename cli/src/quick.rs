@@ -33,11 +33,11 @@ pub fn class(request: QuickRequest) -> UserClass {
     // Requests borrow their headers as pairs of texts; kept for good, these need no copy per request.
     let headers: Vec<(&str, &str)> = headers.into_iter().map(|(name, value)| (&*name.leak(), &*value.leak())).collect();
     let ask = async move |user: &mut HttpUser| {
-        let request = user.request(method, &target).headers(&headers).discard_body();
-        match &body {
-            Some(body) => request.body(body).await,
-            None => request.await,
-        };
+        let mut request = user.request(method, &target).headers(&headers).discard_body();
+        if let Some(body) = &body {
+            request = request.body(body);
+        }
+        request.await;
         Ok(())
     };
     UserClass::http(NAME).host(host).client(config).tasks(TaskSet::new(NAME).task_named("request", 1, ask))

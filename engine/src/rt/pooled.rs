@@ -16,7 +16,6 @@ use std::{
 /// An owned future in pooled memory. Stays on the thread that made it.
 pub struct PooledFuture<'a, T> {
     future: NonNull<dyn Future<Output = T> + 'a>,
-    layout: Layout,
 }
 
 impl<'a, T> PooledFuture<'a, T> {
@@ -32,7 +31,7 @@ impl<'a, T> PooledFuture<'a, T> {
         // SAFETY: `take_block` gives exclusive memory that fits `layout`, which is F's.
         unsafe { future.write(make()) };
         mem::forget(place);
-        Self { future, layout }
+        Self { future }
     }
 }
 
@@ -50,8 +49,10 @@ impl<T> Unpin for PooledFuture<'_, T> {}
 
 impl<T> Drop for PooledFuture<'_, T> {
     fn drop(&mut self) {
-        let block = GiveBack { block: self.future.cast(), layout: self.layout };
-        // SAFETY: written by `new`, dropped here only; the block itself is given back after, even when this panics.
+        // SAFETY: the future was written by `new` and lives until the next line.
+        let layout = Layout::for_value(unsafe { self.future.as_ref() });
+        let block = GiveBack { block: self.future.cast(), layout };
+        // SAFETY: dropped here only; the block itself is given back after, even when this panics.
         unsafe { self.future.drop_in_place() };
         drop(block);
     }
@@ -69,17 +70,40 @@ impl Drop for GiveBack {
 }
 
 thread_local! {
-    static POOL: RefCell<Pool> = const { RefCell::new(Pool { free: [const { Vec::new() }; CLASSES] }) };
+    static POOL: RefCell<Pool> = const { RefCell::new(Pool { free: [const { Stack { top: None, len: 0 } }; CLASSES] }) };
 }
 
 struct Pool {
-    free: [Vec<NonNull<u8>>; CLASSES],
+    free: [Stack; CLASSES],
+}
+
+/// Free blocks of one class; each holds the place of the next in its first bytes.
+struct Stack {
+    top: Option<NonNull<u8>>,
+    len: usize,
+}
+
+impl Stack {
+    fn push(&mut self, block: NonNull<u8>) {
+        // SAFETY: a free block is no one else's, aligned for a pointer, and at least as large.
+        unsafe { block.cast().write(self.top) };
+        self.top = Some(block);
+        self.len += 1;
+    }
+
+    fn pop(&mut self) -> Option<NonNull<u8>> {
+        let block = self.top?;
+        // SAFETY: written by `push`, and no one else's since.
+        self.top = unsafe { block.cast().read() };
+        self.len -= 1;
+        Some(block)
+    }
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
         for (class, blocks) in self.free.iter_mut().enumerate() {
-            for block in blocks.drain(..) {
+            while let Some(block) = blocks.pop() {
                 // SAFETY: every block of a class was allocated with exactly this layout and is in no one's hands.
                 unsafe { dealloc(block.as_ptr(), class_layout(class)) };
             }
@@ -104,7 +128,7 @@ fn give_block(block: NonNull<u8>, layout: Layout) {
 
 impl Pool {
     fn keep(&mut self, class: usize, block: NonNull<u8>) -> bool {
-        let room = self.free[class].len() < KEPT_BLOCKS;
+        let room = self.free[class].len < KEPT_BLOCKS;
         if room {
             self.free[class].push(block);
         }

@@ -23,11 +23,12 @@ use std::{
 
 use io_uring::{
     IoUring, Probe, cqueue, opcode, squeue,
-    types::{CancelBuilder, Fd, SubmitArgs, Timespec},
+    types::{CancelBuilder, Fd, Fixed, SubmitArgs, Timespec},
 };
 use rustix::{
     io::Errno,
     net::{SocketAddrAny, SocketFlags},
+    process::{Resource, getrlimit},
 };
 use slab::Slab;
 
@@ -42,6 +43,8 @@ struct Inner {
     ring: IoUring,
     sockets: Slab<Socket>,
     buffers: Buffers,
+    /// Sockets in slots below this are registered with the ring, so that no operation looks its file up.
+    files: usize,
     /// Sockets with a send that was queued since the kernel was entered last.
     unsent: Vec<usize>,
     /// Sockets whose receive has ended without an end of the stream.
@@ -65,10 +68,13 @@ impl Reactor {
         let ring = builder.build(SUBMISSIONS)?;
         check_age(&ring)?;
         let buffers = Buffers::register(&ring)?;
+        let allowed = getrlimit(Resource::Nofile).current.map_or(FILES, |files| files.min(u64::from(FILES)) as u32);
+        ring.submitter().register_files_sparse(allowed)?;
         Ok(Self(RefCell::new(Inner {
             ring,
             sockets: Slab::new(),
             buffers,
+            files: allowed as usize,
             unsent: Vec::new(),
             unarmed: Vec::new(),
             spare: Vec::new(),
@@ -168,6 +174,7 @@ impl Inner {
             return Poll::Pending;
         };
         if connected.is_ok() {
+            self.register_file(slot);
             self.start_receive(slot);
         }
         Poll::Ready(connected.map_err(io::Error::from))
@@ -220,7 +227,7 @@ impl Inner {
         if socket.under_way > 0 {
             self.cancel(slot);
         } else {
-            self.sockets.remove(slot);
+            self.remove(slot);
         }
     }
 }
@@ -247,7 +254,13 @@ impl Inner {
 
     /// Ends all operations of a socket.
     fn cancel(&mut self, slot: usize) {
-        let cancel = opcode::AsyncCancel2::new(CancelBuilder::fd(self.fd(slot)).all()).build();
+        let socket = &self.sockets[slot];
+        let of_socket = if socket.is_registered {
+            CancelBuilder::fd(Fixed(slot as u32))
+        } else {
+            CancelBuilder::fd(Fd(socket.fd.as_raw_fd()))
+        };
+        let cancel = opcode::AsyncCancel2::new(of_socket.all()).build();
         let cancel = cancel.flags(squeue::Flags::SKIP_SUCCESS).user_data(Kind::Cancel.tag(slot));
         // SAFETY: a cancellation points to nothing.
         unsafe { self.push(&cancel) };
@@ -256,9 +269,11 @@ impl Inner {
     /// # Safety
     /// What the operation points to must stay until it is complete: with the socket, which stays as long.
     unsafe fn start(&mut self, slot: usize, kind: Kind, operation: squeue::Entry) {
-        self.sockets[slot].under_way += 1;
+        let socket = &mut self.sockets[slot];
+        socket.under_way += 1;
+        let file = if socket.is_registered { squeue::Flags::FIXED_FILE } else { squeue::Flags::empty() };
         // SAFETY: passed on to the caller.
-        unsafe { self.push(&operation.user_data(kind.tag(slot))) };
+        unsafe { self.push(&operation.flags(file).user_data(kind.tag(slot))) };
     }
 
     /// # Safety
@@ -294,8 +309,26 @@ impl Inner {
         }
     }
 
+    /// What an operation of the socket is started with.
     fn fd(&self, slot: usize) -> Fd {
-        Fd(self.sockets[slot].fd.as_raw_fd())
+        let socket = &self.sockets[slot];
+        Fd(if socket.is_registered { slot as i32 } else { socket.fd.as_raw_fd() })
+    }
+
+    fn register_file(&mut self, slot: usize) {
+        if slot < self.files {
+            let socket = &mut self.sockets[slot];
+            let registered = self.ring.submitter().register_files_update(slot as u32, &[socket.fd.as_raw_fd()]);
+            socket.is_registered = registered.is_ok();
+        }
+    }
+
+    /// Closes a socket of which no operation is under way.
+    fn remove(&mut self, slot: usize) {
+        if self.sockets.remove(slot).is_registered {
+            let none = self.ring.submitter().register_files_update(slot as u32, &[-1]);
+            check(none);
+        }
     }
 }
 
@@ -388,7 +421,7 @@ impl Inner {
         let socket = &mut self.sockets[slot];
         socket.under_way -= 1;
         if socket.is_closed && socket.under_way == 0 {
-            self.sockets.remove(slot);
+            self.remove(slot);
         }
     }
 
@@ -457,6 +490,8 @@ const WAIT_ALL: i32 = 0x100;
 /// Few, because each turn writes to the next ones: they stay in the nearest cache. A fuller turn enters the kernel twice.
 const SUBMISSIONS: u32 = 256;
 const COMPLETIONS: u32 = 1024;
+/// A pointer each in the kernel.
+const FILES: u32 = 16 * 1024;
 /// Buffers full of bytes for which no one has asked: then the socket's receive ends until someone does.
 const MOST_UNREAD: u16 = 16;
 /// 1 MiB; the kernel itself would take 2 GiB.

@@ -9,6 +9,8 @@ use super::buffers::Queue;
 /// A socket. It stays in its slot until no operation of it is under way, even when its stream is long gone.
 pub(super) struct Socket {
     pub(super) fd: OwnedFd,
+    /// The ring has its file in the place of the same number as its slot.
+    pub(super) is_registered: bool,
     /// Operations that the kernel has and will complete.
     pub(super) under_way: u16,
     /// The kernel reads it while the socket connects.
@@ -49,6 +51,7 @@ impl Socket {
     pub(super) fn new(fd: OwnedFd) -> Self {
         Self {
             fd,
+            is_registered: false,
             under_way: 0,
             address: None,
             connected: None,
