@@ -36,6 +36,21 @@ fn counts_per_name_equal_the_servers_log() {
 }
 
 #[test]
+fn a_task_that_keeps_its_thread_makes_the_generator_the_bottleneck() {
+    let nginx = Nginx::start();
+    #[expect(clippy::disallowed_methods, reason = "it blocks everyone on its shard, as a computation in a task does")]
+    async fn think(user: &mut HttpUser) -> TaskResult {
+        user.get("/").await;
+        std::thread::sleep(Duration::from_millis(30));
+        Ok(())
+    }
+    let thinker = UserClass::http("Thinker").tasks(TaskSet::new("Think").task(1, think));
+    let outcome = start(4, &nginx.url(""), [thinker], seconds(1)).outcome();
+    let verdict = outcome.report.health.verdict().expect("users resumed late");
+    assert!(verdict.starts_with("users resumed late after a response: p99 of the lag is "), "{verdict}");
+}
+
+#[test]
 fn cookies_are_each_users_own() {
     let nginx = Nginx::start();
     // They wait, so that nobody can use up the number of requests before all have begun.
