@@ -1,6 +1,6 @@
 //! The two seams to the world: a connection that moves bytes, and the place that makes connections and knows the time.
 //!
-//! Buffers go in and come back, because the kernel may hold them while an operation is under way. Implemented by the
+//! A buffer that is sent is taken and another one left, because the kernel may read it for a while. Implemented by the
 //! engine's runtime and its simulator, by TLS around another transport, and by scripts in tests.
 
 use std::cell::RefCell;
@@ -12,13 +12,13 @@ use crate::{Error, Origin};
 /// One connection. Dropping it closes it, also in the middle of an operation.
 #[expect(async_fn_in_trait, reason = "a connection never leaves its shard, so no future needs to be Send")]
 pub trait Transport {
-    /// Takes all of `bytes` to be sent, in order, and gives an empty buffer for them: the same, or another one. It need not
-    /// wait until they have left; that they could not is then told by the next receive.
-    async fn send(&mut self, bytes: Vec<u8>) -> (io::Result<()>, Vec<u8>);
+    /// Takes all that is in `buffer` to be sent, in order, and leaves an empty buffer: the same, or another one. It need
+    /// not wait until the bytes have left; that they could not is then told by the next receive.
+    async fn send(&mut self, buffer: &mut Vec<u8>) -> io::Result<()>;
 
     /// Appends what has arrived to `buffer`, within its spare capacity (the buffer is never grown), waiting for at least
     /// one byte. `Ok(0)` is the end of the stream. The spare capacity is never empty when this is called.
-    async fn recv(&mut self, buffer: Vec<u8>) -> (io::Result<usize>, Vec<u8>);
+    async fn recv(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize>;
 
     /// When the last bytes taken by [`Transport::send`] left, in nanoseconds of [`Network::now_ns`]; 0 while they have not.
     /// Known at the latest when a receive has given something.

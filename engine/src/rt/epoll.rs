@@ -87,13 +87,14 @@ pub(super) struct EpollStream {
 }
 
 impl EpollStream {
-    pub(super) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
-        let mut rest = bytes;
+    pub(super) async fn send(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
+        let mut rest = buffer.as_slice();
         while !rest.is_empty() {
             let sent = self.retry(|| send(&self.socket, rest, SendFlags::NOSIGNAL)).await?;
             rest = &rest[sent..];
         }
         self.sent_ns = now_ns();
+        buffer.clear();
         Ok(())
     }
 

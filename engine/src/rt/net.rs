@@ -25,23 +25,20 @@ enum Link {
 }
 
 impl Transport for Stream {
-    async fn send(&mut self, mut bytes: Vec<u8>) -> (io::Result<()>, Vec<u8>) {
+    async fn send(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
         match &mut self.0 {
-            Link::Ring(stream) => (Ok(()), stream.send(bytes).await),
-            Link::Epoll(stream) => {
-                let sent = PooledFuture::new(|| stream.send(&bytes)).await;
-                bytes.clear();
-                (sent, bytes)
-            }
-            Link::Sim(link) => link.send(bytes),
+            Link::Ring(stream) => stream.send(buffer).await,
+            Link::Epoll(stream) => return PooledFuture::new(|| stream.send(buffer)).await,
+            Link::Sim(link) => return link.send(buffer),
         }
+        Ok(())
     }
 
-    async fn recv(&mut self, mut buffer: Vec<u8>) -> (io::Result<usize>, Vec<u8>) {
+    async fn recv(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
         match &mut self.0 {
-            Link::Ring(stream) => (stream.recv(&mut buffer).await, buffer),
-            Link::Epoll(stream) => (PooledFuture::new(|| stream.recv(&mut buffer)).await, buffer),
-            Link::Sim(link) => (link.recv(&mut buffer).await, buffer),
+            Link::Ring(stream) => stream.recv(buffer).await,
+            Link::Epoll(stream) => PooledFuture::new(|| stream.recv(buffer)).await,
+            Link::Sim(link) => link.recv(buffer).await,
         }
     }
 

@@ -136,11 +136,11 @@ struct Pipe {
 }
 
 impl SimLink {
-    pub(super) fn send(&mut self, mut bytes: Vec<u8>) -> (io::Result<()>, Vec<u8>) {
+    pub(super) fn send(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
         if self.pipe.borrow().reset {
-            return (Err(io::ErrorKind::ConnectionReset.into()), bytes);
+            return Err(io::ErrorKind::ConnectionReset.into());
         }
-        self.received.append(&mut bytes);
+        self.received.append(buffer);
         let now_ns = self.world.now_ns();
         self.sent_ns = now_ns;
         let replies = self.server.answer(&mut self.received, now_ns, &mut self.world.0.rng.borrow_mut());
@@ -151,7 +151,7 @@ impl SimLink {
                 pipe.borrow_mut().happen(reply.what, rt.now_ns());
             });
         }
-        (Ok(()), bytes)
+        Ok(())
     }
 
     pub(super) async fn recv(&self, buffer: &mut Vec<u8>) -> io::Result<usize> {

@@ -65,7 +65,7 @@ impl<N: Network> Session<N> {
 
     async fn perform(&mut self, network: &N, request: &Request<'_>, trace: &mut Trace) -> Result<Response, Error> {
         let route = self.connections.route(&self.base, request.target)?;
-        let (buffer, wishes) = self.encode(network, request, &route)?;
+        let (mut buffer, wishes) = self.encode(network, request, &route)?;
 
         let kept = self.connections.take(route.place, trace.due_ns, self.config.idle_peek_after_ns);
         let mut transport = match kept {
@@ -86,11 +86,14 @@ impl<N: Network> Session<N> {
         let until_ns = trace.ready_ns().saturating_add(self.read_timeout_ns(request));
         let received = {
             // Pinned here, because a future that is handed over by value is copied.
-            let conversation = pin!(converse(network, &mut transport, &mut parser, buffer, trace));
+            let conversation = pin!(converse(&mut transport, &mut parser, &mut buffer, trace));
             network.deadline(until_ns, conversation).await
         };
         trace.sent(transport.sent_ns());
-        let buffer = received.unwrap_or(Err(Error::ReadTimeout))?;
+        if let Err(error) = received.unwrap_or(Err(Error::ReadTimeout)) {
+            network.give_buffer(buffer);
+            return Err(error);
+        }
         trace.complete(transport.received_ns(), parser.body_bytes());
 
         let response = Response::new(buffer, &parser).ok_or(Error::ClosedBeforeResponse)?;
@@ -168,34 +171,24 @@ impl<N: Network> Session<N> {
     }
 }
 
-/// Sends what is in the buffer, then reads the response into it. The buffer comes back, or goes to the pool.
-async fn converse<N: Network>(
-    network: &N,
-    transport: &mut N::Transport,
+/// Sends what is in the buffer, then reads the response into it.
+async fn converse(
+    transport: &mut impl Transport,
     parser: &mut ResponseParser<'_>,
-    buffer: Vec<u8>,
+    buffer: &mut Vec<u8>,
     trace: &mut Trace,
-) -> Result<Vec<u8>, Error> {
-    let (sent, mut buffer) = transport.send(buffer).await;
-    let mut progress = sent.map_or_else(|error| Err(Error::from_io(&error)), |()| Ok(Progress::More));
-    while progress == Ok(Progress::More) {
-        parser.make_room(&mut buffer);
-        let received;
-        (received, buffer) = transport.recv(buffer).await;
-        progress = match received {
-            Ok(0) => parser.end(&buffer).map(|()| Progress::Done),
-            Ok(_) => parser.feed(&mut buffer),
-            Err(error) => Err(Error::from_io(&error)),
+) -> Result<(), Error> {
+    transport.send(buffer).await.map_err(|error| Error::from_io(&error))?;
+    loop {
+        parser.make_room(buffer);
+        let progress = match transport.recv(buffer).await {
+            Ok(0) => return parser.end(buffer),
+            Ok(_) => parser.feed(buffer)?,
+            Err(error) => return Err(Error::from_io(&error)),
         };
-        if progress == Ok(Progress::More) {
-            trace.first_byte(transport.received_ns());
-        }
-    }
-    match progress {
-        Ok(_) => Ok(buffer),
-        Err(error) => {
-            network.give_buffer(buffer);
-            Err(error)
+        match progress {
+            Progress::More => trace.first_byte(transport.received_ns()),
+            Progress::Done => return Ok(()),
         }
     }
 }

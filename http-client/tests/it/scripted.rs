@@ -205,33 +205,33 @@ pub(crate) struct ScriptedTransport {
 }
 
 impl Transport for ScriptedTransport {
-    async fn send(&mut self, mut bytes: Vec<u8>) -> (io::Result<()>, Vec<u8>) {
+    async fn send(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
         if self.wire.refuses.get() {
-            return (Err(io::ErrorKind::BrokenPipe.into()), bytes);
+            return Err(io::ErrorKind::BrokenPipe.into());
         }
         if self.wire.recorded.get() {
-            self.wire.received.borrow_mut().extend_from_slice(&bytes);
+            self.wire.received.borrow_mut().extend_from_slice(buffer);
         }
         self.sent_ns = self.network.0.now_ns.get();
-        bytes.clear();
-        (Ok(()), bytes)
+        buffer.clear();
+        Ok(())
     }
 
-    async fn recv(&mut self, mut buffer: Vec<u8>) -> (io::Result<usize>, Vec<u8>) {
+    async fn recv(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
         assert!(buffer.capacity() > buffer.len(), "no room to receive into");
         let step = self.wire.steps.borrow_mut().pop_front();
         let received = match step {
-            Some(Step::Send(bytes)) => Ok(self.wire.deliver(&bytes, &mut buffer)),
+            Some(Step::Send(bytes)) => Ok(self.wire.deliver(&bytes, buffer)),
             Some(Step::SendAfter(after_ns, bytes)) => {
                 self.network.pass(after_ns);
-                Ok(self.wire.deliver(&bytes, &mut buffer))
+                Ok(self.wire.deliver(&bytes, buffer))
             }
             Some(Step::Close) => Ok(0),
             Some(Step::Reset) => Err(io::ErrorKind::ConnectionReset.into()),
             None => std::future::pending().await,
         };
         self.received_ns = self.network.0.now_ns.get();
-        (received, buffer)
+        received
     }
 
     fn sent_ns(&self) -> u64 {

@@ -14,7 +14,7 @@ mod socket;
 use std::{
     cell::RefCell,
     future::poll_fn,
-    io,
+    io, mem,
     net::SocketAddr,
     os::fd::{AsRawFd, OwnedFd},
     rc::Rc,
@@ -118,13 +118,13 @@ pub(super) struct RingStream {
 }
 
 impl RingStream {
-    /// Hands `bytes` over to be sent with the next turn, after those of an earlier send, and gives an empty buffer in
-    /// exchange. That it failed is told by the next receive.
-    pub(super) async fn send(&self, bytes: Vec<u8>) -> Vec<u8> {
+    /// Takes what is in `buffer` to be sent with the next turn, after the bytes of an earlier send, and leaves an empty
+    /// buffer. That it failed is told by the next receive.
+    pub(super) async fn send(&self, buffer: &mut Vec<u8>) {
         if self.inner(|inner| inner.sockets[self.slot].sending.is_some()) {
             poll_fn(|cx| self.inner(|inner| inner.poll_sent(self.slot, cx))).await;
         }
-        self.inner(|inner| inner.start_send(self.slot, bytes))
+        self.inner(|inner| inner.start_send(self.slot, buffer));
     }
 
     /// Appends what has come to `buffer`, within its capacity; 0 is the end of the stream.
@@ -190,14 +190,14 @@ impl Inner {
         Poll::Pending
     }
 
-    fn start_send(&mut self, slot: usize, bytes: Vec<u8>) -> Vec<u8> {
-        let spare = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(bytes.capacity()));
+    fn start_send(&mut self, slot: usize, buffer: &mut Vec<u8>) {
+        let spare = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(buffer.capacity()));
+        let bytes = mem::replace(buffer, spare);
         let socket = &mut self.sockets[slot];
         socket.sent_ns = 0;
         socket.sending = Some(Sending { bytes, sent: 0 });
         self.unsent.push(slot);
         self.queue_send(slot);
-        spare
     }
 
     fn poll_recv(&mut self, slot: usize, buffer: &mut Vec<u8>, cx: &Context<'_>) -> Poll<io::Result<usize>> {
