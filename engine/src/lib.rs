@@ -1,7 +1,7 @@
 //! gregaria-engine: users, their tasks and waits, the shards they run on, and the runner that steers a run.
 //!
 //! It knows nothing of command lines, terminals or signals, holds no global state, prints nothing and never
-//! ends the process. Only [`rt`] names an io_uring runtime.
+//! ends the process. Only [`rt`] names io_uring.
 //!
 //! Three seams, each a trait or a plain type:
 //! - [`Scenario`]: what there is to run. [`RustScenario`] is made of [`UserClass`]es.

@@ -170,6 +170,30 @@ fn sends_arrive_whole_and_in_order() {
 }
 
 #[test]
+fn a_flood_of_bytes_does_not_end_a_send() {
+    let serve = |mut connection: TcpStream| {
+        let mut writer = connection.try_clone().unwrap();
+        thread::spawn(move || writer.write_all(pattern(LARGE)));
+        // So late that the send is stuck behind what was not read.
+        thread::sleep(Duration::from_millis(50));
+        let mut all = vec![0; 3 * LARGE];
+        let whole = connection.read_exact(&mut all).is_ok() && all.chunks(LARGE).all(|part| part == pattern(LARGE));
+        let _ = connection.write_all(if whole { b"whole" } else { b"holes" });
+    };
+    for kind in [RingKind::Full, RingKind::Plain] {
+        let server = listen(serve);
+        run(kind, |rt| async move {
+            let mut stream = rt.connect(&server).await.unwrap();
+            for _ in 0..3 {
+                send(&mut stream, pattern(LARGE)).await;
+            }
+            assert!(receive(&mut stream, LARGE, 4096).await.unwrap()[..LARGE] == *pattern(LARGE));
+            assert_eq!(receive(&mut stream, 5, 5).await.unwrap(), b"whole");
+        });
+    }
+}
+
+#[test]
 fn bytes_that_no_one_asked_for_wait_until_someone_does() {
     let serve = |mut connection: TcpStream| {
         let _ = connection.write_all(pattern(FLOOD));

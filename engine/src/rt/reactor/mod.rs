@@ -225,7 +225,7 @@ impl Inner {
         socket.is_closed = true;
         self.buffers.discard(&mut socket.received);
         if socket.under_way > 0 {
-            self.cancel(slot);
+            self.cancel_all(slot);
         } else {
             self.remove(slot);
         }
@@ -253,15 +253,20 @@ impl Inner {
     }
 
     /// Ends all operations of a socket.
-    fn cancel(&mut self, slot: usize) {
+    fn cancel_all(&mut self, slot: usize) {
         let socket = &self.sockets[slot];
         let of_socket = if socket.is_registered {
             CancelBuilder::fd(Fixed(slot as u32))
         } else {
             CancelBuilder::fd(Fd(socket.fd.as_raw_fd()))
         };
-        let cancel = opcode::AsyncCancel2::new(of_socket.all()).build();
-        let cancel = cancel.flags(squeue::Flags::SKIP_SUCCESS).user_data(Kind::Cancel.tag(slot));
+        self.cancel(of_socket.all());
+    }
+
+    /// Cancels what matches, which tells of its end as if nothing had happened.
+    fn cancel(&mut self, what: CancelBuilder) {
+        let cancel = opcode::AsyncCancel2::new(what).build();
+        let cancel = cancel.flags(squeue::Flags::SKIP_SUCCESS).user_data(Kind::Cancel.tag(0));
         // SAFETY: a cancellation points to nothing.
         unsafe { self.push(&cancel) };
     }
@@ -380,7 +385,7 @@ impl Inner {
         if starves {
             self.buffers.grow();
         } else if floods && self.sockets[slot].is_receiving {
-            self.cancel(slot);
+            self.cancel(CancelBuilder::user_data(Kind::Receive.tag(slot)));
         }
     }
 
@@ -413,6 +418,7 @@ impl Inner {
     fn connected(&mut self, slot: usize, result: i32) {
         let socket = &mut self.sockets[slot];
         socket.connected = Some(outcome(result).map(|_| ()));
+        socket.address = None;
         socket.happened(Awaited::Connected);
     }
 
