@@ -12,12 +12,13 @@ use crate::{Error, Origin};
 /// One connection. Dropping it closes it, also in the middle of an operation.
 #[expect(async_fn_in_trait, reason = "a connection never leaves its shard, so no future needs to be Send")]
 pub trait Transport {
-    /// Takes all that is in `buffer` to be sent, in order, and leaves an empty buffer: the same, or another one. It need
-    /// not wait until the bytes have left; that they could not is then told by the next receive.
+    /// Takes all that is in `buffer` to be sent, in order, and leaves an empty buffer: the same, or one without memory. It
+    /// need not wait until the bytes have left; that they could not is then told by the next receive.
     async fn send(&mut self, buffer: &mut Vec<u8>) -> io::Result<()>;
 
-    /// Appends what has arrived to `buffer`, within its spare capacity (the buffer is never grown), waiting for at least
-    /// one byte. `Ok(0)` is the end of the stream. The spare capacity is never empty when this is called.
+    /// Appends what has arrived to `buffer`, waiting for at least one byte, within its spare capacity: it is never grown, but
+    /// one without memory is replaced once there is something to receive, so that no one waits with an empty buffer in
+    /// hands. `Ok(0)` is the end of the stream.
     async fn recv(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize>;
 
     /// When the last bytes taken by [`Transport::send`] left, in nanoseconds of [`Network::now_ns`]; 0 while they have not.

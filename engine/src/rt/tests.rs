@@ -78,7 +78,7 @@ async fn receive(stream: &mut Stream, len: usize, room: usize) -> io::Result<Vec
 async fn send(stream: &mut Stream, bytes: &[u8]) {
     let mut buffer = bytes.to_vec();
     stream.send(&mut buffer).await.unwrap();
-    assert!(buffer.is_empty() && buffer.capacity() > 0);
+    assert!(buffer.is_empty());
 }
 
 /// Bytes in which a gap or a swap shows.
@@ -187,8 +187,8 @@ fn a_flood_of_bytes_does_not_end_a_send() {
             for _ in 0..3 {
                 send(&mut stream, pattern(LARGE)).await;
             }
-            assert!(receive(&mut stream, LARGE, 4096).await.unwrap()[..LARGE] == *pattern(LARGE));
-            assert_eq!(receive(&mut stream, 5, 5).await.unwrap(), b"whole");
+            let answer = receive(&mut stream, LARGE + 5, 4096).await.unwrap();
+            assert!(answer.starts_with(pattern(LARGE)) && answer.ends_with(b"whole"));
         });
     }
 }

@@ -65,7 +65,7 @@ impl Shard {
 
     pub(crate) fn give_buffer(&self, mut buffer: Vec<u8>) {
         let mut buffers = self.buffers.borrow_mut();
-        if buffers.len() < KEPT_BUFFERS && buffer.capacity() <= LARGEST_KEPT_BYTES {
+        if buffers.len() < KEPT_BUFFERS && (1..=LARGEST_KEPT_BYTES).contains(&buffer.capacity()) {
             buffer.clear();
             buffers.push(buffer);
         }

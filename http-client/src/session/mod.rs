@@ -180,7 +180,9 @@ async fn converse(
 ) -> Result<(), Error> {
     transport.send(buffer).await.map_err(|error| Error::from_io(&error))?;
     loop {
-        parser.make_room(buffer);
+        if buffer.capacity() > 0 {
+            parser.make_room(buffer);
+        }
         let progress = match transport.recv(buffer).await {
             Ok(0) => return parser.end(buffer),
             Ok(_) => parser.feed(buffer)?,

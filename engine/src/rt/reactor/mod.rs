@@ -49,7 +49,7 @@ struct Inner {
     unsent: Vec<usize>,
     /// Sockets whose receive has ended without an end of the stream.
     unarmed: Vec<usize>,
-    /// Empty buffers, given in exchange for those that are being sent.
+    /// Empty buffers: what was sent, until something is received. The one used last is taken first.
     spare: Vec<Vec<u8>>,
     arrived_ns: u64,
 }
@@ -118,8 +118,8 @@ pub(super) struct RingStream {
 }
 
 impl RingStream {
-    /// Takes what is in `buffer` to be sent with the next turn, after the bytes of an earlier send, and leaves an empty
-    /// buffer. That it failed is told by the next receive.
+    /// Takes `buffer` to be sent with the next turn, after the bytes of an earlier send. That it failed is told by the next
+    /// receive.
     pub(super) async fn send(&self, buffer: &mut Vec<u8>) {
         if self.inner(|inner| inner.sockets[self.slot].sending.is_some()) {
             poll_fn(|cx| self.inner(|inner| inner.poll_sent(self.slot, cx))).await;
@@ -127,7 +127,7 @@ impl RingStream {
         self.inner(|inner| inner.start_send(self.slot, buffer));
     }
 
-    /// Appends what has come to `buffer`, within its capacity; 0 is the end of the stream.
+    /// Appends what has come to `buffer`, within its capacity, or gives one; 0 is the end of the stream.
     pub(super) async fn recv(&self, buffer: &mut Vec<u8>) -> io::Result<usize> {
         poll_fn(|cx| self.inner(|inner| inner.poll_recv(self.slot, buffer, cx))).await
     }
@@ -191,8 +191,7 @@ impl Inner {
     }
 
     fn start_send(&mut self, slot: usize, buffer: &mut Vec<u8>) {
-        let spare = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(buffer.capacity()));
-        let bytes = mem::replace(buffer, spare);
+        let bytes = mem::take(buffer);
         let socket = &mut self.sockets[slot];
         socket.sent_ns = 0;
         socket.sending = Some(Sending { bytes, sent: 0 });
@@ -203,9 +202,11 @@ impl Inner {
     fn poll_recv(&mut self, slot: usize, buffer: &mut Vec<u8>, cx: &Context<'_>) -> Poll<io::Result<usize>> {
         let socket = &mut self.sockets[slot];
         socket.stop_waiting();
-        let count = self.buffers.take(&mut socket.received, buffer);
-        if count > 0 {
-            return Poll::Ready(Ok(count));
+        if socket.received.len() > 0 {
+            if buffer.capacity() == 0 {
+                *buffer = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(NEW_BYTES));
+            }
+            return Poll::Ready(Ok(self.buffers.take(&mut socket.received, buffer)));
         }
         if let Some(errno) = socket.take_failure() {
             return Poll::Ready(Err(errno.into()));
@@ -494,13 +495,15 @@ const KIND_SHIFT: u32 = 32;
 /// MSG_WAITALL: the kernel waits by itself when a socket does not take all at once.
 const WAIT_ALL: i32 = 0x100;
 /// Few, because each turn writes to the next ones: they stay in the nearest cache. A fuller turn enters the kernel twice.
-const SUBMISSIONS: u32 = 256;
-const COMPLETIONS: u32 = 1024;
+const SUBMISSIONS: u32 = 128;
+const COMPLETIONS: u32 = 512;
 /// A pointer each in the kernel.
 const FILES: u32 = 16 * 1024;
 /// Buffers full of bytes for which no one has asked: then the socket's receive ends until someone does.
 const MOST_UNREAD: u16 = 16;
 /// 1 MiB; the kernel itself would take 2 GiB.
 const MOST_PER_SEND: usize = 1 << 20;
+/// A small response.
+const NEW_BYTES: usize = 1024;
 const LARGEST_SPARE_BYTES: usize = 64 * 1024;
 const MOST_SPARE: usize = 1024;
