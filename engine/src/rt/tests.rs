@@ -175,7 +175,7 @@ fn a_flood_of_bytes_does_not_end_a_send() {
         let mut writer = connection.try_clone().unwrap();
         thread::spawn(move || writer.write_all(pattern(LARGE)));
         // So late that the send is stuck behind what was not read.
-        thread::sleep(Duration::from_millis(50));
+        pause(Duration::from_millis(50));
         let mut all = vec![0; 3 * LARGE];
         let whole = connection.read_exact(&mut all).is_ok() && all.chunks(LARGE).all(|part| part == pattern(LARGE));
         let _ = connection.write_all(if whole { b"whole" } else { b"holes" });
