@@ -10,6 +10,7 @@
 
 mod buffers;
 mod socket;
+mod stream;
 
 use std::{
     cell::RefCell,
@@ -35,6 +36,7 @@ use slab::Slab;
 use super::{clock::now_ns, net::tcp_socket};
 use buffers::{Buffers, GROUP};
 use socket::{Awaited, Sending, Socket};
+pub(super) use stream::RingStream;
 
 /// The connections of one thread.
 pub(super) struct Reactor(RefCell<Inner>);
@@ -96,7 +98,7 @@ impl Reactor {
     pub(super) async fn connect(self: &Rc<Self>, address: SocketAddr) -> io::Result<RingStream> {
         let socket = tcp_socket(&address, SocketFlags::empty())?;
         let slot = self.0.borrow_mut().start_connect(socket, address);
-        let stream = RingStream { reactor: Rc::clone(self), slot };
+        let stream = RingStream::new(self, slot);
         poll_fn(|cx| self.0.borrow_mut().poll_connected(slot, cx.waker())).await?;
         Ok(stream)
     }
@@ -108,50 +110,6 @@ impl Drop for Reactor {
         while !self.0.get_mut().sockets.is_empty() {
             self.turn(None);
         }
-    }
-}
-
-/// A connection. Closed when dropped.
-pub(super) struct RingStream {
-    reactor: Rc<Reactor>,
-    slot: usize,
-}
-
-impl RingStream {
-    /// Takes `buffer` to be sent with the next turn, after the bytes of an earlier send. That it failed is told by the next
-    /// receive.
-    pub(super) async fn send(&self, buffer: &mut Vec<u8>) {
-        if self.inner(|inner| inner.sockets[self.slot].sending.is_some()) {
-            poll_fn(|cx| self.inner(|inner| inner.poll_sent(self.slot, cx))).await;
-        }
-        self.inner(|inner| inner.start_send(self.slot, buffer));
-    }
-
-    /// Appends what has come to `buffer`, within its capacity, or gives one; 0 is the end of the stream.
-    pub(super) async fn recv(&self, buffer: &mut Vec<u8>) -> io::Result<usize> {
-        poll_fn(|cx| self.inner(|inner| inner.poll_recv(self.slot, buffer, cx))).await
-    }
-
-    pub(super) fn has_news(&self) -> bool {
-        self.inner(|inner| inner.sockets[self.slot].end.is_some() || inner.sockets[self.slot].received.len() > 0)
-    }
-
-    pub(super) fn sent_ns(&self) -> u64 {
-        self.inner(|inner| inner.sockets[self.slot].sent_ns)
-    }
-
-    pub(super) fn received_ns(&self) -> u64 {
-        self.inner(|inner| inner.sockets[self.slot].received_ns)
-    }
-
-    fn inner<T>(&self, with: impl FnOnce(&mut Inner) -> T) -> T {
-        with(&mut self.reactor.0.borrow_mut())
-    }
-}
-
-impl Drop for RingStream {
-    fn drop(&mut self) {
-        self.inner(|inner| inner.close(self.slot));
     }
 }
 
