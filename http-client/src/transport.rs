@@ -1,6 +1,6 @@
 //! The two seams to the world: a connection that moves bytes, and the place that makes connections and knows the time.
 //!
-//! A buffer that is sent is taken and another one left, because the kernel may read it for a while. Implemented by the
+//! Buffers are lent; only one that is sent may be kept, because the kernel may read it for a while. Implemented by the
 //! engine's runtime and its simulator, by TLS around another transport, and by scripts in tests.
 
 use std::cell::RefCell;

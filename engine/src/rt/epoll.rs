@@ -88,6 +88,7 @@ pub(super) struct EpollStream {
 
 impl EpollStream {
     pub(super) async fn send(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
+        self.sent_ns = 0;
         let mut rest = buffer.as_slice();
         while !rest.is_empty() {
             let sent = self.retry(|| send(&self.socket, rest, SendFlags::NOSIGNAL)).await?;

@@ -137,6 +137,7 @@ struct Pipe {
 
 impl SimLink {
     pub(super) fn send(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
+        self.sent_ns = 0;
         if self.pipe.borrow().reset {
             return Err(io::ErrorKind::ConnectionReset.into());
         }
