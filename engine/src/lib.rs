@@ -10,11 +10,13 @@
 //!
 //! A request's way starts in `user/http_user.rs`.
 
+mod network;
 mod ramp;
 mod scenario;
 mod swarm;
 
 pub mod health;
+pub mod place;
 pub mod rt;
 pub mod runner;
 pub mod shards;

@@ -11,6 +11,7 @@ use std::{
     net::SocketAddr,
     os::fd::OwnedFd,
     rc::Rc,
+    sync::Arc,
     task::{Poll, Waker},
     time::Duration,
 };
@@ -27,7 +28,7 @@ use super::{clock::now_ns, net::tcp_socket};
 
 /// The connections of one thread.
 pub(super) struct Epoll {
-    poller: Poller,
+    poller: Arc<Poller>,
     events: RefCell<Events>,
     /// Who waits for something to happen to a socket; its key is the event's.
     wakers: RefCell<Slab<Option<Waker>>>,
@@ -35,7 +36,17 @@ pub(super) struct Epoll {
 
 impl Epoll {
     pub(super) fn build() -> io::Result<Self> {
-        Ok(Self { poller: Poller::new()?, events: RefCell::new(Events::new()), wakers: RefCell::default() })
+        Ok(Self { poller: Arc::new(Poller::new()?), events: RefCell::new(Events::new()), wakers: RefCell::default() })
+    }
+
+    /// Ends a [`Epoll::turn`] from another thread.
+    pub(super) fn rouse(&self) -> impl Fn() + Send + Sync + use<> {
+        let poller = Arc::clone(&self.poller);
+        move || {
+            if let Err(error) = poller.notify() {
+                log::error!("a thread cannot be roused: {error}");
+            }
+        }
     }
 
     /// Waits until something happens or `until_ns` has come, wakes those who waited for it, and says when that was.

@@ -2,7 +2,7 @@
 //! it (`reactor/` or `sim.rs`) calls [`Executor::run_ready`] and decides what happens when nothing is ready.
 //!
 //! A wake on the executor's own thread touches nothing shared. A wake from elsewhere goes through a locked inbox that is
-//! emptied before each batch; it does not rouse a thread that sleeps.
+//! emptied before each batch, and rouses the thread if it sleeps.
 
 use std::{
     cell::RefCell,
@@ -40,10 +40,12 @@ struct Ready {
 }
 
 /// Wakes from other threads.
-#[derive(Default)]
 struct Inbox {
     filled: AtomicBool,
+    /// The thread waits, or is about to, and only `rouse` ends that before its time.
+    asleep: AtomicBool,
     tasks: Mutex<Vec<usize>>,
+    rouse: Box<dyn Fn() + Send + Sync>,
 }
 
 /// What a task's wakers share. It may outlive its task and then wake another one in its slot, which does no harm.
@@ -60,8 +62,15 @@ thread_local! {
 }
 
 impl Executor {
-    pub(super) fn new() -> Self {
-        let ready = Ready { queue: RefCell::default(), inbox: Arc::default() };
+    /// `rouse` is called from other threads, to end the wait of this one.
+    pub(super) fn new(rouse: impl Fn() + Send + Sync + 'static) -> Self {
+        let inbox = Inbox {
+            filled: AtomicBool::new(false),
+            asleep: AtomicBool::new(false),
+            tasks: Mutex::default(),
+            rouse: Box::new(rouse),
+        };
+        let ready = Ready { queue: RefCell::default(), inbox: Arc::new(inbox) };
         Self { tasks: RefCell::default(), ready: Rc::new(ready) }
     }
 
@@ -82,6 +91,21 @@ impl Executor {
 
     pub(super) fn has_ready(&self) -> bool {
         !self.ready.queue.borrow().is_empty() || self.ready.inbox.filled.load(Ordering::Relaxed)
+    }
+
+    /// Whether the thread may wait: nobody is ready, and whoever wakes a task from now on rouses the thread.
+    pub(super) fn fall_asleep(&self) -> bool {
+        if !self.ready.queue.borrow().is_empty() {
+            return false;
+        }
+        let inbox = &self.ready.inbox;
+        // Stored before `filled` is read, as a waker stores `filled` before it reads `asleep`: one of the two sees the other.
+        inbox.asleep.store(true, Ordering::SeqCst);
+        !inbox.filled.load(Ordering::SeqCst)
+    }
+
+    pub(super) fn wake_up(&self) {
+        self.ready.inbox.asleep.store(false, Ordering::Relaxed);
     }
 
     /// Polls what is ready now. What wakes itself meanwhile is left for the next call, so that no task can keep the
@@ -156,7 +180,10 @@ impl Handle {
 
     fn wake_from_elsewhere(&self) {
         self.inbox.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(self.slot);
-        self.inbox.filled.store(true, Ordering::Release);
+        self.inbox.filled.store(true, Ordering::SeqCst);
+        if self.inbox.asleep.swap(false, Ordering::SeqCst) {
+            (self.inbox.rouse)();
+        }
     }
 }
 
@@ -191,7 +218,7 @@ mod tests {
 
     #[test]
     fn one_batch_polls_each_ready_task_once() {
-        let executor = Executor::new();
+        let executor = Executor::new(|| {});
         let _entered = executor.enter();
         let polls = Rc::new(Cell::new(0));
         executor.spawn(poll_times(Rc::clone(&polls), 3));
@@ -206,7 +233,7 @@ mod tests {
 
     #[test]
     fn wakes_come_from_other_threads_too_and_late_ones_do_no_harm() {
-        let executor = Executor::new();
+        let executor = Executor::new(|| {});
         let _entered = executor.enter();
         let kept: Rc<RefCell<Option<Waker>>> = Rc::default();
         let done = Rc::new(Cell::new(false));
@@ -233,7 +260,7 @@ mod tests {
 
     #[test]
     fn tasks_that_spawn_and_drop_others_are_cleared() {
-        let executor = Rc::new(Executor::new());
+        let executor = Rc::new(Executor::new(|| {}));
         let _entered = executor.enter();
         let inner = Rc::clone(&executor);
         executor.spawn(async move {

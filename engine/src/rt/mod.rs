@@ -7,6 +7,7 @@
 //! each use says why it is sound.
 
 mod affinity;
+mod bell;
 mod clock;
 mod epoll;
 mod executor;
@@ -27,6 +28,7 @@ use std::{
 };
 
 pub use affinity::{allowed_cores, pin_to_core};
+pub use bell::Bell;
 pub use clock::{now_ns, pause, thread_cpu_ns, unix_time_s};
 pub use net::Stream;
 pub use pooled::PooledFuture;
@@ -83,6 +85,14 @@ impl Rt {
         match &self.0.backend {
             Backend::Thread(thread) => thread.executor.spawn(future),
             Backend::Sim(world) => world.spawn(future),
+        }
+    }
+
+    /// Calls `hook` each time when everyone who could run has run, before the thread enters the kernel: the moment to hand
+    /// over in one go what has gathered. Replaces an earlier one; simulated worlds have no such moment.
+    pub fn before_turn(&self, hook: impl Fn() + 'static) {
+        if let Backend::Thread(thread) = &self.0.backend {
+            *thread.before_turn.borrow_mut() = Some(Box::new(hook));
         }
     }
 

@@ -3,7 +3,13 @@
 //! The flags (one submitter, completions delivered only when asked for) are worth a fifth of the CPU time of a request.
 //! Old kernels refuse them, containers often refuse io_uring altogether: each step falls back to the next.
 
-use std::{cell::Cell, future::Future, io, rc::Rc, str::FromStr};
+use std::{
+    cell::{Cell, RefCell},
+    future::Future,
+    io,
+    rc::Rc,
+    str::FromStr,
+};
 
 use super::{Backend, Rt, epoll::Epoll, executor::Executor, reactor::Reactor};
 
@@ -72,7 +78,7 @@ where
     for kind in kinds {
         match Driver::build(*kind) {
             Ok(driver) => {
-                Thread { executor: Rc::new(Executor::new()), driver }.run(|rt| start(rt, *kind));
+                Thread::new(driver).run(|rt| start(rt, *kind));
                 return Ok(());
             }
             Err(error) => refusal = error,
@@ -97,6 +103,13 @@ impl Driver {
         }
     }
 
+    fn executor(&self) -> Executor {
+        match self {
+            Self::Reactor(reactor) => Executor::new(reactor.rouse()),
+            Self::Epoll(epoll) => Executor::new(epoll.rouse()),
+        }
+    }
+
     fn turn(&self, until_ns: Option<u64>) -> u64 {
         match self {
             Self::Reactor(reactor) => reactor.turn(until_ns),
@@ -110,13 +123,21 @@ impl Driver {
 pub(super) struct Thread {
     pub(super) executor: Rc<Executor>,
     pub(super) driver: Driver,
+    pub(super) before_turn: Rc<RefCell<Option<TurnHook>>>,
 }
 
+/// See [`Rt::before_turn`].
+pub(super) type TurnHook = Box<dyn Fn()>;
+
 impl Thread {
+    fn new(driver: Driver) -> Self {
+        Self { executor: Rc::new(driver.executor()), driver, before_turn: Rc::default() }
+    }
+
     /// Lets run who can, then waits for what the kernel or the clock brings, until the future of `start` has ended.
     fn run<F: Future<Output = ()> + 'static>(self, start: impl FnOnce(Rt) -> F) {
         let _entered = self.executor.enter();
-        let _tasks = ClearOnDrop(&self.executor);
+        let _tasks = ClearOnDrop(&self);
         let rt = Rt::new(Backend::Thread(self.clone()));
         let is_over = Rc::new(Cell::new(false));
         let (main, over) = (start(rt.clone()), Rc::clone(&is_over));
@@ -129,18 +150,23 @@ impl Thread {
             if is_over.get() {
                 return;
             }
-            let until_ns = if self.executor.has_ready() { Some(0) } else { rt.next_timer_ns() };
+            if let Some(hook) = &*self.before_turn.borrow() {
+                hook();
+            }
+            let until_ns = if self.executor.fall_asleep() { rt.next_timer_ns() } else { Some(0) };
             let now_ns = self.driver.turn(until_ns);
+            self.executor.wake_up();
             rt.fire_timers(now_ns);
         }
     }
 }
 
 /// Tasks hold their runtime, which holds them: one of the two must let go.
-struct ClearOnDrop<'a>(&'a Executor);
+struct ClearOnDrop<'a>(&'a Thread);
 
 impl Drop for ClearOnDrop<'_> {
     fn drop(&mut self) {
-        self.0.clear();
+        self.0.executor.clear();
+        self.0.before_turn.take();
     }
 }

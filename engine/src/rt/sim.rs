@@ -65,7 +65,7 @@ impl World {
     pub fn new(seed: u64) -> (Self, Rt) {
         let world = Self(Rc::new(Inner {
             now_ns: Cell::new(0),
-            executor: Executor::new(),
+            executor: Executor::new(|| {}),
             servers: RefCell::default(),
             rng: RefCell::new(SmallRng::seed_from_u64(seed)),
         }));

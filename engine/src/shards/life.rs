@@ -14,7 +14,7 @@ pub(crate) struct Life {
     /// A request of this user's is on the wire.
     pub(super) on_wire: Cell<bool>,
     /// It asked for a request that may never start.
-    pub(super) halted: Cell<bool>,
+    halted: Cell<bool>,
     pub(super) gone: Cell<bool>,
     /// How often it has waited for anything.
     waits: Cell<u32>,
@@ -48,6 +48,11 @@ impl Life {
     /// Counts how often the user has waited for anything: a task that never did must not starve the others.
     pub(crate) fn waits(&self) -> u32 {
         self.waits.get()
+    }
+
+    /// It asks for a request that may never start.
+    pub(crate) fn halt(&self) {
+        self.halted.set(true);
     }
 
     pub(super) fn order(&self) -> Order {

@@ -1,20 +1,16 @@
 //! Shards: Rust users on pinned cores, one thread each, as one [`Swarm`].
 //!
-//! Nothing on a request's way is shared between shards. The swarm's side (`mod.rs`, `placement.rs`) plans and merges;
-//! a shard's side (`shard.rs`, `roster.rs`, `gate.rs`, `life.rs`) runs users; `link.rs` is all that lies between.
+//! Nothing on a request's way is shared between shards. Each is a [`Place`](crate::place::Place): `mod.rs` starts their
+//! threads, and a shard's side (`shard.rs`, `roster.rs`, `life.rs`) runs users.
 
-mod gate;
 mod life;
-mod link;
-mod network;
 mod on_wire;
-mod placement;
 mod roster;
 mod shard;
 
 use std::{
     io,
-    sync::{Arc, atomic::AtomicU64, mpsc},
+    sync::{Arc, mpsc},
     thread::JoinHandle,
 };
 
@@ -23,20 +19,17 @@ use rand::{Rng, SeedableRng, rngs::SmallRng};
 use thiserror::Error;
 
 pub(crate) use life::Life;
-pub(crate) use network::UserNetwork;
 pub(crate) use on_wire::{OnWire, Stamps};
 pub(crate) use shard::Shard;
 
 use crate::{
-    health::ShardLoad,
+    place::{Link, Places},
     ramp::Segment,
     rt::{self, RingChoice, RingKind, Rt},
     scenario::Scenario,
     swarm::{Swarm, SwarmReport},
     user::RustScenario,
 };
-use link::{HandOver, Link, Message, Reins};
-use placement::Placement;
 use shard::ShardLoop;
 
 /// How shards are set up.
@@ -80,18 +73,9 @@ pub enum ShardError {
 /// Rust users on pinned cores.
 pub struct ShardSwarm {
     scenario: Arc<RustScenario>,
-    shards: Vec<ShardHandle>,
-    placement: Placement,
+    places: Places,
+    threads: Vec<JoinHandle<io::Result<()>>>,
     kind: Option<RingKind>,
-}
-
-struct ShardHandle {
-    reins: Reins,
-    thread: Option<JoinHandle<io::Result<()>>>,
-    users: Vec<u32>,
-    cut: u64,
-    load: ShardLoad,
-    stopped: bool,
 }
 
 impl ShardSwarm {
@@ -110,8 +94,9 @@ impl ShardSwarm {
         let mut swarm = Self::empty(scenario, count)?;
         for index in 0..count {
             let core = cores[index % cores.len()];
-            let (handle, kind) = start_thread(&swarm.scenario, options, index, core, seed)?;
-            swarm.shards.push(handle);
+            let link = swarm.places.add();
+            let (thread, kind) = start_thread(&swarm.scenario, options, link, index, core, seed)?;
+            swarm.threads.push(thread);
             swarm.kind = Some(kind);
         }
         Ok(swarm)
@@ -125,11 +110,10 @@ impl ShardSwarm {
         let count = options.shards.unwrap_or(1);
         let mut swarm = Self::empty(scenario, count)?;
         for index in 0..count {
-            let (reins, link) = link::link();
+            let link = swarm.places.add();
             let seed = options.seed.unwrap_or_default() + index as u64;
             let shard = Shard::new(rt.clone(), &swarm.scenario, options.limits.clone(), seed);
             rt.spawn(ShardLoop::new(shard, Arc::clone(&swarm.scenario), link).run());
-            swarm.shards.push(ShardHandle::new(reins, None));
         }
         Ok(swarm)
     }
@@ -141,7 +125,7 @@ impl ShardSwarm {
 
     /// How many shards there are.
     pub fn shards(&self) -> usize {
-        self.shards.len()
+        self.places.len()
     }
 
     fn empty(scenario: Arc<RustScenario>, count: usize) -> Result<Self, ShardError> {
@@ -151,100 +135,48 @@ impl ShardSwarm {
         if let Some(class) = scenario.lacks_host() {
             return Err(ShardError::NoHost(class.to_owned()));
         }
-        let placement = Placement::new(scenario.user_classes().len(), count);
-        Ok(Self { scenario, shards: Vec::new(), placement, kind: None })
+        let places = Places::new(scenario.user_classes().len());
+        Ok(Self { scenario, places, threads: Vec::new(), kind: None })
     }
 }
 
 impl Swarm for ShardSwarm {
     fn begin(&mut self, num_requests: Option<u64>) {
-        let quota = num_requests.map(|count| Arc::new(AtomicU64::new(count)));
-        self.placement = Placement::new(self.scenario.user_classes().len(), self.shards.len());
-        for shard in &mut self.shards {
-            shard.stopped = false;
-            shard.cut = 0;
-            shard.tell(Message::Begin(quota.clone()));
-        }
+        self.places.begin(num_requests);
     }
 
     fn ramp(&mut self, segment: &Segment) {
-        let plans = self.placement.follow(segment);
-        for (shard, steps) in self.shards.iter_mut().zip(plans) {
-            shard.tell(Message::Plan { from_ns: segment.start_ns, steps });
-        }
+        self.places.ramp(segment);
     }
 
     fn stop(&mut self, deadline_ns: u64) {
-        for shard in &mut self.shards {
-            shard.tell(Message::Stop { deadline_ns });
-        }
+        self.places.stop(deadline_ns);
     }
 
     fn collect(&mut self, sink: &mut dyn FnMut(&Interval)) -> SwarmReport {
-        for shard in &mut self.shards {
-            shard.collect(sink);
-        }
-        let mut users = vec![0; self.scenario.user_classes().len()];
-        for shard in &self.shards {
-            users.iter_mut().zip(&shard.users).for_each(|(sum, count)| *sum += count);
-        }
-        SwarmReport {
-            users,
-            stopped: self.shards.iter().all(|shard| shard.stopped),
-            cut: self.shards.iter().map(|shard| shard.cut).sum(),
-            loads: self.shards.iter().map(|shard| shard.load).collect(),
-            fault: self.shards.iter().position(ShardHandle::is_dead).map(|index| format!("shard {index} has died")),
-        }
+        let dead = self.threads.iter().position(JoinHandle::is_finished);
+        SwarmReport { fault: dead.map(|index| format!("shard {index} has died")), ..self.places.collect(sink) }
     }
 }
 
 impl Drop for ShardSwarm {
     fn drop(&mut self) {
-        for shard in &mut self.shards {
-            shard.tell(Message::Quit);
-        }
-        for thread in self.shards.iter_mut().filter_map(|shard| shard.thread.take()) {
+        self.places.quit();
+        for thread in self.threads.drain(..) {
             // How it ended was reported while it mattered.
             let _ = thread.join();
         }
     }
 }
 
-impl ShardHandle {
-    fn new(reins: Reins, thread: Option<JoinHandle<io::Result<()>>>) -> Self {
-        Self { reins, thread, users: Vec::new(), cut: 0, load: ShardLoad::default(), stopped: false }
-    }
-
-    /// A shard reads its messages every few milliseconds; one that has not for dozens of them is dead, and
-    /// [`ShardHandle::is_dead`] says so.
-    fn tell(&mut self, message: Message) {
-        if self.reins.inbox.push(message).is_err() {
-            log::error!("a shard does not take messages any more");
-        }
-    }
-
-    fn collect(&mut self, sink: &mut dyn FnMut(&Interval)) {
-        while let Ok(HandOver { mut interval, users, cut, load, stopped }) = self.reins.outbox.pop() {
-            sink(&interval);
-            interval.clear();
-            self.tell(Message::Emptied(interval));
-            (self.users, self.cut, self.load, self.stopped) = (users, cut, load, stopped);
-        }
-    }
-
-    fn is_dead(&self) -> bool {
-        self.thread.as_ref().is_some_and(JoinHandle::is_finished)
-    }
-}
-
 fn start_thread(
     scenario: &Arc<RustScenario>,
     options: &ShardOptions,
+    link: Link,
     index: usize,
     core: usize,
     seed: u64,
-) -> Result<(ShardHandle, RingKind), ShardError> {
-    let (reins, link) = link::link();
+) -> Result<(JoinHandle<io::Result<()>>, RingKind), ShardError> {
     let (tell_kind, kind) = mpsc::channel();
     let (scenario, options) = (Arc::clone(scenario), options.clone());
     let thread = std::thread::Builder::new()
@@ -262,7 +194,7 @@ fn start_thread(
         })
         .map_err(ShardError::Thread)?;
     match kind.recv() {
-        Ok(kind) => Ok((ShardHandle::new(reins, Some(thread)), kind)),
+        Ok(kind) => Ok((thread, kind)),
         Err(mpsc::RecvError) => Err(ShardError::Ring(match thread.join() {
             Ok(Err(error)) => error,
             _ => io::Error::other("the thread died while it was set up"),

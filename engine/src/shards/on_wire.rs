@@ -60,7 +60,7 @@ impl OnWire {
 
     /// As [`OnWire::decided`], with the times kept from earlier.
     pub(crate) fn decided_at(self, method: Method, name: &str, stamps: &Stamps, outcome: Outcome<'_>) {
-        let mut recorder = self.shard.recorder.borrow_mut();
+        let mut recorder = self.shard.ledger.recorder.borrow_mut();
         recorder.record(&Sample {
             method: method.as_str(),
             name,
@@ -83,8 +83,7 @@ impl Drop for OnWire {
     fn drop(&mut self) {
         self.life.on_wire.set(false);
         if !self.decided.get() {
-            self.shard.count_cut();
-            self.shard.gate.give_back();
+            self.shard.ledger.cut_off();
         }
     }
 }

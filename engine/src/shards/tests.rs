@@ -7,7 +7,7 @@
 use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpListener, TcpStream},
-    sync::{Arc, atomic::AtomicU64},
+    sync::Arc,
     thread,
     time::Duration,
 };
@@ -15,13 +15,10 @@ use std::{
 use allocation_counter::measure;
 use gregaria_stats::Limits;
 
-use super::{
-    Shard,
-    link::{self, HandOver, Message, Reins},
-    shard::ShardLoop,
-};
+use super::{Shard, shard::ShardLoop};
 use crate::{
-    ramp::Step,
+    Segment, Swarm,
+    place::Places,
     rt::{self, RingChoice, RingKind},
     user::{HttpUser, RustScenario, TaskResult, TaskSet, UserClass},
 };
@@ -80,8 +77,9 @@ fn scenario(server: SocketAddr, tasks: TaskSet<HttpUser>) -> Arc<RustScenario> {
 
 /// Runs one shard with a few users until it has recorded `requests`, and counts its thread's allocations.
 fn allocations(scenario: &Arc<RustScenario>, ring: RingChoice, requests: u64) -> u64 {
-    let (reins, link) = link::link();
-    let swarm = thread::spawn(move || steer(reins, requests));
+    let mut places = Places::new(1);
+    let link = places.add();
+    let swarm = thread::spawn(move || steer(places, requests));
     let scenario = Arc::clone(scenario);
     let counted = measure(|| {
         rt::block_on(ring, |rt, _| async move {
@@ -95,32 +93,25 @@ fn allocations(scenario: &Arc<RustScenario>, ring: RingChoice, requests: u64) ->
 }
 
 /// The swarm's side of a run: returns how many requests were recorded, and how many of them had failed.
-fn steer(mut reins: Reins, requests: u64) -> (u64, u64) {
-    let comes = Step { due_ns: 0, class: 0, comes: true };
-    tell(&mut reins, Message::Begin(Some(Arc::new(AtomicU64::new(requests)))));
-    tell(&mut reins, Message::Plan { from_ns: 0, steps: vec![comes; USERS] });
+fn steer(mut places: Places, requests: u64) -> (u64, u64) {
+    places.begin(Some(requests));
+    places.ramp(&Segment::at_rate(0, vec![0], vec![USERS], f64::INFINITY));
     let (mut recorded, mut failed, mut stopping) = (0, 0, false);
     loop {
         rt::pause(Duration::from_millis(1));
-        while let Ok(HandOver { mut interval, stopped, .. }) = reins.outbox.pop() {
+        let report = places.collect(&mut |interval| {
             recorded += interval.num_requests();
             failed += interval.num_failures();
-            interval.clear();
-            tell(&mut reins, Message::Emptied(interval));
-            if stopped {
-                tell(&mut reins, Message::Quit);
-                return (recorded, failed);
-            }
+        });
+        if report.stopped {
+            places.quit();
+            return (recorded, failed);
         }
         if recorded == requests && !stopping {
             stopping = true;
-            tell(&mut reins, Message::Stop { deadline_ns: rt::now_ns() + 1_000_000_000 });
+            places.stop(rt::now_ns() + 1_000_000_000);
         }
     }
-}
-
-fn tell(reins: &mut Reins, message: Message) {
-    assert!(reins.inbox.push(message).is_ok(), "the shard takes messages");
 }
 
 /// A server that gives every request the same answer for as long as the test process lives.
@@ -150,7 +141,7 @@ fn answer(mut connection: TcpStream) {
     }
 }
 
-const USERS: usize = 8;
+const USERS: u32 = 8;
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\nfine";
 /// Ticks, and pages of response times that were not met before, allocate a little: some dozens, more on a slow machine.
 /// One allocation in every request of the rarer task would be over 600.

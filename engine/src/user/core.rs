@@ -60,11 +60,7 @@ impl<U: User> UserCore<U> {
     /// Counts a request that a client of the scenario's own has made. When the run is over, or its number of requests
     /// reached, it is one that was cut off.
     pub fn record(&mut self, sample: &Sample<'_>) {
-        if self.shard.gate.try_admit() {
-            self.shard.recorder.borrow_mut().record(sample);
-        } else {
-            self.shard.count_cut();
-        }
+        self.shard.ledger.record_foreign(sample);
     }
 
     pub(crate) fn shard(&self) -> &Rc<Shard> {
@@ -73,14 +69,15 @@ impl<U: User> UserCore<U> {
 
     /// Waits until a request may start; for ever when the run is over.
     pub(crate) async fn admit(&self) -> OnWire {
-        if !self.shard.gate.try_admit() {
-            self.shard.gate.admit(&self.life).await;
+        let gate = &self.shard.ledger.gate;
+        if !gate.try_admit() {
+            gate.admit(|| self.life.halt()).await;
         }
         OnWire::new(Rc::clone(&self.shard), Rc::clone(&self.life))
     }
 
     pub(super) fn record_exception(&self, message: &str, traceback: &str) {
-        self.shard.recorder.borrow_mut().exception(message, traceback);
+        self.shard.ledger.exception(message, traceback);
     }
 
     pub(super) fn enter(&mut self, set: Arc<TaskSet<U>>) {
@@ -130,7 +127,7 @@ impl<U: User> UserCore<U> {
         }
         self.shard.rt.sleep_until(deadline_ns).await;
         let lag_us = self.now_ns().saturating_sub(deadline_ns) / 1000;
-        self.shard.recorder.borrow_mut().lag(Lag::Wait, lag_us);
+        self.shard.ledger.lag(Lag::Wait, lag_us);
     }
 
     /// Lets others run, and the ring deliver what has come, when the last task has waited for nothing. A thread in which

@@ -11,7 +11,7 @@ use super::{
     core::{User, UserCore},
     request::Request,
 };
-use crate::shards::UserNetwork;
+use crate::network::UserNetwork;
 
 /// A simulated user with a session of its own: one kept connection and a cookie jar.
 pub struct HttpUser<S = ()> {
@@ -25,7 +25,7 @@ pub struct HttpUser<S = ()> {
 
 impl<S: 'static> HttpUser<S> {
     pub(super) fn new(core: UserCore<Self>, base: Arc<BaseUrl>, config: Arc<ClientConfig>, state: S) -> Self {
-        let network = UserNetwork::new(core.shard());
+        let network = UserNetwork::new(&core.shard().wires);
         Self { core, session: Session::new(base, config), network, state }
     }
 

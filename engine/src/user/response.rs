@@ -70,7 +70,7 @@ impl Response {
 impl Drop for Response {
     fn drop(&mut self) {
         if let Ok(response) = mem::replace(&mut self.result, Err(Error::ClosedBeforeResponse)) {
-            self.shard.give_buffer(response.into_buffer());
+            self.shard.wires.give_buffer(response.into_buffer());
         }
     }
 }
@@ -114,7 +114,7 @@ impl CaughtResponse {
         shard: Rc<Shard>,
     ) -> Self {
         on_wire.answered();
-        let mut buffer = shard.take_buffer();
+        let mut buffer = shard.wires.take_buffer();
         buffer.extend_from_slice(name.as_bytes());
         let pending = Pending { on_wire, method, name: buffer, stamps: Stamps::of(&exchange), verdict };
         Self { response: Response::new(exchange, shard), pending: Some(pending) }
@@ -137,7 +137,7 @@ impl CaughtResponse {
         let Pending { on_wire, method, name, stamps, verdict } = pending;
         let outcome = told.unwrap_or_else(|| verdict.outcome());
         on_wire.decided_at(method, &String::from_utf8_lossy(&name), &stamps, outcome);
-        self.response.shard.give_buffer(name);
+        self.response.shard.wires.give_buffer(name);
     }
 }
 

@@ -33,7 +33,7 @@ use rustix::{
 };
 use slab::Slab;
 
-use super::{clock::now_ns, net::tcp_socket};
+use super::{bell::Bell, clock::now_ns, net::tcp_socket};
 use buffers::{Buffers, GROUP};
 use socket::{Awaited, Sending, Socket};
 pub(super) use stream::RingStream;
@@ -53,6 +53,9 @@ struct Inner {
     unarmed: Vec<usize>,
     /// Empty buffers: what was sent, until something is received. The one used last is taken first.
     spare: Vec<Vec<u8>>,
+    /// Rung by other threads.
+    bell: Bell,
+    hears_bell: bool,
     arrived_ns: u64,
 }
 
@@ -80,8 +83,16 @@ impl Reactor {
             unsent: Vec::new(),
             unarmed: Vec::new(),
             spare: Vec::new(),
+            bell: Bell::new()?,
+            hears_bell: false,
             arrived_ns: now_ns(),
         })))
+    }
+
+    /// Ends a [`Reactor::turn`] from another thread.
+    pub(super) fn rouse(&self) -> impl Fn() + Send + Sync + use<> {
+        let bell = self.0.borrow().bell.clone();
+        move || bell.ring()
     }
 
     /// Enters the kernel with all that is queued, waits until something happens or `until_ns` has come, wakes those who
@@ -310,6 +321,10 @@ impl Inner {
                 Kind::Send => self.sent(slot, completion.result()),
                 Kind::Connect => self.connected(slot, completion.result()),
                 Kind::Cancel => continue,
+                Kind::Bell => {
+                    self.hears_bell = cqueue::more(completion.flags());
+                    continue;
+                }
             }
             if !cqueue::more(completion.flags()) {
                 self.ended(slot);
@@ -390,8 +405,14 @@ impl Inner {
         }
     }
 
-    /// Starts the receives that have ended without need.
+    /// Starts the receives that have ended without need, and listens to the bell.
     fn arm(&mut self) {
+        if !mem::replace(&mut self.hears_bell, true) {
+            // Told anew each time it is rung, so nobody ever needs to silence it.
+            let listen = opcode::PollAdd::new(Fd(self.bell.as_raw_fd()), POLL_IN).multi(true).build();
+            // SAFETY: a poll points to nothing.
+            unsafe { self.push(&listen.user_data(Kind::Bell.tag(0))) };
+        }
         while let Some(slot) = self.unarmed.pop() {
             let Some(socket) = self.sockets.get(slot) else {
                 continue;
@@ -410,6 +431,7 @@ enum Kind {
     Send,
     Connect,
     Cancel,
+    Bell,
 }
 
 impl Kind {
@@ -423,7 +445,8 @@ impl Kind {
             0 => Self::Receive,
             1 => Self::Send,
             2 => Self::Connect,
-            _ => Self::Cancel,
+            3 => Self::Cancel,
+            _ => Self::Bell,
         };
         (kind, slot)
     }
@@ -450,6 +473,8 @@ fn check(entered: io::Result<usize>) {
 }
 
 const KIND_SHIFT: u32 = 32;
+/// POLLIN.
+const POLL_IN: u32 = 1;
 /// MSG_WAITALL: the kernel waits by itself when a socket does not take all at once.
 const WAIT_ALL: i32 = 0x100;
 /// Few, because each turn writes to the next ones: they stay in the nearest cache. A fuller turn enters the kernel twice.

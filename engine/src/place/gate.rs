@@ -1,6 +1,6 @@
 //! May another request start? The one place where the end of a run and its number of requests take hold.
 //!
-//! A shard leases blocks of the run's quota, so that shards meet in one atomic number only every few hundred
+//! A place leases blocks of the run's quota, so that places meet in one atomic number only every few hundred
 //! requests; the blocks shrink towards the end, so that none sits on a lease that another needs.
 
 use std::{
@@ -13,12 +13,10 @@ use std::{
     task::{Poll, Waker},
 };
 
-use super::life::Life;
-
-/// Requests of a run that no shard has leased yet.
+/// Requests of a run that no place has leased yet.
 pub(super) type Quota = Arc<AtomicU64>;
 
-/// A shard's gate.
+/// A place's gate.
 pub(crate) struct Gate {
     open: Cell<bool>,
     quota: RefCell<Option<Quota>>,
@@ -55,8 +53,12 @@ impl Gate {
         self.open.get() && (!self.limited.get() || self.take_permit())
     }
 
-    /// Waits for a permit: until one comes back, or for ever when the run is over.
-    pub(crate) async fn admit(&self, life: &Life) {
+    pub(crate) fn is_open(&self) -> bool {
+        self.open.get()
+    }
+
+    /// Waits for a permit: until one comes back, or for ever when the run is over, which `halt` is told.
+    pub(crate) async fn admit(&self, halt: impl Fn()) {
         poll_fn(|cx| {
             if self.try_admit() {
                 return Poll::Ready(());
@@ -64,7 +66,7 @@ impl Gate {
             if self.open.get() {
                 self.waiting.borrow_mut().push(cx.waker().clone());
             } else {
-                life.halted.set(true);
+                halt();
             }
             Poll::Pending
         })

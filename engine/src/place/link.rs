@@ -1,4 +1,4 @@
-//! What a shard and its swarm tell each other, over two lock-free queues with one writer and one reader each.
+//! What a place and its swarm tell each other, over two lock-free queues with one writer and one reader each.
 
 use gregaria_stats::Interval;
 use rtrb::{Consumer, Producer, RingBuffer};
@@ -6,7 +6,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 use super::gate::Quota;
 use crate::{health::ShardLoad, ramp::Step};
 
-/// From the swarm to a shard.
+/// From the swarm to a place.
 #[expect(clippy::large_enum_variant, reason = "an interval comes back ten times a second; a box would not be reused")]
 pub(super) enum Message {
     /// A new run, with its number of requests.
@@ -17,11 +17,11 @@ pub(super) enum Message {
     Stop { deadline_ns: u64 },
     /// An interval, emptied, to record into again.
     Emptied(Interval),
-    /// The thread ends.
+    /// The place is given up.
     Quit,
 }
 
-/// From a shard to its swarm, once per tick.
+/// From a place to its swarm, once per tick.
 pub(super) struct HandOver {
     pub(super) interval: Interval,
     pub(super) users: Vec<u32>,
@@ -37,18 +37,18 @@ pub(super) struct Reins {
     pub(super) outbox: Consumer<HandOver>,
 }
 
-/// The shard's end.
-pub(super) struct Link {
+/// A place's end.
+pub struct Link {
     pub(super) inbox: Consumer<Message>,
     pub(super) outbox: Producer<HandOver>,
 }
 
 pub(super) fn link() -> (Reins, Link) {
-    let (to_shard, from_swarm) = RingBuffer::new(MESSAGES);
-    let (to_swarm, from_shard) = RingBuffer::new(HAND_OVERS);
-    (Reins { inbox: to_shard, outbox: from_shard }, Link { inbox: from_swarm, outbox: to_swarm })
+    let (to_place, from_swarm) = RingBuffer::new(MESSAGES);
+    let (to_swarm, from_place) = RingBuffer::new(HAND_OVERS);
+    (Reins { inbox: to_place, outbox: from_place }, Link { inbox: from_swarm, outbox: to_swarm })
 }
 
 const MESSAGES: usize = 64;
-/// As many intervals go round; a shard that has none left keeps recording and hands over later.
+/// As many intervals go round; a place that has none left keeps recording and hands over later.
 pub(super) const HAND_OVERS: usize = 2;

@@ -1,0 +1,84 @@
+//! What sessions need of the world: connections, time, deadlines, buffers. [`Wires`] is what the sessions of one thread
+//! share; a [`UserNetwork`] is one user's view of it. Only passes on; the things themselves are in `rt/`.
+
+use std::{cell::RefCell, future::Future, rc::Rc};
+
+use gregaria_http::{Error, Network, Origin, proto::HeadMemo};
+
+use crate::rt::{PooledFuture, Rt, Stream, Watchdog};
+
+/// What the sessions of one thread share.
+pub(crate) struct Wires {
+    pub(crate) rt: Rt,
+    head_memo: RefCell<HeadMemo>,
+    buffers: RefCell<Vec<Vec<u8>>>,
+}
+
+impl Wires {
+    pub(crate) fn new(rt: Rt) -> Rc<Self> {
+        Rc::new(Self { rt, head_memo: RefCell::default(), buffers: RefCell::default() })
+    }
+
+    /// An empty buffer: a user holds one only while a request is on the wire.
+    pub(crate) fn take_buffer(&self) -> Vec<u8> {
+        self.buffers.borrow_mut().pop().unwrap_or_else(|| Vec::with_capacity(BUFFER_BYTES))
+    }
+
+    pub(crate) fn give_buffer(&self, mut buffer: Vec<u8>) {
+        let mut buffers = self.buffers.borrow_mut();
+        if buffers.len() < KEPT_BUFFERS && (1..=LARGEST_KEPT_BYTES).contains(&buffer.capacity()) {
+            buffer.clear();
+            buffers.push(buffer);
+        }
+    }
+}
+
+/// One user's view of its thread. Serves one request at a time.
+pub(crate) struct UserNetwork {
+    wires: Rc<Wires>,
+    watchdog: Watchdog,
+}
+
+impl UserNetwork {
+    pub(crate) fn new(wires: &Rc<Wires>) -> Self {
+        Self { wires: Rc::clone(wires), watchdog: wires.rt.watchdog() }
+    }
+}
+
+impl Network for UserNetwork {
+    type Transport = Stream;
+
+    fn now_ns(&self) -> u64 {
+        self.wires.rt.now_ns()
+    }
+
+    fn unix_time_s(&self) -> u64 {
+        self.wires.rt.unix_time_s() as u64
+    }
+
+    async fn connect(&self, origin: &Origin) -> Result<Stream, Error> {
+        // Rare and large: pooled, so that it does not weigh on every request.
+        PooledFuture::new(|| self.wires.rt.connect(origin)).await
+    }
+
+    async fn deadline<F: Future>(&self, at_ns: u64, future: F) -> Option<F::Output> {
+        self.watchdog.guard(at_ns, future).await
+    }
+
+    fn head_memo(&self) -> Option<&RefCell<HeadMemo>> {
+        Some(&self.wires.head_memo)
+    }
+
+    fn take_buffer(&self) -> Vec<u8> {
+        self.wires.take_buffer()
+    }
+
+    fn give_buffer(&self, buffer: Vec<u8>) {
+        self.wires.give_buffer(buffer);
+    }
+}
+
+/// Holds a small request and its response; one that was too small comes back larger.
+const BUFFER_BYTES: usize = 1024;
+const KEPT_BUFFERS: usize = 1024;
+const LARGEST_KEPT_BYTES: usize = 64 * 1024;
