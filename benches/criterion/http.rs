@@ -95,7 +95,7 @@ fn exchange(criterion: &mut Criterion) {
     {
         let network = Null::new(response);
         let base = Arc::new(BaseUrl::parse("http://127.0.0.1:8080").expect("a valid URL"));
-        let mut session = Session::new(Arc::clone(&base), Arc::new(ClientConfig::default()));
+        let session = Session::new(Arc::clone(&base), Arc::new(ClientConfig::default()));
         for cookie in cookies {
             session.cookies_mut().store(cookie, base.origin(), "/", 0);
         }

@@ -6,6 +6,7 @@
 mod connections;
 mod trace;
 
+use std::cell::RefCell;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -13,25 +14,22 @@ use self::connections::{Connections, Route};
 use self::trace::Trace;
 use crate::proto::encode::{self, RequestHead, Wishes};
 use crate::proto::{Progress, ResponseParser, target};
-use crate::{
-    BaseUrl, ClientConfig, CookieJar, Error, Exchange, InvalidRequest, Network, Origin, Request, Response, Transport,
-};
+use crate::{BaseUrl, ClientConfig, CookieJar, Error, Exchange, InvalidRequest, Network, Request, Response, Transport};
 
 /// One user's connections and cookies.
 ///
 /// Idle, it holds no buffer and no memory beside its cookies and, where it talks to several hosts, their names.
-#[derive(Debug)]
 pub struct Session<N: Network> {
     base: Arc<BaseUrl>,
     config: Arc<ClientConfig>,
     connections: Connections<N::Transport>,
-    cookies: CookieJar,
+    cookies: RefCell<CookieJar>,
 }
 
 impl<N: Network> Session<N> {
     /// A session without connections and cookies.
     pub const fn new(base: Arc<BaseUrl>, config: Arc<ClientConfig>) -> Self {
-        Self { base, config, connections: Connections::new(), cookies: CookieJar::new() }
+        Self { base, config, connections: Connections::new(), cookies: RefCell::new(CookieJar::new()) }
     }
 
     /// The URL that targets are appended to.
@@ -40,34 +38,29 @@ impl<N: Network> Session<N> {
     }
 
     /// The cookies.
-    pub const fn cookies(&self) -> &CookieJar {
+    pub const fn cookies(&self) -> &RefCell<CookieJar> {
         &self.cookies
     }
 
-    /// The cookies, to change them.
-    pub const fn cookies_mut(&mut self) -> &mut CookieJar {
-        &mut self.cookies
-    }
-
     /// Closes all connections; the next request makes a new one.
-    pub fn disconnect(&mut self) {
-        self.connections = Connections::new();
+    pub fn disconnect(&self) {
+        self.connections.clear();
     }
 
     /// Sends a request and reads its response, whatever that is: an error is part of the exchange.
     ///
-    /// A dropped future closes its connection, so half a request or response is never met by the next one.
-    pub async fn send(&mut self, network: &N, request: &Request<'_>) -> Exchange {
+    /// Several may be under way at once, each on a connection of its own. A dropped future closes its connection, so half a request or response is never met by the next one.
+    pub async fn send(&self, network: &N, request: &Request<'_>) -> Exchange {
         let mut trace = Trace::due(network.now_ns());
         let result = self.perform(network, request, &mut trace).await;
         trace.finish(network, result)
     }
 
-    async fn perform(&mut self, network: &N, request: &Request<'_>, trace: &mut Trace) -> Result<Response, Error> {
+    async fn perform(&self, network: &N, request: &Request<'_>, trace: &mut Trace) -> Result<Response, Error> {
         let route = self.connections.route(&self.base, request.target)?;
         let (mut buffer, wishes) = self.encode(network, request, &route)?;
 
-        let kept = self.connections.take(route.place, trace.due_ns, self.config.idle_peek_after_ns);
+        let kept = self.connections.take(&route.place, trace.due_ns, self.config.idle_peek_after_ns);
         let mut transport = match kept {
             Some(transport) => transport,
             None => match self.connect(network, &route, trace).await {
@@ -102,7 +95,7 @@ impl<N: Network> Session<N> {
             self.store_cookies(network, &response, &route);
         }
         if reusable {
-            self.connections.keep(route.place, transport, trace.done_ns);
+            self.connections.keep(&route.place, transport, trace.done_ns);
         }
         Ok(response)
     }
@@ -126,7 +119,7 @@ impl<N: Network> Session<N> {
         route: &Route<'_>,
         out: &mut Vec<u8>,
     ) -> Result<Wishes, InvalidRequest> {
-        let origin = self.connections.origin(&self.base, route.place);
+        let origin = route.origin(&self.base);
         let head = RequestHead {
             method: request.method,
             origin,
@@ -136,16 +129,17 @@ impl<N: Network> Session<N> {
             headers: request.headers,
         };
         let wishes = head.append_to(out)?;
-        if !self.cookies.is_empty() && !wishes.own_cookies {
+        let cookies = self.cookies.borrow();
+        if !cookies.is_empty() && !wishes.own_cookies {
             let path = encode::path_range(out, request.method);
-            self.cookies.append_to(out, origin, path, || network.unix_time_s());
+            cookies.append_to(out, origin, path, || network.unix_time_s());
         }
         encode::append_body(out, request.method, request.body);
         Ok(wishes)
     }
 
     async fn connect(&self, network: &N, route: &Route<'_>, trace: &mut Trace) -> Result<N::Transport, Error> {
-        let origin = self.connections.origin(&self.base, route.place);
+        let origin = route.origin(&self.base);
         let until_ns = trace.due_ns.saturating_add(self.config.connect_timeout_ns);
         let connected = network.deadline(until_ns, network.connect(origin)).await;
         trace.connected(network.now_ns());
@@ -157,15 +151,15 @@ impl<N: Network> Session<N> {
     }
 
     #[cold]
-    fn store_cookies(&mut self, network: &N, response: &Response, route: &Route<'_>) {
+    fn store_cookies(&self, network: &N, response: &Response, route: &Route<'_>) {
         let path = target::path(route.prefix(&self.base), route.path);
-        let origin: &Origin = self.connections.origin(&self.base, route.place);
+        let origin = route.origin(&self.base);
         let now = network.unix_time_s();
         for (name, value) in response.headers() {
             if name.eq_ignore_ascii_case("set-cookie")
                 && let Ok(value) = std::str::from_utf8(value)
             {
-                self.cookies.store(value, origin, &path, now);
+                self.cookies.borrow_mut().store(value, origin, &path, now);
             }
         }
     }

@@ -8,9 +8,9 @@ use std::pin::pin;
 #[test]
 fn a_connection_is_kept_for_the_next_request() {
     let network = Scripted::answering([OK, OK]);
-    let mut session = network.session();
-    assert_eq!(network.get(&mut session, "/a"), Ok(200));
-    assert_eq!(network.get(&mut session, "/b"), Ok(200));
+    let session = network.session();
+    assert_eq!(network.get(&session, "/a"), Ok(200));
+    assert_eq!(network.get(&session, "/b"), Ok(200));
     assert_eq!(network.connections(), 1);
     assert!(network.sent(0).contains("GET /b HTTP/1.1\r\n"));
 }
@@ -25,10 +25,10 @@ fn what_ends_with_the_response_is_replaced() {
     ];
     for response in ends {
         let network = Scripted::new([accept([response]), accept([OK])]);
-        let mut session = network.session();
-        assert!(network.get(&mut session, "/").is_ok(), "{response:?}");
+        let session = network.session();
+        assert!(network.get(&session, "/").is_ok(), "{response:?}");
         assert!(network.wire(0).is_closed(), "{response:?}");
-        assert_eq!(network.get(&mut session, "/"), Ok(200));
+        assert_eq!(network.get(&session, "/"), Ok(200));
         assert_eq!(network.connections(), 2);
     }
 }
@@ -37,7 +37,7 @@ fn what_ends_with_the_response_is_replaced() {
 fn the_end_of_the_stream_ends_a_body_without_length() {
     let script = vec![send("HTTP/1.1 200 OK\r\n\r\nall "), send("of it"), Step::Close];
     let network = Scripted::new([Start::Accept(0, script)]);
-    let exchange = network.send(&mut network.session(), &Request::get("/"));
+    let exchange = network.send(&network.session(), &Request::get("/"));
     assert_eq!(exchange.result.unwrap().body(), b"all of it");
     assert!(network.wire(0).is_closed());
 }
@@ -46,57 +46,57 @@ fn the_end_of_the_stream_ends_a_body_without_length() {
 fn an_old_target_may_keep_the_connection() {
     let response = "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n";
     let network = Scripted::answering([response, response]);
-    let mut session = network.session();
-    assert_eq!(network.get(&mut session, "/"), Ok(200));
-    assert_eq!(network.get(&mut session, "/"), Ok(200));
+    let session = network.session();
+    assert_eq!(network.get(&session, "/"), Ok(200));
+    assert_eq!(network.get(&session, "/"), Ok(200));
 }
 
 #[test]
 fn a_request_may_ask_for_the_end() {
     let network = Scripted::answering([OK]);
-    let mut session = network.session();
+    let session = network.session();
     let request = Request { headers: &[("Connection", "close")], ..Request::get("/") };
-    assert!(network.send(&mut session, &request).result.is_ok());
+    assert!(network.send(&session, &request).result.is_ok());
     assert!(network.wire(0).is_closed());
 }
 
 #[test]
 fn a_connection_that_died_while_idle_is_replaced_unseen() {
     let network = Scripted::new([accept([OK]), accept([OK])]);
-    let mut session = network.session();
-    assert_eq!(network.get(&mut session, "/"), Ok(200));
+    let session = network.session();
+    assert_eq!(network.get(&session, "/"), Ok(200));
     network.wire(0).then(Step::Close);
     network.pass(SECOND_NS + 1);
     let request = Request::post("/pay", b"once");
-    assert_eq!(network.send(&mut session, &request).result.unwrap().status(), 200);
+    assert_eq!(network.send(&session, &request).result.unwrap().status(), 200);
     assert!(!network.sent(0).contains("/pay") && network.sent(1).contains("/pay"));
 }
 
 #[test]
 fn a_connection_that_was_used_just_now_is_not_asked() {
     let network = Scripted::answering([OK]);
-    let mut session = network.session();
-    assert_eq!(network.get(&mut session, "/"), Ok(200));
+    let session = network.session();
+    assert_eq!(network.get(&session, "/"), Ok(200));
     network.wire(0).then(Step::Close);
     network.pass(SECOND_NS);
-    assert_eq!(network.get(&mut session, "/"), Err(Error::ClosedBeforeResponse));
+    assert_eq!(network.get(&session, "/"), Err(Error::ClosedBeforeResponse));
     assert_eq!(network.connections(), 1);
 }
 
 #[test]
 fn a_living_connection_is_kept_however_long_it_was_idle() {
     let network = Scripted::answering([OK, OK]);
-    let mut session = network.session();
-    assert_eq!(network.get(&mut session, "/"), Ok(200));
+    let session = network.session();
+    assert_eq!(network.get(&session, "/"), Ok(200));
     network.pass(3_600 * SECOND_NS);
-    assert_eq!(network.get(&mut session, "/"), Ok(200));
+    assert_eq!(network.get(&session, "/"), Ok(200));
 }
 
 #[test]
 fn a_dropped_request_closes_its_connection() {
     let network = Scripted::new([accept([OK, "HTTP/1.1 200 OK\r\nContent-Le"]), accept([OK])]);
-    let mut session = network.session();
-    assert_eq!(network.get(&mut session, "/"), Ok(200));
+    let session = network.session();
+    assert_eq!(network.get(&session, "/"), Ok(200));
     network.be_patient();
     {
         let request = Request::get("/cut");
@@ -104,37 +104,56 @@ fn a_dropped_request_closes_its_connection() {
         assert!(poll_once(cut.as_mut()).is_pending());
     }
     assert!(network.wire(0).is_closed());
-    assert_eq!(network.get(&mut session, "/"), Ok(200));
+    assert_eq!(network.get(&session, "/"), Ok(200));
     assert_eq!(network.connections(), 2);
+}
+
+#[test]
+fn requests_at_the_same_time_have_a_connection_each_and_share_cookies() {
+    let log_in = "HTTP/1.1 200 OK\r\nSet-Cookie: id=7\r\nContent-Length: 0\r\n\r\n";
+    let network = Scripted::new([accept(["HTTP/1.1 200 OK\r\nContent-Le"]), accept([log_in, OK])]);
+    let session = network.session();
+    network.be_patient();
+    let slow = Request::get("/slow");
+    let mut slow = pin!(session.send(&network, &slow));
+    assert!(poll_once(slow.as_mut()).is_pending());
+    assert_eq!(network.get(&session, "/login"), Ok(200));
+    network.wire(0).then(send("ngth: 2\r\n\r\nok"));
+    assert!(poll_once(slow).is_ready());
+    assert_eq!(network.get(&session, "/me"), Ok(200));
+    assert_eq!(network.connections(), 2);
+    let closed = (0..2).filter(|&at| network.wire(at).is_closed()).count();
+    assert_eq!(closed, 1, "one is kept for the next");
+    assert!(network.sent(0).contains("Cookie: id=7") || network.sent(1).contains("Cookie: id=7"));
 }
 
 #[test]
 fn a_failed_request_closes_its_connection() {
     let network = Scripted::new([accept(["garbage", OK]), accept([OK])]);
-    let mut session = network.session();
-    assert!(network.get(&mut session, "/").is_err());
+    let session = network.session();
+    assert!(network.get(&session, "/").is_err());
     assert!(network.wire(0).is_closed());
-    assert_eq!(network.get(&mut session, "/"), Ok(200));
+    assert_eq!(network.get(&session, "/"), Ok(200));
 }
 
 #[test]
 fn a_request_that_cannot_be_sent_leaves_the_connection_alone() {
     let network = Scripted::answering([OK, OK]);
-    let mut session = network.session();
-    assert_eq!(network.get(&mut session, "/"), Ok(200));
-    assert!(network.get(&mut session, "/\r\n").is_err());
-    assert_eq!(network.get(&mut session, "/"), Ok(200));
+    let session = network.session();
+    assert_eq!(network.get(&session, "/"), Ok(200));
+    assert!(network.get(&session, "/\r\n").is_err());
+    assert_eq!(network.get(&session, "/"), Ok(200));
 }
 
 #[test]
 fn each_origin_has_a_connection() {
     let network = Scripted::new([accept([OK, OK, OK]), accept([OK, OK])]);
-    let mut session = network.session_to("http://target/base");
-    assert_eq!(network.get(&mut session, "/a"), Ok(200));
-    assert_eq!(network.get(&mut session, "http://other:81/b"), Ok(200));
-    assert_eq!(network.get(&mut session, "http://target/c"), Ok(200));
-    assert_eq!(network.get(&mut session, "HTTP://Other:81/d"), Ok(200));
-    assert_eq!(network.get(&mut session, "http://TARGET:80/e"), Ok(200));
+    let session = network.session_to("http://target/base");
+    assert_eq!(network.get(&session, "/a"), Ok(200));
+    assert_eq!(network.get(&session, "http://other:81/b"), Ok(200));
+    assert_eq!(network.get(&session, "http://target/c"), Ok(200));
+    assert_eq!(network.get(&session, "HTTP://Other:81/d"), Ok(200));
+    assert_eq!(network.get(&session, "http://TARGET:80/e"), Ok(200));
     assert_eq!(network.origins(), ["http://target", "http://other:81"]);
     assert!(network.sent(0).contains("GET /base/a ") && network.sent(0).contains("GET /c "));
     assert!(network.sent(0).contains("GET /e "));
@@ -144,9 +163,9 @@ fn each_origin_has_a_connection() {
 #[test]
 fn origins_are_forgotten_rather_than_gathered() {
     let network = Scripted::new((0..20).map(|_| accept([OK])));
-    let mut session = network.session();
+    let session = network.session();
     for host in 0..20 {
-        assert_eq!(network.get(&mut session, &format!("http://h{host}/")), Ok(200));
+        assert_eq!(network.get(&session, &format!("http://h{host}/")), Ok(200));
     }
     let open = (0..20).filter(|&at| !network.wire(at).is_closed()).count();
     assert_eq!(open, 8);
@@ -155,11 +174,11 @@ fn origins_are_forgotten_rather_than_gathered() {
 #[test]
 fn disconnecting_closes() {
     let network = Scripted::new([accept([OK]), accept([OK])]);
-    let mut session = network.session();
-    assert_eq!(network.get(&mut session, "/"), Ok(200));
+    let session = network.session();
+    assert_eq!(network.get(&session, "/"), Ok(200));
     session.disconnect();
     assert!(network.wire(0).is_closed());
-    assert_eq!(network.get(&mut session, "/"), Ok(200));
+    assert_eq!(network.get(&session, "/"), Ok(200));
 }
 
 const SECOND_NS: u64 = 1_000_000_000;

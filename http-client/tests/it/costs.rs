@@ -8,14 +8,14 @@ use crate::scripted::{OK, Scripted, Step, block_on};
 /// What one more request on a warm session allocates.
 fn allocations(base: &str, first: &str, request: &Request<'_>) -> u64 {
     let network = Scripted::answering([first]);
-    let mut session = network.session_with(base, ClientConfig::default());
+    let session = network.session_with(base, ClientConfig::default());
     for _ in 0..2 {
-        assert_eq!(network.get(&mut session, request.target), Ok(200));
+        assert_eq!(network.get(&session, request.target), Ok(200));
         network.wire(0).then(Step::Send(OK.into()));
     }
     network.wire(0).stop_recording();
     let measured = measure(|| {
-        let exchange = network.send(&mut session, request);
+        let exchange = network.send(&session, request);
         assert_eq!(exchange.result.as_ref().map(|response| response.status()), Ok(200));
         allocation_counter::opt_out(|| drop(exchange));
     });
@@ -53,7 +53,7 @@ fn an_idle_session_is_small() {
 #[test]
 fn the_future_of_a_request_is_small() {
     let network = Scripted::answering([OK]);
-    let mut session = network.session();
+    let session = network.session();
     let request = Request::get("/");
     let future = session.send(&network, &request);
     assert!(size_of_val(&future) <= 1_024, "{}", size_of_val(&future));

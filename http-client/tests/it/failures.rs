@@ -8,10 +8,10 @@ use crate::scripted::{OK, Scripted, Start, Step, accept, send};
 fn connecting_can_fail() {
     for error in [Error::ConnectRefused, Error::NameNotFound, Error::OutOfPorts] {
         let network = Scripted::new([Start::Fail(error), accept([OK])]);
-        let mut session = network.session();
-        let exchange = network.send(&mut session, &Request::get("/"));
+        let session = network.session();
+        let exchange = network.send(&session, &Request::get("/"));
         assert_eq!((exchange.result.unwrap_err(), exchange.bytes_out), (error, 0));
-        assert_eq!(network.get(&mut session, "/"), Ok(200), "the next request tries again");
+        assert_eq!(network.get(&session, "/"), Ok(200), "the next request tries again");
     }
 }
 
@@ -19,8 +19,8 @@ fn connecting_can_fail() {
 fn connecting_has_a_time() {
     let network = Scripted::new([Start::Silence]);
     let config = ClientConfig { connect_timeout_ns: 5_000, ..ClientConfig::default() };
-    let mut session = network.session_with("http://target", config);
-    let exchange = network.send(&mut session, &Request::get("/"));
+    let session = network.session_with("http://target", config);
+    let exchange = network.send(&session, &Request::get("/"));
     assert_eq!(exchange.result.unwrap_err(), Error::ConnectTimeout);
     assert_eq!((exchange.connect_ns, exchange.done_ns - exchange.due_ns), (5_000, 5_000));
 }
@@ -31,8 +31,8 @@ fn a_response_has_a_time() {
         let script = pieces.iter().map(|piece| send(piece)).collect();
         let network = Scripted::new([Start::Accept(1_000, script)]);
         let config = ClientConfig { read_timeout_ns: 7_000, ..ClientConfig::default() };
-        let mut session = network.session_with("http://target", config);
-        let exchange = network.send(&mut session, &Request::get("/"));
+        let session = network.session_with("http://target", config);
+        let exchange = network.send(&session, &Request::get("/"));
         assert_eq!(exchange.result.unwrap_err(), Error::ReadTimeout);
         assert_eq!(exchange.done_ns - exchange.due_ns, 1_000 + 7_000);
         assert!(network.wire(0).is_closed());
@@ -43,7 +43,7 @@ fn a_response_has_a_time() {
 fn a_request_may_bring_its_own_time() {
     let network = Scripted::new([accept([])]);
     let request = Request { read_timeout_ns: Some(9), ..Request::get("/") };
-    let exchange = network.send(&mut network.session(), &request);
+    let exchange = network.send(&network.session(), &request);
     assert_eq!(exchange.done_ns - exchange.due_ns, 9);
 }
 
@@ -53,8 +53,8 @@ fn dripping_bytes_do_not_extend_the_time() {
     let script = OK.bytes().map(drip).collect();
     let network = Scripted::new([Start::Accept(0, script)]);
     let config = ClientConfig { read_timeout_ns: 5_000, ..ClientConfig::default() };
-    let mut session = network.session_with("http://target", config);
-    assert_eq!(network.get(&mut session, "/"), Err(Error::ReadTimeout));
+    let session = network.session_with("http://target", config);
+    assert_eq!(network.get(&session, "/"), Err(Error::ReadTimeout));
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn each_way_to_break_off_has_a_name() {
     ];
     for (script, error) in cases {
         let network = Scripted::new([Start::Accept(0, script)]);
-        let exchange = network.send(&mut network.session(), &Request::get("/"));
+        let exchange = network.send(&network.session(), &Request::get("/"));
         assert_eq!(exchange.bytes_in, 0);
         assert_eq!(exchange.result.unwrap_err(), error);
         assert!(network.wire(0).is_closed());
@@ -83,10 +83,10 @@ fn each_way_to_break_off_has_a_name() {
 #[test]
 fn a_target_that_stops_listening_resets() {
     let network = Scripted::answering([OK]);
-    let mut session = network.session();
-    assert_eq!(network.get(&mut session, "/"), Ok(200));
+    let session = network.session();
+    assert_eq!(network.get(&session, "/"), Ok(200));
     network.wire(0).refuse();
-    assert_eq!(network.get(&mut session, "/"), Err(Error::Reset));
+    assert_eq!(network.get(&session, "/"), Err(Error::Reset));
 }
 
 #[test]
@@ -95,13 +95,13 @@ fn an_endless_head_is_given_up() {
     let mut script = vec![send("HTTP/1.1 200 OK\r\n")];
     script.extend((0..100).map(|_| send(&line)));
     let network = Scripted::new([Start::Accept(0, script)]);
-    assert_eq!(network.get(&mut network.session(), "/"), Err(Error::HeadTooLarge));
+    assert_eq!(network.get(&network.session(), "/"), Err(Error::HeadTooLarge));
 }
 
 #[test]
 fn a_scenario_can_ask_for_the_impossible() {
     let network = Scripted::default();
-    let mut session = network.session();
+    let session = network.session();
     let cases = [
         ("https://secure/", Error::UnsupportedScheme),
         ("http://user:secret@target/", InvalidRequest::Credentials.into()),
@@ -110,7 +110,7 @@ fn a_scenario_can_ask_for_the_impossible() {
         ("http://target:8080/a\n", InvalidRequest::Target.into()),
     ];
     for (target, error) in cases {
-        assert_eq!(network.get(&mut session, target), Err(error), "{target:?}");
+        assert_eq!(network.get(&session, target), Err(error), "{target:?}");
         assert_eq!(error.fault(), Fault::Scenario);
     }
     assert_eq!(network.connections(), 0);
@@ -120,11 +120,11 @@ fn a_scenario_can_ask_for_the_impossible() {
 fn buffers_return_to_the_pool() {
     let scripts = [Start::Fail(Error::ConnectRefused), accept(["garbage"]), accept([OK])];
     let network = Scripted::new(scripts);
-    let mut session = network.session();
+    let session = network.session();
     for _ in 0..3 {
-        let _ = network.get(&mut session, "/");
+        let _ = network.get(&session, "/");
         assert_eq!(network.pooled_buffers(), 1);
     }
-    let _ = network.get(&mut session, "/\0");
+    let _ = network.get(&session, "/\0");
     assert_eq!(network.pooled_buffers(), 1);
 }

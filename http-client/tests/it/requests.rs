@@ -8,8 +8,8 @@ fn on_the_wire(base: &str, request: &Request<'_>) -> String {
     let network = Scripted::answering([OK]);
     let mut config = ClientConfig::default();
     config.headers.set("User-Agent", "test").unwrap();
-    let mut session = network.session_with(base, config);
-    let exchange = network.send(&mut session, request);
+    let session = network.session_with(base, config);
+    let exchange = network.send(&session, request);
     assert!(exchange.result.is_ok());
     assert_eq!(exchange.bytes_out, network.sent(0).len() as u64);
     network.sent(0)
@@ -39,14 +39,14 @@ fn a_post_carries_its_body_and_length() {
 #[test]
 fn nothing_smuggled_reaches_the_wire() {
     let network = Scripted::answering([OK]);
-    let mut session = network.session();
-    assert!(network.get(&mut session, "/").is_ok());
+    let session = network.session();
+    assert!(network.get(&session, "/").is_ok());
     let before = network.sent(0);
     let headers = [("X", "1\r\nHost: evil"), ("X\r\nY", "1"), ("Content-Length", "0")];
     let errors = [InvalidRequest::HeaderValue, InvalidRequest::HeaderName, InvalidRequest::FramingHeader];
     for (header, error) in headers.into_iter().zip(errors) {
         let request = Request { headers: &[("Ok", "1"), header], ..Request::get("/") };
-        let exchange = network.send(&mut session, &request);
+        let exchange = network.send(&session, &request);
         assert_eq!((exchange.result.unwrap_err(), exchange.bytes_out), (error.into(), 0));
     }
     assert_eq!(network.sent(0), before);
@@ -59,7 +59,7 @@ fn a_response_is_read_from_its_buffer() {
         "2\r\ngo\r\n",
         "3\r\nne!\r\n0\r\n\r\n",
     ]);
-    let exchange = network.send(&mut network.session(), &Request::get("/"));
+    let exchange = network.send(&network.session(), &Request::get("/"));
     assert_eq!(exchange.bytes_in, 5);
     let response = exchange.result.unwrap();
     assert_eq!((response.status(), response.version()), (404, Version::Http11));
@@ -73,9 +73,9 @@ fn a_response_is_read_from_its_buffer() {
 fn a_head_has_no_body_to_wait_for() {
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n";
     let network = Scripted::answering([head, head]);
-    let mut session = network.session();
+    let session = network.session();
     for _ in 0..2 {
-        let exchange = network.send(&mut session, &Request::new(Method::Head, "/"));
+        let exchange = network.send(&session, &Request::new(Method::Head, "/"));
         assert_eq!((exchange.bytes_in, exchange.result.unwrap().status()), (0, 200));
     }
     assert_eq!(network.connections(), 1);
@@ -86,13 +86,13 @@ fn a_body_larger_than_the_buffer_is_kept_or_counted() {
     let body = "x".repeat(100_000);
     let response = format!("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{body}");
     let network = Scripted::new([accept([&response, &response])]);
-    let mut session = network.session();
-    let exchange = network.send(&mut session, &Request::get("/"));
+    let session = network.session();
+    let exchange = network.send(&session, &Request::get("/"));
     assert_eq!(exchange.bytes_in, 100_000);
     assert_eq!(exchange.result.unwrap().body(), body.as_bytes());
 
     let discard = Request { body_policy: BodyPolicy::Discard, ..Request::get("/") };
-    let exchange = network.send(&mut session, &discard);
+    let exchange = network.send(&session, &discard);
     assert_eq!(exchange.bytes_in, 100_000);
     let response = exchange.result.unwrap();
     assert!(response.body().is_empty());

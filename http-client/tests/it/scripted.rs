@@ -5,6 +5,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -87,12 +88,12 @@ impl Scripted {
         Session::new(Arc::new(BaseUrl::parse(base).unwrap()), Arc::new(config))
     }
 
-    pub(crate) fn send(&self, session: &mut Session<Self>, request: &Request<'_>) -> Exchange {
+    pub(crate) fn send(&self, session: &Session<Self>, request: &Request<'_>) -> Exchange {
         block_on(session.send(self, request))
     }
 
     /// The status of a `GET`, or its error.
-    pub(crate) fn get(&self, session: &mut Session<Self>, target: &str) -> Result<u16, Error> {
+    pub(crate) fn get(&self, session: &Session<Self>, target: &str) -> Result<u16, Error> {
         let exchange = self.send(session, &Request::get(target));
         exchange.result.map(|response| {
             let status = response.status();
@@ -219,16 +220,15 @@ impl Transport for ScriptedTransport {
 
     async fn recv(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
         assert!(buffer.capacity() > buffer.len(), "no room to receive into");
-        let step = self.wire.steps.borrow_mut().pop_front();
+        let step = poll_fn(|_| self.wire.steps.borrow_mut().pop_front().map_or(Poll::Pending, Poll::Ready)).await;
         let received = match step {
-            Some(Step::Send(bytes)) => Ok(self.wire.deliver(&bytes, buffer)),
-            Some(Step::SendAfter(after_ns, bytes)) => {
+            Step::Send(bytes) => Ok(self.wire.deliver(&bytes, buffer)),
+            Step::SendAfter(after_ns, bytes) => {
                 self.network.pass(after_ns);
                 Ok(self.wire.deliver(&bytes, buffer))
             }
-            Some(Step::Close) => Ok(0),
-            Some(Step::Reset) => Err(io::ErrorKind::ConnectionReset.into()),
-            None => std::future::pending().await,
+            Step::Close => Ok(0),
+            Step::Reset => Err(io::ErrorKind::ConnectionReset.into()),
         };
         self.received_ns = self.network.0.now_ns.get();
         received

@@ -12,7 +12,7 @@ fn a_response_in_pieces_has_all_stamps() {
     let script = vec![piece(20, first), piece(10, second), piece(20, third)];
     let network = Scripted::new([Start::Accept(10, script)]);
     network.pass(5);
-    let exchange = network.send(&mut network.session(), &Request::get("/"));
+    let exchange = network.send(&network.session(), &Request::get("/"));
     let due_ns = exchange.due_ns;
     assert_eq!(due_ns, 1_005);
     assert_eq!((exchange.connect_ns, exchange.sent_ns - due_ns), (10, 10));
@@ -23,10 +23,10 @@ fn a_response_in_pieces_has_all_stamps() {
 #[test]
 fn a_warm_exchange_looks_at_the_clock_once() {
     let network = Scripted::answering([OK, OK]);
-    let mut session = network.session();
-    assert_eq!(network.get(&mut session, "/"), Ok(200));
+    let session = network.session();
+    assert_eq!(network.get(&session, "/"), Ok(200));
     let before = network.clock_reads();
-    let exchange = network.send(&mut session, &Request::get("/"));
+    let exchange = network.send(&session, &Request::get("/"));
     assert_eq!(network.clock_reads() - before, 1);
     assert_eq!((exchange.connect_ns, exchange.first_byte_ns), (0, exchange.done_ns));
 }
@@ -34,7 +34,7 @@ fn a_warm_exchange_looks_at_the_clock_once() {
 #[test]
 fn what_was_not_reached_has_the_time_of_the_end() {
     let network = Scripted::new([Start::Silence]);
-    let exchange = network.send(&mut network.session(), &Request::get("/"));
+    let exchange = network.send(&network.session(), &Request::get("/"));
     assert!(exchange.done_ns > exchange.due_ns);
     assert_eq!((exchange.sent_ns, exchange.first_byte_ns), (exchange.done_ns, exchange.done_ns));
 }
