@@ -277,7 +277,10 @@ mod tests {
 
     #[test]
     fn a_generator_without_room_is_named_and_can_fail_the_run() {
-        let report = || SwarmReport { loads: vec![ShardLoad { cpu_ns: 99, wall_ns: 100 }], ..SwarmReport::default() };
+        let report = || SwarmReport {
+            loads: vec![ShardLoad { cpu_ns: 99, wall_ns: 100, ..ShardLoad::default() }],
+            ..SwarmReport::default()
+        };
         let (code, console, _) = follow("--exit-code-on-error 0", report());
         assert_eq!(code, 0);
         assert!(console.contains("\nThe generator was the bottleneck: shard 0 used 99 % of its core."), "{console}");

@@ -5,16 +5,39 @@
 
 use gregaria_stats::{Lag, Summary};
 
-/// What a shard has cost since the run began.
+/// What a thread of the swarm has cost since the run began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ShardLoad {
+    /// What the thread does.
+    pub role: Role,
     /// CPU time of the shard's thread, user and system, in nanoseconds.
     pub cpu_ns: u64,
     /// Wall time over which it was spent, in nanoseconds.
     pub wall_ns: u64,
 }
 
+/// What a thread of a swarm does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// It runs Rust users.
+    #[default]
+    Shard,
+    /// It runs the Python users.
+    Hub,
+    /// It carries requests for the Python users.
+    Carrier,
+}
+
 impl ShardLoad {
+    /// The thread's name for people; `index` counts the swarm's threads.
+    pub fn name(&self, index: usize) -> String {
+        match self.role {
+            Role::Shard => format!("shard {index}"),
+            Role::Hub => "the Python hub".to_owned(),
+            Role::Carrier => "the thread that carries requests".to_owned(),
+        }
+    }
+
     /// CPU time as a share of one core, 0 to 1.
     pub fn share(&self) -> f64 {
         if self.wall_ns == 0 { 0.0 } else { self.cpu_ns as f64 / self.wall_ns as f64 }
@@ -51,7 +74,7 @@ impl Health {
     pub fn verdict(&self) -> Option<String> {
         let busiest = self.loads.iter().enumerate().max_by(|a, b| a.1.share().total_cmp(&b.1.share()));
         if let Some((shard, load)) = busiest.filter(|(_, load)| load.share() >= BUSY_SHARE) {
-            return Some(format!("shard {shard} used {:.0} % of its core", load.share() * 100.0));
+            return Some(format!("{} used {:.0} % of its core", load.name(shard), load.share() * 100.0));
         }
         let lags = [
             ("users resumed late after a response", self.resume_lag_p99_us),
@@ -76,11 +99,16 @@ mod tests {
 
     #[test]
     fn the_verdict_names_the_figure_that_decided() {
-        let mut health = Health { loads: vec![ShardLoad { cpu_ns: 50, wall_ns: 100 }; 2], ..Health::default() };
+        let mut health = Health {
+            loads: vec![ShardLoad { cpu_ns: 50, wall_ns: 100, ..ShardLoad::default() }; 2],
+            ..Health::default()
+        };
         assert_eq!(health.verdict(), None);
         health.wait_lag_p99_us = 12_345;
         assert_eq!(health.verdict().unwrap(), "users woke late from their waits: p99 of the lag is 12.3 ms");
         health.loads[1].cpu_ns = 98;
         assert_eq!(health.verdict().unwrap(), "shard 1 used 98 % of its core");
+        health.loads[1].role = Role::Hub;
+        assert_eq!(health.verdict().unwrap(), "the Python hub used 98 % of its core");
     }
 }

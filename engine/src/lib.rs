@@ -15,6 +15,7 @@ mod ramp;
 mod scenario;
 mod swarm;
 
+pub mod carrier;
 pub mod health;
 pub mod place;
 pub mod rt;
@@ -24,7 +25,7 @@ pub mod user;
 
 pub use gregaria_http as http;
 pub use gregaria_stats as stats;
-pub use health::{Health, ShardLoad};
+pub use health::{Health, Role, ShardLoad};
 pub use ramp::{Ramp, Segment, Step};
 pub use runner::{Command, EndReason, Notice, Now, RunHandle, RunReport, Runner, RunnerOptions, State, Status};
 pub use scenario::{Scenario, TaskInfo, UserClassInfo};

@@ -1,0 +1,112 @@
+//! An errand: one request, packed into a single buffer so that it can change threads.
+
+use std::str;
+
+use gregaria_http::{BodyPolicy, Exchange, Method, Request};
+
+use super::SessionId;
+
+/// A request on its way to the carrier.
+pub struct Errand {
+    /// Target, then header names and values, then the body.
+    packed: Vec<u8>,
+    target_end: usize,
+    /// Where each header's name and value end.
+    headers: Vec<(usize, usize)>,
+    has_body: bool,
+    method: Method,
+    read_timeout_ns: Option<u64>,
+    due_ns: u64,
+    ticket: usize,
+    pub(super) session: SessionId,
+}
+
+/// An errand that is done.
+pub struct Done {
+    /// As given to [`Errand::seal`].
+    pub ticket: usize,
+    /// What came of it. Due is the time given to [`Errand::seal`].
+    pub exchange: Exchange,
+}
+
+impl Errand {
+    pub(super) fn new(mut packed: Vec<u8>) -> Self {
+        packed.clear();
+        Self {
+            packed,
+            target_end: 0,
+            headers: Vec::new(),
+            has_body: false,
+            method: Method::Get,
+            read_timeout_ns: None,
+            due_ns: 0,
+            ticket: 0,
+            session: SessionId(0),
+        }
+    }
+
+    /// Method and target, which come first.
+    pub fn request(&mut self, method: Method, target: &str) {
+        self.method = method;
+        self.packed.extend_from_slice(target.as_bytes());
+        self.target_end = self.packed.len();
+    }
+
+    /// A header, before the body.
+    pub fn header(&mut self, name: &str, value: &str) {
+        self.packed.extend_from_slice(name.as_bytes());
+        let name_end = self.packed.len();
+        self.packed.extend_from_slice(value.as_bytes());
+        self.headers.push((name_end, self.packed.len()));
+    }
+
+    /// The body, which comes last.
+    pub fn body(&mut self, body: &[u8]) {
+        self.packed.extend_from_slice(body);
+        self.has_body = true;
+    }
+
+    /// Longest time from sending to the end of the response, in nanoseconds.
+    pub fn read_timeout_ns(&mut self, timeout_ns: u64) {
+        self.read_timeout_ns = Some(timeout_ns);
+    }
+
+    /// Whose it is, when it was called for (monotonic), and the number by which its sender knows it.
+    pub fn seal(&mut self, session: SessionId, due_ns: u64, ticket: usize) {
+        self.session = session;
+        self.due_ns = due_ns;
+        self.ticket = ticket;
+    }
+
+    /// The headers, for [`Errand::unpack`].
+    pub(super) fn headers(&self) -> Vec<(&str, &str)> {
+        let mut start = self.target_end;
+        let pair = |&(name_end, value_end): &(usize, usize)| {
+            let pair = (self.text(start, name_end), self.text(name_end, value_end));
+            start = value_end;
+            pair
+        };
+        self.headers.iter().map(pair).collect()
+    }
+
+    pub(super) fn unpack<'a>(&'a self, headers: &'a [(&'a str, &'a str)]) -> Request<'a> {
+        let body_start = self.headers.last().map_or(self.target_end, |(_, end)| *end);
+        Request {
+            method: self.method,
+            target: self.text(0, self.target_end),
+            headers,
+            body: self.has_body.then(|| &self.packed[body_start..]),
+            body_policy: BodyPolicy::Keep,
+            read_timeout_ns: self.read_timeout_ns,
+        }
+    }
+
+    pub(super) fn done(self, mut exchange: Exchange) -> (Done, Vec<u8>) {
+        exchange.due_ns = self.due_ns;
+        (Done { ticket: self.ticket, exchange }, self.packed)
+    }
+
+    fn text(&self, from: usize, to: usize) -> &str {
+        str::from_utf8(&self.packed[from..to]).expect("it was packed from texts")
+    }
+}

@@ -1,0 +1,157 @@
+//! Errands over real sockets: they come back with their tickets, also when there are more than fit between the threads.
+
+use std::{
+    collections::HashSet,
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    os::fd::AsFd,
+    sync::Arc,
+    thread,
+};
+
+use gregaria_http::{BaseUrl, ClientConfig, Method};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use super::*;
+use crate::rt::now_ns;
+
+#[test]
+fn an_errand_comes_back_with_its_ticket_and_response() {
+    for choice in [RingChoice::Auto, RingChoice::Only(RingKind::Epoll)] {
+        let mut bench = Bench::new(choice);
+        let session = bench.session();
+        bench.send(session, 7, |errand| {
+            errand.request(Method::Post, "/cart?x=1");
+            errand.header("X-Kind", "fresh");
+            errand.body(b"two");
+        });
+        let done = bench.wait();
+        assert_eq!(done.ticket, 7);
+        assert_eq!(done.exchange.due_ns, 5, "due when it was called for");
+        let response = done.exchange.result.unwrap();
+        let echo = String::from_utf8(response.body().to_vec()).unwrap();
+        assert!(echo.starts_with("POST /cart?x=1 HTTP/1.1\r\n") && echo.ends_with("\r\n\r\ntwo"), "{echo}");
+        assert!(echo.contains("X-Kind: fresh\r\n"), "{echo}");
+    }
+}
+
+#[test]
+fn more_errands_than_fit_between_the_threads_all_come_back() {
+    let mut bench = Bench::new(RingChoice::Auto);
+    let sessions: Vec<SessionId> = (0..8).map(|_| bench.session()).collect();
+    let all = 3 * QUEUE;
+    // Several at once for each session: those beside the first have connections of their own.
+    for ticket in 0..all {
+        bench.order(sessions[ticket % 8], ticket, |errand| errand.request(Method::Get, "/"));
+        if ticket % 64 == 63 {
+            bench.carrier.flush();
+            let tickets: HashSet<usize> = (0..64).map(|_| bench.wait().ticket).collect();
+            assert_eq!(tickets, (ticket - 63..=ticket).collect());
+        }
+    }
+}
+
+#[test]
+fn orders_beyond_the_queue_wait_and_are_not_lost() {
+    let mut bench = Bench::new(RingChoice::Auto);
+    let sessions: Vec<SessionId> = (0..QUEUE + 100).map(|_| bench.session()).collect();
+    for (ticket, session) in sessions.iter().rev().take(20).enumerate() {
+        bench.send(*session, ticket, |errand| errand.request(Method::Get, "/"));
+    }
+    let tickets: HashSet<usize> = (0..20).map(|_| bench.wait().ticket).collect();
+    assert_eq!(tickets.len(), 20);
+}
+
+#[test]
+fn what_a_closed_session_had_on_the_wire_is_never_done() {
+    let mut bench = Bench::new(RingChoice::Auto);
+    let (gone, staying) = (bench.session(), bench.session());
+    bench.send(gone, 1, |errand| errand.request(Method::Get, "/silence"));
+    bench.carrier.close(gone);
+    bench.send(staying, 2, |errand| errand.request(Method::Get, "/"));
+    assert_eq!(bench.wait().ticket, 2);
+    assert!(bench.carrier.next_done().is_none());
+}
+
+#[test]
+fn buffers_go_round() {
+    let mut bench = Bench::new(RingChoice::Auto);
+    let session = bench.session();
+    bench.send(session, 0, |errand| errand.request(Method::Get, "/"));
+    let response = bench.wait().exchange.result.unwrap();
+    bench.carrier.buffers().give(response);
+    assert_eq!(bench.carrier.buffers().lock().len(), 1);
+    let _errand = bench.carrier.errand();
+    assert_eq!(bench.carrier.buffers().lock().len(), 0);
+}
+
+struct Bench {
+    carrier: Carrier,
+    bell: Bell,
+    base: Arc<BaseUrl>,
+}
+
+impl Bench {
+    fn new(choice: RingChoice) -> Self {
+        let bell = Bell::new().unwrap();
+        let base = BaseUrl::parse(&format!("http://{}", echo_server())).unwrap();
+        Self { carrier: Carrier::start(bell.clone(), choice).unwrap(), bell, base: Arc::new(base) }
+    }
+
+    fn session(&mut self) -> SessionId {
+        self.carrier.open(Arc::clone(&self.base), Arc::new(ClientConfig::default()))
+    }
+
+    fn order(&mut self, session: SessionId, ticket: usize, fill: impl FnOnce(&mut Errand)) {
+        let mut errand = self.carrier.errand();
+        fill(&mut errand);
+        errand.seal(session, 5, ticket);
+        self.carrier.send(errand);
+    }
+
+    fn send(&mut self, session: SessionId, ticket: usize, fill: impl FnOnce(&mut Errand)) {
+        self.order(session, ticket, fill);
+        self.carrier.flush();
+    }
+
+    /// What is done next; waits for the bell as an event loop does.
+    fn wait(&mut self) -> Done {
+        let until_ns = now_ns() + 10_000_000_000;
+        loop {
+            if let Some(done) = self.carrier.next_done() {
+                return done;
+            }
+            assert!(now_ns() < until_ns, "the bell is not rung");
+            let mut files = [PollFd::from_borrowed_fd(self.bell.as_fd(), PollFlags::IN)];
+            poll(&mut files, Some(&Timespec { tv_sec: 1, tv_nsec: 0 })).unwrap();
+            self.carrier.heard();
+            self.carrier.flush();
+        }
+    }
+}
+
+/// Answers each request with the request; `/silence` never.
+fn echo_server() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for connection in listener.incoming().flatten() {
+            thread::spawn(move || echo(connection));
+        }
+    });
+    address
+}
+
+fn echo(mut connection: TcpStream) {
+    let mut received = [0; 4096];
+    while let Ok(count @ 1..) = connection.read(&mut received) {
+        let request = &received[..count];
+        if request.starts_with(b"GET /silence") {
+            continue;
+        }
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {count}\r\n\r\n");
+        if connection.write_all(&[head.as_bytes(), request].concat()).is_err() {
+            return;
+        }
+    }
+}
