@@ -69,7 +69,7 @@ mod tests {
     }
 
     fn load(percent: u64) -> ShardLoad {
-        ShardLoad { cpu_ns: percent, wall_ns: 100 }
+        ShardLoad { cpu_ns: percent, wall_ns: 100, ..ShardLoad::default() }
     }
 
     #[test]

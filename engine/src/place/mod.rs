@@ -164,7 +164,11 @@ impl Place {
             interval: residents.ledger().recorder.borrow_mut().take(emptied),
             users: residents.users(),
             cut: residents.ledger().cut(),
-            load: ShardLoad { cpu_ns: residents.thread_cpu_ns() - self.began_cpu_ns, wall_ns: now_ns - self.began_ns },
+            load: ShardLoad {
+                cpu_ns: residents.thread_cpu_ns() - self.began_cpu_ns,
+                wall_ns: now_ns - self.began_ns,
+                ..ShardLoad::default()
+            },
             stopped,
         };
         if self.link.outbox.push(hand_over).is_err() {
