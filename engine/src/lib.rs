@@ -34,5 +34,5 @@ pub use swarm::{Swarm, SwarmReport};
 pub use user::{
     CaughtRequest, CaughtResponse, ClassBuilder, Expect, HttpUser, Interruption, Method, Request, Response,
     RustScenario, ScenarioError, TaskResult, TaskSet, User, UserClass, UserCore, Wait, between, constant,
-    constant_pacing, constant_throughput, interrupt, stop_user,
+    constant_pacing, constant_throughput, interrupt, path_and_query, stop_user,
 };

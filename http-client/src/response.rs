@@ -38,6 +38,13 @@ impl Response {
         self.status
     }
 
+    /// The words after the status code; empty where there are none.
+    pub fn reason(&self) -> &[u8] {
+        let end = memchr::memchr2(b'\r', b'\n', &self.buffer).unwrap_or(0);
+        let line = &self.buffer[..end.min(self.head_len)];
+        line.splitn(3, |byte| *byte == b' ').nth(2).unwrap_or_default()
+    }
+
     /// The version the target spoke.
     pub const fn version(&self) -> Version {
         self.version

@@ -50,8 +50,14 @@ impl RunHandle {
     /// A new subscription to what happens from now on.
     pub fn notices(&self) -> mpsc::Receiver<Notice> {
         let (sender, receiver) = mpsc::channel();
-        lock(&self.shared.subscribers).push(sender);
+        self.subscribe(move |notice| sender.send(notice.clone()).is_ok());
         receiver
+    }
+
+    /// Calls `hear` with what happens from now on, until it returns false. The runner waits meanwhile: pass it on and
+    /// return.
+    pub fn subscribe(&self, hear: impl FnMut(&Notice) -> bool + Send + 'static) {
+        lock(&self.shared.subscribers).push(Box::new(hear));
     }
 
     /// Blocks until a run has ended and says how it went.
@@ -107,8 +113,10 @@ pub(super) struct Shared {
     summary: Mutex<Summary>,
     status: Mutex<Status>,
     change: Condvar,
-    subscribers: Mutex<Vec<mpsc::Sender<Notice>>>,
+    subscribers: Mutex<Vec<Subscriber>>,
 }
+
+type Subscriber = Box<dyn FnMut(&Notice) -> bool + Send>;
 
 impl Shared {
     pub(super) fn new(summary: Summary) -> Self {
@@ -145,7 +153,7 @@ impl Shared {
     }
 
     pub(super) fn notify(&self, notice: Notice) {
-        lock(&self.subscribers).retain(|subscriber| subscriber.send(notice.clone()).is_ok());
+        lock(&self.subscribers).retain_mut(|hear| hear(&notice));
     }
 }
 

@@ -20,7 +20,7 @@ pub use flow::{Interruption, TaskResult, interrupt, stop_user};
 pub use gregaria_http::Method;
 pub use http_user::HttpUser;
 pub use outcome::Expect;
-pub use request::{CaughtRequest, Request};
+pub use request::{CaughtRequest, Request, path_and_query};
 pub use response::{CaughtResponse, Response};
 pub use task_set::TaskSet;
 pub use wait::{Wait, between, constant, constant_pacing, constant_throughput};

@@ -140,7 +140,7 @@ impl<'a, S: 'static> Request<'a, S> {
     }
 
     fn sample_name(&self) -> &str {
-        self.name.unwrap_or_else(|| path(self.target))
+        self.name.unwrap_or_else(|| path_and_query(self.target))
     }
 
     // An `async fn` would hold `self` twice, once as its argument and once as its own.
@@ -190,7 +190,7 @@ impl<'a, S: 'static> IntoFuture for CaughtRequest<'a, S> {
 }
 
 /// What names a sample: a URL of its own is named by its path and query.
-fn path(target: &str) -> &str {
+pub fn path_and_query(target: &str) -> &str {
     if target.starts_with('/') {
         return target;
     }
@@ -202,12 +202,12 @@ fn path(target: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::path;
+    use super::path_and_query;
 
     #[test]
     fn samples_are_named_by_path_and_query() {
-        assert_eq!(path("/a?b=http://c"), "/a?b=http://c");
-        assert_eq!(path("http://h:1/a?b"), "/a?b");
-        assert_eq!(path("http://h"), "/");
+        assert_eq!(path_and_query("/a?b=http://c"), "/a?b=http://c");
+        assert_eq!(path_and_query("http://h:1/a?b"), "/a?b");
+        assert_eq!(path_and_query("http://h"), "/");
     }
 }

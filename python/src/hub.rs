@@ -1,0 +1,274 @@
+//! The hub: the place of the Python users. Belongs to the thread that runs gevent's loop, and is called by nobody else.
+//!
+//! Requests go out through `wire.rs` and come back through [`Hub::next_finished`], where the outcome of most is decided
+//! and recorded. [`Hub::turn`] follows the orders of the run: it says which users come and leave, and the Python half
+//! (`host.py`) does it. Nothing here waits.
+
+use std::{
+    cell::{Cell, RefCell},
+    collections::HashMap,
+    os::fd::AsRawFd,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use gregaria_engine::{
+    carrier::{Carrier, Errand, SessionId},
+    place::{Ledger, Place, Residents},
+    rt::{self, Bell},
+};
+use gregaria_http::{BaseUrl, ClientConfig};
+use gregaria_stats::{Lag, Outcome, Sample};
+use pyo3::{prelude::*, types::PyTuple};
+
+use crate::{
+    response::Response,
+    ticket::{Ticket, Tickets},
+};
+
+/// The place of the Python users.
+#[pyclass(unsendable)]
+pub(crate) struct Hub {
+    pub(crate) ledger: Ledger,
+    place: RefCell<Place>,
+    carrier: RefCell<Carrier>,
+    carrier_bell: Bell,
+    order_bell: Bell,
+    tickets: RefCell<Tickets>,
+    bases: RefCell<HashMap<String, Arc<BaseUrl>>>,
+    config: Arc<ClientConfig>,
+    /// Users that nobody has told to leave, per class.
+    users: RefCell<Vec<u32>>,
+    /// Users that are there, those on their way out included.
+    present: Cell<u32>,
+    actions: RefCell<Vec<(&'static str, usize)>>,
+    alive_ns: Arc<AtomicU64>,
+}
+
+/// What a hub is made of.
+pub(crate) struct HubParts {
+    pub(crate) ledger: Ledger,
+    pub(crate) place: Place,
+    pub(crate) carrier: Carrier,
+    pub(crate) carrier_bell: Bell,
+    pub(crate) order_bell: Bell,
+    pub(crate) classes: usize,
+    /// When the hub last turned; the swarm looks at it.
+    pub(crate) alive_ns: Arc<AtomicU64>,
+}
+
+impl Hub {
+    pub(crate) fn new(parts: HubParts) -> Self {
+        Self {
+            ledger: parts.ledger,
+            place: RefCell::new(parts.place),
+            carrier: RefCell::new(parts.carrier),
+            carrier_bell: parts.carrier_bell,
+            order_bell: parts.order_bell,
+            tickets: RefCell::default(),
+            bases: RefCell::default(),
+            config: Arc::default(),
+            users: RefCell::new(vec![0; parts.classes]),
+            present: Cell::new(0),
+            actions: RefCell::default(),
+            alive_ns: parts.alive_ns,
+        }
+    }
+
+    pub(crate) fn open(&self, base_url: &str) -> Result<(SessionId, Arc<BaseUrl>), String> {
+        let known = self.bases.borrow().get(base_url).cloned();
+        let base = match known {
+            Some(base) => base,
+            None => {
+                let base = Arc::new(BaseUrl::parse(base_url).map_err(|error| format!("{base_url}: {error}"))?);
+                self.bases.borrow_mut().insert(base_url.to_owned(), Arc::clone(&base));
+                base
+            }
+        };
+        let session = self.carrier.borrow_mut().open(Arc::clone(&base), Arc::clone(&self.config));
+        Ok((session, base))
+    }
+
+    pub(crate) fn close(&self, session: SessionId) {
+        self.carrier.borrow_mut().close(session);
+    }
+
+    pub(crate) fn errand(&self) -> Errand {
+        self.carrier.borrow().errand()
+    }
+
+    pub(crate) fn send(&self, mut errand: Errand, session: SessionId, due_ns: u64, ticket: Ticket) -> usize {
+        let number = self.tickets.borrow_mut().insert(ticket);
+        errand.seal(session, due_ns, number);
+        self.carrier.borrow_mut().send(errand);
+        number
+    }
+}
+
+#[pymethods]
+impl Hub {
+    /// Readable when requests are done.
+    #[getter]
+    fn finished_fd(&self) -> i32 {
+        self.carrier_bell.as_raw_fd()
+    }
+
+    /// Readable when the run has orders or news.
+    #[getter]
+    fn orders_fd(&self) -> i32 {
+        self.order_bell.as_raw_fd()
+    }
+
+    /// `finished_fd` was seen readable.
+    fn heard_finished(&self) {
+        self.carrier.borrow_mut().heard();
+    }
+
+    /// `orders_fd` was seen readable.
+    fn heard_orders(&self) {
+        self.order_bell.silence();
+    }
+
+    /// The next request that is done: whom to resume and its response. Decides its outcome unless the task does.
+    fn next_finished<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        let (py, hub) = (slf.py(), slf.borrow());
+        loop {
+            let Some(done) = hub.carrier.borrow_mut().next_done() else {
+                return Ok(None);
+            };
+            let Some(ticket) = hub.tickets.borrow_mut().remove(done.ticket) else {
+                continue;
+            };
+            let exchange = &done.exchange;
+            let resumed_ns = rt::now_ns();
+            hub.ledger.lag(Lag::Resume, resumed_ns.saturating_sub(exchange.done_ns) / 1000);
+            let unsent_ns = exchange.sent_ns.saturating_sub(exchange.due_ns).saturating_sub(exchange.connect_ns);
+            hub.ledger.lag(Lag::Send, unsent_ns / 1000);
+            let buffers = hub.carrier.borrow().buffers().clone();
+            let (switch, is_caught) = (ticket.switch.clone_ref(py), ticket.is_caught);
+            let response = Response::new(slf, done.exchange, ticket, buffers);
+            if !is_caught {
+                response.decide_by_status(py)?;
+            }
+            return Ok(Some(PyTuple::new(py, [switch, Py::new(py, response)?.into_any()])?));
+        }
+    }
+
+    /// Hands over what was sent since; to be called when the greenlets of a batch have all run.
+    fn flush(&self) {
+        self.carrier.borrow_mut().flush();
+    }
+
+    /// Has `finished_fd` become readable once more: not all that is done was taken.
+    fn ring(&self) {
+        self.carrier_bell.ring();
+    }
+
+    /// A request may start now: it must be sent or given up.
+    pub(crate) fn admit(&self) -> bool {
+        self.ledger.try_admit()
+    }
+
+    /// Whether the run is on, so that a request that may not start now may later.
+    #[getter]
+    fn is_open(&self) -> bool {
+        self.ledger.is_open()
+    }
+
+    /// Nobody waits for this request any more.
+    fn abandon(&self, number: usize) {
+        if self.tickets.borrow_mut().remove(number).is_some() {
+            self.ledger.cut_off();
+        }
+    }
+
+    /// Counts a request that a client of the locustfile's own has made. `error` is `None` for a success.
+    fn record(&self, request_type: &str, name: &str, response_time_ms: f64, response_length: u64, error: Option<&str>) {
+        let done_ns = rt::now_ns();
+        let due_ns = done_ns.saturating_sub((response_time_ms.max(0.0) * 1e6) as u64);
+        self.ledger.record_foreign(&Sample {
+            method: request_type,
+            name,
+            due_ns,
+            sent_ns: due_ns,
+            first_byte_ns: done_ns,
+            done_ns,
+            bytes_out: 0,
+            bytes_in: response_length,
+            outcome: error.map_or(Outcome::Success, Outcome::Failure),
+        });
+    }
+
+    /// Counts an exception in a user's own code.
+    fn exception(&self, message: &str, traceback: &str) {
+        self.ledger.exception(message, traceback);
+    }
+
+    /// A user has waited longer than it wanted to, by so many seconds.
+    fn waited(&self, late_s: f64) {
+        self.ledger.lag(Lag::Wait, (late_s.max(0.0) * 1e6) as u64);
+    }
+
+    /// Follows the run's orders: what is to be done to the users, in order, and in how many seconds to turn again;
+    /// `None` when the run is given up.
+    fn turn(&self) -> Option<(f64, Vec<(&'static str, usize)>)> {
+        let now_ns = rt::now_ns();
+        self.alive_ns.store(now_ns, Ordering::Relaxed);
+        let due_ns = self.place.borrow_mut().turn(self, now_ns)?;
+        let actions = std::mem::take(&mut *self.actions.borrow_mut());
+        Some((due_ns.saturating_sub(rt::now_ns()) as f64 / 1e9, actions))
+    }
+
+    /// A user of this class has come.
+    fn came(&self, class: usize) {
+        self.users.borrow_mut()[class] += 1;
+        self.present.set(self.present.get() + 1);
+    }
+
+    /// A user of this class was told to leave.
+    fn leaving(&self, class: usize) {
+        self.users.borrow_mut()[class] -= 1;
+    }
+
+    /// A user that was told to leave is gone.
+    fn went(&self) {
+        self.present.set(self.present.get() - 1);
+    }
+}
+
+impl Residents for Hub {
+    fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    fn come(&self, class: usize) {
+        self.actions.borrow_mut().push(("come", class));
+    }
+
+    fn leave(&self, class: usize) {
+        self.actions.borrow_mut().push(("leave", class));
+    }
+
+    fn leave_all(&self) {
+        self.actions.borrow_mut().push(("leave_all", 0));
+    }
+
+    fn cut_all(&self) {
+        self.actions.borrow_mut().push(("cut_all", 0));
+    }
+
+    fn users(&self) -> Vec<u32> {
+        self.users.borrow().clone()
+    }
+
+    fn is_empty(&self) -> bool {
+        // A user that is yet to come counts: it will be told to leave in the same breath.
+        self.present.get() == 0 && self.actions.borrow().is_empty()
+    }
+
+    fn thread_cpu_ns(&self) -> u64 {
+        rt::thread_cpu_ns()
+    }
+}

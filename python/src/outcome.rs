@@ -1,0 +1,36 @@
+//! What a failed request is called: the exception that requests would have raised, as Locust writes it into its tables.
+
+use gregaria_http::Error;
+use pyo3::prelude::*;
+
+/// The exception for a status of 400 or more, with the name of the sample in place of the URL.
+pub(crate) fn status_error<'py>(py: Python<'py>, status: u16, reason: &str, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    let kind = if status < 500 { "Client" } else { "Server" };
+    let text = format!("{status} {kind} Error: {reason} for url: {name}");
+    py.import("requests.exceptions")?.getattr("HTTPError")?.call1((text,))
+}
+
+/// The exception for a request without a response.
+pub(crate) fn transport_error(py: Python<'_>, error: Error) -> PyResult<Bound<'_, PyAny>> {
+    let builtin = |class: &str, errno: i32, text: &str| py.import("builtins")?.getattr(class)?.call1((errno, text));
+    let of_requests = |class: &str| py.import("requests.exceptions")?.getattr(class)?.call1((error.message(),));
+    match error {
+        Error::ConnectRefused => builtin("ConnectionRefusedError", 111, "Connection refused"),
+        Error::Reset => builtin("ConnectionResetError", 104, "Connection reset by peer"),
+        Error::ClosedBeforeResponse => py
+            .import("http.client")?
+            .getattr("RemoteDisconnected")?
+            .call1(("Remote end closed connection without response",)),
+        Error::NameNotFound => py.import("socket")?.getattr("gaierror")?.call1((-2, "Name or service not known")),
+        Error::ReadTimeout => of_requests("ReadTimeout"),
+        Error::ConnectTimeout => of_requests("ConnectTimeout"),
+        Error::UnsupportedScheme => of_requests("InvalidSchema"),
+        Error::InvalidRequest(_) => of_requests("InvalidURL"),
+        _ => of_requests("ConnectionError"),
+    }
+}
+
+/// The row of the error table that this exception belongs to.
+pub(crate) fn error_text(exception: &Bound<'_, PyAny>) -> PyResult<String> {
+    Ok(exception.repr()?.to_string_lossy().into_owned())
+}
