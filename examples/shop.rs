@@ -71,7 +71,7 @@ async fn next_page(crawler: &mut HttpUser<u32>) -> TaskResult {
 fn main() -> ExitCode {
     let buying = TaskSet::new("Buying").task(2, add_to_cart).task(1, look_at_cart).task(1, checkout);
     let shopping =
-        TaskSet::new("Shopping").task(4, front_page).task(6, browse_items).task_set(2, buying).task(1, search);
+        TaskSet::new("Shopping").task(4, front_page).task(6, browse_items).task(1, search).task_set(2, buying);
     let crawling = TaskSet::new("Crawling").task(1, next_page);
     gregaria::main([
         UserClass::http("Shopper").weight(9.0).wait(between(0.5, 2.0)).on_start(log_in).tasks(shopping),
