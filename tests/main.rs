@@ -1,8 +1,8 @@
 //! The end-to-end tests: one binary, one module per subject.
 //!
 //! - `command_line`: exit codes, refusals, what goes to stdout and what to stderr
+//! - `demo`, `examples`: the demo site as a process, the Rust examples as their users run them
 //! - `documents`: the commands in README.md and docs/
-//! - `examples`: the Rust examples as their users run them
 //! - `fixtures`: the peers of `support/` do what they say
 //! - `hostile_targets`: each way to fail is a row with a name
 //! - `http`: framings and connections as servers have them
@@ -17,6 +17,7 @@
 #![forbid(unsafe_code)]
 
 mod command_line;
+mod demo;
 mod documents;
 mod examples;
 mod fixtures;

@@ -19,6 +19,7 @@ use crate::{
     app::{self, Outputs},
     args::{self, Mode, Parsed, Plan, Target},
     console::Width,
+    demo,
     exit::{self, Refusal},
     handover, list, logger, open_files, quick, ratio, signals,
 };
@@ -40,6 +41,9 @@ pub fn main(classes: impl IntoIterator<Item = UserClass>) -> ExitCode {
 fn obey(line: &[OsString], classes: Vec<UserClass>) -> Result<u8, Refusal> {
     let own_classes = !classes.is_empty();
     let args = line.get(1..).unwrap_or_default();
+    if args.first().is_some_and(|first| first == demo::SITE_ARGUMENT) {
+        return serve_demo();
+    }
     if !own_classes && handover::is_wanted(args) {
         return Err(handover::hand_over(args));
     }
@@ -58,6 +62,11 @@ fn obey(line: &[OsString], classes: Vec<UserClass>) -> Result<u8, Refusal> {
         Mode::TaskRatioJson => print(|out| ratio::write_json(out, &chosen, plan.load.users_given)),
         Mode::List | Mode::Run => run(chosen, &plan),
     }
+}
+
+fn serve_demo() -> Result<u8, Refusal> {
+    let served = demo::serve().map(|()| exit::OK);
+    served.map_err(|error| Refusal::cannot_run(format!("cannot serve the demo site: {error}")))
 }
 
 fn scenario(target: &Target, classes: Vec<UserClass>) -> Result<RustScenario, Refusal> {

@@ -28,6 +28,7 @@ pub mod app;
 pub mod args;
 mod command;
 pub mod console;
+pub mod demo;
 pub mod exit;
 #[cfg(test)]
 mod fixture;

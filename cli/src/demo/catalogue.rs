@@ -1,0 +1,90 @@
+//! What the shop sells: the same items every time, made of two lists of words.
+
+use serde::Serialize;
+
+/// One thing for sale.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(super) struct Item {
+    pub(super) id: u32,
+    pub(super) name: String,
+    pub(super) price_cents: u32,
+}
+
+/// One page of the listing.
+#[derive(Debug, Serialize)]
+pub(super) struct Page<'a> {
+    page: usize,
+    pages: usize,
+    items: &'a [Item],
+}
+
+/// All items, by their ids.
+pub(super) struct Catalogue {
+    items: Vec<Item>,
+}
+
+impl Catalogue {
+    pub(super) fn new() -> Self {
+        let names = KINDS.iter().flat_map(|kind| THINGS.iter().map(move |thing| format!("{kind} {thing}")));
+        let item = |(id, name)| Item { id, name, price_cents: 199 + id * 7919 % 9800 };
+        Self { items: (1..).zip(names).map(item).collect() }
+    }
+
+    pub(super) fn item(&self, id: u32) -> Option<&Item> {
+        self.items.get(usize::try_from(id).ok()?.checked_sub(1)?)
+    }
+
+    /// A page of the listing, counted from 1; `None` for one that is not there.
+    pub(super) fn page(&self, page: usize) -> Option<Page<'_>> {
+        let mut pages = self.items.chunks(ITEMS_PER_PAGE);
+        let count = pages.len();
+        let items = pages.nth(page.checked_sub(1)?)?;
+        Some(Page { page, pages: count, items })
+    }
+
+    /// The items with `text` in their names.
+    pub(super) fn find(&self, text: &str) -> Vec<&Item> {
+        let text = text.to_lowercase();
+        self.items.iter().filter(|item| item.name.contains(&text)).collect()
+    }
+
+    /// The first few items, for the front page.
+    pub(super) fn offers(&self) -> &[Item] {
+        &self.items[..OFFERS]
+    }
+}
+
+const ITEMS_PER_PAGE: usize = 20;
+const OFFERS: usize = 12;
+
+const KINDS: [&str; 20] = [
+    "amber", "blue", "brass", "cedar", "copper", "crimson", "folding", "glass", "green", "ivory", "large", "linen",
+    "little", "painted", "plain", "round", "silver", "striped", "walnut", "woollen",
+];
+const THINGS: [&str; 10] =
+    ["basket", "bowl", "candle", "chair", "clock", "cushion", "kettle", "lamp", "mirror", "teapot"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_item_is_on_one_page_and_has_its_id() {
+        let catalogue = Catalogue::new();
+        let first = catalogue.page(1).unwrap();
+        assert_eq!((first.pages, first.items.len()), (10, 20));
+        let ids: Vec<u32> = (1..=10).flat_map(|page| catalogue.page(page).unwrap().items).map(|item| item.id).collect();
+        assert_eq!(ids, (1..=200).collect::<Vec<_>>());
+        assert!(catalogue.page(0).is_none() && catalogue.page(11).is_none());
+        assert_eq!(catalogue.item(200).unwrap().name, "woollen teapot");
+        assert!(catalogue.item(0).is_none() && catalogue.item(201).is_none());
+    }
+
+    #[test]
+    fn a_search_finds_names_in_any_case() {
+        let catalogue = Catalogue::new();
+        assert_eq!(catalogue.find("Lamp").len(), 20);
+        assert_eq!(catalogue.find("brass lamp").len(), 1);
+        assert!(catalogue.find("locust").is_empty());
+    }
+}

@@ -1,0 +1,345 @@
+//! The demo shop: what it answers to each request. State is in memory; nothing here knows sockets or processes.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `GET /` | the front page, HTML |
+//! | `POST /login` | 200 and the cookie `session` for any name and the password "education", else 401 |
+//! | `GET /profile` | the visitor's name; 401 without the cookie, as for all that follows up to `/checkout` |
+//! | `GET /cart`, `POST /cart` | the cart; 201 for `{"item": 7, "amount": 2}` |
+//! | `POST /checkout` | 201 and an order; 409 for an empty cart; every 50th fails with 500 |
+//! | `GET /items?page=2`, `GET /items/7` | a page of the listing; one item |
+//! | `GET /search?q=lamp` | what has "lamp" in its name; takes 50 to 150 ms |
+//! | `GET /health` | "healthy" |
+
+use std::{
+    borrow::Cow,
+    fmt::Write as _,
+    io::Read,
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use cookie::Cookie;
+use gregaria_engine::rt;
+use oxhttp::model::{Body, Request, Response, StatusCode, Uri, header};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::{
+    catalogue::Catalogue,
+    sessions::{Sessions, Visitor},
+};
+
+/// The whole shop. Any number of threads may ask it.
+pub(super) struct Shop {
+    catalogue: Catalogue,
+    sessions: Mutex<Sessions>,
+    checkouts: AtomicU64,
+    searches: AtomicU64,
+}
+
+impl Shop {
+    pub(super) fn new() -> Self {
+        Self {
+            catalogue: Catalogue::new(),
+            sessions: Mutex::default(),
+            checkouts: AtomicU64::new(0),
+            searches: AtomicU64::new(0),
+        }
+    }
+
+    pub(super) fn answer(&self, request: &mut Request<Body>) -> Response<Body> {
+        let uri = request.uri().clone();
+        match (request.method().as_str(), uri.path()) {
+            ("GET", "/") => self.front_page(),
+            ("GET", "/health") => typed(StatusCode::OK, "text/plain", "healthy"),
+            ("GET", "/items") => self.listing(&uri),
+            ("GET", "/search") => self.search(&uri),
+            ("POST", "/login") => self.log_in(&body(request)),
+            ("GET", "/profile") => self.for_visitor(request, |visitor| as_json(StatusCode::OK, &visitor.name)),
+            ("GET", "/cart") => self.for_visitor(request, |visitor| self.cart(visitor)),
+            ("POST", "/cart") => self.put_into_cart(request),
+            ("POST", "/checkout") => self.for_visitor(request, |visitor| self.check_out(visitor)),
+            ("GET", path) => path.strip_prefix("/items/").map_or_else(not_found, |id| self.item(id)),
+            _ => not_found(),
+        }
+    }
+
+    fn front_page(&self) -> Response<Body> {
+        let mut page = String::from(FRONT_PAGE_HEAD);
+        for item in self.catalogue.offers() {
+            // A String takes everything.
+            let _ = writeln!(page, "<li><a href=\"/items/{}\">{}</a></li>", item.id, item.name);
+        }
+        page.push_str("</ul>\n");
+        typed(StatusCode::OK, "text/html; charset=utf-8", page)
+    }
+
+    fn listing(&self, uri: &Uri) -> Response<Body> {
+        let page = query(uri, "page").map_or(Ok(1), |page| page.parse());
+        match page.map(|page| self.catalogue.page(page)) {
+            Ok(Some(page)) => as_json(StatusCode::OK, &page),
+            Ok(None) => not_found(),
+            Err(_) => refusal(StatusCode::BAD_REQUEST, "page takes a whole number"),
+        }
+    }
+
+    fn item(&self, id: &str) -> Response<Body> {
+        let item = id.parse().ok().and_then(|id| self.catalogue.item(id));
+        item.map_or_else(not_found, |item| as_json(StatusCode::OK, item))
+    }
+
+    fn search(&self, uri: &Uri) -> Response<Body> {
+        let Some(text) = query(uri, "q") else {
+            return refusal(StatusCode::BAD_REQUEST, "q is missing");
+        };
+        // Its slowness is what the search is there for: spread evenly, and the same in every run.
+        let spread_ms = self.searches.fetch_add(1, Ordering::Relaxed) * 37 % 101;
+        rt::pause(Duration::from_millis(50 + spread_ms));
+        as_json(StatusCode::OK, &self.catalogue.find(&text))
+    }
+
+    fn log_in(&self, form: &[u8]) -> Response<Body> {
+        let field = |name| field(form, name).filter(|value| !value.is_empty());
+        match (field("username"), field("password")) {
+            (Some(name), Some(password)) if password == PASSWORD => {
+                let session = self.sessions().open(name.into_owned());
+                let cookie = Cookie::build((SESSION, session.to_string())).path("/").http_only(true).build();
+                let mut answer = as_json(StatusCode::OK, &json!({ "session": session }));
+                let cookie = cookie.to_string().parse().expect("a number is fit for a header");
+                answer.headers_mut().insert(header::SET_COOKIE, cookie);
+                answer
+            }
+            _ => refusal(StatusCode::UNAUTHORIZED, "wrong name or password"),
+        }
+    }
+
+    fn cart(&self, visitor: &Visitor) -> Response<Body> {
+        let lines: Vec<CartLine> = visitor.cart.iter().map(|(&item, &amount)| CartLine { item, amount }).collect();
+        as_json(StatusCode::OK, &json!({ "items": lines, "total_cents": self.total_cents(visitor) }))
+    }
+
+    fn put_into_cart(&self, request: &mut Request<Body>) -> Response<Body> {
+        let line: Result<CartLine, _> = serde_json::from_slice(&body(request));
+        self.for_visitor(request, |visitor| match line {
+            Ok(CartLine { item, amount }) if self.catalogue.item(item).is_some() => {
+                let held = visitor.cart.entry(item).or_default();
+                *held = held.saturating_add(amount);
+                as_json(StatusCode::CREATED, &CartLine { item, amount: *held })
+            }
+            Ok(_) => not_found(),
+            Err(_) => refusal(StatusCode::BAD_REQUEST, "takes {\"item\": 7, \"amount\": 2}"),
+        })
+    }
+
+    fn check_out(&self, visitor: &mut Visitor) -> Response<Body> {
+        let order = 1 + self.checkouts.fetch_add(1, Ordering::Relaxed);
+        if order.is_multiple_of(CHECKOUTS_PER_FAILURE) {
+            return refusal(StatusCode::INTERNAL_SERVER_ERROR, "an occasional 500: every 50th checkout fails");
+        }
+        if visitor.cart.is_empty() {
+            return refusal(StatusCode::CONFLICT, "the cart is empty");
+        }
+        let total_cents = self.total_cents(visitor);
+        visitor.cart.clear();
+        as_json(StatusCode::CREATED, &json!({ "order": order, "total_cents": total_cents }))
+    }
+
+    fn total_cents(&self, visitor: &Visitor) -> u64 {
+        let price_cents = |item| self.catalogue.item(item).map_or(0, |item| u64::from(item.price_cents));
+        visitor.cart.iter().map(|(&item, &amount)| price_cents(item) * u64::from(amount)).sum()
+    }
+
+    fn for_visitor(
+        &self,
+        request: &Request<Body>,
+        answer: impl FnOnce(&mut Visitor) -> Response<Body>,
+    ) -> Response<Body> {
+        let mut sessions = self.sessions();
+        match session(request).and_then(|session| sessions.visitor(session)) {
+            Some(visitor) => answer(visitor),
+            None => refusal(StatusCode::UNAUTHORIZED, "log in first"),
+        }
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, Sessions> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is put into a cart, and what a cart shows.
+#[derive(Deserialize, Serialize)]
+struct CartLine {
+    item: u32,
+    amount: u32,
+}
+
+fn session(request: &Request<Body>) -> Option<u64> {
+    let cookies = request.headers().get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+    let mut cookies = cookies.flat_map(Cookie::split_parse).flatten();
+    cookies.find(|cookie| cookie.name() == SESSION)?.value().parse().ok()
+}
+
+/// The body, or as much of it as anyone may send here.
+fn body(request: &mut Request<Body>) -> Vec<u8> {
+    let mut body = Vec::new();
+    // What ends too early is no form and no JSON: it is refused as such.
+    let _ = request.body_mut().take(MAX_BODY_BYTES).read_to_end(&mut body);
+    body
+}
+
+fn query<'a>(uri: &'a Uri, name: &str) -> Option<Cow<'a, str>> {
+    field(uri.query()?.as_bytes(), name)
+}
+
+fn field<'a>(form: &'a [u8], name: &str) -> Option<Cow<'a, str>> {
+    form_urlencoded::parse(form).find(|(key, _)| key == name).map(|(_, value)| value)
+}
+
+fn as_json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
+    let text = serde_json::to_string(value).expect("what the shop says can be JSON");
+    typed(status, "application/json", text)
+}
+
+fn refusal(status: StatusCode, why: &str) -> Response<Body> {
+    as_json(status, &json!({ "error": why }))
+}
+
+fn not_found() -> Response<Body> {
+    refusal(StatusCode::NOT_FOUND, "there is no such thing")
+}
+
+fn typed(status: StatusCode, content_type: &str, body: impl Into<Body>) -> Response<Body> {
+    let answer = Response::builder().status(status).header(header::CONTENT_TYPE, content_type);
+    answer.body(body.into()).expect("status and content type are sound")
+}
+
+const SESSION: &str = "session";
+/// The same for everybody: that of the quick start in Locust's manual.
+const PASSWORD: &str = "education";
+const CHECKOUTS_PER_FAILURE: u64 = 50;
+const MAX_BODY_BYTES: u64 = 64 * 1024;
+
+const FRONT_PAGE_HEAD: &str = "<!doctype html>\n<title>The demo shop</title>\n<h1>The demo shop</h1>\n\
+    <p>Made to be loaded by gregaria: it sells nothing and forgets everything.</p>\n<ul>\n";
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    fn ask(shop: &Shop, method: &str, target: &str, cookie: Option<&str>, body: &str) -> (u16, String) {
+        let request = Request::builder().method(method).uri(target);
+        let request = cookie.into_iter().fold(request, |request, cookie| request.header(header::COOKIE, cookie));
+        let mut answer = shop.answer(&mut request.body(Body::from(body.to_owned())).unwrap());
+        let mut text = String::new();
+        answer.body_mut().read_to_string(&mut text).unwrap();
+        (answer.status().as_u16(), text)
+    }
+
+    fn status(shop: &Shop, method: &str, target: &str, cookie: Option<&str>, body: &str) -> u16 {
+        ask(shop, method, target, cookie, body).0
+    }
+
+    fn get(shop: &Shop, target: &str) -> (u16, Value) {
+        let (status, text) = ask(shop, "GET", target, None, "");
+        (status, serde_json::from_str(&text).unwrap())
+    }
+
+    /// The cookie of a new session, as a browser sends it back.
+    fn log_in(shop: &Shop) -> String {
+        let form = Body::from("username=ellen_key&password=education");
+        let answer = shop.answer(&mut Request::post("/login").body(form).unwrap());
+        assert_eq!(answer.status(), 200);
+        let cookie = answer.headers()[header::SET_COOKIE].to_str().unwrap();
+        let (pair, attributes) = cookie.split_once("; ").unwrap();
+        let attributes: BTreeSet<&str> = attributes.split("; ").collect();
+        assert_eq!(attributes, BTreeSet::from(["HttpOnly", "Path=/"]));
+        pair.to_owned()
+    }
+
+    #[test]
+    fn what_is_open_to_all_is_found() {
+        let shop = Shop::new();
+        assert_eq!(ask(&shop, "GET", "/health", None, ""), (200, "healthy".to_owned()));
+        let (status, page) = ask(&shop, "GET", "/", None, "");
+        assert!(status == 200 && page.contains("<a href=\"/items/1\">amber basket</a>"), "{page}");
+        assert_eq!(get(&shop, "/items").1, get(&shop, "/items?page=1").1);
+        assert_eq!(get(&shop, "/items?page=10").1["items"][19]["id"], 200);
+        assert_eq!(get(&shop, "/items/7").1["name"], "amber kettle");
+        assert_eq!(get(&shop, "/search?q=brass+lamp").1[0]["name"], "brass lamp");
+    }
+
+    #[test]
+    fn what_is_not_there_or_makes_no_sense_is_refused() {
+        let shop = Shop::new();
+        for (method, target, expected) in [
+            ("GET", "/items?page=11", 404),
+            ("GET", "/items?page=two", 400),
+            ("GET", "/items/201", 404),
+            ("GET", "/items/", 404),
+            ("GET", "/items/one", 404),
+            ("GET", "/search", 400),
+            ("GET", "/nowhere", 404),
+            ("DELETE", "/items/1", 404),
+            ("GET", "/checkout", 404),
+        ] {
+            assert_eq!(status(&shop, method, target, None, ""), expected, "{method} {target}");
+        }
+    }
+
+    #[test]
+    fn only_who_has_logged_in_has_a_cart() {
+        let shop = Shop::new();
+        for form in ["", "username=a", "username=a&password=guess", "username=&password=education"] {
+            assert_eq!(status(&shop, "POST", "/login", None, form), 401, "{form}");
+        }
+        let cookie = log_in(&shop);
+        for (method, target) in [("GET", "/profile"), ("GET", "/cart"), ("POST", "/cart"), ("POST", "/checkout")] {
+            for stranger in [None, Some("session=99"), Some("session=x"), Some("other=1")] {
+                assert_eq!(status(&shop, method, target, stranger, ""), 401, "{method} {target} {stranger:?}");
+            }
+        }
+        let with_others = format!("theme=dark; {cookie}");
+        assert_eq!(ask(&shop, "GET", "/profile", Some(&with_others), ""), (200, "\"ellen_key\"".to_owned()));
+    }
+
+    #[test]
+    fn a_cart_holds_what_was_put_into_it_until_it_is_paid() {
+        let shop = Shop::new();
+        let (ours, theirs) = (log_in(&shop), log_in(&shop));
+        let put = |body: &str| status(&shop, "POST", "/cart", Some(&ours), body);
+        assert_eq!(put(r#"{"item": 7, "amount": 2}"#), 201);
+        assert_eq!(put(r#"{"item": 7, "amount": 1}"#), 201);
+        assert_eq!(put(r#"{"item": 201, "amount": 1}"#), 404);
+        assert_eq!(put(r#"{"item": 7}"#), 400);
+        let cart =
+            |cookie: &str| -> Value { serde_json::from_str(&ask(&shop, "GET", "/cart", Some(cookie), "").1).unwrap() };
+        let price_cents = get(&shop, "/items/7").1["price_cents"].as_u64().unwrap();
+        assert_eq!(cart(&ours), json!({ "items": [{ "item": 7, "amount": 3 }], "total_cents": 3 * price_cents }));
+        assert_eq!(cart(&theirs), json!({ "items": [], "total_cents": 0 }));
+        let (code, order) = ask(&shop, "POST", "/checkout", Some(&ours), "");
+        assert_eq!((code, order), (201, json!({ "order": 1, "total_cents": 3 * price_cents }).to_string()));
+        assert_eq!(status(&shop, "POST", "/checkout", Some(&ours), ""), 409);
+    }
+
+    #[test]
+    fn every_fiftieth_checkout_fails_and_its_cart_is_kept() {
+        let shop = Shop::new();
+        let cookie = log_in(&shop);
+        let order = |_| {
+            status(&shop, "POST", "/cart", Some(&cookie), r#"{"item": 1, "amount": 1}"#);
+            status(&shop, "POST", "/checkout", Some(&cookie), "")
+        };
+        let codes: Vec<u16> = (1..=100).map(order).collect();
+        let failed: Vec<usize> = (1..).zip(&codes).filter(|(_, code)| **code != 201).map(|(order, _)| order).collect();
+        assert_eq!((failed, codes[49]), (vec![50, 100], 500));
+        assert_eq!(status(&shop, "POST", "/checkout", Some(&cookie), ""), 201);
+    }
+}
