@@ -192,7 +192,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        args::{self, Parsed},
+        args::{self, Parsed, Program, Surroundings},
         fixture::{self, Classes, class},
     };
 
@@ -226,8 +226,10 @@ mod tests {
     /// What a run of the scripted swarm leaves: exit code, console, data.
     fn follow(line: &str, report: SwarmReport) -> (u8, String, String) {
         let words: Vec<OsString> = format!("gregaria -n 2 {line}").split_whitespace().map(OsString::from).collect();
-        let Ok(Parsed::Typed(typed)) = args::parse(&words, true) else { panic!("{line}") };
-        let plan = Plan::new(*typed, true).unwrap();
+        let Ok(Parsed::Typed(typed)) = args::parse(&words, &Program::OwnUsers, &Surroundings::default()) else {
+            panic!("{line}")
+        };
+        let plan = Plan::new(&typed, &Program::OwnUsers).unwrap();
         let scenario = Arc::new(Classes(vec![class("Web", 1.0, 0, vec![])]));
         let swarm = Scripted { recorder: Recorder::new(Limits::default()), report };
         let handle = Runner::start(scenario.clone(), swarm, plan.load.runner_options()).unwrap();

@@ -17,7 +17,7 @@ use gregaria_engine::{
 
 use crate::{
     app::{self, Outputs},
-    args::{self, Mode, Parsed, Plan, Target},
+    args::{self, FirstPass, Mode, Parsed, Plan, Program, Surroundings, Target},
     console::Width,
     exit::{self, Refusal},
     handover, list, logger, open_files, quick, ratio, signals,
@@ -38,16 +38,19 @@ pub fn main(classes: impl IntoIterator<Item = UserClass>) -> ExitCode {
 }
 
 fn obey(line: &[OsString], classes: Vec<UserClass>) -> Result<u8, Refusal> {
-    let own_classes = !classes.is_empty();
+    let surroundings = Surroundings::of_process();
+    let program = if classes.is_empty() { Program::Gregaria } else { Program::OwnUsers };
     let args = line.get(1..).unwrap_or_default();
-    if !own_classes && handover::is_wanted(args) {
+    if program == Program::Gregaria
+        && let FirstPass::Locustfiles(_) = args::first_pass(args, &surroundings)?
+    {
         return Err(handover::hand_over(args));
     }
-    let typed = match args::parse(line, own_classes)? {
+    let typed = match args::parse(line, &program, &surroundings)? {
         Parsed::Text(text) => return print(|out| out.write_all(text.as_bytes())),
         Parsed::Typed(typed) => *typed,
     };
-    let plan = Plan::new(typed, own_classes)?;
+    let plan = Plan::new(&typed, &program)?;
     let all = scenario(&plan.target, classes)?;
     if plan.mode == Mode::List {
         return print(|out| list::write_list(out, &all));
@@ -86,7 +89,9 @@ fn refuse(error: ScenarioError) -> Refusal {
 
 fn run(scenario: RustScenario, plan: &Plan) -> Result<u8, Refusal> {
     let scenario = Arc::new(scenario.with_host(plan.load.host.as_deref()).map_err(refuse)?);
-    logger::init(&plan.log)?;
+    if !plan.log.skip_setup {
+        logger::init(&plan.log)?;
+    }
     open_files::allow_for(plan.load.users);
     let options = ShardOptions { shards: plan.load.shards, ring: plan.load.ring, ..ShardOptions::default() };
     let swarm = ShardSwarm::start(Arc::clone(&scenario), &options).map_err(refuse_shards)?;
