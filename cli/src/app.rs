@@ -35,6 +35,9 @@ pub struct Outputs<'a> {
 /// Starts the run, follows it to its end and returns the exit code it deserves.
 pub fn run(scenario: &dyn Scenario, run: &RunHandle, plan: &Plan, outputs: &mut Outputs<'_>) -> u8 {
     let notices = run.notices();
+    if !plan.headless {
+        log::info!("There is no web page yet: the run starts at once, as with --headless");
+    }
     announce(&plan.load);
     run.command(Command::Spawn { users: plan.load.users, spawn_rate: plan.load.spawn_rate });
     let mut next_table = LIVE_TABLE_EVERY;

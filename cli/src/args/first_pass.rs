@@ -107,9 +107,9 @@ impl Seen {
 
     fn flag(&mut self, arg: &Arg, value: Option<String>) {
         match arg.get_id().as_str() {
-            "config" => self.config = value.or(self.config.take()),
+            "config" => self.config = value.or_else(|| self.config.take()),
             "help" => self.help = true,
-            "locustfile" => self.locustfile = value.or(self.locustfile.take()),
+            "locustfile" => self.locustfile = value.or_else(|| self.locustfile.take()),
             "version" => self.version = true,
             _ => {}
         }

@@ -71,7 +71,7 @@ fn above(name: &str, surroundings: &Surroundings) -> Option<PathBuf> {
     upwards(&surroundings.cwd).skip(1).find_map(|folder| {
         let package = folder.join(name);
         let is_package = package.join("__init__.py").is_file();
-        Some(folder.join(&file)).filter(|file| file.is_file()).or(is_package.then_some(package))
+        Some(folder.join(&file)).filter(|file| file.is_file()).or_else(|| is_package.then_some(package))
     })
 }
 

@@ -11,6 +11,7 @@ mod first_pass;
 mod given;
 mod locustfile;
 mod not_yet;
+mod options;
 mod parse;
 mod plan;
 mod program;
@@ -24,6 +25,7 @@ mod web;
 
 pub use first_pass::{FirstPass, first_pass};
 pub use given::Given;
+pub use options::options;
 pub use parse::{Parsed, parse};
 pub use plan::{LoadPlan, LogPlan, Mode, OutputPlan, Plan};
 pub use program::{ExtraArg, Program, Takes};

@@ -11,9 +11,10 @@ pub(super) fn refuse(typed: &Typed) -> Result<(), Refusal> {
     given.map_or(Ok(()), |flag| Err(Refusal::usage(format!("{}: {}", flag.name, flag.instead))))
 }
 
-/// What the help says of them.
+/// What the help says of them: those that mean something without the others.
 pub(super) fn line() -> String {
-    let names = FLAGS.iter().filter(|flag| flag.instead.starts_with("not there yet")).map(|flag| flag.name);
+    let on_its_own = |flag: &&Flag| flag.instead.starts_with("not there yet") && flag.instead != NO_WORKERS;
+    let names = FLAGS.iter().filter(on_its_own).map(|flag| flag.name);
     format!("Not there yet: {}.", names.collect::<Vec<_>>().join(", "))
 }
 

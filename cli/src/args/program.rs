@@ -69,14 +69,15 @@ impl ExtraArg {
     /// The first long spelling, or the first.
     pub fn name(&self) -> &str {
         let long = self.flags.iter().find(|flag| flag.starts_with("--"));
-        long.or(self.flags.first()).map_or(&self.dest, String::as_str)
+        long.or_else(|| self.flags.first()).map_or(&self.dest, String::as_str)
     }
 
     /// An argument without a flag would be mistaken for user classes.
     pub(super) fn check(&self) -> Result<(), Refusal> {
-        let is_flag = |flag: &String| flag.trim_start_matches('-').len() == flag.len() - 2 && flag.len() > 2;
-        let is_short = |flag: &String| flag.chars().count() == 2 && flag.starts_with('-') && flag != "--";
-        match self.flags.iter().find(|flag| !is_flag(flag) && !is_short(flag)) {
+        let is_long =
+            |flag: &str| flag.strip_prefix("--").is_some_and(|name| !name.is_empty() && !name.starts_with('-'));
+        let is_short = |flag: &str| flag.chars().count() == 2 && flag.starts_with('-') && flag != "--";
+        match self.flags.iter().find(|flag| !is_long(flag) && !is_short(flag)) {
             None if !self.flags.is_empty() => Ok(()),
             wrong => {
                 let name = wrong.unwrap_or(&self.dest);

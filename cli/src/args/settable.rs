@@ -60,8 +60,11 @@ fn own(arg: &Arg) -> Settable {
 fn added(arg: &ExtraArg) -> impl Iterator<Item = Settable> {
     let ids: Vec<String> = arg.flags.iter().map(|flag| extra::id(flag)).collect();
     arg.flags.iter().map(move |flag| {
-        let variables = [Some(format!("LOCUST_{}", arg.dest.to_uppercase())), arg.env_var.clone()];
         let is_name = arg.name() == flag;
+        // LOCUST_COLOUR=true must not come to mean --no-colour.
+        let says_dest = arg.takes != Takes::Nothing || flag.trim_start_matches('-').replace('-', "_") == arg.dest;
+        let of_dest = says_dest.then(|| format!("LOCUST_{}", arg.dest.to_uppercase()));
+        let variables = [of_dest, arg.env_var.clone()];
         Settable {
             ids: ids.clone(),
             flag: flag.clone(),

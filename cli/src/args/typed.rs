@@ -96,18 +96,17 @@ pub struct LoadArgs {
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Users")]
 pub struct UsersArgs {
-    /// Python files with user classes: FILE.py, several with commas between them, or a folder [default: locustfile.py,
-    /// here or in a folder above]
+    /// Locustfiles: FILE.py, several with commas, or a folder
     #[arg(short = 'f', long, value_name = "FILE")]
     pub locustfile: Option<Given>,
-    /// Run only tasks that have one of these tags
-    #[arg(short = 'T', long, value_name = "TAG", num_args = 0..)]
+    /// Run only tasks with one of these tags
+    #[arg(short = 'T', long, value_name = "TAG", num_args = 0.., action = ArgAction::Set)]
     pub tags: Vec<Given>,
-    /// Leave out tasks that have one of these tags
-    #[arg(short = 'E', long, value_name = "TAG", num_args = 0..)]
+    /// Leave out tasks with one of these tags
+    #[arg(short = 'E', long, value_name = "TAG", num_args = 0.., action = ArgAction::Set)]
     pub exclude_tags: Vec<Given>,
     /// Attributes of user classes, as JSON or a file with it.
-    #[arg(long, value_name = "JSON", num_args = 0.., hide = true)]
+    #[arg(long, value_name = "JSON", num_args = 0.., action = ArgAction::Set, hide = true)]
     pub config_users: Option<Vec<Given>>,
     /// Give all tasks the same weight.
     #[arg(long, hide = true)]
@@ -131,10 +130,10 @@ pub struct QuickArgs {
     #[arg(long, value_name = "FILE")]
     pub body_file: Option<Given>,
     /// Seconds for making a connection [default: 60]
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SEC")]
     pub connect_timeout: Option<Given>,
     /// Seconds from sending a request to the end of its response [default: 60]
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SEC")]
     pub read_timeout: Option<Given>,
 }
 
@@ -158,7 +157,7 @@ pub struct OutputArgs {
     #[arg(long, value_name = "FILE")]
     pub json_file: Option<Given>,
     /// Exit code of a run with failures or exceptions [default: 1]
-    #[arg(long, value_name = "CODE")]
+    #[arg(long, value_name = "N")]
     pub exit_code_on_error: Option<Given>,
     /// Exit with 3 when the generator itself was the bottleneck
     #[arg(long)]
@@ -289,7 +288,7 @@ pub struct OtherArgs {
     /// The same as JSON
     #[arg(long)]
     pub show_task_ratio_json: bool,
-    /// File with more settings, as locust.conf or (FILE.toml) pyproject.toml
+    /// File with more settings: a .conf, or a .toml with [tool.locust]
     #[arg(long, value_name = "FILE")]
     pub config: Option<Given>,
     /// Show the version and exit

@@ -10,6 +10,8 @@ use crate::exit::Refusal;
 pub struct WebPlan {
     /// The address that it listens on; all when empty.
     pub host: String,
+    /// The name of this machine in links to the page.
+    pub host_display_name: Option<String>,
     /// The port.
     pub port: u16,
     /// The path below which it is served, without a slash at its end.
@@ -40,6 +42,7 @@ pub(super) fn plan(args: &WebArgs) -> Result<WebPlan, Refusal> {
     let port = values::optional(&args.web_port, |given| values::port("-P", given))?;
     Ok(WebPlan {
         host: Some(text(&args.web_host)).filter(|host| host != "*").unwrap_or_default(),
+        host_display_name: args.web_host_display_name.as_ref().map(|given| given.text.clone()),
         port: port.unwrap_or(DEFAULT_PORT),
         base_path: text(&args.web_base_path).trim_end_matches('/').to_owned(),
         login: args.web_login,
@@ -51,3 +54,32 @@ pub(super) fn plan(args: &WebArgs) -> Result<WebPlan, Refusal> {
 }
 
 const DEFAULT_PORT: u16 = 8089;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(args: &WebArgs) -> String {
+        plan(args).unwrap_err().message
+    }
+
+    #[test]
+    fn values_are_judged_although_there_is_no_page() {
+        let port = |port: &str| WebArgs { web_port: Some(port.into()), ..WebArgs::default() };
+        assert_eq!(plan(&port("80")).unwrap().port, 80);
+        assert_eq!(refusal(&port("http")), "-P http: takes a port, from 0 to 65535");
+        assert_eq!(refusal(&port("65536")), "-P 65536: takes a port, from 0 to 65535");
+        let everywhere = WebArgs { web_host: Some("*".into()), ..WebArgs::default() };
+        assert_eq!(plan(&everywhere).unwrap().host, "");
+    }
+
+    #[test]
+    fn some_flags_need_others() {
+        let autoquit = WebArgs { autoquit: Some("5".into()), ..WebArgs::default() };
+        assert!(refusal(&autoquit).starts_with("--autoquit"));
+        let both = WebArgs { autostart: true, ..autoquit };
+        assert_eq!(plan(&both).unwrap().autoquit, Some(Duration::from_secs(5)));
+        let cert = WebArgs { tls_cert: Some("cert.pem".into()), ..WebArgs::default() };
+        assert!(refusal(&cert).starts_with("--tls-cert and --tls-key"));
+    }
+}

@@ -128,8 +128,10 @@ fn variables<'a>(
     settables: &'a [Settable],
     surroundings: &'a Surroundings,
 ) -> impl Iterator<Item = (usize, Entry)> + 'a {
-    settables.iter().enumerate().filter_map(|(index, settable)| {
-        let (name, text) = settable.variables.iter().find_map(|name| surroundings.env.get_key_value(name))?;
+    // An empty variable is how many shells and containers leave one out.
+    let given = |name: &String| surroundings.env.get_key_value(name).filter(|(_, text)| !text.is_empty());
+    settables.iter().enumerate().filter_map(move |(index, settable)| {
+        let (name, text) = settable.variables.iter().find_map(given)?;
         let value = match settable.takes {
             Takes::Many => conf::value(text),
             _ if settable.adds_up => conf::value(text),
