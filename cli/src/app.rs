@@ -18,7 +18,7 @@ use gregaria_stats::Summary;
 use crate::{
     args::{LoadPlan, Plan},
     console::{self, Rates, Width},
-    exit::{self, RunFacts},
+    exit::{self, LastWord, RunFacts},
     json,
 };
 
@@ -33,8 +33,19 @@ pub struct Outputs<'a> {
 }
 
 /// Starts the run, follows it to its end and returns the exit code it deserves.
-pub fn run(scenario: &dyn Scenario, run: &RunHandle, plan: &Plan, outputs: &mut Outputs<'_>) -> u8 {
+///
+/// `last_word` is asked when the run is over and nothing has been stored yet.
+pub fn run(
+    scenario: &dyn Scenario,
+    run: &RunHandle,
+    plan: &Plan,
+    last_word: &mut dyn FnMut() -> LastWord,
+    outputs: &mut Outputs<'_>,
+) -> u8 {
     let notices = run.notices();
+    if !plan.headless {
+        log::info!("There is no web page yet: the run starts at once, as with --headless");
+    }
     announce(&plan.load);
     run.command(Command::Spawn { users: plan.load.users, spawn_rate: plan.load.spawn_rate });
     let mut next_table = LIVE_TABLE_EVERY;
@@ -52,7 +63,7 @@ pub fn run(scenario: &dyn Scenario, run: &RunHandle, plan: &Plan, outputs: &mut 
             }
         }
     }
-    finish(run, plan, outputs)
+    finish(run, plan, last_word, outputs)
 }
 
 fn announce(load: &LoadPlan) {
@@ -105,12 +116,13 @@ fn show_live(run: &RunHandle, outputs: &mut Outputs<'_>) {
     show(outputs, &table);
 }
 
-fn finish(run: &RunHandle, plan: &Plan, outputs: &mut Outputs<'_>) -> u8 {
+fn finish(run: &RunHandle, plan: &Plan, last_word: &mut dyn FnMut() -> LastWord, outputs: &mut Outputs<'_>) -> u8 {
     let report = run.wait();
+    let last_word = last_word();
     let measured = run.status().measured();
     run.with_summary(|summary| {
         let stored = store(summary, plan, outputs);
-        let code = exit::of_run(facts(&report, summary, stored), plan.exit);
+        let code = exit::of_run(facts(&report, summary, last_word, stored), plan.exit);
         log::info!("Shutting down (exit code {code})");
         if plan.output.json_file.is_none() || !stored {
             show(outputs, &tables(summary, measured, outputs.width));
@@ -120,8 +132,9 @@ fn finish(run: &RunHandle, plan: &Plan, outputs: &mut Outputs<'_>) -> u8 {
     })
 }
 
-fn facts(report: &RunReport, summary: &Summary, stored: bool) -> RunFacts {
+fn facts(report: &RunReport, summary: &Summary, last_word: LastWord, stored: bool) -> RunFacts {
     RunFacts {
+        last_word,
         broken: !stored || matches!(report.end, EndReason::Fault(_)),
         lagged: report.health.verdict().is_some(),
         errors: summary.total().num_failures() > 0 || summary.exceptions().next().is_some(),
@@ -192,7 +205,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        args::{self, Parsed},
+        args::{self, Parsed, Program, Surroundings},
         fixture::{self, Classes, class},
     };
 
@@ -226,14 +239,16 @@ mod tests {
     /// What a run of the scripted swarm leaves: exit code, console, data.
     fn follow(line: &str, report: SwarmReport) -> (u8, String, String) {
         let words: Vec<OsString> = format!("gregaria -n 2 {line}").split_whitespace().map(OsString::from).collect();
-        let Ok(Parsed::Typed(typed)) = args::parse(&words, true) else { panic!("{line}") };
-        let plan = Plan::new(*typed, true).unwrap();
+        let Ok(Parsed::Typed(typed)) = args::parse(&words, &Program::OwnUsers, &Surroundings::default()) else {
+            panic!("{line}")
+        };
+        let plan = Plan::new(&typed, &Program::OwnUsers).unwrap();
         let scenario = Arc::new(Classes(vec![class("Web", 1.0, 0, vec![])]));
         let swarm = Scripted { recorder: Recorder::new(Limits::default()), report };
         let handle = Runner::start(scenario.clone(), swarm, plan.load.runner_options()).unwrap();
         let (mut console, mut data) = (Vec::new(), Vec::new());
         let mut outputs = Outputs { console: &mut console, data: &mut data, width: Width::new(Some(80)) };
-        let code = run(&*scenario, &handle, &plan, &mut outputs);
+        let code = run(&*scenario, &handle, &plan, &mut LastWord::default, &mut outputs);
         (code, String::from_utf8(console).unwrap(), String::from_utf8(data).unwrap())
     }
 

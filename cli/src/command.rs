@@ -1,27 +1,25 @@
 //! The whole command line around one's own users: the owner of arguments, signals and exit code.
 //!
 //! `main` reads like the manual: parse, plan, show or run. What is not of the process is elsewhere: `args/` knows
-//! flags, `app.rs` runs.
+//! flags, `run.rs` runs.
 
 use std::{
     env,
     ffi::OsString,
     io::{self, Write},
-    process::ExitCode,
+    process::{Command, ExitCode},
     sync::Arc,
 };
 
 use gregaria_engine::{
-    Runner, RustScenario, ScenarioError, ShardError, ShardOptions, ShardSwarm, UserClass, rt::RingKind,
+    RustScenario, Scenario, ScenarioError, ShardError, ShardOptions, ShardSwarm, UserClass, rt::RingKind,
 };
 
 use crate::{
-    app::{self, Outputs},
-    args::{self, Mode, Parsed, Plan, Target},
-    console::Width,
+    args::{self, FirstPass, Mode, Parsed, Plan, Program, Surroundings, Target},
     demo,
-    exit::{self, Refusal},
-    handover, list, logger, open_files, quick, ratio, signals,
+    exit::{self, LastWord, Refusal},
+    handover, list, quick, ratio, run,
 };
 
 /// Runs the command line of this process around `classes`; without classes it can do quick runs only.
@@ -39,19 +37,22 @@ pub fn main(classes: impl IntoIterator<Item = UserClass>) -> ExitCode {
 }
 
 fn obey(line: &[OsString], classes: Vec<UserClass>) -> Result<u8, Refusal> {
-    let own_classes = !classes.is_empty();
+    let surroundings = Surroundings::of_process();
+    let program = if classes.is_empty() { Program::Gregaria } else { Program::OwnUsers };
     let args = line.get(1..).unwrap_or_default();
     if args.first().is_some_and(|first| first == demo::SITE_ARGUMENT) {
         return serve_demo();
     }
-    if !own_classes && handover::is_wanted(args) {
+    if program == Program::Gregaria
+        && let FirstPass::Locustfiles(_) = args::first_pass(args, &surroundings)?
+    {
         return Err(handover::hand_over(args));
     }
-    let typed = match args::parse(line, own_classes)? {
+    let typed = match args::parse(line, &program, &surroundings)? {
         Parsed::Text(text) => return print(|out| out.write_all(text.as_bytes())),
         Parsed::Typed(typed) => *typed,
     };
-    let plan = Plan::new(typed, own_classes)?;
+    let plan = Plan::new(&typed, &program)?;
     let all = scenario(&plan.target, classes)?;
     if plan.mode == Mode::List {
         return print(|out| list::write_list(out, &all));
@@ -60,7 +61,7 @@ fn obey(line: &[OsString], classes: Vec<UserClass>) -> Result<u8, Refusal> {
     match plan.mode {
         Mode::TaskRatio => print(|out| ratio::write_table(out, &chosen, plan.load.users_given)),
         Mode::TaskRatioJson => print(|out| ratio::write_json(out, &chosen, plan.load.users_given)),
-        Mode::List | Mode::Run => run(chosen, &plan),
+        Mode::List | Mode::Run => run_users(chosen, &plan),
     }
 }
 
@@ -93,22 +94,15 @@ fn refuse(error: ScenarioError) -> Refusal {
     }
 }
 
-fn run(scenario: RustScenario, plan: &Plan) -> Result<u8, Refusal> {
-    let scenario = Arc::new(scenario.with_host(plan.load.host.as_deref()).map_err(refuse)?);
-    logger::init(&plan.log)?;
-    open_files::allow_for(plan.load.users);
+fn run_users(scenario: RustScenario, plan: &Plan) -> Result<u8, Refusal> {
+    let grounds = run::prepare(plan, || env::current_exe().map(Command::new))?;
+    let scenario = Arc::new(scenario.with_host(grounds.host.as_deref()).map_err(refuse)?);
     let options = ShardOptions { shards: plan.load.shards, ring: plan.load.ring, ..ShardOptions::default() };
     let swarm = ShardSwarm::start(Arc::clone(&scenario), &options).map_err(refuse_shards)?;
-    let ring = swarm.ring().map_or("nothing", RingKind::as_str);
-    // Nothing is said of a run before it is certain that there will be one: a refusal is one line.
-    log::info!("Starting gregaria {}", env!("CARGO_PKG_VERSION"));
-    log::info!("Shards: {}, over {ring}", swarm.shards());
-    let cannot_steer = |error: io::Error| Refusal::cannot_run(format!("cannot steer the run: {error}"));
-    let handle = Runner::start(scenario.clone(), swarm, plan.load.runner_options()).map_err(cannot_steer)?;
-    signals::steer(handle.clone()).map_err(cannot_steer)?;
-    let columns = terminal_size::terminal_size_of(io::stderr()).map(|(columns, _)| columns.0);
-    let (console, data) = (&mut io::stderr(), &mut io::stdout());
-    Ok(app::run(&*scenario, &handle, plan, &mut Outputs { console, data, width: Width::new(columns) }))
+    let place = format!("Shards: {}, over {}", swarm.shards(), swarm.ring().map_or("nothing", RingKind::as_str));
+    let scenario: Arc<dyn Scenario> = scenario;
+    let handle = run::start(&scenario, swarm, &grounds, plan, &place)?;
+    Ok(run::follow(&*scenario, &handle, plan, &mut LastWord::default))
 }
 
 /// How many shards there are to be is a matter of the command line; that this machine has none to give is not.
@@ -121,7 +115,10 @@ fn refuse_shards(error: ShardError) -> Refusal {
 }
 
 /// Data for stdout. A reader that has seen enough is no failure.
-fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<u8, Refusal> {
+///
+/// # Errors
+/// When it cannot be written for another reason.
+pub fn print(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<u8, Refusal> {
     let mut out = io::stdout().lock();
     match write(&mut out).and_then(|()| out.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {

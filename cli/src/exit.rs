@@ -11,7 +11,7 @@ pub const OK: u8 = 0;
 pub const CANNOT_RUN: u8 = 1;
 /// There were failed requests or exceptions, unless `--exit-code-on-error` says otherwise.
 pub const ERRORS: u8 = 1;
-/// A flag, a value or a combination is wrong, or a host is missing or has no scheme.
+/// A flag, a value or a combination is wrong, or a host is missing or has no scheme; or a listener has failed.
 pub const USAGE: u8 = 2;
 /// With `--fail-on-lag`: the generator was the bottleneck.
 pub const LAGGED: u8 = 3;
@@ -54,9 +54,20 @@ pub struct ExitPlan {
     pub fail_on_lag: bool,
 }
 
+/// What whoever brought the users has to say of a finished run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LastWord {
+    /// The exit code that it wants, whatever else happened.
+    pub exit_code: Option<u8>,
+    /// A listener of its own has failed.
+    pub listener_failed: bool,
+}
+
 /// What counts of a finished run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RunFacts {
+    /// What the users' owner says.
+    pub last_word: LastWord,
     /// The run could not go on, or its results could not be stored.
     pub broken: bool,
     /// The generator was the bottleneck.
@@ -70,9 +81,11 @@ pub struct RunFacts {
 /// A lag comes before failures because it may have caused them: with `--fail-on-lag` no figure of the run counts.
 pub fn of_run(facts: RunFacts, plan: ExitPlan) -> u8 {
     match facts {
+        RunFacts { last_word: LastWord { exit_code: Some(code), .. }, .. } => code,
         RunFacts { broken: true, .. } => CANNOT_RUN,
         RunFacts { lagged: true, .. } if plan.fail_on_lag => LAGGED,
         RunFacts { errors: true, .. } => plan.on_error,
+        RunFacts { last_word: LastWord { listener_failed: true, .. }, .. } => USAGE,
         _ => OK,
     }
 }
@@ -93,10 +106,21 @@ mod tests {
             (true, false, false, 1, 1),
             (true, true, true, 1, 1),
         ] {
-            let facts = RunFacts { broken, lagged, errors };
+            let facts = RunFacts { broken, lagged, errors, ..RunFacts::default() };
             assert_eq!(of_run(facts, lenient), code, "{facts:?}");
             assert_eq!(of_run(facts, strict), strict_code, "{facts:?}");
         }
+    }
+
+    #[test]
+    fn the_users_owner_has_the_first_and_the_last_word() {
+        let plan = ExitPlan { on_error: 7, fail_on_lag: false };
+        let last_word = LastWord { exit_code: Some(0), listener_failed: true };
+        let worst = RunFacts { last_word, broken: true, lagged: true, errors: true };
+        assert_eq!(of_run(worst, plan), 0);
+        let last_word = LastWord { exit_code: None, listener_failed: true };
+        assert_eq!(of_run(RunFacts { last_word, ..RunFacts::default() }, plan), 2);
+        assert_eq!(of_run(RunFacts { last_word, errors: true, ..RunFacts::default() }, plan), 7);
     }
 
     #[test]

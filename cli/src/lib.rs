@@ -39,9 +39,10 @@ pub mod logger;
 mod open_files;
 pub mod quick;
 pub mod ratio;
+pub mod run;
 mod signals;
 
-pub use command::main;
+pub use command::{main, print};
 pub use gregaria_engine::{
     CaughtRequest, CaughtResponse, ClassBuilder, Expect, HttpUser, Interruption, Method, Request, Response, TaskResult,
     TaskSet, User, UserClass, UserCore, Wait, between, constant, constant_pacing, constant_throughput, interrupt,

@@ -1,13 +1,35 @@
-//! The command line in two steps: `typed.rs` is what was typed, `plan.rs` what it means.
+//! The command line in two steps: what was typed (`typed.rs`), and what it means (`plan.rs`).
 //!
-//! No other part of the crate sees a raw flag. `duration.rs` and `values.rs` hold the conversions of single values.
-//! Environment variables and configuration files are to be laid under [`Typed`], whose every field knows whether it
-//! was given; the plan and all that follows stay as they are.
+//! No other part of the crate sees a raw flag. Before the steps, `first_pass.rs` finds the locustfile, which may add
+//! flags of its own (`program.rs`, `extra.rs`). `parse.rs` takes the words apart and lays under them what variables and
+//! files say (`sources/`), so that the plan and all that follows do not know where a value comes from; a message does
+//! (`given.rs`). `values.rs` and `duration.rs` convert single values, and `options.rs` tells Python what was given.
 
 mod duration;
+mod extra;
+mod first_pass;
+mod given;
+mod locustfile;
+mod not_yet;
+mod options;
+mod parse;
 mod plan;
+mod program;
+mod settable;
+mod sources;
+mod surroundings;
+mod target;
 mod typed;
 mod values;
+mod web;
 
-pub use plan::{LoadPlan, LogPlan, Mode, OutputPlan, Plan, Target};
-pub use typed::{LoadArgs, LogArgs, OtherArgs, OutputArgs, Parsed, QuickArgs, Typed, parse};
+pub use first_pass::{FirstPass, first_pass};
+pub use given::Given;
+pub use options::options;
+pub use parse::{Parsed, parse};
+pub use plan::{LoadPlan, LogPlan, Mode, OutputPlan, Plan};
+pub use program::{ExtraArg, Program, Takes};
+pub use surroundings::Surroundings;
+pub use target::Target;
+pub use typed::{ClusterArgs, LoadArgs, LogArgs, OtherArgs, OutputArgs, QuickArgs, Typed, UsersArgs, WebArgs};
+pub use web::WebPlan;

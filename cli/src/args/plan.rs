@@ -3,19 +3,21 @@
 //! The rest of the crate sees only a [`Plan`]. Whether the user classes exist and have hosts is not known here: that
 //! is asked of the Scenario when there is one.
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
-use gregaria_engine::{Method, RunnerOptions, rt::RingChoice};
+use gregaria_engine::{RunnerOptions, rt::RingChoice};
 use log::LevelFilter;
 
 use super::{
-    typed::{LoadArgs, LogArgs, OtherArgs, OutputArgs, QuickArgs, Typed},
+    given::Given,
+    not_yet,
+    program::Program,
+    target::{self, Target},
+    typed::{LoadArgs, LogArgs, OtherArgs, OutputArgs, Typed},
     values,
+    web::{self, WebPlan},
 };
-use crate::{
-    exit::{self, ExitPlan, Refusal},
-    quick::QuickRequest,
-};
+use crate::exit::{self, ExitPlan, Refusal};
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,8 +26,16 @@ pub struct Plan {
     pub mode: Mode,
     /// What the users do.
     pub target: Target,
+    /// Only tasks with one of these tags; all when there are none.
+    pub tags: Vec<String>,
+    /// No tasks with one of these tags.
+    pub exclude_tags: Vec<String>,
     /// How much load, and for how long.
     pub load: LoadPlan,
+    /// Whether a run was asked for that begins at once and has no web page. Quick runs always are.
+    pub headless: bool,
+    /// What the web page is like.
+    pub web: WebPlan,
     /// What is shown and stored.
     pub output: OutputPlan,
     /// What is logged.
@@ -48,20 +58,13 @@ pub enum Mode {
     TaskRatioJson,
 }
 
-/// What the users do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// The user classes of these names; all when there are none.
-    Classes(Vec<String>),
-    /// One request, again and again.
-    Quick(QuickRequest),
-}
-
 /// How much load, and for how long.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LoadPlan {
     /// Replaces the host of every user class.
     pub host: Option<String>,
+    /// Whether the demo shop is to take the place of a host.
+    pub demo: bool,
     /// Number of users, where it was given.
     pub users_given: Option<u32>,
     /// Number of users.
@@ -100,24 +103,31 @@ pub struct LogPlan {
     pub level: LevelFilter,
     /// Where to append the log; stderr if none.
     pub file: Option<PathBuf>,
+    /// Whether the program or the locustfile sets up its log by itself.
+    pub skip_setup: bool,
 }
 
 impl Plan {
-    /// Finds out what a command line means. `own_classes` says whether the program brings user classes of its own;
-    /// if not, it can only do quick runs.
+    /// Finds out what a command line of `program` means.
     ///
     /// # Errors
     /// A wrong value or combination, or nothing to run, with what to do about it.
-    pub fn new(typed: Typed, own_classes: bool) -> Result<Self, Refusal> {
-        let Typed { targets, load, quick, output, log, other } = typed;
-        let target = target(targets, &load, quick, own_classes)?;
+    pub fn new(typed: &Typed, program: &Program) -> Result<Self, Refusal> {
+        not_yet::refuse(typed)?;
+        let target = target::target(typed, program)?;
         let is_quick = matches!(target, Target::Quick(_));
+        let texts = |given: &[Given]| given.iter().map(|given| given.text.clone()).collect();
+        let Typed { load, users, output, log, other, .. } = typed;
         Ok(Self {
-            mode: mode(&other),
+            mode: mode(other),
             target,
-            exit: exit_plan(&output)?,
+            tags: texts(&users.tags),
+            exclude_tags: texts(&users.exclude_tags),
+            exit: exit_plan(output)?,
             load: load_plan(load, output.reset_stats, is_quick)?,
-            output: OutputPlan { live: !output.only_summary, json: output.json, json_file: output.json_file },
+            headless: is_quick || load.headless && !load.headful,
+            web: web::plan(&typed.web)?,
+            output: OutputPlan { live: !output.only_summary, json: output.json, json_file: path(&output.json_file) },
             log: log_plan(log)?,
         })
     }
@@ -145,116 +155,77 @@ fn mode(other: &OtherArgs) -> Mode {
     }
 }
 
-fn target(targets: Vec<String>, load: &LoadArgs, quick: QuickArgs, own_classes: bool) -> Result<Target, Refusal> {
-    let url = targets.iter().find(|target| values::is_url(target));
-    match url {
-        Some(url) if own_classes => {
-            Err(Refusal::usage(format!("{url}: this program runs its own users: give the host with -H")))
-        }
-        Some(_) if targets.len() > 1 => {
-            Err(Refusal::usage("a URL stands alone: one URL, and no user classes beside it"))
-        }
-        Some(_) if load.locustfile.is_some() => {
-            Err(Refusal::usage("a URL and -f do not go together: give the host with -H"))
-        }
-        Some(_) if load.host.is_some() => {
-            Err(Refusal::usage("a URL and -H do not go together: the URL names the host"))
-        }
-        Some(url) => quick_request(url, quick).map(Target::Quick),
-        None if quick != QuickArgs::default() => {
-            Err(Refusal::usage("request flags (-X, --header, --body ...) are for a quick run: give a URL"))
-        }
-        None if own_classes && load.locustfile.is_some() => Err(Refusal::usage("-f: this program runs its own users")),
-        None if own_classes => Ok(Target::Classes(targets)),
-        None => Err(Refusal::cannot_run(NOTHING_TO_RUN)),
-    }
-}
-
-fn quick_request(url: &str, args: QuickArgs) -> Result<QuickRequest, Refusal> {
-    let (host, target) = values::base_and_target(url)?;
-    let body = body(args.body, args.body_file)?;
-    let method = match args.method {
-        Some(method) => values::method("-X", &method)?,
-        None if body.is_some() => Method::Post,
-        None => Method::Get,
-    };
-    let headers = args.headers.iter().map(|header| values::header("--header", header)).collect::<Result<_, _>>()?;
-    let connect_timeout = args.connect_timeout.map(|text| values::timeout("--connect-timeout", &text)).transpose()?;
-    let read_timeout = args.read_timeout.map(|text| values::timeout("--read-timeout", &text)).transpose()?;
-    Ok(QuickRequest { host, target, method, headers, body, connect_timeout, read_timeout })
-}
-
-fn body(text: Option<String>, file: Option<PathBuf>) -> Result<Option<Vec<u8>>, Refusal> {
-    match (text, file) {
-        (Some(_), Some(_)) => Err(Refusal::usage("--body and --body-file do not go together")),
-        (text, None) => Ok(text.map(String::into_bytes)),
-        (None, Some(file)) => fs::read(&file)
-            .map(Some)
-            .map_err(|error| Refusal::usage(format!("--body-file {}: {error}", file.display()))),
-    }
-}
-
-fn load_plan(args: LoadArgs, reset_stats: bool, is_quick: bool) -> Result<LoadPlan, Refusal> {
+fn load_plan(args: &LoadArgs, reset_stats: bool, is_quick: bool) -> Result<LoadPlan, Refusal> {
     let (default_users, default_rate) = if is_quick { (10, f64::INFINITY) } else { (1, 1.0) };
-    let users = args.users.map(|text| values::count("-u", &text)).transpose()?;
-    let spawn_rate = args.spawn_rate.map(|text| values::rate("-r", &text)).transpose()?;
-    let stop_timeout = args.stop_timeout.map(|text| values::seconds("-s", &text)).transpose()?;
+    let users = values::optional(&args.users, |given| values::count("-u", given))?;
+    let stop_timeout = values::optional(&args.stop_timeout, |given| values::seconds("-s", given))?;
     Ok(LoadPlan {
-        host: args.host.map(|text| values::host("-H", &text)).transpose()?,
+        host: values::optional(&args.host, |given| values::host("-H", given))?,
+        demo: args.demo,
         users_given: users,
         users: users.unwrap_or(default_users),
-        spawn_rate: spawn_rate.unwrap_or(default_rate),
-        run_time: args.run_time.map(|text| values::time("-t", &text)).transpose()?,
-        num_requests: args.num_request.map(|text| values::count("-n", &text)).transpose()?,
+        spawn_rate: values::optional(&args.spawn_rate, |given| values::rate("-r", given))?.unwrap_or(default_rate),
+        run_time: values::optional(&args.run_time, |given| values::time("-t", given))?,
+        num_requests: values::optional(&args.num_request, |given| values::count("-n", given))?,
         stop_timeout: stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),
         reset_stats,
-        shards: args
-            .shards
-            .map(|text| values::count::<u32>("--shards", &text))
-            .transpose()?
+        shards: values::optional(&args.shards, |given| values::count::<u32>("--shards", given))?
             .map(|count| count as usize),
-        ring: args.ring.map(|text| values::ring(&text)).transpose()?.unwrap_or_default(),
+        ring: values::optional(&args.ring, values::ring)?.unwrap_or_default(),
     })
 }
 
 fn exit_plan(args: &OutputArgs) -> Result<ExitPlan, Refusal> {
-    let on_error = args.exit_code_on_error.as_deref().map(|text| values::exit_code("--exit-code-on-error", text));
-    Ok(ExitPlan { on_error: on_error.transpose()?.unwrap_or(exit::ERRORS), fail_on_lag: args.fail_on_lag })
+    let on_error =
+        values::optional(&args.exit_code_on_error, |given| values::exit_code("--exit-code-on-error", given))?;
+    Ok(ExitPlan { on_error: on_error.unwrap_or(exit::ERRORS), fail_on_lag: args.fail_on_lag })
 }
 
-fn log_plan(args: LogArgs) -> Result<LogPlan, Refusal> {
-    let level = args.loglevel.map(|text| values::log_level("-L", &text)).transpose()?;
-    Ok(LogPlan { level: level.unwrap_or(LevelFilter::Info), file: args.logfile })
+fn log_plan(args: &LogArgs) -> Result<LogPlan, Refusal> {
+    let level = values::optional(&args.loglevel, |given| values::log_level("-L", given))?;
+    let level = level.unwrap_or(LevelFilter::Info);
+    Ok(LogPlan { level, file: path(&args.logfile), skip_setup: args.skip_log_setup })
+}
+
+fn path(given: &Option<Given>) -> Option<PathBuf> {
+    given.as_ref().map(|given| PathBuf::from(&given.text))
 }
 
 const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(1);
-
-const NOTHING_TO_RUN: &str =
-    "nothing to run: give a URL (gregaria http://localhost:8080/) or a locustfile (gregaria -f locustfile.py)";
 
 #[cfg(test)]
 mod tests {
     use std::ffi::OsString;
 
-    use gregaria_engine::rt::RingKind;
+    use gregaria_engine::{Method, rt::RingKind};
 
-    use super::{super::typed::Parsed, *};
+    use super::{
+        super::{
+            parse::{Parsed, parse},
+            surroundings::Surroundings,
+        },
+        *,
+    };
+    use crate::quick::QuickRequest;
 
-    fn try_plan(line: &str, own_classes: bool) -> Result<Plan, Refusal> {
+    const OWN: Program = Program::OwnUsers;
+    const QUICK: Program = Program::Gregaria;
+
+    fn try_plan(line: &str, program: &Program) -> Result<Plan, Refusal> {
         let words: Vec<OsString> =
             ["gregaria"].into_iter().chain(line.split_whitespace()).map(OsString::from).collect();
-        match super::super::typed::parse(&words, own_classes)? {
-            Parsed::Typed(typed) => Plan::new(*typed, own_classes),
+        match parse(&words, program, &Surroundings::default())? {
+            Parsed::Typed(typed) => Plan::new(&typed, program),
             Parsed::Text(text) => panic!("{text}"),
         }
     }
 
-    fn plan(line: &str, own_classes: bool) -> Plan {
-        try_plan(line, own_classes).unwrap_or_else(|refusal| panic!("{line}: {refusal}"))
+    fn plan(line: &str, program: &Program) -> Plan {
+        try_plan(line, program).unwrap_or_else(|refusal| panic!("{line}: {refusal}"))
     }
 
     fn request(line: &str) -> QuickRequest {
-        match plan(line, false).target {
+        match plan(line, &QUICK).target {
             Target::Quick(request) => request,
             Target::Classes(names) => panic!("{names:?}"),
         }
@@ -262,9 +233,9 @@ mod tests {
 
     #[test]
     fn a_quick_run_has_defaults_of_its_own() {
-        let load = plan("http://h/", false).load;
+        let load = plan("http://h/", &QUICK).load;
         assert_eq!((load.users, load.spawn_rate), (10, f64::INFINITY));
-        let load = plan("", true).load;
+        let load = plan("", &OWN).load;
         assert_eq!((load.users, load.spawn_rate, load.users_given), (1, 1.0, None));
         assert_eq!((load.stop_timeout, load.run_time, load.num_requests), (Duration::from_secs(1), None, None));
         assert_eq!((load.shards, load.ring), (None, RingChoice::Auto));
@@ -273,7 +244,7 @@ mod tests {
     #[test]
     fn what_is_given_is_taken() {
         let plan =
-            plan("-u 64 -r 2.5 -t 1h30m -n 1000 -s 0 -H http://h --shards 2 --ring epoll --reset-stats Web", true);
+            plan("-u 64 -r 2.5 -t 1h30m -n 1000 -s 0 -H http://h --shards 2 --ring epoll --reset-stats Web", &OWN);
         let load = plan.load;
         assert_eq!((load.users, load.users_given, load.spawn_rate), (64, Some(64), 2.5));
         assert_eq!(load.host.as_deref(), Some("http://h"));
@@ -299,30 +270,30 @@ mod tests {
     fn a_body_can_come_from_a_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("body");
-        fs::write(&path, b"a\0b").unwrap();
+        std::fs::write(&path, b"a\0b").unwrap();
         let line = format!("http://h/ --body-file {}", path.display());
         assert_eq!(request(&line).body.as_deref(), Some(&b"a\0b"[..]));
-        fs::remove_file(&path).unwrap();
-        assert_eq!(try_plan(&line, false).unwrap_err().code, exit::USAGE);
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(try_plan(&line, &QUICK).unwrap_err().code, exit::USAGE);
     }
 
     #[test]
     fn output_log_and_exit_follow_their_flags() {
         let plan = plan(
             "--only-summary --json --json-file out -L warning --logfile l --exit-code-on-error 9 --fail-on-lag",
-            true,
+            &OWN,
         );
         assert_eq!(plan.output, OutputPlan { live: false, json: true, json_file: Some("out".into()) });
-        assert_eq!(plan.log, LogPlan { level: LevelFilter::Warn, file: Some("l".into()) });
+        assert_eq!(plan.log, LogPlan { level: LevelFilter::Warn, file: Some("l".into()), skip_setup: false });
         assert_eq!(plan.exit, ExitPlan { on_error: 9, fail_on_lag: true });
     }
 
     #[test]
     fn showing_comes_before_running() {
-        assert_eq!(plan("", true).mode, Mode::Run);
-        assert_eq!(plan("-l --show-task-ratio", true).mode, Mode::List);
-        assert_eq!(plan("--show-task-ratio", true).mode, Mode::TaskRatio);
-        assert_eq!(plan("--show-task-ratio-json", true).mode, Mode::TaskRatioJson);
+        assert_eq!(plan("", &OWN).mode, Mode::Run);
+        assert_eq!(plan("-l --show-task-ratio", &OWN).mode, Mode::List);
+        assert_eq!(plan("--show-task-ratio", &OWN).mode, Mode::TaskRatio);
+        assert_eq!(plan("--show-task-ratio-json", &OWN).mode, Mode::TaskRatioJson);
     }
 
     #[test]
@@ -336,18 +307,19 @@ mod tests {
             "https://h/",
             "-X GET",
         ] {
-            let refusal = try_plan(line, false).unwrap_err();
+            let refusal = try_plan(line, &QUICK).unwrap_err();
             assert_eq!(refusal.code, exit::USAGE, "{line}: {refusal}");
             assert!(!refusal.message.contains('\n'));
         }
-        assert_eq!(try_plan("-u 0", true).unwrap_err().code, exit::USAGE);
-        assert_eq!(try_plan("http://h/", true).unwrap_err().code, exit::USAGE);
-        assert_eq!(try_plan("-H localhost:80", true).unwrap_err().code, exit::USAGE);
+        assert_eq!(try_plan("-u 0", &OWN).unwrap_err().code, exit::USAGE);
+        assert_eq!(try_plan("http://h/", &OWN).unwrap_err().code, exit::USAGE);
+        assert_eq!(try_plan("-H localhost:80", &OWN).unwrap_err().code, exit::USAGE);
     }
 
     #[test]
     fn without_users_or_url_it_says_what_to_give() {
-        let refusal = try_plan("-u 5", false).unwrap_err();
-        assert_eq!(refusal, Refusal::cannot_run(NOTHING_TO_RUN));
+        let refusal = try_plan("-u 5", &QUICK).unwrap_err();
+        assert_eq!(refusal.code, exit::CANNOT_RUN);
+        assert!(refusal.message.starts_with("nothing to run, as there is no locustfile.py"), "{refusal}");
     }
 }

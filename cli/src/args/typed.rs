@@ -1,21 +1,19 @@
 //! What was typed: every flag with its spellings and its help, as text, and nothing computed.
 //!
 //! Today's and 0.7's spellings of Locust stand side by side; the older ones are aliases. Values stay text so that one
-//! place (`values.rs`) judges them, wherever they come from. What a combination means is in `plan.rs`.
+//! place (`values.rs`) judges them, wherever they come from (`given.rs`). How the words of a line get here is in
+//! `parse.rs`, what a combination means in `plan.rs`; what is only known, and refused, in `not_yet.rs`.
 
-use std::{ffi::OsString, path::PathBuf};
+use clap::{ArgAction, Args, Parser};
 
-use clap::{Arg, Args, CommandFactory, FromArgMatches, Parser, error::ErrorKind};
+use super::given::Given;
 
-use crate::exit::Refusal;
-
-/// The command line as it was typed.
+/// The command line as it was typed, with files and variables laid under it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Parser)]
 #[command(
     name = "gregaria",
     version,
     about = "Load testing: Locust's way of describing users on a thread-per-core engine",
-    override_usage = "gregaria [OPTIONS] URL\n       gregaria [OPTIONS] -f LOCUSTFILE [USER_CLASS]...",
     disable_help_flag = true,
     disable_version_flag = true,
     allow_negative_numbers = true,
@@ -29,54 +27,90 @@ pub struct Typed {
     /// How much load, and for how long.
     #[command(flatten)]
     pub load: LoadArgs,
+    /// Which users and tasks.
+    #[command(flatten)]
+    pub users: UsersArgs,
     /// The request of a quick run.
     #[command(flatten)]
     pub quick: QuickArgs,
     /// What is shown and stored.
     #[command(flatten)]
     pub output: OutputArgs,
+    /// What the web page is like.
+    #[command(flatten)]
+    pub web: WebArgs,
+    /// Several processes, several machines.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
     /// What is logged.
     #[command(flatten)]
     pub log: LogArgs,
     /// What is asked instead of a run, and the rest.
     #[command(flatten)]
     pub other: OtherArgs,
+    /// What was given for the arguments that a locustfile adds, as words for Python's `argparse`.
+    #[arg(skip)]
+    pub extra: Vec<String>,
 }
 
 /// How much load, and for how long.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Load")]
 pub struct LoadArgs {
-    /// Python locustfile to run (needs the Python host)
-    #[arg(short = 'f', long, value_name = "FILE")]
-    pub locustfile: Option<String>,
     /// Host to attack, for all user classes, as in http://name or http://name:8080/prefix
     #[arg(short = 'H', long, value_name = "BASE_URL")]
-    pub host: Option<String>,
+    pub host: Option<Given>,
+    /// Attack the demo shop that comes with gregaria, in place of a host
+    #[arg(long)]
+    pub demo: bool,
     /// Number of users [default: 1; quick run: 10] [0.7: -c, --clients]
     #[arg(short = 'u', long, short_alias = 'c', alias = "clients", value_name = "N")]
-    pub users: Option<String>,
+    pub users: Option<Given>,
     /// Users that come per second [default: 1; quick run: all at once] [0.7: --hatch-rate]
     #[arg(short = 'r', long, alias = "hatch-rate", value_name = "RATE")]
-    pub spawn_rate: Option<String>,
+    pub spawn_rate: Option<Given>,
     /// Stop after this time: 90, 300s, 20m, 1h30m [default: run until Ctrl-C]
     #[arg(short = 't', long, value_name = "TIME")]
-    pub run_time: Option<String>,
+    pub run_time: Option<Given>,
     /// Stop after exactly this many requests, failures included
     #[arg(short = 'n', long, alias = "num-requests", value_name = "N")]
-    pub num_request: Option<String>,
+    pub num_request: Option<Given>,
     /// Seconds for requests on the wire to finish when the run ends [default: 1]
     #[arg(short = 's', long, value_name = "SECONDS")]
-    pub stop_timeout: Option<String>,
+    pub stop_timeout: Option<Given>,
     /// Start at once, without a web page, as every run does so far [0.7: --no-web]
     #[arg(long, alias = "no-web")]
     pub headless: bool,
+    /// Takes --headless back, wherever it was given.
+    #[arg(long, hide = true)]
+    pub headful: bool,
     /// Cores to generate load on [default: all that this process may use]
     #[arg(long, value_name = "N")]
-    pub shards: Option<String>,
+    pub shards: Option<Given>,
     /// How shards talk to the kernel: full, plain or epoll; the best that works unless given.
-    #[arg(long, value_name = "RING", env = "GREGARIA_RING", hide = true)]
-    pub ring: Option<String>,
+    #[arg(long, value_name = "RING", hide = true)]
+    pub ring: Option<Given>,
+}
+
+/// Which users and tasks.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[command(next_help_heading = "Users")]
+pub struct UsersArgs {
+    /// Locustfiles: FILE.py, several with commas, or a folder
+    #[arg(short = 'f', long, value_name = "FILE")]
+    pub locustfile: Option<Given>,
+    /// Run only tasks with one of these tags
+    #[arg(short = 'T', long, value_name = "TAG", num_args = 0.., action = ArgAction::Set)]
+    pub tags: Vec<Given>,
+    /// Leave out tasks with one of these tags
+    #[arg(short = 'E', long, value_name = "TAG", num_args = 0.., action = ArgAction::Set)]
+    pub exclude_tags: Vec<Given>,
+    /// Attributes of user classes, as JSON or a file with it.
+    #[arg(long, value_name = "JSON", num_args = 0.., action = ArgAction::Set, hide = true)]
+    pub config_users: Option<Vec<Given>>,
+    /// Give all tasks the same weight.
+    #[arg(long, hide = true)]
+    pub equal_weights: bool,
 }
 
 /// The request of a quick run.
@@ -85,22 +119,22 @@ pub struct LoadArgs {
 pub struct QuickArgs {
     /// Request method [default: GET; with a body: POST]
     #[arg(short = 'X', long, value_name = "METHOD")]
-    pub method: Option<String>,
+    pub method: Option<Given>,
     /// Request header, 'Name: value'; may be given several times
-    #[arg(long = "header", value_name = "HEADER", action = clap::ArgAction::Append)]
-    pub headers: Vec<String>,
+    #[arg(long = "header", value_name = "HEADER", action = ArgAction::Append)]
+    pub headers: Vec<Given>,
     /// Request body
     #[arg(long, value_name = "TEXT")]
-    pub body: Option<String>,
+    pub body: Option<Given>,
     /// File with the request body
     #[arg(long, value_name = "FILE")]
-    pub body_file: Option<PathBuf>,
+    pub body_file: Option<Given>,
     /// Seconds for making a connection [default: 60]
-    #[arg(long, value_name = "SECONDS")]
-    pub connect_timeout: Option<String>,
+    #[arg(long, value_name = "SEC")]
+    pub connect_timeout: Option<Given>,
     /// Seconds from sending a request to the end of its response [default: 60]
-    #[arg(long, value_name = "SECONDS")]
-    pub read_timeout: Option<String>,
+    #[arg(long, value_name = "SEC")]
+    pub read_timeout: Option<Given>,
 }
 
 /// What is shown and stored.
@@ -121,13 +155,109 @@ pub struct OutputArgs {
     pub json: bool,
     /// Write them to FILE.json, in place of the final tables
     #[arg(long, value_name = "FILE")]
-    pub json_file: Option<PathBuf>,
+    pub json_file: Option<Given>,
     /// Exit code of a run with failures or exceptions [default: 1]
-    #[arg(long, value_name = "CODE")]
-    pub exit_code_on_error: Option<String>,
+    #[arg(long, value_name = "N")]
+    pub exit_code_on_error: Option<Given>,
     /// Exit with 3 when the generator itself was the bottleneck
     #[arg(long)]
     pub fail_on_lag: bool,
+    /// Prefix of the CSV files.
+    #[arg(long, value_name = "PREFIX", hide = true)]
+    pub csv: Option<Given>,
+    /// All entries in the CSV history.
+    #[arg(long, hide = true)]
+    pub csv_full_history: bool,
+    /// File of the HTML report.
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub html: Option<Given>,
+    /// A name under which runs are grouped.
+    #[arg(long, value_name = "NAME", hide = true)]
+    pub profile: Option<Given>,
+    /// Tell OpenTelemetry.
+    #[arg(long, hide = true)]
+    pub otel: bool,
+}
+
+/// What the web page is like.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[command(next_help_heading = "Web page (not there yet: without effect)")]
+pub struct WebArgs {
+    /// Address that the page listens on [default: all]
+    #[arg(long, value_name = "ADDRESS")]
+    pub web_host: Option<Given>,
+    /// The name that links to the page show.
+    #[arg(long, value_name = "NAME", hide = true)]
+    pub web_host_display_name: Option<Given>,
+    /// Port of the page [default: 8089] [0.7: --port]
+    #[arg(short = 'P', long, alias = "port", value_name = "PORT")]
+    pub web_port: Option<Given>,
+    /// Path under which the page is served, such as /locust
+    #[arg(long, value_name = "PATH")]
+    pub web_base_path: Option<Given>,
+    /// Protect the page with a login
+    #[arg(long)]
+    pub web_login: bool,
+    /// What --web-login has replaced.
+    #[arg(long, value_name = "USER:PASSWORD", hide = true)]
+    pub web_auth: Option<Given>,
+    /// Certificate, to serve the page over HTTPS
+    #[arg(long, value_name = "FILE")]
+    pub tls_cert: Option<Given>,
+    /// Key of the certificate
+    #[arg(long, value_name = "FILE")]
+    pub tls_key: Option<Given>,
+    /// Start at once, with the page
+    #[arg(long)]
+    pub autostart: bool,
+    /// With --autostart: end so many seconds after the run has ended
+    #[arg(long, value_name = "SECONDS")]
+    pub autoquit: Option<Given>,
+    /// Offer all user classes on the page
+    #[arg(long)]
+    pub class_picker: bool,
+    /// Where the files of the page are built.
+    #[arg(long, value_name = "FOLDER", hide = true)]
+    pub build_path: Option<Given>,
+    /// A page that is no more.
+    #[arg(long, hide = true)]
+    pub legacy_ui: bool,
+}
+
+/// Several processes, several machines.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[command(next_help_heading = "Distributed")]
+pub struct ClusterArgs {
+    /// Be the master that workers connect to.
+    #[arg(long, hide = true)]
+    pub master: bool,
+    /// Address that the master listens on.
+    #[arg(long, value_name = "ADDRESS", hide = true)]
+    pub master_bind_host: Option<Given>,
+    /// Port that the master listens on.
+    #[arg(long, value_name = "PORT", hide = true)]
+    pub master_bind_port: Option<Given>,
+    /// Start when so many workers have come.
+    #[arg(long, alias = "expect-slaves", value_name = "N", hide = true)]
+    pub expect_workers: Option<Given>,
+    /// How long to wait for them.
+    #[arg(long, value_name = "SECONDS", hide = true)]
+    pub expect_workers_max_wait: Option<Given>,
+    /// Deal users out again when workers come or go.
+    #[arg(long, hide = true)]
+    pub enable_rebalancing: bool,
+    /// Be a worker.
+    #[arg(long, alias = "slave", hide = true)]
+    pub worker: bool,
+    /// Address of the master.
+    #[arg(long, value_name = "ADDRESS", hide = true)]
+    pub master_host: Option<Given>,
+    /// Port of the master.
+    #[arg(long, value_name = "PORT", hide = true)]
+    pub master_port: Option<Given>,
+    /// So many processes, as workers of this one.
+    #[arg(long, value_name = "N", hide = true)]
+    pub processes: Option<Given>,
 }
 
 /// What is logged.
@@ -136,13 +266,16 @@ pub struct OutputArgs {
 pub struct LogArgs {
     /// DEBUG, INFO, WARNING, ERROR or CRITICAL [default: INFO]
     #[arg(short = 'L', long, value_name = "LEVEL")]
-    pub loglevel: Option<String>,
+    pub loglevel: Option<Given>,
     /// File to append the log to [default: stderr]
     #[arg(long, value_name = "FILE")]
-    pub logfile: Option<PathBuf>,
+    pub logfile: Option<Given>,
+    /// Leave the log to the program or locustfile
+    #[arg(long)]
+    pub skip_log_setup: bool,
 }
 
-/// What is asked instead of a run.
+/// What is asked instead of a run, and the rest.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Other")]
 pub struct OtherArgs {
@@ -155,141 +288,15 @@ pub struct OtherArgs {
     /// The same as JSON
     #[arg(long)]
     pub show_task_ratio_json: bool,
+    /// File with more settings: a .conf, or a .toml with [tool.locust]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<Given>,
     /// Show the version and exit
-    #[arg(short = 'V', long, action = clap::ArgAction::Version)]
+    #[arg(short = 'V', long, action = ArgAction::Version)]
     version: (),
     /// Show this help and exit
-    #[arg(short = 'h', long, action = clap::ArgAction::Help)]
+    #[arg(short = 'h', long, action = ArgAction::Help)]
     help: (),
 }
 
-/// What a command line turned out to be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Parsed {
-    /// Something to plan.
-    Typed(Box<Typed>),
-    /// `--help` or `--version`: this text, for stdout.
-    Text(String),
-}
-
-/// Takes a command line apart, the program's name first. The help of a program with user classes of its own leaves
-/// out what it cannot do.
-///
-/// # Errors
-/// An unknown flag or a missing value, in one line.
-pub fn parse(line: &[OsString], own_classes: bool) -> Result<Parsed, Refusal> {
-    let typed = command(own_classes).try_get_matches_from(line).and_then(|matches| Typed::from_arg_matches(&matches));
-    match typed {
-        Ok(typed) => Ok(Parsed::Typed(Box::new(typed))),
-        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
-            Ok(Parsed::Text(error.to_string()))
-        }
-        Err(error) => Err(Refusal::usage(one_line(&error.to_string()))),
-    }
-}
-
-fn command(own_classes: bool) -> clap::Command {
-    if !own_classes {
-        return Typed::command().after_help(format!("{EXAMPLES}\n\n{EXIT_CODES}"));
-    }
-    let hide = |arg: Arg| {
-        let is_foreign = arg.get_id() == "locustfile" || arg.get_help_heading() == Some(QUICK_RUN);
-        if is_foreign { arg.hide(true) } else { arg }
-    };
-    let targets = |arg: Arg| arg.value_name("USER_CLASS").help("Names of the user classes to run (default: all)");
-    let command = Typed::command().mut_args(hide).mut_arg("targets", targets);
-    command.override_usage("PROGRAM [OPTIONS] [USER_CLASS]...").after_help(EXIT_CODES)
-}
-
-/// Of clap's paragraphs (what is wrong, a tip, the usage, where to find help) the first two, in one line.
-fn one_line(report: &str) -> String {
-    let mut lines = report.lines().map(str::trim);
-    let wrong = lines.next().unwrap_or_default().trim_start_matches("error: ").trim_end_matches(" found");
-    // The tip to write it behind `--` is of no help to anyone who did not mean a positional argument.
-    let tip = lines.find_map(|line| line.strip_prefix("tip: ")).filter(|tip| !tip.starts_with("to pass"));
-    match tip {
-        Some(tip) => format!("{wrong}; {tip}"),
-        None => format!("{wrong}; see gregaria --help"),
-    }
-}
-
-const QUICK_RUN: &str = "Quick run (with a URL)";
-
-const EXAMPLES: &str = "\
-Examples:
-  gregaria http://localhost:8080/ -u 64 -t 10s
-      64 users ask for one page as fast as it comes, for 10 seconds
-  gregaria http://localhost:8080/api -X PUT --header 'Content-Type: text/plain' --body hello -n 10000
-      exactly 10,000 requests with a body
-  gregaria -f locustfile.py --headless -u 1000 -r 100 -t 5m -H http://staging.example WebsiteUser
-      one user class of a Locust file";
-
-const EXIT_CODES: &str = "\
-Exit codes: 0 fine; 1 cannot run, or failures (see --exit-code-on-error); 2 a wrong flag or value; 3 see --fail-on-lag.
-Data goes to stdout; the log and all tables go to stderr.";
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn words(line: &str) -> Vec<OsString> {
-        ["gregaria"].into_iter().chain(line.split_whitespace()).map(OsString::from).collect()
-    }
-
-    fn typed(line: &str) -> Typed {
-        match parse(&words(line), false) {
-            Ok(Parsed::Typed(typed)) => *typed,
-            other => panic!("{line}: {other:?}"),
-        }
-    }
-
-    fn refusal(line: &str) -> String {
-        let refusal = parse(&words(line), false).unwrap_err();
-        assert_eq!(refusal.code, 2);
-        refusal.message
-    }
-
-    #[test]
-    fn old_and_new_spellings_mean_the_same() {
-        let today = typed("--headless -u 5 -r 2 Web");
-        assert_eq!(today, typed("--no-web -c 5 --hatch-rate 2 Web"));
-        assert_eq!(today, typed("Web --clients=5 --spawn-rate=2 --headless"));
-        assert_eq!(today, typed("--headl --user 5 --spawn 2 Web"), "unique beginnings, as Locust takes them");
-    }
-
-    #[test]
-    fn the_last_of_several_values_counts_and_headers_add_up() {
-        let typed = typed("-u 5 -u 6 --header a:1 --header b:2 http://x/");
-        assert_eq!(typed.load.users.unwrap(), "6");
-        assert_eq!(typed.quick.headers, ["a:1", "b:2"]);
-        assert_eq!(typed.targets, ["http://x/"]);
-    }
-
-    #[test]
-    fn a_wrong_flag_is_one_line() {
-        assert_eq!(refusal("--frobnicate"), "unexpected argument '--frobnicate'; see gregaria --help");
-        assert_eq!(refusal("--hots x"), "unexpected argument '--hots'; a similar argument exists: '--host'");
-        assert!(refusal("-u").starts_with("a value is required for '--users <N>'"), "{}", refusal("-u"));
-        assert!(!refusal("-u").contains('\n'));
-    }
-
-    #[test]
-    fn a_program_of_ones_own_offers_only_what_it_can_do() {
-        let help = |own_classes| match parse(&words("--help"), own_classes).unwrap() {
-            Parsed::Text(text) => text,
-            Parsed::Typed(typed) => panic!("{typed:?}"),
-        };
-        for part in ["--body-file", "--locustfile", "URL", "Examples:"] {
-            assert!(help(false).contains(part) && (!help(true).contains(part) || part == "URL"), "{part}");
-        }
-        for part in ["--spawn-rate", "[USER_CLASS]...", "Exit codes:"] {
-            assert!(help(true).contains(part), "{part}");
-        }
-    }
-
-    #[test]
-    fn the_definition_holds() {
-        command(false).debug_assert();
-        command(true).debug_assert();
-    }
-}
+pub(super) const QUICK_RUN: &str = "Quick run (with a URL)";

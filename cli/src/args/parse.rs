@@ -1,0 +1,452 @@
+//! From the words of a command line to [`Typed`]: what a program accepts, what its help says, and what is wrong.
+//!
+//! The words are parsed twice: alone, to see what they give, and with the settings of files and variables that they
+//! leave open laid under them. Which settings there are is in `sources/`.
+
+use std::ffi::OsString;
+
+use clap::{
+    Arg, ArgMatches, Command, CommandFactory, FromArgMatches,
+    error::{ContextKind, ContextValue, ErrorKind},
+    parser::ValueSource,
+};
+
+use super::{
+    extra, not_yet,
+    program::Program,
+    settable::{self, Settable},
+    sources::{self, Setting, Settings},
+    surroundings::Surroundings,
+    typed::{QUICK_RUN, Typed},
+    values,
+};
+use crate::exit::Refusal;
+
+/// What a command line turned out to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Parsed {
+    /// Something to plan.
+    Typed(Box<Typed>),
+    /// `--help` or `--version`: this text, for stdout.
+    Text(String),
+}
+
+/// Takes a command line apart, the program's name first, and lays the settings of its surroundings under it.
+///
+/// # Errors
+/// An unknown flag or setting, or a missing value, in one line; an argument of the locustfile that cannot be added.
+pub fn parse(line: &[OsString], program: &Program, surroundings: &Surroundings) -> Result<Parsed, Refusal> {
+    let command = command(program)?;
+    let typed = match command.clone().try_get_matches_from(line) {
+        Ok(matches) => matches,
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
+            return Ok(Parsed::Text(error.to_string()));
+        }
+        Err(error) => return Err(refuse(&error)),
+    };
+    let settables = settable::all(&command, program);
+    let config = typed.get_one::<super::Given>("config").map(|given| given.text.as_str());
+    let settings = sources::settings(&settables, config, surroundings)?;
+    let words = lay_under(line, &typed, &settables, &settings, &command)?;
+    let matches = command.try_get_matches_from(words).map_err(|error| refuse(&error))?;
+    let mut typed = Typed::from_arg_matches(&matches).map_err(|error| refuse(&error))?;
+    typed.extra = extra::words(&matches, program.extra());
+    check_required(&matches, program)?;
+    if typed.targets.is_empty() {
+        typed.targets = sources::user_classes(surroundings);
+    }
+    Ok(Parsed::Typed(Box::new(typed)))
+}
+
+/// Settings that the line leaves open become words of it, before the positional arguments that `--` sets apart.
+fn lay_under(
+    line: &[OsString],
+    typed: &ArgMatches,
+    settables: &[Settable],
+    settings: &Settings,
+    command: &Command,
+) -> Result<Vec<OsString>, Refusal> {
+    let is_quick = typed.get_many::<String>("targets").into_iter().flatten().any(|target| values::is_url(target));
+    if let Some(unknown) = settings.unknown.first().filter(|_| !is_quick) {
+        let hint = suggestion(command, &unknown.key).map_or_else(
+            || "see gregaria --help".to_owned(),
+            |similar| format!("a similar one exists: '{}'", similar.trim_start_matches('-')),
+        );
+        return Err(Refusal::usage(format!("{}: there is no such setting; {hint}", unknown.origin)));
+    }
+    let is_open = |setting: &&Setting| {
+        let settable = &settables[setting.settable];
+        let is_typed = settable.ids.iter().any(|id| typed.value_source(id) == Some(ValueSource::CommandLine));
+        let is_foreign = is_quick && NOT_FOR_A_URL.contains(&settable.ids[0].as_str());
+        !is_typed && !is_foreign
+    };
+    // The strongest comes last, as where several spellings set one thing the last one counts.
+    let under = settings.known.iter().rev().filter(is_open).map(|setting| setting.words(&settables[setting.settable]));
+    let under: Vec<String> = under.collect::<Result<Vec<_>, _>>()?.concat();
+    let end = line.iter().position(|word| word == "--").unwrap_or(line.len());
+    let (flags, positionals) = line.split_at(end);
+    let under = under.into_iter().map(OsString::from);
+    Ok(flags.iter().cloned().chain(under).chain(positionals.iter().cloned()).collect())
+}
+
+fn check_required(matches: &ArgMatches, program: &Program) -> Result<(), Refusal> {
+    let is_given = |flag: &String| matches.contains_id(&extra::id(flag));
+    let missing = program.extra().iter().find(|arg| arg.required && !arg.flags.iter().any(is_given));
+    missing.map_or(Ok(()), |arg| Err(Refusal::usage(format!("{}: the locustfile requires it", arg.name()))))
+}
+
+/// What a program accepts, and what its help says. The help of a program with user classes of its own leaves out what
+/// it cannot do.
+pub(super) fn command(program: &Program) -> Result<Command, Refusal> {
+    let after = format!("{SETTINGS}\n\n{}\n\n{EXIT_CODES}", not_yet::line());
+    if matches!(program, Program::Gregaria | Program::Locustfile { .. }) {
+        let usage = "gregaria [OPTIONS] URL\n       gregaria [OPTIONS] [-f LOCUSTFILE] [USER_CLASS]...";
+        let command = Typed::command().override_usage(usage).after_help(format!("{EXAMPLES}\n\n{after}"));
+        return extra::join(command, program.extra());
+    }
+    let hide = |arg: Arg| {
+        let is_foreign = arg.get_id() == "locustfile" || arg.get_help_heading() == Some(QUICK_RUN);
+        if is_foreign { arg.hide(true) } else { arg }
+    };
+    let targets = |arg: Arg| arg.value_name("USER_CLASS").help("Names of the user classes to run (default: all)");
+    let command = Typed::command().mut_args(hide).mut_arg("targets", targets);
+    Ok(command.override_usage("PROGRAM [OPTIONS] [USER_CLASS]...").after_help(after))
+}
+
+/// The flag that was perhaps meant.
+fn suggestion(command: &Command, key: &str) -> Option<String> {
+    let words = ["gregaria".to_owned(), format!("--{}", key.trim_start_matches('-'))];
+    let error = command.clone().infer_long_args(false).try_get_matches_from(words).err()?;
+    match error.get(ContextKind::SuggestedArg) {
+        Some(ContextValue::String(flag)) => Some(flag.clone()),
+        _ => None,
+    }
+}
+
+fn refuse(error: &clap::Error) -> Refusal {
+    Refusal::usage(one_line(&error.to_string()))
+}
+
+/// Of clap's paragraphs (what is wrong, a tip, the usage, where to find help) the first two, in one line.
+fn one_line(report: &str) -> String {
+    let mut lines = report.lines().map(str::trim);
+    let wrong = lines.next().unwrap_or_default().trim_start_matches("error: ").trim_end_matches(" found");
+    // The tip to write it behind `--` is of no help to anyone who did not mean a positional argument.
+    let tip = lines.find_map(|line| line.strip_prefix("tip: ")).filter(|tip| !tip.starts_with("to pass"));
+    match tip {
+        Some(tip) => format!("{wrong}; {tip}"),
+        None => format!("{wrong}; see gregaria --help"),
+    }
+}
+
+/// Files and variables are about locustfiles: what to attack, and which of its tasks, is said by the URL of a quick run.
+const NOT_FOR_A_URL: &[&str] = &["demo", "exclude_tags", "host", "locustfile", "tags"];
+
+const EXAMPLES: &str = "\
+Examples:
+  gregaria http://localhost:8080/ -u 64 -t 10s
+      64 users ask for one page as fast as it comes, for 10 seconds
+  gregaria http://localhost:8080/api -X PUT --body hello -n 10000
+      exactly 10,000 requests with a body
+  gregaria -f shop.py -u 1000 -r 100 -t 5m -H http://staging.example Visitor
+      one user class of a locustfile
+  gregaria -u 100 -r 10
+      the locustfile.py that is here or in a folder above";
+
+const SETTINGS: &str = "\
+What is not given is taken from LOCUST_* variables, --config, pyproject.toml, locust.conf and ~/.locust.conf.";
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 fine; 1 cannot run, or failures (see --exit-code-on-error); 2 a wrong flag or value; 3 see --fail-on-lag.
+Data goes to stdout; the log and all tables go to stderr.";
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, fs};
+
+    use super::{super::program::ExtraArg, super::program::Takes, *};
+
+    const QUICK: Program = Program::Gregaria;
+
+    fn words(line: &str) -> Vec<OsString> {
+        ["gregaria"].into_iter().chain(line.split_whitespace()).map(OsString::from).collect()
+    }
+
+    fn try_typed(line: &str, program: &Program, surroundings: &Surroundings) -> Result<Typed, Refusal> {
+        match parse(&words(line), program, surroundings)? {
+            Parsed::Typed(typed) => Ok(*typed),
+            Parsed::Text(text) => panic!("{line}: {text}"),
+        }
+    }
+
+    fn typed(line: &str) -> Typed {
+        try_typed(line, &QUICK, &Surroundings::default()).unwrap_or_else(|refusal| panic!("{line}: {refusal}"))
+    }
+
+    fn refusal(line: &str) -> String {
+        let refusal = try_typed(line, &QUICK, &Surroundings::default()).unwrap_err();
+        assert_eq!(refusal.code, 2);
+        refusal.message
+    }
+
+    fn help(program: &Program) -> String {
+        match parse(&words("--help"), program, &Surroundings::default()).unwrap() {
+            Parsed::Text(text) => text,
+            Parsed::Typed(typed) => panic!("{typed:?}"),
+        }
+    }
+
+    /// A folder with these files, which is also the home, and these variables.
+    fn surroundings(files: &[(&str, &str)], variables: &[(&str, &str)]) -> (tempfile::TempDir, Surroundings) {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+        let env = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let cwd = folder.path().to_owned();
+        (folder, Surroundings { env, home: Some(cwd.clone()), cwd })
+    }
+
+    fn users(line: &str, files: &[(&str, &str)], variables: &[(&str, &str)]) -> String {
+        let (_folder, surroundings) = surroundings(files, variables);
+        let typed = try_typed(line, &QUICK, &surroundings).unwrap_or_else(|refusal| panic!("{line}: {refusal}"));
+        typed.load.users.map(|given| given.text).unwrap_or_default()
+    }
+
+    fn extra(flags: &[&str], dest: &str, takes: Takes) -> ExtraArg {
+        let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        ExtraArg { flags, dest: dest.into(), takes, ..ExtraArg::default() }
+    }
+
+    fn locustfile() -> Program {
+        let mut path = extra(&["--path", "-x"], "path", Takes::One);
+        path.help = Some("Where to go".into());
+        path.env_var = Some("SHOP_PATH".into());
+        Program::Locustfile {
+            extra: vec![
+                path,
+                extra(&["--colour", "--no-colour"], "colour", Takes::Nothing),
+                extra(&["--sizes"], "sizes", Takes::Many),
+                extra(&["--depth"], "depth", Takes::Optional),
+                extra(&["-z"], "z", Takes::One),
+                extra(&["--body"], "body", Takes::One),
+            ],
+        }
+    }
+
+    fn extra_words(line: &str, files: &[(&str, &str)], variables: &[(&str, &str)]) -> Vec<String> {
+        let (_folder, surroundings) = surroundings(files, variables);
+        try_typed(line, &locustfile(), &surroundings).unwrap_or_else(|refusal| panic!("{line}: {refusal}")).extra
+    }
+
+    #[test]
+    fn old_and_new_spellings_mean_the_same() {
+        let today = typed("--headless -u 5 -r 2 -P 80 Web");
+        assert_eq!(today, typed("--no-web -c 5 --hatch-rate 2 --port 80 Web"));
+        assert_eq!(today, typed("Web --clients=5 --spawn-rate=2 --headless --web-port=80"));
+        assert_eq!(
+            today,
+            typed("--headl --user 5 --spawn 2 --web-p 80 Web"),
+            "unique beginnings, as Locust takes them"
+        );
+        assert_eq!(typed("--slave --expect-slaves 3"), typed("--worker --expect-workers 3"));
+    }
+
+    #[test]
+    fn every_flag_of_locust_is_known() {
+        let of_0_7 = "-H h --web-host h -P 1 --port 1 --web-port 1 -f f --master --slave --master-host h --master-port 1 \
+                      --master-bind-host h --master-bind-port 1 --no-web -c 1 --clients 1 -r 1 --hatch-rate 1 -n 1 \
+                      --num-request 1 --loglevel INFO -L INFO --logfile f --print-stats --only-summary -l --list \
+                      --show-task-ratio --show-task-ratio-json";
+        let of_2_47 = "--locustfile f --config f --host h -u 1 --users 1 --spawn-rate 1 -t 1 --run-time 1 --config-users \
+                       a b --web-host-display-name n --headless --autostart --autoquit 1 --headful --web-auth a:b \
+                       --web-login --tls-cert f --tls-key f --class-picker --build-path f --legacy-ui --expect-workers 1 \
+                       --expect-workers-max-wait 1 --enable-rebalancing --expect-slaves 1 --worker --processes -1 \
+                       --web-base-path p -T a b --tags a -E a b --exclude-tags a --csv f --csv-full-history --reset-stats \
+                       --html f --json --json-file f --skip-log-setup --exit-code-on-error 1 -s 1 --stop-timeout 1 \
+                       --equal-weights --profile p --otel Web";
+        assert_eq!(typed(of_0_7.replace("-f f", "").as_str()).targets, [""; 0]);
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("f"), "").unwrap();
+        let here = Surroundings { cwd: folder.path().to_owned(), ..Surroundings::default() };
+        assert_eq!(try_typed(of_2_47, &QUICK, &here).unwrap().targets, ["Web"]);
+    }
+
+    #[test]
+    fn the_last_of_several_values_counts_and_headers_add_up() {
+        let typed = typed("-u 5 -u 6 --header a:1 --header b:2 -T a -T b c -E d -l http://x/");
+        assert_eq!(typed.load.users.unwrap().text, "6");
+        assert_eq!(typed.quick.headers, ["a:1".into(), "b:2".into()]);
+        assert_eq!(typed.users.tags, ["b".into(), "c".into()]);
+        assert_eq!(typed.targets, ["http://x/"]);
+    }
+
+    #[test]
+    fn a_wrong_flag_is_one_line() {
+        assert_eq!(refusal("--frobnicate"), "unexpected argument '--frobnicate'; see gregaria --help");
+        assert_eq!(refusal("--hots x"), "unexpected argument '--hots'; a similar argument exists: '--host'");
+        assert!(refusal("-u").starts_with("a value is required for '--users <N>'"), "{}", refusal("-u"));
+        assert!(!refusal("-u").contains('\n'));
+    }
+
+    #[test]
+    fn the_stronger_source_counts() {
+        let files = [
+            (".locust.conf", "users = 1"),
+            ("locust.conf", "users = 2"),
+            ("pyproject.toml", "[tool.locust]\nusers = 3"),
+            ("x.conf", "users = 4"),
+        ];
+        let variable = [("LOCUST_USERS", "5")];
+        for (line, files, variables, expected) in [
+            ("", &files[..1], &[][..], "1"),
+            ("", &files[..2], &[], "2"),
+            ("", &files[..3], &[], "3"),
+            ("--config x.conf", &files[..], &[], "4"),
+            ("--config x.conf", &files[..], &variable, "5"),
+            ("--config x.conf -c 6", &files[..], &variable, "6"),
+            ("", &[], &[("LOCUST_USERS", "")], ""),
+        ] {
+            assert_eq!(users(line, files, variables), expected, "{line} {files:?} {variables:?}");
+        }
+        assert_eq!(users("", &[("locust.conf", "users = 1\nclients = 2")], &[]), "2", "the last line of a name");
+    }
+
+    #[test]
+    fn switches_lists_and_classes_are_settings_too() {
+        let files = [
+            ("locust.conf", "headless\nonly-summary = no\ntags = [a b, c]\n--reset-stats\nheader = [a:1, b:2]"),
+            (".locust.conf", "only-summary = true"),
+        ];
+        let variables =
+            [("LOCUST_EXCLUDE_TAGS", "[d, e]"), ("LOCUST_USER_CLASSES", "Web Api"), ("GREGARIA_RING", "epoll")];
+        let (_folder, here) = surroundings(&files, &variables);
+        let typed = try_typed("", &QUICK, &here).unwrap();
+        let texts = |given: &[super::super::Given]| given.iter().map(|given| given.text.clone()).collect::<Vec<_>>();
+        assert!(typed.load.headless && typed.output.reset_stats && !typed.output.only_summary);
+        assert_eq!(texts(&typed.users.tags), ["a b", "c"]);
+        assert_eq!(texts(&typed.users.exclude_tags), ["d", "e"]);
+        assert_eq!(texts(&typed.quick.headers), ["a:1", "b:2"]);
+        assert_eq!(typed.targets, ["Web", "Api"]);
+        assert_eq!(typed.load.ring.unwrap().text, "epoll");
+        let typed = try_typed("-T x -- Own", &QUICK, &here).unwrap();
+        assert_eq!((texts(&typed.users.tags), typed.targets), (vec!["x".to_owned()], vec!["Own".to_owned()]));
+    }
+
+    #[test]
+    fn a_url_leaves_out_what_belongs_to_a_locustfile() {
+        let conf = "host = http://h\nlocustfile = a.py\ntags = b\nusers = 7\nmy-own = 5";
+        let (_folder, here) = surroundings(&[("locust.conf", conf)], &[("LOCUST_USER_CLASSES", "Web")]);
+        let typed = try_typed("http://x/", &QUICK, &here).unwrap();
+        assert_eq!(
+            (typed.load.host, typed.users.locustfile, typed.targets),
+            (None, None, vec!["http://x/".to_owned()])
+        );
+        assert_eq!(typed.load.users.unwrap().text, "7");
+    }
+
+    #[test]
+    fn a_wrong_setting_names_its_source() {
+        let refusal = |line: &str, files: &[(&str, &str)], variables: &[(&str, &str)]| {
+            let (_folder, surroundings) = surroundings(files, variables);
+            try_typed(line, &QUICK, &surroundings).unwrap_err().message
+        };
+        for (conf, message) in [
+            (
+                "\n\nspawn_rate = 3",
+                "line 3: spawn_rate = 3: there is no such setting; a similar one exists: 'spawn-rate'",
+            ),
+            ("headless = maybe", "line 1: headless = maybe: takes true or false"),
+            ("users = [1, 2]", "line 1: users = [1, 2]: takes one value, not a list"),
+        ] {
+            assert_eq!(refusal("", &[("locust.conf", conf)], &[]), format!("locust.conf {message}"));
+        }
+        assert_eq!(refusal("", &[], &[("LOCUST_HEADLESS", "x")]), "LOCUST_HEADLESS=x: takes true or false");
+        assert!(refusal("--config gone.conf", &[], &[]).starts_with("--config gone.conf: No such file"));
+        let (_folder, here) = surroundings(&[("locust.conf", "users = x")], &[]);
+        let typed = try_typed("", &QUICK, &here).unwrap();
+        assert_eq!(typed.load.users.unwrap().named("-u"), "locust.conf line 1: users = x");
+    }
+
+    #[test]
+    fn what_a_locustfile_adds_is_passed_on_in_order() {
+        for (line, expected) in [
+            ("Web --path /a -u 5", &["--path=/a"][..]),
+            ("-x -5 --path=--b", &["-x-5", "--path=--b"]),
+            ("--no-colour --colour --no-colour", &["--no-colour", "--colour", "--no-colour"]),
+            ("--sizes 1 2 --path /a --sizes", &["--sizes", "1", "2", "--path=/a", "--sizes"]),
+            ("--depth --depth 3", &["--depth", "--depth=3"]),
+            ("-zq --body b", &["-zq", "--body=b"]),
+            ("Web", &[]),
+        ] {
+            assert_eq!(extra_words(line, &[], &[]), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_a_locustfile_adds_can_be_set_by_files_and_variables() {
+        let files = [("locust.conf", "path = /conf\nsizes = [1, 2]\nno-colour = true")];
+        assert_eq!(extra_words("", &files, &[]), ["--path=/conf", "--sizes", "1", "2", "--no-colour"]);
+        assert_eq!(extra_words("", &[], &[("LOCUST_PATH", "/a"), ("LOCUST_COLOUR", "1")]), ["--colour", "--path=/a"]);
+        assert_eq!(extra_words("", &[], &[("SHOP_PATH", "/b")]), ["--path=/b"]);
+        assert_eq!(
+            extra_words("-x /typed --no-colour", &files, &[("SHOP_PATH", "/b")])[..2],
+            ["-x/typed", "--no-colour"]
+        );
+    }
+
+    #[test]
+    fn a_locustfile_cannot_add_what_is_there_or_is_no_flag() {
+        let refusal = |arg: ExtraArg| {
+            let program = Program::Locustfile { extra: vec![arg] };
+            parse(&words(""), &program, &Surroundings::default()).unwrap_err()
+        };
+        for flag in ["--users", "--hatch-rate", "-c", "-T"] {
+            let refusal = refusal(extra(&[flag], "x", Takes::One));
+            assert_eq!(refusal, Refusal::cannot_run(format!("the locustfile adds {flag}, which gregaria has already")));
+        }
+        for flag in ["name", "-name", "--", "-"] {
+            assert_eq!(refusal(extra(&[flag], "x", Takes::One)).code, 1, "{flag}");
+        }
+    }
+
+    #[test]
+    fn a_required_argument_is_asked_for() {
+        let required = ExtraArg { required: true, ..extra(&["--shop", "-z"], "shop", Takes::One) };
+        let program = Program::Locustfile { extra: vec![required] };
+        let (_folder, here) = surroundings(&[], &[]);
+        let refusal = try_typed("", &program, &here).unwrap_err();
+        assert_eq!(refusal, Refusal::usage("--shop: the locustfile requires it"));
+        assert!(try_typed("-z 1", &program, &here).is_ok());
+        let env = BTreeMap::from([("LOCUST_SHOP".to_owned(), "1".to_owned())]);
+        assert!(try_typed("", &program, &Surroundings { env, ..here }).is_ok());
+    }
+
+    #[test]
+    fn the_help_shows_what_a_locustfile_adds_and_not_the_colliding_flag() {
+        let help = help(&locustfile());
+        let custom = help.split("Custom arguments:").nth(1).expect("there is a group");
+        for part in ["--path <PATH>", "Where to go", "[also: -x]", "[also: --no-colour]", "--body <BODY>"] {
+            assert!(custom.contains(part), "{part} is missing in\n{custom}");
+        }
+        assert!(!help.contains("of a quick run"), "{help}");
+    }
+
+    #[test]
+    fn a_program_of_ones_own_offers_only_what_it_can_do() {
+        for part in ["--body-file", "--locustfile", "URL", "Examples:"] {
+            let (all, own) = (help(&QUICK), help(&Program::OwnUsers));
+            assert!(all.contains(part) && (!own.contains(part) || part == "URL"), "{part}");
+        }
+        for part in ["--spawn-rate", "[USER_CLASS]...", "Exit codes:"] {
+            assert!(help(&Program::OwnUsers).contains(part), "{part}");
+        }
+    }
+
+    #[test]
+    fn the_definition_holds() {
+        for program in [Program::Gregaria, Program::OwnUsers, locustfile()] {
+            command(&program).unwrap().debug_assert();
+        }
+    }
+}

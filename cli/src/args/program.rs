@@ -1,0 +1,89 @@
+//! Which program a command line belongs to: what it can run, and which arguments it has besides the usual ones.
+
+use crate::exit::Refusal;
+
+/// The program that a command line belongs to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Program {
+    /// `gregaria` without a locustfile: quick runs only.
+    #[default]
+    Gregaria,
+    /// `gregaria` with locustfiles, imported already.
+    Locustfile {
+        /// The arguments that they have added.
+        extra: Vec<ExtraArg>,
+    },
+    /// A Rust program around user classes of its own.
+    OwnUsers,
+}
+
+/// An argument that a locustfile adds (`parser.add_argument` in Python). Its values are passed on as they are: what
+/// they mean, and which are allowed, is judged by whoever added it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExtraArg {
+    /// All spellings, with their dashes: `--my-arg`, `-x`.
+    pub flags: Vec<String>,
+    /// The name under which the locustfile finds it; also settable as `LOCUST_<DEST>`.
+    pub dest: String,
+    /// The environment variable that it asks for by name.
+    pub env_var: Option<String>,
+    /// What the help calls its value.
+    pub value_name: Option<String>,
+    /// The help.
+    pub help: Option<String>,
+    /// How many values follow it.
+    pub takes: Takes,
+    /// What the help lists as allowed values.
+    pub choices: Vec<String>,
+    /// Whether a run needs it.
+    pub required: bool,
+    /// Whether the help leaves it out.
+    pub hidden: bool,
+}
+
+/// How many values follow a flag.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Takes {
+    /// Any number.
+    Many,
+    /// None: a switch.
+    Nothing,
+    /// Exactly one.
+    #[default]
+    One,
+    /// One or none.
+    Optional,
+}
+
+impl Program {
+    /// The arguments that locustfiles have added.
+    pub fn extra(&self) -> &[ExtraArg] {
+        match self {
+            Self::Locustfile { extra } => extra,
+            Self::Gregaria | Self::OwnUsers => &[],
+        }
+    }
+}
+
+impl ExtraArg {
+    /// The first long spelling, or the first.
+    pub fn name(&self) -> &str {
+        let long = self.flags.iter().find(|flag| flag.starts_with("--"));
+        long.or_else(|| self.flags.first()).map_or(&self.dest, String::as_str)
+    }
+
+    /// An argument without a flag would be mistaken for user classes.
+    pub(super) fn check(&self) -> Result<(), Refusal> {
+        let is_long =
+            |flag: &str| flag.strip_prefix("--").is_some_and(|name| !name.is_empty() && !name.starts_with('-'));
+        let is_short = |flag: &str| flag.chars().count() == 2 && flag.starts_with('-') && flag != "--";
+        match self.flags.iter().find(|flag| !is_long(flag) && !is_short(flag)) {
+            None if !self.flags.is_empty() => Ok(()),
+            wrong => {
+                let name = wrong.unwrap_or(&self.dest);
+                let what = "the locustfile adds this argument, which must be written -x or --name";
+                Err(Refusal::cannot_run(format!("{name}: {what}")))
+            }
+        }
+    }
+}
