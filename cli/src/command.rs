@@ -28,12 +28,21 @@ use crate::{
 /// returns.
 pub fn main(classes: impl IntoIterator<Item = UserClass>) -> ExitCode {
     let line: Vec<OsString> = env::args_os().collect();
-    let code = obey(&line, classes.into_iter().collect()).unwrap_or_else(|refusal| {
+    ExitCode::from(run_line_with(&line, classes.into_iter().collect()))
+}
+
+/// [`main`] for a command line that came another way, its program's name first, and without user classes. Returns the exit
+/// code.
+pub fn run_line(line: &[OsString]) -> u8 {
+    run_line_with(line, Vec::new())
+}
+
+fn run_line_with(line: &[OsString], classes: Vec<UserClass>) -> u8 {
+    obey(line, classes).unwrap_or_else(|refusal| {
         // A closed stderr leaves the exit code to speak.
         let _ = writeln!(io::stderr(), "gregaria: {refusal}");
         refusal.code
-    });
-    ExitCode::from(code)
+    })
 }
 
 fn obey(line: &[OsString], classes: Vec<UserClass>) -> Result<u8, Refusal> {
@@ -75,18 +84,18 @@ fn scenario(target: &Target, classes: Vec<UserClass>) -> Result<RustScenario, Re
         Target::Classes(_) => RustScenario::new(classes),
         Target::Quick(request) => RustScenario::new([quick::class(request.clone())]),
     };
-    scenario.map_err(refuse)
+    scenario.map_err(|error| refuse_scenario(&error))
 }
 
 fn choose(scenario: RustScenario, target: &Target) -> Result<RustScenario, Refusal> {
     match target {
-        Target::Classes(names) => scenario.select(names).map_err(refuse),
+        Target::Classes(names) => scenario.select(names).map_err(|error| refuse_scenario(&error)),
         Target::Quick(_) => Ok(scenario),
     }
 }
 
 /// Hosts are a matter of the command line; everything else is wrong with the scenario itself.
-fn refuse(error: ScenarioError) -> Refusal {
+pub fn refuse_scenario(error: &ScenarioError) -> Refusal {
     match error {
         ScenarioError::Host { .. } | ScenarioError::NoHost(_) => Refusal::usage(error.to_string()),
         ScenarioError::UnknownClass(_) => Refusal::cannot_run(format!("{error}: see --list")),
@@ -96,7 +105,7 @@ fn refuse(error: ScenarioError) -> Refusal {
 
 fn run_users(scenario: RustScenario, plan: &Plan) -> Result<u8, Refusal> {
     let grounds = run::prepare(plan, || env::current_exe().map(Command::new))?;
-    let scenario = Arc::new(scenario.with_host(grounds.host.as_deref()).map_err(refuse)?);
+    let scenario = Arc::new(scenario.with_host(grounds.host.as_deref()).map_err(|error| refuse_scenario(&error))?);
     let options = ShardOptions { shards: plan.load.shards, ring: plan.load.ring, ..ShardOptions::default() };
     let swarm = ShardSwarm::start(Arc::clone(&scenario), &options).map_err(refuse_shards)?;
     let place = format!("Shards: {}, over {}", swarm.shards(), swarm.ring().map_or("nothing", RingKind::as_str));

@@ -42,7 +42,7 @@ pub mod ratio;
 pub mod run;
 mod signals;
 
-pub use command::{main, print};
+pub use command::{main, print, refuse_scenario, run_line};
 pub use gregaria_engine::{
     CaughtRequest, CaughtResponse, ClassBuilder, Expect, HttpUser, Interruption, Method, Request, Response, TaskResult,
     TaskSet, User, UserClass, UserCore, Wait, between, constant, constant_pacing, constant_throughput, interrupt,

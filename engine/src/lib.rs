@@ -12,7 +12,6 @@
 
 mod network;
 mod ramp;
-mod scenario;
 mod swarm;
 
 pub mod carrier;
@@ -20,6 +19,7 @@ pub mod health;
 pub mod place;
 pub mod rt;
 pub mod runner;
+pub mod scenario;
 pub mod shards;
 pub mod user;
 
@@ -28,11 +28,12 @@ pub use gregaria_stats as stats;
 pub use health::{Health, Role, ShardLoad};
 pub use ramp::{Ramp, Segment, Step};
 pub use runner::{Command, EndReason, Notice, Now, RunHandle, RunReport, Runner, RunnerOptions, State, Status};
-pub use scenario::{Scenario, TaskInfo, UserClassInfo};
+pub use scenario::{Scenario, ScenarioError, TaskInfo, UserClassInfo};
+
 pub use shards::{ShardError, ShardOptions, ShardSwarm};
 pub use swarm::{Swarm, SwarmReport};
 pub use user::{
     CaughtRequest, CaughtResponse, ClassBuilder, Expect, HttpUser, Interruption, Method, Request, Response,
-    RustScenario, ScenarioError, TaskResult, TaskSet, User, UserClass, UserCore, Wait, between, constant,
-    constant_pacing, constant_throughput, interrupt, path_and_query, stop_user,
+    RustScenario, TaskResult, TaskSet, User, UserClass, UserCore, Wait, between, constant, constant_pacing,
+    constant_throughput, interrupt, path_and_query, stop_user,
 };

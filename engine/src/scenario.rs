@@ -1,7 +1,12 @@
 //! What there is to run: the user classes with their weights, hosts and task trees, as plain data.
 //!
-//! Rust classes (`user/class.rs`) and, later, the Python host implement it. Lists, task ratios, the class picker
+//! Rust classes (`user/class.rs`) and the Python host implement it. Lists, task ratios, the class picker
 //! and the runner's distribution of users ask only this; how a user lives is the Swarm's affair.
+
+use std::sync::Arc;
+
+use gregaria_http::BaseUrl;
+use thiserror::Error;
 
 /// What there is to run.
 pub trait Scenario: Send + Sync {
@@ -35,6 +40,74 @@ pub struct TaskInfo {
     pub weight: u32,
     /// Empty for a task; the tasks of a task set.
     pub tasks: Vec<Self>,
+}
+
+/// What is wrong with a list of classes.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum ScenarioError {
+    /// Two classes cannot be told apart.
+    #[error("two user classes are called {0}")]
+    DuplicateClass(String),
+    /// A host is not one.
+    #[error("{host:?} of user class {class} is not a host: {reason}")]
+    Host {
+        /// The class's name.
+        class: String,
+        /// What was given.
+        host: String,
+        /// Why it does not do.
+        reason: &'static str,
+    },
+    /// A class that needs a host has none.
+    #[error("user class {0} has no host: give one with --host or in the class")]
+    NoHost(String),
+    /// A task set has nothing to pick.
+    #[error("task set {set} of user class {class} has no task with a weight above 0")]
+    NoTasks {
+        /// The class's name.
+        class: String,
+        /// The task set's name.
+        set: String,
+    },
+    /// A class was named that is not there.
+    #[error("there is no user class {0}")]
+    UnknownClass(String),
+}
+
+/// The classes of these names, by their places in the list; all when there is no name.
+///
+/// # Errors
+/// When a name is not a class's.
+pub fn select(classes: &[UserClassInfo], names: &[String]) -> Result<Vec<usize>, ScenarioError> {
+    if let Some(unknown) = names.iter().find(|name| classes.iter().all(|class| class.name != **name)) {
+        return Err(ScenarioError::UnknownClass(unknown.clone()));
+    }
+    let wanted = |class: &UserClassInfo| names.is_empty() || names.contains(&class.name);
+    Ok((0..classes.len()).filter(|index| wanted(&classes[*index])).collect())
+}
+
+/// Settles where each class's requests go: to `host` if given, else to the class's own.
+///
+/// # Errors
+/// When a class that needs a host has none, or one that cannot be read.
+pub fn settle_hosts(
+    classes: &mut [UserClassInfo],
+    host: Option<&str>,
+) -> Result<Vec<Option<Arc<BaseUrl>>>, ScenarioError> {
+    let settle =
+        |class: &mut UserClassInfo| {
+            if let Some(host) = host {
+                class.host = Some(host.to_owned());
+            }
+            match &class.host {
+                Some(host) => BaseUrl::parse(host).map(|base| Some(Arc::new(base))).map_err(|error| {
+                    ScenarioError::Host { class: class.name.clone(), host: host.clone(), reason: error.message() }
+                }),
+                None if class.needs_host => Err(ScenarioError::NoHost(class.name.clone())),
+                None => Ok(None),
+            }
+        };
+    classes.iter_mut().map(settle).collect()
 }
 
 /// How many users of each class make up `users`: fixed counts first, the rest by weight (largest remainder), so

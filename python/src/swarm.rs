@@ -1,1 +1,110 @@
+//! The hub as the runner sees it: one place, steered over a queue and a bell, and watched for being stuck.
+//!
+//! Lives on the runner's thread, never touches Python and never waits for the hub.
 
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+};
+
+use gregaria_engine::{
+    Role, Segment, ShardLoad, Swarm, SwarmReport,
+    carrier::CarrierCpu,
+    place::Places,
+    rt::{self, Bell},
+};
+use gregaria_stats::Interval;
+use pyo3::prelude::*;
+
+/// The swarm of the Python users.
+pub(crate) struct HubSwarm {
+    places: Places,
+    bell: Bell,
+    carrier_cpu: CarrierCpu,
+    carrier_began_ns: u64,
+    /// When the hub turned last.
+    alive_ns: Arc<AtomicU64>,
+    is_on: bool,
+    is_stuck: bool,
+}
+
+impl HubSwarm {
+    pub(crate) fn new(places: Places, bell: Bell, carrier_cpu: CarrierCpu, alive_ns: Arc<AtomicU64>) -> Self {
+        Self { places, bell, carrier_cpu, carrier_began_ns: 0, alive_ns, is_on: false, is_stuck: false }
+    }
+
+    /// While a run is on the hub turns ten times a second.
+    fn watch(&mut self) {
+        let silent_ns = rt::now_ns().saturating_sub(self.alive_ns.load(Ordering::Relaxed));
+        let is_stuck = self.is_on && silent_ns > STUCK_NS;
+        if is_stuck && !self.is_stuck {
+            log::warn!(
+                "The Python hub has not turned for {:.1} s: no user goes on until what blocks it ends",
+                silent_ns as f64 / 1e9
+            );
+            // Where it is can be told only when Python lets another thread look, which may be never.
+            let looked = thread::Builder::new().name("gregaria-look".into()).spawn(name_culprit);
+            if let Err(error) = looked {
+                log::warn!("what blocks it cannot be looked for: {error}");
+            }
+        } else if self.is_stuck && !is_stuck {
+            log::warn!("The Python hub turns again");
+        }
+        self.is_stuck = is_stuck;
+    }
+}
+
+impl Swarm for HubSwarm {
+    fn begin(&mut self, num_requests: Option<u64>) {
+        self.alive_ns.store(rt::now_ns(), Ordering::Relaxed);
+        self.carrier_began_ns = self.carrier_cpu.ns();
+        self.is_on = true;
+        self.places.begin(num_requests);
+        self.bell.ring();
+    }
+
+    fn ramp(&mut self, segment: &Segment) {
+        self.places.ramp(segment);
+        self.bell.ring();
+    }
+
+    fn stop(&mut self, deadline_ns: u64) {
+        self.places.stop(deadline_ns);
+        self.bell.ring();
+    }
+
+    fn collect(&mut self, sink: &mut dyn FnMut(&Interval)) -> SwarmReport {
+        self.watch();
+        let mut report = self.places.collect(sink);
+        self.is_on &= !report.stopped;
+        let wall_ns = report.loads.first().map_or(0, |load| load.wall_ns);
+        report.loads.iter_mut().for_each(|load| load.role = Role::Hub);
+        let cpu_ns = self.carrier_cpu.ns().saturating_sub(self.carrier_began_ns);
+        report.loads.push(ShardLoad { role: Role::Carrier, cpu_ns, wall_ns });
+        report
+    }
+}
+
+impl Drop for HubSwarm {
+    fn drop(&mut self) {
+        self.places.quit();
+        self.bell.ring();
+    }
+}
+
+/// Says in which line of whose code the hub's thread is.
+fn name_culprit() {
+    let culprit = Python::attach(|py| -> PyResult<String> {
+        py.import("gregaria.host")?.getattr("where_is_the_hub")?.call0()?.extract()
+    });
+    match culprit {
+        Ok(place) => log::warn!("The Python hub is blocked {place}"),
+        Err(error) => log::debug!("what blocks the hub cannot be told: {error}"),
+    }
+}
+
+/// A second is ten turns missed.
+const STUCK_NS: u64 = 1_000_000_000;

@@ -11,7 +11,6 @@ use std::{
 };
 
 use gregaria_http::{BaseUrl, ClientConfig};
-use thiserror::Error;
 
 use super::{
     HttpUser, Leftover,
@@ -23,7 +22,7 @@ use super::{
 };
 use crate::{
     rt::PooledFuture,
-    scenario::{Scenario, UserClassInfo},
+    scenario::{self, Scenario, ScenarioError, UserClassInfo},
     shards::{Life, Shard},
 };
 
@@ -189,38 +188,6 @@ fn live<U: User>(mut user: U, plan: Arc<Plan<U>>, shard: Rc<Shard>, life: Rc<Lif
     }
 }
 
-/// What is wrong with a list of classes.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum ScenarioError {
-    /// Two classes cannot be told apart.
-    #[error("two user classes are called {0}")]
-    DuplicateClass(String),
-    /// A host is not one.
-    #[error("{host:?} of user class {class} is not a host: {reason}")]
-    Host {
-        /// The class's name.
-        class: String,
-        /// What was given.
-        host: String,
-        /// Why it does not do.
-        reason: &'static str,
-    },
-    /// A class that needs a host has none.
-    #[error("user class {0} has no host: give one with --host or in the class")]
-    NoHost(String),
-    /// A task set has nothing to pick.
-    #[error("task set {set} of user class {class} has no task with a weight above 0")]
-    NoTasks {
-        /// The class's name.
-        class: String,
-        /// The task set's name.
-        set: String,
-    },
-    /// A class was named that is not there.
-    #[error("there is no user class {0}")]
-    UnknownClass(String),
-}
-
 /// A scenario made of Rust classes.
 pub struct RustScenario {
     infos: Vec<UserClassInfo>,
@@ -254,11 +221,9 @@ impl RustScenario {
     /// # Errors
     /// When a name is not a class's.
     pub fn select(self, names: &[String]) -> Result<Self, ScenarioError> {
-        if let Some(unknown) = names.iter().find(|name| self.infos.iter().all(|info| info.name != **name)) {
-            return Err(ScenarioError::UnknownClass(unknown.clone()));
-        }
-        let wanted = |class: &UserClass| names.is_empty() || names.contains(&class.info.name);
-        Self::new(self.classes.into_iter().filter(wanted))
+        let chosen = scenario::select(&self.infos, names)?;
+        let classes = self.classes.into_iter().enumerate().filter(|(index, _)| chosen.contains(index));
+        Self::new(classes.map(|(_, class)| class))
     }
 
     /// Settles where each class's requests go: to `host` if given, else to the class's own.
@@ -266,20 +231,7 @@ impl RustScenario {
     /// # Errors
     /// When a class that needs a host has none, or one that cannot be read.
     pub fn with_host(mut self, host: Option<&str>) -> Result<Self, ScenarioError> {
-        for (info, base) in self.infos.iter_mut().zip(&mut self.bases) {
-            if let Some(host) = host {
-                info.host = Some(host.to_owned());
-            }
-            *base = match &info.host {
-                Some(host) => Some(Arc::new(BaseUrl::parse(host).map_err(|error| ScenarioError::Host {
-                    class: info.name.clone(),
-                    host: host.clone(),
-                    reason: error.message(),
-                })?)),
-                None if info.needs_host => return Err(ScenarioError::NoHost(info.name.clone())),
-                None => None,
-            };
-        }
+        self.bases = scenario::settle_hosts(&mut self.infos, host)?;
         Ok(self)
     }
 

@@ -14,7 +14,7 @@ mod task;
 mod task_set;
 mod wait;
 
-pub use class::{ClassBuilder, RustScenario, ScenarioError, UserClass};
+pub use class::{ClassBuilder, RustScenario, UserClass};
 pub use core::{User, UserCore};
 pub use flow::{Interruption, TaskResult, interrupt, stop_user};
 pub use gregaria_http::Method;

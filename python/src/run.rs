@@ -1,0 +1,300 @@
+//! One run of Python users, from the outside: started here, followed by a thread of its own, steered by Python.
+//!
+//! The threads are: the hub's (gevent; the caller of all this), the carrier's, the runner's, and the one that shows the run
+//! on the terminal. The last two tell the hub what happens through a queue and a bell; the one thing that anyone waits for is the
+//! hub's last word, when the run is over.
+
+use std::{
+    ffi::OsString,
+    process::Command as Process,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    },
+    thread,
+    time::Duration,
+};
+
+use gregaria::{
+    exit::{LastWord, Refusal},
+    run::{self, Grounds},
+};
+use gregaria_engine::{
+    Command, EndReason, Notice, RunHandle, Scenario,
+    carrier::Carrier,
+    place::{Ledger, Place, Places},
+    rt::{self, Bell},
+    scenario,
+};
+use gregaria_stats::{Entry, Limits};
+use pyo3::{prelude::*, types::PyDict};
+
+use crate::{
+    command_line::{CommandLine, infos, refused},
+    hub::{Hub, HubParts},
+    scenario::{ClassDescription, PythonScenario},
+    swarm::HubSwarm,
+};
+
+/// Log, open files, demo site: what a run stands on.
+#[pyclass(frozen)]
+pub(crate) struct Prepared {
+    grounds: Mutex<Option<Grounds>>,
+    host: Option<String>,
+}
+
+/// A run.
+#[pyclass(frozen)]
+pub(crate) struct Run {
+    handle: RunHandle,
+    news: Mutex<Receiver<News>>,
+    last_word: Sender<LastWord>,
+    /// The hub has taken the exit code.
+    has_left: Arc<AtomicBool>,
+}
+
+/// What the hub is told: what happened, and a number that belongs to it.
+type News = (&'static str, u64);
+
+/// Tells the hub.
+#[derive(Clone)]
+struct Herald {
+    news: Sender<News>,
+    bell: Bell,
+}
+
+impl Herald {
+    fn tell(&self, what: &'static str, number: u64) -> bool {
+        let told = self.news.send((what, number)).is_ok();
+        self.bell.ring();
+        told
+    }
+}
+
+/// Takes over the log and settles the host. `this_program` is how this very program is called, up to its first argument.
+#[pyfunction]
+pub(crate) fn prepare(command_line: &CommandLine, this_program: Vec<OsString>) -> PyResult<Prepared> {
+    let this_program = || {
+        let mut words = this_program.iter();
+        let mut program = Process::new(words.next().cloned().unwrap_or_default());
+        program.args(words);
+        Ok(program)
+    };
+    let grounds = run::prepare(&command_line.plan, this_program).map_err(refused)?;
+    let host = grounds.host.clone();
+    Ok(Prepared { grounds: Mutex::new(Some(grounds)), host })
+}
+
+#[pymethods]
+impl Prepared {
+    /// What replaces the host of every user class, if anything.
+    #[getter]
+    fn host(&self) -> Option<&str> {
+        self.host.as_deref()
+    }
+}
+
+/// Makes a hub for users of these classes. The run begins with [`Run::follow`].
+#[pyfunction]
+pub(crate) fn start(
+    py: Python<'_>,
+    command_line: &CommandLine,
+    prepared: &Prepared,
+    classes: Vec<ClassDescription<'_>>,
+) -> PyResult<(Run, Hub)> {
+    let plan = command_line.plan.clone();
+    let mut infos = infos(classes)?;
+    let settled = scenario::settle_hosts(&mut infos, prepared.host.as_deref());
+    settled.map_err(|error| refused(gregaria::refuse_scenario(&error)))?;
+    let grounds = prepared.grounds.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let grounds = grounds.ok_or_else(|| refused(Refusal::cannot_run("a run is started once")))?;
+
+    let cannot = |what: &str, error: std::io::Error| refused(Refusal::cannot_run(format!("{what}: {error}")));
+    let (carrier_bell, order_bell) = (Bell::new()?, Bell::new()?);
+    let carrier = Carrier::start(carrier_bell.clone(), plan.load.ring)
+        .map_err(|error| cannot("the thread that carries requests cannot be started", error))?;
+    let alive_ns = Arc::new(AtomicU64::new(rt::now_ns()));
+    let mut places = Places::new(infos.len());
+    let parts = HubParts {
+        ledger: Ledger::new(Limits::default()),
+        place: Place::new(places.add()),
+        classes: infos.len(),
+        carrier_bell,
+        order_bell: order_bell.clone(),
+        alive_ns: Arc::clone(&alive_ns),
+        carrier,
+    };
+    let place = format!("Python users on gevent, requests over {}", parts.carrier.ring().as_str());
+    let swarm = HubSwarm::new(places, order_bell.clone(), parts.carrier.thread_cpu_ns(), alive_ns);
+    let hub = Hub::new(parts);
+
+    let scenario: Arc<dyn Scenario> = Arc::new(PythonScenario(infos));
+    let handle = run::start(&scenario, swarm, &grounds, &plan, &place).map_err(refused)?;
+    let (sender, news) = mpsc::channel();
+    let herald = Herald { news: sender, bell: order_bell };
+    let (last_word, answers) = mpsc::channel();
+    let has_left = Arc::new(AtomicBool::new(false));
+    let follower = Follower { herald, answers, handle: handle.clone(), has_left: Arc::clone(&has_left) };
+    let follow = move || follower.follow(&*scenario, &plan, &grounds);
+    py.detach(|| thread::Builder::new().name("gregaria-console".into()).spawn(follow))?;
+    Ok((Run { handle, news: Mutex::new(news), last_word, has_left }, hub))
+}
+
+/// The thread that shows the run.
+struct Follower {
+    herald: Herald,
+    answers: Receiver<LastWord>,
+    handle: RunHandle,
+    has_left: Arc<AtomicBool>,
+}
+
+impl Follower {
+    fn follow(self, scenario: &dyn Scenario, plan: &gregaria::args::Plan, _grounds: &Grounds) {
+        let herald = self.herald.clone();
+        self.handle.subscribe(move |notice| match notice {
+            Notice::Started => herald.tell("started", 0),
+            Notice::SpawningComplete(users) => herald.tell("spawning_complete", u64::from(*users)),
+            Notice::Stopping(_) => herald.tell("stopping", 0),
+            Notice::Stopped => herald.tell("stopped", 0),
+        });
+        let code = run::follow(scenario, &self.handle, plan, &mut || self.last_word());
+        self.herald.tell("exit", u64::from(code));
+        rt::pause(LEAVE_WITHIN);
+        if !self.has_left.load(Ordering::Relaxed) {
+            // The hub is stuck in the locustfile's own code, which nobody else can end.
+            log::error!("The Python hub does not come back: the process ends without it");
+            std::process::exit(i32::from(code));
+        }
+    }
+
+    /// Asks the hub, unless it is stuck.
+    fn last_word(&self) -> LastWord {
+        let end = self.handle.status().end;
+        if matches!(end, Some(EndReason::Fault(_))) || !self.herald.tell("quitting", 0) {
+            return LastWord::default();
+        }
+        loop {
+            match self.answers.recv_timeout(Duration::from_secs(1)) {
+                Ok(last_word) => return last_word,
+                Err(RecvTimeoutError::Disconnected) => return LastWord::default(),
+                Err(RecvTimeoutError::Timeout) => log::debug!("waiting for the listeners of quitting"),
+            }
+        }
+    }
+}
+
+#[pymethods]
+impl Run {
+    /// What has happened since the last call, oldest first.
+    fn news(&self) -> Vec<News> {
+        self.news.lock().unwrap_or_else(PoisonError::into_inner).try_iter().collect()
+    }
+
+    /// The answer to `quitting`.
+    #[pyo3(signature = (exit_code, listener_failed))]
+    fn say_last_word(&self, exit_code: Option<i32>, listener_failed: bool) {
+        let exit_code = exit_code.map(|code| (code & 0xff) as u8);
+        // Nobody waits when the run has ended by a fault.
+        let _ = self.last_word.send(LastWord { exit_code, listener_failed });
+    }
+
+    /// The answer to `exit`: the process ends by itself.
+    fn leave(&self) {
+        self.has_left.store(true, Ordering::Relaxed);
+    }
+
+    /// Moves to this many users at this many a second.
+    fn spawn(&self, users: u32, spawn_rate: f64) {
+        self.handle.command(Command::Spawn { users, spawn_rate });
+    }
+
+    /// Ends the run as its time limit would.
+    fn stop(&self) {
+        self.handle.command(Command::Stop);
+    }
+
+    fn reset_stats(&self) {
+        self.handle.command(Command::ResetStats);
+    }
+
+    #[getter]
+    fn state(&self) -> &'static str {
+        self.handle.status().state.as_str()
+    }
+
+    #[getter]
+    fn user_count(&self) -> u32 {
+        self.handle.status().users
+    }
+
+    #[getter]
+    fn target_user_count(&self) -> u32 {
+        self.handle.status().target_users
+    }
+
+    /// One row of the statistics, times in milliseconds; the total without a name. `None` when there is no such row.
+    #[pyo3(signature = (method=None, name=None))]
+    fn row<'py>(
+        &self,
+        py: Python<'py>,
+        method: Option<&str>,
+        name: Option<&str>,
+    ) -> PyResult<Option<Bound<'py, PyDict>>> {
+        let elapsed_s = self.handle.status().measured().as_secs_f64();
+        let row = self.handle.with_summary(|summary| {
+            let entry = match name {
+                Some(name) => summary.entry(method.unwrap_or_default(), name),
+                None => Some(summary.total()),
+            };
+            entry.map(|entry| Row::of(entry, elapsed_s))
+        });
+        row.map(|row| row.into_dict(py)).transpose()
+    }
+
+    /// Percentile of a row's response times in milliseconds, `q` from 0 to 1.
+    #[pyo3(signature = (q, method=None, name=None))]
+    fn percentile(&self, q: f64, method: Option<&str>, name: Option<&str>) -> f64 {
+        self.handle.with_summary(|summary| {
+            let entry = match name {
+                Some(name) => summary.entry(method.unwrap_or_default(), name),
+                None => Some(summary.total()),
+            };
+            entry.map_or(0.0, |entry| entry.percentile_us(q) as f64 / 1000.0)
+        })
+    }
+
+    /// Method and name of every row.
+    fn rows(&self) -> Vec<(String, String)> {
+        self.handle.with_summary(|summary| {
+            summary.entries().map(|entry| (entry.method().to_owned(), entry.name().to_owned())).collect()
+        })
+    }
+}
+
+/// What Python reads of an entry.
+struct Row([(&'static str, f64); 8]);
+
+impl Row {
+    fn of(entry: &Entry, elapsed_s: f64) -> Self {
+        Self([
+            ("num_requests", entry.num_requests() as f64),
+            ("num_failures", entry.num_failures() as f64),
+            ("avg_response_time", entry.avg_us() / 1000.0),
+            ("min_response_time", entry.min_us().unwrap_or(0) as f64 / 1000.0),
+            ("max_response_time", entry.max_us() as f64 / 1000.0),
+            ("total_rps", entry.total_rps(elapsed_s)),
+            ("current_rps", entry.current_rps(rt::unix_time_s())),
+            ("avg_content_length", entry.avg_content_length()),
+        ])
+    }
+
+    fn into_dict(self, py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
+        let dict = PyDict::new(py);
+        self.0.iter().try_for_each(|(name, value)| dict.set_item(name, value))?;
+        Ok(dict)
+    }
+}
+
+/// What Python does between the end of the run and the end of the process.
+const LEAVE_WITHIN: Duration = Duration::from_secs(5);
