@@ -1,0 +1,100 @@
+"""Requests and those who listen to them: everything that counts as a request and is not counted natively comes here.
+
+A request is decided, then recorded, then told to listeners, in the greenlet that made it, and only if there are any. Both
+generations of listeners hear of every request, whichever hook a custom client fires.
+"""
+
+import re
+
+from .event import EventHook, Events
+
+#: The hub that records, while a run is on.
+hub = None
+
+
+class RequestHook(EventHook):
+    """A hook whose firing is a request."""
+
+    def fire(self, *, reverse=False, **kwargs):
+        _fired(**kwargs)
+
+    def tell(self, **kwargs):
+        super().fire(**kwargs)
+
+    def add_listener(self, handler):
+        global listening
+        listening = True
+        return super().add_listener(handler)
+
+
+request = RequestHook()
+request_success = RequestHook()
+request_failure = RequestHook()
+events = Events({"request": request, "request_success": request_success, "request_failure": request_failure})
+
+#: Whether anyone has ever listened to requests.
+listening = False
+
+
+def decided(response, exception):
+    """A response whose outcome the task has decided has been recorded."""
+    if listening:
+        _tell(response, exception, response.context)
+
+
+def plain(response, context):
+    """A response whose outcome was its status has been recorded."""
+    _tell(response, response.own_failure(), context)
+
+
+def _tell(response, exception, context):
+    request_type, name, response_time, response_length, start_time = response.facts()
+    _tell_listeners(
+        request_type=request_type,
+        name=name,
+        response_time=response_time,
+        response_length=response_length,
+        response=response,
+        context=context or {},
+        exception=exception,
+        start_time=start_time,
+        url=response.url,
+    )
+
+
+def _fired(request_type, name, response_time, response_length=0, exception=None, **more):
+    if hub is not None:
+        error = None if exception is None else _error_text(exception)
+        hub.record(str(request_type), str(name), response_time or 0, int(response_length or 0), error)
+    if listening:
+        meta = {"response": None, "context": {}, "start_time": None, "url": None} | more
+        _tell_listeners(
+            request_type=request_type,
+            name=name,
+            response_time=response_time,
+            response_length=response_length,
+            exception=exception,
+            **meta,
+        )
+
+
+def _tell_listeners(request_type, name, response_time, response_length, exception, **more):
+    if request._handlers:
+        request.tell(
+            request_type=request_type,
+            name=name,
+            response_time=response_time,
+            response_length=response_length,
+            exception=exception,
+            **more,
+        )
+    of_0_7 = request_success if exception is None else request_failure
+    if of_0_7._handlers:
+        last = {"response_length": response_length} if exception is None else {"exception": exception}
+        of_0_7.tell(request_type=request_type, name=name, response_time=int(response_time or 0), **last)
+
+
+def _error_text(exception):
+    """The row of the error table: as Locust writes it, without addresses that differ from one object to the next."""
+    text = exception if isinstance(exception, str) else repr(exception)
+    return re.sub(r"object at 0x[0-9a-fA-F]+", "object at 0x....", text)
