@@ -98,14 +98,16 @@ fn check_required(matches: &ArgMatches, program: &Program) -> Result<(), Refusal
 /// What a program accepts, and what its help says. The help of a program with user classes of its own leaves out what
 /// it cannot do.
 pub(super) fn command(program: &Program) -> Result<Command, Refusal> {
-    let after = format!("{SETTINGS}\n\n{}\n\n{EXIT_CODES}", not_yet::line());
+    let custom = if *program == Program::Gregaria { CUSTOM } else { "" };
+    let after = format!("{SETTINGS}{custom}\n\n{}\n\n{EXIT_CODES}", not_yet::line());
     if matches!(program, Program::Gregaria | Program::Locustfile { .. }) {
         let usage = "gregaria [OPTIONS] URL\n       gregaria [OPTIONS] [-f LOCUSTFILE] [USER_CLASS]...";
         let command = Typed::command().override_usage(usage).after_help(format!("{EXAMPLES}\n\n{after}"));
         return extra::join(command, program.extra());
     }
     let hide = |arg: Arg| {
-        let is_foreign = arg.get_id() == "locustfile" || arg.get_help_heading() == Some(QUICK_RUN);
+        let is_python = ["exclude_tags", "locustfile", "tags"].contains(&arg.get_id().as_str());
+        let is_foreign = is_python || arg.get_help_heading() == Some(QUICK_RUN);
         if is_foreign { arg.hide(true) } else { arg }
     };
     let targets = |arg: Arg| arg.value_name("USER_CLASS").help("Names of the user classes to run (default: all)");
@@ -155,6 +157,9 @@ Examples:
 
 const SETTINGS: &str = "\
 What is not given is taken from LOCUST_* variables, --config, pyproject.toml, locust.conf and ~/.locust.conf.";
+
+const CUSTOM: &str = "
+What a locustfile adds is shown by python3 -m gregaria -f FILE --help.";
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 fine; 1 cannot run, or failures (see --exit-code-on-error); 2 a wrong flag or value; 3 see --fail-on-lag.
@@ -434,7 +439,7 @@ mod tests {
 
     #[test]
     fn a_program_of_ones_own_offers_only_what_it_can_do() {
-        for part in ["--body-file", "--locustfile", "URL", "Examples:"] {
+        for part in ["--body-file", "--locustfile", "--tags", "URL", "Examples:"] {
             let (all, own) = (help(&QUICK), help(&Program::OwnUsers));
             assert!(all.contains(part) && (!own.contains(part) || part == "URL"), "{part}");
         }
