@@ -77,7 +77,8 @@ fn lay_under(
     let is_open = |setting: &&Setting| {
         let settable = &settables[setting.settable];
         let is_typed = settable.ids.iter().any(|id| typed.value_source(id) == Some(ValueSource::CommandLine));
-        let is_foreign = is_quick && NOT_FOR_A_URL.contains(&settable.ids[0].as_str());
+        let foreign = if is_quick { NOT_FOR_A_URL } else { ONLY_FOR_A_URL };
+        let is_foreign = foreign.contains(&settable.ids[0].as_str());
         !is_typed && !is_foreign
     };
     // The strongest comes last, as where several spellings set one thing the last one counts.
@@ -143,6 +144,9 @@ fn one_line(report: &str) -> String {
 
 /// Files and variables are about locustfiles: what to attack, and which of its tasks, is said by the URL of a quick run.
 const NOT_FOR_A_URL: &[&str] = &["demo", "exclude_tags", "host", "locustfile", "tags"];
+
+/// The other way round: the request of a quick run.
+const ONLY_FOR_A_URL: &[&str] = &["body", "body_file", "connect_timeout", "headers", "method", "read_timeout"];
 
 const EXAMPLES: &str = "\
 Examples:
@@ -232,6 +236,7 @@ mod tests {
                 path,
                 extra(&["--colour", "--no-colour"], "colour", Takes::Nothing),
                 extra(&["--sizes"], "sizes", Takes::Many),
+                extra(&["--pair"], "pair", Takes::Exactly(2)),
                 extra(&["--depth"], "depth", Takes::Optional),
                 extra(&["-z"], "z", Takes::One),
                 extra(&["--body"], "body", Takes::One),
@@ -320,7 +325,7 @@ mod tests {
     #[test]
     fn switches_lists_and_classes_are_settings_too() {
         let files = [
-            ("locust.conf", "headless\nonly-summary = no\ntags = [a b, c]\n--reset-stats\nheader = [a:1, b:2]"),
+            ("locust.conf", "headless\nonly-summary = no\ntags = [a b, c]\n--reset-stats\nbody = x"),
             (".locust.conf", "only-summary = true"),
         ];
         let variables =
@@ -331,7 +336,7 @@ mod tests {
         assert!(typed.load.headless && typed.output.reset_stats && !typed.output.only_summary);
         assert_eq!(texts(&typed.users.tags), ["a b", "c"]);
         assert_eq!(texts(&typed.users.exclude_tags), ["d", "e"]);
-        assert_eq!(texts(&typed.quick.headers), ["a:1", "b:2"]);
+        assert_eq!(typed.quick.body, None, "there is no URL");
         assert_eq!(typed.targets, ["Web", "Api"]);
         assert_eq!(typed.load.ring.unwrap().text, "epoll");
         let typed = try_typed("-T x -- Own", &QUICK, &here).unwrap();
@@ -340,7 +345,7 @@ mod tests {
 
     #[test]
     fn a_url_leaves_out_what_belongs_to_a_locustfile() {
-        let conf = "host = http://h\nlocustfile = a.py\ntags = b\nusers = 7\nmy-own = 5";
+        let conf = "host = http://h\nlocustfile = a.py\ntags = b\nusers = 7\nmy-own = 5\nheader = [a:1, b:2]";
         let (_folder, here) = surroundings(&[("locust.conf", conf)], &[("LOCUST_USER_CLASSES", "Web")]);
         let typed = try_typed("http://x/", &QUICK, &here).unwrap();
         assert_eq!(
@@ -348,6 +353,9 @@ mod tests {
             (None, None, vec!["http://x/".to_owned()])
         );
         assert_eq!(typed.load.users.unwrap().text, "7");
+        assert_eq!(typed.quick.headers.iter().map(|header| header.text.as_str()).collect::<Vec<_>>(), ["a:1", "b:2"]);
+        let typed = try_typed("http://x/ --header c:3", &QUICK, &here).unwrap();
+        assert_eq!(typed.quick.headers, ["c:3".into()], "the line replaces what a file says");
     }
 
     #[test]
@@ -380,6 +388,7 @@ mod tests {
             ("-x -5 --path=--b", &["-x-5", "--path=--b"]),
             ("--no-colour --colour --no-colour", &["--no-colour", "--colour", "--no-colour"]),
             ("--sizes 1 2 --path /a --sizes", &["--sizes", "1", "2", "--path=/a", "--sizes"]),
+            ("--pair 1 2 Web", &["--pair", "1", "2"]),
             ("--depth --depth 3", &["--depth", "--depth=3"]),
             ("-zq --body b", &["-zq", "--body=b"]),
             ("Web", &[]),
@@ -412,6 +421,24 @@ mod tests {
         }
         for flag in ["name", "-name", "--", "-"] {
             assert_eq!(refusal(extra(&[flag], "x", Takes::One)).code, 1, "{flag}");
+        }
+    }
+
+    #[test]
+    fn no_line_is_too_strange() {
+        use std::os::unix::ffi::OsStringExt;
+        let (_folder, here) = surroundings(&[], &[]);
+        let strange = OsString::from_vec(vec![0xff, 0x2d]);
+        for words in
+            [&[][..], &["-".into()], &["--".into()], &["--=".into()], &["-=".into()], &["-é".into()], &[strange]]
+        {
+            let line: Vec<OsString> = [OsString::from("gregaria")].iter().chain(words).cloned().collect();
+            assert!(super::super::first_pass(words, &here).is_ok(), "{words:?}");
+            let refusal = parse(&line, &QUICK, &here).and_then(|parsed| match parsed {
+                Parsed::Typed(typed) => super::super::Plan::new(&typed, &QUICK),
+                Parsed::Text(text) => panic!("{text}"),
+            });
+            assert_eq!(refusal.unwrap_err().message.lines().count(), 1, "{words:?}");
         }
     }
 
