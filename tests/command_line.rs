@@ -2,9 +2,11 @@
 //!
 //! Every refusal is one line on stderr and nothing on stdout, so that a script can show it as it is.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use support::{Nginx, gregaria};
+use support::{Finished, Nginx, Program, example, gregaria};
 
 #[test]
 fn the_version_is_data() {
@@ -107,11 +109,107 @@ fn run_times_are_read_in_all_their_forms() {
 #[test]
 fn results_that_cannot_be_written_are_not_a_success() {
     let nginx = Nginx::start();
-    let into_full = |program: support::Program| {
-        program.wrapped(Path::new("/bin/sh"), &["-c", "exec \"$@\" > /dev/full", "sh"]).run()
-    };
+    let into_full =
+        |program: Program| program.wrapped(Path::new("/bin/sh"), &["-c", "exec \"$@\" > /dev/full", "sh"]).run();
     let run = into_full(gregaria().arg(nginx.url("/")).args("-n 5 -u 1 --json"));
     assert!(run.expect_code(1).stderr.contains("No space left"));
     let run = gregaria().arg(nginx.url("/")).args("-n 5 -u 1 --json-file /dev/null/result").run();
     assert!(run.expect_code(1).stderr.contains("/dev/null/result"));
+}
+
+/// The program in a directory with these files.
+fn among(program: Program, files: &[(&str, &str)]) -> Program {
+    for (name, text) in files {
+        let path = program.directory().join(name);
+        fs::create_dir_all(path.parent().expect("it is in the directory")).expect("a fresh directory takes folders");
+        fs::write(path, text).expect("a fresh directory takes files");
+    }
+    program
+}
+
+/// `gregaria` where `python3` says what it was called with, after the question whether there is a host at all.
+fn beside_a_python(files: &[(&str, &str)], answer: u8) -> Program {
+    let script = format!("#!/bin/sh\n[ \"$1\" = -c ] && exit {answer}\necho \"$@\"\n");
+    let program = among(among(gregaria(), files), &[("bin/python3", &script)]);
+    let python = program.directory().join("bin/python3");
+    fs::set_permissions(python, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    let path = program.directory().join("bin");
+    program.env("PATH", path)
+}
+
+fn refused(run: Finished, code: i32, start: &str) {
+    let run = run.expect_code(code);
+    assert_eq!((run.stdout.as_str(), run.stderr.lines().count()), ("", 1), "{}", run.stderr);
+    assert!(run.stderr.starts_with(&format!("gregaria: {start}")), "{}", run.stderr);
+}
+
+#[test]
+fn a_locustfile_is_handed_over_with_all_its_flags() {
+    let files = [("locustfile.py", ""), ("shops/a.py", ""), ("b.py", "")];
+    for line in [
+        "",
+        "-u 5 --flag-of-the-locustfile value Web",
+        "-f shops -l",
+        "b.py -n 1",
+        "--flag http://127.0.0.1:1/ --show-task-ratio",
+    ] {
+        let run = beside_a_python(&files, 0).args(line).run().expect_code(0);
+        assert_eq!(run.stdout.trim_end(), format!("-m gregaria {line}").trim_end());
+        assert_eq!(run.stderr, "");
+    }
+    let run = beside_a_python(&[("b.py", "")], 0).env("LOCUST_LOCUSTFILE", "b").run().expect_code(0);
+    assert_eq!(run.stdout, "-m gregaria\n");
+}
+
+#[test]
+fn help_version_and_quick_runs_need_no_python() {
+    let files = [("locustfile.py", "")];
+    let run = |line: &str| beside_a_python(&files, 0).args(line).run();
+    assert!(run("-V").expect_code(0).stdout.starts_with("gregaria "));
+    assert!(run("--help").expect_code(0).stdout.contains("Usage: gregaria"));
+    assert!(run("http://127.0.0.1:1/ -l").expect_code(0).stdout.contains("QuickRun"));
+}
+
+#[test]
+fn a_locustfile_that_cannot_be_run_is_1() {
+    refused(beside_a_python(&[], 0).args("-f shop.py").run(), 1, "-f shop.py: there is no such file in /");
+    refused(beside_a_python(&[("a/x.txt", "")], 0).args("-f a").run(), 1, "-f a: there is no .py file");
+    let files = [("locustfile.py", "")];
+    refused(beside_a_python(&files, 1).run(), 1, "a locustfile needs gregaria's Python host");
+    refused(beside_a_python(&files, 0).args("-f -").run(), 2, "-f -: a master is not there yet");
+}
+
+#[test]
+fn variables_and_files_lie_below_the_line() {
+    let nginx = Nginx::start();
+    let url = nginx.url("/");
+    let conf = [("locust.conf", "users = 1\nnum-request: 7\nonly-summary\njson = true\n")];
+    let quick = |line: &str| among(gregaria(), &conf).arg(&url).args(line);
+    assert_eq!(quick("").run().expect_code(0).entry().num_requests, 7);
+    assert_eq!(quick("").env("LOCUST_NUM_REQUEST", "5").run().expect_code(0).entry().num_requests, 5);
+    assert_eq!(quick("-n 3").env("LOCUST_NUM_REQUEST", "5").run().expect_code(0).entry().num_requests, 3);
+    let own = among(example("quickstart"), &conf).env("LOCUST_HOST", nginx.url("")).env("LOCUST_NUM_REQUEST", "1");
+    assert_eq!(own.run().expect_code(0).entry().num_requests, 1);
+}
+
+#[test]
+fn a_wrong_setting_is_refused_with_2_and_says_where_it_is() {
+    let run = |conf: &str| among(gregaria(), &[("locust.conf", conf)]).arg("http://127.0.0.1:1/").run();
+    refused(run("\nusers = many"), 2, "locust.conf line 2: users = many: takes a whole number of at least 1");
+    refused(run("only-summary = maybe"), 2, "locust.conf line 1: only-summary = maybe: takes true or false");
+    refused(run("csv = out"), 2, "--csv: not there yet: use --json or --json-file");
+    let run = |name: &str| gregaria().arg("http://127.0.0.1:1/").env(name, "x").run();
+    refused(run("LOCUST_USERS"), 2, "LOCUST_USERS=x: takes a whole number of at least 1");
+    refused(run("LOCUST_MODE_MASTER"), 2, "LOCUST_MODE_MASTER=x: takes true or false");
+    let own = among(example("quickstart"), &[("pyproject.toml", "[tool.locust]\nuser = 3\n")]).run();
+    refused(own, 2, "pyproject.toml: user = 3: there is no such setting; a similar one exists: 'users'");
+}
+
+#[test]
+fn a_run_that_was_to_have_a_page_says_that_there_is_none() {
+    let nginx = Nginx::start();
+    let run = |flags: &str| example("quickstart").args("-u 1 -n 1 -H").arg(nginx.url("")).args(flags).run();
+    let without = run("--headless").expect_code(0).stderr;
+    let with = run("").expect_code(0).stderr;
+    assert_eq!((with.matches("no web page yet").count(), without.matches("no web page yet").count()), (1, 0), "{with}");
 }

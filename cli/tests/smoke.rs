@@ -51,17 +51,18 @@ fn what_is_wrong_is_said_in_one_line_with_exit_code_2() {
 
 #[test]
 fn nothing_to_run_is_exit_code_1_and_says_what_to_give() {
-    let (code, stdout, stderr) = told(&gregaria(&["-u", "5"]));
+    let (code, stdout, stderr) = told(&command(&["-u", "5"]).current_dir("/").output().unwrap());
     assert_eq!((code, stdout.as_str()), (Some(1), ""));
     assert_eq!(stderr.lines().count(), 1);
-    assert!(stderr.starts_with("gregaria: nothing to run: give a URL"), "{stderr}");
+    assert!(stderr.starts_with("gregaria: nothing to run, as there is no locustfile.py"), "{stderr}");
 }
 
 #[test]
 fn a_locustfile_without_the_python_host_says_how_to_install_it() {
-    let nowhere = tempfile::tempdir().unwrap();
-    let output =
-        command(&["-f", "locustfile.py", "--flag-of-the-locustfile"]).env("PATH", nowhere.path()).output().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("shop.py"), "").unwrap();
+    let mut command = command(&["-f", "shop", "--flag-of-the-locustfile"]);
+    let output = command.current_dir(&folder).env("PATH", folder.path()).output().unwrap();
     let (code, _, stderr) = told(&output);
     assert_eq!((code, stderr.lines().count()), (Some(1), 1), "{stderr}");
     assert!(stderr.contains("a locustfile needs"), "{stderr}");

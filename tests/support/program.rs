@@ -1,6 +1,6 @@
 //! Runs `gregaria` or an example as a user does: arguments, signals, what it printed, how it ended.
 //!
-//! Each program starts in an empty directory of its own and without any `LOCUST_*` or `GREGARIA_*` variable of ours, so
+//! Each program starts in an empty directory of its own, which is its home too, and without any `LOCUST_*` or `GREGARIA_*` variable of ours, so
 //! that nothing outside the test decides. A program that does not end within its limit is killed and fails the test with
 //! all it printed: a hang is a result like any other.
 
@@ -115,6 +115,7 @@ impl Program {
                 command.env_remove(&name);
             }
         }
+        command.env("HOME", self.directory.path());
         command.args(&self.arguments).envs(self.variables).current_dir(self.directory.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", self.path.display()));

@@ -48,6 +48,7 @@ fn spelling(arg: &ExtraArg, flag: &str) -> Arg {
     };
     let name = arg.value_name.clone().unwrap_or_else(|| arg.dest.to_uppercase());
     let spelling = match arg.takes {
+        Takes::Exactly(count) => spelling.num_args(count).value_name(name),
         Takes::Many => spelling.num_args(0..).value_name(name),
         Takes::Nothing => spelling.num_args(0),
         Takes::One => spelling.num_args(1).value_name(name),

@@ -54,7 +54,7 @@ const FLAGS: &[Flag] = &[
     flag("--equal-weights", |typed| typed.users.equal_weights, "not there yet: set the weights of the tasks"),
     flag("--profile", |typed| typed.output.profile.is_some(), "not there yet: name the run in --json-file"),
     flag("--otel", |typed| typed.output.otel, "not there yet: use --json or --json-file"),
-    flag("--build-path", |typed| typed.web.build_path.is_some(), "not there yet: there is no web page"),
+    flag("--build-path", |typed| typed.web.build_path.is_some(), "there is no web page yet: leave it out"),
     flag("--web-auth", |typed| typed.web.web_auth.is_some(), "Locust has replaced it: use --web-login"),
     flag("--legacy-ui", |typed| typed.web.legacy_ui, "Locust has removed it: leave it out"),
 ];

@@ -77,7 +77,8 @@ fn lay_under(
     let is_open = |setting: &&Setting| {
         let settable = &settables[setting.settable];
         let is_typed = settable.ids.iter().any(|id| typed.value_source(id) == Some(ValueSource::CommandLine));
-        let is_foreign = is_quick && NOT_FOR_A_URL.contains(&settable.ids[0].as_str());
+        let foreign = if is_quick { NOT_FOR_A_URL } else { ONLY_FOR_A_URL };
+        let is_foreign = foreign.contains(&settable.ids[0].as_str());
         !is_typed && !is_foreign
     };
     // The strongest comes last, as where several spellings set one thing the last one counts.
@@ -98,14 +99,16 @@ fn check_required(matches: &ArgMatches, program: &Program) -> Result<(), Refusal
 /// What a program accepts, and what its help says. The help of a program with user classes of its own leaves out what
 /// it cannot do.
 pub(super) fn command(program: &Program) -> Result<Command, Refusal> {
-    let after = format!("{SETTINGS}\n\n{}\n\n{EXIT_CODES}", not_yet::line());
+    let custom = if *program == Program::Gregaria { CUSTOM } else { "" };
+    let after = format!("{SETTINGS}{custom}\n\n{}\n\n{EXIT_CODES}", not_yet::line());
     if matches!(program, Program::Gregaria | Program::Locustfile { .. }) {
         let usage = "gregaria [OPTIONS] URL\n       gregaria [OPTIONS] [-f LOCUSTFILE] [USER_CLASS]...";
         let command = Typed::command().override_usage(usage).after_help(format!("{EXAMPLES}\n\n{after}"));
         return extra::join(command, program.extra());
     }
     let hide = |arg: Arg| {
-        let is_foreign = arg.get_id() == "locustfile" || arg.get_help_heading() == Some(QUICK_RUN);
+        let is_python = ["exclude_tags", "locustfile", "tags"].contains(&arg.get_id().as_str());
+        let is_foreign = is_python || arg.get_help_heading() == Some(QUICK_RUN);
         if is_foreign { arg.hide(true) } else { arg }
     };
     let targets = |arg: Arg| arg.value_name("USER_CLASS").help("Names of the user classes to run (default: all)");
@@ -142,6 +145,9 @@ fn one_line(report: &str) -> String {
 /// Files and variables are about locustfiles: what to attack, and which of its tasks, is said by the URL of a quick run.
 const NOT_FOR_A_URL: &[&str] = &["demo", "exclude_tags", "host", "locustfile", "tags"];
 
+/// The other way round: the request of a quick run.
+const ONLY_FOR_A_URL: &[&str] = &["body", "body_file", "connect_timeout", "headers", "method", "read_timeout"];
+
 const EXAMPLES: &str = "\
 Examples:
   gregaria http://localhost:8080/ -u 64 -t 10s
@@ -155,6 +161,9 @@ Examples:
 
 const SETTINGS: &str = "\
 What is not given is taken from LOCUST_* variables, --config, pyproject.toml, locust.conf and ~/.locust.conf.";
+
+const CUSTOM: &str = "
+What a locustfile adds is shown by python3 -m gregaria -f FILE --help.";
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 fine; 1 cannot run, or failures (see --exit-code-on-error); 2 a wrong flag or value; 3 see --fail-on-lag.
@@ -227,6 +236,7 @@ mod tests {
                 path,
                 extra(&["--colour", "--no-colour"], "colour", Takes::Nothing),
                 extra(&["--sizes"], "sizes", Takes::Many),
+                extra(&["--pair"], "pair", Takes::Exactly(2)),
                 extra(&["--depth"], "depth", Takes::Optional),
                 extra(&["-z"], "z", Takes::One),
                 extra(&["--body"], "body", Takes::One),
@@ -315,7 +325,7 @@ mod tests {
     #[test]
     fn switches_lists_and_classes_are_settings_too() {
         let files = [
-            ("locust.conf", "headless\nonly-summary = no\ntags = [a b, c]\n--reset-stats\nheader = [a:1, b:2]"),
+            ("locust.conf", "headless\nonly-summary = no\ntags = [a b, c]\n--reset-stats\nbody = x"),
             (".locust.conf", "only-summary = true"),
         ];
         let variables =
@@ -326,7 +336,7 @@ mod tests {
         assert!(typed.load.headless && typed.output.reset_stats && !typed.output.only_summary);
         assert_eq!(texts(&typed.users.tags), ["a b", "c"]);
         assert_eq!(texts(&typed.users.exclude_tags), ["d", "e"]);
-        assert_eq!(texts(&typed.quick.headers), ["a:1", "b:2"]);
+        assert_eq!(typed.quick.body, None, "there is no URL");
         assert_eq!(typed.targets, ["Web", "Api"]);
         assert_eq!(typed.load.ring.unwrap().text, "epoll");
         let typed = try_typed("-T x -- Own", &QUICK, &here).unwrap();
@@ -335,7 +345,7 @@ mod tests {
 
     #[test]
     fn a_url_leaves_out_what_belongs_to_a_locustfile() {
-        let conf = "host = http://h\nlocustfile = a.py\ntags = b\nusers = 7\nmy-own = 5";
+        let conf = "host = http://h\nlocustfile = a.py\ntags = b\nusers = 7\nmy-own = 5\nheader = [a:1, b:2]";
         let (_folder, here) = surroundings(&[("locust.conf", conf)], &[("LOCUST_USER_CLASSES", "Web")]);
         let typed = try_typed("http://x/", &QUICK, &here).unwrap();
         assert_eq!(
@@ -343,6 +353,9 @@ mod tests {
             (None, None, vec!["http://x/".to_owned()])
         );
         assert_eq!(typed.load.users.unwrap().text, "7");
+        assert_eq!(typed.quick.headers.iter().map(|header| header.text.as_str()).collect::<Vec<_>>(), ["a:1", "b:2"]);
+        let typed = try_typed("http://x/ --header c:3", &QUICK, &here).unwrap();
+        assert_eq!(typed.quick.headers, ["c:3".into()], "the line replaces what a file says");
     }
 
     #[test]
@@ -375,6 +388,7 @@ mod tests {
             ("-x -5 --path=--b", &["-x-5", "--path=--b"]),
             ("--no-colour --colour --no-colour", &["--no-colour", "--colour", "--no-colour"]),
             ("--sizes 1 2 --path /a --sizes", &["--sizes", "1", "2", "--path=/a", "--sizes"]),
+            ("--pair 1 2 Web", &["--pair", "1", "2"]),
             ("--depth --depth 3", &["--depth", "--depth=3"]),
             ("-zq --body b", &["-zq", "--body=b"]),
             ("Web", &[]),
@@ -411,6 +425,24 @@ mod tests {
     }
 
     #[test]
+    fn no_line_is_too_strange() {
+        use std::os::unix::ffi::OsStringExt;
+        let (_folder, here) = surroundings(&[], &[]);
+        let strange = OsString::from_vec(vec![0xff, 0x2d]);
+        for words in
+            [&[][..], &["-".into()], &["--".into()], &["--=".into()], &["-=".into()], &["-é".into()], &[strange]]
+        {
+            let line: Vec<OsString> = [OsString::from("gregaria")].iter().chain(words).cloned().collect();
+            assert!(super::super::first_pass(words, &here).is_ok(), "{words:?}");
+            let refusal = parse(&line, &QUICK, &here).and_then(|parsed| match parsed {
+                Parsed::Typed(typed) => super::super::Plan::new(&typed, &QUICK),
+                Parsed::Text(text) => panic!("{text}"),
+            });
+            assert_eq!(refusal.unwrap_err().message.lines().count(), 1, "{words:?}");
+        }
+    }
+
+    #[test]
     fn a_required_argument_is_asked_for() {
         let required = ExtraArg { required: true, ..extra(&["--shop", "-z"], "shop", Takes::One) };
         let program = Program::Locustfile { extra: vec![required] };
@@ -434,7 +466,7 @@ mod tests {
 
     #[test]
     fn a_program_of_ones_own_offers_only_what_it_can_do() {
-        for part in ["--body-file", "--locustfile", "URL", "Examples:"] {
+        for part in ["--body-file", "--locustfile", "--tags", "URL", "Examples:"] {
             let (all, own) = (help(&QUICK), help(&Program::OwnUsers));
             assert!(all.contains(part) && (!own.contains(part) || part == "URL"), "{part}");
         }

@@ -306,6 +306,10 @@ mod tests {
             "http://h/ --body a --body-file b",
             "https://h/",
             "-X GET",
+            "http://h/ --demo",
+            "http://h/ -T a",
+            "http://h/ --autoquit 5",
+            "http://h/ -P x",
         ] {
             let refusal = try_plan(line, &QUICK).unwrap_err();
             assert_eq!(refusal.code, exit::USAGE, "{line}: {refusal}");
@@ -314,6 +318,54 @@ mod tests {
         assert_eq!(try_plan("-u 0", &OWN).unwrap_err().code, exit::USAGE);
         assert_eq!(try_plan("http://h/", &OWN).unwrap_err().code, exit::USAGE);
         assert_eq!(try_plan("-H localhost:80", &OWN).unwrap_err().code, exit::USAGE);
+    }
+
+    #[test]
+    fn a_locustfile_is_planned_like_other_users() {
+        let python = Program::Locustfile { extra: vec![] };
+        let plan = plan("-f a.py -T slow api -E new --demo --headless --skip-log-setup Web", &python);
+        assert_eq!(plan.target, Target::Classes(vec!["Web".into()]));
+        assert_eq!(plan.tags, ["slow", "api"]);
+        assert_eq!(plan.exclude_tags, ["new"]);
+        assert!(plan.load.demo && plan.headless && plan.log.skip_setup);
+        assert_eq!(Plan::new(&Typed::default(), &python).unwrap().target, Target::Classes(vec![]));
+        for (line, start) in [
+            ("http://h/", "a URL and a locustfile do not go together"),
+            ("-f a.py b.py", "b.py: give all locustfiles with -f"),
+            ("-H http://h --demo", "-H http://h: does not go together with --demo"),
+        ] {
+            let refusal = try_plan(line, &python).unwrap_err();
+            assert_eq!(refusal.code, exit::USAGE);
+            assert!(refusal.message.starts_with(start), "{line}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn headless_can_be_taken_back_and_quick_runs_always_are() {
+        for (line, program, headless) in [
+            ("", &OWN, false),
+            ("--no-web", &OWN, true),
+            ("--headless --headful", &OWN, false),
+            ("http://h/", &QUICK, true),
+        ] {
+            assert_eq!(plan(line, program).headless, headless, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_yet_says_what_to_use_instead() {
+        for (line, message) in [
+            ("--csv out", "--csv: not there yet: use --json or --json-file"),
+            ("--slave", "--worker: not there yet: one gregaria uses all cores of its machine (--shards)"),
+            ("--processes -1", "--processes: not there yet: one gregaria uses all cores of its machine (--shards)"),
+            (
+                "--config-users {}",
+                "--config-users: not there yet: set weight, fixed_count and host in the user classes",
+            ),
+            ("--web-auth a:b", "--web-auth: Locust has replaced it: use --web-login"),
+        ] {
+            assert_eq!(try_plan(line, &OWN), Err(Refusal::usage(message)), "{line}");
+        }
     }
 
     #[test]

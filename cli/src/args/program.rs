@@ -44,6 +44,8 @@ pub struct ExtraArg {
 /// How many values follow a flag.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Takes {
+    /// So many.
+    Exactly(usize),
     /// Any number.
     Many,
     /// None: a switch.

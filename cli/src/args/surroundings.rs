@@ -51,12 +51,12 @@ mod tests {
 
     #[test]
     fn paths_begin_at_home_or_here() {
-        let here = Surroundings { home: Some("/home/a".into()), cwd: "/work".into(), ..Surroundings::default() };
-        for (path, absolute) in [("x.py", "/work/x.py"), ("./x", "/work/x"), ("/x", "/x"), ("~/x", "/home/a/x")] {
+        let here = Surroundings { home: Some("/me".into()), cwd: "/here".into(), ..Surroundings::default() };
+        for (path, absolute) in [("x.py", "/here/x.py"), ("./x", "/here/x"), ("/x", "/x"), ("~/x", "/me/x")] {
             assert_eq!(here.absolute(path), Path::new(absolute), "{path}");
         }
-        assert_eq!(here.absolute("~"), Path::new("/home/a"));
-        assert_eq!(here.absolute("~other/x"), Path::new("/work/~other/x"), "only one's own home is known");
-        assert_eq!(here.shown(Path::new("/work/a/b")).to_string(), "a/b");
+        assert_eq!(here.absolute("~"), Path::new("/me"));
+        assert_eq!(here.absolute("~other/x"), Path::new("/here/~other/x"), "only one's own home is known");
+        assert_eq!(here.shown(Path::new("/here/a/b")).to_string(), "a/b");
     }
 }

@@ -24,6 +24,7 @@ pub enum Target {
 /// Finds out what the users of `program` are to do.
 pub(super) fn target(typed: &Typed, program: &Program) -> Result<Target, Refusal> {
     refuse_two_hosts(typed)?;
+    refuse_tags(typed, program)?;
     let url = typed.targets.iter().find(|target| values::is_url(target));
     let Some(url) = url else {
         return classes(typed, program);
@@ -55,6 +56,17 @@ fn refuse_two_hosts(typed: &Typed) -> Result<(), Refusal> {
     }
 }
 
+/// Only locustfiles have tags. A file of settings may be for those too.
+fn refuse_tags(typed: &Typed, program: &Program) -> Result<(), Refusal> {
+    let mut tags = typed.users.tags.iter().chain(&typed.users.exclude_tags);
+    match program {
+        Program::Gregaria | Program::OwnUsers if tags.any(|tag| tag.origin.is_none()) => {
+            Err(Refusal::usage("-T and -E are for locustfiles: other users have no tags"))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn classes(typed: &Typed, program: &Program) -> Result<Target, Refusal> {
     if typed.quick != QuickArgs::default() {
         return Err(Refusal::usage("request flags (-X, --header, --body ...) are for a quick run: give a URL"));
@@ -66,8 +78,15 @@ fn classes(typed: &Typed, program: &Program) -> Result<Target, Refusal> {
             _ => Ok(Target::Classes(typed.targets.clone())),
         },
         Program::Locustfile { .. } => {
-            let names = typed.targets.iter().filter(|target| !values::is_locustfile(target));
-            Ok(Target::Classes(names.cloned().collect()))
+            let (files, names): (Vec<_>, Vec<_>) =
+                typed.targets.iter().cloned().partition(|target| values::is_locustfile(target));
+            let is_typed = typed.users.locustfile.as_ref().is_some_and(|file| file.origin.is_none());
+            match files.first() {
+                Some(file) if is_typed => {
+                    Err(Refusal::usage(format!("{file}: give all locustfiles with -f: -f a.py,b.py")))
+                }
+                _ => Ok(Target::Classes(names)),
+            }
         }
     }
 }

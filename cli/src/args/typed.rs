@@ -96,7 +96,7 @@ pub struct LoadArgs {
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Users")]
 pub struct UsersArgs {
-    /// Locustfiles: FILE.py, several with commas, or a folder
+    /// Locustfile: FILE.py, a.py,b.py, or a folder
     #[arg(short = 'f', long, value_name = "FILE")]
     pub locustfile: Option<Given>,
     /// Run only tasks with one of these tags
@@ -141,7 +141,7 @@ pub struct QuickArgs {
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Statistics")]
 pub struct OutputArgs {
-    /// Show the statistics only at the end, not every 2 s
+    /// Show the statistics only at the end
     #[arg(long)]
     pub only_summary: bool,
     /// Show the statistics every 2 s, as every run does so far unless --only-summary

@@ -42,6 +42,9 @@ fn json_text(value: &serde_json::Value) -> String {
 fn key_and_value(line: &str) -> (&str, &str) {
     let end = line.find(|letter: char| ":=;#".contains(letter) || letter.is_whitespace()).unwrap_or(line.len());
     let (key, rest) = line.split_at(end);
+    if rest.starts_with(['#', ';']) {
+        return ("", rest);
+    }
     let rest = rest.trim_start();
     match rest.strip_prefix([':', '=']) {
         Some(value) => (key, without_comment(value.trim_start())),
@@ -115,7 +118,9 @@ mod tests {
         let entries = entries("locust.conf", text).unwrap();
         assert_eq!(entries.len(), 1);
         assert_eq!(entries[0].origin, "locust.conf line 6: users = 5");
-        let refusal = super::entries("x", "= 5").unwrap_err();
-        assert_eq!(refusal, Refusal::usage("x line 1: = 5: takes 'name = value'"));
+        for line in ["= 5", "users;5", "users#5"] {
+            let refusal = super::entries("x", line).unwrap_err();
+            assert_eq!(refusal, Refusal::usage(format!("x line 1: {line}: takes 'name = value'")));
+        }
     }
 }

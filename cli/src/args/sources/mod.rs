@@ -110,10 +110,10 @@ impl Setting {
                 "false" | "no" | "off" | "0" => Ok(vec![]),
                 _ => wrong("takes true or false"),
             },
-            (Value::Text(text), Takes::Many) if text.is_empty() => Ok(vec![]),
-            (Value::Text(text), Takes::Many) => Ok(vec![flag.clone(), word(text)]),
+            (Value::Text(text), Takes::Many | Takes::Exactly(_)) if text.is_empty() => Ok(vec![]),
+            (Value::Text(text), Takes::Many | Takes::Exactly(_)) => Ok(vec![flag.clone(), word(text)]),
             (Value::Text(text), Takes::One | Takes::Optional) => Ok(vec![joined(text)]),
-            (Value::List(texts), Takes::Many) => {
+            (Value::List(texts), Takes::Many | Takes::Exactly(_)) => {
                 Ok(std::iter::once(flag.clone()).chain(texts.iter().map(|text| word(text))).collect())
             }
             (Value::List(texts), Takes::One | Takes::Optional) if *adds_up => {
