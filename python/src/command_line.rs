@@ -146,8 +146,9 @@ fn extra_arg(described: &Bound<'_, PyDict>) -> PyResult<ExtraArg> {
     let takes = match item("takes")?.extract::<&str>()? {
         "nothing" => Takes::Nothing,
         "optional" => Takes::Optional,
-        "many" => Takes::Many,
-        _ => Takes::One,
+        "one" => Takes::One,
+        "*" | "+" | "..." => Takes::Many,
+        number => number.parse().map_or(Takes::Many, Takes::Exactly),
     };
     Ok(ExtraArg {
         flags: item("flags")?.extract()?,

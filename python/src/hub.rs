@@ -243,6 +243,10 @@ impl Residents for Hub {
         &self.ledger
     }
 
+    fn begin(&self) {
+        self.actions.borrow_mut().push(("begin", 0));
+    }
+
     fn come(&self, class: usize) {
         self.actions.borrow_mut().push(("come", class));
     }

@@ -25,6 +25,8 @@ use link::{HAND_OVERS, HandOver, Message};
 pub trait Residents {
     /// What admits their requests and counts them.
     fn ledger(&self) -> &Ledger;
+    /// A run begins.
+    fn begin(&self) {}
     /// A user of this class comes.
     fn come(&self, class: usize);
     /// The class's latest user is to leave: it may finish the request that is on the wire.
@@ -105,6 +107,7 @@ impl Place {
         match message {
             Message::Begin(quota) => {
                 residents.ledger().begin(quota);
+                residents.begin();
                 self.phase = Phase::On;
                 self.began_ns = now_ns;
                 self.began_cpu_ns = residents.thread_cpu_ns();

@@ -1,0 +1,47 @@
+"""User classes as the native half knows them: names, weights, hosts, and which task is how likely."""
+
+from .task import TaskSet
+from .user import HttpUser
+
+
+def describe(user_class):
+    """As `scenario.rs` takes it apart."""
+    return (
+        user_class.__name__,
+        float(user_class.weight),
+        int(user_class.fixed_count),
+        user_class.host,
+        issubclass(user_class, HttpUser),
+        tasks_of(user_class),
+    )
+
+
+def tasks_of(holder):
+    """Name, weight and tasks of each task, in the order of their first mention."""
+    tasks = list(holder.tasks)
+    task_set = getattr(holder, "task_set", None)
+    if task_set:
+        # 0.7: the task set is the user's behaviour, not one of its tasks.
+        return tasks_of(task_set)
+    weights = {}
+    for task in tasks:
+        weights[task] = weights.get(task, 0) + 1
+    is_set = lambda task: isinstance(task, type) and issubclass(task, TaskSet)
+    return [(task.__name__, weight, tasks_of(task) if is_set(task) else []) for task, weight in weights.items()]
+
+
+def keep_tagged(holder, tags, exclude_tags):
+    """Leaves only tasks with one of `tags`, if there are any, and none of `exclude_tags`."""
+    kept = []
+    for task in holder.tasks:
+        if hasattr(task, "tasks"):
+            keep_tagged(task, tags, exclude_tags)
+            passes = bool(task.tasks)
+        else:
+            own = getattr(task, "locust_tag_set", set())
+            passes = (not tags or bool(own & tags)) and not own & exclude_tags
+        if passes:
+            kept.append(task)
+    holder.tasks = kept
+    if getattr(holder, "task_set", None):
+        keep_tagged(holder.task_set, tags, exclude_tags)
