@@ -18,9 +18,9 @@ use gregaria_engine::{
 use crate::{
     app::{self, Outputs},
     args::{self, Mode, Parsed, Plan, Target},
-    console::Width,
     exit::{self, Refusal},
     handover, list, logger, open_files, quick, ratio, signals,
+    terminal::{Screen, Terminal},
 };
 
 /// Runs the command line of this process around `classes`; without classes it can do quick runs only.
@@ -86,7 +86,8 @@ fn refuse(error: ScenarioError) -> Refusal {
 
 fn run(scenario: RustScenario, plan: &Plan) -> Result<u8, Refusal> {
     let scenario = Arc::new(scenario.with_host(plan.load.host.as_deref()).map_err(refuse)?);
-    logger::init(&plan.log)?;
+    let screen = Screen::stderr();
+    logger::init(&plan.log, &screen)?;
     open_files::allow_for(plan.load.users);
     let options = ShardOptions { shards: plan.load.shards, ring: plan.load.ring, ..ShardOptions::default() };
     let swarm = ShardSwarm::start(Arc::clone(&scenario), &options).map_err(refuse_shards)?;
@@ -96,10 +97,11 @@ fn run(scenario: RustScenario, plan: &Plan) -> Result<u8, Refusal> {
     log::info!("Shards: {}, over {ring}", swarm.shards());
     let cannot_steer = |error: io::Error| Refusal::cannot_run(format!("cannot steer the run: {error}"));
     let handle = Runner::start(scenario.clone(), swarm, plan.load.runner_options()).map_err(cannot_steer)?;
-    signals::steer(handle.clone()).map_err(cannot_steer)?;
-    let columns = terminal_size::terminal_size_of(io::stderr()).map(|(columns, _)| columns.0);
-    let (console, data) = (&mut io::stderr(), &mut io::stdout());
-    Ok(app::run(&*scenario, &handle, plan, &mut Outputs { console, data, width: Width::new(columns) }))
+    let terminal = Terminal::open(&screen).map_err(cannot_steer)?;
+    let hold = terminal.hold();
+    signals::steer(handle.clone(), move || hold.let_go()).map_err(cannot_steer)?;
+    let mut outputs = Outputs { screen: &screen, data: &mut io::stdout() };
+    Ok(app::run(&*scenario, &handle, plan, terminal.keys(), &mut outputs))
 }
 
 /// How many shards there are to be is a matter of the command line; that this machine has none to give is not.

@@ -18,8 +18,8 @@
 //! }
 //! ```
 //!
-//! Only [`main`] owns the process: arguments, log, signals. [`app`] shows a run and knows none of them; [`args`],
-//! [`console`], [`json`] and the others are plain text and data. To start and steer runs from a program that is not a
+//! Only [`main`] owns the process: arguments, log, signals. [`app`] shows a run and knows none of them; [`terminal`]
+//! is where it is shown; [`args`], [`console`], [`json`] and the others are plain text and data. To start and steer runs from a program that is not a
 //! load test, use `gregaria_engine` alone.
 
 #![forbid(unsafe_code)]
@@ -28,6 +28,7 @@ pub mod app;
 pub mod args;
 mod command;
 pub mod console;
+mod display;
 pub mod exit;
 #[cfg(test)]
 mod fixture;
@@ -39,6 +40,7 @@ mod open_files;
 pub mod quick;
 pub mod ratio;
 mod signals;
+pub mod terminal;
 
 pub use command::main;
 pub use gregaria_engine::{
