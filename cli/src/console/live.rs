@@ -140,15 +140,15 @@ fn bar(share: f64, width: usize) -> String {
 fn counts(moment: &Moment) -> [Part; 4] {
     let Moment { users, target_users, num_requests, num_failures, .. } = *moment;
     let is_there = users == target_users;
-    let users = if is_there { format!("{users} users") } else { format!("{users}/{target_users} users") };
+    let users = if is_there { counted(users.into(), "user") } else { format!("{users}/{target_users} users") };
     let ratio = if num_requests == 0 { 0.0 } else { num_failures as f64 / num_requests as f64 * 100.0 };
-    let failures = [format!("{num_failures} failures ({ratio:.2} %)"), format!("{num_failures} failed")];
+    let failures = [format!("{} ({ratio:.2} %)", counted(num_failures, "failure")), format!("{num_failures} failed")];
     let failures = Part::new(1, failures);
     [
         Part::new(0, [users]),
         Part::new(0, [format!("{} req/s", per_second(moment.requests_per_s, 7))]),
         if num_failures == 0 { failures } else { failures.painted(Paint::bad) },
-        Part::new(2, [format!("{num_requests} requests")]),
+        Part::new(2, [counted(num_requests, "request")]),
     ]
 }
 
@@ -204,6 +204,10 @@ fn busiest(names: &[BusyName], width: usize, rows: usize, paint: Paint) -> Vec<S
         format!("{rate} {failed} {median}  {}", cut(&plain(name.trim_start()), room))
     };
     [head].into_iter().chain(names.iter().take(rows - 1).map(row)).collect()
+}
+
+fn counted(count: u64, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// `0:07`, `12:34`, `1:02:03`.
