@@ -1,4 +1,5 @@
-//! The end-to-end tests: one binary, one module per subject.
+//! The end-to-end tests: one binary, one module per subject. A test here starts real processes and runs for a second or
+//! two; what needs none belongs to its crate instead.
 //!
 //! - `command_line`: exit codes, refusals, what goes to stdout and what to stderr
 //! - `demo`, `examples`: the demo site as a process, the Rust examples as their users run them
@@ -10,9 +11,8 @@
 //! - `run_end`: by number, time or signal; what is cut
 //! - `rust_users`: users in Rust, started through the engine alone
 //! - `shards_and_rings`: cores, io_uring, epoll
+//! - `terminal`: the live display and its keys, on a pseudo-terminal
 //! - `tidy`: the rules of the workspace, as tests over its own text
-//!
-//! A test here starts real processes and runs for a second or two. What needs none belongs to its crate instead.
 
 #![forbid(unsafe_code)]
 
@@ -27,4 +27,5 @@ mod quick_run;
 mod run_end;
 mod rust_users;
 mod shards_and_rings;
+mod terminal;
 mod tidy;

@@ -8,37 +8,37 @@ use std::{
     fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
-    sync::mpsc::RecvTimeoutError,
+    sync::mpsc::{Receiver, RecvTimeoutError},
     time::Duration,
 };
 
-use gregaria_engine::{Command, EndReason, Notice, RunHandle, RunReport, Scenario, rt};
+use gregaria_engine::{Command, EndReason, Notice, RunHandle, RunReport, Scenario, State};
 use gregaria_stats::Summary;
 
 use crate::{
     args::{LoadPlan, Plan},
-    console::{self, Rates, Width},
+    console::{self, Paint, Rates, Width},
+    display::Display,
     exit::{self, LastWord, RunFacts},
     json,
+    terminal::{Key, Screen},
 };
 
 /// Where a run writes to.
 pub struct Outputs<'a> {
-    /// Tables and last lines, for people.
-    pub console: &'a mut dyn Write,
+    /// Tables, last lines and the live display, for people.
+    pub screen: &'a Screen,
     /// What was asked for as data.
     pub data: &'a mut dyn Write,
-    /// The room for tables.
-    pub width: Width,
 }
 
-/// Starts the run, follows it to its end and returns the exit code it deserves.
-///
-/// `last_word` is asked when the run is over and nothing has been stored yet.
+/// Starts the run, follows it to its end and returns the exit code it deserves. `keys` is what is typed meanwhile, if
+/// anyone can type. `last_word` is asked when the run is over and nothing has been stored yet.
 pub fn run(
     scenario: &dyn Scenario,
     run: &RunHandle,
     plan: &Plan,
+    keys: Option<&Receiver<Key>>,
     last_word: &mut dyn FnMut() -> LastWord,
     outputs: &mut Outputs<'_>,
 ) -> u8 {
@@ -47,22 +47,22 @@ pub fn run(
         log::info!("There is no web page yet: the run starts at once, as with --headless");
     }
     announce(&plan.load);
-    run.command(Command::Spawn { users: plan.load.users, spawn_rate: plan.load.spawn_rate });
-    let mut next_table = LIVE_TABLE_EVERY;
+    ramp_to(plan.load.users, run, &plan.load);
+    let mut display = Display::new(run, &plan.load, keys.is_some());
     loop {
-        let wait = next_table.saturating_sub(run.status().elapsed()).max(SHORTEST_WAIT);
-        match notices.recv_timeout(wait) {
+        match notices.recv_timeout(REDRAW_EVERY) {
             Ok(Notice::Stopped) | Err(RecvTimeoutError::Disconnected) => break,
             Ok(notice) => tell(&notice, scenario, run),
             Err(RecvTimeoutError::Timeout) => {}
         }
-        if run.status().elapsed() >= next_table {
-            next_table += LIVE_TABLE_EVERY;
-            if plan.output.live {
-                show_live(run, outputs);
-            }
+        if let Some(keys) = keys {
+            obey(keys, run, &plan.load);
+        }
+        if plan.output.live {
+            display.refresh(outputs.screen);
         }
     }
+    outputs.screen.clear();
     finish(run, plan, last_word, outputs)
 }
 
@@ -77,10 +77,36 @@ fn announce(load: &LoadPlan) {
     if let Some(num_requests) = load.num_requests {
         log::info!("Request limit set to {num_requests}");
     }
+}
+
+fn ramp_to(users: u32, run: &RunHandle, load: &LoadPlan) {
     if load.spawn_rate.is_finite() {
-        log::info!("Ramping to {} users at a rate of {:.2} per second", load.users, load.spawn_rate);
+        log::info!("Ramping to {users} users at a rate of {:.2} per second", load.spawn_rate);
     } else {
-        log::info!("Starting {} users at once", load.users);
+        log::info!("Ramping to {users} users at once");
+    }
+    run.command(Command::Spawn { users, spawn_rate: load.spawn_rate });
+}
+
+/// Unlike Locust's, keys during a ramp count too: they move its end.
+fn obey(keys: &Receiver<Key>, run: &RunHandle, load: &LoadPlan) {
+    let status = run.status();
+    if !matches!(status.state, State::Spawning | State::Running) {
+        return;
+    }
+    let mut users = status.target_users;
+    for key in keys.try_iter() {
+        match key {
+            Key::MoreUsers(count) => users = users.saturating_add(count),
+            Key::FewerUsers(count) => users = users.saturating_sub(count),
+            Key::Quit => {
+                log::info!("Got q: ending the run");
+                return run.command(Command::Stop);
+            }
+        }
+    }
+    if users != status.target_users {
+        ramp_to(users, run, load);
     }
 }
 
@@ -108,14 +134,6 @@ fn reason_text(reason: &EndReason) -> &str {
     }
 }
 
-fn show_live(run: &RunHandle, outputs: &mut Outputs<'_>) {
-    let measured_s = run.status().measured().as_secs_f64();
-    // Locust's current rate looks at whole seconds that are two seconds old: until there is one, the mean so far.
-    let rates = if measured_s < 4.0 { Rates::Total(measured_s) } else { Rates::Current(rt::unix_time_s()) };
-    let table = run.with_summary(|summary| console::stats_table(summary, rates, outputs.width));
-    show(outputs, &table);
-}
-
 fn finish(run: &RunHandle, plan: &Plan, last_word: &mut dyn FnMut() -> LastWord, outputs: &mut Outputs<'_>) -> u8 {
     let report = run.wait();
     let last_word = last_word();
@@ -125,9 +143,9 @@ fn finish(run: &RunHandle, plan: &Plan, last_word: &mut dyn FnMut() -> LastWord,
         let code = exit::of_run(facts(&report, summary, last_word, stored), plan.exit);
         log::info!("Shutting down (exit code {code})");
         if plan.output.json_file.is_none() || !stored {
-            show(outputs, &tables(summary, measured, outputs.width));
+            outputs.screen.write_lines(&tables(summary, measured, outputs.screen));
         }
-        show(outputs, &console::closing(&report, summary.overflow()));
+        outputs.screen.write_lines(&console::closing(&report, summary.overflow()));
         code
     })
 }
@@ -141,9 +159,10 @@ fn facts(report: &RunReport, summary: &Summary, last_word: LastWord, stored: boo
     }
 }
 
-fn tables(summary: &Summary, measured: Duration, width: Width) -> String {
+fn tables(summary: &Summary, measured: Duration, screen: &Screen) -> String {
+    let (width, paint) = (Width::new(screen.size().map(|size| size.columns)), Paint::new(screen.has_colour()));
     [
-        console::stats_table(summary, Rates::Total(measured.as_secs_f64()), width),
+        console::stats_table(summary, Rates::Total(measured.as_secs_f64()), width, paint),
         console::percentile_table(summary, width),
         console::error_report(summary, width),
         console::exception_report(summary, width),
@@ -186,27 +205,24 @@ fn write_json_file(path: &Path, summary: &Summary) -> io::Result<()> {
     file.flush()
 }
 
-fn show(outputs: &mut Outputs<'_>, text: &str) {
-    // Whoever reads along may go away; the run and its exit code do not depend on it.
-    let _ = outputs.console.write_all(text.as_bytes());
-}
-
-const LIVE_TABLE_EVERY: Duration = Duration::from_secs(2);
-
-/// How the run stands is refreshed every 100 ms; asking more often would only burn time.
-const SHORTEST_WAIT: Duration = Duration::from_millis(50);
+/// As often as this is the display renewed and are keys looked at.
+const REDRAW_EVERY: Duration = Duration::from_millis(200);
 
 #[cfg(test)]
 mod tests {
-    use std::{ffi::OsString, sync::Arc};
+    use std::{
+        ffi::OsString,
+        sync::{Arc, mpsc},
+        thread,
+    };
 
-    use gregaria_engine::{Runner, Segment, ShardLoad, Swarm, SwarmReport};
+    use gregaria_engine::{Runner, Segment, ShardLoad, Swarm, SwarmReport, rt};
     use gregaria_stats::{Interval, Limits, Outcome, Recorder};
 
     use super::*;
     use crate::{
         args::{self, Parsed, Program, Surroundings},
-        fixture::{self, Classes, class},
+        fixture::{self, Classes, Memory, class},
     };
 
     /// A swarm that has measured two requests, one of them failed, when it is first asked, and then is done.
@@ -238,7 +254,18 @@ mod tests {
 
     /// What a run of the scripted swarm leaves: exit code, console, data.
     fn follow(line: &str, report: SwarmReport) -> (u8, String, String) {
-        let words: Vec<OsString> = format!("gregaria -n 2 {line}").split_whitespace().map(OsString::from).collect();
+        let console = Memory::terminal(80, 24);
+        console.set_foreground(false);
+        follow_with(&format!("-n 2 {line}"), report, None, console)
+    }
+
+    fn follow_with(
+        line: &str,
+        report: SwarmReport,
+        keys: Option<&Receiver<Key>>,
+        console: Memory,
+    ) -> (u8, String, String) {
+        let words: Vec<OsString> = format!("gregaria {line}").split_whitespace().map(OsString::from).collect();
         let Ok(Parsed::Typed(typed)) = args::parse(&words, &Program::OwnUsers, &Surroundings::default()) else {
             panic!("{line}")
         };
@@ -246,10 +273,10 @@ mod tests {
         let scenario = Arc::new(Classes(vec![class("Web", 1.0, 0, vec![])]));
         let swarm = Scripted { recorder: Recorder::new(Limits::default()), report };
         let handle = Runner::start(scenario.clone(), swarm, plan.load.runner_options()).unwrap();
-        let (mut console, mut data) = (Vec::new(), Vec::new());
-        let mut outputs = Outputs { console: &mut console, data: &mut data, width: Width::new(Some(80)) };
-        let code = run(&*scenario, &handle, &plan, &mut LastWord::default, &mut outputs);
-        (code, String::from_utf8(console).unwrap(), String::from_utf8(data).unwrap())
+        let mut data = Vec::new();
+        let mut outputs = Outputs { screen: &Screen::new(console.clone()), data: &mut data };
+        let code = run(&*scenario, &handle, &plan, keys, &mut LastWord::default, &mut outputs);
+        (code, console.written(), String::from_utf8(data).unwrap())
     }
 
     #[test]
@@ -306,5 +333,35 @@ mod tests {
     fn a_run_that_cannot_go_on_is_no_success() {
         let report = SwarmReport { fault: Some("a shard is gone".into()), ..SwarmReport::default() };
         assert_eq!(follow("--exit-code-on-error 0", report).0, exit::CANNOT_RUN);
+    }
+
+    #[test]
+    fn keys_move_the_number_of_users_and_end_the_run() {
+        let (typing, keys) = mpsc::channel();
+        for key in [Key::MoreUsers(10), Key::FewerUsers(3), Key::MoreUsers(1)] {
+            typing.send(key).unwrap();
+        }
+        let later = thread::spawn(move || {
+            rt::pause(Duration::from_millis(500));
+            typing.send(Key::FewerUsers(100)).unwrap();
+            rt::pause(Duration::from_millis(500));
+            typing.send(Key::Quit).unwrap();
+        });
+        let terminal = Memory::terminal(80, 24);
+        let (code, console, _) = follow_with("-u 2 -r 1000", SwarmReport::default(), Some(&keys), terminal);
+        later.join().unwrap();
+        assert_eq!(code, exit::ERRORS);
+        let steps = ["  2 users", "  10 users", "  0 users"].map(|users| console.find(&users[2..]));
+        assert!(steps.iter().skip(1).all(Option::is_some) && steps[1..].is_sorted(), "{steps:?} in\n{console}");
+    }
+
+    #[test]
+    fn a_live_display_leaves_the_tables_as_they_are() {
+        let terminal = Memory::terminal(100, 60);
+        let (_, console, _) = follow_with("-n 2", SwarmReport::default(), None, terminal.clone());
+        assert!(console.contains("\x1b["), "there was a live display");
+        let text = terminal.contents();
+        assert!(text.starts_with("Type     Name"), "{text}");
+        assert!(text.contains("Generator:") && !text.contains("last 10 s"), "{text}");
     }
 }

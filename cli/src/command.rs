@@ -111,7 +111,7 @@ fn run_users(scenario: RustScenario, plan: &Plan) -> Result<u8, Refusal> {
     let place = format!("Shards: {}, over {}", swarm.shards(), swarm.ring().map_or("nothing", RingKind::as_str));
     let scenario: Arc<dyn Scenario> = scenario;
     let handle = run::start(&scenario, swarm, &grounds, plan, &place)?;
-    Ok(run::follow(&*scenario, &handle, plan, &mut LastWord::default))
+    run::follow(&*scenario, &handle, &grounds, plan, &mut LastWord::default)
 }
 
 /// How many shards there are to be is a matter of the command line; that this machine has none to give is not.

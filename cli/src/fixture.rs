@@ -1,9 +1,16 @@
-//! Statistics and user classes made up for the tests of this crate.
+//! Statistics, user classes and terminals made up for the tests of this crate.
 //!
 //! Nothing here runs; a run for tests is in `app.rs`.
 
+use std::{
+    io,
+    sync::{Arc, Mutex},
+};
+
 use gregaria_engine::{Scenario, TaskInfo, UserClassInfo};
 use gregaria_stats::{Interval, Limits, Outcome, Recorder, Sample, Summary};
+
+use crate::terminal::{Device, Size};
 
 /// Requests as (method, name, response time in µs, error), of 100 body bytes each, in a run that began at second 1000;
 /// all were counted at second 1003.5.
@@ -51,4 +58,77 @@ impl Scenario for Classes {
 /// A class that needs a host and has none.
 pub(crate) fn class(name: &str, weight: f64, fixed_count: u32, tasks: Vec<TaskInfo>) -> UserClassInfo {
     UserClassInfo { name: name.into(), weight, fixed_count, host: None, needs_host: true, tasks }
+}
+
+/// A file or a terminal in memory. Clones are the same one.
+#[derive(Clone, Default)]
+pub(crate) struct Memory {
+    written: Arc<Mutex<Vec<Vec<u8>>>>,
+    size: Arc<Mutex<Option<Size>>>,
+    is_ours: Arc<Mutex<bool>>,
+}
+
+impl Memory {
+    /// A terminal of this size.
+    pub(crate) fn terminal(columns: u16, rows: u16) -> Self {
+        let memory = Self::default();
+        memory.resize(columns, rows);
+        memory.set_foreground(true);
+        memory
+    }
+
+    pub(crate) fn resize(&self, columns: u16, rows: u16) {
+        *self.size.lock().unwrap() = Some(Size { columns, rows });
+    }
+
+    pub(crate) fn set_foreground(&self, is_ours: bool) {
+        *self.is_ours.lock().unwrap() = is_ours;
+    }
+
+    /// Everything that was written.
+    pub(crate) fn written(&self) -> String {
+        String::from_utf8(self.written.lock().unwrap().concat()).unwrap()
+    }
+
+    /// How often something was written.
+    pub(crate) fn writes(&self) -> usize {
+        self.written.lock().unwrap().len()
+    }
+
+    /// What a terminal of this size shows of it.
+    pub(crate) fn contents(&self) -> String {
+        let size = self.size.lock().unwrap().unwrap();
+        let mut parser = vt100::Parser::new(size.rows.try_into().unwrap(), size.columns.try_into().unwrap(), 0);
+        parser.process(self.written().replace('\n', "\r\n").as_bytes());
+        parser.screen().contents()
+    }
+}
+
+impl io::Write for Memory {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.written.lock().unwrap().push(bytes.to_vec());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Device for Memory {
+    fn size(&self) -> Option<Size> {
+        *self.size.lock().unwrap()
+    }
+
+    fn can_redraw(&self) -> bool {
+        *self.is_ours.lock().unwrap()
+    }
+
+    fn has_colour(&self) -> bool {
+        false
+    }
+
+    fn shows_stdout(&self) -> bool {
+        true
+    }
 }

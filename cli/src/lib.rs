@@ -18,8 +18,8 @@
 //! }
 //! ```
 //!
-//! Only [`main`] owns the process: arguments, log, signals. [`app`] shows a run and knows none of them; [`args`],
-//! [`console`], [`json`] and the others are plain text and data. To start and steer runs from a program that is not a
+//! Only [`main`] owns the process: arguments, log, signals. [`app`] shows a run and knows none of them; [`terminal`]
+//! is where it is shown; [`args`], [`console`], [`json`] and the others are plain text and data. To start and steer runs from a program that is not a
 //! load test, use `gregaria_engine` alone.
 
 #![forbid(unsafe_code)]
@@ -29,6 +29,7 @@ pub mod args;
 mod command;
 pub mod console;
 pub mod demo;
+mod display;
 pub mod exit;
 #[cfg(test)]
 mod fixture;
@@ -41,6 +42,7 @@ pub mod quick;
 pub mod ratio;
 pub mod run;
 mod signals;
+pub mod terminal;
 
 pub use command::{main, print, refuse_scenario, run_line};
 pub use gregaria_engine::{

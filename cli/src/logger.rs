@@ -1,7 +1,7 @@
 //! The log: lines in Locust's form on stderr or at the end of a file.
 //!
 //! `[2026-11-23 02:44:13,123] HOST/INFO/gregaria: message`, in local time. Tables are no log lines: they go to stderr
-//! as they are, whatever the level.
+//! as they are, whatever the level. On a terminal, lines appear above the live display.
 
 use std::{
     borrow::Cow,
@@ -14,20 +14,22 @@ use std::{
 use jiff::Zoned;
 use log::{Level, Log, Metadata, Record};
 
-use crate::{args::LogPlan, exit::Refusal};
+use crate::{args::LogPlan, exit::Refusal, terminal::Screen};
 
-/// Takes over the log of this process, which whoever owns the process may do once.
+/// Takes over the log of this process, which whoever owns the process may do once. Without a log file it goes to
+/// `screen`.
 ///
 /// # Errors
 /// When the log file cannot be opened, or the log has been taken over before.
-pub fn init(plan: &LogPlan) -> Result<(), Refusal> {
-    let out: Box<dyn Write + Send> = match &plan.file {
+pub fn init(plan: &LogPlan, screen: &Screen) -> Result<(), Refusal> {
+    let target = match &plan.file {
         Some(path) => {
-            Box::new(open(path).map_err(|error| cannot_log(&format!("--logfile {}: {error}", path.display())))?)
+            let file = open(path).map_err(|error| cannot_log(&format!("--logfile {}: {error}", path.display())))?;
+            Target::File(Mutex::new(file))
         }
-        None => Box::new(io::stderr()),
+        None => Target::Screen(screen.clone()),
     };
-    let logger = Logger { host: host_name(), out: Mutex::new(out) };
+    let logger = Logger { host: host_name(), target };
     log::set_boxed_logger(Box::new(logger)).map_err(|error| cannot_log(&error.to_string()))?;
     log::set_max_level(plan.level);
     Ok(())
@@ -35,7 +37,12 @@ pub fn init(plan: &LogPlan) -> Result<(), Refusal> {
 
 struct Logger {
     host: String,
-    out: Mutex<Box<dyn Write + Send>>,
+    target: Target,
+}
+
+enum Target {
+    File(Mutex<File>),
+    Screen(Screen),
 }
 
 impl Log for Logger {
@@ -46,9 +53,14 @@ impl Log for Logger {
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
             let line = line(&Zoned::now(), &self.host, record);
-            let mut out = self.out.lock().unwrap_or_else(PoisonError::into_inner);
-            // A log that cannot be written has nowhere to say so.
-            let _ = out.write_all(line.as_bytes());
+            match &self.target {
+                Target::Screen(screen) => screen.write_lines(&line),
+                Target::File(file) => {
+                    let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+                    // A log that cannot be written has nowhere to say so.
+                    let _ = file.write_all(line.as_bytes());
+                }
+            }
         }
     }
 

@@ -10,17 +10,19 @@ use gregaria_engine::{RunHandle, Runner, Scenario, Swarm};
 use crate::{
     app::{self, Outputs},
     args::Plan,
-    console::Width,
     demo,
     exit::{LastWord, Refusal},
     logger, open_files, signals,
+    terminal::{Screen, Terminal},
 };
 
 /// What a run stands on, to be kept until it is over.
 pub struct Grounds {
     /// Replaces the host of every user class.
     pub host: Option<String>,
-    _site: Option<demo::Site>,
+    /// Where everything that people are to see goes.
+    pub screen: Screen,
+    site: Option<demo::Site>,
 }
 
 /// Takes over the log, raises the limit on open files, and starts the demo site if it is the target. `this_program` is how
@@ -29,22 +31,23 @@ pub struct Grounds {
 /// # Errors
 /// When the log or the site cannot be set up.
 pub fn prepare(plan: &Plan, this_program: impl FnOnce() -> io::Result<Command>) -> Result<Grounds, Refusal> {
+    let screen = Screen::stderr();
     if !plan.log.skip_setup {
-        logger::init(&plan.log)?;
+        logger::init(&plan.log, &screen)?;
     }
     open_files::allow_for(plan.load.users);
     if !plan.load.demo {
-        return Ok(Grounds { host: plan.load.host.clone(), _site: None });
+        return Ok(Grounds { host: plan.load.host.clone(), screen, site: None });
     }
     let site = this_program().and_then(demo::Site::start);
     let site = site.map_err(|error| Refusal::cannot_run(format!("cannot start the demo site: {error}")))?;
-    Ok(Grounds { host: Some(site.base_url().to_owned()), _site: Some(site) })
+    Ok(Grounds { host: Some(site.base_url().to_owned()), screen, site: Some(site) })
 }
 
-/// Starts the runner over a swarm that is ready, and has signals steer it. `place` says what the users run on.
+/// Starts the runner over a swarm that is ready. `place` says what the users run on.
 ///
 /// # Errors
-/// When a thread or a signal handler cannot be set up.
+/// When its thread cannot be set up.
 pub fn start(
     scenario: &Arc<dyn Scenario>,
     swarm: impl Swarm + 'static,
@@ -55,19 +58,31 @@ pub fn start(
     // Nothing is said of a run before it is certain that there will be one: a refusal is one line.
     log::info!("Starting gregaria {}", env!("CARGO_PKG_VERSION"));
     log::info!("{place}");
-    if let Some(site) = &grounds._site {
+    if let Some(site) = &grounds.site {
         log::info!("The demo shop is at {}", site.base_url());
     }
-    let cannot_steer = |error: io::Error| Refusal::cannot_run(format!("cannot steer the run: {error}"));
-    let run = Runner::start(Arc::clone(scenario), swarm, plan.load.runner_options()).map_err(cannot_steer)?;
-    signals::steer(run.clone()).map_err(cannot_steer)?;
-    Ok(run)
+    Runner::start(Arc::clone(scenario), swarm, plan.load.runner_options()).map_err(cannot_steer)
 }
 
-/// Follows a run to its end on this process's terminal, and returns the exit code it deserves. `last_word` is asked when the
-/// run is over and nothing has been stored yet.
-pub fn follow(scenario: &dyn Scenario, run: &RunHandle, plan: &Plan, last_word: &mut dyn FnMut() -> LastWord) -> u8 {
-    let columns = terminal_size::terminal_size_of(io::stderr()).map(|(columns, _)| columns.0);
-    let (console, data) = (&mut io::stderr(), &mut io::stdout());
-    app::run(scenario, run, plan, last_word, &mut Outputs { console, data, width: Width::new(columns) })
+/// Follows a run to its end on this process's terminal, has keys and signals steer it, and returns the exit code it
+/// deserves. `last_word` is asked when the run is over and nothing has been stored yet.
+///
+/// # Errors
+/// When a signal handler cannot be set up.
+pub fn follow(
+    scenario: &dyn Scenario,
+    run: &RunHandle,
+    grounds: &Grounds,
+    plan: &Plan,
+    last_word: &mut dyn FnMut() -> LastWord,
+) -> Result<u8, Refusal> {
+    let terminal = Terminal::open(&grounds.screen).map_err(cannot_steer)?;
+    let hold = terminal.hold();
+    signals::steer(run.clone(), move || hold.let_go()).map_err(cannot_steer)?;
+    let mut outputs = Outputs { screen: &grounds.screen, data: &mut io::stdout() };
+    Ok(app::run(scenario, run, plan, terminal.keys(), last_word, &mut outputs))
+}
+
+fn cannot_steer(error: io::Error) -> Refusal {
+    Refusal::cannot_run(format!("cannot steer the run: {error}"))
 }

@@ -16,11 +16,11 @@ use signal_hook::{
     iterator::Signals,
 };
 
-/// From now on signals go to this run.
+/// From now on signals go to this run. `let_go` is called at the first one: the second leaves no time for anything.
 ///
 /// # Errors
 /// When handlers or their thread cannot be set up.
-pub(crate) fn steer(run: RunHandle) -> io::Result<()> {
+pub(crate) fn steer(run: RunHandle, let_go: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let seen = Arc::new(AtomicBool::new(false));
     for (signal, exit_code) in [(SIGINT, 130), (SIGTERM, 143)] {
         // In this order: the first signal finds the flag down and raises it, the second finds it up.
@@ -31,8 +31,10 @@ pub(crate) fn steer(run: RunHandle) -> io::Result<()> {
     let wait = move || {
         if let Some(signal) = signals.forever().next() {
             let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
-            log::info!("Got {name}: ending the run; a second signal ends it at once");
+            // The run first: what follows waits for a terminal that may be held up.
             run.command(Command::Stop);
+            let_go();
+            log::info!("Got {name}: ending the run; a second signal ends it at once");
         }
     };
     thread::Builder::new().name("gregaria-signals".into()).spawn(wait)?;

@@ -19,6 +19,7 @@ use std::{
 use gregaria::{
     exit::{LastWord, Refusal},
     run::{self, Grounds},
+    terminal::{Screen, Stream},
 };
 use gregaria_engine::{
     Command, EndReason, Notice, RunHandle, Scenario,
@@ -52,6 +53,7 @@ pub(crate) struct Run {
     last_word: Sender<LastWord>,
     /// The hub has taken the exit code.
     has_left: Arc<AtomicBool>,
+    screen: Screen,
 }
 
 /// What the hub is told: what happened, and a number that belongs to it.
@@ -136,9 +138,10 @@ pub(crate) fn start(
     let (last_word, answers) = mpsc::channel();
     let has_left = Arc::new(AtomicBool::new(false));
     let follower = Follower { herald, answers, handle: handle.clone(), has_left: Arc::clone(&has_left) };
+    let screen = grounds.screen.clone();
     let follow = move || follower.follow(&*scenario, &plan, &grounds);
     py.detach(|| thread::Builder::new().name("gregaria-console".into()).spawn(follow))?;
-    Ok((Run { handle, news: Mutex::new(news), last_word, has_left }, hub))
+    Ok((Run { handle, news: Mutex::new(news), last_word, has_left, screen }, hub))
 }
 
 /// The thread that shows the run.
@@ -150,7 +153,7 @@ struct Follower {
 }
 
 impl Follower {
-    fn follow(self, scenario: &dyn Scenario, plan: &gregaria::args::Plan, _grounds: &Grounds) {
+    fn follow(self, scenario: &dyn Scenario, plan: &gregaria::args::Plan, grounds: &Grounds) {
         let herald = self.herald.clone();
         self.handle.subscribe(move |notice| match notice {
             Notice::Started => herald.tell("started", 0),
@@ -158,7 +161,11 @@ impl Follower {
             Notice::Stopping(_) => herald.tell("stopping", 0),
             Notice::Stopped => herald.tell("stopped", 0),
         });
-        let code = run::follow(scenario, &self.handle, plan, &mut || self.last_word());
+        let followed = run::follow(scenario, &self.handle, grounds, plan, &mut || self.last_word());
+        let code = followed.unwrap_or_else(|refusal| {
+            log::error!("{refusal}");
+            refusal.code
+        });
         self.herald.tell("exit", u64::from(code));
         rt::pause(LEAVE_WITHIN);
         if !self.has_left.load(Ordering::Relaxed) {
@@ -186,6 +193,11 @@ impl Follower {
 
 #[pymethods]
 impl Run {
+    /// Writes what the locustfile prints, above the live display if there is one.
+    fn print(&self, text: &str, is_error: bool) {
+        self.screen.print(if is_error { Stream::Err } else { Stream::Out }, text);
+    }
+
     /// What has happened since the last call, oldest first.
     fn news(&self) -> Vec<News> {
         self.news.lock().unwrap_or_else(PoisonError::into_inner).try_iter().collect()

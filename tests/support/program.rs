@@ -20,6 +20,7 @@ pub use rustix::process::Signal;
 
 use crate::pipe::Collected;
 use crate::report;
+use crate::session::Session;
 use crate::workspace;
 
 /// The program of this workspace.
@@ -105,15 +106,24 @@ impl Program {
         self.start().finish()
     }
 
+    /// Starts the program on a terminal of this size.
+    #[must_use]
+    pub fn start_on(self, columns: u16, rows: u16) -> Session {
+        let mut command = pty_process::blocking::Command::new(&self.path);
+        for name in foreign_variables() {
+            command = command.env_remove(name);
+        }
+        let command = command.args(&self.arguments).env_remove("NO_COLOR").env("TERM", "xterm");
+        let command = command.envs(self.variables).current_dir(self.directory.path());
+        Session::start(command, columns, rows, self.directory, self.limit)
+    }
+
     /// Starts the program.
     #[must_use]
     pub fn start(self) -> Running {
         let mut command = Command::new(&self.path);
-        for (name, _) in env::vars_os() {
-            let text = name.to_string_lossy();
-            if ["LOCUST_", "GREGARIA_", "MONOIO_"].iter().any(|prefix| text.starts_with(prefix)) {
-                command.env_remove(&name);
-            }
+        for name in foreign_variables() {
+            command.env_remove(name);
         }
         command.env("HOME", self.directory.path());
         command.args(&self.arguments).envs(self.variables).current_dir(self.directory.path());
@@ -265,7 +275,16 @@ impl Finished {
     }
 }
 
-fn wait_in_thread(mut child: Child) -> Receiver<ExitStatus> {
+/// Variables that would decide something in a test's place.
+fn foreign_variables() -> impl Iterator<Item = OsString> {
+    let is_foreign = |name: &OsString| {
+        let text = name.to_string_lossy();
+        ["LOCUST_", "GREGARIA_", "MONOIO_"].iter().any(|prefix| text.starts_with(prefix))
+    };
+    env::vars_os().map(|(name, _)| name).filter(is_foreign)
+}
+
+pub(crate) fn wait_in_thread(mut child: Child) -> Receiver<ExitStatus> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         let status = child.wait().expect("a child can be waited for");

@@ -1,17 +1,22 @@
-//! What a person reads of a run: tables and lines, from a Summary to text.
+//! What a person reads of a run: tables, lines and the live display, from figures to text.
 //!
 //! Columns, widths and rules are those of Locust 2.x, so that eyes and scripts find what they know; the values are
 //! not: they come from microseconds and show what that carries (`figures.rs`). Nothing here prints, waits or asks a
-//! clock; `app.rs` does with the text what it likes.
+//! clock; `app.rs` does with the text what it likes, and `terminal/` brings it to the screen.
 
 mod closing;
 mod figures;
+mod line;
+mod live;
+mod paint;
 mod reports;
 mod tables;
 
 use std::borrow::Cow;
 
 pub use closing::closing;
+pub use live::{BusyName, Moment, Progress, Times, live_lines};
+pub use paint::Paint;
 pub use reports::{error_report, exception_report};
 pub use tables::{Rates, percentile_table, stats_table};
 

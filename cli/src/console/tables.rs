@@ -10,6 +10,7 @@ use gregaria_stats::{Entry, Summary};
 use super::{
     Width,
     figures::{failures, milliseconds, per_second},
+    paint::Paint,
     plain,
 };
 
@@ -23,7 +24,8 @@ pub enum Rates {
 }
 
 impl Rates {
-    fn of(self, entry: &Entry) -> (f64, f64) {
+    /// Requests and failures of an entry, per second.
+    pub fn of(self, entry: &Entry) -> (f64, f64) {
         match self {
             Self::Current(unix_s) => (entry.current_rps(unix_s), entry.current_fail_per_sec(unix_s)),
             Self::Total(elapsed_s) => (entry.total_rps(elapsed_s), entry.total_fail_per_sec(elapsed_s)),
@@ -32,15 +34,19 @@ impl Rates {
 }
 
 /// All entries and their total: counts, times in milliseconds, rates. A line each, and an empty one at the end.
-pub fn stats_table(summary: &Summary, rates: Rates, width: Width) -> String {
+pub fn stats_table(summary: &Summary, rates: Rates, width: Width, paint: Paint) -> String {
     let entries: Vec<[String; 10]> = summary.entries().map(|entry| stats_cells(entry, rates)).collect();
     let total = stats_cells(summary.total(), rates);
     let names = width.names() + NARROWER_THAN_PERCENTILES - TYPE_WIDTH;
     let requests = widest(&entries, &total, 2).max(7);
     let fails = widest(&entries, &total, 3).max(12);
     let line = |[kind, name, reqs, failed, avg, min, max, med, rps, fps]: &[String; 10]| {
+        let failed = format!("{failed:>fails$}");
+        // The head has no digit, and a row without failures no other than 0.
+        let has_failures = failed.contains(|letter: char| ('1'..='9').contains(&letter));
+        let failed = if has_failures { paint.bad(&failed) } else { failed };
         format!(
-            "{kind:TYPE_WIDTH$} {name:names$} {reqs:>requests$} {failed:>fails$} |{avg:>7} {min:>7} {max:>7}{med:>7} | {rps:>7} {fps:>11}"
+            "{kind:TYPE_WIDTH$} {name:names$} {reqs:>requests$} {failed} |{avg:>7} {min:>7} {max:>7}{med:>7} | {rps:>7} {fps:>11}"
         )
     };
     let rule = rule(&[TYPE_WIDTH, names, requests, fails + 1, 7, 7, 7, 7, 8, 11]);
@@ -145,6 +151,7 @@ mod tests {
     use crate::fixture;
 
     const WIDE: Width = Width(80);
+    const PLAIN: Paint = Paint::new(false);
     const NARROW: Width = Width(16);
 
     fn summary() -> Summary {
@@ -168,7 +175,7 @@ POST     /login                                                                 
          Aggregated                                                                         4    1(25.00%) |   65.6   0.060     250  0.064 |    0.40        0.10
 
 ";
-        assert_eq!(stats_table(&summary(), Rates::Total(10.0), WIDE), expected);
+        assert_eq!(stats_table(&summary(), Rates::Total(10.0), WIDE, PLAIN), expected);
     }
 
     #[test]
@@ -183,7 +190,7 @@ POST     /login             1   1(100.00%) |   12.3    12.3    12.3   12.3 |    
          Aggregated         4    1(25.00%) |   65.6   0.060     250  0.064 |    0.80        0.20
 
 ";
-        assert_eq!(stats_table(&summary(), Rates::Total(5.0), NARROW), expected);
+        assert_eq!(stats_table(&summary(), Rates::Total(5.0), NARROW, PLAIN), expected);
     }
 
     #[test]
@@ -195,9 +202,19 @@ POST     /login             1   1(100.00%) |   12.3    12.3    12.3   12.3 |    
     }
 
     #[test]
+    fn only_failures_are_coloured_and_columns_stay() {
+        let coloured = stats_table(&summary(), Rates::Total(10.0), WIDE, Paint::new(true));
+        let red: Vec<&str> = coloured.lines().filter(|line| line.contains("\x1b[31m")).collect();
+        assert!(red[0].contains("\x1b[31m  1(100.00%)\x1b[0m |"), "{red:?}");
+        assert!(red.len() == 2 && red[1].contains("\x1b[31m   1(25.00%)\x1b[0m |"), "{red:?}");
+        let without = coloured.replace("\x1b[31m", "").replace("\x1b[0m", "");
+        assert_eq!(without, stats_table(&summary(), Rates::Total(10.0), WIDE, PLAIN));
+    }
+
+    #[test]
     fn large_counts_widen_their_columns_for_all_rows() {
         let requests = vec![("GET", "/", 1000, Some("no")); 12_345];
-        let table = stats_table(&fixture::summary(&requests), Rates::Total(1.0), NARROW);
+        let table = stats_table(&fixture::summary(&requests), Rates::Total(1.0), NARROW, PLAIN);
         let bars: Vec<Option<usize>> =
             table.lines().filter(|line| line.contains(" |")).map(|line| line.find(" |")).collect();
         assert!(table.contains("12345(100.00%)"));
@@ -225,7 +242,7 @@ POST     /login               12.3   12.3   12.3   12.3   12.3   12.3   12.3   1
     fn tables_of_nothing_have_their_heads() {
         let nothing = fixture::summary(&[]);
         assert!(
-            stats_table(&nothing, Rates::Total(0.0), WIDE)
+            stats_table(&nothing, Rates::Total(0.0), WIDE, PLAIN)
                 .contains(" 0     0(0.00%) |      0       0       0      0 |    0.00        0.00\n")
         );
         assert_eq!(percentile_table(&nothing, WIDE).lines().count(), 5);

@@ -1,0 +1,87 @@
+//! What is behind a [`Screen`](super::Screen): stderr, or a test's memory.
+
+use std::{
+    env,
+    io::{self, IsTerminal, Write},
+};
+
+use rustix::termios::tcgetwinsize;
+
+use super::modes::is_in_foreground;
+
+/// The room of a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// Characters in a line.
+    pub columns: u16,
+    /// Lines.
+    pub rows: u16,
+}
+
+/// A place for text that people read.
+pub trait Device: Write + Send {
+    /// Its size now; `None` when it is no terminal.
+    fn size(&self) -> Option<Size>;
+
+    /// Whether what was written can be taken back now: it is a terminal that knows how, and it is ours.
+    fn can_redraw(&self) -> bool;
+
+    /// Whether colours are welcome.
+    fn has_colour(&self) -> bool;
+
+    /// Whether what is written to stdout appears here too.
+    fn shows_stdout(&self) -> bool;
+}
+
+/// The stderr of this process.
+pub(super) struct Stderr {
+    is_terminal: bool,
+    is_dumb: bool,
+    has_colour: bool,
+    shows_stdout: bool,
+}
+
+impl Stderr {
+    pub(super) fn new() -> Self {
+        let is_terminal = io::stderr().is_terminal();
+        let is_dumb = env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
+        let no_colour = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self {
+            is_terminal,
+            is_dumb,
+            has_colour: is_terminal && !is_dumb && !no_colour,
+            shows_stdout: is_terminal && io::stdout().is_terminal(),
+        }
+    }
+}
+
+impl Write for Stderr {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        io::stderr().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
+
+impl Device for Stderr {
+    fn size(&self) -> Option<Size> {
+        let size = self.is_terminal.then(|| tcgetwinsize(io::stderr()).ok()).flatten()?;
+        // A terminal that nobody has told its size says 0.
+        let known = |length: u16, usual: u16| if length == 0 { usual } else { length };
+        Some(Size { columns: known(size.ws_col, 80), rows: known(size.ws_row, 24) })
+    }
+
+    fn can_redraw(&self) -> bool {
+        self.is_terminal && !self.is_dumb && is_in_foreground(io::stderr())
+    }
+
+    fn has_colour(&self) -> bool {
+        self.has_colour
+    }
+
+    fn shows_stdout(&self) -> bool {
+        self.shows_stdout
+    }
+}
