@@ -49,7 +49,7 @@ class Host:
                 if what == "exit":
                     return number
                 getattr(self, "_" + what)(number)
-            if self._wake.wait(0 if actions else due_s):
+            if self._wake.wait(due_s):
                 self._wake.clear()
 
     # What happens on the loop.

@@ -6,14 +6,14 @@ from .user import HttpUser
 
 def describe(user_class):
     """As `scenario.rs` takes it apart."""
-    return (
-        user_class.__name__,
-        float(user_class.weight),
-        int(user_class.fixed_count),
-        user_class.host,
-        issubclass(user_class, HttpUser),
-        tasks_of(user_class),
-    )
+    return {
+        "name": user_class.__name__,
+        "weight": float(user_class.weight),
+        "fixed_count": int(user_class.fixed_count),
+        "host": user_class.host,
+        "needs_host": issubclass(user_class, HttpUser),
+        "tasks": tasks_of(user_class),
+    }
 
 
 def tasks_of(holder):

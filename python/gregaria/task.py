@@ -67,9 +67,9 @@ def collect_tasks(bases, attributes):
         else:
             tasks.append(item)
     for value in attributes.values():
-        weight = getattr(value, "locust_task_weight", None)
-        if weight is not None:
-            tasks += [value] * weight
+        # Not by asking for it: a stand-in may have every attribute.
+        if "locust_task_weight" in dir(value):
+            tasks += [value] * value.locust_task_weight
     return tasks
 
 

@@ -176,25 +176,18 @@ class Locust(User):
     max_wait = 1000
     weight = 10
     client = NoClient()
-    wait_time = None
+
+    def wait_time(self):
+        return _old_wait_s(self, self)
 
     def _outermost_task_set(self):
         return self.task_set(self) if self.task_set else DefaultTaskSet(self)
-
-    def __init_subclass__(cls, **kwargs):
-        super().__init_subclass__(**kwargs)
-        if cls.wait_time is None:
-            cls.wait_time = _wait_of_0_7
 
 
 class HttpLocust(Locust, HttpUser):
     """The HTTP user of 0.7."""
 
     abstract = True
-
-
-def _wait_of_0_7(user):
-    return _old_wait_s(user, user)
 
 
 RUNNING = "running"

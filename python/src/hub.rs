@@ -44,6 +44,8 @@ pub(crate) struct Hub {
     /// Users that are there, those on their way out included.
     present: Cell<u32>,
     actions: RefCell<Vec<(&'static str, usize)>>,
+    /// Greenlets are being resumed one after another: what they send leaves together.
+    is_resuming: Cell<bool>,
     alive_ns: Arc<AtomicU64>,
 }
 
@@ -73,6 +75,7 @@ impl Hub {
             users: RefCell::new(vec![0; parts.classes]),
             present: Cell::new(0),
             actions: RefCell::default(),
+            is_resuming: Cell::new(false),
             alive_ns: parts.alive_ns,
         }
     }
@@ -102,7 +105,11 @@ impl Hub {
     pub(crate) fn send(&self, mut errand: Errand, session: SessionId, due_ns: u64, ticket: Ticket) -> usize {
         let number = self.tickets.borrow_mut().insert(ticket);
         errand.seal(session, due_ns, number);
-        self.carrier.borrow_mut().send(errand);
+        let mut carrier = self.carrier.borrow_mut();
+        carrier.send(errand);
+        if !self.is_resuming.get() {
+            carrier.flush();
+        }
         number
     }
 }
@@ -121,8 +128,9 @@ impl Hub {
         self.order_bell.as_raw_fd()
     }
 
-    /// `finished_fd` was seen readable.
+    /// `finished_fd` was seen readable: greenlets are resumed until [`Hub::flush`].
     fn heard_finished(&self) {
+        self.is_resuming.set(true);
         self.carrier.borrow_mut().heard();
     }
 
@@ -156,8 +164,9 @@ impl Hub {
         }
     }
 
-    /// Hands over what was sent since; to be called when the greenlets of a batch have all run.
+    /// Hands over what the resumed greenlets have sent.
     fn flush(&self) {
+        self.is_resuming.set(false);
         self.carrier.borrow_mut().flush();
     }
 
@@ -268,8 +277,7 @@ impl Residents for Hub {
     }
 
     fn is_empty(&self) -> bool {
-        // A user that is yet to come counts: it will be told to leave in the same breath.
-        self.present.get() == 0 && self.actions.borrow().is_empty()
+        self.present.get() == 0
     }
 
     fn thread_cpu_ns(&self) -> u64 {
