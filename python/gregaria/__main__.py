@@ -3,6 +3,7 @@
 It owns the process: what is imported when, signals, exit code.
 """
 
+import gc
 import signal
 import sys
 
@@ -86,6 +87,8 @@ def _run(command_line, user_classes, extra):
     environment = Environment(user_classes, parsed_options)
     run, hub = start(command_line, prepared, [scenario.describe(user_class) for user_class in user_classes])
     environment.runner = LocalRunner(environment, run)
+    # What is there now stays; the collector need not look at it again and again.
+    gc.freeze()
     report.events.init.fire(environment=environment, runner=environment.runner, web_ui=None)
     code = Host(environment, user_classes, run, hub).conduct()
     report.events.quit.fire(exit_code=code)

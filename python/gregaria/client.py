@@ -12,9 +12,9 @@ from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
 
 import gevent
 import requests
-from gevent import GreenletExit
+from gevent import GreenletExit, get_hub
 from greenlet import getcurrent
-from requests.exceptions import InvalidJSONError, InvalidSchema
+from requests.exceptions import InvalidJSONError
 from requests.structures import CaseInsensitiveDict
 
 from . import report
@@ -37,63 +37,31 @@ class HttpSession(requests.Session):
             raise LocustError("a client sends requests only while a run is on")
         self._wire = Wire(self._hub, self.base_url)
 
-    def request(
-        self,
-        method,
-        url,
-        name=None,
-        catch_response=False,
-        context=None,
-        *,
-        params=None,
-        data=None,
-        json=None,
-        headers=None,
-        timeout=None,
-        allow_redirects=True,
-        **others,
-    ):
+    def request(self, method, url, name=None, catch_response=False, context=None, **options):
         """Sends a request and returns its response, whatever that is: without one, `status_code` is 0."""
-        if others:
-            _refuse_unknown(others)
-        if params:
-            url = _with_params(url, params)
-        body = None
-        if data or json is not None:
-            body, headers = _encode(data, json, headers)
-        if self._own_headers is not None:
-            headers = {**self._own_headers, **(headers or {})}
-        if timeout.__class__ is tuple:
-            timeout = timeout[1]
-        if url.__class__ is not str:
-            url = url.decode() if isinstance(url, bytes) else str(url)
-        if url.startswith("https:"):
-            raise InvalidSchema(f"{url}: TLS is not there yet")
-        response = self._send(method, url, name or self.request_name, headers, body, timeout, catch_response)
-        if report.listening:
-            self._tell(response, catch_response, context)
-        return response
+        options |= {"name": name, "catch_response": catch_response, "context": context}
+        return self._send(method, url, options)
 
-    def get(self, url, **kwargs):
-        return self.request("GET", url, **kwargs)
+    def get(self, url, **options):
+        return self._send("GET", url, options)
 
-    def options(self, url, **kwargs):
-        return self.request("OPTIONS", url, **kwargs)
+    def options(self, url, **options):
+        return self._send("OPTIONS", url, options)
 
-    def head(self, url, **kwargs):
-        return self.request("HEAD", url, **kwargs)
+    def head(self, url, **options):
+        return self._send("HEAD", url, options)
 
-    def post(self, url, data=None, json=None, **kwargs):
-        return self.request("POST", url, data=data, json=json, **kwargs)
+    def post(self, url, data=None, json=None, **options):
+        return self._send("POST", url, {"data": data, "json": json, **options})
 
-    def put(self, url, data=None, **kwargs):
-        return self.request("PUT", url, data=data, **kwargs)
+    def put(self, url, data=None, **options):
+        return self._send("PUT", url, {"data": data, **options})
 
-    def patch(self, url, data=None, **kwargs):
-        return self.request("PATCH", url, data=data, **kwargs)
+    def patch(self, url, data=None, **options):
+        return self._send("PATCH", url, {"data": data, **options})
 
-    def delete(self, url, **kwargs):
-        return self.request("DELETE", url, **kwargs)
+    def delete(self, url, **options):
+        return self._send("DELETE", url, options)
 
     @contextmanager
     def rename_request(self, name):
@@ -123,17 +91,35 @@ class HttpSession(requests.Session):
             raise AttributeError(f"client.{name} is not there yet: cookies are kept and sent by the session itself")
         raise AttributeError(f"'HttpSession' object has no attribute {name!r}")
 
-    def _send(self, method, url, name, headers, body, timeout, catch_response):
+    def _send(self, method, url, options):
+        name = headers = body = timeout = context = None
+        is_caught = False
+        if options:
+            name = options.pop("name", None)
+            is_caught = options.pop("catch_response", False)
+            if options:
+                context = options.pop("context", None)
+                url, headers, body, timeout = _prepare(url, **options)
+        if self._own_headers is not None:
+            headers = {**self._own_headers, **(headers or {})}
+        if url.__class__ is not str:
+            url = url.decode() if isinstance(url, bytes) else str(url)
+        response = self._exchange(method, url, name or self.request_name, headers, body, timeout, is_caught)
+        if report.listening:
+            self._tell(response, is_caught, context)
+        return response
+
+    def _exchange(self, *request):
+        """Hands the request over and sleeps until the hub brings its response."""
         user = self.user
         if user is not None and user._leaving:
             raise GreenletExit()
-        request = (method, url, name, headers, body, timeout, catch_response, getcurrent().switch)
-        number = self._wire.send(*request)
+        number = self._wire.send(*request, getcurrent().switch)
         while number is None:
             self._wait_for_admission()
-            number = self._wire.send(*request)
+            number = self._wire.send(*request, getcurrent().switch)
         try:
-            response = gevent.get_hub().switch()
+            response = get_hub().switch()
         except BaseException:
             self._hub.abandon(number)
             raise
@@ -147,10 +133,10 @@ class HttpSession(requests.Session):
             raise GreenletExit()
         gevent.sleep(ADMISSION_EVERY_S)
 
-    def _tell(self, response, catch_response, context):
+    def _tell(self, response, is_caught, context):
         if self.user is not None:
             context = {**self.user.context(), **(context or {})}
-        if catch_response:
+        if is_caught:
             response.set_context(context)
         else:
             report.plain(response, context)
@@ -165,6 +151,20 @@ def _without_credentials(base_url):
     bare = parts._replace(netloc=parts.netloc.rpartition("@")[2])
     authorization = "Basic " + base64.b64encode(credentials).decode()
     return urlunsplit(bare), CaseInsensitiveDict({"Authorization": authorization})
+
+
+def _prepare(url, params=None, data=None, json=None, headers=None, timeout=None, allow_redirects=True, **others):
+    """URL, headers, body and timeout as they are sent, of what requests takes."""
+    if others:
+        _refuse_unknown(others)
+    if params:
+        url = _with_params(url, params)
+    body = None
+    if data or json is not None:
+        body, headers = _encode(data, json, headers)
+    if isinstance(timeout, tuple):
+        timeout = timeout[1]
+    return url, headers, body, timeout
 
 
 def _with_params(url, params):

@@ -5,6 +5,7 @@ import random
 import time
 from collections import deque
 from time import perf_counter
+from types import FunctionType
 
 import gevent
 from gevent import GreenletExit
@@ -138,14 +139,15 @@ class TaskSet(metaclass=TaskSetMeta):
 
     def _run_tasks(self):
         queue, user = self._task_queue, self._user
-        while not self._is_over():
+        while not (user.stop_timeout and self._stays_too_long(user.stop_timeout)):
             try:
                 if user._leaving:
                     raise GreenletExit()
-                if not queue:
-                    self.schedule_task(self.get_next_task())
                 try:
-                    self.execute_next_task()
+                    if queue:
+                        self.execute_next_task()
+                    else:
+                        self.execute_task(self.get_next_task())
                 except RescheduleTaskImmediately:
                     user._breathe()
                     continue
@@ -158,10 +160,9 @@ class TaskSet(metaclass=TaskSetMeta):
                 failure.of_task(self, error)
                 self.wait()
 
-    def _is_over(self):
+    def _stays_too_long(self, stop_timeout):
         """0.7: a class may say for how many seconds its users stay in a task set."""
-        stop_timeout = self._user.stop_timeout
-        return stop_timeout and time.time() - self._entered_at > stop_timeout
+        return time.time() - self._entered_at > stop_timeout
 
     def _say_farewell(self):
         try:
@@ -179,7 +180,10 @@ class TaskSet(metaclass=TaskSetMeta):
             self.execute_task(queued)
 
     def execute_task(self, task, *args, **kwargs):
-        if getattr(task, "__self__", None) is self:
+        # Nearly always; a call that passes arguments on takes more of a greenlet's stack.
+        if task.__class__ is FunctionType and not (args or kwargs):
+            task(self)
+        elif getattr(task, "__self__", None) is self:
             task(*args, **kwargs)
         elif isinstance(task, type) and issubclass(task, TaskSet):
             task(self).run(*args, **kwargs)
@@ -237,7 +241,9 @@ class DefaultTaskSet(TaskSet):
         return _pick(self._user.tasks, self._user)
 
     def execute_task(self, task, *args, **kwargs):
-        if isinstance(task, type) and issubclass(task, TaskSet):
+        if task.__class__ is FunctionType and not (args or kwargs):
+            task(self._user)
+        elif isinstance(task, type) and issubclass(task, TaskSet):
             task(self._user).run(*args, **kwargs)
         else:
             task(self._user, *args, **kwargs)

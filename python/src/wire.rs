@@ -47,8 +47,12 @@ impl Wire {
         let hub = self.hub.bind(url.py()).borrow();
         let due_ns = rt::now_ns();
         let method: Method = method.parse().map_err(|_| PyValueError::new_err(format!("unknown method {method:?}")))?;
+        let target = url.to_str()?;
+        if target.starts_with("https:") {
+            return Err(PyValueError::new_err(format!("{target}: TLS is not there yet")));
+        }
         let mut errand = hub.errand();
-        errand.request(method, url.to_str()?);
+        errand.request(method, target);
         if let Some(headers) = headers {
             add_headers(&mut errand, headers)?;
         }
