@@ -135,7 +135,7 @@ class HttpSession(requests.Session):
 
     def _tell(self, response, is_caught, context):
         if self.user is not None:
-            context = {**self.user.context(), **(context or {})}
+            context = self.user.context() | (context or {})
         if is_caught:
             response.set_context(context)
         else:

@@ -37,8 +37,12 @@ class EventHook:
         return self
 
     def fire(self, *, reverse=False, **kwargs):
-        """Calls all listeners. One that fails is logged and keeps neither the others nor the caller from going on, unless it
-        raises what steers users."""
+        """Calls all listeners with what is given."""
+        self.tell(kwargs, reverse)
+
+    def tell(self, kwargs, reverse=False):
+        """One that fails is logged, and keeps neither the others nor the caller from going on, unless it raises what steers
+        users."""
         # A copy: listeners may add and remove listeners.
         for handler in self._handlers[::-1] if reverse else self._handlers[:]:
             try:

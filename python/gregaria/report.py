@@ -18,9 +18,6 @@ class RequestHook(EventHook):
     def fire(self, *, reverse=False, **kwargs):
         _fired(**kwargs)
 
-    def tell(self, **kwargs):
-        super().fire(**kwargs)
-
     def add_listener(self, handler):
         global listening
         listening = True
@@ -39,26 +36,28 @@ listening = False
 def decided(response, exception):
     """A response whose outcome the task has decided has been recorded."""
     if listening:
-        _tell(response, exception, response.context)
+        _tell_of(response, exception, response.context)
 
 
 def plain(response, context):
     """A response whose outcome was its status has been recorded."""
-    _tell(response, response.own_failure(), context)
+    _tell_of(response, response.own_failure(), context)
 
 
-def _tell(response, exception, context):
-    request_type, name, response_time, response_length, start_time = response.facts()
+def _tell_of(response, exception, context):
+    request_type, name, response_time, response_length, start_time, url = response.facts()
     _tell_listeners(
-        request_type=request_type,
-        name=name,
-        response_time=response_time,
-        response_length=response_length,
-        response=response,
-        context=context or {},
-        exception=exception,
-        start_time=start_time,
-        url=response.url,
+        {
+            "request_type": request_type,
+            "name": name,
+            "response_time": response_time,
+            "response_length": response_length,
+            "response": response,
+            "context": context or {},
+            "exception": exception,
+            "start_time": start_time,
+            "url": url,
+        }
     )
 
 
@@ -68,30 +67,17 @@ def _fired(request_type, name, response_time, response_length=0, exception=None,
         hub.record(str(request_type), str(name), response_time or 0, int(response_length or 0), error)
     if listening:
         meta = {"response": None, "context": {}, "start_time": None, "url": None} | more
-        _tell_listeners(
-            request_type=request_type,
-            name=name,
-            response_time=response_time,
-            response_length=response_length,
-            exception=exception,
-            **meta,
-        )
+        meta |= {"request_type": request_type, "name": name, "response_time": response_time}
+        _tell_listeners(meta | {"response_length": response_length, "exception": exception})
 
 
-def _tell_listeners(request_type, name, response_time, response_length, exception, **more):
+def _tell_listeners(meta):
     if request._handlers:
-        request.tell(
-            request_type=request_type,
-            name=name,
-            response_time=response_time,
-            response_length=response_length,
-            exception=exception,
-            **more,
-        )
-    of_0_7 = request_success if exception is None else request_failure
+        request.tell(meta)
+    of_0_7, last = (request_success, "response_length") if meta["exception"] is None else (request_failure, "exception")
     if of_0_7._handlers:
-        last = {"response_length": response_length} if exception is None else {"exception": exception}
-        of_0_7.tell(request_type=request_type, name=name, response_time=int(response_time or 0), **last)
+        old = {name: meta[name] for name in ("request_type", "name", last)}
+        of_0_7.tell(old | {"response_time": int(meta["response_time"] or 0)})
 
 
 def _error_text(exception):

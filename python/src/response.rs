@@ -91,8 +91,8 @@ impl Response {
             None => this.record(py, Outcome::Success)?,
             Some(exception) => this.record(py, Outcome::Failure(&outcome::error_text(exception)?))?,
         }
-        let report = py.import("gregaria.report")?.getattr("decided")?;
-        report.call1((slf, exception)).map(drop)
+        static DECIDED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        DECIDED.import(py, "gregaria.report", "decided")?.call1((slf, exception)).map(drop)
     }
 
     fn record(&self, py: Python<'_>, outcome: Outcome<'_>) -> PyResult<()> {
@@ -332,13 +332,14 @@ impl Response {
 
     // What listeners are told.
 
-    /// Method, name, response time in milliseconds, length of the body, and when it was called for (seconds since 1970).
+    /// Method, name, response time in milliseconds, length of the body, when it was called for (seconds since 1970), URL.
     fn facts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let exchange = &self.exchange;
         let response_time_ms = (exchange.done_ns - exchange.due_ns) as f64 / 1e6;
         let start_time = rt::unix_time_s() - rt::now_ns().saturating_sub(exchange.due_ns) as f64 / 1e9;
         let method = self.ticket.method.as_str();
-        (method, self.sample_name(py)?, response_time_ms, exchange.bytes_in, start_time).into_pyobject(py)
+        let url = self.url(py)?;
+        (method, self.sample_name(py)?, response_time_ms, exchange.bytes_in, start_time, url).into_pyobject(py)
     }
 
     /// The exception that its status, or the lack of one, stands for; `None` for a success.
