@@ -81,7 +81,7 @@ fn a_limit_of_this_machine_is_named_as_one() {
     assert_eq!(entry.num_requests, entry.num_failures);
     let rows = run.errors();
     assert!(rows[0].occurrences == entry.num_failures && entry.num_failures > 0, "{rows:?}");
-    assert!(rows[0].text.ends_with("out of file descriptors on this machine"), "{rows:?}");
+    assert!(rows[0].text.ends_with("out of file descriptors on this machine: raise ulimit -n"), "{rows:?}");
 }
 
 fn expect_failures(url: &str, count: u64, error: &str) {

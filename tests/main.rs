@@ -7,6 +7,7 @@
 //! - `fixtures`: the peers of `support/` do what they say
 //! - `hostile_targets`: each way to fail is a row with a name
 //! - `http`: framings and connections as servers have them
+//! - `machine`: a machine that gives a run too little
 //! - `quick_run`: one address, counts that agree with the server's log
 //! - `run_end`: by number, time or signal; what is cut
 //! - `rust_users`: users in Rust, started through the engine alone
@@ -23,6 +24,7 @@ mod examples;
 mod fixtures;
 mod hostile_targets;
 mod http;
+mod machine;
 mod quick_run;
 mod run_end;
 mod rust_users;

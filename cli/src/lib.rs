@@ -37,7 +37,7 @@ mod handover;
 pub mod json;
 pub mod list;
 pub mod logger;
-mod open_files;
+mod machine;
 pub mod quick;
 pub mod ratio;
 pub mod run;

@@ -12,7 +12,7 @@ use crate::{
     args::Plan,
     demo,
     exit::{LastWord, Refusal},
-    logger, open_files, signals,
+    logger, machine, signals,
     terminal::{Screen, Terminal},
 };
 
@@ -35,7 +35,7 @@ pub fn prepare(plan: &Plan, this_program: impl FnOnce() -> io::Result<Command>) 
     if !plan.log.skip_setup {
         logger::init(&plan.log, &screen)?;
     }
-    open_files::allow_for(plan.load.users);
+    machine::make_room_for(plan.load.users);
     if !plan.load.demo {
         return Ok(Grounds { host: plan.load.host.clone(), screen, site: None });
     }

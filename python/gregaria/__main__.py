@@ -60,7 +60,7 @@ def _run_locustfiles(args, paths):
 
 
 def _run(command_line, user_classes, extra):
-    from . import log, report, scenario
+    from . import log, report, scenario, screen
     from ._engine import prepare, start
     from .environment import Environment, LocalRunner, options
     from .host import Host
@@ -90,7 +90,9 @@ def _run(command_line, user_classes, extra):
     # What is there now stays; the collector need not look at it again and again.
     gc.freeze()
     report.events.init.fire(environment=environment, runner=environment.runner, web_ui=None)
+    screen.take_over(run)
     code = Host(environment, user_classes, run, hub).conduct()
+    screen.give_back()
     report.events.quit.fire(exit_code=code)
     run.leave()
     return code

@@ -175,7 +175,7 @@ fn generator(moment: &Moment) -> Vec<Part> {
     let forms = match moment.core_shares.len() {
         0 => ["generator: not measured yet".to_owned(), "generator: ?".to_owned()],
         1 => [format!("generator: {busiest:.0} % of its core"), format!("CPU {busiest:.0} %")],
-        cores => [format!("generator: {busiest:.0} % of the busiest of {cores} cores"), format!("CPU {busiest:.0} %")],
+        cores => [format!("generator: {busiest:.0} % of the busiest of {cores} threads"), format!("CPU {busiest:.0} %")],
     };
     vec![Part::new(0, forms)]
 }
@@ -261,7 +261,7 @@ mod tests {
 running   [==================>                        ]   42 %  0:25  0:35 left
 64 users  12345.6 req/s  3 failures (0.00 %)  308640 requests
 last 10 s, in ms:  p50 1.23  p95 3.45  p99 6.70  max 12.3
-generator: 45 % of the busiest of 2 cores
+generator: 45 % of the busiest of 2 threads
     req/s   failed   med ms  name
   9000.00   0.00 %     1.23  GET /
    345.60   1.00 %     1.23  GET /a-rather-long-name-of-a-page
@@ -275,7 +275,7 @@ w/W +1/+10 users  s/S -1/-10  q quit";
 running   [=========>             ]   42 %  0:25  0:35 left
 64 users  12345.6 req/s  3 failed  308640 requests
 last 10 s, in ms:  p50 1.23  p95 3.45  p99 6.70  max 12.3
-generator: 45 % of the busiest of 2 cores
+generator: 45 % of the busiest of 2 threads
     req/s   failed   med ms  name
   9000.00   0.00 %     1.23  GET /
    345.60   1.00 %     1.23  GET /a-rather-long-name-of-a-p

@@ -16,7 +16,7 @@ use signal_hook::{
 };
 
 use super::{access_log::AccessLog, shop::Shop};
-use crate::open_files;
+use crate::machine;
 
 /// Serves the demo shop: its address is the first line on stdout, the end of stdin is the end of it.
 ///
@@ -27,7 +27,7 @@ use crate::open_files;
 /// When no port can be bound, or the log that was asked for cannot be written.
 pub fn serve() -> io::Result<()> {
     leave_signals_to_the_parent()?;
-    open_files::allow_for(CONNECTIONS);
+    machine::make_room_for(CONNECTIONS);
     let address = listen(&Arc::new(Shop::new()), &Arc::new(AccessLog::as_asked()?))?;
     let mut out = io::stdout().lock();
     writeln!(out, "http://{address}")?;

@@ -24,6 +24,37 @@ use super::{
 
 const KINDS: [RingKind; 3] = [RingKind::Full, RingKind::Plain, RingKind::Epoll];
 
+#[test]
+fn a_wake_from_another_thread_ends_the_wait_at_once() {
+    for kind in KINDS {
+        run(kind, |rt| async move {
+            // Longer than the test may take: nothing but the wake ends the wait.
+            let far_ns = rt.now_ns() + 3_600_000_000_000;
+            let mut sleep = std::pin::pin!(rt.sleep_until(far_ns));
+            for round in 0..100 {
+                let mut waker = None;
+                poll_fn(|cx| {
+                    assert!(sleep.as_mut().poll(cx).is_pending());
+                    if waker.is_some() {
+                        return Poll::Ready(());
+                    }
+                    let (own, late) = (cx.waker().clone(), round % 2 == 0);
+                    waker = Some(thread::spawn(move || {
+                        // Before the thread waits, or while it does.
+                        if late {
+                            pause(Duration::from_millis(2));
+                        }
+                        own.wake();
+                    }));
+                    Poll::Pending
+                })
+                .await;
+                waker.unwrap().join().unwrap();
+            }
+        });
+    }
+}
+
 /// Runs `client` on each ring against a server that treats each of its connections with `serve`.
 fn on_each_ring<F: Future<Output = ()> + 'static>(
     serve: impl Fn(TcpStream) + Clone + Send + 'static,

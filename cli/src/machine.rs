@@ -1,0 +1,58 @@
+//! What this machine allows one process, against what so many users need: open files and local ports. What is missing is
+//! said before the run.
+
+use std::fs;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+/// Raises the limit on open files as far as this process may, and warns of what may not be enough for so many users.
+pub(crate) fn make_room_for(users: u32) {
+    let before = getrlimit(Resource::Nofile);
+    // Refused is as good as not tried: the warning below says what is missing.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: before.maximum, ..before });
+    let shortages = [files(users, getrlimit(Resource::Nofile).current), ports(users, &local_port_range())];
+    shortages.iter().flatten().for_each(|shortage| log::warn!("{shortage}"));
+}
+
+/// Every user holds a connection, and every connection an open file.
+fn files(users: u32, allowed: Option<u64>) -> Option<String> {
+    let needed = u64::from(users) + OWN_FILES;
+    let allowed = allowed.filter(|allowed| *allowed < needed)?;
+    Some(format!("{users} users may need {needed} open files, but the limit is {allowed}: raise it with ulimit -n"))
+}
+
+/// Every connection to the same address has a local port of its own.
+fn ports(users: u32, range: &str) -> Option<String> {
+    let mut ends = range.split_whitespace().map(str::parse::<u32>);
+    let (first, last) = (ends.next()?.ok()?, ends.next()?.ok()?);
+    let there_are = (last + 1).saturating_sub(first);
+    let setting = "net.ipv4.ip_local_port_range";
+    (there_are < users).then(|| {
+        format!(
+            "{users} users may need as many local ports towards one address, but there are {there_are}: widen {setting}"
+        )
+    })
+}
+
+fn local_port_range() -> String {
+    fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default()
+}
+
+/// Rings, timers, log and the standard streams, generously.
+const OWN_FILES: u64 = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_said_with_what_to_do() {
+        assert_eq!(files(100, Some(200)), None);
+        assert_eq!(files(100, None), None);
+        let said = "100 users may need 200 open files, but the limit is 199: raise it with ulimit -n";
+        assert_eq!(files(100, Some(199)).unwrap(), said);
+        assert_eq!(ports(11, "40000\t40010\n"), None);
+        assert!(ports(12, "40000\t40010\n").unwrap().contains("there are 11: widen net.ipv4.ip_local_port_range"));
+        assert_eq!(ports(12, ""), None);
+    }
+}
