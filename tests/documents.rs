@@ -11,10 +11,11 @@ use std::path::{Path, PathBuf};
 use support::{Nginx, Program, workspace};
 
 /// What stands in the text, and what runs in its place. The two addresses are substituted besides.
-const SUBSTITUTES: [(&str, &str); 6] = [
-    ("cargo run --release -p gregaria --", "gregaria"),
+const SUBSTITUTES: [(&str, &str); 7] = [
+    ("python3 -m venv .venv && .venv/bin/pip install ./python && .venv/bin/gregaria", "gregaria"),
+    ("cargo run --release -p gregaria --", "native"),
     ("cargo run --release -p gregaria-examples --example quickstart --", "quickstart"),
-    ("target/release/gregaria", "gregaria"),
+    ("cargo run --release -p gregaria-examples --example shop --", "shop"),
     ("-t 10s", "-t 1s"),
     ("-t 1m", "-t 1s"),
     // Other tests run beside, and what is waited for may start slowly.
@@ -68,9 +69,14 @@ fn run_document(path: &str) {
     let sessions = sessions(&text);
     assert!(sessions.iter().all(|session| !session.commands.is_empty()), "{path}: a block without commands");
     let programs = tempfile::tempdir().expect("a temporary directory");
-    for (name, target) in
-        [("gregaria", workspace::gregaria_path()), ("quickstart", workspace::example_path("quickstart"))]
-    {
+    let host = workspace::python_host();
+    assert!(host.exists(), "there is no {}: tests/run installs the Python host", host.display());
+    for (name, target) in [
+        ("gregaria", host),
+        ("native", workspace::gregaria_path()),
+        ("quickstart", workspace::example_path("quickstart")),
+        ("shop", workspace::example_path("shop")),
+    ] {
         symlink(target, programs.path().join(name)).expect("a fresh directory takes a link");
     }
     let nginx = Nginx::start();
@@ -79,7 +85,10 @@ fn run_document(path: &str) {
         let commands = session.commands.iter().map(|command| substituted(command, nginx.address(), free));
         let script = commands.collect::<Vec<_>>().join("\n");
         assert!(!script.contains("cargo "), "{path}:{}: would build: {script}", session.line);
-        let finished = shell(&script, programs.path()).run();
+        let program = shell(&script, programs.path());
+        let examples = workspace::root().join("examples");
+        symlink(examples, program.directory().join("examples")).expect("a fresh directory takes a link");
+        let finished = program.run();
         assert_eq!(
             finished.code,
             Some(0),

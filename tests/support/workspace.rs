@@ -22,6 +22,12 @@ pub fn gregaria_path() -> PathBuf {
     up_to_date("gregaria", &SOURCES, &["-p", "gregaria", "--bin", "gregaria"])
 }
 
+/// The program `gregaria` of the Python environment that `tests/run` makes; nothing is built here.
+#[must_use]
+pub fn python_host() -> PathBuf {
+    root().join("target/python/bin/gregaria")
+}
+
 /// The path of one of the Rust examples, built if need be.
 #[must_use]
 pub fn example_path(name: &str) -> PathBuf {

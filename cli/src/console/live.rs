@@ -175,7 +175,9 @@ fn generator(moment: &Moment) -> Vec<Part> {
     let forms = match moment.core_shares.len() {
         0 => ["generator: not measured yet".to_owned(), "generator: ?".to_owned()],
         1 => [format!("generator: {busiest:.0} % of its core"), format!("CPU {busiest:.0} %")],
-        cores => [format!("generator: {busiest:.0} % of the busiest of {cores} threads"), format!("CPU {busiest:.0} %")],
+        cores => {
+            [format!("generator: {busiest:.0} % of the busiest of {cores} threads"), format!("CPU {busiest:.0} %")]
+        }
     };
     vec![Part::new(0, forms)]
 }
