@@ -94,9 +94,12 @@ fn level_name(level: Level) -> &'static str {
     }
 }
 
-/// The crate of a module path, spelled as Python would: `gregaria.engine`.
+/// The crate of a module path, spelled as Python would: `gregaria.engine`. Our extension module has a name of its own there.
 fn source(target: &str) -> Cow<'_, str> {
     let package = target.split("::").next().unwrap_or(target);
+    if package == "_engine" {
+        return "gregaria".into();
+    }
     if package.contains('_') { package.replace('_', ".").into() } else { package.into() }
 }
 

@@ -7,12 +7,12 @@ the main greenlet, follows them (`conduct`). And each user is a greenlet of its 
 
 import logging
 import sys
-import threading
 import traceback
 
 import gevent
 from gevent import GreenletExit
 from gevent.event import Event
+from gevent.monkey import get_original
 
 from . import failure, report
 from .event import EventHook
@@ -23,6 +23,9 @@ logger = logging.getLogger(__name__)
 
 class Host:
     """The place of the Python users of one run."""
+
+    #: The thread of the hub, as the operating system's threads are counted.
+    thread = None
 
     def __init__(self, environment, user_classes, run, hub):
         self._environment = environment
@@ -37,6 +40,7 @@ class Host:
 
     def conduct(self):
         """Follows the run to its end and returns the process's exit code."""
+        Host.thread = get_original("_thread", "get_ident")()
         report.hub = self._hub
         User.environment = self._environment
         self._watch(self._hub.finished_fd, self._resume)
@@ -197,7 +201,7 @@ class Life(gevent.Greenlet):
 
 def where_is_the_hub():
     """Where in whose code the thread of the hub is; called by another thread when the hub is stuck."""
-    frames = traceback.extract_stack(sys._current_frames()[threading.main_thread().ident])
+    frames = traceback.extract_stack(sys._current_frames()[Host.thread])
     own = [frame for frame in frames if "gregaria" not in frame.filename and "gevent" not in frame.filename]
     frame = (own or frames)[-1]
     return f"in {frame.name}() at {frame.filename}, line {frame.lineno}: {frame.line}"

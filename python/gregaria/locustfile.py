@@ -78,9 +78,20 @@ def _refuse_import(path, error):
         what = f"it calls sys.exit({error.code!r}) while it is imported: a locustfile must only define things then"
     else:
         what = f"{type(error).__name__}: {error}"
+    what += _advice(error)
     if last and own and (last.filename, last.lineno) != (own.filename, own.lineno):
         what += f" (in {_shown(last.filename)}, line {last.lineno})"
     _refuse(f"{where}: {' '.join(what.split())}")
+
+
+def _advice(error):
+    """What to do about something that cannot be imported."""
+    name = error.name or "" if isinstance(error, ImportError) else ""
+    if name.split(".")[0] == "locust":
+        return ": that part of Locust is not there yet, docs/python.md lists what is"
+    if isinstance(error, ModuleNotFoundError) and name:
+        return f": install it with {sys.executable} -m pip, or put it beside the locustfile"
+    return ""
 
 
 def _is_users(filename):

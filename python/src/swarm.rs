@@ -29,16 +29,31 @@ pub(crate) struct HubSwarm {
     alive_ns: Arc<AtomicU64>,
     is_on: bool,
     is_stuck: bool,
+    /// Where the last ramp leads.
+    target: Vec<u32>,
 }
 
 impl HubSwarm {
     pub(crate) fn new(places: Places, bell: Bell, carrier_cpu: CarrierCpu, alive_ns: Arc<AtomicU64>) -> Self {
-        Self { places, bell, carrier_cpu, carrier_began_ns: 0, alive_ns, is_on: false, is_stuck: false }
+        Self {
+            places,
+            bell,
+            carrier_cpu,
+            carrier_began_ns: 0,
+            alive_ns,
+            is_on: false,
+            is_stuck: false,
+            target: Vec::new(),
+        }
     }
 
-    /// While a run is on the hub turns ten times a second.
+    /// How long ago the hub turned last; while a run is on it does so ten times a second.
+    fn silent_ns(&self) -> u64 {
+        rt::now_ns().saturating_sub(self.alive_ns.load(Ordering::Relaxed))
+    }
+
     fn watch(&mut self) {
-        let silent_ns = rt::now_ns().saturating_sub(self.alive_ns.load(Ordering::Relaxed));
+        let silent_ns = self.silent_ns();
         let is_stuck = self.is_on && silent_ns > STUCK_NS;
         if is_stuck && !self.is_stuck {
             log::warn!(
@@ -67,6 +82,7 @@ impl Swarm for HubSwarm {
     }
 
     fn ramp(&mut self, segment: &Segment) {
+        self.target.clone_from(&segment.to);
         self.places.ramp(segment);
         self.bell.ring();
     }
@@ -80,6 +96,10 @@ impl Swarm for HubSwarm {
         self.watch();
         let mut report = self.places.collect(sink);
         self.is_on &= !report.stopped;
+        if self.is_on && report.total_users() == 0 && self.silent_ns() > SILENT_NS {
+            // Nobody knows; that they are all gone is not to be concluded from a hub that has had no time to tell.
+            report.users.clone_from(&self.target);
+        }
         let wall_ns = report.loads.first().map_or(0, |load| load.wall_ns);
         report.loads.iter_mut().for_each(|load| load.role = Role::Hub);
         let cpu_ns = self.carrier_cpu.ns().saturating_sub(self.carrier_began_ns);
@@ -102,9 +122,11 @@ fn name_culprit() {
     });
     match culprit {
         Ok(place) => log::warn!("The Python hub is blocked {place}"),
-        Err(error) => log::debug!("what blocks the hub cannot be told: {error}"),
+        Err(error) => log::warn!("What blocks the hub cannot be told: {error}"),
     }
 }
 
+/// Two turns missed.
+const SILENT_NS: u64 = 250_000_000;
 /// A second is ten turns missed.
 const STUCK_NS: u64 = 1_000_000_000;

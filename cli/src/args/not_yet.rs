@@ -28,14 +28,14 @@ const fn flag(name: &'static str, is_given: fn(&Typed) -> bool, instead: &'stati
     Flag { name, is_given, instead }
 }
 
-const ONE_MACHINE: &str = "not there yet: one gregaria uses all cores of its machine (--shards)";
+const ONE_PROCESS: &str = "not there yet: a run is one process so far";
 const NO_WORKERS: &str = "not there yet: it belongs to master and worker, which are not there yet either";
 const FILES: &str = "not there yet: use --json or --json-file";
 
 const FLAGS: &[Flag] = &[
-    flag("--master", |typed| typed.cluster.master, ONE_MACHINE),
-    flag("--worker", |typed| typed.cluster.worker, ONE_MACHINE),
-    flag("--processes", |typed| typed.cluster.processes.is_some(), ONE_MACHINE),
+    flag("--master", |typed| typed.cluster.master, ONE_PROCESS),
+    flag("--worker", |typed| typed.cluster.worker, ONE_PROCESS),
+    flag("--processes", |typed| typed.cluster.processes.is_some(), ONE_PROCESS),
     flag("--master-host", |typed| typed.cluster.master_host.is_some(), NO_WORKERS),
     flag("--master-port", |typed| typed.cluster.master_port.is_some(), NO_WORKERS),
     flag("--master-bind-host", |typed| typed.cluster.master_bind_host.is_some(), NO_WORKERS),

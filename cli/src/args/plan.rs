@@ -356,8 +356,8 @@ mod tests {
     fn what_is_not_there_yet_says_what_to_use_instead() {
         for (line, message) in [
             ("--csv out", "--csv: not there yet: use --json or --json-file"),
-            ("--slave", "--worker: not there yet: one gregaria uses all cores of its machine (--shards)"),
-            ("--processes -1", "--processes: not there yet: one gregaria uses all cores of its machine (--shards)"),
+            ("--slave", "--worker: not there yet: a run is one process so far"),
+            ("--processes -1", "--processes: not there yet: a run is one process so far"),
             (
                 "--config-users {}",
                 "--config-users: not there yet: set weight, fixed_count and host in the user classes",

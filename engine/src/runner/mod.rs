@@ -332,7 +332,10 @@ impl<S: Swarm> Runner<S> {
         let late = now.mono_ns > self.stop_deadline_ns.saturating_add(STUCK_NS);
         if late && !self.report.stopped {
             let fault = self.report.fault.get_or_insert_with(|| "the users did not stop within 5 s".into());
-            self.shared.status().end = Some(EndReason::Fault(fault.clone()));
+            let end = EndReason::Fault(fault.clone());
+            if self.shared.status().end.replace(end.clone()) != Some(end.clone()) {
+                self.news.push(Notice::Stopping(end));
+            }
         }
         if self.report.stopped || late {
             self.state = State::Stopped;

@@ -216,8 +216,11 @@ fn a_swarm_that_does_not_stop_is_a_fault_not_a_hang() {
     bench.at(1000);
     bench.at(6900);
     assert_eq!(bench.handle.status().state, State::Stopping);
+    bench.notices();
     bench.at(7100);
-    assert!(matches!(bench.handle.wait().end, EndReason::Fault(_)));
+    let fault = EndReason::Fault("the users did not stop within 5 s".into());
+    assert_eq!(bench.handle.wait().end, fault);
+    assert_eq!(bench.notices(), [Notice::Stopping(fault), Notice::Stopped]);
 }
 
 #[test]
