@@ -1,5 +1,7 @@
-"""The Python users whose requests are priced, as in `../scenario.rs`: a log-in that sets a cookie, two weighted tasks
-under names, no waits. CLIENT names the class that they derive from, so that one file is run by every host of them.
+"""The Python users whose requests are priced: two weighted tasks under names, no waits, as in `../scenario.rs`.
+
+Without its log-in: what Locust's clients do about a cookie with each request would be a good part of what is compared.
+CLIENT names the class that they derive from, so that one file is run by every host of them.
 """
 
 import os
@@ -10,9 +12,6 @@ Base = getattr(locust, os.environ["CLIENT"])
 
 
 class Shopper(Base):
-    def on_start(self):
-        self.client.get("/login?user=1", name="/login")
-
     @locust.task(3)
     def catalogue(self):
         self.client.get("/catalogue?page=2", name="/catalogue")
