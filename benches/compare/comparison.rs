@@ -2,24 +2,28 @@
 //! done with the samples. How one sample is taken is `measure.rs`.
 
 use crate::measure::{self, Plan, Sample};
-use crate::memory;
+use crate::memory::{self, Idlers};
 use crate::peers::{self, Client, Cores};
+use crate::python_hosts;
 use crate::record::Record;
 use crate::report::{Report, csv};
+use crate::tables;
 use crate::target::Target;
 
 use anyhow::ensure;
-use clap::ValueEnum;
 
 /// What to compare and how long.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Comparison {
-    /// Rounds; each runs every client once, short and long
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=100))]
+    /// Rounds; each runs every client once, short and long. 0: only what else is asked for
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(0..=100))]
     rounds: u32,
-    /// Only these clients [default: all that are installed]
+    /// Only these clients [default: all that are installed, without those that run Python users]
     #[arg(long, value_enum, value_delimiter = ',')]
     clients: Vec<Client>,
+    /// The clients that run Python users instead: ours and Locust, each with the same two locustfiles
+    #[arg(long, conflicts_with = "clients")]
+    python: bool,
     /// Keep-alive connections
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1024))]
     connections: u32,
@@ -41,8 +45,8 @@ pub(crate) struct Comparison {
     /// Repeat a run in which others used more than so many cores
     #[arg(long, value_name = "CORES", default_value_t = 0.2)]
     others: f64,
-    /// Also measure the memory of so many idle users
-    #[arg(long, value_name = "USERS", value_parser = clap::value_parser!(u64).range(2..=50_000))]
+    /// Also measure the memory of so many idle users, Rust's or Python's as the clients are
+    #[arg(long, value_name = "USERS", value_parser = clap::value_parser!(u64).range(5..=50_000))]
     memory: Option<u64>,
     /// Keep the result in benches/runs
     #[arg(long)]
@@ -54,13 +58,17 @@ impl Comparison {
     pub(crate) fn run(&self) -> anyhow::Result<()> {
         ensure!(self.long > self.short, "--long must be longer than --short");
         peers::build_ours()?;
+        if self.has_python() {
+            python_hosts::build()?;
+        }
         let target = Target::start(self.server_core)?;
         let clients = self.present(&target)?;
-        ensure!(!clients.is_empty() || self.memory.is_some(), "none of these clients is there");
+        ensure!(!clients.is_empty(), "none of these clients is there");
         let samples = self.samples(&target, &clients)?;
-        let mut summary = Report { samples: &samples, clients: &clients }.to_string();
+        let mut summary = Report { samples: &samples, tables: &tables::ALL }.to_string();
         if let Some(users) = self.memory {
-            let per_user = memory::measure(&target, self.cores(), users)?;
+            let idlers = if self.has_python() { Idlers::Python } else { Idlers::Rust };
+            let per_user = memory::measure(&target, idlers, self.cores(), users)?;
             summary = format!("{summary}\n{per_user}\n");
         }
         print!("{summary}");
@@ -80,7 +88,7 @@ impl Comparison {
                 let index = if round % 2 == 1 { position } else { clients.len() - 1 - position };
                 let sample = measure::sample(target, &plan, clients[index], round)?;
                 eprintln!(
-                    "round {round}: {:<14}{:.2} µs/request, others {:.2} cores",
+                    "round {round}: {:<20}{:.2} µs/request, others {:.2} cores",
                     sample.client.name(),
                     sample.cpu_us_per_request(),
                     sample.others_cores()
@@ -100,14 +108,19 @@ impl Comparison {
             }
             return Ok(self.clients.clone());
         }
-        let (mut present, all) = (Vec::new(), Client::value_variants());
-        for &client in all {
+        let mut present = Vec::new();
+        for client in tables::clients(self.python) {
             match client.commands(&load, self.cores()) {
                 Ok(_) => present.push(client),
                 Err(reason) => eprintln!("without {}: {reason}", client.name()),
             }
         }
         Ok(present)
+    }
+
+    /// Whether Python users are among those that are measured.
+    fn has_python(&self) -> bool {
+        self.python || self.clients.iter().any(|client| client.python_users().is_some())
     }
 
     fn plan(&self) -> Plan {

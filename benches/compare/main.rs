@@ -2,7 +2,8 @@
 //! machine. Without a subcommand it compares; the subcommands are what it runs as processes of their own: the server, a
 //! client, a program pinned to cores.
 //!
-//! The way to read it: `comparison.rs` (rounds), `measure.rs` (one sample), `peers.rs` (who), `floor.rs` (the yardstick).
+//! The way to read it: `comparison.rs` (rounds), `measure.rs` (one sample), `peers.rs` and `tables.rs` (who), `floor.rs` (the
+//! yardstick).
 //! How far the figures can be trusted is in `benches/README.md`.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output is what this program is for")]
@@ -17,11 +18,13 @@ mod monoio_client;
 mod noise;
 mod peers;
 mod process;
+mod python_hosts;
 mod record;
 mod report;
 mod response;
 mod ring;
 mod server;
+mod tables;
 mod target;
 mod tokio_client;
 

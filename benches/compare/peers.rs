@@ -1,5 +1,6 @@
 //! Who is compared: how each client is started for a given load, and how its own count is read from what it prints.
-//! A new client is a variant here, nothing elsewhere. Foreign ones are looked for on PATH, ours beside this program.
+//! A new client is a variant here and a row in `tables.rs`. Foreign ones are looked for on PATH, ours beside this program;
+//! for those that run Python users see `python_hosts.rs`.
 
 use std::env;
 use std::path::PathBuf;
@@ -10,6 +11,7 @@ use serde_json::Value;
 
 use crate::load::Load;
 use crate::process;
+use crate::python_hosts::PythonHost;
 
 /// A client under comparison.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, clap::ValueEnum)]
@@ -38,6 +40,18 @@ pub(crate) enum Client {
     Scenario2,
     /// The Rust scenario on the same two cores, one shard in each of two processes
     Scenario1x2,
+    /// Our Python host: the same two weighted tasks by Python users
+    Python,
+    /// Locust's HttpUser with the same locustfile
+    LocustHttp,
+    /// Locust's FastHttpUser with the same locustfile
+    LocustFast,
+    /// Our Python host: 1 KiB of JSON decoded and judged by the task, one listener
+    PythonChecked,
+    /// Locust's HttpUser with that locustfile
+    LocustHttpChecked,
+    /// Locust's FastHttpUser with that locustfile
+    LocustFastChecked,
 }
 
 /// The cores that clients may have.
@@ -60,6 +74,9 @@ impl Client {
     /// # Errors
     /// If the program is not there.
     pub(crate) fn commands(self, load: &Load, cores: Cores) -> anyhow::Result<Vec<Command>> {
+        if let Some((host, locustfile)) = self.python_users() {
+            return Ok(vec![host.command(locustfile, load, cores.first)?]);
+        }
         let both = [cores.first, cores.second];
         Ok(match self {
             Self::Scenario2 => vec![scenario(load, &both, 2)?],
@@ -72,8 +89,25 @@ impl Client {
         })
     }
 
+    /// Who runs which locustfile, if these are Python users.
+    pub(crate) fn python_users(self) -> Option<(PythonHost, &'static str)> {
+        let (shopper, checker) = ("shopper.py", "checker.py");
+        Some(match self {
+            Self::Python => (PythonHost::Gregaria, shopper),
+            Self::LocustHttp => (PythonHost::LocustHttp, shopper),
+            Self::LocustFast => (PythonHost::LocustFast, shopper),
+            Self::PythonChecked => (PythonHost::Gregaria, checker),
+            Self::LocustHttpChecked => (PythonHost::LocustHttp, checker),
+            Self::LocustFastChecked => (PythonHost::LocustFast, checker),
+            _ => return None,
+        })
+    }
+
     /// The name and version that the program states, for the record.
     pub(crate) fn version(self) -> Option<String> {
+        if let Some((host, _)) = self.python_users() {
+            return host.version();
+        }
         let (program, flag) = match self {
             Self::Wrk => ("wrk", "-v"),
             Self::H2load => ("h2load", "--version"),
@@ -90,8 +124,9 @@ impl Client {
             Self::Wrk => wrk_requests(stdout),
             Self::H2load => h2load_requests(stdout),
             Self::Oha => oha_requests(stdout),
-            Self::Gregaria | Self::Scenario | Self::Scenario2 | Self::Scenario1x2 => gregaria_requests(stdout),
             Self::Floor | Self::Monoio | Self::MonoioPlain | Self::Glommio | Self::Tokio => own_requests(stdout),
+            // What Locust prints with --json, and so do we.
+            _ => entries_requests(stdout),
         };
         said.with_context(|| format!("{} does not state so many successes and no failure:\n{stdout}", self.name()))
     }
@@ -101,6 +136,9 @@ impl Client {
     pub(crate) fn uncounted_max(self, connections: u32) -> u64 {
         match self {
             Self::Wrk | Self::H2load | Self::Oha => connections.into(),
+            Self::LocustHttp | Self::LocustFast | Self::LocustHttpChecked | Self::LocustFastChecked => {
+                connections.into()
+            }
             _ => 0,
         }
     }
@@ -137,26 +175,27 @@ impl Client {
     }
 }
 
-/// Builds our programs, as `cargo run` has built this one only. Without cargo around it, what is there is used.
+/// Builds our programs, as `cargo run` has built this one only.
 pub(crate) fn build_ours() -> anyhow::Result<()> {
+    build(&["-p", "gregaria", "-p", "benches", "--bins"], &[])
+}
+
+/// Builds packages as this program was built. Without cargo around it, what is there is used.
+pub(crate) fn build(packages: &[&str], variables: &[(&str, PathBuf)]) -> anyhow::Result<()> {
     let Some(cargo) = env::var_os("CARGO").filter(|_| !cfg!(debug_assertions)) else {
         return Ok(());
     };
     let mut command = Command::new(cargo);
-    command.args(["build", "--release", "-p", "gregaria", "-p", "benches", "--bins"]);
+    command.args(["build", "--release"]).args(packages).envs(variables.iter().cloned());
     let status = command.current_dir(env!("CARGO_MANIFEST_DIR")).status()?;
-    ensure!(status.success(), "our programs cannot be built");
+    ensure!(status.success(), "{} cannot be built", packages.join(" "));
     Ok(())
 }
 
-/// A program that is built into the same directory as this one.
+/// What is built into the same directory as this program.
 pub(crate) fn beside(name: &str) -> anyhow::Result<PathBuf> {
     let path = process::own_program()?.with_file_name(name);
-    ensure!(
-        path.is_file(),
-        "{name} is not built: cargo build --release -p {}",
-        if name == "gregaria" { name } else { "benches" }
-    );
+    ensure!(path.exists(), "{name} is not built: run this program by cargo run --release -p benches --bin compare");
     Ok(path)
 }
 
@@ -206,7 +245,7 @@ fn oha_requests(stdout: &str) -> Option<u64> {
     (statuses.keys().all(|status| status == "200")).then(|| statuses.get("200")?.as_u64())?
 }
 
-fn gregaria_requests(stdout: &str) -> Option<u64> {
+fn entries_requests(stdout: &str) -> Option<u64> {
     let entries: Value = serde_json::from_str(stdout).ok()?;
     let sum = |field: &str| entries.as_array()?.iter().map(|entry| entry.get(field)?.as_u64()).sum::<Option<u64>>();
     (sum("num_failures")? == 0).then(|| sum("num_requests"))?

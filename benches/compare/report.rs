@@ -1,37 +1,33 @@
-//! The comparison as people read it: medians over the rounds, ranges, and ratios to the floor and to wrk. Ratios are taken
-//! within each round before the median, since two clients of one round saw the same machine.
+//! The comparison as people read it: medians over the rounds, ranges, and ratios to the yardsticks of each table. Ratios are
+//! taken within each round before the median, since two clients of one round saw the same machine.
 
 use std::fmt::{self, Write};
 
 use crate::measure::{Sample, median};
 use crate::peers::Client;
+use crate::tables::{Goal, Table};
 
-/// All samples, written as a table.
+/// All samples, written as tables: a row for each client that was measured.
 pub(crate) struct Report<'a> {
     /// In the order they were taken.
     pub(crate) samples: &'a [Sample],
-    /// In the order of the table.
-    pub(crate) clients: &'a [Client],
+    /// Who stands where.
+    pub(crate) tables: &'a [&'a Table],
 }
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{:<14}{:>12}{:>16}{:>10}{:>10}{:>14}{:>12}",
-            "client", "µs/request", "range", "× floor", "× wrk", "requests/s", "server µs"
-        )?;
-        for &client in self.clients {
-            self.row(f, client)?;
-        }
-        let others: Vec<_> = self.samples.iter().map(Sample::others_cores).collect();
-        if others.is_empty() {
+        if self.samples.is_empty() {
             return Ok(());
         }
+        for table in self.tables {
+            self.table(f, table)?;
+        }
+        let others: Vec<_> = self.samples.iter().map(Sample::others_cores).collect();
         let most = others.iter().copied().fold(0.0, f64::max);
         writeln!(
             f,
-            "\nµs/request: CPU time of the client, user and system. Others used {:.2} cores (median), {most:.2} at most.",
+            "µs/request: CPU time of the client, user and system. Others used {:.2} cores (median), {most:.2} at most.",
             median(&others)
         )
     }
@@ -50,26 +46,44 @@ impl Report<'_> {
         (!ratios.is_empty()).then(|| median(&ratios))
     }
 
-    fn row(&self, f: &mut fmt::Formatter<'_>, client: Client) -> fmt::Result {
-        let per_request: Vec<_> = self.of(client).map(Sample::cpu_us_per_request).collect();
-        if per_request.is_empty() {
-            return writeln!(f, "{:<14}{:>12}", client.name(), "-");
+    fn table(&self, f: &mut fmt::Formatter<'_>, table: &Table) -> fmt::Result {
+        let clients: Vec<_> = table.clients.iter().filter(|&&client| self.of(client).next().is_some()).collect();
+        if clients.is_empty() {
+            return Ok(());
         }
+        let column = |yardstick: &Client| format!("× {}", yardstick.name());
+        write!(f, "{:<20}{:>12}{:>18}", "client", "µs/request", "range")?;
+        table.yardsticks.iter().try_for_each(|yardstick| write!(f, "{:>18}", column(yardstick)))?;
+        writeln!(f, "{:>14}{:>12}", "requests/s", "server µs")?;
+        for &&client in &clients {
+            self.row(f, client, table.yardsticks)?;
+        }
+        for goal in table.goals {
+            self.goal(f, goal)?;
+        }
+        writeln!(f)
+    }
+
+    fn row(&self, f: &mut fmt::Formatter<'_>, client: Client, yardsticks: &[Client]) -> fmt::Result {
+        let per_request: Vec<_> = self.of(client).map(Sample::cpu_us_per_request).collect();
         let rates: Vec<_> = self.of(client).map(Sample::rate).collect();
         let server: Vec<_> = self.of(client).map(Sample::server_us_per_request).collect();
         let least = per_request.iter().copied().fold(f64::INFINITY, f64::min);
         let most = per_request.iter().copied().fold(0.0, f64::max);
-        writeln!(
-            f,
-            "{:<14}{:>12.2}{:>16}{:>10}{:>10}{:>14.0}{:>12.2}",
-            client.name(),
-            median(&per_request),
-            format!("{least:.2}–{most:.2}"),
-            times(self.ratio(client, Client::Floor)),
-            times(self.ratio(client, Client::Wrk)),
-            median(&rates),
-            median(&server),
-        )
+        write!(f, "{:<20}{:>12.2}{:>18}", client.name(), median(&per_request), format!("{least:.2}–{most:.2}"))?;
+        for &yardstick in yardsticks {
+            write!(f, "{:>18}", times(self.ratio(client, yardstick)))?;
+        }
+        writeln!(f, "{:>14.0}{:>12.2}", median(&rates), median(&server))
+    }
+
+    fn goal(&self, f: &mut fmt::Formatter<'_>, goal: &Goal) -> fmt::Result {
+        let Some(ratio) = self.ratio(goal.dear, goal.cheap) else {
+            return Ok(());
+        };
+        let verdict = if ratio >= goal.times { "reached" } else { "missed" };
+        let (dear, cheap) = (goal.dear.name(), goal.cheap.name());
+        writeln!(f, "Goal {verdict}: {dear} costs {ratio:.1} × {cheap}, to be {} or more.", goal.times)
     }
 
     fn of(&self, client: Client) -> impl Iterator<Item = &Sample> {
@@ -127,13 +141,23 @@ mod tests {
             .iter()
             .flat_map(|&(round, us)| [sample(Client::Floor, round, us), sample(Client::Wrk, round, us * 1.5)])
             .collect();
-        let report = Report { samples: &samples, clients: &[Client::Floor, Client::Wrk, Client::Oha] };
+        let table = Table {
+            clients: &[Client::Floor, Client::Wrk, Client::Oha],
+            yardsticks: &[Client::Floor],
+            goals: &[
+                Goal { dear: Client::Wrk, cheap: Client::Floor, times: 1.5 },
+                Goal { dear: Client::Wrk, cheap: Client::Floor, times: 1.6 },
+                Goal { dear: Client::Oha, cheap: Client::Floor, times: 1.0 },
+            ],
+        };
+        let report = Report { samples: &samples, tables: &[&table] };
         assert!((report.ratio(Client::Wrk, Client::Floor).unwrap() - 1.5).abs() < 1e-9);
         assert_eq!(report.ratio(Client::Oha, Client::Floor), None);
-        let table = report.to_string();
-        assert!(
-            table.contains("wrk                  15.00      7.50–30.00     1.500     1.000        100000        5.00"),
-            "{table}"
-        );
+        let text = report.to_string();
+        let row = "wrk                        15.00        7.50–30.00             1.500        100000        5.00\n";
+        let goals = "Goal reached: wrk costs 1.5 × floor, to be 1.5 or more.\n\
+                     Goal missed: wrk costs 1.5 × floor, to be 1.6 or more.\n\n";
+        assert!(text.contains(&format!("{row}{goals}")), "{text}");
+        assert!(!text.contains("oha"), "{text}");
     }
 }

@@ -2,8 +2,9 @@
 //! body, one thread, one ring. It must cost less per request than any client, else clients would be measured half asleep.
 //!
 //! It keeps the count that every client's own count is checked against: `GET /__counts` answers the requests so far and
-//! the open connections, itself in neither. `GET /login…` sets a cookie. It ends when its stdin does, so it cannot
-//! outlive who started it. Requests with bodies are not for it. The other side of it is `target.rs`.
+//! the open connections, itself in neither. `GET /login…` sets a cookie, `GET /stock.json…` gets 1 KiB of JSON. It ends
+//! when its stdin does, so it cannot outlive who started it. Requests with bodies are not for it. The other side of it
+//! is `target.rs`.
 
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -30,8 +31,9 @@ pub(crate) fn run() -> io::Result<()> {
         connections: Vec::new(),
         open: 0,
         requests: 0,
-        plain: response("").leak().repeat(PIPELINE_MAX).leak(),
-        login: response("Set-Cookie: session=0123456789abcdef; Path=/\r\n").leak(),
+        plain: response(TEXT, &greeting()).leak().repeat(PIPELINE_MAX).leak(),
+        login: response(&format!("{TEXT}Set-Cookie: session=0123456789abcdef; Path=/\r\n"), &greeting()).leak(),
+        stock: response("Content-Type: application/json\r\n", &stock()).leak(),
     };
     await_readable(&mut ring.submission(), server.listener.as_raw_fd(), LISTENER);
     await_readable(&mut ring.submission(), io::stdin().as_raw_fd(), STDIN);
@@ -49,6 +51,7 @@ struct Server {
     /// The response many times over: pipelined requests are answered by one send. Leaked, as sends do not tell their end.
     plain: &'static [u8],
     login: &'static [u8],
+    stock: &'static [u8],
 }
 
 struct Connection {
@@ -121,6 +124,10 @@ impl Server {
                 self.requests += 1;
                 send(queue, file, self.login);
             }
+            Some(Asked::Stock) => {
+                self.requests += 1;
+                send(queue, file, self.stock);
+            }
             Some(Asked::Plain(count)) if count > 0 => {
                 self.requests += count as u64;
                 send(queue, file, &self.plain[..count.min(PIPELINE_MAX) * self.plain.len() / PIPELINE_MAX]);
@@ -151,6 +158,7 @@ impl Server {
 enum Asked {
     Counts,
     Login,
+    Stock,
     /// So many requests came to their end.
     Plain(usize),
 }
@@ -161,6 +169,7 @@ fn asked(matched: &mut usize, bytes: &[u8]) -> Asked {
         return match bytes {
             _ if bytes.starts_with(b"GET /__counts") => Asked::Counts,
             _ if bytes.starts_with(b"GET /login") => Asked::Login,
+            _ if bytes.starts_with(b"GET /stock.json") => Asked::Stock,
             _ => Asked::Plain(1),
         };
     }
@@ -179,11 +188,23 @@ fn asked(matched: &mut usize, bytes: &[u8]) -> Asked {
     Asked::Plain(count)
 }
 
-fn response(extra_lines: &str) -> Vec<u8> {
-    let body = "gregaria".repeat(16);
-    let len = body.len();
-    format!("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n{extra_lines}Content-Length: {len}\r\n\r\n{body}")
-        .into_bytes()
+fn response(lines: &str, body: &str) -> Vec<u8> {
+    format!("HTTP/1.1 200 OK\r\n{lines}Content-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+/// 128 bytes.
+fn greeting() -> String {
+    "gregaria".repeat(16)
+}
+
+/// 1 KiB of JSON; blanks at its end make up what is missing.
+fn stock() -> String {
+    let article = |number| {
+        let (name, price) = (format!("article {number}"), 100 * number + 99);
+        format!(r#"{{"id":{number},"name":"{name}","price":{price},"sizes":["S","M"],"in_stock":true}}"#)
+    };
+    let articles: Vec<_> = (1..=13).map(article).collect();
+    format!("{:<1024}", format!(r#"{{"articles":[{}]}}"#, articles.join(",")))
 }
 
 fn send(queue: &mut squeue::SubmissionQueue<'_>, file: u32, bytes: &'static [u8]) {
@@ -223,6 +244,7 @@ const PIPELINE_MAX: usize = 64;
 /// Length of the table of registered files, if the process may have so many.
 const FILES_MAX: u64 = 65_536;
 
+const TEXT: &str = "Content-Type: text/plain\r\n";
 const END: &[u8; 4] = b"\r\n\r\n";
 
 #[cfg(test)]
@@ -248,8 +270,17 @@ mod tests {
     }
 
     #[test]
-    fn the_two_special_paths_are_known() {
+    fn the_special_paths_are_known() {
         assert_eq!(asked(&mut 0, b"GET /__counts HTTP/1.1\r\n\r\n"), Asked::Counts);
         assert_eq!(asked(&mut 0, b"GET /login?user=1 HTTP/1.1\r\n\r\n"), Asked::Login);
+        assert_eq!(asked(&mut 0, b"GET /stock.json?page=2 HTTP/1.1\r\n\r\n"), Asked::Stock);
+    }
+
+    #[test]
+    fn bodies_are_as_long_as_they_are_said_to_be() {
+        assert_eq!(greeting().len(), 128);
+        assert_eq!(stock().len(), 1024);
+        let stock: serde_json::Value = serde_json::from_str(&stock()).unwrap();
+        assert_eq!(stock["articles"].as_array().unwrap().len(), 13);
     }
 }

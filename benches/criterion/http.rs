@@ -97,7 +97,7 @@ fn exchange(criterion: &mut Criterion) {
         let base = Arc::new(BaseUrl::parse("http://127.0.0.1:8080").expect("a valid URL"));
         let session = Session::new(Arc::clone(&base), Arc::new(ClientConfig::default()));
         for cookie in cookies {
-            session.cookies_mut().store(cookie, base.origin(), "/", 0);
+            session.cookies().borrow_mut().store(cookie, base.origin(), "/", 0);
         }
         let request = Request { body_policy: BodyPolicy::Discard, ..Request::get("/catalog/item?id=1234") };
         group.bench_function(name, |bencher| {
