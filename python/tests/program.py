@@ -11,11 +11,13 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
-from textwrap import dedent
+from textwrap import dedent, indent
 
 import pytest
 
-LIMIT_S = 30
+def in_a_task(code):
+    """A locustfile whose user does this once and then ends the run."""
+    return ONE_TASK + indent(dedent(code).strip(), " " * 8) + "\n        raise StopTest()\n"
 
 
 class Program:
@@ -95,7 +97,7 @@ class Running:
             self._process.wait()
 
     def _fail(self, what):
-        pytest.fail(f"{what}\nstdout:\n{self._stdout.text}\nstderr:\n{self._stderr.text}")
+        pytest.fail(f"{what}\nstdout:\n{self._stdout.text[-2000:]}\nstderr:\n{self._stderr.text[:4000]}")
 
 
 class Finished:
@@ -135,10 +137,11 @@ class Finished:
         """The lines of the log, without time and host, and what follows them (tracebacks, tables) left out."""
         return re.findall(r"^\[[^]]+\] [^/]+/(.*)$", self.stderr, re.MULTILINE)
 
-    def table(self, title):
-        """The rows of a table at the end, as they are printed."""
-        after = self.stderr.partition(f"\n{title}\n")[2]
-        return after.partition("\n\n")[0].splitlines()
+    @property
+    def errors(self):
+        """The rows of the error table: number, method, name and error, with single spaces."""
+        rows = self.stderr.partition("\nError report\n")[2].partition("\n\n")[0].splitlines()
+        return [" ".join(row.split()) for row in rows if row[:1].isdigit()]
 
 
 class _Collected:
@@ -162,3 +165,17 @@ class _Collected:
             with self.changed:
                 self.text += piece.decode(errors="replace")
                 self.changed.notify_all()
+
+
+LIMIT_S = 20
+ONE_TASK = """
+from locust import HttpUser, constant, task
+from locust.exception import StopTest
+
+class Visitor(HttpUser):
+    # Once: a test that fails is not to go on for long.
+    wait_time = constant(60)
+
+    @task
+    def visit(self):
+"""
