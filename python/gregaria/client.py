@@ -29,7 +29,7 @@ class HttpSession(requests.Session):
 
     def __init__(self, base_url, request_event=None, user=None, *args, **kwargs):
         # Not requests' own: what it would make is made when it is asked for.
-        self.base_url, self._own_headers = _without_credentials(base_url)
+        self.base_url, self._own_headers = without_credentials(base_url)
         self.user = user
         self.request_name = None
         self._hub = report.hub
@@ -101,7 +101,7 @@ class HttpSession(requests.Session):
                 context = options.pop("context", None)
                 url, headers, body, timeout = _prepare(url, **options)
         if self._own_headers is not None:
-            headers = {**self._own_headers, **(headers or {})}
+            headers = _merged(self._own_headers, headers)
         if url.__class__ is not str:
             url = url.decode() if isinstance(url, bytes) else str(url)
         response = self._exchange(method, url, name or self.request_name, headers, body, timeout, is_caught)
@@ -142,7 +142,7 @@ class HttpSession(requests.Session):
             report.plain(response, context)
 
 
-def _without_credentials(base_url):
+def without_credentials(base_url):
     """A base URL that names both user and password becomes one without, and a header."""
     parts = urlsplit(base_url)
     if not (parts.username and parts.password):
@@ -151,6 +151,15 @@ def _without_credentials(base_url):
     bare = parts._replace(netloc=parts.netloc.rpartition("@")[2])
     authorization = "Basic " + base64.b64encode(credentials).decode()
     return urlunsplit(bare), CaseInsensitiveDict({"Authorization": authorization})
+
+
+def _merged(of_session, of_request):
+    """The request's headers win, however they are spelled."""
+    if not of_request:
+        return dict(of_session)
+    merged = of_session.copy()
+    merged.update(of_request)
+    return dict(merged)
 
 
 def _prepare(url, params=None, data=None, json=None, headers=None, timeout=None, allow_redirects=True, **others):
@@ -175,10 +184,12 @@ def _with_params(url, params):
 def _encode(data, json, headers):
     """The body, and the headers with its type unless they name one."""
     if data:
-        if isinstance(data, (str, bytes)):
+        if isinstance(data, (str, bytes, bytearray)):
             return data, headers
         if hasattr(data, "read"):
             return data.read(), headers
+        if hasattr(data, "__next__"):
+            return b"".join(data), headers
         return _form(data), _typed(headers, "application/x-www-form-urlencoded")
     try:
         body = json_of_python.dumps(json, allow_nan=False)

@@ -27,11 +27,10 @@ def of_task(owner, error):
 
 
 def trace_of(error):
-    """The traceback as text, without the frames of this package that lead to the locustfile's own."""
+    """The traceback as text: the user's own lines and what they call, without what is this package's."""
     frames = traceback.extract_tb(error.__traceback__)
-    while frames and frames[0].filename.startswith(_OWN_FOLDER) and len(frames) > 1:
-        frames.pop(0)
-    lines = ["Traceback (most recent call last):\n", *traceback.format_list(frames)]
+    foreign = [frame for frame in frames if not frame.filename.startswith(_OWN_FOLDER)]
+    lines = ["Traceback (most recent call last):\n", *traceback.format_list(foreign or frames)]
     return "".join(lines + traceback.format_exception_only(error))
 
 

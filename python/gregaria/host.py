@@ -16,6 +16,7 @@ from gevent.monkey import get_original
 
 from . import failure, report
 from .event import EventHook
+from .exception import StopTest, StopUser
 from .user import WAITING, Locust, User
 
 logger = logging.getLogger(__name__)
@@ -150,6 +151,17 @@ class Host:
         if not self._present:
             self._wake.set()
 
+    def end_run(self, wish):
+        """A user has raised `StopTest`, or calls `sys.exit()`: for the whole run, whose results are still shown."""
+        if isinstance(wish, SystemExit):
+            logger.info("A user calls sys.exit(): the run ends")
+            if wish.code is not None:
+                # As Python takes it: what is no number is an error.
+                self._environment.process_exit_code = wish.code if isinstance(wish.code, int) else 1
+        else:
+            logger.info("Test stopped by a user: %s", wish)
+        self._run.stop()
+
     def make_user(self, index):
         user_class = self._classes[index]
         # Constructors of 0.7 take nothing.
@@ -172,8 +184,10 @@ class Life(gevent.Greenlet):
                 self._user = self._host.make_user(self.index)
                 self._user._life = self
                 self._user.run()
-        except GreenletExit:
+        except (GreenletExit, StopUser):
             pass
+        except (StopTest, SystemExit) as wish:
+            self._host.end_run(wish)
         except Exception as error:
             failure.of_task(self._user or self._host._classes[self.index], error)
         finally:

@@ -1,5 +1,6 @@
 """User classes as the native half knows them: names, weights, hosts, and which task is how likely."""
 
+from .client import without_credentials
 from .task import TaskSet
 from .user import HttpUser
 
@@ -10,7 +11,8 @@ def describe(user_class):
         "name": user_class.__name__,
         "weight": float(user_class.weight),
         "fixed_count": int(user_class.fixed_count),
-        "host": user_class.host,
+        # The engine speaks to a place; who speaks is the client's affair.
+        "host": user_class.host and without_credentials(user_class.host)[0],
         "needs_host": issubclass(user_class, HttpUser),
         "tasks": tasks_of(user_class),
     }

@@ -133,9 +133,11 @@ class TaskSet(metaclass=TaskSetMeta):
         except InterruptTaskSet as interrupt:
             self._say_farewell()
             raise _rescheduling(interrupt) from None
-        except (StopUser, StopTest, GreenletExit):
+        except (StopUser, StopTest, GreenletExit, SystemExit):
             self._say_farewell()
             raise
+        else:
+            self._say_farewell()
 
     def _run_tasks(self):
         queue, user = self._task_queue, self._user

@@ -65,7 +65,7 @@ class User(metaclass=UserMeta):
         """Called last. At the end of a run no request starts any more."""
 
     def run(self):
-        """A user's whole life."""
+        """A user's whole life. `StopTest` and `SystemExit` come out of it, as they are about more than this user."""
         try:
             try:
                 self.on_start()
@@ -79,11 +79,12 @@ class User(metaclass=UserMeta):
         except (RescheduleTask, RescheduleTaskImmediately) as escaped:
             # Nobody is left to be rescheduled by.
             failure.of_task(self, LocustError("interrupt() outside of a nested TaskSet").with_traceback(escaped.__traceback__))
-        except StopTest as stop:
-            logger.info("Test stopped by a user: %s", stop)
-            self._say_farewell()
-            self.environment.runner.quit()
         except (GreenletExit, StopUser):
+            self._say_farewell()
+        except (StopTest, SystemExit):
+            self._say_farewell()
+            raise
+        else:
             self._say_farewell()
 
     def wait(self):
@@ -114,7 +115,7 @@ class User(metaclass=UserMeta):
     def _say_farewell(self):
         try:
             self.on_stop()
-        except (GreenletExit, StopUser, StopTest):
+        except (GreenletExit, StopUser, StopTest, SystemExit):
             pass
         except Exception as error:
             failure.of_task(self, error)

@@ -107,7 +107,8 @@ pub(crate) fn start(
 ) -> PyResult<(Run, Hub)> {
     let plan = command_line.plan.clone();
     let mut infos = infos(classes)?;
-    let settled = scenario::settle_hosts(&mut infos, prepared.host.as_deref());
+    // Each class has the host that it is to have; the locustfile may have changed it.
+    let settled = scenario::settle_hosts(&mut infos, None);
     settled.map_err(|error| refused(gregaria::refuse_scenario(&error)))?;
     let grounds = prepared.grounds.lock().unwrap_or_else(PoisonError::into_inner).take();
     let grounds = grounds.ok_or_else(|| refused(Refusal::cannot_run("a run is started once")))?;

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use gregaria_engine::{Method, rt::RingChoice};
-use gregaria_http::{BaseUrl, DefaultHeaders, UnknownMethod};
+use gregaria_http::{BaseUrl, DefaultHeaders, Error, InvalidRequest, UnknownMethod};
 use log::LevelFilter;
 
 use super::{duration, given::Given};
@@ -61,9 +61,13 @@ pub(super) fn log_level(flag: &str, given: &Given) -> Result<LevelFilter, Refusa
     }
 }
 
-/// A base URL: `http://name[:port][/prefix]`.
+/// A base URL: `http://[user:password@]name[:port][/prefix]`. Users who have no use for credentials refuse them.
 pub(super) fn host(flag: &str, given: &Given) -> Result<String, Refusal> {
-    base_url(&given.text).map(|_| given.text.clone()).map_err(|what| wrong(flag, given, what))
+    match check_scheme(&given.text).map(|()| BaseUrl::parse(&given.text)) {
+        Ok(Ok(_) | Err(Error::InvalidRequest(InvalidRequest::Credentials))) => Ok(given.text.clone()),
+        Ok(Err(error)) => Err(wrong(flag, given, error.message())),
+        Err(what) => Err(wrong(flag, given, what)),
+    }
 }
 
 /// A URL, taken apart into base and target (path and query, as written).
@@ -115,13 +119,18 @@ pub(super) fn is_url(text: &str) -> bool {
 }
 
 fn base_url(text: &str) -> Result<BaseUrl, &'static str> {
+    check_scheme(text)?;
+    BaseUrl::parse(text).map_err(|error| error.message())
+}
+
+fn check_scheme(text: &str) -> Result<(), &'static str> {
     if text.starts_with("https://") {
         return Err("needs TLS, which is not there yet: use http://");
     }
     if !is_url(text) {
         return Err("has no scheme: write http://NAME[:PORT]");
     }
-    BaseUrl::parse(text).map_err(|error| error.message())
+    Ok(())
 }
 
 fn wrong(flag: &str, given: &Given, what: &str) -> Refusal {
@@ -172,6 +181,7 @@ mod tests {
     #[test]
     fn a_host_needs_its_scheme() {
         assert_eq!(host("-H", &"http://localhost:8080/api".into()), Ok("http://localhost:8080/api".into()));
+        assert_eq!(host("-H", &"http://user:secret@h".into()), Ok("http://user:secret@h".into()));
         let message = |text: &str| host("-H", &text.into()).unwrap_err().message;
         assert_eq!(message("localhost:8080"), "-H localhost:8080: has no scheme: write http://NAME[:PORT]");
         assert_eq!(message("https://h"), "-H https://h: needs TLS, which is not there yet: use http://");

@@ -1,0 +1,274 @@
+"""What `self.client` sends: verbs, bodies, parameters, headers, names; and who may send."""
+
+import base64
+import json
+
+from echo_server import Reply
+from program import in_a_task
+
+
+def test_all_verbs_arrive_and_are_rows(run, server):
+    finished = run(
+        in_a_task(
+            """
+            for verb in ("get", "options", "head", "post", "put", "patch", "delete"):
+                response = getattr(self.client, verb)("/" + verb)
+                assert response.status_code == 200, response
+            self.client.request("GET", "/request")
+            self.client.request("delete", url="/small")
+            """
+        ),
+        f"-H {server.url} --json",
+    ).expect_code(0)
+    verbs = ["GET", "OPTIONS", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
+    expected = {(verb, "/" + verb.lower()): 1 for verb in verbs} | {("GET", "/request"): 1, ("DELETE", "/small"): 1}
+    assert finished.counts() == server.counts() == expected
+
+
+def test_names_are_the_rows(run, server):
+    finished = run(
+        in_a_task(
+            f"""
+            self.client.get("/items/1?x=1")
+            self.client.get("/items/2", name="/items/[id]")
+            self.client.post("/items/3", name="/items/[id]")
+            with self.client.rename_request("renamed"):
+                self.client.get("/a")
+                self.client.get("/b", name="named")
+            self.client.request_name = "all"
+            self.client.get("/c")
+            self.client.request_name = None
+            self.client.get("{server.url}/whole?y=2")
+            """
+        ),
+        f"-H {server.url} --json",
+    ).expect_code(0)
+    assert finished.counts() == {
+        ("GET", "/items/1?x=1"): 1,
+        ("GET", "/items/[id]"): 1,
+        ("POST", "/items/[id]"): 1,
+        ("GET", "renamed"): 1,
+        ("GET", "named"): 1,
+        ("GET", "all"): 1,
+        ("GET", "/whole?y=2"): 1,
+    }
+    assert server.targets() == ["/items/1?x=1", "/items/2", "/items/3", "/a", "/b", "/c", "/whole?y=2"]
+
+
+def test_bodies_and_their_types(run, server):
+    run(
+        in_a_task(
+            """
+            import io
+            self.client.post("/0", {"a": "1 2", "b": ["x", "y"], "c": None, "d": 5, "e": "ü&="})
+            self.client.post("/1", data=[("a", "1"), ("a", 2), ("b", b"raw")])
+            self.client.post("/2", data="plain ü")
+            self.client.post("/3", data=bytes(range(256)))
+            self.client.post("/4", data=io.BytesIO(b"of a file"))
+            self.client.post("/5", json={"a": [1, None, "ü"]})
+            self.client.put("/6", json={"a": 1}, headers={"Content-Type": "application/own"})
+            self.client.post("/7", data="x", json={"ignored": 1})
+            self.client.post("/8")
+            self.client.post("/9", data=bytearray(b"array"))
+            self.client.post("/10", json=[])
+            self.client.post("/11", data={"form": 1}, headers={"content-type": "text/mine"})
+            self.client.post("/12", data=(piece for piece in (b"pie", b"ces")))
+            """
+        ),
+        f"-H {server.url}",
+    ).expect_code(0)
+    form, types = "application/x-www-form-urlencoded", [request.headers.get("content-type") for request in server.requests]
+    assert [request.body for request in server.requests] == [
+        b"a=1+2&b=x&b=y&d=5&e=%C3%BC%26%3D",
+        b"a=1&a=2&b=raw",
+        "plain ü".encode(),
+        bytes(range(256)),
+        b"of a file",
+        json.dumps({"a": [1, None, "ü"]}).encode(),
+        b'{"a": 1}',
+        b"x",
+        b"",
+        b"array",
+        b"[]",
+        b"form=1",
+        b"pieces",
+    ]
+    as_json = "application/json"
+    assert types == [form, form, None, None, None, as_json, "application/own", None, None, None, as_json, "text/mine", None]
+    assert server.requests[8].headers["content-length"] == "0"
+
+
+def test_parameters_become_the_query(run, server):
+    finished = run(
+        in_a_task(
+            """
+            self.client.get("/", params={"q": "a b", "page": [1, 2], "none": None})
+            self.client.get("/?x=1", params=[("y", "2"), ("y", "&")])
+            self.client.get("/", params="as=it&is")
+            self.client.get("/", params={})
+            self.client.get("/named", params={"id": 7}, name="/named")
+            """
+        ),
+        f"-H {server.url} --json",
+    ).expect_code(0)
+    targets = ["/?q=a+b&page=1&page=2", "/?x=1&y=2&y=%26", "/?as=it&is", "/", "/named?id=7"]
+    assert server.targets() == targets
+    assert set(finished.counts()) == {("GET", target) for target in targets[:4]} | {("GET", "/named")}
+
+
+def test_headers_of_the_request_and_of_the_session(run, server):
+    run(
+        in_a_task(
+            """
+            self.client.get("/0", headers={"X-One": "1", "X-Bytes": b"b"})
+            self.client.headers.update({"X-One": "session", "X-Two": "2"})
+            self.client.headers["user-agent"] = "mine"
+            self.client.get("/1")
+            self.client.get("/2", headers={"x-one": "request", "X-TWO": None})
+            del self.client.headers["X-Two"]
+            self.client.get("/3")
+            """
+        ),
+        f"-H {server.url}",
+    ).expect_code(0)
+    sent = [{name: request.headers.get(name) for name in ("x-one", "x-two", "user-agent")} for request in server.requests]
+    assert server.requests[0].headers["x-bytes"] == "b" and sent[0]["x-one"] == "1"
+    assert server.requests[0].headers["host"] == server.address
+    assert sent[1] == {"x-one": "session", "x-two": "2", "user-agent": "mine"}
+    assert sent[2] == {"x-one": "request", "x-two": None, "user-agent": "mine"}
+    assert sent[3] == {"x-one": "session", "x-two": None, "user-agent": "mine"}
+
+
+def test_sessions_keep_cookies_and_connections_to_themselves(run, server):
+    server.replies["/login"] = Reply(headers=(("Set-Cookie", "id=7; Path=/"), ("Set-Cookie", "lang=de; Path=/x")))
+    run(
+        """
+        from locust import HttpUser, constant, task
+
+        class Visitor(HttpUser):
+            wait_time = constant(60)
+
+            @task
+            def visit(self):
+                for path in ("/login", "/a", "/x/b"):
+                    self.client.get(path)
+        """,
+        f"-H {server.url} -u 2 -r 100 -t 1s",
+    ).expect_code(0)
+    cookies = {target: [] for target in ("/login", "/a", "/x/b")}
+    for request in server.requests:
+        cookies[request.target].append(request.headers.get("cookie"))
+    assert cookies["/login"] == [None] * 2 and cookies["/a"] == ["id=7"] * 2, cookies
+    assert [set(cookie.split("; ")) for cookie in cookies["/x/b"]] == [{"id=7", "lang=de"}] * 2
+    assert len({request.client for request in server.requests}) == 2, "a connection for each user"
+
+
+def test_a_timeout_is_a_failure_without_a_response(run, server):
+    finished = run(
+        in_a_task(
+            """
+            for timeout in (0.1, (5, 0.1)):
+                response = self.client.get("/slow/1", timeout=timeout)
+                print(response.status_code, type(response.error).__name__, response.content, repr(response.text))
+            print(self.client.get("/", timeout=5).status_code)
+            """
+        ),
+        f"-H {server.url}",
+    ).expect_code(1)
+    assert finished.said == ["0 ReadTimeout None ''"] * 2 + ["200"]
+    assert "ReadTimeout(" in finished.errors[0]
+
+
+def test_credentials_in_the_host_become_a_header(run, server):
+    run(in_a_task('self.client.get("/a")'), f"-H http://ellen:k%40y@{server.address}/base").expect_code(0)
+    (request,) = server.requests
+    assert request.target == "/base/a"
+    assert request.headers["authorization"] == "Basic " + base64.b64encode(b"ellen:k@y").decode()
+    assert request.headers["host"] == server.address
+
+
+def test_a_user_may_ask_for_several_things_at_once(run, server):
+    finished = run(
+        in_a_task(
+            """
+            import gevent
+            pages = [gevent.spawn(self.client.get, f"/slow/0.{number}", name="/slow") for number in (5, 4, 3, 2)]
+            gevent.joinall(pages, raise_error=True)
+            print([page.value.text for page in pages])
+            """
+        ),
+        f"-H {server.url} --stop-timeout 5",
+    ).expect_code(0)
+    assert finished.said == ["['ok', 'ok', 'ok', 'ok']"]
+    assert len({request.client for request in server.requests}) == 4, "each on a connection of its own"
+
+
+def test_listeners_of_test_start_may_send_requests(run, server):
+    """They are counted like any other; so are those at the end of the file, which come too late."""
+    finished = run(
+        """
+        from locust import HttpUser, constant, events, task
+        from locust.clients import HttpSession
+
+        @events.test_start.add_listener
+        def prepare(environment, **_):
+            session = HttpSession(environment.host, environment.events.request, None)
+            print(session.get("/prepare").text)
+
+        class Visitor(HttpUser):
+            wait_time = constant(60)
+
+            @task
+            def visit(self):
+                self.client.get("/")
+        """,
+        f"-H {server.url} -t 1s",
+    ).expect_code(0)
+    assert finished.said == ["ok"]
+    assert server.targets() == ["/prepare", "/"]
+    assert "/prepare" in finished.stderr
+
+
+def test_a_client_without_a_run_says_so(run, server):
+    finished = run(
+        f"""
+        from locust import HttpUser, task
+        from locust.clients import HttpSession
+
+        HttpSession("{server.url}", None, None).get("/")
+        """,
+    ).expect_code(1)
+    (line,) = finished.stderr.splitlines()
+    assert line == "gregaria: locustfile.py, line 5: LocustError: a client sends requests only while a run is on"
+
+
+def test_what_is_not_there_says_so(run, server):
+    finished = run(
+        in_a_task(
+            """
+            for more in ({"files": {"a": b"x"}}, {"auth": ("u", "p")}, {"proxies": {"http": "x"}}, {"cookies": {"a": "b"}}, {"wrong": 1}):
+                try:
+                    self.client.get("/", **more)
+                except (NotImplementedError, TypeError) as error:
+                    print(type(error).__name__, error)
+            print(self.client.get("/", verify=False, stream=True, files=None).status_code)
+            try:
+                self.client.get("https://127.0.0.1/")
+            except Exception as error:
+                print(type(error).__name__, error)
+            try:
+                self.client.request("BREW", "/")
+            except ValueError as error:
+                print(error)
+            """
+        ),
+        f"-H {server.url}",
+    ).expect_code(0)
+    assert finished.said == [
+        *(f"NotImplementedError {name}= is not there yet in requests of gregaria" for name in ("files", "auth", "proxies", "cookies")),
+        "TypeError request() got an unexpected keyword argument 'wrong'",
+        "200",
+        "ValueError https://127.0.0.1/: TLS is not there yet",
+        'unknown method "BREW"',
+    ]
+    assert server.targets() == ["/"]

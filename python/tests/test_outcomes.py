@@ -1,0 +1,136 @@
+"""Who decides whether a request has failed: its status, or the task with `catch_response`."""
+
+from program import in_a_task
+
+
+def test_a_task_decides_inside_the_block(run, server):
+    finished = run(
+        in_a_task(
+            """
+            with self.client.get("/status/404", name="/404 is fine", catch_response=True) as response:
+                response.success()
+            with self.client.get("/200 is not fine", catch_response=True) as response:
+                response.failure("Got wrong response")
+            with self.client.get("/exception", catch_response=True) as response:
+                response.failure(ValueError("a value"))
+            with self.client.get("/changed", catch_response=True) as response:
+                response.failure("first")
+                response.success()
+            with self.client.get("/status/500", name="/silent 500", catch_response=True) as response:
+                pass
+            with self.client.get("/silent", catch_response=True) as response:
+                pass
+            """
+        ),
+        f"-H {server.url} --json",
+    ).expect_code(1)
+    assert sum(finished.counts().values()) == 6 and set(finished.counts().values()) == {1}
+    assert finished.failures() == {("GET", "/200 is not fine"): 1, ("GET", "/exception"): 1, ("GET", "/silent 500"): 1}
+    for error in (
+        "GET /200 is not fine: CatchResponseError('Got wrong response')",
+        "GET /exception: ValueError('a value')",
+        "GET /silent 500: HTTPError('500 Server Error: Internal Server Error for url: /silent 500')",
+    ):
+        assert f"1 {error}" in finished.errors
+
+
+def test_exceptions_in_the_block(run, server):
+    """A ResponseError is a failure and nothing else; others are the task's, and the request is what its status says."""
+    finished = run(
+        in_a_task(
+            """
+            from locust import ResponseError
+            with self.client.get("/response error", catch_response=True) as response:
+                raise ResponseError("not what was asked for")
+            print("goes on")
+            for status, say in ((200, None), (404, None), (200, "failure"), (404, "success")):
+                try:
+                    with self.client.get(f"/status/{status}", name=f"{status} {say}", catch_response=True) as response:
+                        if say:
+                            getattr(response, say)(*["said"][: say == "failure"])
+                        raise KeyError(status)
+                except KeyError as error:
+                    print(error)
+            """
+        ),
+        f"-H {server.url}",
+    ).expect_code(1)
+    assert finished.said == ["goes on", "200", "404", "200", "404"]
+    assert "1 GET /response error: ResponseError('not what was asked for')" in finished.errors
+    assert "1 GET 404 None: HTTPError('404 Client Error: Not Found for url: 404 None')" in finished.errors
+    assert "1 GET 200 failure: CatchResponseError('said')" in finished.errors
+    assert len(finished.errors) == 3
+
+
+def test_what_is_caught_and_never_decided_counts_by_its_status(run, server):
+    finished = run(
+        in_a_task(
+            """
+            self.client.get("/status/404", name="dropped", catch_response=True)
+            kept = self.client.get("/", name="kept", catch_response=True)
+            told = self.client.get("/", name="told", catch_response=True)
+            told.failure("outside")
+            told.success()
+            del kept, told
+            """
+        ),
+        f"-H {server.url} --json",
+    ).expect_code(1)
+    assert finished.counts() == {("GET", "dropped"): 1, ("GET", "kept"): 1, ("GET", "told"): 1}
+    assert finished.failures() == {("GET", "dropped"): 1, ("GET", "told"): 1}
+
+
+def test_only_what_is_caught_can_be_decided(run, server):
+    finished = run(
+        in_a_task(
+            """
+            from locust.exception import LocustError
+            response = self.client.get("/")
+            for decide in (response.success, lambda: response.failure("x"), response.__enter__):
+                try:
+                    decide()
+                except LocustError as error:
+                    print(error)
+            """
+        ),
+        f"-H {server.url}",
+    ).expect_code(0)
+    assert finished.said == [
+        f"{what} needs catch_response=True in the request" for what in ("success()", "failure()", "a with block around a request")
+    ]
+
+
+def test_raise_for_status_asks_what_was_decided(run, server):
+    finished = run(
+        in_a_task(
+            """
+            with self.client.get("/status/404", catch_response=True) as response:
+                response.success()
+                print(response.raise_for_status())
+                response.failure("said")
+                try:
+                    response.raise_for_status()
+                except Exception as error:
+                    print(repr(error))
+            """
+        ),
+        f"-H {server.url}",
+    ).expect_code(1)
+    assert finished.said == ["None", "CatchResponseError('said')"]
+
+
+def test_a_caught_request_that_the_end_cuts_off_is_no_request(run, server):
+    finished = run(
+        """
+        from locust import HttpUser, task
+
+        class Visitor(HttpUser):
+            @task
+            def visit(self):
+                with self.client.get("/slow/3", catch_response=True) as response:
+                    response.failure("never")
+        """,
+        f"-H {server.url} -t 1s -s 0.1 --json",
+    ).expect_code(0)
+    assert finished.counts() == {}
+    assert "1 request cut off" in finished.stderr

@@ -1,0 +1,179 @@
+"""What a task sees of a response: everything that requests' Response has and tasks use."""
+
+import gzip
+
+from echo_server import Reply
+from program import in_a_task
+
+
+def test_the_parts_of_a_response(run, server):
+    server.replies["/page"] = Reply(body=b'{"a": [1]}', headers=(("Content-Type", "application/json"), ("X-One", "1")))
+    finished = run(
+        in_a_task(
+            """
+            import datetime
+            response = self.client.get("/page?x=1", name="/page")
+            print(response.status_code, response.ok, response.reason, bool(response), response, response.error)
+            print(response.content, repr(response.text), response.json(), response.encoding)
+            print(response.headers["x-one"], response.headers.get("X-Two"), "CONTENT-LENGTH" in response.headers)
+            print(response.url.removeprefix(self.host))
+            print(datetime.timedelta() < response.elapsed < datetime.timedelta(seconds=5))
+            print(response.content is response.content, response.headers is response.headers)
+            print(response.raise_for_status())
+            """
+        ),
+        f"-H {server.url}",
+    ).expect_code(0)
+    assert finished.said == [
+        "200 True OK True <Response [200]> None",
+        """b'{"a": [1]}' '{"a": [1]}' {'a': [1]} None""",
+        "1 None True",
+        "/page?x=1",
+        "True",
+        "True True",
+        "None",
+    ]
+
+
+def test_text_is_decoded_as_the_response_says(run, server):
+    for path, body, content_type in (
+        ("/named", "ü€".encode("utf-16"), 'text/plain; charset="UTF-16"'),
+        ("/text", "ü".encode("latin-1"), "text/html"),
+        ("/none", "ü".encode(), None),
+        ("/json", "ü".encode(), "application/json"),
+        ("/unknown", "ü".encode(), "text/plain; charset=klingon"),
+        ("/broken", b"a\xffb", "text/plain; charset=utf-8"),
+    ):
+        server.replies[path] = Reply(body=body, headers=(("Content-Type", content_type),) if content_type else ())
+    finished = run(
+        in_a_task(
+            """
+            for path in ("/named", "/text", "/none", "/json", "/unknown", "/broken"):
+                print(ascii(self.client.get(path).text))
+            """
+        ),
+        f"-H {server.url}",
+    ).expect_code(0)
+    assert finished.said == [r"'\xfc\u20ac'", *[r"'\xfc'"] * 4, r"'a\ufffdb'"]
+
+
+def test_what_is_no_json_says_so(run, server):
+    server.replies["/empty"] = Reply(body=b"")
+    finished = run(
+        in_a_task(
+            """
+            import json
+            import requests
+            for path in ("/page", "/empty"):
+                try:
+                    self.client.get(path).json()
+                except requests.exceptions.JSONDecodeError as error:
+                    print(isinstance(error, json.JSONDecodeError), error)
+            print(self.client.post("/", data="[1.5]").json(parse_float=str))
+            """
+        ),
+        f"-H {server.url}",
+    ).expect_code(0)
+    error = "True Expecting value: line 1 column 1 (char 0)"
+    assert finished.said == [error, error, "['1.5']"]
+
+
+def test_headers_and_cookies_that_come_twice(run, server):
+    cookies = (("Set-Cookie", "a=1; Path=/"), ("Set-Cookie", 'b="2 3"; Max-Age=60'), ("Vary", "x"), ("vary", "y"))
+    server.replies["/"] = Reply(headers=cookies)
+    finished = run(
+        in_a_task(
+            """
+            response = self.client.get("/")
+            print(response.headers["VARY"])
+            print(response.cookies["a"], response.cookies.get_dict(), len(response.cookies))
+            print(len(self.client.get("/none").cookies))
+            """
+        ),
+        f"-H {server.url}",
+    ).expect_code(0)
+    assert finished.said[0] == "x, y"
+    assert finished.said[1].startswith("1 {'a': '1', 'b': ") and finished.said[1].endswith("} 2")
+    assert finished.said[2] == "0"
+
+
+def test_statuses_are_failures_from_400_on(run, server):
+    finished = run(
+        in_a_task(
+            """
+            import requests
+            for status in (204, 304, 400, 404, 503):
+                response = self.client.get(f"/status/{status}", name="/status")
+                print(response.status_code, response.ok, bool(response))
+                try:
+                    response.raise_for_status()
+                except requests.exceptions.HTTPError as error:
+                    print(error, error.response is response)
+            """
+        ),
+        f"-H {server.url} --json",
+    ).expect_code(1)
+    assert finished.counts() == {("GET", "/status"): 5} and finished.failures() == {("GET", "/status"): 3}
+    said = [line for line in finished.stderr.splitlines() if line[:1].isdigit()][:8]
+    assert said == [
+        "204 True True",
+        "304 True True",
+        "400 False False",
+        "400 Client Error: Bad Request for url: /status True",
+        "404 False False",
+        "404 Client Error: Not Found for url: /status True",
+        "503 False False",
+        "503 Server Error: Service Unavailable for url: /status True",
+    ]
+
+
+def test_without_a_response_there_is_an_error(run):
+    finished = run(
+        in_a_task(
+            """
+            response = self.client.get("/")
+            print(response.status_code, response.ok, response.reason, response.content, repr(response.text))
+            print(repr(response.error), dict(response.headers), len(response.cookies))
+            try:
+                response.raise_for_status()
+            except ConnectionRefusedError as error:
+                print(error)
+            try:
+                response.json()
+            except ValueError as error:
+                print(error)
+            """
+        ),
+        "-H http://127.0.0.1:1",
+    ).expect_code(1)
+    assert finished.said == [
+        "0 False None None ''",
+        "ConnectionRefusedError(111, 'Connection refused') {} 0",
+        "[Errno 111] Connection refused",
+        "Expecting value: line 1 column 1 (char 0)",
+    ]
+
+
+def test_a_response_outlives_its_user(run, server):
+    """Its bytes are the engine's memory; that must not be used again while someone holds it."""
+    finished = run(
+        """
+        from locust import HttpUser, events, task
+        from locust.exception import StopTest
+
+        kept = []
+
+        class Visitor(HttpUser):
+            @task
+            def visit(self):
+                kept.append(self.client.post("/", data=str(len(kept)) * 1000))
+                if len(kept) == 50:
+                    raise StopTest()
+
+        @events.quitting.add_listener
+        def compare(environment, **_):
+            print(all(response.text == str(number) * 1000 for number, response in enumerate(kept)))
+        """,
+        f"-H {server.url}",
+    ).expect_code(0)
+    assert finished.said == ["True"]
