@@ -5,9 +5,8 @@
 //! - `demo`, `examples`: the demo site as a process, the Rust examples as their users run them
 //! - `documents`: the commands in README.md and docs/
 //! - `fixtures`: the peers of `support/` do what they say
-//! - `hostile_targets`: each way to fail is a row with a name
+//! - `hostile_targets`, `machine`: each way to fail is a row with a name, on either end
 //! - `http`: framings and connections as servers have them
-//! - `machine`: a machine that gives a run too little
 //! - `quick_run`: one address, counts that agree with the server's log
 //! - `run_end`: by number, time or signal; what is cut
 //! - `rust_users`: users in Rust, started through the engine alone
