@@ -5,7 +5,7 @@
 use std::env;
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 use std::process::Command;
 
 use anyhow::{Context, ensure};
@@ -115,7 +115,8 @@ fn locust() -> anyhow::Result<PathBuf> {
 fn found(variable: &str, in_target: &str, install: &str) -> anyhow::Result<PathBuf> {
     if let Some(path) = env::var_os(variable).map(PathBuf::from) {
         ensure!(path.is_file(), "{variable} names {}, which is not there", path.display());
-        return Ok(path);
+        // Not its canonical path: an environment's interpreter is known by the link to it.
+        return Ok(absolute(path)?);
     }
     let own = process::own_program()?;
     let target = own.parent().and_then(Path::parent).context("this program is not in a target folder")?;

@@ -37,7 +37,13 @@ impl Record<'_> {
 
     fn readme(&self) -> anyhow::Result<String> {
         let arguments = self.arguments.join(" ");
-        let versions: Vec<_> = self.clients.iter().filter_map(|client| client.version()).chain(libraries()).collect();
+        let mut versions: Vec<_> = self.clients.iter().filter_map(|client| client.version()).collect();
+        // Clients that are one program.
+        versions.sort();
+        versions.dedup();
+        if self.clients.iter().any(|client| client.python_users().is_none()) {
+            versions.extend(libraries());
+        }
         Ok(format!(
             "# Side-by-side comparison, {date}\n\n\
              Command: `cargo run --release -p benches --bin compare -- {arguments}`\n\n\
