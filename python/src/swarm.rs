@@ -19,6 +19,8 @@ use gregaria_engine::{
 use gregaria_stats::Interval;
 use pyo3::prelude::*;
 
+use crate::log::LOG;
+
 /// The swarm of the Python users.
 pub(crate) struct HubSwarm {
     places: Places,
@@ -42,16 +44,17 @@ impl HubSwarm {
         let is_stuck = self.is_on && silent_ns > STUCK_NS;
         if is_stuck && !self.is_stuck {
             log::warn!(
+                target: LOG,
                 "The Python hub has not turned for {:.1} s: no user goes on until what blocks it ends",
                 silent_ns as f64 / 1e9
             );
             // Where it is can be told only when Python lets another thread look, which may be never.
             let looked = thread::Builder::new().name("gregaria-look".into()).spawn(name_culprit);
             if let Err(error) = looked {
-                log::warn!("what blocks it cannot be looked for: {error}");
+                log::warn!(target: LOG, "What blocks it cannot be looked for: {error}");
             }
         } else if self.is_stuck && !is_stuck {
-            log::warn!("The Python hub turns again");
+            log::warn!(target: LOG, "The Python hub turns again");
         }
         self.is_stuck = is_stuck;
     }
@@ -101,8 +104,8 @@ fn name_culprit() {
         py.import("gregaria.host")?.getattr("where_is_the_hub")?.call0()?.extract()
     });
     match culprit {
-        Ok(place) => log::warn!("The Python hub is blocked {place}"),
-        Err(error) => log::debug!("what blocks the hub cannot be told: {error}"),
+        Ok(place) => log::warn!(target: LOG, "The Python hub is blocked {place}"),
+        Err(error) => log::debug!(target: LOG, "what blocks the hub cannot be told: {error}"),
     }
 }
 
