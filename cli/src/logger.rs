@@ -94,13 +94,10 @@ fn level_name(level: Level) -> &'static str {
     }
 }
 
-/// The crate of a module path, spelled as Python would: `gregaria.engine`. Our extension module has a name of its own there.
+/// The crate of a module path, ours spelled as Python would: `gregaria.engine`. What Python calls its loggers stays.
 fn source(target: &str) -> Cow<'_, str> {
     let package = target.split("::").next().unwrap_or(target);
-    if package == "_engine" {
-        return "gregaria".into();
-    }
-    if package.contains('_') { package.replace('_', ".").into() } else { package.into() }
+    package.strip_prefix("gregaria_").map_or_else(|| package.into(), |part| format!("gregaria.{part}").into())
 }
 
 /// This machine's name up to its first dot.
@@ -125,6 +122,7 @@ mod tests {
             text(Level::Warn, "gregaria_engine::runner", "a\nb"),
             "[2026-11-23 02:44:13,123] vm/WARNING/gregaria.engine: a\nb\n"
         );
+        assert_eq!(text(Level::Info, "my_shop.api", "x"), "[2026-11-23 02:44:13,123] vm/INFO/my_shop.api: x\n");
     }
 
     #[test]

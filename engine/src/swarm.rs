@@ -27,7 +27,9 @@ pub trait Swarm: Send {
 /// How a swarm stands.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SwarmReport {
-    /// Users that live now, per class in the scenario's order.
+    /// When all of this was so, by the clock of the orders: a place that is held up has nothing newer to say.
+    pub as_of_ns: u64,
+    /// Users that lived then, per class in the scenario's order.
     pub users: Vec<u32>,
     /// After [`Swarm::stop`]: no user is left, and all that was measured has been handed over.
     pub stopped: bool,

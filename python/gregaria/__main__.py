@@ -93,8 +93,8 @@ def _run(command_line, user_classes, extra):
     screen.take_over(run)
     code = Host(environment, user_classes, run, hub).conduct()
     screen.give_back()
-    report.events.quit.fire(exit_code=code)
     run.leave()
+    report.events.quit.fire(exit_code=code)
     return code
 
 

@@ -28,10 +28,14 @@ def of_task(owner, error):
 
 def trace_of(error):
     """The traceback as text: the user's own lines and what they call, without what is this package's."""
-    frames = traceback.extract_tb(error.__traceback__)
-    foreign = [frame for frame in frames if not frame.filename.startswith(_OWN_FOLDER)]
-    lines = ["Traceback (most recent call last):\n", *traceback.format_list(foreign or frames)]
-    return "".join(lines + traceback.format_exception_only(error))
+    whole = traceback.TracebackException.from_exception(error)
+    parts = [whole]
+    while parts:
+        part = parts.pop()
+        foreign = [frame for frame in part.stack if not frame.filename.startswith(_OWN_FOLDER)]
+        part.stack[:] = foreign or part.stack
+        parts += [other for other in (part.__cause__, part.__context__) if other]
+    return "".join(whole.format())
 
 
 MOST_LOGGED = 100

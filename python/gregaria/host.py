@@ -6,13 +6,14 @@ the main greenlet, follows them (`conduct`). And each user is a greenlet of its 
 """
 
 import logging
+import os
 import sys
+import sysconfig
 import traceback
 
 import gevent
-from gevent import GreenletExit
+from gevent import GreenletExit, monkey
 from gevent.event import Event
-from gevent.monkey import get_original
 
 from . import failure, report
 from .event import EventHook
@@ -24,9 +25,6 @@ logger = logging.getLogger(__name__)
 
 class Host:
     """The place of the Python users of one run."""
-
-    #: The thread of the hub, as the operating system's threads are counted.
-    thread = None
 
     def __init__(self, environment, user_classes, run, hub):
         self._environment = environment
@@ -41,7 +39,8 @@ class Host:
 
     def conduct(self):
         """Follows the run to its end and returns the process's exit code."""
-        Host.thread = get_original("_thread", "get_ident")()
+        global _hub_thread
+        _hub_thread = monkey.get_original("_thread", "get_ident")()
         report.hub = self._hub
         User.environment = self._environment
         self._watch(self._hub.finished_fd, self._resume)
@@ -215,9 +214,9 @@ class Life(gevent.Greenlet):
 
 def where_is_the_hub():
     """Where in whose code the thread of the hub is; called by another thread when the hub is stuck."""
-    frames = traceback.extract_stack(sys._current_frames()[Host.thread])
-    own = [frame for frame in frames if "gregaria" not in frame.filename and "gevent" not in frame.filename]
-    frame = (own or frames)[-1]
+    frames = traceback.extract_stack(sys._current_frames()[_hub_thread])
+    users = [frame for frame in frames if not frame.filename.startswith(_NOT_OF_USERS)]
+    frame = (users or frames)[-1]
     return f"in {frame.name}() at {frame.filename}, line {frame.lineno}: {frame.line}"
 
 
@@ -231,5 +230,9 @@ def _wanted_by(hook, environment):
 
 
 READABLE = 1
+#: What the user of a library cannot change: Python's own, installed packages, and this one.
+_NOT_OF_USERS = (*{sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")}, os.path.dirname(__file__), "<")
+#: The thread of the loop, as the system numbers threads: gevent's numbers are those of greenlets.
+_hub_thread = None
 #: Responses that are taken before others have their turn.
 MOST_AT_ONCE = 256

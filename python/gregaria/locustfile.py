@@ -23,6 +23,7 @@ def load(paths):
         _refuse(f"{names}: no user class found: derive one from HttpUser or User, and give it tasks")
     for user_class in found.values():
         _check_tasks(user_class)
+        _check_numbers(user_class)
     return list(found.values())
 
 
@@ -61,6 +62,13 @@ def _check_tasks(user_class):
     if not user_class.tasks and not getattr(user_class, "task_set", None):
         what = "give it some with @task or tasks, or set abstract = True if it is only there to be derived from"
         _refuse(f"user class {user_class.__name__} has no tasks: {what}")
+
+
+def _check_numbers(user_class):
+    for name, kinds, what in (("weight", (int, float), "a number"), ("fixed_count", int, "a whole number")):
+        value = getattr(user_class, name)
+        if not (isinstance(value, kinds) and 0 <= value < float("inf")):
+            _refuse(f"user class {user_class.__name__}: {name} must be {what} of at least 0, not {value!r}")
 
 
 def _refuse_syntax(error):

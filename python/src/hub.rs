@@ -272,8 +272,13 @@ impl Residents for Hub {
         self.actions.borrow_mut().push(("cut_all", 0));
     }
 
+    /// Those who are about to come are there: a turn says so before anyone has made them.
     fn users(&self) -> Vec<u32> {
-        self.users.borrow().clone()
+        let mut users = self.users.borrow().clone();
+        for (_, class) in self.actions.borrow().iter().filter(|(what, _)| *what == "come") {
+            users[*class] += 1;
+        }
+        users
     }
 
     fn is_empty(&self) -> bool {

@@ -3,6 +3,9 @@
 use log::{Level, Record};
 use pyo3::prelude::*;
 
+/// Under which name this module's own messages are logged.
+pub(crate) const LOG: &str = "gregaria";
+
 /// Writes a record of Python's `logging`: its level as a number there, the logger's name, and the finished message.
 #[pyfunction]
 pub(crate) fn log_record(level: u32, name: &str, message: &str) {

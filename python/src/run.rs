@@ -34,6 +34,7 @@ use pyo3::{prelude::*, types::PyDict};
 use crate::{
     command_line::{CommandLine, infos, refused},
     hub::{Hub, HubParts},
+    log::LOG,
     scenario::{ClassDescription, PythonScenario},
     swarm::HubSwarm,
 };
@@ -164,34 +165,31 @@ impl Follower {
         });
         let followed = run::follow(scenario, &self.handle, grounds, plan, &mut || self.last_word());
         let code = followed.unwrap_or_else(|refusal| {
-            log::error!("{refusal}");
+            log::error!(target: LOG, "{refusal}");
             refusal.code
         });
         self.herald.tell("exit", u64::from(code));
-        if self.has_failed() {
-            rt::pause(LEAVE_WITHIN);
-            if !self.has_left.load(Ordering::Relaxed) {
-                // The hub is stuck in the locustfile's own code, which nobody else can end.
-                log::error!("The Python hub does not come back: the process ends without it");
-                std::process::exit(i32::from(code));
-            }
+        // One that is known to be stuck is not waited for any longer.
+        let is_stuck = matches!(self.handle.status().end, Some(EndReason::Fault(_)));
+        rt::pause(if is_stuck { LEAVE_STUCK_WITHIN } else { LEAVE_WITHIN });
+        if !self.has_left.load(Ordering::Relaxed) {
+            // The hub is stuck in the locustfile's own code, which nobody else can end.
+            log::error!(target: LOG, "The Python hub does not come back: the process ends without it");
+            std::process::exit(i32::from(code));
         }
-    }
-
-    fn has_failed(&self) -> bool {
-        matches!(self.handle.status().end, Some(EndReason::Fault(_)))
     }
 
     /// Asks the hub, unless it is stuck.
     fn last_word(&self) -> LastWord {
-        if self.has_failed() || !self.herald.tell("quitting", 0) {
+        let end = self.handle.status().end;
+        if matches!(end, Some(EndReason::Fault(_))) || !self.herald.tell("quitting", 0) {
             return LastWord::default();
         }
         loop {
             match self.answers.recv_timeout(Duration::from_secs(1)) {
                 Ok(last_word) => return last_word,
                 Err(RecvTimeoutError::Disconnected) => return LastWord::default(),
-                Err(RecvTimeoutError::Timeout) => log::debug!("waiting for the listeners of quitting"),
+                Err(RecvTimeoutError::Timeout) => log::debug!(target: LOG, "waiting for the listeners of quitting"),
             }
         }
     }
@@ -217,7 +215,7 @@ impl Run {
         let _ = self.last_word.send(LastWord { exit_code, listener_failed });
     }
 
-    /// The answer to `exit`: the process ends by itself.
+    /// The answer to `exit`: the process ends by itself, when the last listeners are done.
     fn leave(&self) {
         self.has_left.store(true, Ordering::Relaxed);
     }
@@ -314,5 +312,6 @@ impl Row {
     }
 }
 
-/// For a hub that was stuck and may have come back just now.
-const LEAVE_WITHIN: Duration = Duration::from_secs(1);
+/// In this time the hub must have taken notice of the end.
+const LEAVE_WITHIN: Duration = Duration::from_secs(5);
+const LEAVE_STUCK_WITHIN: Duration = Duration::from_millis(200);

@@ -19,6 +19,8 @@ use gregaria_engine::{
 use gregaria_stats::Interval;
 use pyo3::prelude::*;
 
+use crate::log::LOG;
+
 /// The swarm of the Python users.
 pub(crate) struct HubSwarm {
     places: Places,
@@ -29,44 +31,30 @@ pub(crate) struct HubSwarm {
     alive_ns: Arc<AtomicU64>,
     is_on: bool,
     is_stuck: bool,
-    /// Where the last ramp leads.
-    target: Vec<u32>,
 }
 
 impl HubSwarm {
     pub(crate) fn new(places: Places, bell: Bell, carrier_cpu: CarrierCpu, alive_ns: Arc<AtomicU64>) -> Self {
-        Self {
-            places,
-            bell,
-            carrier_cpu,
-            carrier_began_ns: 0,
-            alive_ns,
-            is_on: false,
-            is_stuck: false,
-            target: Vec::new(),
-        }
+        Self { places, bell, carrier_cpu, carrier_began_ns: 0, alive_ns, is_on: false, is_stuck: false }
     }
 
-    /// How long ago the hub turned last; while a run is on it does so ten times a second.
-    fn silent_ns(&self) -> u64 {
-        rt::now_ns().saturating_sub(self.alive_ns.load(Ordering::Relaxed))
-    }
-
+    /// While a run is on the hub turns ten times a second.
     fn watch(&mut self) {
-        let silent_ns = self.silent_ns();
+        let silent_ns = rt::now_ns().saturating_sub(self.alive_ns.load(Ordering::Relaxed));
         let is_stuck = self.is_on && silent_ns > STUCK_NS;
         if is_stuck && !self.is_stuck {
             log::warn!(
+                target: LOG,
                 "The Python hub has not turned for {:.1} s: no user goes on until what blocks it ends",
                 silent_ns as f64 / 1e9
             );
             // Where it is can be told only when Python lets another thread look, which may be never.
             let looked = thread::Builder::new().name("gregaria-look".into()).spawn(name_culprit);
             if let Err(error) = looked {
-                log::warn!("what blocks it cannot be looked for: {error}");
+                log::warn!(target: LOG, "What blocks it cannot be looked for: {error}");
             }
         } else if self.is_stuck && !is_stuck {
-            log::warn!("The Python hub turns again");
+            log::warn!(target: LOG, "The Python hub turns again");
         }
         self.is_stuck = is_stuck;
     }
@@ -82,7 +70,6 @@ impl Swarm for HubSwarm {
     }
 
     fn ramp(&mut self, segment: &Segment) {
-        self.target.clone_from(&segment.to);
         self.places.ramp(segment);
         self.bell.ring();
     }
@@ -96,10 +83,6 @@ impl Swarm for HubSwarm {
         self.watch();
         let mut report = self.places.collect(sink);
         self.is_on &= !report.stopped;
-        if self.is_on && report.total_users() == 0 && self.silent_ns() > SILENT_NS {
-            // Nobody knows; that they are all gone is not to be concluded from a hub that has had no time to tell.
-            report.users.clone_from(&self.target);
-        }
         let wall_ns = report.loads.first().map_or(0, |load| load.wall_ns);
         report.loads.iter_mut().for_each(|load| load.role = Role::Hub);
         let cpu_ns = self.carrier_cpu.ns().saturating_sub(self.carrier_began_ns);
@@ -121,12 +104,10 @@ fn name_culprit() {
         py.import("gregaria.host")?.getattr("where_is_the_hub")?.call0()?.extract()
     });
     match culprit {
-        Ok(place) => log::warn!("The Python hub is blocked {place}"),
-        Err(error) => log::warn!("What blocks the hub cannot be told: {error}"),
+        Ok(place) => log::warn!(target: LOG, "The Python hub is blocked {place}"),
+        Err(error) => log::debug!(target: LOG, "what blocks the hub cannot be told: {error}"),
     }
 }
 
-/// Two turns missed.
-const SILENT_NS: u64 = 250_000_000;
 /// A second is ten turns missed.
 const STUCK_NS: u64 = 1_000_000_000;

@@ -24,6 +24,7 @@ pub(super) enum Message {
 /// From a place to its swarm, once per tick.
 pub(super) struct HandOver {
     pub(super) interval: Interval,
+    pub(super) as_of_ns: u64,
     pub(super) users: Vec<u32>,
     pub(super) cut: u64,
     pub(super) load: ShardLoad,

@@ -165,6 +165,7 @@ impl Place {
         let stopped = self.has_stopped(residents);
         let hand_over = HandOver {
             interval: residents.ledger().recorder.borrow_mut().take(emptied),
+            as_of_ns: now_ns,
             users: residents.users(),
             cut: residents.ledger().cut(),
             load: ShardLoad {

@@ -24,6 +24,7 @@ pub struct Places {
 /// A place, as its swarm sees it.
 struct Remote {
     reins: Reins,
+    as_of_ns: u64,
     users: Vec<u32>,
     cut: u64,
     load: ShardLoad,
@@ -39,7 +40,7 @@ impl Places {
     /// One more; whoever gets the link makes a [`Place`](super::Place) of it. Not while a run is on.
     pub fn add(&mut self) -> Link {
         let (reins, link) = link();
-        self.places.push(Remote { reins, users: Vec::new(), cut: 0, load: ShardLoad::default(), stopped: false });
+        self.places.push(Remote::new(reins));
         link
     }
 
@@ -88,6 +89,7 @@ impl Swarm for Places {
             users.iter_mut().zip(&place.users).for_each(|(sum, count)| *sum += count);
         }
         SwarmReport {
+            as_of_ns: self.places.iter().map(|place| place.as_of_ns).min().unwrap_or_default(),
             users,
             stopped: self.places.iter().all(|place| place.stopped),
             cut: self.places.iter().map(|place| place.cut).sum(),
@@ -98,6 +100,10 @@ impl Swarm for Places {
 }
 
 impl Remote {
+    fn new(reins: Reins) -> Self {
+        Self { reins, as_of_ns: 0, users: Vec::new(), cut: 0, load: ShardLoad::default(), stopped: false }
+    }
+
     /// A place reads its messages every tick at the latest; one that has not for dozens of them is dead or stuck, which
     /// is noticed elsewhere.
     fn tell(&mut self, message: Message) {
@@ -107,11 +113,12 @@ impl Remote {
     }
 
     fn collect(&mut self, sink: &mut dyn FnMut(&Interval)) {
-        while let Ok(HandOver { mut interval, users, cut, load, stopped }) = self.reins.outbox.pop() {
+        while let Ok(HandOver { mut interval, as_of_ns, users, cut, load, stopped }) = self.reins.outbox.pop() {
             sink(&interval);
             interval.clear();
             self.tell(Message::Emptied(interval));
-            (self.users, self.cut, self.load, self.stopped) = (users, cut, load, stopped);
+            (self.as_of_ns, self.users) = (as_of_ns, users);
+            (self.cut, self.load, self.stopped) = (cut, load, stopped);
         }
     }
 }

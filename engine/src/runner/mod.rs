@@ -285,7 +285,12 @@ impl<S: Swarm> Runner<S> {
     fn has_spawned(&self, now: Now) -> bool {
         let end_ns = self.ramp.as_ref().map_or(0, Ramp::end_ns);
         let all_there = self.report.total_users() == self.shared.status().target_users;
-        now.mono_ns > end_ns + if all_there { 0 } else { SETTLE_NS }
+        if all_there { now.mono_ns > end_ns } else { self.is_settled(end_ns, now) }
+    }
+
+    /// Whoever was to be there by `end_ns` is, if the swarm has not been held up since.
+    fn is_settled(&self, end_ns: u64, now: Now) -> bool {
+        now.mono_ns > end_ns + SETTLE_NS && self.report.as_of_ns > end_ns
     }
 
     fn spawning_complete(&mut self, now: Now) {
@@ -308,7 +313,7 @@ impl<S: Swarm> Runner<S> {
         if self.options.num_requests.is_some_and(|count| self.recorded >= count) {
             return Some(EndReason::NumRequests);
         }
-        let settled = self.ramp.as_ref().is_some_and(|ramp| now.mono_ns > ramp.end_ns() + SETTLE_NS);
+        let settled = self.ramp.as_ref().is_some_and(|ramp| self.is_settled(ramp.end_ns(), now));
         let all_gone = settled && self.shared.status().target_users > 0 && self.report.total_users() == 0;
         all_gone.then_some(EndReason::NoUsersLeft)
     }

@@ -1,0 +1,100 @@
+"""What keeps a locustfile from being run: one line that says what to do, and the right exit code."""
+
+import pytest
+
+USER = """
+from locust import HttpUser, task
+
+class Visitor(HttpUser):
+    host = "http://127.0.0.1:1"
+
+    @task
+    def visit(self):
+        pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("def broken(:\n    pass\n", "locustfile.py, line 1: invalid syntax: def broken(:"),
+        ("x = [\n", "locustfile.py, line 1: '[' was never closed: x = ["),
+        ("import no_such_module\n", "locustfile.py, line 1: ModuleNotFoundError: No module named 'no_such_module'"),
+        ("\nfrom locust import NoSuchName\n", "locustfile.py, line 2: ImportError: cannot import name 'NoSuchName' from 'locust' (unknown location)"),
+        ("x = 1\nx.upper()\n", "locustfile.py, line 2: AttributeError: 'int' object has no attribute 'upper'"),
+        ("print(undefined)\n", "locustfile.py, line 1: NameError: name 'undefined' is not defined"),
+        (
+            "import sys\nsys.exit(3)\n",
+            "locustfile.py, line 2: it calls sys.exit(3) while it is imported: a locustfile must only define things then",
+        ),
+        (
+            "x = 1\n",
+            "locustfile.py: no user class found: derive one from HttpUser or User, and give it tasks",
+        ),
+        (
+            "from locust import HttpUser\nclass Idle(HttpUser):\n    pass\n",
+            "user class Idle has no tasks: give it some with @task or tasks, or set abstract = True if it is only there to be"
+            " derived from",
+        ),
+        (
+            USER + "    weight = 'x'\n",
+            "user class Visitor: weight must be a number of at least 0, not 'x'",
+        ),
+    ],
+)
+def test_what_is_wrong_with_a_locustfile_is_one_line(run, text, line):
+    assert refusal(run(text, "-t 1s"), 1) == line
+
+
+def test_an_error_in_a_module_of_the_locustfile_names_both_places(run, program):
+    program.write("pages.py", "def path():\n    return 1 / 0\n\nHOME = path()\n")
+    line = refusal(run("import pages\n"), 1)
+    assert line == "locustfile.py, line 1: ZeroDivisionError: division by zero (in pages.py, line 2)"
+    program.write("pages.py", "x = (\n")
+    assert refusal(run("import pages\n"), 1) == "pages.py, line 1: '(' was never closed: x = ("
+
+
+def test_two_classes_of_one_name(program):
+    paths = [program.write(name, USER) for name in ("a.py", "b.py")]
+    finished = program.command(["-f", ",".join(map(str, paths)), "--headless"]).finish()
+    assert refusal(finished, 1) == "two locustfiles have a user class Visitor: rename one"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "line"),
+    [
+        ("NoSuchClass", 1, "there is no user class NoSuchClass: see --list"),
+        ("-u 0", 2, "-u 0: takes a whole number of at least 1"),
+        ("-t soon", 2, "-t soon: takes a time of more than 0, such as 90, 300s, 20m or 1h30m"),
+        ("-H 127.0.0.1:8080", 2, "-H 127.0.0.1:8080: has no scheme: write http://NAME[:PORT]"),
+        ("-H https://127.0.0.1", 2, "-H https://127.0.0.1: needs TLS, which is not there yet: use http://"),
+    ],
+)
+def test_wrong_arguments_are_one_line(run, arguments, code, line):
+    assert refusal(run(USER, arguments), code) == line
+
+
+def test_flags_that_exclude_each_other_or_do_not_exist(run):
+    assert "--demo" in refusal(run(USER, "--demo -H http://127.0.0.1:1"), 2)
+    assert "--no-such-flag" in refusal(run(USER, "--no-such-flag"), 2)
+
+
+def test_hosts_that_are_missing_or_wrong(run):
+    missing = refusal(run(USER.replace("host =", "no_host =")), 2)
+    assert missing == "user class Visitor has no host: give one with --host or in the class"
+    wrong = refusal(run(USER.replace("http://127", "127")), 2)
+    assert "Visitor" in wrong and "127.0.0.1:1" in wrong
+
+
+def test_a_locustfile_that_is_not_there(program):
+    assert "nowhere.py" in refusal(program.command(["-f", "nowhere.py"]).finish(), 1)
+    assert "locustfile" in refusal(program.command([]).finish(), 1)
+
+
+def refusal(finished, code):
+    """The one line, without the name of the program before it."""
+    finished.expect_code(code)
+    assert finished.stdout == "", finished
+    (line,) = finished.stderr.splitlines()
+    assert line.startswith("gregaria: "), finished
+    return line.removeprefix("gregaria: ")
