@@ -175,7 +175,7 @@ impl Network for Scripted {
 
     async fn deadline<F: Future>(&self, at_ns: u64, future: F) -> Option<F::Output> {
         let mut future = pin!(future);
-        std::future::poll_fn(|context| match future.as_mut().poll(context) {
+        poll_fn(|context| match future.as_mut().poll(context) {
             Poll::Ready(output) if self.0.now_ns.get() <= at_ns => Poll::Ready(Some(output)),
             Poll::Pending if self.0.patient.get() => Poll::Pending,
             _ => {
