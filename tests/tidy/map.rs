@@ -19,13 +19,14 @@ fn missing_on_map(map: &str, folders: &BTreeSet<String>, libraries: &[String]) -
     missing.map(|name| Finding::new(MAP, 1, format!("does not tell what {name} is for"))).collect()
 }
 
-fn not_there(map: &str, files: &[String], folders: &BTreeSet<String>) -> Vec<Finding> {
+fn not_there(map: &str, files: &[String]) -> Vec<Finding> {
+    let folders = all_folders(files);
     let mut findings = Vec::new();
     for (index, line) in map.lines().enumerate() {
         for name in quoted(line) {
             let is_there = if let Some(folder) = name.strip_suffix('/') {
                 folders.iter().any(|known| known == folder || known.ends_with(&format!("/{folder}")))
-            } else if name.ends_with(".rs") || name.ends_with(".toml") || name.ends_with(".md") {
+            } else if [".rs", ".py", ".toml", ".md"].iter().any(|end| name.ends_with(end)) {
                 files.iter().any(|file| file == name || file.ends_with(&format!("/{name}")))
             } else {
                 continue;
@@ -45,13 +46,17 @@ fn quoted(line: &str) -> impl Iterator<Item = &str> {
     line.split('`').skip(1).step_by(2).filter(is_path)
 }
 
-/// All folders with committed files, and the folders around them, without those that cargo's customs explain.
-fn folders(files: &[String]) -> BTreeSet<String> {
+/// All folders with committed files, and the folders around them.
+fn all_folders(files: &[String]) -> BTreeSet<String> {
     let ancestors = files.iter().flat_map(|file| Path::new(file).ancestors().skip(1));
-    let named = ancestors.filter_map(Path::to_str).filter(|folder| !folder.is_empty());
-    let single = named.filter(|folder| *folder == MANY || !folder.starts_with(MANY));
-    let is_custom = |folder: &&str| folder.ends_with("/src") || folder.split('/').nth(1) == Some("tests");
-    single.filter(|folder| !is_custom(folder)).map(str::to_owned).collect()
+    ancestors.filter_map(Path::to_str).filter(|folder| !folder.is_empty()).map(str::to_owned).collect()
+}
+
+/// Those that are to be on the map: cargo's customs explain some, and of a list of many the list itself is enough.
+fn folders(files: &[String]) -> BTreeSet<String> {
+    let is_single = |folder: &String| folder == MANY || !folder.starts_with(MANY);
+    let is_custom = |folder: &String| folder.ends_with("/src") || folder.split('/').nth(1) == Some("tests");
+    all_folders(files).into_iter().filter(|folder| is_single(folder) && !is_custom(folder)).collect()
 }
 
 #[test]
@@ -60,7 +65,7 @@ fn the_map_shows_what_is_there() {
     let files = committed_files();
     let folders = folders(&files);
     let mut findings = missing_on_map(&map, &folders, &manifests::foreign());
-    findings.extend(not_there(&map, &files, &folders));
+    findings.extend(not_there(&map, &files));
     report(findings);
 }
 
@@ -73,7 +78,7 @@ fn white_spots_and_phantoms_are_found() {
     let map = "`stats/` `engine/` `engine/src/rt/` `benches/` `benches/runs/` and `url`";
     assert_eq!(missing_on_map(map, &folders, &["url".to_owned()]), []);
     assert_eq!(missing_on_map(&map.replace("`engine/src/rt/`", ""), &folders, &["rand".to_owned()]).len(), 2);
-    assert_eq!(not_there(map, &files, &folders), []);
-    assert_eq!(not_there("`rt/ring.rs` `rt/` `a b/` `x::y`", &files, &folders), []);
-    assert_eq!(not_there("`rt/wheel.rs`, `engine/src/gone/`", &files, &folders).len(), 2);
+    assert_eq!(not_there(map, &files), []);
+    assert_eq!(not_there("`rt/ring.rs` `rt/` `stats/src/` `a b/` `x::y`", &files), []);
+    assert_eq!(not_there("`rt/wheel.rs`, `wheel.py`, `engine/src/gone/`", &files).len(), 3);
 }
