@@ -3,6 +3,7 @@
 What listeners of requests are told, and that a request which is fired is counted first, is in `report.py`.
 """
 
+import inspect
 import logging
 import time
 from contextlib import contextmanager
@@ -74,6 +75,16 @@ class EventHook:
             self.fire(**meta)
 
 
+class QuittingHook(EventHook):
+    """A hook whose listeners took nothing in 0.7, and are told something since."""
+
+    def tell(self, kwargs, reverse=False):
+        for handler in self._handlers[::-1] if reverse else self._handlers[:]:
+            alone = EventHook()
+            alone.add_listener(handler)
+            alone.tell(kwargs if inspect.signature(handler).parameters else {})
+
+
 class Events:
     """All hooks, under today's names and those of 0.7."""
 
@@ -114,5 +125,6 @@ class Events:
     def __init__(self, request_hooks):
         for name in self.RUN + self.LATER:
             setattr(self, name, EventHook())
+        self.quitting = QuittingHook()
         for name, hook in request_hooks.items():
             setattr(self, name, hook)

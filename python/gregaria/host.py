@@ -17,7 +17,7 @@ from gevent.event import Event
 
 from . import failure, report
 from .event import EventHook
-from .exception import StopTest, StopUser
+from .exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 from .user import WAITING, Locust, User
 
 logger = logging.getLogger(__name__)
@@ -87,8 +87,8 @@ class Host:
 
     def _begin(self, _number):
         events = self._environment.events
-        events.test_start.fire(environment=self._environment)
-        events.locust_start_hatching.fire()
+        self._tell(events.test_start, environment=self._environment)
+        self._tell(events.locust_start_hatching)
 
     def _come(self, index):
         life = Life(self, index)
@@ -104,7 +104,7 @@ class Host:
             life.tell_to_leave()
 
     def _leave_all(self, _number):
-        self._environment.events.test_stopping.fire(environment=self._environment)
+        self._tell(self._environment.events.test_stopping, environment=self._environment)
         for staying in self._staying:
             for life in list(staying):
                 life.tell_to_leave()
@@ -120,21 +120,30 @@ class Host:
 
     def _spawning_complete(self, users):
         events = self._environment.events
-        events.spawning_complete.fire(user_count=users)
-        events.hatch_complete.fire(user_count=users)
+        self._tell(events.spawning_complete, user_count=users)
+        self._tell(events.hatch_complete, user_count=users)
 
     def _stopping(self, _number):
         pass
 
     def _stopped(self, _number):
         events = self._environment.events
-        events.test_stop.fire(environment=self._environment)
-        events.locust_stop_hatching.fire()
+        self._tell(events.test_stop, environment=self._environment)
+        self._tell(events.locust_stop_hatching)
 
     def _quitting(self, _number):
         environment = self._environment
-        environment.events.quitting.fire(reverse=True, **_wanted_by(environment.events.quitting, environment))
+        self._tell(environment.events.quitting, reverse=True, environment=environment)
         self._run.say_last_word(environment.process_exit_code, EventHook.listener_failed)
+
+    def _tell(self, hook, **kwargs):
+        """Listeners may end the run as users may."""
+        try:
+            hook.fire(**kwargs)
+        except (StopTest, SystemExit) as wish:
+            self.end_run(wish)
+        except (StopUser, RescheduleTask, RescheduleTaskImmediately, InterruptTaskSet) as stray:
+            logger.warning("A listener of the run raises %s, which means something only in a task", type(stray).__name__)
 
     # What lives tell.
 
@@ -151,14 +160,14 @@ class Host:
             self._wake.set()
 
     def end_run(self, wish):
-        """A user has raised `StopTest`, or calls `sys.exit()`: for the whole run, whose results are still shown."""
+        """A user or listener has raised `StopTest`, or calls `sys.exit()`: the whole run ends, and its results are shown."""
         if isinstance(wish, SystemExit):
-            logger.info("A user calls sys.exit(): the run ends")
+            logger.info("sys.exit() is called: the run ends")
             if wish.code is not None:
                 # As Python takes it: what is no number is an error.
                 self._environment.process_exit_code = wish.code if isinstance(wish.code, int) else 1
         else:
-            logger.info("Test stopped by a user: %s", wish)
+            logger.info("Test stopped by the locustfile: %s", wish)
         self._run.stop()
 
     def make_user(self, index):
@@ -218,15 +227,6 @@ def where_is_the_hub():
     users = [frame for frame in frames if not frame.filename.startswith(_NOT_OF_USERS)]
     frame = (users or frames)[-1]
     return f"in {frame.name}() at {frame.filename}, line {frame.lineno}: {frame.line}"
-
-
-def _wanted_by(hook, environment):
-    """Listeners of 0.7 take no arguments; as soon as one takes some, all are given them."""
-    for handler in hook._handlers:
-        code = getattr(handler, "__code__", None)
-        if code is None or code.co_argcount or code.co_kwonlyargcount or code.co_flags & 0x08:
-            return {"environment": environment}
-    return {}
 
 
 READABLE = 1

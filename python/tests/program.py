@@ -15,9 +15,9 @@ from textwrap import dedent, indent
 
 import pytest
 
-def in_a_task(code):
+def in_a_task(code, before=""):
     """A locustfile whose user does this once and then ends the run."""
-    return ONE_TASK + indent(dedent(code).strip(), " " * 8) + "\n        raise StopTest()\n"
+    return dedent(before) + ONE_TASK + indent(dedent(code).strip(), " " * 8) + "\n        raise StopTest()\n"
 
 
 class Program:

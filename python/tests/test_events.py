@@ -1,0 +1,456 @@
+"""Listeners: what they are told, in which order, and what becomes of one that fails."""
+
+import pytest
+from program import in_a_task
+
+
+def test_listeners_of_0_7_are_told_exactly_what_they_were(run, server):
+    """Their signatures take nothing more."""
+    finished = run(
+        in_a_task(
+            """
+            self.client.get("/a")
+            self.client.post("/status/500", name="b")
+            with self.client.get("/c", catch_response=True) as response:
+                response.failure("no")
+            with self.client.get("/status/404", name="d", catch_response=True) as response:
+                response.success()
+            events.request_failure -= failure
+            self.client.get("/status/404")
+            """,
+            before="""
+            from locust import events
+
+            def success(request_type, name, response_time, response_length):
+                print("success", request_type, name, type(response_time).__name__, response_length)
+
+            def failure(request_type, name, response_time, exception):
+                print("failure", request_type, name, type(response_time).__name__, repr(exception))
+
+            events.request_success += success
+            events.request_failure += failure
+            """,
+        ),
+        f"-H {server.url}",
+    ).expect_code(1)
+    assert finished.said == [
+        "success GET /a int 2",
+        "failure POST b int HTTPError('500 Server Error: Internal Server Error for url: b')",
+        "failure GET /c int CatchResponseError('no')",
+        "success GET d int 2",
+    ]
+
+
+def test_listeners_of_today_are_told_everything(run, server):
+    finished = run(
+        in_a_task(
+            """
+            self.context = lambda: {"user": 1, "both": 1}
+            self.client.get("/a?b=c", name="a", context={"request": 2, "both": 2})
+            with self.client.get("/status/404", name="b", catch_response=True, context={"x": 3}) as response:
+                pass
+            """,
+            before="""
+            import time
+            from locust import events
+
+            began = time.time()
+
+            @events.request.add_listener
+            def tell(request_type, name, response_time, response_length, response, context, exception, start_time, url, **more):
+                assert isinstance(response_time, float) and 0 < response_time < 5000
+                assert began < start_time < time.time()
+                print(request_type, name, response_length, response.status_code, context, repr(exception), url, more)
+            """,
+        ),
+        f"-H {server.url}",
+    ).expect_code(1)
+    assert finished.said == [
+        f"GET a 2 200 {{'user': 1, 'both': 2, 'request': 2}} None {server.url}/a?b=c {{}}",
+        "GET b 2 404 {'user': 1, 'both': 1, 'x': 3} HTTPError('404 Client Error: Not Found for url: b')"
+        f" {server.url}/status/404 {{}}",
+    ]
+
+
+def test_without_a_response_listeners_are_told_too(run):
+    finished = run(
+        in_a_task(
+            'self.client.get("/")',
+            before="""
+            from locust import events
+
+            @events.request.add_listener
+            def tell(response, exception, response_length, **_):
+                print(response.status_code, repr(exception), response_length, repr(response.error) == repr(exception))
+            """,
+        ),
+        "-H http://127.0.0.1:1",
+    ).expect_code(1)
+    assert finished.said == ["0 ConnectionRefusedError(111, 'Connection refused') 0 True"]
+
+
+def test_requests_of_other_clients_are_counted_and_told_to_both_generations(run):
+    finished = run(
+        """
+        from locust import User, events, task
+        from locust.exception import StopTest
+
+        @events.request.add_listener
+        def today(request_type, name, response_time, exception, **_):
+            print("request", request_type, name, response_time, repr(exception))
+
+        def success(request_type, name, response_time, response_length):
+            print("success", request_type, name, response_time, response_length)
+
+        def failure(request_type, name, response_time, exception):
+            print("failure", request_type, name, response_time, repr(exception))
+
+        events.request_success += success
+        events.request_failure += failure
+
+        class Visitor(User):
+            @task
+            def call(self):
+                events.request_success.fire(request_type="rpc", name="old", response_time=7, response_length=9)
+                events.request_failure.fire(request_type="rpc", name="old", response_time=8, exception=OSError("x"))
+                events.request.fire(request_type="rpc", name="new", response_time=1.5, response_length=3, exception=None)
+                self.environment.events.request.fire(
+                    request_type="rpc", name="new", response_time=None, response_length=0, exception="text", context={}
+                )
+                with events.request.measure("rpc", "measured") as meta:
+                    meta["response_length"] = 5
+                raise StopTest()
+        """,
+    ).expect_code(1)
+    assert [line for line in finished.said if "measured" not in line] == [
+        "request rpc old 7 None",
+        "success rpc old 7 9",
+        "request rpc old 8 OSError('x')",
+        "failure rpc old 8 OSError('x')",
+        "request rpc new 1.5 None",
+        "success rpc new 1 3",
+        "request rpc new None 'text'",
+        "failure rpc new 0 'text'",
+    ]
+    assert sorted(finished.errors) == ["1 rpc new: text", "1 rpc old: OSError('x')"]
+    assert {line.split()[1] for line in finished.stderr.splitlines() if line.startswith("rpc")} == {"old", "new", "measured"}
+
+
+def test_what_other_clients_measure_is_in_the_numbers(run):
+    finished = run(
+        """
+        from locust import User, events, task
+        from locust.exception import StopTest
+
+        class Visitor(User):
+            @task
+            def call(self):
+                for milliseconds in (10, 20.5, 3000):
+                    events.request.fire(
+                        request_type="rpc", name="call", response_time=milliseconds, response_length=100, exception=None
+                    )
+                raise StopTest()
+        """,
+        "--json",
+    ).expect_code(0)
+    entry = finished.entries["rpc", "call"]
+    assert entry["num_requests"] == 3 and entry["num_failures"] == 0
+    assert (entry["min_response_time"], entry["max_response_time"]) == (10, 3000)
+    assert abs(entry["total_response_time"] - 3030.5) < 1 and entry["total_content_length"] == 300
+
+
+def test_a_request_is_decided_then_recorded_then_told(run, server):
+    """A listener takes its time, and the statistics know of the request all the same."""
+    finished = run(
+        in_a_task(
+            """
+            self.client.get("/plain")
+            with self.client.get("/caught", catch_response=True) as response:
+                gevent.sleep(0.3)
+                print("inside", total())
+                response.failure("x")
+            print("after", total())
+            """,
+            before="""
+            import gevent
+            from locust import events
+
+            @events.request.add_listener
+            def tell(name, exception, **_):
+                gevent.sleep(0.3)
+                print(name, "told", exception, total())
+
+            @events.init.add_listener
+            def remember(environment, **_):
+                globals()["environment"] = environment
+
+            def total():
+                return environment.stats.total.num_requests, environment.stats.total.num_failures
+            """,
+        ),
+        f"-H {server.url}",
+    ).expect_code(1)
+    assert finished.said == ["/plain told None (1, 0)", "inside (1, 0)", "/caught told x (2, 1)", "after (2, 1)"]
+
+
+def test_events_of_a_run_come_in_order(run, server):
+    finished = run(LIFE, f"-u 2 -r 1000 -n 20 -H {server.url}").expect_code(0)
+    assert finished.said == [
+        f"init LocalRunner True {server.url}",
+        "test_start True",
+        "locust_start_hatching",
+        "spawning_complete 2",
+        "hatch_complete 2",
+        "test_stopping",
+        "test_stop 20",
+        "locust_stop_hatching",
+        "quitting of 0.7",
+        "quitting 20 0",
+        "quit 0",
+    ]
+
+
+def test_the_statistics_of_quitting_are_the_final_ones(run, server):
+    finished = run(
+        """
+        from locust import HttpUser, events, task
+
+        @events.quitting.add_listener
+        def judge(environment, **_):
+            stats = environment.stats
+            rows = {key: (entry.num_requests, entry.num_failures) for key, entry in stats.entries.items()}
+            print(sorted(rows.items()), stats.total.num_requests, stats.num_requests, stats.total.fail_ratio)
+            page = stats.get("/", "GET")
+            print(page.name, page.method, page.num_requests, page.fail_ratio)
+            assert page.min_response_time <= page.median_response_time <= page.max_response_time
+            assert 0 < page.avg_response_time and page.total_rps > 0
+            assert page.get_response_time_percentile(1.0) == page.max_response_time
+            assert page.avg_content_length == 2
+            environment.process_exit_code = 42 if stats.total.fail_ratio > 0.1 else 0
+
+        class Visitor(HttpUser):
+            @task
+            def visit(self):
+                self.client.get("/")
+                self.client.get("/status/404")
+        """,
+        f"-H {server.url} -n 10",
+    ).expect_code(42)
+    rows = {("/", "GET"): (5, 0), ("/status/404", "GET"): (5, 5)}
+    assert finished.said == [f"{sorted(rows.items())} 10 10 0.5", "/ GET 5 0.0"]
+
+
+def test_a_listener_that_fails_is_logged_and_makes_the_exit_code(run, server):
+    text = """
+        from locust import HttpUser, events, task
+
+        @events.request.add_listener
+        def broken(**_):
+            raise ValueError("listener")
+
+        @events.request.add_listener
+        def fine(name, **_):
+            print(name)
+
+        class Visitor(HttpUser):
+            @task
+            def visit(self):
+                self.client.get("PATH")
+        """
+    finished = run(text.replace("PATH", "/"), f"-H {server.url} -n 3").expect_code(2)
+    assert finished.said == ["/"] * 3, "others hear of it, and the task goes on"
+    assert "A listener has failed: broken" in finished.stderr and "ValueError: listener" in finished.stderr
+    run(text.replace("PATH", "/status/404"), f"-H {server.url} -n 3").expect_code(1)
+
+
+@pytest.mark.parametrize("hook", ["init", "test_start", "spawning_complete", "test_stop", "quitting"])
+def test_a_failing_listener_of_the_run_does_not_keep_it_from_going_on(run, server, hook):
+    finished = run(
+        f"""
+        from locust import HttpUser, constant, events, task
+
+        @events.{hook}.add_listener
+        def broken(**_):
+            raise ValueError("listener")
+
+        class Visitor(HttpUser):
+            wait_time = constant(0.3)
+
+            @task
+            def visit(self):
+                self.client.get("/")
+        """,
+        f"-H {server.url} -r 1000 -n 3",
+    ).expect_code(2)
+    assert len(server.requests) == 3 and "A listener has failed: broken" in finished.stderr
+
+
+def test_errors_of_users_are_told_to_both_generations(run):
+    finished = run(
+        """
+        import traceback
+        from locust import TaskSet, User, events, task
+        from locust.exception import StopTest
+
+        @events.user_error.add_listener
+        def today(user_instance, exception, tb, **more):
+            print("user_error", type(user_instance).__name__, repr(exception), traceback.extract_tb(tb)[-1].name, more)
+
+        def old(locust_instance, exception, tb):
+            print("locust_error", type(locust_instance).__name__, repr(exception))
+
+        events.locust_error += old
+
+        class Behaviour(TaskSet):
+            seen = 0
+
+            @task
+            def visit(self):
+                self.seen += 1
+                if self.seen == 2:
+                    raise StopTest()
+                raise ValueError(1)
+
+        class Visitor(User):
+            tasks = [Behaviour]
+        """,
+    ).expect_code(1)
+    assert finished.said == ["user_error Behaviour ValueError(1) visit {}", "locust_error Behaviour ValueError(1)"]
+
+
+def test_hooks_of_ones_own(run):
+    finished = run(
+        """
+        from locust import User, events, task
+        from locust.event import EventHook
+        from locust.exception import StopTest
+
+        events.bought = EventHook()
+
+        @events.bought.add_listener
+        def tell(item):
+            print("bought", item)
+
+        class Visitor(User):
+            @task
+            def visit(self):
+                events.bought.fire(item=7)
+                raise StopTest()
+        """,
+    ).expect_code(0)
+    assert finished.said == ["bought 7"]
+
+
+def test_a_listener_may_end_the_run(run, server):
+    finished = run(
+        """
+        from locust import HttpUser, constant, events, task
+
+        @events.request.add_listener
+        def enough(**_):
+            if environment.stats.total.num_requests >= 5:
+                environment.runner.quit()
+
+        @events.init.add_listener
+        def remember(environment, **_):
+            globals()["environment"] = environment
+
+        class Visitor(HttpUser):
+            wait_time = constant(0.01)
+
+            @task
+            def visit(self):
+                self.client.get("/")
+        """,
+        f"-H {server.url} --json",
+    ).expect_code(0)
+    assert finished.counts() == server.counts()
+    assert 5 <= len(server.requests) < 100
+
+
+def test_a_listener_may_end_the_run_as_users_do(run, server):
+    for hook, ending, code in (
+        ("test_start", "raise StopTest('enough')", 0),
+        ("spawning_complete", "sys.exit(5)", 5),
+        ("quitting", "sys.exit(6)", 6),
+    ):
+        finished = run(
+            f"""
+            import sys
+            from locust import HttpUser, constant, events, task
+            from locust.exception import StopTest
+
+            @events.{hook}.add_listener
+            def end(**_):
+                {ending}
+
+            class Visitor(HttpUser):
+                wait_time = constant(0.01)
+
+                @task
+                def visit(self):
+                    self.client.get("/")
+            """,
+            f"-H {server.url} -t 2s",
+        ).expect_code(code)
+        assert "Traceback" not in finished.stderr and "Aggregated" in finished.stderr, hook
+
+
+LIFE = """
+from locust import HttpUser, events, task
+from locust.runners import MasterRunner, WorkerRunner
+
+@events.init.add_listener
+def init(environment, runner, web_ui, **_):
+    print("init", type(runner).__name__, runner is environment.runner, environment.host)
+    assert not isinstance(runner, (MasterRunner, WorkerRunner)) and web_ui is None
+
+@events.test_start.add_listener
+def test_start(environment, **_):
+    print("test_start", environment.runner is not None)
+
+@events.spawning_complete.add_listener
+def spawning_complete(user_count, **_):
+    print("spawning_complete", user_count)
+
+@events.test_stopping.add_listener
+def test_stopping(environment, **_):
+    print("test_stopping")
+
+@events.test_stop.add_listener
+def test_stop(environment, **_):
+    print("test_stop", environment.stats.total.num_requests)
+
+@events.quitting.add_listener
+def quitting(environment, **_):
+    print("quitting", environment.stats.total.num_requests, environment.stats.total.num_failures)
+
+@events.quit.add_listener
+def quit(exit_code, **_):
+    print("quit", exit_code)
+
+def hatch_complete(user_count):
+    print("hatch_complete", user_count)
+
+def old_start():
+    print("locust_start_hatching")
+
+def old_stop():
+    print("locust_stop_hatching")
+
+events.hatch_complete += hatch_complete
+events.locust_start_hatching += old_start
+events.locust_stop_hatching += old_stop
+
+def old_quitting():
+    print("quitting of 0.7")
+
+events.quitting += old_quitting
+
+class Visitor(HttpUser):
+    wait_time = lambda self: 0.15
+
+    @task
+    def visit(self):
+        self.client.get("/")
+"""
