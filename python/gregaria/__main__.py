@@ -46,20 +46,22 @@ def _run_locustfiles(args, paths):
 
     config.track_greenlet_tree = False
     monkey.patch_all()
-    from . import as_locust, locustfile, report  # noqa: F401
+    from . import as_locust, locustfile, report, screen  # noqa: F401
     from ._engine import CommandLine
     from .arguments import LocustArgumentParser
 
+    # Whether stdout is for data is not known before the locustfile has added its arguments.
+    stdout, sys.stdout = sys.stdout, screen.Exchangeable(sys.stderr)
     user_classes = locustfile.load(paths)
     parser = LocustArgumentParser()
     report.events.init_command_line_parser.fire(parser=parser)
     command_line = CommandLine.parse(args, parser.described())
     if command_line is None:
         return 0
-    return _run(command_line, user_classes, parser.values(command_line.extra))
+    return _run(command_line, user_classes, parser.values(command_line.extra), stdout)
 
 
-def _run(command_line, user_classes, extra):
+def _run(command_line, user_classes, extra, stdout):
     from . import log, report, scenario, screen
     from ._engine import prepare, start
     from .environment import Environment, LocalRunner, options
@@ -74,8 +76,8 @@ def _run(command_line, user_classes, extra):
     if command_line.show(described):
         return 0
     user_classes = [user_classes[place] for place in command_line.choose(described)]
-    if command_line.json:
-        sys.stdout = sys.stderr
+    if not command_line.json:
+        sys.stdout.stream = stdout
     _leave_signals_alone()
     prepared = prepare(command_line, [sys.executable, "-m", "gregaria"])
     if not command_line.skips_log_setup:

@@ -31,11 +31,21 @@ class ScreenWriter(io.TextIOBase):
         return len(text)
 
 
+class Exchangeable:
+    """Passes everything on to a stream that can be exchanged for another; who keeps it, a log handler perhaps, goes along."""
+
+    def __init__(self, stream):
+        self.stream = stream
+
+    def __getattr__(self, name):
+        return getattr(self.stream, name)
+
+
 def take_over(run):
     """From now on what is printed goes through the run's screen. Only a terminal has anything to protect."""
     if sys.stderr.isatty():
         sys.stdout.flush()
-        is_data = sys.stdout is sys.stderr
+        is_data = sys.stdout.stream is sys.stderr
         sys.stdout = ScreenWriter(sys.stdout, run, is_error=is_data)
         sys.stderr = ScreenWriter(sys.stderr, run, is_error=True)
 

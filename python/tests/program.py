@@ -45,7 +45,11 @@ class Program:
 
     def command(self, arguments, **variables):
         """Any call of the command."""
-        running = Running([sys.executable, "-m", "gregaria", *arguments], self.directory, variables)
+        return self.other([sys.executable, "-m", "gregaria", *arguments], **variables)
+
+    def other(self, words, **variables):
+        """Another program in the same place."""
+        running = Running(words, self.directory, variables)
         self._started.append(running)
         return running
 
