@@ -4,8 +4,6 @@ A request is decided, then recorded, then told to listeners, in the greenlet tha
 generations of listeners hear of every request, whichever hook a custom client fires.
 """
 
-import re
-
 from .event import EventHook, Events
 
 #: The hub that records, while a run is on.
@@ -63,8 +61,7 @@ def _tell_of(response, exception, context):
 
 def _fired(request_type, name, response_time, response_length=0, exception=None, **more):
     if hub is not None:
-        error = None if exception is None else _error_text(exception)
-        hub.record(str(request_type), str(name), response_time or 0, int(response_length or 0), error)
+        hub.record(str(request_type), str(name), response_time or 0, int(response_length or 0), exception)
     if listening:
         meta = {"response": None, "context": {}, "start_time": None, "url": None} | more
         meta |= {"request_type": request_type, "name": name, "response_time": response_time}
@@ -78,9 +75,3 @@ def _tell_listeners(meta):
     if of_0_7._handlers:
         old = {name: meta[name] for name in ("request_type", "name", last)}
         of_0_7.tell(old | {"response_time": int(meta["response_time"] or 0)})
-
-
-def _error_text(exception):
-    """The row of the error table: as Locust writes it, without addresses that differ from one object to the next."""
-    text = exception if isinstance(exception, str) else repr(exception)
-    return re.sub(r"object at 0x[0-9a-fA-F]+", "object at 0x....", text)

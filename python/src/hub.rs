@@ -24,6 +24,7 @@ use gregaria_stats::{Lag, Outcome, Sample};
 use pyo3::{prelude::*, types::PyTuple};
 
 use crate::{
+    outcome,
     response::Response,
     ticket::{Ticket, Tickets},
 };
@@ -193,8 +194,17 @@ impl Hub {
         }
     }
 
-    /// Counts a request that a client of the locustfile's own has made. `error` is `None` for a success.
-    fn record(&self, request_type: &str, name: &str, response_time_ms: f64, response_length: u64, error: Option<&str>) {
+    /// Counts a request that a client of the locustfile's own has made. `exception`, which may be a text, is `None` for a
+    /// success.
+    fn record(
+        &self,
+        request_type: &str,
+        name: &str,
+        response_time_ms: f64,
+        response_length: u64,
+        exception: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
+        let error = exception.map(outcome::error_text).transpose()?;
         let done_ns = rt::now_ns();
         let due_ns = done_ns.saturating_sub((response_time_ms.max(0.0) * 1e6) as u64);
         self.ledger.record_foreign(&Sample {
@@ -206,8 +216,9 @@ impl Hub {
             done_ns,
             bytes_out: 0,
             bytes_in: response_length,
-            outcome: error.map_or(Outcome::Success, Outcome::Failure),
+            outcome: error.as_deref().map_or(Outcome::Success, Outcome::Failure),
         });
+        Ok(())
     }
 
     /// Counts an exception in a user's own code.

@@ -1,7 +1,7 @@
 //! What a failed request is called: the exception that requests would have raised, as Locust writes it into its tables.
 
 use gregaria_http::Error;
-use pyo3::prelude::*;
+use pyo3::{prelude::*, sync::PyOnceLock, types::PyString};
 
 /// The exception for a status of 400 or more, with the name of the sample in place of the URL.
 pub(crate) fn status_error<'py>(py: Python<'py>, status: u16, reason: &str, name: &str) -> PyResult<Bound<'py, PyAny>> {
@@ -30,7 +30,28 @@ pub(crate) fn transport_error(py: Python<'_>, error: Error) -> PyResult<Bound<'_
     }
 }
 
-/// The row of the error table that this exception belongs to.
+/// The row of the error table that this exception (or text) belongs to: as Locust writes it, which shows the reason that a
+/// task gives as it is, and no address that differs from one object to the next.
 pub(crate) fn error_text(exception: &Bound<'_, PyAny>) -> PyResult<String> {
-    Ok(exception.repr()?.to_string_lossy().into_owned())
+    static CATCH_RESPONSE_ERROR: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let of_task = CATCH_RESPONSE_ERROR.import(exception.py(), "gregaria.exception", "CatchResponseError")?;
+    let text = if exception.is_instance_of::<PyString>() || exception.is_instance(of_task)? {
+        exception.str()?
+    } else {
+        exception.repr()?
+    };
+    Ok(without_addresses(&text.to_string_lossy()))
 }
+
+fn without_addresses(text: &str) -> String {
+    let mut parts = text.split(ADDRESS);
+    let mut masked = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        masked.push_str(ADDRESS);
+        masked.push_str("....");
+        masked.push_str(part.trim_start_matches(|digit: char| digit.is_ascii_hexdigit()));
+    }
+    masked
+}
+
+const ADDRESS: &str = "object at 0x";

@@ -117,12 +117,15 @@ def test_requests_of_other_clients_are_counted_and_told_to_both_generations(run)
                 self.environment.events.request.fire(
                     request_type="rpc", name="new", response_time=None, response_length=0, exception="text", context={}
                 )
+                events.request.fire(
+                    request_type="rpc", name="new", response_time=1, response_length=0, exception=ValueError(object())
+                )
                 with events.request.measure("rpc", "measured") as meta:
                     meta["response_length"] = 5
                 raise StopTest()
         """,
     ).expect_code(1)
-    assert [line for line in finished.said if "measured" not in line] == [
+    assert [line for line in finished.said if "measured" not in line and "object" not in line] == [
         "request rpc old 7 None",
         "success rpc old 7 9",
         "request rpc old 8 OSError('x')",
@@ -132,7 +135,11 @@ def test_requests_of_other_clients_are_counted_and_told_to_both_generations(run)
         "request rpc new None 'text'",
         "failure rpc new 0 'text'",
     ]
-    assert sorted(finished.errors) == ["1 rpc new: text", "1 rpc old: OSError('x')"]
+    assert sorted(finished.errors) == [
+        "1 rpc new: ValueError(<object object at 0x....>)",
+        "1 rpc new: text",
+        "1 rpc old: OSError('x')",
+    ]
     assert {line.split()[1] for line in finished.stderr.splitlines() if line.startswith("rpc")} == {"old", "new", "measured"}
 
 

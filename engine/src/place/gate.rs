@@ -19,6 +19,8 @@ pub(super) type Quota = Arc<AtomicU64>;
 /// A place's gate.
 pub(crate) struct Gate {
     open: Cell<bool>,
+    /// Nobody is left who could make a request.
+    over: Cell<bool>,
     quota: RefCell<Option<Quota>>,
     limited: Cell<bool>,
     leased: Cell<u64>,
@@ -29,6 +31,7 @@ impl Gate {
     pub(super) fn new() -> Self {
         Self {
             open: Cell::new(false),
+            over: Cell::new(true),
             quota: RefCell::new(None),
             limited: Cell::new(false),
             leased: Cell::new(0),
@@ -41,11 +44,22 @@ impl Gate {
         self.leased.set(0);
         *self.quota.borrow_mut() = quota;
         self.open.set(true);
+        self.over.set(false);
     }
 
     pub(super) fn close(&self) {
         self.open.set(false);
         self.waiting.borrow_mut().clear();
+    }
+
+    /// The run is over: the place has handed over all that it will.
+    pub(super) fn end(&self) {
+        self.over.set(true);
+    }
+
+    /// Takes a permit for a request that is finished already. What closes the gate is the start of requests.
+    pub(super) fn try_count(&self) -> bool {
+        !self.over.get() && (!self.limited.get() || self.take_permit())
     }
 
     /// Takes a permit if there is one at once.
@@ -134,5 +148,19 @@ mod tests {
         assert!(gate.try_admit());
         gate.close();
         assert!(!gate.try_admit());
+    }
+
+    #[test]
+    fn what_is_finished_counts_until_the_run_is_over_and_never_beyond_the_quota() {
+        let gate = Gate::new();
+        assert!(!gate.try_count());
+        gate.open(Some(Arc::new(AtomicU64::new(2))));
+        gate.close();
+        assert!(gate.try_count() && gate.try_count() && !gate.try_count());
+        gate.open(None);
+        gate.close();
+        assert!(gate.try_count());
+        gate.end();
+        assert!(!gate.try_count());
     }
 }

@@ -47,10 +47,10 @@ impl Ledger {
         self.gate.give_back();
     }
 
-    /// Counts a request that a client of the scenario's own has made. When the run is over, or its number of requests
-    /// reached, it is one that was cut off.
+    /// Counts a request that a client of the scenario's own has made and finished. When the run is over, or its number of
+    /// requests reached, it is one that was cut off.
     pub fn record_foreign(&self, sample: &Sample<'_>) {
-        if self.try_admit() {
+        if self.gate.try_count() {
             self.record(sample);
         } else {
             self.count_cut();

@@ -179,6 +179,7 @@ impl Place {
             unreachable!("the queue had room a moment ago, and this is its only writer");
         }
         if stopped {
+            residents.ledger().gate.end();
             self.phase = Phase::Idle;
         }
     }

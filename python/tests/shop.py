@@ -1,0 +1,38 @@
+"""The demo shop: as a process of its own, and what its log says."""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+
+
+class Shop:
+    """Open until it is closed."""
+
+    def __init__(self, log):
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "gregaria", "--demo-site"],
+            env=os.environ | {"GREGARIA_DEMO_LOG": str(log)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.url = self._process.stdout.readline().strip()
+
+    def close(self):
+        self._process.communicate()
+
+
+def logged(log):
+    """Requests by method and name, as the examples name them."""
+    counts = Counter()
+    for line in log.read_text().splitlines():
+        method, target, _status = line.split(" ")
+        for beginning, name in NAMES.items():
+            if target.startswith(beginning):
+                target = name
+        counts[method, target] += 1
+    return counts
+
+
+NAMES = {"/items/": "/items/[id]", "/items?page=": "/items?page=[n]", "/search?q=": "/search?q=[word]"}

@@ -1,0 +1,72 @@
+"""The examples do what they say: what they count is what their servers were asked for."""
+
+import importlib.util
+import threading
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from shop import logged
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.mark.parametrize("name", ["quickstart.py", "quickstart_dict.py"])
+def test_the_quick_start_of_the_manual(run, tmp_path, name):
+    log = tmp_path / "shop.log"
+    finished = run(EXAMPLES / name, "--demo -c 10 -r 1000 -t 1s --json", GREGARIA_DEMO_LOG=str(log)).expect_code(0)
+    counts = finished.counts()
+    assert counts == logged(log)
+    assert counts.pop(("POST", "/login")) == 10 and sum(counts.values()) == 10
+    assert set(counts) <= {("GET", "/"), ("GET", "/profile")}
+
+
+def test_the_shop(run, tmp_path):
+    log = tmp_path / "shop.log"
+    arguments = "--demo -u 200 -r 1000 -t 4s -s 20 --json --exit-code-on-error 0"
+    finished = run(EXAMPLES / "shop.py", arguments, GREGARIA_DEMO_LOG=str(log)).expect_code(0)
+    counts = finished.counts()
+    assert counts == logged(log) and len(counts) == 8, counts
+    assert counts["POST", "/login"] == 180, "nine of ten users are shoppers"
+    # The shop turns every fiftieth checkout away.
+    failed = counts["POST", "/checkout"] // 50
+    assert finished.failures() == ({("POST", "/checkout"): failed} if failed else {})
+
+
+def test_users_of_another_protocol(run):
+    server, calls = rpc_server()
+    try:
+        address = "http://127.0.0.1:%d/" % server.server_address[1]
+        finished = run(EXAMPLES / "xmlrpc_users.py", f"-H {address} -c 10 -r 1000 -t 2s --json").expect_code(0)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert finished.counts() == {("xmlrpc", name): count for name, count in calls.items()}
+    assert set(calls) == {"get_time", "get_random_number"} and "cut off" not in finished.stderr
+
+
+def test_users_of_another_protocol_without_a_server(run):
+    finished = run(EXAMPLES / "xmlrpc_users.py", "-H http://127.0.0.1:1/ -c 2 -r 1000 -t 1s --json").expect_code(1)
+    assert finished.failures() == finished.counts()
+    assert "ConnectionRefusedError(111, 'Connection refused')" in finished.stderr
+
+
+def rpc_server():
+    """The example's server on a free port, and how often each of its functions is called."""
+    spec = importlib.util.spec_from_file_location("xmlrpc_server", EXAMPLES / "xmlrpc_server.py")
+    example = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(example)
+    calls = Counter()
+    server = example.Server(("127.0.0.1", 0), logRequests=False)
+    for function in (example.get_time, example.get_random_number):
+        server.register_function(counted(function, calls), function.__name__)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    return server, calls
+
+
+def counted(function, calls):
+    def call(*args):
+        calls[function.__name__] += 1
+        return function(*args)
+
+    return call

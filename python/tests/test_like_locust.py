@@ -1,0 +1,112 @@
+"""The same locustfile under Locust itself: the same rows, the same mix of tasks, the same words for what fails."""
+
+import os
+import socket
+from pathlib import Path
+
+import pytest
+from echo_server import Reply
+from shop import Shop
+
+LOCUST = os.environ.get("LOCUST_PROGRAM")
+pytestmark = pytest.mark.skipif(not LOCUST, reason="LOCUST_PROGRAM does not say where Locust is: tests/run does")
+
+SHOP = Path(__file__).parents[2] / "examples" / "shop.py"
+
+
+def test_shoppers_do_the_same_things_as_often(program, tmp_path):
+    # Once in a thousand times a fair pair of runs is as far apart as that: hardly twice in a row.
+    assert is_same_mix(program, tmp_path) or is_same_mix(program, tmp_path)
+
+
+def test_failures_are_called_the_same(program, server):
+    server.replies["/odd"] = Reply(418)
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        text = FAILING.replace("CLOSED", "http://127.0.0.1:%d/" % unused.getsockname()[1])
+        path = program.write("failing.py", text)
+        arguments = f"-f {path} -H {server.url} --headless -t 10s".split()
+        theirs = program.other([LOCUST, *arguments]).finish()
+        ours = program.command(arguments).finish()
+    assert (theirs.code, ours.code) == (1, 1), f"{theirs}\n{ours}"
+    assert len(theirs.errors) == 9, theirs
+    assert sorted(map(named, ours.errors)) == sorted(map(named, theirs.errors))
+    assert ours.said == theirs.said
+    assert exceptions(ours) == exceptions(theirs) == ["1 a text", "1 division by zero"]
+
+
+def named(error):
+    """Of a timeout only its class: Locust's text has the address and the time."""
+    return error.partition("(")[0] if "Timeout" in error else error
+
+
+def is_same_mix(program, tmp_path):
+    """Whether both programs' counts may be draws from one and the same mix, by two chi-square tests of homogeneity.
+
+    Independent draws are the picks among a shopper's tasks, where checkouts stand for visits to the task set that they
+    end, and the picks inside that task set.
+    """
+    site = Shop(tmp_path / "shop.log")
+    try:
+        arguments = f"-f {SHOP} -H {site.url} --headless -u 150 -r 1000 -t 8s -s 5 --json --exit-code-on-error 0".split()
+        pair = [program.other([LOCUST, *arguments]), program.command(arguments)]
+        theirs, ours = (running.finish().expect_code(0) for running in pair)
+    finally:
+        site.close()
+    theirs, ours = theirs.counts(), ours.counts()
+    assert set(theirs) == set(ours) and theirs["POST", "/login"] == ours["POST", "/login"] == 135
+    return all(chi_square([[counts[row] for row in rows] for counts in (theirs, ours)]) < limit for rows, limit in MIXES)
+
+
+def chi_square(table):
+    columns = [sum(column) for column in zip(*table)]
+    whole = sum(columns)
+    expected = [[sum(row) * column / whole for column in columns] for row in table]
+    cells = [(seen - fair) ** 2 / fair for row, fairs in zip(table, expected) for seen, fair in zip(row, fairs)]
+    return sum(cells)
+
+
+def exceptions(finished):
+    """Numbers and messages of the exception report."""
+    rows = finished.stderr.partition("\nException report\n")[2].splitlines()
+    if not rows:
+        rows = finished.stderr.partition("\nError report\n")[2].splitlines()
+    return sorted(" ".join(row.split()) for row in rows if row[:1].isdigit() and ":" not in row)
+
+
+#: Rows, and the value of chi-square for as many of them that is exceeded once in a thousand times.
+MIXES = [
+    ([("GET", "/"), ("GET", "/items/[id]"), ("GET", "/search?q=[word]"), ("POST", "/checkout")], 16.27),
+    ([("POST", "/cart"), ("GET", "/cart"), ("POST", "/checkout")], 13.82),
+]
+FAILING = """
+from locust import HttpUser, constant, task
+from locust.exception import ResponseError, StopTest
+
+class Visitor(HttpUser):
+    wait_time = constant(0)
+    step = 0
+
+    @task
+    def fail(self):
+        self.step += 1
+        if self.step == 2:
+            raise StopTest()
+        self.client.get("/status/404")
+        self.client.post("/status/500?x=1", name="named")
+        self.client.get("/odd")
+        self.client.get("CLOSED", name="closed")
+        with self.client.get("/text", catch_response=True) as response:
+            response.failure("x")
+        with self.client.get("/exception", catch_response=True) as response:
+            response.failure(ValueError("y"))
+        with self.client.get("/raised", catch_response=True) as response:
+            raise ResponseError("z")
+        self.client.get("/slow/5", timeout=0.2)
+        for caught in (self.client.get("CLOSED", name="closed"), self.client.get("/status/503")):
+            try:
+                caught.raise_for_status()
+            except Exception as error:
+                print(type(error).__name__)
+        1 / 0
+"""
