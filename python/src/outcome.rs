@@ -3,14 +3,14 @@
 use gregaria_http::Error;
 use pyo3::{prelude::*, sync::PyOnceLock, types::PyString};
 
-/// The exception for a status of 400 or more, with the name of the sample in place of the URL.
-pub(crate) fn status_error<'py>(py: Python<'py>, status: u16, reason: &str, name: &str) -> PyResult<Bound<'py, PyAny>> {
+/// The exception for a status of 400 or more. `url` is that of the request, or the name of its sample in place of it.
+pub(crate) fn status_error<'py>(py: Python<'py>, status: u16, reason: &str, url: &str) -> PyResult<Bound<'py, PyAny>> {
     let kind = if status < 500 { "Client" } else { "Server" };
-    let text = format!("{status} {kind} Error: {reason} for url: {name}");
+    let text = format!("{status} {kind} Error: {reason} for url: {url}");
     py.import("requests.exceptions")?.getattr("HTTPError")?.call1((text,))
 }
 
-/// The exception for a request without a response.
+/// The exception for a request without a response, as tables show it and listeners are told.
 pub(crate) fn transport_error(py: Python<'_>, error: Error) -> PyResult<Bound<'_, PyAny>> {
     let builtin = |class: &str, errno: i32, text: &str| py.import("builtins")?.getattr(class)?.call1((errno, text));
     let of_requests = |class: &str| py.import("requests.exceptions")?.getattr(class)?.call1((error.message(),));
@@ -28,6 +28,16 @@ pub(crate) fn transport_error(py: Python<'_>, error: Error) -> PyResult<Bound<'_
         Error::InvalidRequest(_) => of_requests("InvalidURL"),
         _ => of_requests("ConnectionError"),
     }
+}
+
+/// What requests would have raised for it: its own class, around what the tables show.
+pub(crate) fn requests_error(py: Python<'_>, error: Error) -> PyResult<Bound<'_, PyAny>> {
+    let inner = transport_error(py, error)?;
+    let requests = py.import("requests.exceptions")?;
+    if inner.is_instance(&requests.getattr("RequestException")?)? {
+        return Ok(inner);
+    }
+    requests.getattr("ConnectionError")?.call1((inner,))
 }
 
 /// The row of the error table that this exception (or text) belongs to: as Locust writes it, which shows the reason that a

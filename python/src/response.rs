@@ -241,13 +241,13 @@ impl Response {
         Ok(if url.contains("://") { url.to_owned() } else { format!("{}{}{url}", base.origin(), base.prefix()) })
     }
 
-    /// Why there is no response, as an exception; `None` when there is one.
+    /// Why there is no response, as the exception that requests would have raised; `None` when there is one.
     #[getter]
     fn error<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let Err(error) = self.exchange.result else {
             return Ok(None);
         };
-        let exception = self.error.get_or_try_init(py, || outcome::transport_error(py, error).map(Bound::unbind))?;
+        let exception = self.error.get_or_try_init(py, || outcome::requests_error(py, error).map(Bound::unbind))?;
         Ok(Some(exception.bind(py).clone()))
     }
 
@@ -263,9 +263,13 @@ impl Response {
         if this.ok() {
             return Ok(());
         }
-        let exception = this.failure(py)?;
-        // Requests' users ask it for its response.
-        let _ = exception.setattr("response", slf);
+        // As requests raises it: with the whole URL, which the name of the sample replaces in tables.
+        if let Some(error) = this.error(py)? {
+            return Err(PyErr::from_value(error));
+        }
+        let reason = this.reason().unwrap_or_default();
+        let exception = outcome::status_error(py, this.status_code(), &reason, &this.url(py)?)?;
+        exception.setattr("response", slf)?;
         Err(PyErr::from_value(exception))
     }
 

@@ -81,7 +81,7 @@ def test_without_a_response_listeners_are_told_too(run):
 
             @events.request.add_listener
             def tell(response, exception, response_length, **_):
-                print(response.status_code, repr(exception), response_length, repr(response.error) == repr(exception))
+                print(response.status_code, repr(exception), response_length, repr(response.error.args[0]) == repr(exception))
             """,
         ),
         "-H http://127.0.0.1:1",

