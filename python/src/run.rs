@@ -130,7 +130,7 @@ pub(crate) fn start(
         carrier,
     };
     let place = format!("Python users on gevent, requests over {}", parts.carrier.ring().as_str());
-    let swarm = HubSwarm::new(places, order_bell.clone(), parts.carrier.thread_cpu_ns(), alive_ns);
+    let swarm = HubSwarm::new(places, order_bell.clone(), parts.carrier.gauge(), alive_ns);
     let hub = Hub::new(parts);
 
     let scenario: Arc<dyn Scenario> = Arc::new(PythonScenario(infos));

@@ -12,7 +12,7 @@ use std::{
 
 use gregaria_engine::{
     Role, Segment, ShardLoad, Swarm, SwarmReport,
-    carrier::CarrierCpu,
+    carrier::Gauge,
     place::Places,
     rt::{self, Bell},
 };
@@ -25,7 +25,7 @@ use crate::log::LOG;
 pub(crate) struct HubSwarm {
     places: Places,
     bell: Bell,
-    carrier_cpu: CarrierCpu,
+    carrier: Gauge,
     carrier_began_ns: u64,
     /// When the hub turned last.
     alive_ns: Arc<AtomicU64>,
@@ -34,8 +34,8 @@ pub(crate) struct HubSwarm {
 }
 
 impl HubSwarm {
-    pub(crate) fn new(places: Places, bell: Bell, carrier_cpu: CarrierCpu, alive_ns: Arc<AtomicU64>) -> Self {
-        Self { places, bell, carrier_cpu, carrier_began_ns: 0, alive_ns, is_on: false, is_stuck: false }
+    pub(crate) fn new(places: Places, bell: Bell, carrier: Gauge, alive_ns: Arc<AtomicU64>) -> Self {
+        Self { places, bell, carrier, carrier_began_ns: 0, alive_ns, is_on: false, is_stuck: false }
     }
 
     /// While a run is on the hub turns ten times a second.
@@ -63,7 +63,7 @@ impl HubSwarm {
 impl Swarm for HubSwarm {
     fn begin(&mut self, num_requests: Option<u64>) {
         self.alive_ns.store(rt::now_ns(), Ordering::Relaxed);
-        self.carrier_began_ns = self.carrier_cpu.ns();
+        self.carrier_began_ns = self.carrier.cpu_ns();
         self.is_on = true;
         self.places.begin(num_requests);
         self.bell.ring();
@@ -85,7 +85,10 @@ impl Swarm for HubSwarm {
         self.is_on &= !report.stopped;
         let wall_ns = report.loads.first().map_or(0, |load| load.wall_ns);
         report.loads.iter_mut().for_each(|load| load.role = Role::Hub);
-        let cpu_ns = self.carrier_cpu.ns().saturating_sub(self.carrier_began_ns);
+        let cpu_ns = self.carrier.cpu_ns().saturating_sub(self.carrier_began_ns);
+        if self.is_on && !self.carrier.is_alive() {
+            report.fault = Some("the thread that carries requests has died: this is a bug of gregaria".into());
+        }
         report.loads.push(ShardLoad { role: Role::Carrier, cpu_ns, wall_ns });
         report
     }

@@ -32,7 +32,9 @@ struct Client {
     session: Session<UserNetwork>,
     /// The errand that its task is to do next.
     errand: RefCell<Option<Errand>>,
-    is_busy: Cell<bool>,
+    /// What its task is doing.
+    ticket: Cell<Option<usize>>,
+    is_given_up: Cell<bool>,
     is_closed: Cell<bool>,
     /// Of its task, while that waits for an errand or for the end of one.
     waker: RefCell<Option<Waker>>,
@@ -83,6 +85,12 @@ impl Desk {
         match order {
             Order::Open { session, base, config } => self.open(session, base, config),
             Order::Carry(errand) => self.carry(errand),
+            Order::GiveUp { session: SessionId(at), ticket } => {
+                if let Some(client) = self.clients.borrow()[at].as_ref().filter(|client| client.is_doing(ticket)) {
+                    client.is_given_up.set(true);
+                    client.wake();
+                }
+            }
             Order::Close(SessionId(at)) => {
                 if let Some(client) = self.clients.borrow_mut()[at].take() {
                     client.is_closed.set(true);
@@ -98,7 +106,8 @@ impl Desk {
         let client = Rc::new(Client {
             session: Session::new(base, config),
             errand: RefCell::default(),
-            is_busy: Cell::new(false),
+            ticket: Cell::new(None),
+            is_given_up: Cell::new(false),
             is_closed: Cell::new(false),
             waker: RefCell::default(),
         });
@@ -115,9 +124,10 @@ impl Desk {
         let Some(client) = self.clients.borrow()[errand.session.0].clone() else {
             return;
         };
-        if client.is_busy.replace(true) {
+        if client.ticket.get().is_some() {
             self.wires.rt.spawn(Rc::clone(self).serve_beside(client, errand));
         } else {
+            client.ticket.set(Some(errand.ticket));
             *client.errand.borrow_mut() = Some(errand);
             client.wake();
         }
@@ -126,11 +136,11 @@ impl Desk {
     async fn serve(self: Rc<Self>, client: Rc<Client>) {
         let network = UserNetwork::new(&self.wires);
         while let Some(errand) = client.next_errand().await {
-            let exchange = client.unless_closed(PooledFuture::new(|| send(&client.session, &network, &errand))).await;
-            client.is_busy.set(false);
-            match exchange {
-                Some(exchange) => self.finish(errand, exchange),
-                None => return,
+            let exchange = client.while_wanted(PooledFuture::new(|| send(&client.session, &network, &errand))).await;
+            client.ticket.set(None);
+            client.is_given_up.set(false);
+            if let Some(exchange) = exchange {
+                self.finish(errand, exchange);
             }
         }
     }
@@ -169,7 +179,6 @@ impl Desk {
         }
     }
 
-    /// Also sees to it that what did not fit is brought at last.
     async fn meter_cpu(&self) {
         loop {
             self.shared.cpu_ns.store(self.wires.rt.thread_cpu_ns(), Ordering::Relaxed);
@@ -193,10 +202,15 @@ impl Client {
         .await
     }
 
-    async fn unless_closed<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+    fn is_doing(&self, ticket: usize) -> bool {
+        self.ticket.get() == Some(ticket)
+    }
+
+    /// `None` when the user is gone or has given up.
+    async fn while_wanted<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         let mut future = pin!(future);
         poll_fn(|cx| {
-            if self.is_closed.get() {
+            if self.is_closed.get() || self.is_given_up.get() {
                 return Poll::Ready(None);
             }
             let output = future.as_mut().poll(cx);

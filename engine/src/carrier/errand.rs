@@ -17,7 +17,7 @@ pub struct Errand {
     method: Method,
     read_timeout_ns: Option<u64>,
     due_ns: u64,
-    ticket: usize,
+    pub(super) ticket: usize,
     pub(super) session: SessionId,
 }
 

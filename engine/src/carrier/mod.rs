@@ -53,6 +53,7 @@ pub struct SessionId(usize);
 enum Order {
     Open { session: SessionId, base: Arc<BaseUrl>, config: Arc<ClientConfig> },
     Carry(Errand),
+    GiveUp { session: SessionId, ticket: usize },
     Close(SessionId),
     Quit,
 }
@@ -63,6 +64,7 @@ struct Shared {
     /// The bell has been rung and nobody has come yet.
     has_rung: AtomicBool,
     cpu_ns: AtomicU64,
+    is_alive: AtomicBool,
 }
 
 /// Buffers that went out with a response and are to come back with an errand. Clones are the same.
@@ -77,10 +79,17 @@ impl Carrier {
     pub fn start(bell: Bell, choice: RingChoice) -> io::Result<Self> {
         let (orders, for_desk) = RingBuffer::new(QUEUE);
         let (from_desk, done) = RingBuffer::new(QUEUE);
-        let shared = Arc::new(Shared { bell, has_rung: AtomicBool::new(false), cpu_ns: AtomicU64::new(0) });
+        let shared = Arc::new(Shared {
+            bell,
+            has_rung: AtomicBool::new(false),
+            cpu_ns: AtomicU64::new(0),
+            is_alive: AtomicBool::new(true),
+        });
         let (tell, told) = mpsc::channel();
         let desk_shared = Arc::clone(&shared);
+        let alive = Alive(Arc::clone(&shared));
         let thread = std::thread::Builder::new().name("gregaria-carrier".into()).spawn(move || {
+            let _alive = alive;
             rt::block_on(choice, |rt, kind| {
                 Desk::run(rt, for_desk, from_desk, desk_shared, move |waker| {
                     // The starter waits for it below.
@@ -124,6 +133,11 @@ impl Carrier {
         self.order(Order::Close(session));
     }
 
+    /// Nobody waits for this errand any more: its exchange is dropped. It may be done all the same.
+    pub fn give_up(&mut self, session: SessionId, ticket: usize) {
+        self.order(Order::GiveUp { session, ticket });
+    }
+
     /// An errand to fill in and [`send`](Self::send). Its buffer has carried others before.
     pub fn errand(&self) -> Errand {
         Errand::new(self.buffers.take())
@@ -155,8 +169,9 @@ impl Carrier {
     /// The bell was heard: from now on it is rung again.
     pub fn heard(&mut self) {
         self.shared.bell.silence();
-        self.shared.has_rung.store(false, Ordering::SeqCst);
-        self.has_ordered |= !self.waiting.is_empty();
+        self.shared.has_rung.swap(false, Ordering::SeqCst);
+        // Either side may wait for room that there will be now.
+        self.has_ordered |= !self.waiting.is_empty() || self.done.slots() == QUEUE;
     }
 
     /// The next errand that is done.
@@ -164,9 +179,9 @@ impl Carrier {
         self.done.pop().ok()
     }
 
-    /// CPU time of the thread so far in nanoseconds, some 100 ms old.
-    pub fn thread_cpu_ns(&self) -> CarrierCpu {
-        CarrierCpu(Arc::clone(&self.shared))
+    /// How the thread is, for whoever watches it.
+    pub fn gauge(&self) -> Gauge {
+        Gauge(Arc::clone(&self.shared))
     }
 
     fn order(&mut self, order: Order) {
@@ -183,26 +198,40 @@ impl Carrier {
 impl Drop for Carrier {
     fn drop(&mut self) {
         self.waiting.clear();
-        while self.orders.push(Order::Quit).is_err() {
+        while self.orders.push(Order::Quit).is_err() && self.gauge().is_alive() {
             self.waker.wake_by_ref();
             std::thread::yield_now();
         }
         self.waker.wake_by_ref();
         if let Some(thread) = self.thread.take() {
-            // How it ended was noticed while it mattered.
+            // How it ended was noticed while it mattered: see [`Gauge::is_alive`].
             let _ = thread.join();
         }
     }
 }
 
-/// How much CPU time the carrier's thread has used, readable from any thread.
+/// How the carrier's thread is, readable from any thread.
 #[derive(Clone)]
-pub struct CarrierCpu(Arc<Shared>);
+pub struct Gauge(Arc<Shared>);
 
-impl CarrierCpu {
-    /// Nanoseconds so far, some 100 ms old.
-    pub fn ns(&self) -> u64 {
+impl Gauge {
+    /// CPU time so far in nanoseconds, some 100 ms old.
+    pub fn cpu_ns(&self) -> u64 {
         self.0.cpu_ns.load(Ordering::Relaxed)
+    }
+
+    /// Whether the thread still runs. Without it nothing is ever done.
+    pub fn is_alive(&self) -> bool {
+        self.0.is_alive.load(Ordering::Relaxed)
+    }
+}
+
+/// Held by the thread, however it ends.
+struct Alive(Arc<Shared>);
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.0.is_alive.store(false, Ordering::Relaxed);
     }
 }
 

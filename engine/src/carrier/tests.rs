@@ -74,6 +74,47 @@ fn what_a_closed_session_had_on_the_wire_is_never_done() {
 }
 
 #[test]
+fn what_is_given_up_leaves_the_wire_and_the_next_goes_on() {
+    let mut bench = Bench::new(RingChoice::Auto);
+    let session = bench.session();
+    bench.send(session, 1, |errand| errand.request(Method::Get, "/silence"));
+    bench.carrier.give_up(session, 2);
+    bench.carrier.give_up(session, 1);
+    bench.send(session, 3, |errand| errand.request(Method::Get, "/"));
+    assert_eq!(bench.wait().ticket, 3);
+    assert!(bench.carrier.next_done().is_none());
+}
+
+#[test]
+fn a_thread_that_is_gone_is_noticed() {
+    let bench = Bench::new(RingChoice::Auto);
+    let gauge = bench.carrier.gauge();
+    assert!(gauge.is_alive());
+    drop(bench);
+    assert!(!gauge.is_alive());
+}
+
+#[test]
+fn more_that_is_done_than_fits_is_fetched_without_a_wait() {
+    let mut bench = Bench::new(RingChoice::Auto);
+    let sessions: Vec<SessionId> = (0..64).map(|_| bench.session()).collect();
+    let all = QUEUE + 500;
+    for ticket in 0..all {
+        bench.order(sessions[ticket % 64], ticket, |errand| errand.request(Method::Get, "/"));
+    }
+    // Until all that fits lies in the queue, and the rest beside it.
+    while bench.carrier.done.slots() < QUEUE {
+        bench.carrier.heard();
+        bench.carrier.flush();
+        thread::yield_now();
+    }
+    let began_ns = now_ns();
+    let tickets: HashSet<usize> = (0..all).map(|_| bench.wait().ticket).collect();
+    assert_eq!(tickets.len(), all);
+    assert!(now_ns() - began_ns < 60_000_000_000, "a bound for a stuck queue, no measure of speed");
+}
+
+#[test]
 fn buffers_go_round() {
     let mut bench = Bench::new(RingChoice::Auto);
     let session = bench.session();

@@ -1,8 +1,7 @@
 //! Which connection a request takes. A user talks to its base URL nearly always, so that connection has a place of its
 //! own; absolute URLs to other origins get a few more, named by origin.
 //!
-//! Several requests may be under way at once: one that finds no idle connection makes another, and the last to come back
-//! is kept.
+//! Several requests may be under way at once: one that finds no idle connection makes another, and some are kept.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -10,8 +9,9 @@ use std::rc::Rc;
 use crate::origin::{is_absolute, path_of};
 use crate::{BaseUrl, Error, Origin, Transport};
 
-/// The idle connections of a session, at most one per origin.
+/// The idle connections of a session.
 pub(super) struct Connections<T> {
+    /// The one that a user who does one thing at a time always takes; more to the same origin are among the others.
     home: Cell<Option<Idle<T>>>,
     others: RefCell<Vec<Other<T>>>,
 }
@@ -25,19 +25,19 @@ struct Idle<T> {
 #[derive(Debug)]
 struct Other<T> {
     origin: Rc<Origin>,
-    idle: Option<Idle<T>>,
+    idle: Vec<Idle<T>>,
 }
 
 /// Where a request goes.
 #[derive(Clone, Debug)]
 pub(super) struct Route<'a> {
-    pub(super) place: Place,
+    place: Place,
     pub(super) path: &'a str,
     absolute: bool,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Place {
+enum Place {
     Home,
     Other(Rc<Origin>),
 }
@@ -46,6 +46,10 @@ impl Route<'_> {
     /// What stands before the path on the wire: an absolute URL has its own path.
     pub(super) fn prefix<'b>(&self, base: &'b BaseUrl) -> &'b str {
         if self.absolute { "" } else { base.prefix() }
+    }
+
+    fn is_home(&self) -> bool {
+        matches!(self.place, Place::Home)
     }
 
     pub(super) fn origin<'b>(&'b self, base: &'b BaseUrl) -> &'b Origin {
@@ -80,26 +84,33 @@ impl<T: Transport> Connections<T> {
         Ok(known(self.place_of(base, origin), path))
     }
 
-    /// Takes the idle connection, unless it is dead: one that was idle for long is asked.
-    pub(super) fn take(&self, place: &Place, now_ns: u64, peek_after_ns: u64) -> Option<T> {
-        let idle = match place {
-            Place::Home => self.home.take(),
-            Place::Other(origin) => self.with_other(origin, |other| other.idle.take()).flatten(),
-        }?;
-        let idle_ns = now_ns.saturating_sub(idle.since_ns);
-        let dead = idle_ns > peek_after_ns && idle.transport.is_stale();
-        (!dead).then_some(idle.transport)
+    /// Takes an idle connection that is not dead: one that was idle for long is asked.
+    pub(super) fn take(&self, route: &Route<'_>, base: &BaseUrl, now_ns: u64, peek_after_ns: u64) -> Option<T> {
+        loop {
+            let at_home = if route.is_home() { self.home.take() } else { None };
+            let idle = at_home.or_else(|| self.with_other(route.origin(base), |other| other.idle.pop()).flatten())?;
+            let idle_ns = now_ns.saturating_sub(idle.since_ns);
+            if idle_ns <= peek_after_ns || !idle.transport.is_stale() {
+                return Some(idle.transport);
+            }
+        }
     }
 
     /// Keeps a connection for the next request, unless its place has been given to another origin in the meantime.
-    pub(super) fn keep(&self, place: &Place, transport: T, since_ns: u64) {
-        let idle = Some(Idle { transport, since_ns });
-        match place {
-            Place::Home => self.home.set(idle),
-            Place::Other(origin) => {
-                self.with_other(origin, |other| other.idle = idle);
-            }
+    pub(super) fn keep(&self, route: &Route<'_>, base: &BaseUrl, transport: T, since_ns: u64) {
+        let mut idle = Idle { transport, since_ns };
+        if route.is_home() {
+            let Some(before) = self.home.replace(Some(idle)) else {
+                return;
+            };
+            idle = before;
+            self.find_or_add(base.origin());
         }
+        self.with_other(route.origin(base), |other| {
+            if other.idle.len() < MOST_SPARE {
+                other.idle.push(idle);
+            }
+        });
     }
 
     /// Closes all that are idle.
@@ -113,22 +124,28 @@ impl<T: Transport> Connections<T> {
         if origin == *base.origin() {
             return Place::Home;
         }
+        Place::Other(self.find_or_add(&origin))
+    }
+
+    fn find_or_add(&self, origin: &Origin) -> Rc<Origin> {
         let mut others = self.others.borrow_mut();
-        if let Some(other) = others.iter().find(|other| *other.origin == origin) {
-            return Place::Other(Rc::clone(&other.origin));
+        if let Some(other) = others.iter().find(|other| *other.origin == *origin) {
+            return Rc::clone(&other.origin);
         }
         if others.len() == MAX_OTHERS {
             others.remove(0);
         }
-        let origin = Rc::new(origin);
-        others.push(Other { origin: Rc::clone(&origin), idle: None });
-        Place::Other(origin)
+        let origin = Rc::new(origin.clone());
+        others.push(Other { origin: Rc::clone(&origin), idle: Vec::new() });
+        origin
     }
 
-    fn with_other<R>(&self, origin: &Rc<Origin>, change: impl FnOnce(&mut Other<T>) -> R) -> Option<R> {
-        self.others.borrow_mut().iter_mut().find(|other| Rc::ptr_eq(&other.origin, origin)).map(change)
+    fn with_other<R>(&self, origin: &Origin, change: impl FnOnce(&mut Other<T>) -> R) -> Option<R> {
+        self.others.borrow_mut().iter_mut().find(|other| *other.origin == *origin).map(change)
     }
 }
 
+/// Idle connections to one origin beside the first; what comes back beyond them is closed.
+const MOST_SPARE: usize = 9;
 /// Origins beside the base URL's with a connection each; the one met first gives way.
 const MAX_OTHERS: usize = 8;

@@ -60,7 +60,7 @@ impl<N: Network> Session<N> {
         let route = self.connections.route(&self.base, request.target)?;
         let (mut buffer, wishes) = self.encode(network, request, &route)?;
 
-        let kept = self.connections.take(&route.place, trace.due_ns, self.config.idle_peek_after_ns);
+        let kept = self.connections.take(&route, &self.base, trace.due_ns, self.config.idle_peek_after_ns);
         let mut transport = match kept {
             Some(transport) => transport,
             None => match self.connect(network, &route, trace).await {
@@ -95,7 +95,7 @@ impl<N: Network> Session<N> {
             self.store_cookies(network, &response, &route);
         }
         if reusable {
-            self.connections.keep(&route.place, transport, trace.done_ns);
+            self.connections.keep(&route, &self.base, transport, trace.done_ns);
         }
         Ok(response)
     }

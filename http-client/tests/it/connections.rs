@@ -122,9 +122,13 @@ fn requests_at_the_same_time_have_a_connection_each_and_share_cookies() {
     assert!(poll_once(slow).is_ready());
     network.wire(0).then(send(OK));
     assert_eq!(network.get(&session, "/me"), Ok(200));
-    assert_eq!(network.connections(), 2);
-    assert!(network.wire(1).is_closed(), "the last to come back is kept");
     assert!(network.sent(0).contains("GET /me ") && network.sent(0).contains("Cookie: id=7"));
+    let (one, other) = (Request::get("/one"), Request::get("/other"));
+    let (mut one, mut other) = (pin!(session.send(&network, &one)), pin!(session.send(&network, &other)));
+    assert!(poll_once(one.as_mut()).is_pending() && poll_once(other.as_mut()).is_pending());
+    (0..2).for_each(|at| network.wire(at).then(send(OK)));
+    assert!(poll_once(one).is_ready() && poll_once(other).is_ready());
+    assert_eq!(network.connections(), 2, "both are kept for the next two");
 }
 
 #[test]
