@@ -112,6 +112,7 @@ class Host:
     def _cut_all(self, _number):
         for life in list(self._present):
             life.cut()
+        self._hub.abandon_all()
 
     # What has happened.
 

@@ -194,6 +194,13 @@ impl Hub {
         }
     }
 
+    /// Nobody waits for anything any more: neither users, nor greenlets that users have started and left alone.
+    fn abandon_all(&self) {
+        // With its last reference a greenlet ends, and may call back from there: nothing is borrowed then.
+        let under_way = self.tickets.borrow_mut().take();
+        under_way.iter().for_each(|_| self.ledger.cut_off());
+    }
+
     /// Counts a request that a client of the locustfile's own has made. `exception`, which may be a text, is `None` for a
     /// success.
     fn record(
@@ -293,7 +300,7 @@ impl Residents for Hub {
     }
 
     fn is_empty(&self) -> bool {
-        self.present.get() == 0
+        self.present.get() == 0 && self.tickets.borrow().is_empty()
     }
 
     fn thread_cpu_ns(&self) -> u64 {

@@ -4,6 +4,8 @@
 //! everything that happens per request: the way to the carrier and back (`wire.rs`, `hub.rs`), the response
 //! (`response.rs`), the sample. No Python object is touched by any thread but the hub's.
 
+#![forbid(unsafe_code)]
+
 mod command_line;
 mod hub;
 mod log;

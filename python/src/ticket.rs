@@ -31,6 +31,15 @@ impl Tickets {
         self.slots.insert((self.issued, ticket)) | self.issued << SLOT_BITS
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// All of them, given up.
+    pub(crate) fn take(&mut self) -> Vec<Ticket> {
+        self.slots.drain().map(|(_, ticket)| ticket).collect()
+    }
+
     /// `None` when it was given up.
     pub(crate) fn remove(&mut self, number: usize) -> Option<Ticket> {
         let slot = number & ((1 << SLOT_BITS) - 1);

@@ -94,6 +94,25 @@ def test_answers_that_are_later_are_cut_off_and_that_is_said(run, server):
     assert "answered" not in finished.stderr and len(server.requests) == 3
 
 
+def test_requests_that_outlive_their_user_end_like_others(run, server):
+    """A greenlet that nobody waits for is answered, or cut off; it is never lost."""
+    text = """
+        import gevent
+        from locust import HttpUser, constant, task
+
+        class Visitor(HttpUser):
+            wait_time = constant(60)
+
+            @task
+            def visit(self):
+                gevent.spawn(self.client.get, "/slow/2")
+        """
+    finished = run(text, f"-H {server.url} -t 1s --stop-timeout 9 --json").expect_code(0)
+    assert finished.counts() == server.counts() and "cut off" not in finished.stderr
+    finished = run(text, f"-H {server.url} -t 1s --stop-timeout 0.2 --json").expect_code(0)
+    assert finished.counts() == {} and "1 request cut off" in finished.stderr
+
+
 def test_users_leave_when_they_are_told_to_and_finish_what_is_on_the_wire(run, server):
     finished = run(
         """

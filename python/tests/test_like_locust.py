@@ -25,7 +25,7 @@ def test_failures_are_called_the_same(program, server):
         unused.bind(("127.0.0.1", 0))
         text = FAILING.replace("CLOSED", "http://127.0.0.1:%d/" % unused.getsockname()[1])
         path = program.write("failing.py", text)
-        arguments = f"-f {path} -H {server.url} --headless -t 10s".split()
+        arguments = f"-f {path} -H {server.url} --headless -t 3s".split()
         theirs = program.other([LOCUST, *arguments]).finish()
         ours = program.command(arguments).finish()
     assert (theirs.code, ours.code) == (1, 1), f"{theirs}\n{ours}"

@@ -1,5 +1,7 @@
 """What keeps a locustfile from being run: one line that says what to do, and the right exit code."""
 
+import sys
+
 import pytest
 
 USER = """
@@ -19,8 +21,16 @@ class Visitor(HttpUser):
     [
         ("def broken(:\n    pass\n", "locustfile.py, line 1: invalid syntax: def broken(:"),
         ("x = [\n", "locustfile.py, line 1: '[' was never closed: x = ["),
-        ("import no_such_module\n", "locustfile.py, line 1: ModuleNotFoundError: No module named 'no_such_module'"),
-        ("\nfrom locust import NoSuchName\n", "locustfile.py, line 2: ImportError: cannot import name 'NoSuchName' from 'locust' (unknown location)"),
+        (
+            "import no_such_module\n",
+            "locustfile.py, line 1: ModuleNotFoundError: No module named 'no_such_module': install it with"
+            f" {sys.executable} -m pip, or put it beside the locustfile",
+        ),
+        (
+            "\nfrom locust import NoSuchName\n",
+            "locustfile.py, line 2: ImportError: cannot import name 'NoSuchName' from 'locust' (unknown location): that part of"
+            " Locust is not there yet, docs/python.md lists what is",
+        ),
         ("x = 1\nx.upper()\n", "locustfile.py, line 2: AttributeError: 'int' object has no attribute 'upper'"),
         ("print(undefined)\n", "locustfile.py, line 1: NameError: name 'undefined' is not defined"),
         (

@@ -13,6 +13,7 @@ const DIRECTION: &[(&str, &[&str])] = &[
     ("http-client", &[]),
     ("engine", &["gregaria-stats", "gregaria-http"]),
     ("cli", &["gregaria-engine", "gregaria-stats", "gregaria-http"]),
+    ("python", &["gregaria", "gregaria-engine", "gregaria-stats", "gregaria-http"]),
 ];
 
 /// A dependency in a manifest: its section, its name, what stands behind the name.

@@ -3,7 +3,8 @@
 //! A promise in prose leaks sooner or later, so each rule that matters is a function from a file to its findings. Every
 //! rule is tested twice: over the workspace, where it must find nothing, and over a snippet that breaks it, where it
 //! must find something. The rules: `layers` (who may name what), `manifests` (who may depend on whom), `unsafety`,
-//! `shape` (headers and lengths), `house` (all committed text), `map` (`docs/ARCHITECTURE.md` names what is there).
+//! `shape` (headers and lengths), `python` (the same for Python), `house` (all committed text), `map`
+//! (`docs/ARCHITECTURE.md` names what is there).
 //!
 //! A rule that stands in the way of good code is changed here, in the same commit and with the reason.
 
@@ -11,6 +12,7 @@ mod house;
 mod layers;
 mod manifests;
 mod map;
+mod python;
 mod shape;
 mod source;
 mod tokens;

@@ -13,6 +13,7 @@ const SAFE_ROOTS: &[&str] = &[
     "cli/src/lib.rs",
     "cli/src/main.rs",
     "http-client/src/lib.rs",
+    "python/src/lib.rs",
     "stats/src/lib.rs",
     "tests/main.rs",
     "tests/support/bin/without_io_uring.rs",

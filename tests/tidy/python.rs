@@ -1,0 +1,76 @@
+//! How Python is cut, as far as lines tell: the same numbers as for Rust, and the same silence.
+
+use super::{Finding, committed_files, report, text_of};
+
+const FILE_LINES_MAX: usize = 500;
+const FUNCTION_LINES_MAX: usize = 70;
+
+/// The package: what is said of a library holds for it.
+const PACKAGE: &str = "python/gregaria/";
+/// It owns the process.
+const MAY_PRINT: &str = "python/gregaria/__main__.py";
+
+fn shape(path: &str, text: &str) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if !text.starts_with("\"\"\"") {
+        findings.push(Finding::new(path, 1, "does not open with what it is"));
+    }
+    let lines = text.lines().count();
+    if lines > FILE_LINES_MAX {
+        findings.push(Finding::new(path, 1, format!("{lines} lines")));
+    }
+    findings
+}
+
+/// Only of the package: strings of tests and examples look like code.
+fn package(path: &str, text: &str) -> Vec<Finding> {
+    let lines: Vec<&str> = text.lines().collect();
+    let mut findings = Vec::new();
+    for (index, line) in lines.iter().enumerate() {
+        let code = line.trim_start();
+        if code.starts_with("print(") && path != MAY_PRINT {
+            findings.push(Finding::new(path, index + 1, "only the command prints"));
+        }
+        if code.starts_with("def ") {
+            let length = 1 + body_lines(&lines[index + 1..], indent(line));
+            if length > FUNCTION_LINES_MAX {
+                findings.push(Finding::new(path, index + 1, format!("a function of {length} lines")));
+            }
+        }
+    }
+    findings
+}
+
+/// Lines until something stands as far left as the function itself, but for the end of its arguments.
+fn body_lines(after: &[&str], left: usize) -> usize {
+    let is_outside = |line: &&str| indent(line) <= left && !line.trim().is_empty() && !line.trim().starts_with(')');
+    let end = after.iter().position(is_outside).unwrap_or(after.len());
+    after[..end].iter().rposition(|line| !line.trim().is_empty()).map_or(0, |last| last + 1)
+}
+
+fn indent(line: &str) -> usize {
+    line.len() - line.trim_start().len()
+}
+
+#[test]
+fn python_is_cut_like_rust() {
+    let python = committed_files().into_iter().filter(|path| path.ends_with(".py"));
+    let findings = python.flat_map(|path| {
+        let text = text_of(&path).unwrap_or_default();
+        let of_package = if path.starts_with(PACKAGE) { package(&path, &text) } else { Vec::new() };
+        shape(&path, &text).into_iter().chain(of_package).collect::<Vec<_>>()
+    });
+    report(findings.collect());
+}
+
+#[test]
+fn python_that_is_cut_badly_is_found() {
+    assert_eq!(shape("a.py", "import os\n").len(), 1);
+    assert_eq!(shape("a.py", &format!("\"\"\"A.\"\"\"\n{}", "x\n".repeat(500))).len(), 1);
+    let function =
+        |lines: usize| format!("class A:\n    def f(\n        a,\n    ):\n{}\n\nx = 1\n", "        y\n".repeat(lines));
+    assert_eq!(package("a.py", &function(67)), []);
+    assert_eq!(package("a.py", &function(68))[0].line, 2);
+    assert_eq!(package("a.py", "if x:\n    print(1)\n").len(), 1);
+    assert_eq!(package(MAY_PRINT, "print(1)\n"), []);
+}
