@@ -70,7 +70,7 @@ fn run_document(path: &str) {
     assert!(sessions.iter().all(|session| !session.commands.is_empty()), "{path}: a block without commands");
     let programs = tempfile::tempdir().expect("a temporary directory");
     let host = workspace::python_host();
-    assert!(host.exists(), "there is no {}: tests/run installs the Python host", host.display());
+    assert!(host.exists(), "there is no {}: tests/run-python installs the Python host", host.display());
     for (name, target) in [
         ("gregaria", host),
         ("native", workspace::gregaria_path()),

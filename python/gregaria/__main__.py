@@ -13,7 +13,6 @@ DEMO_SITE = "--demo-site"
 def main():
     """Runs the command line of this process and ends it."""
     args = sys.argv[1:]
-    # What a terminal sends to everyone is for the run to decide about.
     try:
         code = _obey(args)
     except KeyboardInterrupt:
@@ -93,9 +92,12 @@ def _run(command_line, user_classes, extra, stdout):
     gc.freeze()
     report.events.init.fire(environment=environment, runner=environment.runner, web_ui=None)
     screen.take_over(run)
-    code = Host(environment, user_classes, run, hub).conduct()
-    screen.give_back()
-    run.leave()
+    try:
+        code = Host(environment, user_classes, run, hub).conduct()
+    finally:
+        # Whatever has happened, the terminal is given back by who has taken it.
+        run.finish()
+        screen.give_back()
     report.events.quit.fire(exit_code=code)
     return code
 

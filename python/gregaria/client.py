@@ -10,7 +10,6 @@ import logging
 from contextlib import contextmanager
 from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
 
-import gevent
 import requests
 from gevent import GreenletExit, get_hub
 from greenlet import getcurrent
@@ -29,13 +28,15 @@ class HttpSession(requests.Session):
 
     def __init__(self, base_url, request_event=None, user=None, *args, **kwargs):
         # Not requests' own: what it would make is made when it is asked for.
-        self.base_url, self._own_headers = without_credentials(base_url)
-        self.user = user
-        self.request_name = None
         self._hub = report.hub
         if self._hub is None:
             raise LocustError("a client sends requests only while a run is on")
-        self._wire = Wire(self._hub, self.base_url)
+        self._own_headers = None
+        self.base_url = base_url
+        self.user = user
+        self.request_name = None
+        #: A caught response about which nobody has said anything yet.
+        self._unsettled = None
 
     def request(self, method, url, name=None, catch_response=False, context=None, **options):
         """Sends a request and returns its response, whatever that is: without one, `status_code` is 0."""
@@ -73,6 +74,28 @@ class HttpSession(requests.Session):
             self.request_name = None
 
     @property
+    def base_url(self):
+        """What paths are appended to. A new one begins new connections, without cookies."""
+        return self._base_url
+
+    @base_url.setter
+    def base_url(self, base_url):
+        self._base_url, authorization = without_credentials(base_url)
+        self._wire = Wire(self._hub, self._base_url)
+        if authorization:
+            self.headers.update(authorization)
+
+    @property
+    def auth(self):
+        """User and password for all requests."""
+        return self._auth
+
+    @auth.setter
+    def auth(self, auth):
+        self._auth = auth
+        self.headers.update(basic(auth))
+
+    @property
     def headers(self):
         """Headers of every request of this user."""
         if self._own_headers is None:
@@ -87,15 +110,22 @@ class HttpSession(requests.Session):
         """Nothing to be done: the connections are closed when the user goes."""
 
     def __getattr__(self, name):
-        if name in requests.Session.__attrs__ or name == "cookies":
-            raise AttributeError(f"client.{name} is not there yet: cookies are kept and sent by the session itself")
+        if name in NOT_YET_OF_SESSIONS:
+            raise AttributeError(_not_yet(name))
         raise AttributeError(f"'HttpSession' object has no attribute {name!r}")
+
+    def __setattr__(self, name, value):
+        if name in NOT_YET_OF_SESSIONS:
+            raise AttributeError(_not_yet(name))
+        super().__setattr__(name, value)
 
     def _send(self, method, url, options):
         name = headers = body = timeout = context = None
         is_caught = False
         if options:
             name = options.pop("name", None)
+            if name is not None and name.__class__ is not str:
+                name = str(name)
             is_caught = options.pop("catch_response", False)
             if options:
                 context = options.pop("context", None)
@@ -112,11 +142,17 @@ class HttpSession(requests.Session):
     def _exchange(self, *request):
         """Hands the request over and sleeps until the hub brings its response."""
         user = self.user
-        if user is not None and user._leaving:
+        if user is not None and user._leaving and not user._is_parting:
             raise GreenletExit()
+        if self._unsettled is not None:
+            # Caught, and let lie: it holds a place that another request may need.
+            unsettled, self._unsettled = self._unsettled, None
+            unsettled.settle()
         number = self._wire.send(*request, getcurrent().switch)
         while number is None:
-            self._wait_for_admission()
+            if not self._hub.is_open:
+                return self._without_run(*request)
+            report.admission.wait()
             number = self._wire.send(*request, getcurrent().switch)
         try:
             response = get_hub().switch()
@@ -125,13 +161,16 @@ class HttpSession(requests.Session):
             raise
         if user is not None:
             user._has_rested = True
+        if request[CAUGHT]:
+            self._unsettled = response
         return response
 
-    def _wait_for_admission(self):
-        """The number of requests is reached; one that is cut off would make room for another."""
-        if not self._hub.is_open:
+    def _without_run(self, method, url, name, headers, body, timeout, is_caught):
+        """The run is over: a user goes now, unless it says its farewell, which goes on without a response."""
+        user = self.user
+        if user is not None and not user._is_parting:
             raise GreenletExit()
-        gevent.sleep(ADMISSION_EVERY_S)
+        return self._wire.unsent(method, url, name, is_caught)
 
     def _tell(self, response, is_caught, context):
         if self.user is not None:
@@ -147,10 +186,16 @@ def without_credentials(base_url):
     parts = urlsplit(base_url)
     if not (parts.username and parts.password):
         return base_url, None
-    credentials = f"{unquote(parts.username)}:{unquote(parts.password)}".encode()
     bare = parts._replace(netloc=parts.netloc.rpartition("@")[2])
-    authorization = "Basic " + base64.b64encode(credentials).decode()
-    return urlunsplit(bare), CaseInsensitiveDict({"Authorization": authorization})
+    return urlunsplit(bare), basic((unquote(parts.username), unquote(parts.password)))
+
+
+def basic(auth):
+    """The header of a user and password; there is nothing else yet that `auth` may be."""
+    if not isinstance(auth, tuple):
+        raise NotImplementedError("auth= is not there yet for anything but a user and a password")
+    credentials = ":".join(map(str, auth)).encode()
+    return {"Authorization": "Basic " + base64.b64encode(credentials).decode()}
 
 
 def _merged(of_session, of_request):
@@ -162,10 +207,14 @@ def _merged(of_session, of_request):
     return dict(merged)
 
 
-def _prepare(url, params=None, data=None, json=None, headers=None, timeout=None, allow_redirects=True, **others):
+def _prepare(
+    url, params=None, data=None, json=None, headers=None, timeout=None, auth=None, allow_redirects=True, **others
+):
     """URL, headers, body and timeout as they are sent, of what requests takes."""
     if others:
         _refuse_unknown(others)
+    if auth:
+        headers = {**(headers or {}), **basic(auth)}
     if params:
         url = _with_params(url, params)
     body = None
@@ -216,9 +265,14 @@ def _form(fields):
     return urlencode(pairs, doseq=True)
 
 
+def _not_yet(name):
+    instead = ": the session keeps and sends cookies by itself, response.cookies has those of a response"
+    return f"client.{name} is not there yet{instead if name == 'cookies' else ''}"
+
+
 def _refuse_unknown(others):
     for name, value in others.items():
-        if name in IGNORED or value is None:
+        if name in IGNORED or not value:
             continue
         if name in NOT_YET:
             raise NotImplementedError(f"{name}= is not there yet in requests of gregaria")
@@ -227,5 +281,7 @@ def _refuse_unknown(others):
 
 #: Without meaning for what the engine does so far: no TLS, and every body is read at once.
 IGNORED = {"verify", "cert", "stream", "hooks"}
-NOT_YET = {"auth", "cookies", "files", "proxies"}
-ADMISSION_EVERY_S = 0.02
+NOT_YET = {"cookies", "files", "proxies"}
+NOT_YET_OF_SESSIONS = {"adapters", "cookies", "max_redirects", "params", "proxies"}
+#: Where in a request it stands whether the task has the say.
+CAUGHT = 6

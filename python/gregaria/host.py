@@ -1,8 +1,9 @@
 """The event loop around the users: resumes them when their requests are done, and does to them what the run orders.
 
-Three things happen on gevent's loop. When requests are done, the native half rings, and each greenlet that waits is
-resumed with its response (`_resume`). When the run has orders or news, it rings another bell, and the conductor, which is
-the main greenlet, follows them (`conduct`). And each user is a greenlet of its own (`Life`).
+On gevent's loop, when requests are done, the native half rings, and each greenlet that waits is resumed with its response
+(`_resume`). When the run has orders or news, it rings another bell, and the conductor, which is the main greenlet, follows
+them (`conduct`); it never waits for anything else. Listeners of the run may wait: they have a greenlet of their own
+(`Herald`), and so has each user (`Life`).
 """
 
 import logging
@@ -14,6 +15,7 @@ import traceback
 import gevent
 from gevent import GreenletExit, monkey
 from gevent.event import Event
+from gevent.queue import Queue
 
 from . import failure, report
 from .event import EventHook
@@ -34,6 +36,9 @@ class Host:
         #: Users that nobody has told to leave, per class, in the order in which they came.
         self._staying = [{} for _ in user_classes]
         self._present = set()
+        #: Users who are to come when the listeners of the start have been heard; `None` when they have.
+        self._held = None
+        self._herald = Herald(self)
         self._wake = Event()
         self._watchers = []
 
@@ -45,16 +50,34 @@ class Host:
         User.environment = self._environment
         self._watch(self._hub.finished_fd, self._resume)
         self._watch(self._hub.orders_fd, self._hear_orders)
+        self._herald.start()
         while True:
-            due_s, actions = self._hub.turn()
-            for what, number in actions:
-                getattr(self, "_" + what)(number)
-            for what, number in self._run.news():
-                if what == "exit":
-                    return number
-                getattr(self, "_" + what)(number)
-            if self._wake.wait(due_s):
-                self._wake.clear()
+            try:
+                exit_code = self._turn()
+            except (StopTest, SystemExit) as wish:
+                # `sys.exit()` in a greenlet of somebody's own comes out here.
+                self.end_run(wish)
+                continue
+            if exit_code is not None:
+                self._herald.kill(block=False)
+                return exit_code
+
+    def _turn(self):
+        """Does what is due, and waits until something is due again. Gives the exit code when all is over."""
+        due_s, actions = self._hub.turn()
+        for what, number in actions:
+            getattr(self, "_" + what)(number)
+        for what, number in self._run.news():
+            if what == "exit":
+                return number
+            self._hear(what, number)
+        waiting = report.admission
+        if not self._hub.is_open or self._hub.has_room:
+            waiting.set()
+            waiting.clear()
+        if self._wake.wait(due_s):
+            self._wake.clear()
+        return None
 
     # What happens on the loop.
 
@@ -68,16 +91,21 @@ class Host:
         hub = self._hub
         hub.heard_finished()
         next_finished = hub.next_finished
-        for _ in range(MOST_AT_ONCE):
-            finished = next_finished()
-            if finished is None:
-                break
-            switch, response = finished
-            switch(response)
-        else:
-            # Others are to have their turn in between: timers, and sockets of clients that are not ours.
-            hub.ring()
-        hub.flush()
+        is_done = False
+        try:
+            for _ in range(MOST_AT_ONCE):
+                finished = next_finished()
+                if finished is None:
+                    is_done = True
+                    break
+                switch, response = finished
+                switch(response)
+        finally:
+            hub.flush()
+            if not is_done:
+                # Others are to have their turn in between: timers, and sockets of clients that are not ours. A bare greenlet
+                # that has died of an exception must not take those behind it along either.
+                hub.ring()
 
     def _hear_orders(self):
         self._hub.heard_orders()
@@ -87,24 +115,43 @@ class Host:
 
     def _begin(self, _number):
         events = self._environment.events
-        self._tell(events.test_start, environment=self._environment)
-        self._tell(events.locust_start_hatching)
+        self._held = []
+        self._herald.tell(events.test_start, environment=self._environment)
+        self._herald.tell(events.locust_start_hatching)
+        self._herald.then(self._open)
+
+    def _open(self):
+        """The listeners of the start have been heard: users may come."""
+        held, self._held = self._held, None
+        for index in held:
+            self._start(index)
 
     def _come(self, index):
-        life = Life(self, index)
         self._hub.came(index)
+        if self._held is None:
+            self._start(index)
+        else:
+            self._held.append(index)
+
+    def _start(self, index):
+        life = Life(self, index)
         self._staying[index][life] = None
         self._present.add(life)
         life.start()
 
     def _leave(self, index):
         """The class's latest goes first."""
-        if self._staying[index]:
+        if self._held and index in self._held:
+            self._held.remove(index)
+            self._hub.leaving(index)
+            self._hub.went()
+        elif self._staying[index]:
             life = next(reversed(self._staying[index]))
             life.tell_to_leave()
 
     def _leave_all(self, _number):
-        self._tell(self._environment.events.test_stopping, environment=self._environment)
+        for index in list(self._held or ()):
+            self._leave(index)
         for staying in self._staying:
             for life in list(staying):
                 life.tell_to_leave()
@@ -116,35 +163,23 @@ class Host:
 
     # What has happened.
 
-    def _started(self, _number):
-        pass
+    def _hear(self, what, number):
+        environment, tell = self._environment, self._herald.tell
+        events = environment.events
+        if what == "spawning_complete":
+            tell(events.spawning_complete, user_count=number)
+            tell(events.hatch_complete, user_count=number)
+        elif what == "stopping":
+            tell(events.test_stopping, environment=environment)
+        elif what == "stopped":
+            tell(events.test_stop, environment=environment)
+            tell(events.locust_stop_hatching)
+        elif what == "quitting":
+            tell(events.quitting, reverse=True, environment=environment)
+            self._herald.then(self._say_last_word)
 
-    def _spawning_complete(self, users):
-        events = self._environment.events
-        self._tell(events.spawning_complete, user_count=users)
-        self._tell(events.hatch_complete, user_count=users)
-
-    def _stopping(self, _number):
-        pass
-
-    def _stopped(self, _number):
-        events = self._environment.events
-        self._tell(events.test_stop, environment=self._environment)
-        self._tell(events.locust_stop_hatching)
-
-    def _quitting(self, _number):
-        environment = self._environment
-        self._tell(environment.events.quitting, reverse=True, environment=environment)
-        self._run.say_last_word(environment.process_exit_code, EventHook.listener_failed)
-
-    def _tell(self, hook, **kwargs):
-        """Listeners may end the run as users may."""
-        try:
-            hook.fire(**kwargs)
-        except (StopTest, SystemExit) as wish:
-            self.end_run(wish)
-        except (StopUser, RescheduleTask, RescheduleTaskImmediately, InterruptTaskSet) as stray:
-            logger.warning("A listener of the run raises %s, which means something only in a task", type(stray).__name__)
+    def _say_last_word(self):
+        self._run.say_last_word(self._environment.process_exit_code, EventHook.listener_failed)
 
     # What lives tell.
 
@@ -153,10 +188,12 @@ class Host:
         if self._staying[life.index].pop(life, life) is None:
             self._hub.leaving(life.index)
 
-    def gone(self, life):
+    def gone(self, life, user):
         self.leaving(life)
         self._present.discard(life)
         self._hub.went()
+        if user is not None:
+            user._let_go()
         if not self._present:
             self._wake.set()
 
@@ -185,9 +222,11 @@ class Life(gevent.Greenlet):
         self.index = index
         self._host = host
         self._user = None
+        self._has_begun = False
         self._is_told = False
 
     def _run(self):
+        self._has_begun = True
         try:
             if not self._is_told:
                 self._user = self._host.make_user(self.index)
@@ -197,10 +236,11 @@ class Life(gevent.Greenlet):
             pass
         except (StopTest, SystemExit) as wish:
             self._host.end_run(wish)
-        except Exception as error:
+        except (Exception, gevent.Timeout) as error:
             failure.of_task(self._user or self._host._classes[self.index], error)
         finally:
-            self._host.gone(self)
+            user, self._user = self._user, None
+            self._host.gone(self, user)
 
     def tell_to_leave(self):
         """A user that waits between tasks goes at once; others finish what they have on the wire."""
@@ -218,8 +258,35 @@ class Life(gevent.Greenlet):
     def cut(self):
         """It goes now, whatever it does."""
         self.tell_to_leave()
-        if self._user is not None:
+        # One that has not begun will find that it was told.
+        if self._has_begun:
             self.kill(block=False)
+
+
+class Herald(gevent.Greenlet):
+    """Tells the run's listeners what happens, one thing after another; they may take their time."""
+
+    def __init__(self, host):
+        super().__init__()
+        self._host = host
+        self._queue = Queue()
+
+    def tell(self, hook, reverse=False, **kwargs):
+        self._queue.put(lambda: hook.fire(reverse=reverse, **kwargs))
+
+    def then(self, action):
+        """Does this when all that was told before has been heard."""
+        self._queue.put(action)
+
+    def _run(self):
+        while True:
+            try:
+                self._queue.get()()
+            except (StopTest, SystemExit) as wish:
+                self._host.end_run(wish)
+            except (StopUser, RescheduleTask, RescheduleTaskImmediately, InterruptTaskSet) as stray:
+                what = "which means something only in a task"
+                logger.warning("A listener of the run raises %s, %s", type(stray).__name__, what)
 
 
 def where_is_the_hub():

@@ -4,10 +4,14 @@ A request is decided, then recorded, then told to listeners, in the greenlet tha
 generations of listeners hear of every request, whichever hook a custom client fires.
 """
 
+from gevent.event import Event
+
 from .event import EventHook, Events
 
 #: The hub that records, while a run is on.
 hub = None
+#: Set for a moment whenever a request that might not start may start now, or never will.
+admission = Event()
 
 
 class RequestHook(EventHook):

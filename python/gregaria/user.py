@@ -52,6 +52,8 @@ class User(metaclass=UserMeta):
         self._state = RUNNING
         #: Told to go: it does so before its next request or wait.
         self._leaving = False
+        #: Says its farewell: what is left to do is done whatever it was told.
+        self._is_parting = False
         #: It has waited for something since its last task began, so others have run.
         self._has_rested = False
         self._pace_started = perf_counter()
@@ -113,6 +115,7 @@ class User(metaclass=UserMeta):
         return DefaultTaskSet(self)
 
     def _say_farewell(self):
+        self._is_parting = True
         try:
             self.on_stop()
         except (GreenletExit, StopUser, StopTest, SystemExit):
@@ -122,13 +125,15 @@ class User(metaclass=UserMeta):
 
     def _rest(self, seconds):
         """Sleeps, and measures how late it wakes. Whoever is to leave does not come back."""
-        if self._leaving:
+        if self._leaving and not self._is_parting:
             raise GreenletExit()
         if seconds > 0:
             self._state = WAITING
             due = perf_counter() + seconds
-            gevent.sleep(seconds)
-            self._state = RUNNING
+            try:
+                gevent.sleep(seconds)
+            finally:
+                self._state = RUNNING
             self._has_rested = False
             if report.hub is not None:
                 report.hub.waited(perf_counter() - due)
@@ -140,6 +145,14 @@ class User(metaclass=UserMeta):
         if not self._has_rested:
             gevent.sleep(0)
         self._has_rested = False
+
+
+    def _let_go(self):
+        """Breaks the circles that it is part of: its connections are to be closed when it goes, not when a collector comes."""
+        self._life = self._taskset_instance = None
+        client = vars(self).get("client")
+        if isinstance(client, HttpSession):
+            client.user = None
 
 
 class HttpUser(User):

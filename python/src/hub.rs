@@ -9,19 +9,20 @@ use std::{
     collections::HashMap,
     os::fd::AsRawFd,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    thread::{self, ThreadId},
 };
 
 use gregaria_engine::{
-    carrier::{Carrier, Errand, SessionId},
+    carrier::{Buffers, Carrier, Errand, SessionId},
     place::{Ledger, Place, Residents},
     rt::{self, Bell},
 };
 use gregaria_http::{BaseUrl, ClientConfig};
 use gregaria_stats::{Lag, Outcome, Sample};
-use pyo3::{prelude::*, types::PyTuple};
+use pyo3::{exceptions::PyRuntimeError, prelude::*, types::PyTuple};
 
 use crate::{
     outcome,
@@ -48,7 +49,11 @@ pub(crate) struct Hub {
     /// Greenlets are being resumed one after another: what they send leaves together.
     is_resuming: Cell<bool>,
     alive_ns: Arc<AtomicU64>,
+    closed: ClosedSessions,
 }
+
+/// Sessions whose users are gone. A user's last reference may go in any thread, the collector's for one.
+pub(crate) type ClosedSessions = Arc<Mutex<Vec<SessionId>>>;
 
 /// What a hub is made of.
 pub(crate) struct HubParts {
@@ -78,7 +83,24 @@ impl Hub {
             actions: RefCell::default(),
             is_resuming: Cell::new(false),
             alive_ns: parts.alive_ns,
+            closed: ClosedSessions::default(),
         }
+    }
+
+    /// The hub, for its own thread.
+    ///
+    /// # Errors
+    /// On any other, with what to do instead.
+    pub(crate) fn here<'py>(hub: &Bound<'py, Self>, thread: ThreadId) -> PyResult<PyRef<'py, Self>> {
+        if thread::current().id() == thread {
+            return Ok(hub.borrow());
+        }
+        let what = "clients, responses and events belong to the thread of the users: use greenlets (gevent.spawn)";
+        Err(PyRuntimeError::new_err(what))
+    }
+
+    pub(crate) fn closed_sessions(&self) -> ClosedSessions {
+        Arc::clone(&self.closed)
     }
 
     pub(crate) fn open(&self, base_url: &str) -> Result<(SessionId, Arc<BaseUrl>), String> {
@@ -95,8 +117,8 @@ impl Hub {
         Ok((session, base))
     }
 
-    pub(crate) fn close(&self, session: SessionId) {
-        self.carrier.borrow_mut().close(session);
+    pub(crate) fn buffers(&self) -> Buffers {
+        self.carrier.borrow().buffers().clone()
     }
 
     pub(crate) fn errand(&self) -> Errand {
@@ -106,12 +128,21 @@ impl Hub {
     pub(crate) fn send(&self, mut errand: Errand, session: SessionId, due_ns: u64, ticket: Ticket) -> usize {
         let number = self.tickets.borrow_mut().insert(ticket);
         errand.seal(session, due_ns, number);
-        let mut carrier = self.carrier.borrow_mut();
-        carrier.send(errand);
-        if !self.is_resuming.get() {
-            carrier.flush();
-        }
+        self.carrier.borrow_mut().send(errand);
+        self.flush_unless_resuming();
         number
+    }
+
+    fn flush_unless_resuming(&self) {
+        if !self.is_resuming.get() {
+            self.carrier.borrow_mut().flush();
+        }
+    }
+
+    fn close_sessions(&self) {
+        let closed = std::mem::take(&mut *self.closed.lock().unwrap_or_else(PoisonError::into_inner));
+        closed.into_iter().for_each(|session| self.carrier.borrow_mut().close(session));
+        self.flush_unless_resuming();
     }
 }
 
@@ -147,21 +178,22 @@ impl Hub {
             let Some(done) = hub.carrier.borrow_mut().next_done() else {
                 return Ok(None);
             };
-            let Some(ticket) = hub.tickets.borrow_mut().remove(done.ticket) else {
+            let Some(mut ticket) = hub.tickets.borrow_mut().remove(done.ticket) else {
                 continue;
             };
+            let switch = ticket.switch.take();
             let exchange = &done.exchange;
             let resumed_ns = rt::now_ns();
             hub.ledger.lag(Lag::Resume, resumed_ns.saturating_sub(exchange.done_ns) / 1000);
             let unsent_ns = exchange.sent_ns.saturating_sub(exchange.due_ns).saturating_sub(exchange.connect_ns);
             hub.ledger.lag(Lag::Send, unsent_ns / 1000);
-            let buffers = hub.carrier.borrow().buffers().clone();
-            let (switch, is_caught) = (ticket.switch.clone_ref(py), ticket.is_caught);
+            let buffers = hub.buffers();
+            let is_caught = ticket.is_caught;
             let response = Response::new(slf, done.exchange, ticket, buffers);
             if !is_caught {
-                response.decide_by_status(py)?;
+                response.decide_by_status(&hub, py);
             }
-            return Ok(Some(PyTuple::new(py, [switch, Py::new(py, response)?.into_any()])?));
+            return Ok(Some((switch, response).into_pyobject(py)?));
         }
     }
 
@@ -176,21 +208,25 @@ impl Hub {
         self.carrier_bell.ring();
     }
 
-    /// A request may start now: it must be sent or given up.
-    pub(crate) fn admit(&self) -> bool {
-        self.ledger.try_admit()
-    }
-
     /// Whether the run is on, so that a request that may not start now may later.
     #[getter]
     fn is_open(&self) -> bool {
         self.ledger.is_open()
     }
 
+    /// Whether it may be worth while to ask again for a request that might not start.
+    #[getter]
+    fn has_room(&self) -> bool {
+        self.ledger.has_room()
+    }
+
     /// Nobody waits for this request any more.
     fn abandon(&self, number: usize) {
-        if self.tickets.borrow_mut().remove(number).is_some() {
+        let ticket = self.tickets.borrow_mut().remove(number);
+        if let Some(ticket) = ticket {
             self.ledger.cut_off();
+            self.carrier.borrow_mut().give_up(ticket.session, number);
+            self.flush_unless_resuming();
         }
     }
 
@@ -210,8 +246,8 @@ impl Hub {
         response_time_ms: f64,
         response_length: u64,
         exception: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<()> {
-        let error = exception.map(outcome::error_text).transpose()?;
+    ) {
+        let error = exception.map(outcome::error_text);
         let done_ns = rt::now_ns();
         let due_ns = done_ns.saturating_sub((response_time_ms.max(0.0) * 1e6) as u64);
         self.ledger.record_foreign(&Sample {
@@ -225,7 +261,6 @@ impl Hub {
             bytes_in: response_length,
             outcome: error.as_deref().map_or(Outcome::Success, Outcome::Failure),
         });
-        Ok(())
     }
 
     /// Counts an exception in a user's own code.
@@ -243,6 +278,7 @@ impl Hub {
     fn turn(&self) -> Option<(f64, Vec<(&'static str, usize)>)> {
         let now_ns = rt::now_ns();
         self.alive_ns.store(now_ns, Ordering::Relaxed);
+        self.close_sessions();
         let due_ns = self.place.borrow_mut().turn(self, now_ns)?;
         let actions = std::mem::take(&mut *self.actions.borrow_mut());
         Some((due_ns.saturating_sub(rt::now_ns()) as f64 / 1e9, actions))

@@ -42,15 +42,20 @@ pub(crate) fn requests_error(py: Python<'_>, error: Error) -> PyResult<Bound<'_,
 
 /// The row of the error table that this exception (or text) belongs to: as Locust writes it, which shows the reason that a
 /// task gives as it is, and no address that differs from one object to the next.
-pub(crate) fn error_text(exception: &Bound<'_, PyAny>) -> PyResult<String> {
+/// One that cannot say what it is, is called by its class: a request is counted whatever happens.
+pub(crate) fn error_text(exception: &Bound<'_, PyAny>) -> String {
+    let text = told_by(exception).or_else(|_| exception.get_type().name());
+    text.map_or_else(|_| "an exception without a name".to_owned(), |text| without_addresses(&text.to_string_lossy()))
+}
+
+fn told_by<'py>(exception: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
     static CATCH_RESPONSE_ERROR: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let of_task = CATCH_RESPONSE_ERROR.import(exception.py(), "gregaria.exception", "CatchResponseError")?;
-    let text = if exception.is_instance_of::<PyString>() || exception.is_instance(of_task)? {
-        exception.str()?
+    if exception.is_instance_of::<PyString>() || exception.is_instance(of_task)? {
+        exception.str()
     } else {
-        exception.repr()?
-    };
-    Ok(without_addresses(&text.to_string_lossy()))
+        exception.repr()
+    }
 }
 
 fn without_addresses(text: &str) -> String {

@@ -4,7 +4,10 @@
 //! becomes of a response, it is counted exactly once: at once by its status, at the end of its `with` block, or, when it
 //! was caught and never decided, when nobody holds it any more. How listeners hear of it is `report.py`'s affair.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    thread::{self, ThreadId},
+};
 
 use gregaria_engine::{carrier::Buffers, rt};
 use gregaria_http::{Error, Exchange, Response as HttpResponse};
@@ -16,21 +19,22 @@ use pyo3::{
     types::{PyBytes, PyDict, PyList, PyString, PyTuple},
 };
 
-use crate::{hub::Hub, outcome, ticket::Ticket};
+use crate::{hub::Hub, log::LOG, outcome, ticket::Ticket};
 
 /// A response, or the fact that there was none: then `status_code` is 0 and `error` says why.
 #[pyclass(frozen, module = "gregaria")]
 pub(crate) struct Response {
     hub: Py<Hub>,
+    thread: ThreadId,
     ticket: Ticket,
     exchange: Exchange,
     buffers: Buffers,
     verdict: Mutex<Verdict>,
     content: PyOnceLock<Py<PyBytes>>,
-    text: PyOnceLock<Py<PyAny>>,
+    /// The character set that the task wants, whatever the response says.
+    encoding: Mutex<Option<String>>,
     headers: PyOnceLock<Py<PyAny>>,
     cookies: PyOnceLock<Py<PyAny>>,
-    error: PyOnceLock<Py<PyAny>>,
     context: PyOnceLock<Py<PyAny>>,
 }
 
@@ -53,62 +57,81 @@ impl Response {
     pub(crate) fn new(hub: &Bound<'_, Hub>, exchange: Exchange, ticket: Ticket, buffers: Buffers) -> Self {
         Self {
             hub: hub.clone().unbind(),
+            thread: thread::current().id(),
             ticket,
             exchange,
             buffers,
             verdict: Mutex::new(Verdict::Open),
             content: PyOnceLock::new(),
-            text: PyOnceLock::new(),
+            encoding: Mutex::default(),
             headers: PyOnceLock::new(),
             cookies: PyOnceLock::new(),
-            error: PyOnceLock::new(),
             context: PyOnceLock::new(),
         }
     }
 
+    /// What a user gets for a request that does not start any more: no response, and nothing to count.
+    pub(crate) fn unsent(hub: &Bound<'_, Hub>, ticket: Ticket, buffers: Buffers) -> Self {
+        let now_ns = rt::now_ns();
+        let exchange = Exchange {
+            due_ns: now_ns,
+            connect_ns: 0,
+            sent_ns: now_ns,
+            first_byte_ns: now_ns,
+            done_ns: now_ns,
+            bytes_out: 0,
+            bytes_in: 0,
+            result: Err(Error::ConnectFailed),
+        };
+        let response = Self::new(hub, exchange, ticket, buffers);
+        *response.verdict() = Verdict::Decided;
+        response
+    }
+
     /// Counts it as its status says; nothing that fails is made into a Python object unless it has failed.
-    pub(crate) fn decide_by_status(&self, py: Python<'_>) -> PyResult<()> {
-        *self.verdict() = Verdict::Decided;
-        if self.ok() {
-            self.record(py, Outcome::Success)
-        } else {
-            let text = outcome::error_text(&self.failure(py)?)?;
-            self.record(py, Outcome::Failure(&text))
-        }
+    pub(crate) fn decide_by_status(&self, hub: &Hub, py: Python<'_>) {
+        let failure = if self.ok() { None } else { Some(self.failure(py)) };
+        self.record(hub, py, failure.as_ref().map(Result::as_ref));
     }
 
     /// Counts it as the task says, or else its status, and tells who listens.
     fn decide(slf: &Bound<'_, Self>, told: Option<Told>) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
+        let hub = Hub::here(this.hub.bind(py), this.thread)?;
         let exception = match told {
             Some(Told::Success) => None,
             Some(Told::Failure(exception)) => Some(exception.into_bound(py)),
             None if this.ok() => None,
             None => Some(this.failure(py)?),
         };
-        *this.verdict() = Verdict::Decided;
-        match &exception {
-            None => this.record(py, Outcome::Success)?,
-            Some(exception) => this.record(py, Outcome::Failure(&outcome::error_text(exception)?))?,
-        }
+        this.record(&hub, py, exception.as_ref().map(Ok));
+        // Listeners may wait, and call back.
+        drop(hub);
         static DECIDED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         DECIDED.import(py, "gregaria.report", "decided")?.call1((slf, exception)).map(drop)
     }
 
-    fn record(&self, py: Python<'_>, outcome: Outcome<'_>) -> PyResult<()> {
+    /// Nothing in here can fail: an admitted request is counted.
+    fn record(&self, hub: &Hub, py: Python<'_>, failure: Option<Result<&Bound<'_, PyAny>, &PyErr>>) {
+        let text = failure.map(|failure| match failure {
+            Ok(exception) => outcome::error_text(exception),
+            Err(error) => error.to_string(),
+        });
         let exchange = &self.exchange;
-        self.hub.bind(py).borrow().ledger.record(&Sample {
+        hub.ledger.record(&Sample {
             method: self.ticket.method.as_str(),
-            name: self.sample_name(py)?,
+            name: self.sample_name(py),
             due_ns: exchange.due_ns,
             sent_ns: exchange.sent_ns,
             first_byte_ns: exchange.first_byte_ns,
             done_ns: exchange.done_ns,
             bytes_out: exchange.bytes_out,
             bytes_in: exchange.bytes_in,
-            outcome,
+            outcome: text.as_deref().map_or(Outcome::Success, Outcome::Failure),
         });
-        Ok(())
+        let before = std::mem::replace(&mut *self.verdict(), Verdict::Decided);
+        // What it held may call back as it goes.
+        drop(before);
     }
 
     /// Why it is a failure, if it is one.
@@ -116,16 +139,17 @@ impl Response {
         match &self.exchange.result {
             Ok(response) => {
                 let reason = String::from_utf8_lossy(response.reason());
-                outcome::status_error(py, response.status(), &reason, self.sample_name(py)?)
+                outcome::status_error(py, response.status(), &reason, self.sample_name(py))
             }
             Err(error) => outcome::transport_error(py, *error),
         }
     }
 
-    fn sample_name<'a>(&'a self, py: Python<'a>) -> PyResult<&'a str> {
+    /// Both texts were read once before the request was sent, so they can be read.
+    fn sample_name<'a>(&'a self, py: Python<'a>) -> &'a str {
         match &self.ticket.name {
-            Some(name) => name.to_str(py),
-            None => self.ticket.url.to_str(py).map(gregaria_engine::path_and_query),
+            Some(name) => name.to_str(py).unwrap_or_default(),
+            None => self.ticket.url.to_str(py).map_or("", gregaria_engine::path_and_query),
         }
     }
 
@@ -147,14 +171,19 @@ impl Response {
 
     /// Inside the `with` block it is kept until the end; elsewhere it counts at once, as in Locust 0.7.
     fn tell(slf: &Bound<'_, Self>, told: Told) -> PyResult<()> {
-        match &mut *slf.get().verdict() {
+        let mut verdict = slf.get().verdict();
+        match &mut *verdict {
             Verdict::Entered(said) => {
-                *said = Some(told);
+                let before = said.replace(told);
+                drop(verdict);
+                // What it held may call back as it goes.
+                drop(before);
                 return Ok(());
             }
             Verdict::Decided => return Ok(()),
             Verdict::Open => {}
         }
+        drop(verdict);
         Self::decide(slf, Some(told))
     }
 }
@@ -186,20 +215,21 @@ impl Response {
 
     #[getter]
     fn text<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let text = self.text.get_or_try_init(py, || match self.content(py) {
-            None => Ok(PyString::new(py, "").into_any().unbind()),
-            Some(content) => {
-                let charset = self.encoding().unwrap_or_else(|| "utf-8".to_owned());
-                let decoded = content.call_method1("decode", (charset, "replace"));
-                decoded.or_else(|_| content.call_method1("decode", ("utf-8", "replace"))).map(Bound::unbind)
-            }
-        })?;
-        Ok(text.bind(py).clone())
+        let Some(content) = self.content(py) else {
+            return Ok(PyString::new(py, "").into_any());
+        };
+        let charset = self.encoding().unwrap_or_else(|| "utf-8".to_owned());
+        let decoded = content.call_method1("decode", (charset, "replace"));
+        decoded.or_else(|_| content.call_method1("decode", ("utf-8", "replace")))
     }
 
     /// The character set that the response names; as HTTP once said, latin-1 for texts that name none.
     #[getter]
     fn encoding(&self) -> Option<String> {
+        let wanted = self.encoding.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if wanted.is_some() {
+            return wanted;
+        }
         let content_type = self.response()?.header("content-type")?.to_ascii_lowercase();
         let charset = content_type.split(';').find_map(|part| part.trim().strip_prefix("charset="));
         match charset {
@@ -208,6 +238,20 @@ impl Response {
             None => None,
         }
     }
+
+    #[setter]
+    fn set_encoding(&self, encoding: Option<String>) {
+        *self.encoding.lock().unwrap_or_else(PoisonError::into_inner) = encoding;
+    }
+
+    /// Redirects are not followed yet, so there is never any.
+    #[getter]
+    fn history<'py>(&self, py: Python<'py>) -> Bound<'py, PyList> {
+        PyList::empty(py)
+    }
+
+    /// The whole body has been read already.
+    fn close(&self) {}
 
     #[pyo3(signature = (**kwargs))]
     fn json<'py>(&self, py: Python<'py>, kwargs: Option<&Bound<'py, PyDict>>) -> PyResult<Bound<'py, PyAny>> {
@@ -247,8 +291,8 @@ impl Response {
         let Err(error) = self.exchange.result else {
             return Ok(None);
         };
-        let exception = self.error.get_or_try_init(py, || outcome::requests_error(py, error).map(Bound::unbind))?;
-        Ok(Some(exception.bind(py).clone()))
+        // Not kept: it would keep whoever raises it.
+        outcome::requests_error(py, error).map(Some)
     }
 
     fn raise_for_status(slf: &Bound<'_, Self>) -> PyResult<()> {
@@ -320,9 +364,12 @@ impl Response {
         _traceback: &Bound<'_, PyAny>,
     ) -> PyResult<bool> {
         let py = slf.py();
-        let Verdict::Entered(mut told) = std::mem::replace(&mut *slf.get().verdict(), Verdict::Decided) else {
+        let mut verdict = slf.get().verdict();
+        let Verdict::Entered(told) = &mut *verdict else {
             return Ok(false);
         };
+        let mut told = told.take();
+        drop(verdict);
         let mut swallow = false;
         if told.is_none() && !class.is_none() {
             let response_error = py.import("gregaria.exception")?.getattr("ResponseError")?;
@@ -334,6 +381,12 @@ impl Response {
         Ok(swallow)
     }
 
+    /// Counts one that was caught and is in nobody's hands: the user goes on without having said anything.
+    fn settle(slf: &Bound<'_, Self>) -> PyResult<()> {
+        let is_open = matches!(*slf.get().verdict(), Verdict::Open);
+        if is_open { Self::decide(slf, None) } else { Ok(()) }
+    }
+
     // What listeners are told.
 
     /// Method, name, response time in milliseconds, length of the body, when it was called for (seconds since 1970), URL.
@@ -343,7 +396,7 @@ impl Response {
         let start_time = rt::unix_time_s() - rt::now_ns().saturating_sub(exchange.due_ns) as f64 / 1e9;
         let method = self.ticket.method.as_str();
         let url = self.url(py)?;
-        (method, self.sample_name(py)?, response_time_ms, exchange.bytes_in, start_time, url).into_pyobject(py)
+        (method, self.sample_name(py), response_time_ms, exchange.bytes_in, start_time, url).into_pyobject(py)
     }
 
     /// The exception that its status, or the lack of one, stands for; `None` for a success.
@@ -377,8 +430,10 @@ impl Drop for Response {
     fn drop(&mut self) {
         let is_open = !matches!(*self.verdict(), Verdict::Decided);
         if is_open {
-            // An exception has nowhere to go from here.
-            let _ = Python::attach(|py| self.decide_by_status(py));
+            Python::attach(|py| match Hub::here(self.hub.bind(py), self.thread) {
+                Ok(hub) => self.decide_by_status(&hub, py),
+                Err(error) => log::error!(target: LOG, "a response is dropped that nobody can count here: {error}"),
+            });
         }
         let nothing = Err(Error::ClosedBeforeResponse);
         if let Ok(response) = std::mem::replace(&mut self.exchange.result, nothing) {

@@ -12,7 +12,7 @@ use std::{
         atomic::{AtomicBool, AtomicU64, Ordering},
         mpsc::{self, Receiver, RecvTimeoutError, Sender},
     },
-    thread,
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
@@ -55,6 +55,7 @@ pub(crate) struct Run {
     /// The hub has taken the exit code.
     has_left: Arc<AtomicBool>,
     screen: Screen,
+    follower: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What the hub is told: what happened, and a number that belongs to it.
@@ -142,8 +143,8 @@ pub(crate) fn start(
     let follower = Follower { herald, answers, handle: handle.clone(), has_left: Arc::clone(&has_left) };
     let screen = grounds.screen.clone();
     let follow = move || follower.follow(&*scenario, &plan, &grounds);
-    py.detach(|| thread::Builder::new().name("gregaria-console".into()).spawn(follow))?;
-    Ok((Run { handle, news: Mutex::new(news), last_word, has_left, screen }, hub))
+    let follower = py.detach(|| thread::Builder::new().name("gregaria-console".into()).spawn(follow))?;
+    Ok((Run { handle, news: Mutex::new(news), last_word, has_left, screen, follower: Mutex::new(Some(follower)) }, hub))
 }
 
 /// The thread that shows the run.
@@ -215,9 +216,14 @@ impl Run {
         let _ = self.last_word.send(LastWord { exit_code, listener_failed });
     }
 
-    /// The answer to `exit`: the process ends by itself, when the last listeners are done.
-    fn leave(&self) {
+    /// The process ends by itself. Waits until the run has let go of the terminal, for a run that has not ended in order, too.
+    fn finish(&self, py: Python<'_>) {
         self.has_left.store(true, Ordering::Relaxed);
+        self.handle.command(Command::Stop);
+        self.say_last_word(None, true);
+        let follower = self.follower.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // How it ended has been said.
+        let _ = py.detach(|| follower.map(JoinHandle::join));
     }
 
     /// Moves to this many users at this many a second.

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 
+use gregaria_engine::carrier::SessionId;
 use gregaria_http::{BaseUrl, Method};
 use pyo3::{prelude::*, types::PyString};
 use slab::Slab;
 
 /// What is known of a request until it is done.
 pub(crate) struct Ticket {
-    /// Resumes the greenlet that waits; called with the response.
-    pub(crate) switch: Py<PyAny>,
+    /// Resumes the greenlet that waits; called with the response. Taken then, as it would keep the greenlet's user.
+    pub(crate) switch: Option<Py<PyAny>>,
+    pub(crate) session: SessionId,
     pub(crate) method: Method,
     pub(crate) name: Option<Py<PyString>>,
     pub(crate) url: Py<PyString>,

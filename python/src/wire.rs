@@ -1,6 +1,9 @@
 //! One user's way to the target: its session at the carrier.
 
-use std::sync::Arc;
+use std::{
+    sync::{Arc, PoisonError},
+    thread::{self, ThreadId},
+};
 
 use gregaria_engine::{
     carrier::{Errand, SessionId},
@@ -8,19 +11,26 @@ use gregaria_engine::{
 };
 use gregaria_http::{BaseUrl, Method};
 use pyo3::{
+    buffer::PyBuffer,
     exceptions::{PyTypeError, PyValueError},
     prelude::*,
     types::{PyBytes, PyDict, PyString},
 };
 
-use crate::{hub::Hub, ticket::Ticket};
+use crate::{
+    hub::{ClosedSessions, Hub},
+    response::Response,
+    ticket::Ticket,
+};
 
 /// A user's session: connections and cookies. Closed when it is dropped.
-#[pyclass(unsendable)]
+#[pyclass(frozen)]
 pub(crate) struct Wire {
     hub: Py<Hub>,
+    thread: ThreadId,
     session: SessionId,
     base: Arc<BaseUrl>,
+    closed: ClosedSessions,
 }
 
 #[pymethods]
@@ -28,7 +38,8 @@ impl Wire {
     #[new]
     fn new(hub: Bound<'_, Hub>, base_url: &str) -> PyResult<Self> {
         let (session, base) = hub.borrow().open(base_url).map_err(PyValueError::new_err)?;
-        Ok(Self { hub: hub.unbind(), session, base })
+        let closed = hub.borrow().closed_sessions();
+        Ok(Self { hub: hub.unbind(), thread: thread::current().id(), session, base, closed })
     }
 
     /// Sends a request and gives its number; `None` when no request may start. `switch` is called with the response.
@@ -44,10 +55,12 @@ impl Wire {
         is_caught: bool,
         switch: Py<PyAny>,
     ) -> PyResult<Option<usize>> {
-        let hub = self.hub.bind(url.py()).borrow();
+        let hub = Hub::here(self.hub.bind(url.py()), self.thread)?;
         let due_ns = rt::now_ns();
         let method: Method = method.parse().map_err(|_| PyValueError::new_err(format!("unknown method {method:?}")))?;
         let target = url.to_str()?;
+        // Whatever could not be counted later must not be sent.
+        name.as_ref().map(|name| name.to_str()).transpose()?;
         if target.starts_with("https:") {
             return Err(PyValueError::new_err(format!("{target}: TLS is not there yet")));
         }
@@ -62,18 +75,47 @@ impl Wire {
         if let Some(timeout_s) = timeout_s {
             errand.read_timeout_ns((timeout_s.max(0.0) * 1e9) as u64);
         }
-        if !hub.admit() {
+        if !hub.ledger.try_admit() {
             return Ok(None);
         }
-        let base = Arc::clone(&self.base);
-        let ticket = Ticket { switch, method, name: name.map(Bound::unbind), url: url.unbind(), base, is_caught };
+        let ticket = Ticket {
+            switch: Some(switch),
+            session: self.session,
+            method,
+            name: name.map(Bound::unbind),
+            url: url.unbind(),
+            base: Arc::clone(&self.base),
+            is_caught,
+        };
         Ok(Some(hub.send(errand, self.session, due_ns, ticket)))
+    }
+
+    /// What a request comes to that does not start any more, because the run is over.
+    fn unsent(
+        &self,
+        method: &str,
+        url: Bound<'_, PyString>,
+        name: Option<Bound<'_, PyString>>,
+        is_caught: bool,
+    ) -> PyResult<Response> {
+        let hub = self.hub.bind(url.py()).clone();
+        let ticket = Ticket {
+            switch: None,
+            session: self.session,
+            method: method.parse().unwrap_or(Method::Get),
+            name: name.map(Bound::unbind),
+            url: url.unbind(),
+            base: Arc::clone(&self.base),
+            is_caught,
+        };
+        let buffers = Hub::here(&hub, self.thread)?.buffers();
+        Ok(Response::unsent(&hub, ticket, buffers))
     }
 }
 
 impl Drop for Wire {
     fn drop(&mut self) {
-        Python::attach(|py| self.hub.bind(py).borrow().close(self.session));
+        self.closed.lock().unwrap_or_else(PoisonError::into_inner).push(self.session);
     }
 }
 
@@ -103,7 +145,7 @@ fn add_body(errand: &mut Errand, body: &Bound<'_, PyAny>) -> PyResult<()> {
     } else if let Ok(bytes) = body.cast::<PyBytes>() {
         errand.body(bytes.as_bytes());
     } else {
-        errand.body(&body.extract::<Vec<u8>>()?);
+        errand.body(&PyBuffer::<u8>::get(body)?.to_vec(body.py())?);
     }
     Ok(())
 }

@@ -22,10 +22,10 @@ pub fn gregaria_path() -> PathBuf {
     up_to_date("gregaria", &SOURCES, &["-p", "gregaria", "--bin", "gregaria"])
 }
 
-/// The program `gregaria` of the Python environment that `tests/run` makes; nothing is built here.
+/// The program `gregaria` of the Python environment that `tests/run-python` makes; nothing is built here.
 #[must_use]
 pub fn python_host() -> PathBuf {
-    root().join("target/python/bin/gregaria")
+    Place::of_this_test().target_dir.join("python/bin/gregaria")
 }
 
 /// The path of one of the Rust examples, built if need be.

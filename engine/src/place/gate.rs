@@ -71,6 +71,11 @@ impl Gate {
         self.open.get()
     }
 
+    pub(super) fn has_room(&self) -> bool {
+        let left = self.quota.borrow().as_ref().is_none_or(|quota| quota.load(Ordering::Relaxed) > 0);
+        self.open.get() && (left || self.leased.get() > 0)
+    }
+
     /// Waits for a permit: until one comes back, or for ever when the run is over, which `halt` is told.
     pub(crate) async fn admit(&self, halt: impl Fn()) {
         poll_fn(|cx| {

@@ -36,6 +36,11 @@ impl Ledger {
         self.gate.is_open()
     }
 
+    /// Whether a request may be admitted, now or soon: somebody may be faster.
+    pub fn has_room(&self) -> bool {
+        self.gate.has_room()
+    }
+
     /// An admitted request is finished.
     pub fn record(&self, sample: &Sample<'_>) {
         self.recorder.borrow_mut().record(sample);
