@@ -148,6 +148,6 @@ fn addresses_and_times_are_those_of_the_test() {
     becomes("one -t 10s http://127.0.0.1:8080/", "one -t 1s http://127.0.0.1:1/");
     becomes(
         "python3 -m http.server 8765 & cargo run --release -p gregaria -- http://127.0.0.1:8765/ -u 8765",
-        "python3 -m http.server 2 & gregaria http://127.0.0.1:2/ -u 8765",
+        "python3 -m http.server 2 & native http://127.0.0.1:2/ -u 8765",
     );
 }
