@@ -13,7 +13,7 @@ import sysconfig
 import traceback
 
 import gevent
-from gevent import GreenletExit, monkey
+from gevent import GreenletExit
 from gevent.event import Event
 from gevent.queue import Queue
 
@@ -44,9 +44,7 @@ class Host:
 
     def conduct(self):
         """Follows the run to its end and returns the process's exit code."""
-        global _hub_thread
-        _hub_thread = monkey.get_original("_thread", "get_ident")()
-        report.hub = self._hub
+        report.hub, report.hub_thread = self._hub, report.thread_number()
         User.environment = self._environment
         self._watch(self._hub.finished_fd, self._resume)
         self._watch(self._hub.orders_fd, self._hear_orders)
@@ -91,21 +89,20 @@ class Host:
         hub = self._hub
         hub.heard_finished()
         next_finished = hub.next_finished
-        is_done = False
-        try:
-            for _ in range(MOST_AT_ONCE):
-                finished = next_finished()
-                if finished is None:
-                    is_done = True
-                    break
-                switch, response = finished
+        for _ in range(MOST_AT_ONCE):
+            finished = next_finished()
+            if finished is None:
+                break
+            switch, response = finished
+            try:
                 switch(response)
-        finally:
-            hub.flush()
-            if not is_done:
-                # Others are to have their turn in between: timers, and sockets of clients that are not ours. A bare greenlet
-                # that has died of an exception must not take those behind it along either.
-                hub.ring()
+            except BaseException:
+                # A bare greenlet has died of it, which concerns nobody behind it.
+                gevent.get_hub().handle_error(switch, *sys.exc_info())
+        else:
+            # Others are to have their turn in between: timers, and sockets of clients that are not ours.
+            hub.ring()
+        hub.flush()
 
     def _hear_orders(self):
         self._hub.heard_orders()
@@ -291,7 +288,7 @@ class Herald(gevent.Greenlet):
 
 def where_is_the_hub():
     """Where in whose code the thread of the hub is; called by another thread when the hub is stuck."""
-    frames = traceback.extract_stack(sys._current_frames()[_hub_thread])
+    frames = traceback.extract_stack(sys._current_frames()[report.hub_thread])
     users = [frame for frame in frames if not frame.filename.startswith(_NOT_OF_USERS)]
     frame = (users or frames)[-1]
     return f"in {frame.name}() at {frame.filename}, line {frame.lineno}: {frame.line}"
@@ -300,7 +297,5 @@ def where_is_the_hub():
 READABLE = 1
 #: What the user of a library cannot change: Python's own, installed packages, and this one.
 _NOT_OF_USERS = (*{sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")}, os.path.dirname(__file__), "<")
-#: The thread of the loop, as the system numbers threads: gevent's numbers are those of greenlets.
-_hub_thread = None
 #: Responses that are taken before others have their turn.
 MOST_AT_ONCE = 256

@@ -5,11 +5,15 @@ generations of listeners hear of every request, whichever hook a custom client f
 """
 
 from gevent.event import Event
+from gevent.monkey import get_original
 
 from .event import EventHook, Events
 
-#: The hub that records, while a run is on.
+#: The hub that records, while a run is on, and its thread as the system numbers threads: gevent's numbers are those of
+#: greenlets.
 hub = None
+hub_thread = None
+thread_number = get_original("_thread", "get_ident")
 #: Set for a moment whenever a request that might not start may start now, or never will.
 admission = Event()
 
@@ -65,6 +69,8 @@ def _tell_of(response, exception, context):
 
 def _fired(request_type, name, response_time, response_length=0, exception=None, **more):
     if hub is not None:
+        if thread_number() != hub_thread:
+            raise RuntimeError("events are fired in the thread of the users: use greenlets (gevent.spawn)")
         hub.record(str(request_type), str(name), response_time or 0, int(response_length or 0), exception)
     if listening:
         meta = {"response": None, "context": {}, "start_time": None, "url": None} | more

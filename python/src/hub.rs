@@ -95,7 +95,7 @@ impl Hub {
         if thread::current().id() == thread {
             return Ok(hub.borrow());
         }
-        let what = "clients, responses and events belong to the thread of the users: use greenlets (gevent.spawn)";
+        let what = "clients and responses belong to the thread of the users: use greenlets (gevent.spawn)";
         Err(PyRuntimeError::new_err(what))
     }
 

@@ -40,6 +40,12 @@ pub(crate) fn requests_error(py: Python<'_>, error: Error) -> PyResult<Bound<'_,
     requests.getattr("ConnectionError")?.call1((inner,))
 }
 
+/// What a request comes to that was not sent any more.
+pub(crate) fn unsent_error(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    let text = "not sent: the run is over";
+    py.import("requests.exceptions")?.getattr("ConnectionError")?.call1((text,))
+}
+
 /// The row of the error table that this exception (or text) belongs to: as Locust writes it, which shows the reason that a
 /// task gives as it is, and no address that differs from one object to the next.
 /// One that cannot say what it is, is called by its class: a request is counted whatever happens.

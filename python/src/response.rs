@@ -28,6 +28,8 @@ pub(crate) struct Response {
     thread: ThreadId,
     ticket: Ticket,
     exchange: Exchange,
+    /// It never left: the run was over.
+    is_unsent: bool,
     buffers: Buffers,
     verdict: Mutex<Verdict>,
     content: PyOnceLock<Py<PyBytes>>,
@@ -60,6 +62,7 @@ impl Response {
             thread: thread::current().id(),
             ticket,
             exchange,
+            is_unsent: false,
             buffers,
             verdict: Mutex::new(Verdict::Open),
             content: PyOnceLock::new(),
@@ -83,7 +86,8 @@ impl Response {
             bytes_in: 0,
             result: Err(Error::ConnectFailed),
         };
-        let response = Self::new(hub, exchange, ticket, buffers);
+        let mut response = Self::new(hub, exchange, ticket, buffers);
+        response.is_unsent = true;
         *response.verdict() = Verdict::Decided;
         response
     }
@@ -291,6 +295,9 @@ impl Response {
         let Err(error) = self.exchange.result else {
             return Ok(None);
         };
+        if self.is_unsent {
+            return outcome::unsent_error(py).map(Some);
+        }
         // Not kept: it would keep whoever raises it.
         outcome::requests_error(py, error).map(Some)
     }

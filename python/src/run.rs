@@ -170,20 +170,23 @@ impl Follower {
             refusal.code
         });
         self.herald.tell("exit", u64::from(code));
-        // One that is known to be stuck is not waited for any longer.
-        let is_stuck = matches!(self.handle.status().end, Some(EndReason::Fault(_)));
-        rt::pause(if is_stuck { LEAVE_STUCK_WITHIN } else { LEAVE_WITHIN });
-        if !self.has_left.load(Ordering::Relaxed) {
-            // The hub is stuck in the locustfile's own code, which nobody else can end.
-            log::error!(target: LOG, "The Python hub does not come back: the process ends without it");
-            std::process::exit(i32::from(code));
+        if self.has_failed() {
+            rt::pause(LEAVE_WITHIN);
+            if !self.has_left.load(Ordering::Relaxed) {
+                // The hub is stuck in the locustfile's own code, which nobody else can end.
+                log::error!(target: LOG, "The Python hub does not come back: the process ends without it");
+                std::process::exit(i32::from(code));
+            }
         }
+    }
+
+    fn has_failed(&self) -> bool {
+        matches!(self.handle.status().end, Some(EndReason::Fault(_)))
     }
 
     /// Asks the hub, unless it is stuck.
     fn last_word(&self) -> LastWord {
-        let end = self.handle.status().end;
-        if matches!(end, Some(EndReason::Fault(_))) || !self.herald.tell("quitting", 0) {
+        if self.has_failed() || !self.herald.tell("quitting", 0) {
             return LastWord::default();
         }
         loop {
@@ -318,6 +321,5 @@ impl Row {
     }
 }
 
-/// In this time the hub must have taken notice of the end.
-const LEAVE_WITHIN: Duration = Duration::from_secs(5);
-const LEAVE_STUCK_WITHIN: Duration = Duration::from_millis(200);
+/// For a hub that was stuck and may have come back just now.
+const LEAVE_WITHIN: Duration = Duration::from_millis(200);

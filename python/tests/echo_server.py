@@ -53,6 +53,11 @@ class EchoServer:
         """How often each method and target was asked for."""
         return Counter((request.method, request.target) for request in self.requests)
 
+    @property
+    def connections(self):
+        """How many connections requests came on."""
+        return len({request.client for request in self.requests})
+
     def targets(self):
         """Only the targets, in the order of their coming."""
         return [request.target for request in self.requests]

@@ -246,7 +246,7 @@ def test_what_is_not_there_says_so(run, server):
     finished = run(
         in_a_task(
             """
-            for more in ({"files": {"a": b"x"}}, {"auth": ("u", "p")}, {"proxies": {"http": "x"}}, {"cookies": {"a": "b"}}, {"wrong": 1}):
+            for more in ({"files": {"a": b"x"}}, {"auth": object()}, {"proxies": {"http": "x"}}, {"cookies": {"a": "b"}}, {"wrong": 1}):
                 try:
                     self.client.get("/", **more)
                 except (NotImplementedError, TypeError) as error:
@@ -265,10 +265,115 @@ def test_what_is_not_there_says_so(run, server):
         f"-H {server.url}",
     ).expect_code(0)
     assert finished.said == [
-        *(f"NotImplementedError {name}= is not there yet in requests of gregaria" for name in ("files", "auth", "proxies", "cookies")),
+        "NotImplementedError files= is not there yet in requests of gregaria",
+        "NotImplementedError auth= is not there yet for anything but a user and a password",
+        "NotImplementedError proxies= is not there yet in requests of gregaria",
+        "NotImplementedError cookies= is not there yet in requests of gregaria",
         "TypeError request() got an unexpected keyword argument 'wrong'",
         "200",
         "ValueError https://127.0.0.1/: TLS is not there yet",
         'unknown method "BREW"',
     ]
     assert server.targets() == ["/"]
+
+
+def test_sessions_refuse_what_they_would_ignore(run, server):
+    finished = run(
+        in_a_task(
+            """
+            for name in ("cookies", "params", "proxies"):
+                try:
+                    setattr(self.client, name, {"a": "b"})
+                except AttributeError as error:
+                    print(error)
+            self.client.auth = ("ellen", "key")
+            print(self.client.get("/").status_code, self.client.get("/", auth=("u", "p"), files={}).status_code)
+            """
+        ),
+        f"-H {server.url}",
+    ).expect_code(0)
+    assert [line.split(" is ")[0] for line in finished.said] == ["client.cookies", "client.params", "client.proxies", "200 200"]
+    sent = [request.headers["authorization"] for request in server.requests]
+    assert sent == ["Basic ZWxsZW46a2V5", "Basic dTpw"]
+
+
+def test_connections_are_kept_for_requests_that_a_user_sends_at_once(run, server):
+    """As many as there are at once, not one for each request."""
+    finished = run(
+        """
+        import gevent
+        from gevent.pool import Pool
+        from locust import HttpUser, task
+
+        class Visitor(HttpUser):
+            @task
+            def visit(self):
+                pool = Pool(5)
+                for _ in range(20):
+                    pool.spawn(self.client.get, "/")
+                pool.join()
+        """,
+        f"-H {server.url} -n 200 --json",
+    ).expect_code(0)
+    assert finished.counts() == {("GET", "/"): 200} == server.counts()
+    assert server.connections <= 10
+
+
+def test_a_user_that_has_gone_leaves_no_connection_behind(run, server):
+    """Whatever it kept in itself, and without a collector."""
+    finished = run(
+        """
+        import gc, gevent, os
+        from locust import HttpUser, constant, task
+        from locust.exception import StopUser
+
+        gc.disable()
+
+        def sockets():
+            links = (f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd"))
+            return sum(os.path.lexists(link) and os.readlink(link).startswith("socket:") for link in links)
+
+        class Visitor(HttpUser):
+            @task
+            def visit(self):
+                self.kept = self.client.get("/")
+                raise StopUser()
+
+        class Waiter(HttpUser):
+            fixed_count = 1
+            wait_time = constant(60)
+
+            @task
+            def wait_for_others(self):
+                before = sockets()
+                gevent.sleep(0.7)
+                self.client.get("/")
+                print(sockets() - before)
+        """,
+        f"-H {server.url} -u 11 -r 100 -t 2s",
+    ).expect_code(0)
+    assert finished.said == ["1"] and len(server.requests) == 11
+
+
+def test_a_client_belongs_to_the_thread_of_the_users(run, server):
+    finished = run(
+        in_a_task(
+            """
+            import gevent
+            from locust import events
+            pool = gevent.get_hub().threadpool
+            for call in (
+                lambda: self.client.get("/"),
+                lambda: events.request.fire(request_type="X", name="x", response_time=1, response_length=0),
+            ):
+                try:
+                    pool.apply(call)
+                except RuntimeError as error:
+                    print(error)
+            """
+        ),
+        f"-H {server.url}",
+    ).expect_code(0)
+    whose = "the thread of the users: use greenlets (gevent.spawn)"
+    assert finished.said == [f"clients and responses belong to {whose}", f"events are fired in {whose}"]
+    assert server.requests == []

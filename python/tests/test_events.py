@@ -461,3 +461,40 @@ class Visitor(HttpUser):
     def visit(self):
         self.client.get("/")
 """
+
+
+def test_listeners_of_the_run_may_take_their_time(run, server):
+    """Users come when those of the start have been heard, leave whatever those of the end do, and nobody calls it stuck."""
+    finished = run(
+        """
+        import gevent
+        from locust import HttpUser, constant, events, task
+
+        @events.test_start.add_listener
+        def start(environment, **_):
+            gevent.sleep(1.5)
+            print("started")
+
+        @events.test_stopping.add_listener
+        def stopping(environment, **_):
+            gevent.sleep(1.5)
+            print("stopped")
+
+        @events.quitting.add_listener
+        def quitting(environment, **_):
+            print("quits", environment.stats.total.num_requests > 0)
+
+        class Visitor(HttpUser):
+            wait_time = constant(0.05)
+
+            def on_start(self):
+                print("user")
+
+            @task
+            def visit(self):
+                self.client.get("/")
+        """,
+        f"-H {server.url} -u 2 -r 100 -t 3s",
+    ).expect_code(0)
+    assert finished.said == ["started", "user", "user", "stopped", "quits True"]
+    assert "has not turned" not in finished.stderr and "2 total users" in finished.stderr

@@ -134,3 +134,85 @@ def test_a_caught_request_that_the_end_cuts_off_is_no_request(run, server):
     ).expect_code(0)
     assert finished.counts() == {}
     assert "1 request cut off" in finished.stderr
+
+
+def test_whatever_cannot_be_counted_is_not_sent_or_counted_all_the_same(run, server):
+    """So that a number of requests is always reached."""
+    finished = run(
+        """
+        from locust import HttpUser, task
+
+        class Mute(Exception):
+            def __repr__(self):
+                raise ValueError("no words")
+
+        class Visitor(HttpUser):
+            @task
+            def speechless(self):
+                with self.client.get("/speechless", catch_response=True) as response:
+                    response.failure(Mute())
+
+            @task
+            def unspeakable(self):
+                self.client.get("/unspeakable", name="\\udc80")
+
+            @task
+            def forgotten(self):
+                self.kept = self.client.get("/forgotten", catch_response=True)
+        """,
+        f"-H {server.url} -u 3 -r 100 -n 60 --json",
+    ).expect_code(1)
+    counts = finished.counts()
+    assert sum(counts.values()) == 60 and counts == server.counts() and ("GET", "/unspeakable") not in counts
+    assert "GET /speechless: Mute" in finished.stderr
+
+
+def test_a_bare_greenlet_that_dies_takes_nobody_along(run, server):
+    finished = run(
+        """
+        import gevent
+        from locust import HttpUser, constant, task
+
+        class Visitor(HttpUser):
+            wait_time = constant(0.01)
+
+            @task
+            def visit(self):
+                self.client.get("/")
+
+            @task
+            def stray(self):
+                def ask():
+                    self.client.get("/stray")
+                    raise KeyError("stray")
+                gevent.spawn_raw(ask)
+        """,
+        f"-H {server.url} -u 3 -r 100 -n 60 --json",
+    )
+    assert sum(finished.counts().values()) == 60 == len(server.requests)
+
+
+def test_what_is_given_up_leaves_the_wire(run, server):
+    finished = run(
+        """
+        import gevent, os
+        from locust import HttpUser, constant, task
+
+        def sockets():
+            links = (f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd"))
+            return sum(os.path.lexists(link) and os.readlink(link).startswith("socket:") for link in links)
+
+        class Visitor(HttpUser):
+            wait_time = constant(0.05)
+
+            @task
+            def hurry(self):
+                with gevent.Timeout(0.05, False):
+                    self.client.get("/slow/9")
+                self.client.get("/")
+                print(sockets())
+        """,
+        f"-H {server.url} -t 1s --json",
+    ).expect_code(0)
+    counted = [int(line) for line in finished.stderr.splitlines() if line.isdigit()]
+    assert finished.counts()[("GET", "/")] >= 3 and max(counted) == min(counted)
