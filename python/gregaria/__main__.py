@@ -88,6 +88,7 @@ def _run(command_line, user_classes, extra, stdout):
     environment = Environment(user_classes, parsed_options)
     run, hub = start(command_line, prepared, [scenario.describe(user_class) for user_class in user_classes])
     environment.runner = LocalRunner(environment, run)
+    sys.modules["locust.runners"].locust_runner = environment.runner
     # What is there now stays; the collector need not look at it again and again.
     gc.freeze()
     report.events.init.fire(environment=environment, runner=environment.runner, web_ui=None)

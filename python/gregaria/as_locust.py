@@ -45,6 +45,9 @@ _RUNNERS = {
     "MasterRunner": environment.MasterRunner,
     "Runner": environment.Runner,
     "WorkerRunner": environment.WorkerRunner,
+    # 0.7: the run, once there is one.
+    "locust_runner": None,
+    **environment.STATES,
 }
 
 MODULES = {

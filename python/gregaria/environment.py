@@ -56,6 +56,12 @@ class Runner:
     def target_user_count(self):
         return self._run.target_user_count
 
+    @property
+    def user_classes_count(self):
+        """Users of each class."""
+        names = (user_class.__name__ for user_class in self.environment.user_classes)
+        return dict(zip(names, self._run.users_per_class))
+
     def start(self, user_count, spawn_rate, wait=False):
         self._run.spawn(user_count, float(spawn_rate))
 
@@ -76,6 +82,11 @@ class MasterRunner(Runner):
 
 class WorkerRunner(Runner):
     """There is none yet; locustfiles ask whether theirs is one."""
+
+
+#: The states of a run, under the names by which locustfiles ask for them.
+STATES = {f"STATE_{state.upper()}": state for state in ("spawning", "running", "cleanup", "stopping", "stopped", "missing")}
+STATES["STATE_INIT"] = "ready"
 
 
 class RequestStats:

@@ -253,6 +253,12 @@ impl Run {
         self.handle.status().users
     }
 
+    /// In the order in which the classes were given.
+    #[getter]
+    fn users_per_class(&self) -> Vec<u32> {
+        self.handle.status().users_per_class
+    }
+
     #[getter]
     fn target_user_count(&self) -> u32 {
         self.handle.status().target_users

@@ -498,3 +498,36 @@ def test_listeners_of_the_run_may_take_their_time(run, server):
     ).expect_code(0)
     assert finished.said == ["started", "user", "user", "stopped", "quits True"]
     assert "has not turned" not in finished.stderr and "2 total users" in finished.stderr
+
+
+def test_a_checker_beside_the_users_ends_the_run(run, server):
+    """As Locust's documentation writes one, and as 0.7 reaches the run."""
+    finished = run(
+        """
+        import gevent
+        from locust import HttpUser, constant, events, runners, task
+        from locust.runners import STATE_CLEANUP, STATE_STOPPED, STATE_STOPPING, MasterRunner, WorkerRunner
+
+        def checker(environment):
+            while environment.runner.state not in [STATE_STOPPING, STATE_STOPPED, STATE_CLEANUP]:
+                gevent.sleep(0.1)
+                if environment.runner.stats.total.fail_ratio > 0.2:
+                    print(environment.runner.user_classes_count, runners.locust_runner is environment.runner)
+                    environment.runner.quit()
+                    return
+
+        @events.init.add_listener
+        def init(environment, **_):
+            if not isinstance(environment.runner, (MasterRunner, WorkerRunner)):
+                gevent.spawn(checker, environment)
+
+        class Visitor(HttpUser):
+            wait_time = constant(0.05)
+
+            @task
+            def visit(self):
+                self.client.get("/status/500")
+        """,
+        f"-H {server.url} -u 2 -r 100 -t 30s",
+    ).expect_code(1)
+    assert finished.said == ["{'Visitor': 2} True"]
