@@ -19,8 +19,8 @@
 //! ```
 //!
 //! Only [`main`] owns the process: arguments, log, signals. [`app`] shows a run and knows none of them; [`terminal`]
-//! is where it is shown; [`args`], [`console`], [`json`] and the others are plain text and data. To start and steer runs from a program that is not a
-//! load test, use `gregaria_engine` alone.
+//! is where it is shown; [`args`], [`console`], [`json`] and the others are plain text and data. To start and steer
+//! runs from a program that is not a load test, use `gregaria_engine` alone.
 
 #![forbid(unsafe_code)]
 

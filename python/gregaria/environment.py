@@ -121,6 +121,15 @@ class RequestStats:
 class StatsEntry:
     """One row; times in milliseconds."""
 
+    VALUES = {
+        "avg_content_length",
+        "avg_response_time",
+        "current_rps",
+        "max_response_time",
+        "min_response_time",
+        "total_rps",
+    }
+
     def __init__(self, run, method, name):
         self._run, self.method, self._name = run, method, name
 
@@ -148,7 +157,7 @@ class StatsEntry:
         return self._run.percentile(percent, self.method, self._name)
 
     def __getattr__(self, name):
-        if name in ("avg_response_time", "min_response_time", "max_response_time", "total_rps", "current_rps", "avg_content_length"):
+        if name in StatsEntry.VALUES:
             return self._value(name)
         raise AttributeError(f"'StatsEntry' object has no attribute {name!r}")
 

@@ -1,8 +1,8 @@
 //! One run of Python users, from the outside: started here, followed by a thread of its own, steered by Python.
 //!
-//! The threads are: the hub's (gevent; the caller of all this), the carrier's, the runner's, and the one that shows the run
-//! on the terminal. The last two tell the hub what happens through a queue and a bell; the one thing that anyone waits for is the
-//! hub's last word, when the run is over.
+//! The threads are: the hub's (gevent; the caller of all this), the carrier's, the runner's, and the one that shows
+//! the run on the terminal. The last two tell the hub what happens through a queue and a bell; the one thing that
+//! anyone waits for is the hub's last word, when the run is over.
 
 use std::{
     ffi::OsString,

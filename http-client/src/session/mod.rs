@@ -49,7 +49,8 @@ impl<N: Network> Session<N> {
 
     /// Sends a request and reads its response, whatever that is: an error is part of the exchange.
     ///
-    /// Several may be under way at once, each on a connection of its own. A dropped future closes its connection, so half a request or response is never met by the next one.
+    /// Several may be under way at once, each on a connection of its own. A dropped future closes its connection, so
+    /// half a request or response is never met by the next one.
     pub async fn send(&self, network: &N, request: &Request<'_>) -> Exchange {
         let mut trace = Trace::due(network.now_ns());
         let result = self.perform(network, request, &mut trace).await;
