@@ -99,7 +99,7 @@ impl Prepared {
     }
 }
 
-/// Makes a hub for users of these classes. The run begins with [`Run::follow`].
+/// Makes a hub for users of these classes. The run begins at once: the hub must turn.
 #[pyfunction]
 pub(crate) fn start(
     py: Python<'_>,
