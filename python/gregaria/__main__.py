@@ -93,6 +93,7 @@ def _run(command_line, user_classes, extra, stdout):
     gc.freeze()
     report.events.init.fire(environment=environment, runner=environment.runner, web_ui=None)
     screen.take_over(run)
+    run.begin()
     try:
         code = Host(environment, user_classes, run, hub).conduct()
     finally:

@@ -55,6 +55,8 @@ pub(crate) struct Run {
     /// The hub has taken the exit code.
     has_left: Arc<AtomicBool>,
     screen: Screen,
+    /// What the thread that shows the run is to do, until it has begun.
+    follow: Mutex<Option<Box<dyn FnOnce() + Send>>>,
     follower: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -99,10 +101,9 @@ impl Prepared {
     }
 }
 
-/// Makes a hub for users of these classes. The run begins at once: the hub must turn.
+/// Makes a hub for users of these classes. The run begins with [`Run::begin`].
 #[pyfunction]
 pub(crate) fn start(
-    py: Python<'_>,
     command_line: &CommandLine,
     prepared: &Prepared,
     classes: Vec<ClassDescription<'_>>,
@@ -142,9 +143,10 @@ pub(crate) fn start(
     let has_left = Arc::new(AtomicBool::new(false));
     let follower = Follower { herald, answers, handle: handle.clone(), has_left: Arc::clone(&has_left) };
     let screen = grounds.screen.clone();
-    let follow = move || follower.follow(&*scenario, &plan, &grounds);
-    let follower = py.detach(|| thread::Builder::new().name("gregaria-console".into()).spawn(follow))?;
-    Ok((Run { handle, news: Mutex::new(news), last_word, has_left, screen, follower: Mutex::new(Some(follower)) }, hub))
+    let follow: Box<dyn FnOnce() + Send> = Box::new(move || follower.follow(&*scenario, &plan, &grounds));
+    let follow = Mutex::new(Some(follow));
+    let run = Run { handle, news: Mutex::new(news), last_word, has_left, screen, follow, follower: Mutex::default() };
+    Ok((run, hub))
 }
 
 /// The thread that shows the run.
@@ -201,6 +203,16 @@ impl Follower {
 
 #[pymethods]
 impl Run {
+    /// Begins: from now on the hub must turn.
+    fn begin(&self) -> PyResult<()> {
+        let follow = self.follow.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(follow) = follow {
+            let follower = thread::Builder::new().name("gregaria-console".into()).spawn(follow)?;
+            *self.follower.lock().unwrap_or_else(PoisonError::into_inner) = Some(follower);
+        }
+        Ok(())
+    }
+
     /// Writes what the locustfile prints, above the live display if there is one.
     fn print(&self, text: &str, is_error: bool) {
         self.screen.print(if is_error { Stream::Err } else { Stream::Out }, text);

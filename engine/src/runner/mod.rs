@@ -326,7 +326,10 @@ impl<S: Swarm> Runner<S> {
         if self.state != State::Stopping {
             self.state = State::Stopping;
             self.stop_deadline_ns = deadline_ns;
-            self.shared.status().end = Some(reason.clone());
+            // Published before the swarm hears of it: its users may ask.
+            let mut status = self.shared.status();
+            (status.state, status.end) = (self.state, Some(reason.clone()));
+            drop(status);
             self.news.push(Notice::Stopping(reason));
         }
         self.stop_deadline_ns = self.stop_deadline_ns.min(deadline_ns);
