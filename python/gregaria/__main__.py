@@ -69,8 +69,7 @@ def _run(command_line, user_classes, extra, stdout):
     parsed_options = options(command_line, extra)
     tags, exclude_tags = set(parsed_options.tags or ()), set(parsed_options.exclude_tags or ())
     if tags or exclude_tags:
-        for user_class in user_classes:
-            scenario.keep_tagged(user_class, tags, exclude_tags)
+        user_classes = scenario.with_tags(user_classes, tags, exclude_tags)
     described = [scenario.describe(user_class) for user_class in user_classes]
     if command_line.show(described):
         return 0

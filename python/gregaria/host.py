@@ -147,6 +147,11 @@ class Host:
             life.tell_to_leave()
 
     def _leave_all(self, _number):
+        """When the listeners of it have been heard; at the deadline everyone goes, whatever they do."""
+        self._herald.tell(self._environment.events.test_stopping, environment=self._environment)
+        self._herald.then(self._tell_all_to_leave)
+
+    def _tell_all_to_leave(self):
         for index in list(self._held or ()):
             self._leave(index)
         for staying in self._staying:
@@ -154,6 +159,7 @@ class Host:
                 life.tell_to_leave()
 
     def _cut_all(self, _number):
+        self._tell_all_to_leave()
         for life in list(self._present):
             life.cut()
         self._hub.abandon_all()
@@ -166,8 +172,6 @@ class Host:
         if what == "spawning_complete":
             tell(events.spawning_complete, user_count=number)
             tell(events.hatch_complete, user_count=number)
-        elif what == "stopping":
-            tell(events.test_stopping, environment=environment)
         elif what == "stopped":
             tell(events.test_stop, environment=environment)
             tell(events.locust_stop_hatching)

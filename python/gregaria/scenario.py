@@ -1,6 +1,7 @@
 """User classes as the native half knows them: names, weights, hosts, and which task is how likely."""
 
 from .client import without_credentials
+from ._engine import Refused
 from .task import TaskSet
 from .user import HttpUser
 
@@ -32,6 +33,16 @@ def tasks_of(holder):
     return [(task.__name__, weight, tasks_of(task) if is_set(task) else []) for task, weight in weights.items()]
 
 
+def with_tags(user_classes, tags, exclude_tags):
+    """The classes that have tasks left, and refuses tags that leave none."""
+    for user_class in user_classes:
+        keep_tagged(user_class, tags, exclude_tags)
+    left = [user_class for user_class in user_classes if tasks_of(user_class)]
+    if not left:
+        raise Refused(CANNOT_RUN, "no task is left with these tags (-T) and without those (-E)")
+    return left
+
+
 def keep_tagged(holder, tags, exclude_tags):
     """Leaves only tasks with one of `tags`, if there are any, and none of `exclude_tags`."""
     kept = []
@@ -47,3 +58,6 @@ def keep_tagged(holder, tags, exclude_tags):
     holder.tasks = kept
     if getattr(holder, "task_set", None):
         keep_tagged(holder.task_set, tags, exclude_tags)
+
+
+CANNOT_RUN = 1

@@ -108,3 +108,27 @@ def refusal(finished, code):
     (line,) = finished.stderr.splitlines()
     assert line.startswith("gregaria: "), finished
     return line.removeprefix("gregaria: ")
+
+
+def test_tags_that_leave_no_task_are_refused_and_classes_without_any_are_left_out(run):
+    text = """
+        from locust import User, constant, tag, task
+
+        class Buyer(User):
+            wait_time = constant(0.1)
+
+            @tag("buy")
+            @task
+            def buy(self):
+                print("buys")
+
+        class Reader(User):
+            @tag("read")
+            @task
+            def read(self):
+                print("reads")
+        """
+    finished = run(text, "-T nothing").expect_code(1)
+    assert finished.stderr == "gregaria: no task is left with these tags (-T) and without those (-E)\n"
+    finished = run(text, "-T buy -t 1s -u 2 -r 10").expect_code(0)
+    assert set(finished.said) == {"buys"}

@@ -75,9 +75,13 @@ fn above(name: &str, surroundings: &Surroundings) -> Option<PathBuf> {
     })
 }
 
-/// As Locust: names with an underscore in front are parts of others. A package that has only such is one itself.
+/// As Locust: names with an underscore in front are parts of others. A package that says something itself is one, as in 0.7,
+/// and so is one that has only such parts.
 fn all_below(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
+    if fs::metadata(folder.join("__init__.py")).is_ok_and(|file| file.len() > 0) {
+        return vec![folder.to_owned()];
+    }
     collect(folder, &mut found);
     if found.is_empty() && folder.join("__init__.py").is_file() {
         found.push(folder.to_owned());

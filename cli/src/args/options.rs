@@ -21,7 +21,7 @@ type Options = Vec<(&'static str, Value)>;
 
 fn load(typed: &Typed, plan: &Plan) -> Options {
     let load = &plan.load;
-    let spawn_rate = typed.load.spawn_rate.as_ref().map(|_| load.spawn_rate);
+    let spawn_rate = Some(load.spawn_rate).filter(|rate| rate.is_finite());
     let classes = match &plan.target {
         Target::Classes(names) => names.as_slice(),
         Target::Quick(_) => &[],
@@ -31,8 +31,8 @@ fn load(typed: &Typed, plan: &Plan) -> Options {
         ("locustfile", json!(text(&typed.users.locustfile).unwrap_or("locustfile.py"))),
         ("config", json!(text(&typed.other.config))),
         ("host", json!(load.host)),
-        ("num_users", json!(load.users_given)),
-        ("users", json!(load.users_given)),
+        ("num_users", json!(load.users)),
+        ("users", json!(load.users)),
         ("spawn_rate", json!(spawn_rate)),
         ("run_time", json!(load.run_time.map(|time| time.as_secs()))),
         ("stop_timeout", json!(load.stop_timeout.as_secs_f64())),
@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn what_is_not_given_has_locusts_defaults() {
         let options = given("Web");
-        for name in ["host", "num_users", "spawn_rate", "run_time", "tags", "exclude_tags", "logfile", "processes"] {
+        for name in ["host", "run_time", "tags", "exclude_tags", "logfile", "processes"] {
             assert_eq!(options[name], Value::Null, "{name}");
         }
         for (name, value) in [

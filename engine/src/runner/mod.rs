@@ -283,7 +283,8 @@ impl<S: Swarm> Runner<S> {
 
     /// The line is at its end and the users are there, or those that are missing never will be.
     fn has_spawned(&self, now: Now) -> bool {
-        let end_ns = self.ramp.as_ref().map_or(0, Ramp::end_ns);
+        // The line ends one step after the last user has come.
+        let end_ns = self.ramp.as_ref().and_then(|ramp| ramp.steps().last()).map_or(0, |last| last.due_ns);
         let all_there = self.report.total_users() == self.shared.status().target_users;
         if all_there { now.mono_ns > end_ns } else { self.is_settled(end_ns, now) }
     }

@@ -126,7 +126,10 @@ fn a_ramp_is_one_segment_and_its_end_is_told() {
     bench.at(1500);
     assert_eq!(bench.handle.status().state, State::Spawning);
     bench.users(10);
-    bench.at(3200);
+    // The last one is due 1.8 s after the start.
+    bench.at(2790);
+    assert_eq!(bench.handle.status().state, State::Spawning);
+    bench.at(2900);
     assert_eq!(bench.handle.status().state, State::Running);
     assert_eq!(bench.notices(), [Notice::Started, Notice::SpawningComplete(10)]);
     let segments = bench.swarm.script(|script| script.segments.clone());
