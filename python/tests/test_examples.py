@@ -11,7 +11,7 @@ from shop import logged
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-@pytest.mark.parametrize("name", ["quickstart.py", "quickstart_dict.py"])
+@pytest.mark.parametrize("name", ["quickstart.py", "quickstart_dict.py", "website.py"])
 def test_the_quick_start_of_the_manual(run, tmp_path, name):
     log = tmp_path / "shop.log"
     finished = run(EXAMPLES / name, "--demo -c 10 -r 1000 -t 1s --json", GREGARIA_DEMO_LOG=str(log)).expect_code(0)

@@ -11,12 +11,13 @@ from shop import Shop
 LOCUST = os.environ.get("LOCUST_PROGRAM")
 pytestmark = pytest.mark.skipif(not LOCUST, reason="LOCUST_PROGRAM does not say where Locust is: tests/run does")
 
-SHOP = Path(__file__).parents[2] / "examples" / "shop.py"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
-def test_shoppers_do_the_same_things_as_often(program, tmp_path):
+@pytest.mark.parametrize("example", ["shop.py", "website.py"])
+def test_users_do_the_same_things_as_often(program, tmp_path, example):
     # Once in a thousand times a fair pair of runs is as far apart as that: hardly twice in a row.
-    assert is_same_mix(program, tmp_path) or is_same_mix(program, tmp_path)
+    assert any(is_same_mix(program, tmp_path, example) for _ in range(2))
 
 
 def test_failures_are_called_the_same(program, server):
@@ -40,22 +41,23 @@ def named(error):
     return error.partition("(")[0] if "Timeout" in error else error
 
 
-def is_same_mix(program, tmp_path):
-    """Whether both programs' counts may be draws from one and the same mix, by two chi-square tests of homogeneity.
+def is_same_mix(program, tmp_path, example):
+    """Whether both programs' counts may be draws from one and the same mix, by chi-square tests of homogeneity.
 
-    Independent draws are the picks among a shopper's tasks, where checkouts stand for visits to the task set that they
-    end, and the picks inside that task set.
+    Independent draws are the picks among a user's tasks, where a shopper's checkouts stand for visits to the task set
+    that they end, and the picks inside that task set.
     """
     site = Shop(tmp_path / "shop.log")
     try:
-        arguments = f"-f {SHOP} -H {site.url} --headless -u 150 -r 1000 -t 8s -s 5 --json --exit-code-on-error 0".split()
+        arguments = f"-f {EXAMPLES / example} -H {site.url} --headless -u 150 -r 1000 -t 8s -s 5 --json --exit-code-on-error 0".split()
         pair = [program.other([LOCUST, *arguments]), program.command(arguments)]
         theirs, ours = (running.finish().expect_code(0) for running in pair)
     finally:
         site.close()
     theirs, ours = theirs.counts(), ours.counts()
-    assert set(theirs) == set(ours) and theirs["POST", "/login"] == ours["POST", "/login"] == 135
-    return all(chi_square([[counts[row] for row in rows] for counts in (theirs, ours)]) < limit for rows, limit in MIXES)
+    users, mixes = MIXES[example]
+    assert set(theirs) == set(ours) and theirs["POST", "/login"] == ours["POST", "/login"] == users
+    return all(chi_square([[counts[row] for row in rows] for counts in (theirs, ours)]) < limit for rows, limit in mixes)
 
 
 def chi_square(table):
@@ -66,11 +68,17 @@ def chi_square(table):
     return sum(cells)
 
 
-#: Rows, and the value of chi-square for as many of them that is exceeded once in a thousand times.
-MIXES = [
-    ([("GET", "/"), ("GET", "/items/[id]"), ("GET", "/search?q=[word]"), ("POST", "/checkout")], 16.27),
-    ([("POST", "/cart"), ("GET", "/cart"), ("POST", "/checkout")], 13.82),
-]
+#: Users that log in; rows, and the value of chi-square for as many of them that is exceeded once in a thousand times.
+MIXES = {
+    "shop.py": (
+        135,
+        [
+            ([("GET", "/"), ("GET", "/items/[id]"), ("GET", "/search?q=[word]"), ("POST", "/checkout")], 16.27),
+            ([("POST", "/cart"), ("GET", "/cart"), ("POST", "/checkout")], 13.82),
+        ],
+    ),
+    "website.py": (150, [([("GET", "/"), ("GET", "/profile")], 10.83)]),
+}
 FAILING = """
 from locust import HttpUser, constant, task
 from locust.exception import ResponseError, StopTest
