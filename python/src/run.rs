@@ -161,10 +161,10 @@ impl Follower {
     fn follow(self, scenario: &dyn Scenario, plan: &gregaria::args::Plan, grounds: &Grounds) {
         let herald = self.herald.clone();
         self.handle.subscribe(move |notice| match notice {
-            Notice::Started => herald.tell("started", 0),
             Notice::SpawningComplete(users) => herald.tell("spawning_complete", u64::from(*users)),
-            Notice::Stopping(_) => herald.tell("stopping", 0),
             Notice::Stopped => herald.tell("stopped", 0),
+            // The hub's orders say it.
+            Notice::Started | Notice::Stopping(_) => true,
         });
         let followed = run::follow(scenario, &self.handle, grounds, plan, &mut || self.last_word());
         let code = followed.unwrap_or_else(|refusal| {
