@@ -280,8 +280,8 @@ def _refuse_unknown(others):
 
 
 #: Without meaning for what the engine does so far: no TLS, and every body is read at once.
-IGNORED = {"verify", "cert", "stream", "hooks"}
-NOT_YET = {"cookies", "files", "proxies"}
+IGNORED = {"verify", "cert", "stream"}
+NOT_YET = {"cookies", "files", "hooks", "proxies"}
 NOT_YET_OF_SESSIONS = {"adapters", "cookies", "max_redirects", "params", "proxies"}
 #: Where in a request it stands whether the task has the say.
 CAUGHT = 6
