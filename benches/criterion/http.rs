@@ -140,7 +140,7 @@ impl Network for Null {
         0
     }
 
-    async fn connect(&self, _: &Origin) -> Result<NullTransport, Error> {
+    async fn connect(&self, _: &Origin, _: &mut u64) -> Result<NullTransport, Error> {
         Ok(NullTransport(self.response))
     }
 

@@ -56,9 +56,9 @@ impl Network for UserNetwork {
         self.wires.rt.unix_time_s() as u64
     }
 
-    async fn connect(&self, origin: &Origin) -> Result<Stream, Error> {
+    async fn connect(&self, origin: &Origin, resolved_ns: &mut u64) -> Result<Stream, Error> {
         // Rare and large: pooled, so that it does not weigh on every request.
-        PooledFuture::new(|| self.wires.rt.connect(origin)).await
+        PooledFuture::new(|| self.wires.rt.connect(origin, resolved_ns)).await
     }
 
     async fn deadline<F: Future>(&self, at_ns: u64, future: F) -> Option<F::Output> {

@@ -10,10 +10,14 @@ use std::io;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Error {
+    /// What gives the request's body has failed; the request was cut short.
+    BodySource,
     /// A kept body grew beyond [`HttpLimits::body_bytes`](crate::HttpLimits::body_bytes).
     BodyTooLarge,
-    /// Chunk extensions and trailers grew beyond their limit.
-    ChunkOverheadTooLarge,
+    /// The request must be sent once more, because of a redirect or of authentication, and its body can be read only once.
+    BodyUsedUp,
+    /// Chunk extensions grew beyond [`HttpLimits::chunk_extension_bytes`](crate::HttpLimits::chunk_extension_bytes).
+    ChunkExtensionsTooLarge,
     /// The target closed the connection before the first byte of the final response.
     ClosedBeforeResponse,
     /// The connection could not be made, for a reason that has no variant of its own.
@@ -22,28 +26,46 @@ pub enum Error {
     ConnectRefused,
     /// The connection was not made in time, name resolution included.
     ConnectTimeout,
+    /// The body is not what its `Content-Encoding` says.
+    ContentCoding,
+    /// The body grew beyond [`HttpLimits::decoded_bytes`](crate::HttpLimits::decoded_bytes) when its coding was undone.
+    DecodedTooLarge,
+    /// The body grew by more than [`HttpLimits::decoded_ratio`](crate::HttpLimits::decoded_ratio) when its coding was undone.
+    DecodedTooMuch,
     /// The head grew beyond [`HttpLimits::head_bytes`](crate::HttpLimits::head_bytes).
     HeadTooLarge,
     /// The request cannot be put on the wire as asked; nothing was sent.
     InvalidRequest(InvalidRequest),
     /// What arrived is not HTTP/1.1.
     InvalidResponse(InvalidResponse),
+    /// A redirect leads to something that is no URL.
+    InvalidRedirect,
     /// The host name could not be resolved.
     NameNotFound,
     /// This machine has no file descriptor left for a connection.
     OutOfFiles,
     /// This machine has no local port left towards the target.
     OutOfPorts,
-    /// The response was not complete in time.
+    /// The proxy does not open a tunnel to the target.
+    ProxyRefused,
+    /// Nothing more of the response came for too long.
     ReadTimeout,
     /// The target reset the connection, or closed it while the request was being sent.
     Reset,
     /// The target closed the connection in the middle of the response.
     ResponseCutShort,
+    /// There is no safe connection.
+    Tls(TlsFailure),
+    /// The request, redirects included, took longer than it may in all.
+    TotalTimeout,
+    /// The trailers grew beyond [`HttpLimits::trailer_bytes`](crate::HttpLimits::trailer_bytes).
+    TrailersTooLarge,
     /// The head had more headers than [`HttpLimits::headers`](crate::HttpLimits::headers).
     TooManyHeaders,
     /// More interim responses came than [`HttpLimits::informational`](crate::HttpLimits::informational).
     TooManyInformational,
+    /// More redirects came than [`HttpLimits::redirects`](crate::HttpLimits::redirects).
+    TooManyRedirects,
     /// No route to the target.
     Unreachable,
     /// The URL's scheme is not one this client speaks.
@@ -54,25 +76,36 @@ impl Error {
     /// The error as one line for a table or a log. Equal errors have equal messages.
     pub const fn message(self) -> &'static str {
         match self {
+            Self::BodySource => "reading the request's body failed",
             Self::BodyTooLarge => "response body too large",
-            Self::ChunkOverheadTooLarge => "chunk extensions or trailers too large",
+            Self::BodyUsedUp => "the request's body cannot be sent a second time",
+            Self::ChunkExtensionsTooLarge => "chunk extensions too large",
             Self::ClosedBeforeResponse => "connection closed before the response",
             Self::ConnectFailed => "connecting failed",
             Self::ConnectRefused => "connection refused",
             Self::ConnectTimeout => "connect timeout",
+            Self::ContentCoding => "response body does not match its Content-Encoding",
+            Self::DecodedTooLarge => "decompressed response body too large",
+            Self::DecodedTooMuch => "response body grows too much when decompressed",
             Self::HeadTooLarge => "response head too large",
             Self::InvalidRequest(detail) => detail.message(),
             Self::InvalidResponse(detail) => detail.message(),
+            Self::InvalidRedirect => "redirect to something that is no URL",
             Self::NameNotFound => "host name not found",
             Self::OutOfFiles => "out of file descriptors on this machine: raise ulimit -n",
             Self::OutOfPorts => "out of local ports on this machine: widen net.ipv4.ip_local_port_range",
+            Self::ProxyRefused => "the proxy refuses the tunnel",
             Self::ReadTimeout => "read timeout",
             Self::Reset => "connection reset",
             Self::ResponseCutShort => "connection closed in the middle of the response",
+            Self::Tls(failure) => failure.message(),
+            Self::TotalTimeout => "timeout",
+            Self::TrailersTooLarge => "trailers too large",
             Self::TooManyHeaders => "too many response headers",
             Self::TooManyInformational => "too many interim (1xx) responses",
+            Self::TooManyRedirects => "too many redirects",
             Self::Unreachable => "target unreachable",
-            Self::UnsupportedScheme => "unsupported URL scheme (only http is supported)",
+            Self::UnsupportedScheme => "unsupported URL scheme (only http and https are supported)",
         }
     }
 
@@ -80,7 +113,7 @@ impl Error {
     pub const fn fault(self) -> Fault {
         match self {
             Self::OutOfFiles | Self::OutOfPorts => Fault::Local,
-            Self::InvalidRequest(_) | Self::UnsupportedScheme => Fault::Scenario,
+            Self::BodySource | Self::BodyUsedUp | Self::InvalidRequest(_) | Self::UnsupportedScheme => Fault::Scenario,
             _ => Fault::Target,
         }
     }
@@ -125,6 +158,46 @@ impl From<InvalidRequest> for Error {
 impl From<InvalidResponse> for Error {
     fn from(detail: InvalidResponse) -> Self {
         Self::InvalidResponse(detail)
+    }
+}
+
+impl From<TlsFailure> for Error {
+    fn from(detail: TlsFailure) -> Self {
+        Self::Tls(detail)
+    }
+}
+
+/// Why there is no safe connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TlsFailure {
+    /// The target's certificate has expired, or is not valid yet.
+    CertificateExpired,
+    /// The target's certificate cannot be read, or is not one for a server.
+    CertificateInvalid,
+    /// The target's certificate is for another name.
+    CertificateName,
+    /// The target wants a certificate of ours, or does not want the one it got.
+    CertificateRequired,
+    /// Nobody whom we trust stands for the target's certificate.
+    CertificateUntrusted,
+    /// The two sides have no version or cipher in common.
+    NoCommonGround,
+    /// What arrived is not TLS, or broken.
+    Protocol,
+}
+
+impl TlsFailure {
+    const fn message(self) -> &'static str {
+        match self {
+            Self::CertificateExpired => "TLS: the certificate has expired or is not valid yet",
+            Self::CertificateInvalid => "TLS: the certificate is not valid",
+            Self::CertificateName => "TLS: the certificate is for another name",
+            Self::CertificateRequired => "TLS: the target refuses without a valid client certificate",
+            Self::CertificateUntrusted => "TLS: the certificate is not signed by anyone who is trusted",
+            Self::NoCommonGround => "TLS: no version or cipher in common",
+            Self::Protocol => "TLS: what arrived is not TLS",
+        }
     }
 }
 

@@ -47,8 +47,8 @@ mod transport;
 
 pub use config::ClientConfig;
 pub use cookies::CookieJar;
-pub use error::{Error, Fault, InvalidRequest, InvalidResponse};
-pub use exchange::Exchange;
+pub use error::{Error, Fault, InvalidRequest, InvalidResponse, TlsFailure};
+pub use exchange::{Exchange, Phases};
 pub use limits::HttpLimits;
 pub use method::{Method, UnknownMethod};
 pub use origin::{BaseUrl, Origin, Scheme};

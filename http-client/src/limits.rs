@@ -10,10 +10,19 @@ pub struct HttpLimits {
     /// Largest body that is kept, in bytes after chunked decoding. Default 64 MiB. A discarded body is never held, so
     /// only the read timeout bounds it.
     pub body_bytes: usize,
+    /// Largest body that is kept after its content codings (gzip and the like) are undone, in bytes. Default 64 MiB.
+    pub decoded_bytes: usize,
+    /// How many times as large as it came a body may become when its content codings are undone, once that is more than
+    /// 1 MiB. Default 1000.
+    pub decoded_ratio: u32,
+    /// Most redirects that one request follows. Default 30.
+    pub redirects: u32,
     /// Most interim responses (status 1xx) before the final one. Default 16.
     pub informational: u32,
-    /// Most bytes of chunk extensions and trailers in one response, together. Default 16 KiB.
-    pub chunk_overhead_bytes: usize,
+    /// Most bytes of chunk extensions in one response, padding of chunk sizes included. Default 16 KiB.
+    pub chunk_extension_bytes: usize,
+    /// Most bytes of trailers behind a chunked body. Default 16 KiB.
+    pub trailer_bytes: usize,
 }
 
 impl HttpLimits {
@@ -27,8 +36,12 @@ impl Default for HttpLimits {
             head_bytes: 64 << 10,
             headers: 100,
             body_bytes: 64 << 20,
+            decoded_bytes: 64 << 20,
+            decoded_ratio: 1000,
+            redirects: 30,
             informational: 16,
-            chunk_overhead_bytes: 16 << 10,
+            chunk_extension_bytes: 16 << 10,
+            trailer_bytes: 16 << 10,
         }
     }
 }

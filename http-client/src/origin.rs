@@ -15,6 +15,8 @@ use crate::{Error, InvalidRequest};
 pub enum Scheme {
     /// Plain HTTP over TCP.
     Http,
+    /// HTTP over TLS.
+    Https,
 }
 
 impl Scheme {
@@ -22,20 +24,20 @@ impl Scheme {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Http => "http",
+            Self::Https => "https",
         }
     }
 
     const fn default_port(self) -> u16 {
         match self {
             Self::Http => 80,
+            Self::Https => 443,
         }
     }
 
     /// Whether cookies marked `Secure` may travel.
     pub(crate) const fn is_secure(self) -> bool {
-        match self {
-            Self::Http => false,
-        }
+        matches!(self, Self::Https)
     }
 }
 

@@ -44,8 +44,9 @@ pub trait Network {
     /// Wall-clock time, in whole seconds since 1970. Only cookies ask for it.
     fn unix_time_s(&self) -> u64;
 
-    /// Resolves the origin's host and connects to it.
-    async fn connect(&self, origin: &Origin) -> Result<Self::Transport, Error>;
+    /// Resolves the origin's host and connects to it, without TLS whatever its scheme says. When addresses had to be
+    /// looked up, `resolved_ns` is set to when they were known, or known to be none.
+    async fn connect(&self, origin: &Origin, resolved_ns: &mut u64) -> Result<Self::Transport, Error>;
 
     /// Runs `future` until `at_ns` of [`Network::now_ns`]; `None` when the time is up first. The future is then dropped.
     async fn deadline<F: Future>(&self, at_ns: u64, future: F) -> Option<F::Output>;

@@ -185,8 +185,7 @@ impl Hub {
             let exchange = &done.exchange;
             let resumed_ns = rt::now_ns();
             hub.ledger.lag(Lag::Resume, resumed_ns.saturating_sub(exchange.done_ns) / 1000);
-            let unsent_ns = exchange.sent_ns.saturating_sub(exchange.due_ns).saturating_sub(exchange.connect_ns);
-            hub.ledger.lag(Lag::Send, unsent_ns / 1000);
+            hub.ledger.lag(Lag::Send, exchange.lag_ns() / 1000);
             let buffers = hub.buffers();
             let is_caught = ticket.is_caught;
             let response = Response::new(slf, done.exchange, ticket, buffers);
@@ -254,8 +253,7 @@ impl Hub {
             method: request_type,
             name,
             due_ns,
-            sent_ns: due_ns,
-            first_byte_ns: done_ns,
+            phases: gregaria_stats::Phases::default(),
             done_ns,
             bytes_out: 0,
             bytes_in: response_length,

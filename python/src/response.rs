@@ -10,7 +10,7 @@ use std::{
 };
 
 use gregaria_engine::{carrier::Buffers, rt};
-use gregaria_http::{Error, Exchange, Response as HttpResponse};
+use gregaria_http::{Error, Exchange, Phases, Response as HttpResponse};
 use gregaria_stats::{Outcome, Sample};
 use pyo3::{
     exceptions::PyTypeError,
@@ -78,9 +78,9 @@ impl Response {
         let now_ns = rt::now_ns();
         let exchange = Exchange {
             due_ns: now_ns,
-            connect_ns: 0,
             sent_ns: now_ns,
             first_byte_ns: now_ns,
+            phases: Phases::default(),
             done_ns: now_ns,
             bytes_out: 0,
             bytes_in: 0,
@@ -126,9 +126,8 @@ impl Response {
             method: self.ticket.method.as_str(),
             name: self.sample_name(py),
             due_ns: exchange.due_ns,
-            sent_ns: exchange.sent_ns,
-            first_byte_ns: exchange.first_byte_ns,
             done_ns: exchange.done_ns,
+            phases: gregaria_engine::place::phases(exchange),
             bytes_out: exchange.bytes_out,
             bytes_in: exchange.bytes_in,
             outcome: text.as_deref().map_or(Outcome::Success, Outcome::Failure),

@@ -10,15 +10,14 @@
 //! run; what does not fit is folded into one visible row and counted in [`Overflow`].
 //!
 //! ```
-//! use gregaria_stats::{Interval, Limits, Outcome, Recorder, Sample, Summary};
+//! use gregaria_stats::{Interval, Limits, Outcome, Phases, Recorder, Sample, Summary};
 //!
 //! let mut recorder = Recorder::new(Limits::default());
 //! recorder.record(&Sample {
 //!     method: "GET",
 //!     name: "/",
 //!     due_ns: 0,
-//!     sent_ns: 20_000,
-//!     first_byte_ns: 1_400_000,
+//!     phases: Phases::default(),
 //!     done_ns: 1_500_000,
 //!     bytes_out: 80,
 //!     bytes_in: 128,
@@ -61,5 +60,5 @@ pub use interval::{Interval, IntervalEntry};
 pub use limits::{FOLDED_ERROR, FOLDED_EXCEPTION, FOLDED_NAME, Limits, Overflow};
 pub use occurrences::{ErrorEntry, ExceptionEntry, Occurrence};
 pub use recorder::Recorder;
-pub use sample::{Lag, Outcome, Sample};
+pub use sample::{Lag, Outcome, Phases, Sample};
 pub use summary::Summary;

@@ -11,12 +11,10 @@ pub struct Sample<'a> {
     pub name: &'a str,
     /// When the request was due: in the closed model the moment of the call.
     pub due_ns: u64,
-    /// When it had been handed to the kernel; in an exchange that got no further, when that ended.
-    pub sent_ns: u64,
-    /// When the first byte of the answer arrived.
-    pub first_byte_ns: u64,
     /// When the answer was complete, or the failure known.
     pub done_ns: u64,
+    /// How long each phase took.
+    pub phases: Phases,
     /// Bytes sent.
     pub bytes_out: u64,
     /// Bytes of the answer's body: what Locust calls the content length.
@@ -30,6 +28,22 @@ impl Sample<'_> {
     pub fn response_time_us(&self) -> u64 {
         self.done_ns.saturating_sub(self.due_ns) / 1_000
     }
+}
+
+/// How long the phases of a request took, in nanoseconds; 0 for one that did not happen. What is left of the response
+/// time is the generator's own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Phases {
+    /// Finding the target's addresses.
+    pub resolve_ns: u64,
+    /// Making a connection.
+    pub connect_ns: u64,
+    /// Agreeing on keys.
+    pub tls_ns: u64,
+    /// From the request being sent to the first byte of the answer.
+    pub first_byte_ns: u64,
+    /// From the first byte of the answer to the last.
+    pub body_ns: u64,
 }
 
 /// How a request ended.
@@ -67,9 +81,8 @@ mod tests {
             method: "GET",
             name: "/",
             due_ns: 1_000,
-            sent_ns: 500_000,
-            first_byte_ns: 600_000,
             done_ns: 2_999_999,
+            phases: Phases::default(),
             bytes_out: 0,
             bytes_in: 0,
             outcome: Outcome::Success,

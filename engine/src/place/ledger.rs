@@ -4,7 +4,8 @@
 
 use std::cell::{Cell, RefCell};
 
-use gregaria_stats::{Limits, Recorder, Sample};
+use gregaria_http::Exchange;
+use gregaria_stats::{Limits, Phases, Recorder, Sample};
 
 use super::gate::{Gate, Quota};
 
@@ -80,4 +81,10 @@ impl Ledger {
     fn count_cut(&self) {
         self.cut.set(self.cut.get() + 1);
     }
+}
+
+/// The phases of an exchange, for its sample.
+pub fn phases(exchange: &Exchange) -> Phases {
+    let gregaria_http::Phases { resolve_ns, connect_ns, tls_ns, first_byte_ns, body_ns } = exchange.phases;
+    Phases { resolve_ns, connect_ns, tls_ns, first_byte_ns, body_ns }
 }

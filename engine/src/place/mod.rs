@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 
 use gregaria_stats::Interval;
 
-pub use ledger::Ledger;
+pub use ledger::{Ledger, phases};
 pub use link::Link;
 pub use places::Places;
 

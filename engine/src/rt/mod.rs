@@ -101,12 +101,13 @@ impl Rt {
         Sleep { rt: self.clone(), deadline_ns, timer: None }
     }
 
-    /// Connects to the first address of `origin` that accepts.
+    /// Connects to the first address of `origin` that accepts; `resolved_ns` is set to when the addresses were known, if
+    /// they had to be looked up.
     ///
     /// # Errors
     /// Why no connection came about, as a kind that is counted.
-    pub async fn connect(&self, origin: &Origin) -> Result<Stream, Error> {
-        net::connect(self, origin).await
+    pub async fn connect(&self, origin: &Origin, resolved_ns: &mut u64) -> Result<Stream, Error> {
+        net::connect(self, origin, resolved_ns).await
     }
 
     /// A deadline that can be set anew for each request at next to no cost. See [`Watchdog`].

@@ -68,13 +68,13 @@ impl Transport for Stream {
 }
 
 /// Connects to the first address that accepts; the last refusal is what is reported.
-pub(super) async fn connect(rt: &Rt, origin: &Origin) -> Result<Stream, Error> {
+pub(super) async fn connect(rt: &Rt, origin: &Origin, resolved_ns: &mut u64) -> Result<Stream, Error> {
     let thread = match &rt.0.backend {
         Backend::Thread(thread) => thread,
         Backend::Sim(world) => return Ok(Stream(Link::Sim(Box::new(world.connect(rt, origin).await?)))),
     };
     let mut refusal = Error::NameNotFound;
-    for address in resolve(rt, origin.host(), origin.port()).await?.iter() {
+    for address in resolve(rt, origin.host(), origin.port(), resolved_ns).await?.iter() {
         match connect_address(thread, *address).await {
             Ok(link) => return Ok(Stream(link)),
             Err(error) => refusal = Error::from_connect(&error),

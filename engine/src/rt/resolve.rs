@@ -13,11 +13,12 @@ use gregaria_http::Error;
 
 use super::{Rt, now_ns};
 
-/// The addresses of `host`, IPv4 and IPv6 as the system orders them; never empty.
+/// The addresses of `host`, IPv4 and IPv6 as the system orders them; never empty. `resolved_ns` is set when that took a
+/// while.
 ///
 /// # Errors
 /// [`Error::NameNotFound`] when there is none.
-pub(super) async fn resolve(rt: &Rt, host: &str, port: u16) -> Result<Arc<[SocketAddr]>, Error> {
+pub(super) async fn resolve(rt: &Rt, host: &str, port: u16, resolved_ns: &mut u64) -> Result<Arc<[SocketAddr]>, Error> {
     if let Ok(address) = host.trim_matches(['[', ']']).parse::<IpAddr>() {
         return Ok(Arc::new([SocketAddr::new(address, port)]));
     }
@@ -26,11 +27,15 @@ pub(super) async fn resolve(rt: &Rt, host: &str, port: u16) -> Result<Arc<[Socke
             Lookup::Done { addresses, .. } if addresses.is_empty() => {
                 // A known miss costs time as well, so that users without waits do not count millions of them.
                 rt.sleep_until(rt.now_ns() + POLL_NS).await;
+                *resolved_ns = rt.now_ns();
                 return Err(Error::NameNotFound);
             }
 
             Lookup::Done { addresses, .. } => return Ok(addresses),
-            Lookup::UnderWay => rt.sleep_until(rt.now_ns() + POLL_NS).await,
+            Lookup::UnderWay => {
+                rt.sleep_until(rt.now_ns() + POLL_NS).await;
+                *resolved_ns = rt.now_ns();
+            }
         }
     }
 }

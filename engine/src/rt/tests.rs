@@ -130,7 +130,7 @@ fn echo(mut connection: TcpStream) {
 #[test]
 fn an_exchange_is_stamped_in_order() {
     on_each_ring(echo, |rt, server| async move {
-        let mut stream = rt.connect(&server).await.unwrap();
+        let mut stream = rt.connect(&server, &mut 0).await.unwrap();
         for _ in 0..3 {
             let before_ns = rt.now_ns();
             send(&mut stream, b"hello").await;
@@ -149,7 +149,7 @@ fn more_connections_than_one_turn_takes_are_all_served() {
         // One after the other, because the server's queue of new connections is short.
         let mut streams = Vec::new();
         while streams.len() < MANY {
-            let mut stream = rt.connect(&server).await.unwrap();
+            let mut stream = rt.connect(&server, &mut 0).await.unwrap();
             send(&mut stream, b"hello").await;
             receive(&mut stream, 5, 10).await.unwrap();
             streams.push(stream);
@@ -178,7 +178,7 @@ fn a_large_body_arrives_whole_however_it_is_read() {
     };
     on_each_ring(serve, |rt, server| async move {
         for room in [1000, 4096, 1 << 20] {
-            let mut stream = rt.connect(&server).await.unwrap();
+            let mut stream = rt.connect(&server, &mut 0).await.unwrap();
             assert!(receive(&mut stream, usize::MAX, room).await.unwrap() == pattern(LARGE), "{room} bytes at a time");
         }
     });
@@ -192,7 +192,7 @@ fn sends_arrive_whole_and_in_order() {
         let _ = connection.write_all(if all == pattern(LARGE) { b"same" } else { b"different" });
     };
     on_each_ring(serve, |rt, server| async move {
-        let mut stream = rt.connect(&server).await.unwrap();
+        let mut stream = rt.connect(&server, &mut 0).await.unwrap();
         for piece in pattern(LARGE).chunks(LARGE / 3) {
             send(&mut stream, piece).await;
         }
@@ -214,7 +214,7 @@ fn a_flood_of_bytes_does_not_end_a_send() {
     for kind in [RingKind::Full, RingKind::Plain] {
         let server = listen(serve);
         run(kind, |rt| async move {
-            let mut stream = rt.connect(&server).await.unwrap();
+            let mut stream = rt.connect(&server, &mut 0).await.unwrap();
             for _ in 0..3 {
                 send(&mut stream, pattern(LARGE)).await;
             }
@@ -230,13 +230,13 @@ fn bytes_that_no_one_asked_for_wait_until_someone_does() {
         let _ = connection.write_all(pattern(FLOOD));
     };
     on_each_ring(serve, |rt, server| async move {
-        let mut stream = rt.connect(&server).await.unwrap();
+        let mut stream = rt.connect(&server, &mut 0).await.unwrap();
         while !stream.is_stale() {
             rt.sleep_until(rt.now_ns() + 1_000_000).await;
         }
         rt.sleep_until(rt.now_ns() + 50_000_000).await;
         // Others are served meanwhile, and what has come is not lost.
-        let mut other = rt.connect(&server).await.unwrap();
+        let mut other = rt.connect(&server, &mut 0).await.unwrap();
         assert!(receive(&mut other, usize::MAX, 4096).await.unwrap() == pattern(FLOOD));
         assert!(receive(&mut stream, usize::MAX, 4096).await.unwrap() == pattern(FLOOD));
     });
@@ -249,12 +249,12 @@ fn connections_dropped_with_unread_bytes_do_not_starve_others() {
     };
     on_each_ring(serve, |rt, server| async move {
         for _ in 0..500 {
-            let stream = rt.connect(&server).await.unwrap();
+            let stream = rt.connect(&server, &mut 0).await.unwrap();
             while !stream.is_stale() {
                 rt.sleep_until(rt.now_ns() + 100_000).await;
             }
         }
-        let mut stream = rt.connect(&server).await.unwrap();
+        let mut stream = rt.connect(&server, &mut 0).await.unwrap();
         assert!(receive(&mut stream, usize::MAX, 4096).await.unwrap() == pattern(100_000));
     });
 }
@@ -270,7 +270,7 @@ fn on_a_ring_an_answer_to_half_a_request_is_read() {
     for kind in [RingKind::Full, RingKind::Plain] {
         let server = listen(serve);
         run(kind, |rt| async move {
-            let mut stream = rt.connect(&server).await.unwrap();
+            let mut stream = rt.connect(&server, &mut 0).await.unwrap();
             send(&mut stream, &vec![7; 64 << 20]).await;
             assert_eq!(receive(&mut stream, 9, 100).await.unwrap(), b"too large");
         });
@@ -289,13 +289,13 @@ fn ends_and_resets_are_told_apart_and_kept() {
         }
     };
     on_each_ring(serve, |rt, server| async move {
-        let mut closed = rt.connect(&server).await.unwrap();
+        let mut closed = rt.connect(&server, &mut 0).await.unwrap();
         send(&mut closed, b"close").await;
         for _ in 0..2 {
             assert_eq!(closed.recv(&mut Vec::with_capacity(10)).await.unwrap(), 0);
         }
         assert!(closed.is_stale());
-        let mut reset = rt.connect(&server).await.unwrap();
+        let mut reset = rt.connect(&server, &mut 0).await.unwrap();
         send(&mut reset, b"reset").await;
         let error = reset.recv(&mut Vec::with_capacity(10)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);
@@ -308,7 +308,7 @@ fn a_request_into_a_dead_connection_fails() {
         set_socket_linger(&connection, Some(Duration::ZERO)).unwrap();
     };
     on_each_ring(serve, |rt, server| async move {
-        let mut stream = rt.connect(&server).await.unwrap();
+        let mut stream = rt.connect(&server, &mut 0).await.unwrap();
         while !stream.is_stale() {
             rt.sleep_until(rt.now_ns() + 1_000_000).await;
         }
@@ -325,7 +325,7 @@ fn a_refused_connection_says_so() {
         run(kind, |rt| async move {
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
             let nobody = Origin::parse(&format!("http://127.0.0.1:{port}")).unwrap();
-            assert_eq!(rt.connect(&nobody).await.err(), Some(Error::ConnectRefused));
+            assert_eq!(rt.connect(&nobody, &mut 0).await.err(), Some(Error::ConnectRefused));
         });
     }
 }
@@ -341,8 +341,8 @@ fn what_is_dropped_half_way_is_closed() {
     on_each_ring(serve, |rt, server| async move {
         for round in 0..100 {
             // Dropped while it connects; idle, or while it sends; while it waits for an answer.
-            poll_once(rt.connect(&server)).await;
-            let mut stream = rt.connect(&server).await.unwrap();
+            poll_once(rt.connect(&server, &mut 0)).await;
+            let mut stream = rt.connect(&server, &mut 0).await.unwrap();
             if round % 2 == 0 {
                 send(&mut stream, &[1; 100]).await;
             }
@@ -387,7 +387,7 @@ fn a_thread_that_is_over_lets_go_of_its_ring() {
         }
         let user = rt.clone();
         rt.spawn(async move {
-            let mut stream = user.connect(&server).await.unwrap();
+            let mut stream = user.connect(&server, &mut 0).await.unwrap();
             let _ = stream.recv(&mut Vec::with_capacity(10)).await;
         });
         rt.sleep_until(rt.now_ns() + 50_000_000).await;

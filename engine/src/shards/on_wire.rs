@@ -6,9 +6,10 @@
 use std::{cell::Cell, rc::Rc};
 
 use gregaria_http::{Exchange, Method};
-use gregaria_stats::{Lag, Outcome, Sample};
+use gregaria_stats::{Lag, Outcome, Phases, Sample};
 
 use super::{life::Life, shard::Shard};
+use crate::place::phases;
 
 /// Stands for the request until it is counted.
 pub(crate) struct OnWire {
@@ -20,10 +21,9 @@ pub(crate) struct OnWire {
 /// The times and sizes of an exchange that a sample needs.
 pub(crate) struct Stamps {
     due_ns: u64,
-    sent_ns: u64,
-    first_byte_ns: u64,
     done_ns: u64,
-    connect_ns: u64,
+    phases: Phases,
+    lag_ns: u64,
     bytes_out: u64,
     bytes_in: u64,
 }
@@ -32,10 +32,9 @@ impl Stamps {
     pub(crate) fn of(exchange: &Exchange) -> Self {
         Self {
             due_ns: exchange.due_ns,
-            sent_ns: exchange.sent_ns,
-            first_byte_ns: exchange.first_byte_ns,
             done_ns: exchange.done_ns,
-            connect_ns: exchange.connect_ns,
+            phases: phases(exchange),
+            lag_ns: exchange.lag_ns(),
             bytes_out: exchange.bytes_out,
             bytes_in: exchange.bytes_in,
         }
@@ -65,15 +64,13 @@ impl OnWire {
             method: method.as_str(),
             name,
             due_ns: stamps.due_ns,
-            sent_ns: stamps.sent_ns,
-            first_byte_ns: stamps.first_byte_ns,
             done_ns: stamps.done_ns,
+            phases: stamps.phases,
             bytes_out: stamps.bytes_out,
             bytes_in: stamps.bytes_in,
             outcome,
         });
-        // Connecting is the target's time, not the generator's.
-        recorder.lag(Lag::Send, (stamps.sent_ns - stamps.due_ns).saturating_sub(stamps.connect_ns) / 1000);
+        recorder.lag(Lag::Send, stamps.lag_ns / 1000);
         drop(recorder);
         self.decided.set(true);
     }

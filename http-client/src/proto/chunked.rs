@@ -120,7 +120,7 @@ impl ChunkedDecoder {
     fn count(&mut self, next: State) -> Result<State, Error> {
         self.overhead += 1;
         if self.overhead > self.overhead_limit {
-            return Err(Error::ChunkOverheadTooLarge);
+            return Err(Error::ChunkExtensionsTooLarge);
         }
         Ok(next)
     }

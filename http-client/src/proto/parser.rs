@@ -199,7 +199,7 @@ impl<'a> ResponseParser<'a> {
                 self.check_body_limit(length)?;
                 Stage::Length { remaining: length }
             }
-            Framing::Chunked => Stage::Chunked(ChunkedDecoder::new(self.limits.chunk_overhead_bytes)),
+            Framing::Chunked => Stage::Chunked(ChunkedDecoder::new(self.limits.chunk_extension_bytes)),
             Framing::UntilClose => Stage::UntilClose,
         };
         Ok(true)

@@ -288,7 +288,7 @@ fn a_kept_body_is_bounded_and_a_discarded_one_is_not() {
 
 #[test]
 fn what_surrounds_chunks_is_bounded() {
-    let limits = HttpLimits { chunk_overhead_bytes: 8, ..HttpLimits::default() };
+    let limits = HttpLimits { chunk_extension_bytes: 8, ..HttpLimits::default() };
     let reader = Reader { limits, ..Reader::new() };
     let chunks =
         |chunks: &str| reader.read(format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}").as_bytes());
@@ -296,7 +296,7 @@ fn what_surrounds_chunks_is_bounded() {
     for bad in
         ["1;abcdefgh", "1;abc\r\nx\r\n1;abcd", "0\r\nTrailer: 1", "0\r\na: b\r\na: b\r\na", "0000000000", "1         "]
     {
-        assert_eq!(chunks(bad), Err(Error::ChunkOverheadTooLarge), "{bad:?}");
+        assert_eq!(chunks(bad), Err(Error::ChunkExtensionsTooLarge), "{bad:?}");
     }
 }
 
@@ -383,7 +383,14 @@ fn responses() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn small_limits() -> HttpLimits {
-    HttpLimits { head_bytes: 100, headers: 4, body_bytes: 12, informational: 1, chunk_overhead_bytes: 10 }
+    HttpLimits {
+        head_bytes: 100,
+        headers: 4,
+        body_bytes: 12,
+        informational: 1,
+        chunk_extension_bytes: 10,
+        ..HttpLimits::default()
+    }
 }
 
 proptest! {

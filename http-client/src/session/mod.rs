@@ -61,7 +61,7 @@ impl<N: Network> Session<N> {
         let route = self.connections.route(&self.base, request.target)?;
         let (mut buffer, wishes) = self.encode(network, request, &route)?;
 
-        let kept = self.connections.take(&route, &self.base, trace.due_ns, self.config.idle_peek_after_ns);
+        let kept = self.connections.take(&route, &self.base, trace.hop_ns(), self.config.idle_peek_after_ns);
         let mut transport = match kept {
             Some(transport) => transport,
             None => match self.connect(network, &route, trace).await {
@@ -88,7 +88,8 @@ impl<N: Network> Session<N> {
             network.give_buffer(buffer);
             return Err(error);
         }
-        trace.complete(transport.received_ns(), parser.body_bytes());
+        trace.complete(transport.received_ns());
+        trace.body_bytes(parser.body_bytes());
 
         let response = Response::new(buffer, &parser).ok_or(Error::ClosedBeforeResponse)?;
         let reusable = parser.is_reusable() && !wishes.close;
@@ -96,7 +97,7 @@ impl<N: Network> Session<N> {
             self.store_cookies(network, &response, &route);
         }
         if reusable {
-            self.connections.keep(&route, &self.base, transport, trace.done_ns);
+            self.connections.keep(&route, &self.base, transport, trace.done_ns());
         }
         Ok(response)
     }
@@ -141,9 +142,10 @@ impl<N: Network> Session<N> {
 
     async fn connect(&self, network: &N, route: &Route<'_>, trace: &mut Trace) -> Result<N::Transport, Error> {
         let origin = route.origin(&self.base);
-        let until_ns = trace.due_ns.saturating_add(self.config.connect_timeout_ns);
-        let connected = network.deadline(until_ns, network.connect(origin)).await;
-        trace.connected(network.now_ns());
+        let until_ns = trace.hop_ns().saturating_add(self.config.connect_timeout_ns);
+        let mut resolved_ns = 0;
+        let connected = network.deadline(until_ns, network.connect(origin, &mut resolved_ns)).await;
+        trace.connected(resolved_ns, network.now_ns());
         connected.unwrap_or(Err(Error::ConnectTimeout))
     }
 

@@ -1,33 +1,73 @@
 //! The stamps of one exchange while it goes on. On a kept connection the clock is asked once, for when it was due; when
 //! bytes left and arrived is the transport's to say.
+//!
+//! A request that is redirected makes several hops: a stamp is that of the last, a phase the sum of all.
 
-use crate::{Error, Exchange, Network, Response};
+use crate::{Error, Exchange, Network, Phases, Response};
 
 /// Times in nanoseconds; 0 where a step was not reached yet.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Trace {
-    pub(super) due_ns: u64,
-    connect_ns: u64,
+    due_ns: u64,
+    /// When the hop began.
+    hop_ns: u64,
+    /// When there was a connection to send on.
+    ready_ns: u64,
     sent_ns: u64,
     first_byte_ns: u64,
-    pub(super) done_ns: u64,
+    done_ns: u64,
+    phases: Phases,
     pub(super) bytes_out: u64,
     bytes_in: u64,
 }
 
 impl Trace {
     pub(super) const fn due(due_ns: u64) -> Self {
-        Self { due_ns, connect_ns: 0, sent_ns: 0, first_byte_ns: 0, done_ns: 0, bytes_out: 0, bytes_in: 0 }
+        Self {
+            due_ns,
+            hop_ns: due_ns,
+            ready_ns: due_ns,
+            sent_ns: 0,
+            first_byte_ns: 0,
+            done_ns: 0,
+            phases: Phases { resolve_ns: 0, connect_ns: 0, tls_ns: 0, first_byte_ns: 0, body_ns: 0 },
+            bytes_out: 0,
+            bytes_in: 0,
+        }
     }
 
-    /// Stamps the end of connecting, successful or not.
-    pub(super) const fn connected(&mut self, now_ns: u64) {
-        self.connect_ns = now_ns.saturating_sub(self.due_ns);
+    /// When the exchange was called for.
+    pub(super) const fn due_ns(&self) -> u64 {
+        self.due_ns
+    }
+
+    /// When its present hop began.
+    pub(super) const fn hop_ns(&self) -> u64 {
+        self.hop_ns
     }
 
     /// When there was a connection to send on.
     pub(super) const fn ready_ns(&self) -> u64 {
-        self.due_ns.saturating_add(self.connect_ns)
+        self.ready_ns
+    }
+
+    /// When the latest complete response was.
+    pub(super) const fn done_ns(&self) -> u64 {
+        self.done_ns
+    }
+
+    /// Stamps the end of connecting, successful or not. `resolved_ns` is 0 where nothing was looked up.
+    pub(super) const fn connected(&mut self, resolved_ns: u64, now_ns: u64) {
+        let resolve_ns = resolved_ns.saturating_sub(self.ready_ns);
+        self.phases.resolve_ns += resolve_ns;
+        self.phases.connect_ns += now_ns.saturating_sub(self.ready_ns + resolve_ns);
+        self.ready_ns = now_ns;
+    }
+
+    /// Stamps the end of a TLS handshake, successful or not.
+    pub(super) const fn secured(&mut self, now_ns: u64) {
+        self.phases.tls_ns += now_ns.saturating_sub(self.ready_ns);
+        self.ready_ns = now_ns;
     }
 
     /// Stamps the first bytes, when they were not all of the response.
@@ -43,26 +83,46 @@ impl Trace {
     }
 
     /// Stamps the end of a complete response.
-    pub(super) const fn complete(&mut self, received_ns: u64, bytes_in: u64) {
+    pub(super) const fn complete(&mut self, received_ns: u64) {
         self.done_ns = received_ns;
+    }
+
+    /// How large the body is for who reads it.
+    pub(super) const fn body_bytes(&mut self, bytes_in: u64) {
         self.bytes_in = bytes_in;
     }
 
+    /// The response was not the last word: another hop begins where it ended.
+    pub(super) fn next_hop(&mut self) {
+        self.end_hop(self.done_ns);
+        self.hop_ns = self.done_ns;
+        self.ready_ns = self.done_ns;
+        (self.sent_ns, self.first_byte_ns, self.done_ns) = (0, 0, 0);
+    }
+
     /// In order, even where bytes had arrived before they were asked for.
-    pub(super) fn finish(self, network: &impl Network, result: Result<Response, Error>) -> Exchange {
-        let done_ns = if self.done_ns == 0 { network.now_ns() } else { self.done_ns };
-        let reached = |at_ns| if at_ns == 0 { done_ns } else { at_ns };
-        let sent_ns = reached(self.sent_ns).max(self.due_ns);
-        let first_byte_ns = reached(self.first_byte_ns).max(sent_ns);
+    pub(super) fn finish(mut self, network: &impl Network, result: Result<Response, Error>) -> Exchange {
+        let ended_ns = if self.done_ns == 0 { network.now_ns() } else { self.done_ns };
+        self.end_hop(ended_ns);
         Exchange {
             due_ns: self.due_ns,
-            connect_ns: self.connect_ns,
-            sent_ns,
-            first_byte_ns,
-            done_ns: done_ns.max(first_byte_ns),
+            sent_ns: self.sent_ns,
+            first_byte_ns: self.first_byte_ns,
+            done_ns: self.done_ns,
+            phases: self.phases,
             bytes_out: self.bytes_out,
             bytes_in: self.bytes_in,
             result,
         }
+    }
+
+    /// Fills in what was not reached, and adds the hop to the phases.
+    fn end_hop(&mut self, ended_ns: u64) {
+        let reached = |at_ns| if at_ns == 0 { ended_ns } else { at_ns };
+        self.sent_ns = reached(self.sent_ns).max(self.ready_ns);
+        self.first_byte_ns = reached(self.first_byte_ns).max(self.sent_ns);
+        self.done_ns = ended_ns.max(self.first_byte_ns);
+        self.phases.first_byte_ns += self.first_byte_ns - self.sent_ns;
+        self.phases.body_ns += self.done_ns - self.first_byte_ns;
     }
 }

@@ -22,7 +22,7 @@ fn connecting_has_a_time() {
     let session = network.session_with("http://target", config);
     let exchange = network.send(&session, &Request::get("/"));
     assert_eq!(exchange.result.unwrap_err(), Error::ConnectTimeout);
-    assert_eq!((exchange.connect_ns, exchange.done_ns - exchange.due_ns), (5_000, 5_000));
+    assert_eq!((exchange.phases.connect_ns, exchange.done_ns - exchange.due_ns), (5_000, 5_000));
 }
 
 #[test]

@@ -155,7 +155,7 @@ impl Network for Scripted {
         self.0.unix_time_s.get()
     }
 
-    async fn connect(&self, origin: &Origin) -> Result<ScriptedTransport, Error> {
+    async fn connect(&self, origin: &Origin, _: &mut u64) -> Result<ScriptedTransport, Error> {
         self.0.origins.borrow_mut().push(origin.to_string());
         let start = self.0.starts.borrow_mut().pop_front();
         let wire = Rc::new(Wire::default());

@@ -15,7 +15,7 @@ fn a_response_in_pieces_has_all_stamps() {
     let exchange = network.send(&network.session(), &Request::get("/"));
     let due_ns = exchange.due_ns;
     assert_eq!(due_ns, 1_005);
-    assert_eq!((exchange.connect_ns, exchange.sent_ns - due_ns), (10, 10));
+    assert_eq!((exchange.phases.connect_ns, exchange.sent_ns - due_ns), (10, 10));
     assert_eq!((exchange.first_byte_ns - due_ns, exchange.done_ns - due_ns), (30, 60));
     assert!(exchange.result.is_ok());
 }
@@ -28,7 +28,7 @@ fn a_warm_exchange_looks_at_the_clock_once() {
     let before = network.clock_reads();
     let exchange = network.send(&session, &Request::get("/"));
     assert_eq!(network.clock_reads() - before, 1);
-    assert_eq!((exchange.connect_ns, exchange.first_byte_ns), (0, exchange.done_ns));
+    assert_eq!((exchange.phases.connect_ns, exchange.first_byte_ns), (0, exchange.done_ns));
 }
 
 #[test]
