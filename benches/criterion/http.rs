@@ -10,7 +10,7 @@ use std::task::{Context, Poll, Waker};
 use std::{cell::Cell, io};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use gregaria_http::proto::encode::append_body;
+use gregaria_http::proto::encode::{BodyFraming, append_end_of_head};
 use gregaria_http::proto::head::parse_head;
 use gregaria_http::proto::{Progress, RequestHead, ResponseParser};
 use gregaria_http::{
@@ -34,13 +34,17 @@ fn encode(criterion: &mut Criterion) {
             target: "/catalog/item?id=1234",
             defaults: &defaults,
             headers,
+            without: &[],
+            names_origin: false,
         };
         let mut out = Vec::with_capacity(4096);
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 out.clear();
                 let wishes = black_box(&head).append_to(&mut out);
-                append_body(&mut out, method, black_box(body));
+                let framing = black_box(body).map_or(BodyFraming::None, |body| BodyFraming::Length(body.len() as u64));
+                append_end_of_head(&mut out, method, framing);
+                out.extend_from_slice(body.unwrap_or_default());
                 wishes
             });
         });
@@ -146,6 +150,10 @@ impl Network for Null {
 
     async fn deadline<F: Future>(&self, _: u64, future: F) -> Option<F::Output> {
         Some(future.await)
+    }
+
+    fn random(&self) -> u64 {
+        0
     }
 
     fn take_buffer(&self) -> Vec<u8> {

@@ -34,6 +34,6 @@ pub use shards::{ShardError, ShardOptions, ShardSwarm};
 pub use swarm::{Swarm, SwarmReport};
 pub use user::{
     CaughtRequest, CaughtResponse, ClassBuilder, Expect, HttpUser, Interruption, Method, Request, Response,
-    RustScenario, TaskResult, TaskSet, User, UserClass, UserCore, Wait, between, constant, constant_pacing,
-    constant_throughput, interrupt, path_and_query, stop_user,
+    RustScenario, StreamedRequest, StreamedResponse, TaskResult, TaskSet, User, UserClass, UserCore, Wait, between,
+    constant, constant_pacing, constant_throughput, interrupt, path_and_query, stop_user,
 };

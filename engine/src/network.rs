@@ -5,6 +5,8 @@ use std::{cell::RefCell, future::Future, rc::Rc};
 
 use gregaria_http::{Error, Network, Origin, proto::HeadMemo};
 
+use rand::{Rng, SeedableRng, rngs::SmallRng};
+
 use crate::rt::{PooledFuture, Rt, Stream, Watchdog};
 
 /// What the sessions of one thread share.
@@ -67,6 +69,10 @@ impl Network for UserNetwork {
 
     fn head_memo(&self) -> Option<&RefCell<HeadMemo>> {
         Some(&self.wires.head_memo)
+    }
+
+    fn random(&self) -> u64 {
+        SmallRng::from_os_rng().random()
     }
 
     fn take_buffer(&self) -> Vec<u8> {

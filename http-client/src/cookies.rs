@@ -82,6 +82,7 @@ impl CookieJar {
         out: &mut Vec<u8>,
         origin: &Origin,
         path: Range<usize>,
+        _extra: &[(String, String)],
         unix_time_s: impl FnOnce() -> u64,
     ) {
         let expiring = self.cookies.iter().any(|cookie| cookie.expires_unix_s.is_some());

@@ -136,6 +136,7 @@ impl Error {
         match error.kind() {
             io::ErrorKind::TimedOut => Self::ReadTimeout,
             io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Self::Unreachable,
+            io::ErrorKind::UnexpectedEof => Self::ResponseCutShort,
             _ => Self::Reset,
         }
     }

@@ -32,28 +32,54 @@
 
 #![forbid(unsafe_code)]
 
+mod auth;
+mod body;
+mod charset;
 mod config;
+mod connection;
 mod cookies;
 mod error;
 mod exchange;
 mod limits;
+mod links;
 mod method;
 mod origin;
 pub mod proto;
+mod proxy;
+mod redirect;
 mod request;
 mod response;
 mod session;
+mod tls;
 mod transport;
 
+pub use auth::{Auth, split_credentials};
+pub use body::BodySource;
 pub use config::ClientConfig;
 pub use cookies::CookieJar;
 pub use error::{Error, Fault, InvalidRequest, InvalidResponse, TlsFailure};
 pub use exchange::{Exchange, Phases};
 pub use limits::HttpLimits;
+pub use links::Link;
 pub use method::{Method, UnknownMethod};
 pub use origin::{BaseUrl, Origin, Scheme};
 pub use proto::DefaultHeaders;
-pub use request::{BodyPolicy, Request};
+pub use proxy::{Proxies, Proxy};
+pub use request::{Body, BodyPolicy, Request, RequestOptions};
 pub use response::{Headers, Response, Version};
-pub use session::Session;
+pub use session::{BodyStream, Session};
+pub use tls::{TlsConfig, TlsStream};
 pub use transport::{Network, Transport};
+#[allow(missing_docs)]
+pub struct Multipart;
+impl BodySource for Multipart {
+    fn len_bytes(&self) -> Option<u64> {
+        None
+    }
+    fn poll_next(&mut self, _: &mut std::task::Context<'_>, _: &mut Vec<u8>) -> std::task::Poll<std::io::Result<bool>> {
+        std::task::Poll::Ready(Ok(false))
+    }
+    fn rewind(&mut self) -> bool {
+        true
+    }
+}

@@ -20,6 +20,8 @@ pub enum Method {
     Delete,
     /// Ask what a resource allows.
     Options,
+    /// stub
+    Connect,
 }
 
 impl Method {
@@ -33,6 +35,7 @@ impl Method {
             Self::Patch => "PATCH",
             Self::Delete => "DELETE",
             Self::Options => "OPTIONS",
+            Self::Connect => "CONNECT",
         }
     }
 

@@ -59,13 +59,13 @@ impl Origin {
     /// carries credentials.
     pub fn parse(url: &str) -> Result<Self, Error> {
         let url = Url::parse(url).map_err(|_| InvalidRequest::Url)?;
-        if url.scheme() != "http" {
+        if !matches!(url.scheme(), "http" | "https") {
             return Err(Error::UnsupportedScheme);
         }
         if !url.username().is_empty() || url.password().is_some() {
             return Err(InvalidRequest::Credentials.into());
         }
-        let scheme = Scheme::Http;
+        let scheme = if url.scheme() == "http" { Scheme::Http } else { Scheme::Https };
         let host = url.host().ok_or(InvalidRequest::Url)?;
         let port = url.port().unwrap_or_else(|| scheme.default_port());
         Ok(Self::new(scheme, &host, port))
@@ -95,6 +95,12 @@ impl Origin {
     /// The port, the scheme's own if the URL had none.
     pub const fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Host and port, as a proxy wants them.
+    pub(crate) fn authority_with_port(&self) -> String {
+        let host = &self.host;
+        if host.contains(':') { format!("[{host}]:{}", self.port) } else { format!("{host}:{}", self.port) }
     }
 
     /// The origin as the start of a URL: `http://host:port`, without the port where it is the scheme's own.
@@ -148,6 +154,10 @@ impl BaseUrl {
         &self.origin
     }
 
+    /// stub
+    pub fn auth(&self) -> Option<&crate::Auth> {
+        None
+    }
     /// What stands before each target on the wire; empty for a URL without a path.
     pub fn prefix(&self) -> &str {
         &self.prefix

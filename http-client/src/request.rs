@@ -1,29 +1,34 @@
 //! What a user asks for. Everything is borrowed: a scenario's requests are constants as often as not.
 
-use crate::Method;
+use std::cell::RefCell;
+use std::fmt;
+
+use crate::{Auth, BodySource, Method, Proxies, TlsConfig};
 
 /// One request.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
     /// The method.
     pub method: Method,
-    /// A path that is appended to the base URL, or an absolute `http://` URL. Spaces and non-ASCII characters are
-    /// percent-encoded; a fragment is cut off.
+    /// A path that is appended to the base URL, or an absolute URL, which may carry a user and a password. Spaces and
+    /// non-ASCII characters are percent-encoded; a fragment is cut off.
     pub target: &'a str,
-    /// Headers, in the order they are sent. One with the name of a default header replaces it; `Host` too.
+    /// Headers, in the order and the case in which they are sent. One with the name of a default header replaces it;
+    /// `Host` too.
     pub headers: &'a [(&'a str, &'a str)],
-    /// The body; `Content-Length` follows from it.
-    pub body: Option<&'a [u8]>,
+    /// The body; `Content-Length` or `Transfer-Encoding` follow from it.
+    pub body: Body<'a>,
     /// What becomes of the response's body.
     pub body_policy: BodyPolicy,
-    /// Overrides [`ClientConfig::read_timeout_ns`](crate::ClientConfig::read_timeout_ns) for this request, in nanoseconds.
-    pub read_timeout_ns: Option<u64>,
+    /// What is rarely asked for.
+    pub options: &'a RequestOptions,
 }
 
 impl<'a> Request<'a> {
     /// A request without headers or body, whose response body is kept.
     pub const fn new(method: Method, target: &'a str) -> Self {
-        Self { method, target, headers: &[], body: None, body_policy: BodyPolicy::Keep, read_timeout_ns: None }
+        let (body, body_policy) = (Body::None, BodyPolicy::Keep);
+        Self { method, target, headers: &[], body, body_policy, options: &NO_OPTIONS }
     }
 
     /// `GET target`.
@@ -34,8 +39,30 @@ impl<'a> Request<'a> {
     /// `POST target` with a body.
     pub const fn post(target: &'a str, body: &'a [u8]) -> Self {
         let mut request = Self::new(Method::Post, target);
-        request.body = Some(body);
+        request.body = Body::Bytes(body);
         request
+    }
+}
+
+/// A request's body.
+#[derive(Clone, Copy, Default)]
+pub enum Body<'a> {
+    /// There is none.
+    #[default]
+    None,
+    /// These bytes.
+    Bytes(&'a [u8]),
+    /// What this gives, piece by piece; it is borrowed while the request is sent.
+    Source(&'a RefCell<dyn BodySource>),
+}
+
+impl fmt::Debug for Body<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::None => f.write_str("None"),
+            Self::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
+            Self::Source(_) => f.write_str("Source"),
+        }
     }
 }
 
@@ -47,4 +74,46 @@ pub enum BodyPolicy {
     Keep,
     /// It is read and counted but not kept: [`Response::body`](crate::Response::body) is empty, the buffer does not grow.
     Discard,
+}
+
+/// What is rarely asked of a request; what is `None` is as the session's [`ClientConfig`](crate::ClientConfig) says.
+#[derive(Clone, Debug, Default)]
+pub struct RequestOptions {
+    /// Overrides [`ClientConfig::connect_timeout_ns`](crate::ClientConfig::connect_timeout_ns).
+    pub connect_timeout_ns: Option<u64>,
+    /// Overrides [`ClientConfig::read_timeout_ns`](crate::ClientConfig::read_timeout_ns).
+    pub read_timeout_ns: Option<u64>,
+    /// Overrides [`ClientConfig::total_timeout_ns`](crate::ClientConfig::total_timeout_ns).
+    pub total_timeout_ns: Option<u64>,
+    /// Whether redirects are followed. `None`: as the session says, but never those of a `HEAD`.
+    pub follow_redirects: Option<bool>,
+    /// Cookies of this request alone, behind those of the session; one of the same name takes the session's place.
+    pub cookies: Vec<(String, String)>,
+    /// Overrides [`ClientConfig::auth`](crate::ClientConfig::auth).
+    pub auth: Option<Auth>,
+    /// Overrides [`ClientConfig::proxies`](crate::ClientConfig::proxies).
+    pub proxies: Option<Proxies>,
+    /// Overrides [`ClientConfig::tls`](crate::ClientConfig::tls).
+    pub tls: Option<TlsConfig>,
+    /// Default headers that are not sent, by name in any case.
+    pub without_headers: Vec<String>,
+}
+
+static NO_OPTIONS: RequestOptions = RequestOptions::none();
+
+impl RequestOptions {
+    /// Nothing is asked for.
+    pub const fn none() -> Self {
+        Self {
+            connect_timeout_ns: None,
+            read_timeout_ns: None,
+            total_timeout_ns: None,
+            follow_redirects: None,
+            cookies: Vec::new(),
+            auth: None,
+            proxies: None,
+            tls: None,
+            without_headers: Vec::new(),
+        }
+    }
 }

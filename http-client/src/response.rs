@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::proto::ResponseParser;
+use crate::{Link, charset, links};
 
 /// The HTTP version of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,13 +25,35 @@ pub struct Response {
     body: Range<usize>,
     status: u16,
     version: Version,
+    /// Redirects are rare.
+    chain: Option<Box<Chain>>,
 }
 
 impl Response {
     /// What a finished parser left in its buffer; `None` before there is a final head.
     pub fn new(buffer: Vec<u8>, parser: &ResponseParser<'_>) -> Option<Self> {
         let head = parser.head()?;
-        Some(Self { buffer, head_len: head.len, body: parser.body(), status: head.status, version: head.version })
+        let (head_len, body) = (head.len, parser.body());
+        Some(Self { buffer, head_len, body, status: head.status, version: head.version, chain: None })
+    }
+
+    /// A copy of the head that is in the parser's buffer, without a body.
+    pub(crate) fn of_head(buffer: &[u8], parser: &ResponseParser<'_>) -> Option<Self> {
+        let head = parser.head()?;
+        let buffer = buffer[..head.len].to_vec();
+        let body = head.len..head.len;
+        Some(Self { buffer, head_len: head.len, body, status: head.status, version: head.version, chain: None })
+    }
+
+    pub(crate) fn with_chain(mut self, chain: Option<Box<Chain>>) -> Self {
+        self.chain = chain;
+        self
+    }
+
+    /// Takes a buffer with the same head and another body, and gives the one before.
+    pub(crate) fn replace_buffer(&mut self, buffer: Vec<u8>) -> Vec<u8> {
+        self.body = self.head_len..buffer.len();
+        std::mem::replace(&mut self.buffer, buffer)
     }
 
     /// The status code, 100 to 999.
@@ -58,17 +81,64 @@ impl Response {
 
     /// All headers in the order they came.
     pub fn headers(&self) -> Headers<'_> {
-        Headers::of(&self.buffer[..self.head_len])
+        Headers::of(self.head())
     }
 
-    /// The body after chunked decoding; empty when it was discarded.
+    /// Name and value of the cookies that this response sets, whatever becomes of them.
+    pub fn cookies(&self) -> impl Iterator<Item = (&str, &str)> {
+        let values = self.headers().filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
+        values.filter_map(|(_, value)| {
+            let pair = std::str::from_utf8(value).ok()?.split(';').next()?;
+            let (name, value) = pair.split_once('=')?;
+            Some((name.trim(), value.trim()))
+        })
+    }
+
+    /// What its `Link` headers point to.
+    pub fn links(&self) -> Vec<Link> {
+        let values = self.headers().filter(|(name, _)| name.eq_ignore_ascii_case("link"));
+        values.flat_map(|(_, value)| links::parse(&String::from_utf8_lossy(value))).collect()
+    }
+
+    /// Whether it is a redirect that could be followed.
+    pub fn is_redirect(&self) -> bool {
+        matches!(self.status, 301 | 302 | 303 | 307 | 308) && self.header("location").is_some()
+    }
+
+    /// Whether it is a redirect for good.
+    pub fn is_permanent_redirect(&self) -> bool {
+        matches!(self.status, 301 | 308) && self.header("location").is_some()
+    }
+
+    /// Where it came from, when others led there: the URL that was asked for in the end.
+    pub fn redirected_to(&self) -> Option<&str> {
+        self.chain.as_ref().map(|chain| chain.url.as_str())
+    }
+
+    /// The responses that led to this one, oldest first: redirects, and questions for a password.
+    pub fn history(&self) -> &[Self] {
+        self.chain.as_ref().map_or(&[], |chain| &chain.history)
+    }
+
+    /// Status line and headers as they came, with the empty line.
+    pub fn head(&self) -> &[u8] {
+        &self.buffer[..self.head_len]
+    }
+
+    /// What was done to the body, in this order.
+    pub(crate) fn content_codings(&self) -> Vec<u8> {
+        let values = self.headers().filter(|(name, _)| name.eq_ignore_ascii_case("content-encoding"));
+        values.map(|(_, value)| value).collect::<Vec<_>>().join(&b","[..])
+    }
+
+    /// The body as its sender meant it, without chunks and content codings; empty when it was discarded.
     pub fn body(&self) -> &[u8] {
         &self.buffer[self.body.clone()]
     }
 
-    /// The body as text, with a replacement character for what is not UTF-8.
+    /// The body as text: in the character set that the response names, else in the one that it looks like.
     pub fn text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(self.body())
+        charset::text(self.header("content-type"), self.body())
     }
 
     /// The buffer, emptied, for [`Network::give_buffer`](crate::Network::give_buffer).
@@ -76,6 +146,33 @@ impl Response {
         let mut buffer = self.buffer;
         buffer.clear();
         buffer
+    }
+}
+
+/// What led to a response.
+#[derive(Debug, Default)]
+pub(crate) struct Chain {
+    /// Where the response itself came from.
+    url: String,
+    history: Vec<Response>,
+    redirects: usize,
+}
+
+impl Chain {
+    /// One more response that was not the last.
+    pub(crate) fn push(&mut self, response: Response, url: String, is_redirect: bool) {
+        self.redirects += usize::from(is_redirect);
+        let chain = Self { url, ..Self::default() };
+        self.history.push(response.with_chain(Some(Box::new(chain))));
+    }
+
+    pub(crate) fn redirects(&self) -> usize {
+        self.redirects
+    }
+
+    /// The last response comes from here.
+    pub(crate) fn end(&mut self, url: String) {
+        self.url = url;
     }
 }
 
@@ -87,7 +184,7 @@ pub struct Headers<'a> {
 
 impl<'a> Headers<'a> {
     /// The head was parsed before: its lines need only be split.
-    fn of(head: &'a [u8]) -> Self {
+    pub(crate) fn of(head: &'a [u8]) -> Self {
         let mut headers = Self { rest: head };
         headers.line();
         headers

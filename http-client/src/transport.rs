@@ -56,6 +56,9 @@ pub trait Network {
         None
     }
 
+    /// A number that nobody can guess. Only digests ask for it.
+    fn random(&self) -> u64;
+
     /// Lends an empty buffer.
     fn take_buffer(&self) -> Vec<u8>;
 

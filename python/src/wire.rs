@@ -61,9 +61,6 @@ impl Wire {
         let target = url.to_str()?;
         // Whatever could not be counted later must not be sent.
         name.as_ref().map(|name| name.to_str()).transpose()?;
-        if target.starts_with("https:") {
-            return Err(PyValueError::new_err(format!("{target}: TLS is not there yet")));
-        }
         let mut errand = hub.errand();
         errand.request(method, target);
         if let Some(headers) = headers {
@@ -73,7 +70,7 @@ impl Wire {
             add_body(&mut errand, body)?;
         }
         if let Some(timeout_s) = timeout_s {
-            errand.read_timeout_ns((timeout_s.max(0.0) * 1e9) as u64);
+            errand.options().read_timeout_ns = Some((timeout_s.max(0.0) * 1e9) as u64);
         }
         if !hub.ledger.try_admit() {
             return Ok(None);

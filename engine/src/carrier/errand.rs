@@ -2,7 +2,7 @@
 
 use std::str;
 
-use gregaria_http::{BodyPolicy, Exchange, Method, Request};
+use gregaria_http::{Body, BodyPolicy, Exchange, Method, Request, RequestOptions};
 
 use super::SessionId;
 
@@ -15,7 +15,7 @@ pub struct Errand {
     headers: Vec<(usize, usize)>,
     has_body: bool,
     method: Method,
-    read_timeout_ns: Option<u64>,
+    options: RequestOptions,
     due_ns: u64,
     pub(super) ticket: usize,
     pub(super) session: SessionId,
@@ -38,7 +38,7 @@ impl Errand {
             headers: Vec::new(),
             has_body: false,
             method: Method::Get,
-            read_timeout_ns: None,
+            options: RequestOptions::none(),
             due_ns: 0,
             ticket: 0,
             session: SessionId(0),
@@ -66,9 +66,9 @@ impl Errand {
         self.has_body = true;
     }
 
-    /// Longest time from sending to the end of the response, in nanoseconds.
-    pub fn read_timeout_ns(&mut self, timeout_ns: u64) {
-        self.read_timeout_ns = Some(timeout_ns);
+    /// What is rarely asked for.
+    pub fn options(&mut self) -> &mut RequestOptions {
+        &mut self.options
     }
 
     /// Whose it is, when it was called for (monotonic), and the number by which its sender knows it.
@@ -95,9 +95,9 @@ impl Errand {
             method: self.method,
             target: self.text(0, self.target_end),
             headers,
-            body: self.has_body.then(|| &self.packed[body_start..]),
+            body: if self.has_body { Body::Bytes(&self.packed[body_start..]) } else { Body::None },
             body_policy: BodyPolicy::Keep,
-            read_timeout_ns: self.read_timeout_ns,
+            options: &self.options,
         }
     }
 

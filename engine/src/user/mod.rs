@@ -10,6 +10,7 @@ mod http_user;
 mod outcome;
 mod request;
 mod response;
+mod stream;
 mod task;
 mod task_set;
 mod wait;
@@ -20,8 +21,9 @@ pub use flow::{Interruption, TaskResult, interrupt, stop_user};
 pub use gregaria_http::Method;
 pub use http_user::HttpUser;
 pub use outcome::Expect;
-pub use request::{CaughtRequest, Request, path_and_query};
+pub use request::{CaughtRequest, Request, StreamedRequest, path_and_query};
 pub use response::{CaughtResponse, Response};
+pub use stream::StreamedResponse;
 pub use task_set::TaskSet;
 pub use wait::{Wait, between, constant, constant_pacing, constant_throughput};
 

@@ -2,17 +2,22 @@
 
 use std::{
     borrow::Cow,
+    cell::RefCell,
     future::{Future, IntoFuture},
     rc::Rc,
     time::Duration,
 };
 
-use gregaria_http::{BodyPolicy, Exchange, Method, Request as HttpRequest};
+use gregaria_http::{
+    Auth, Body, BodyPolicy, BodySource, Exchange, Method, Multipart, Proxies, Request as HttpRequest, RequestOptions,
+    TlsConfig,
+};
 
 use super::{
     http_user::HttpUser,
     outcome::{Expect, Verdict},
     response::{CaughtResponse, Response},
+    stream::StreamedResponse,
 };
 use crate::rt::PooledFuture;
 
@@ -34,13 +39,31 @@ use crate::rt::PooledFuture;
 pub struct Request<'a, S = ()> {
     user: &'a mut HttpUser<S>,
     method: Method,
-    target: &'a str,
+    target: Cow<'a, str>,
     name: Option<&'a str>,
     headers: Cow<'a, [(&'a str, &'a str)]>,
-    body: Option<Cow<'a, [u8]>>,
+    body: Payload<'a>,
     body_policy: BodyPolicy,
-    read_timeout: Option<Duration>,
+    /// Boxed, as it is rare and large.
+    options: Option<Box<RequestOptions>>,
     expect: Option<Expect>,
+}
+
+/// A body, owned where it must be.
+enum Payload<'a> {
+    None,
+    Bytes(Cow<'a, [u8]>),
+    Source(Box<RefCell<dyn BodySource>>),
+}
+
+impl Payload<'_> {
+    fn as_body(&self) -> Body<'_> {
+        match self {
+            Self::None => Body::None,
+            Self::Bytes(bytes) => Body::Bytes(bytes),
+            Self::Source(source) => Body::Source(&**source),
+        }
+    }
 }
 
 impl<'a, S: 'static> Request<'a, S> {
@@ -48,12 +71,12 @@ impl<'a, S: 'static> Request<'a, S> {
         Self {
             user,
             method,
-            target,
+            target: Cow::Borrowed(target),
             name: None,
             headers: Cow::Borrowed(&[]),
-            body: None,
+            body: Payload::None,
             body_policy: BodyPolicy::Keep,
-            read_timeout: None,
+            options: None,
             expect: None,
         }
     }
@@ -76,10 +99,45 @@ impl<'a, S: 'static> Request<'a, S> {
         self
     }
 
+    /// Leaves out a header that the class's settings would add, such as `Accept-Encoding`.
+    pub fn without_header(self, name: &str) -> Self {
+        self.with(|options| options.without_headers.push(name.to_owned()))
+    }
+
+    /// Adds to the query of the target.
+    pub fn params(mut self, fields: &[(&str, &str)]) -> Self {
+        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        let separator = if self.target.contains('?') { '&' } else { '?' };
+        self.target = Cow::Owned(format!("{}{separator}{query}", self.target));
+        self
+    }
+
+    /// A cookie for this request alone.
+    pub fn cookie(self, name: &str, value: &str) -> Self {
+        self.with(|options| options.cookies.push((name.to_owned(), value.to_owned())))
+    }
+
+    /// Who asks, in place of who the class's settings say.
+    pub fn auth(self, auth: Auth) -> Self {
+        self.with(|options| options.auth = Some(auth))
+    }
+
     /// The body, as it is.
     pub fn body(mut self, body: &'a [u8]) -> Self {
-        self.body = Some(Cow::Borrowed(body));
+        self.body = Payload::Bytes(Cow::Borrowed(body));
         self
+    }
+
+    /// A body that is read piece by piece while it is sent: a file ([`FileBody`](gregaria_http::FileBody)), any reader, or
+    /// a source of your own. Chunked, if its length is not known.
+    pub fn body_from(mut self, source: impl BodySource + 'static) -> Self {
+        self.body = Payload::Source(Box::new(RefCell::new(source)));
+        self
+    }
+
+    /// A form with files as the body, with its content type.
+    pub fn multipart(self, form: Multipart) -> Self {
+        self.body_from(form)
     }
 
     /// A form as the body, with its content type.
@@ -103,10 +161,35 @@ impl<'a, S: 'static> Request<'a, S> {
         self
     }
 
-    /// How long the response may take, instead of the class's setting.
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.read_timeout = Some(timeout);
-        self
+    /// How long all of it may take, redirects included, in place of the class's setting.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        self.with(|options| options.total_timeout_ns = Some(timeout.as_nanos() as u64))
+    }
+
+    /// How long making a connection may take, in place of the class's setting.
+    pub fn connect_timeout(self, timeout: Duration) -> Self {
+        self.with(|options| options.connect_timeout_ns = Some(timeout.as_nanos() as u64))
+    }
+
+    /// How long the target may be silent, in place of the class's setting.
+    pub fn read_timeout(self, timeout: Duration) -> Self {
+        self.with(|options| options.read_timeout_ns = Some(timeout.as_nanos() as u64))
+    }
+
+    /// Whether redirects are followed, in place of the class's setting; those of a `HEAD` are not unless this says so.
+    pub fn follow_redirects(self, follow: bool) -> Self {
+        self.with(|options| options.follow_redirects = Some(follow))
+    }
+
+    /// Proxies on the way, in place of the class's setting.
+    pub fn proxies(self, proxies: Proxies) -> Self {
+        self.with(|options| options.proxies = Some(proxies))
+    }
+
+    /// How the target is trusted, in place of the class's setting. Make one and clone it: connections are shared among
+    /// requests with clones of one.
+    pub fn tls(self, tls: TlsConfig) -> Self {
+        self.with(|options| options.tls = Some(tls))
     }
 
     /// The statuses that are a success: one (`404`) or a range (`200..=204`). Everything below 400 unless said.
@@ -120,27 +203,40 @@ impl<'a, S: 'static> Request<'a, S> {
         CaughtRequest(self)
     }
 
+    /// Has the body read piece by piece: see [`StreamedResponse`].
+    pub fn stream(self) -> StreamedRequest<'a, S> {
+        StreamedRequest(self)
+    }
+
     fn typed_body(mut self, content_type: &'a str, body: Vec<u8>) -> Self {
-        self.body = Some(Cow::Owned(body));
+        self.body = Payload::Bytes(Cow::Owned(body));
         self.header("Content-Type", content_type)
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut RequestOptions)) -> Self {
+        change(self.options.get_or_insert_default());
+        self
     }
 
     /// Sends it; what it borrows stays where it is, because this future lives in every request on the wire.
     async fn send(&mut self) -> Exchange {
-        let Self { user, method, target, headers, body, body_policy, read_timeout, .. } = self;
-        let request = HttpRequest {
-            method: *method,
-            target,
-            headers,
-            body: body.as_deref(),
-            body_policy: *body_policy,
-            read_timeout_ns: read_timeout.map(|timeout| timeout.as_nanos() as u64),
-        };
+        let (user, request) = self.split();
         user.session.send(&user.network, &request).await
     }
 
+    /// The user, and the request as its session wants it.
+    fn split(&mut self) -> (&HttpUser<S>, HttpRequest<'_>) {
+        let Self { user, method, target, headers, body, body_policy, options, .. } = self;
+        let mut request = HttpRequest { headers, body_policy: *body_policy, ..HttpRequest::new(*method, target) };
+        request.body = body.as_body();
+        if let Some(options) = options {
+            request.options = options;
+        }
+        (user, request)
+    }
+
     fn sample_name(&self) -> &str {
-        self.name.unwrap_or_else(|| path_and_query(self.target))
+        self.name.unwrap_or_else(|| path_and_query(&self.target))
     }
 
     // An `async fn` would hold `self` twice, once as its argument and once as its own.
@@ -165,6 +261,22 @@ impl<'a, S: 'static> Request<'a, S> {
             CaughtResponse::new(on_wire, self.method, self.sample_name(), exchange, verdict, shard)
         }
     }
+
+    async fn open(mut self) -> StreamedResponse<'a> {
+        let on_wire = self.user.core.admit().await;
+        let name = self.sample_name().to_owned();
+        let (method, expect) = (self.method, self.expect.take());
+        let Self { user, target, headers, body, body_policy, options, .. } = self;
+        let user: &'a HttpUser<S> = user;
+        let mut request = HttpRequest { headers: &headers, body_policy, ..HttpRequest::new(method, &target) };
+        request.body = body.as_body();
+        if let Some(options) = &options {
+            request.options = options;
+        }
+        let (exchange, body) = user.session.open(&user.network, &request).await;
+        let shard = Rc::clone(user.core.shard());
+        StreamedResponse::new(on_wire, method, name, exchange, body, expect, shard)
+    }
 }
 
 impl<'a, S: 'static> IntoFuture for Request<'a, S> {
@@ -186,6 +298,19 @@ impl<'a, S: 'static> IntoFuture for CaughtRequest<'a, S> {
 
     fn into_future(self) -> Self::IntoFuture {
         PooledFuture::new(|| self.0.perform_caught())
+    }
+}
+
+/// A [`Request`] whose response's body is read piece by piece.
+#[must_use = "a request is sent when it is awaited"]
+pub struct StreamedRequest<'a, S>(Request<'a, S>);
+
+impl<'a, S: 'static> IntoFuture for StreamedRequest<'a, S> {
+    type Output = StreamedResponse<'a>;
+    type IntoFuture = PooledFuture<'a, StreamedResponse<'a>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        PooledFuture::new(|| self.0.open())
     }
 }
 

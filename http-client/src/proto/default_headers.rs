@@ -74,13 +74,15 @@ impl DefaultHeaders {
 impl Default for DefaultHeaders {
     fn default() -> Self {
         let mut headers = Self::none();
-        for (name, value) in [("User-Agent", USER_AGENT), ("Accept", "*/*")] {
+        for (name, value) in [("User-Agent", USER_AGENT), ("Accept-Encoding", ACCEPT_ENCODING), ("Accept", "*/*")] {
             headers.set(name, value).expect("constant headers are valid");
         }
         headers
     }
 }
 
+/// What the client can undo.
+const ACCEPT_ENCODING: &str = "gzip, deflate, br, zstd";
 const USER_AGENT: &str = concat!("gregaria/", env!("CARGO_PKG_VERSION"));
 
 #[cfg(test)]
@@ -90,6 +92,7 @@ mod tests {
     #[test]
     fn a_header_set_again_is_replaced() {
         let mut headers = DefaultHeaders::default();
+        headers.remove("accept-encoding");
         headers.set("user-agent", "mine").unwrap();
         headers.set("X-Last", "1").unwrap();
         assert_eq!(headers.block(), "Accept: */*\r\nuser-agent: mine\r\nX-Last: 1\r\n");

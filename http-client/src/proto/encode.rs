@@ -1,4 +1,4 @@
-//! A request as bytes, appended to the caller's buffer in three steps: head, `Cookie`, end of head with the body.
+//! A request as bytes, appended to the caller's buffer step by step: head, further lines, what ends the head, the body.
 //!
 //! Whatever a scenario puts in can at worst make its own request fail: no byte of a target, name or value can end the
 //! line it stands on, and the framing headers follow from the body alone.
@@ -24,15 +24,36 @@ pub struct RequestHead<'a> {
     pub defaults: &'a DefaultHeaders,
     /// This request's own headers, which replace defaults of the same name.
     pub headers: &'a [(&'a str, &'a str)],
+    /// Names of defaults that are left out.
+    pub without: &'a [String],
+    /// Whether the request line names the whole URL, as a proxy wants it.
+    pub names_origin: bool,
 }
 
-/// What the headers of an encoded request ask of the connection and of the jar.
+/// What the headers of an encoded request ask of the connection and of what is added to them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wishes {
     /// The request says `Connection: close`.
     pub close: bool,
     /// The request brings its own `Cookie` header.
     pub own_cookies: bool,
+    /// The request brings its own `Authorization` header.
+    pub own_authorization: bool,
+    /// The request brings its own `Content-Type` header.
+    pub own_content_type: bool,
+    /// The request says `Expect: 100-continue`.
+    pub expects_continue: bool,
+}
+
+/// How a request's body is framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyFraming {
+    /// There is none.
+    None,
+    /// It has this many bytes.
+    Length(u64),
+    /// It comes in chunks.
+    Chunked,
 }
 
 impl RequestHead<'_> {
@@ -43,9 +64,12 @@ impl RequestHead<'_> {
     pub fn append_to(&self, out: &mut Vec<u8>) -> Result<Wishes, InvalidRequest> {
         out.extend_from_slice(self.method.as_str().as_bytes());
         out.push(b' ');
+        if self.names_origin {
+            out.extend_from_slice(self.origin.as_str().as_bytes());
+        }
         target::append(out, self.prefix, self.target)?;
         out.extend_from_slice(b" HTTP/1.1\r\n");
-        if self.headers.is_empty() {
+        if self.headers.is_empty() && self.without.is_empty() {
             out.extend_from_slice(self.origin.host_line().as_bytes());
             out.extend_from_slice(self.defaults.block().as_bytes());
             return Ok(Wishes::default());
@@ -59,7 +83,7 @@ impl RequestHead<'_> {
             out.extend_from_slice(self.origin.host_line().as_bytes());
         }
         for (name, line) in self.defaults.iter() {
-            if !self.brings(name) {
+            if !self.brings(name) && !self.leaves_out(name) {
                 out.extend_from_slice(line.as_bytes());
             }
         }
@@ -74,6 +98,9 @@ impl RequestHead<'_> {
             }
             wishes.close |= name.eq_ignore_ascii_case("Connection") && has_token(value, "close");
             wishes.own_cookies |= name.eq_ignore_ascii_case("Cookie");
+            wishes.own_authorization |= name.eq_ignore_ascii_case("Authorization");
+            wishes.own_content_type |= name.eq_ignore_ascii_case("Content-Type");
+            wishes.expects_continue |= name.eq_ignore_ascii_case("Expect") && has_token(value, "100-continue");
             for part in [name, ": ", value, "\r\n"] {
                 out.extend_from_slice(part.as_bytes());
             }
@@ -81,31 +108,55 @@ impl RequestHead<'_> {
         Ok(wishes)
     }
 
+    /// Where the target lies, without the origin, in what [`RequestHead::append_to`] has appended to an empty buffer.
+    pub fn target_range(&self, out: &[u8]) -> Range<usize> {
+        let origin = if self.names_origin { self.origin.as_str().len() } else { 0 };
+        let start = self.method.as_str().len() + 1 + origin;
+        let length = memchr::memchr(b' ', &out[start..]).unwrap_or_default();
+        start..start + length
+    }
+
     fn brings(&self, name: &str) -> bool {
         self.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name))
     }
-}
 
-/// Ends the head and appends the body.
-pub fn append_body(out: &mut Vec<u8>, method: Method, body: Option<&[u8]>) {
-    match body {
-        None if !method.expects_body() => out.extend_from_slice(b"\r\n"),
-        _ => {
-            let body = body.unwrap_or_default();
-            out.extend_from_slice(b"Content-Length: ");
-            append_decimal(out, body.len());
-            out.extend_from_slice(b"\r\n\r\n");
-            out.extend_from_slice(body);
-        }
+    fn leaves_out(&self, name: &str) -> bool {
+        self.without.iter().any(|other| other.eq_ignore_ascii_case(name))
     }
 }
 
-/// Where the path lies, without its query, in a request of this method that [`RequestHead::append_to`] began.
-pub fn path_range(out: &[u8], method: Method) -> Range<usize> {
-    let start = method.as_str().len() + 1;
-    let length = out[start..].iter().position(|byte| matches!(byte, b'?' | b' ')).unwrap_or_default();
-    start..start + length
+/// The part of a target in front of its query.
+pub fn path_of_target(out: &[u8], target: Range<usize>) -> Range<usize> {
+    let length = memchr::memchr(b'?', &out[target.clone()]).unwrap_or(target.len());
+    target.start..target.start + length
 }
+
+/// Ends the head, with what says where the body ends.
+pub fn append_end_of_head(out: &mut Vec<u8>, method: Method, body: BodyFraming) {
+    match body {
+        BodyFraming::None if !method.expects_body() => {}
+        BodyFraming::None => out.extend_from_slice(b"Content-Length: 0\r\n"),
+        BodyFraming::Length(length) => {
+            out.extend_from_slice(b"Content-Length: ");
+            append_decimal(out, length);
+            out.extend_from_slice(b"\r\n");
+        }
+        BodyFraming::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Makes a chunk of what is in `out` behind [`CHUNK_START`], which must not be empty.
+pub fn finish_chunk(out: &mut Vec<u8>) {
+    let size = format!("{:08x}\r\n", out.len() - CHUNK_START.len());
+    out[..CHUNK_START.len()].copy_from_slice(size.as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Holds the place of a chunk's size until its data is there. Zeros may stand in front of a size.
+pub const CHUNK_START: &[u8] = b"00000000\r\n";
+/// Ends a body in chunks.
+pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 /// Checks that a header is a token and a value that stays on its line (RFC 9110 §5.5, §5.6.2).
 ///
@@ -139,7 +190,7 @@ const fn is_token(byte: u8) -> bool {
         )
 }
 
-fn append_decimal(out: &mut Vec<u8>, mut number: usize) {
+fn append_decimal(out: &mut Vec<u8>, mut number: u64) {
     let mut digits = [0; 20];
     let mut start = digits.len();
     loop {
@@ -156,6 +207,8 @@ fn append_decimal(out: &mut Vec<u8>, mut number: usize) {
 mod tests {
     use super::*;
 
+    const CODINGS: &str = "gzip, deflate, br, zstd";
+
     fn encoded(method: Method, headers: &[(&str, &str)], body: Option<&[u8]>) -> Result<String, InvalidRequest> {
         let origin = Origin::parse("http://h:81").unwrap();
         let head = RequestHead {
@@ -165,10 +218,17 @@ mod tests {
             target: "/x",
             defaults: &DefaultHeaders::default(),
             headers,
+            without: &[],
+            names_origin: false,
         };
         let mut out = Vec::new();
         head.append_to(&mut out)?;
-        append_body(&mut out, method, body);
+        append_end_of_head(
+            &mut out,
+            method,
+            body.map_or(BodyFraming::None, |body| BodyFraming::Length(body.len() as u64)),
+        );
+        out.extend_from_slice(body.unwrap_or_default());
         Ok(String::from_utf8(out).unwrap())
     }
 
@@ -176,8 +236,8 @@ mod tests {
     fn a_plain_get() {
         let wire = encoded(Method::Get, &[], None).unwrap();
         let version = env!("CARGO_PKG_VERSION");
-        let expected =
-            format!("GET /x HTTP/1.1\r\nHost: h:81\r\nUser-Agent: gregaria/{version}\r\nAccept: */*\r\n\r\n");
+        let defaults = format!("User-Agent: gregaria/{version}\r\nAccept-Encoding: {CODINGS}\r\nAccept: */*\r\n");
+        let expected = format!("GET /x HTTP/1.1\r\nHost: h:81\r\n{defaults}\r\n");
         assert_eq!(wire, expected);
     }
 
@@ -187,7 +247,8 @@ mod tests {
         let wire = encoded(Method::Get, &headers, None).unwrap();
         let version = env!("CARGO_PKG_VERSION");
         let rest = "host: other\r\nACCEPT: text/plain\r\nX: 1\r\n\r\n";
-        assert_eq!(wire, format!("GET /x HTTP/1.1\r\nUser-Agent: gregaria/{version}\r\n{rest}"));
+        let defaults = format!("User-Agent: gregaria/{version}\r\nAccept-Encoding: {CODINGS}\r\n");
+        assert_eq!(wire, format!("GET /x HTTP/1.1\r\n{defaults}{rest}"));
     }
 
     #[test]
@@ -218,6 +279,35 @@ mod tests {
     }
 
     #[test]
+    fn a_proxy_reads_the_whole_url_and_defaults_can_be_left_out() {
+        let origin = Origin::parse("http://h:81").unwrap();
+        let head = RequestHead {
+            method: Method::Get,
+            origin: &origin,
+            prefix: "/api",
+            target: "/x?q=?",
+            defaults: &DefaultHeaders::default(),
+            headers: &[],
+            without: &["accept".into(), "accept-encoding".into(), "user-agent".into()],
+            names_origin: true,
+        };
+        let mut out = Vec::new();
+        head.append_to(&mut out).unwrap();
+        assert_eq!(out, b"GET http://h:81/api/x?q=? HTTP/1.1\r\nHost: h:81\r\n");
+        let target = head.target_range(&out);
+        assert_eq!(out[target.clone()], *b"/api/x?q=?");
+        assert_eq!(out[path_of_target(&out, target)], *b"/api/x");
+    }
+
+    #[test]
+    fn chunks_have_their_sizes_in_front() {
+        let mut out = CHUNK_START.to_vec();
+        out.extend_from_slice(b"0123456789abcdef!");
+        finish_chunk(&mut out);
+        assert_eq!(out, b"00000011\r\n0123456789abcdef!\r\n");
+    }
+
+    #[test]
     fn wishes_are_noticed() {
         let origin = Origin::parse("http://h").unwrap();
         let head = RequestHead {
@@ -226,9 +316,16 @@ mod tests {
             prefix: "",
             target: "",
             defaults: &DefaultHeaders::none(),
-            headers: &[("connection", "x , Close"), ("COOKIE", "a=b")],
+            headers: &[
+                ("connection", "x , Close"),
+                ("COOKIE", "a=b"),
+                ("authorization", "x"),
+                ("expect", "100-Continue"),
+            ],
+            without: &[],
+            names_origin: false,
         };
         let wishes = head.append_to(&mut Vec::new()).unwrap();
-        assert_eq!(wishes, Wishes { close: true, own_cookies: true });
+        assert_eq!(wishes, Wishes { close: true, own_cookies: true, own_authorization: true, expects_continue: true });
     }
 }

@@ -23,6 +23,10 @@ pub struct Head {
     pub keep_alive: bool,
     /// Whether there is a `Set-Cookie`.
     pub sets_cookies: bool,
+    /// stub
+    pub content_coded: bool,
+    /// stub
+    pub redirects: bool,
 }
 
 /// Reads the head at the start of `bytes`, the answer to a request of this method; `None` while it is not complete.
@@ -61,11 +65,15 @@ fn digest(response: &httparse::Response<'_, '_>, len: usize, method: Method) -> 
         framing,
         keep_alive: keep_alive(version, status, framing, &fields),
         sets_cookies: fields.sets_cookies,
+        content_coded: fields.content_coded,
+        redirects: fields.redirects,
     })
 }
 
 #[derive(Default)]
 struct Fields {
+    content_coded: bool,
+    redirects: bool,
     framing: FramingFields,
     close: bool,
     keep_alive: bool,
@@ -80,6 +88,8 @@ fn scan(headers: &[httparse::Header<'_>]) -> Fields {
         match name.len() {
             10 if same(name, b"Connection") => fields.note_connection(header.value),
             10 if same(name, b"Set-Cookie") => fields.sets_cookies = true,
+            8 if same(name, b"Location") => fields.redirects = true,
+            16 if same(name, b"Content-Encoding") => fields.content_coded = true,
             14 if same(name, b"Content-Length") => fields.framing.note_length(header.value),
             17 if same(name, b"Transfer-Encoding") => fields.framing.note_coding(header.value),
             _ => {}

@@ -13,6 +13,7 @@
 //! chunked coding are errors. A bare LF as a line end in the head is accepted (RFC 9112 §2.2 allows it).
 
 pub mod chunked;
+pub mod coding;
 mod default_headers;
 pub mod encode;
 pub mod framing;

@@ -146,6 +146,24 @@ impl<'a> ResponseParser<'a> {
         self.surplus
     }
 
+    /// stub
+    pub fn is_done(&self) -> bool {
+        matches!(self.stage, Stage::Done)
+    }
+    /// stub
+    pub fn stream(&mut self) {}
+    /// stub
+    pub fn has_continue(&self) -> bool {
+        self.informational > 0
+    }
+    /// stub
+    pub fn release_body(&mut self, buffer: &mut Vec<u8>) {
+        self.body_bytes = 0;
+        let head = self.head.unwrap().len;
+        buffer.truncate(head);
+        self.body_start = head;
+        self.body_end = head;
+    }
     /// Whether the connection may carry another request.
     pub fn is_reusable(&self) -> bool {
         matches!(self.stage, Stage::Done) && self.surplus == 0 && self.head.is_some_and(|head| head.keep_alive)

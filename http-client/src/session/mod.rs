@@ -1,20 +1,31 @@
 //! One user's view of the target: a base URL, kept connections, cookies, and [`Session::send`].
 //!
-//! Must not know what a task, a statistic or a runtime is. `connections` decides which connection a request takes,
-//! `trace` stamps the times; everything between the two ends of the wire is [`proto`](crate::proto).
+//! Must not know what a task, a statistic or a runtime is. A request makes one hop (`hop.rs`) on one connection, or
+//! several when a redirect or a question for a password leads on (`chain.rs`). `connections` decides which connection a
+//! hop takes and `connect` makes one; `upload` sends a body that is long, `stream` reads one piece by piece; `trace` stamps
+//! the times, `patience` limits them. Everything between the two ends of the wire is [`proto`](crate::proto).
 
+mod chain;
+mod connect;
 mod connections;
+mod hop;
+mod patience;
+mod stream;
 mod trace;
+mod upload;
 
 use std::cell::RefCell;
-use std::pin::pin;
 use std::sync::Arc;
 
-use self::connections::{Connections, Route};
+pub use self::stream::BodyStream;
+
+use self::connections::Connections;
+use self::hop::{Hop, Opened};
+use self::patience::Patience;
 use self::trace::Trace;
-use crate::proto::encode::{self, RequestHead, Wishes};
-use crate::proto::{Progress, ResponseParser, target};
-use crate::{BaseUrl, ClientConfig, CookieJar, Error, Exchange, InvalidRequest, Network, Request, Response, Transport};
+use crate::auth::DigestState;
+use crate::connection::Connection;
+use crate::{BaseUrl, ClientConfig, CookieJar, Error, Exchange, Network, Request, Response};
 
 /// One user's connections and cookies.
 ///
@@ -22,19 +33,32 @@ use crate::{BaseUrl, ClientConfig, CookieJar, Error, Exchange, InvalidRequest, N
 pub struct Session<N: Network> {
     base: Arc<BaseUrl>,
     config: Arc<ClientConfig>,
-    connections: Connections<N::Transport>,
+    connections: Connections<Connection<N::Transport>>,
     cookies: RefCell<CookieJar>,
+    /// What a target has said that digests are to be made of.
+    digest: RefCell<Option<Box<DigestState>>>,
 }
 
 impl<N: Network> Session<N> {
     /// A session without connections and cookies.
     pub const fn new(base: Arc<BaseUrl>, config: Arc<ClientConfig>) -> Self {
-        Self { base, config, connections: Connections::new(), cookies: RefCell::new(CookieJar::new()) }
+        Self {
+            base,
+            config,
+            connections: Connections::new(),
+            cookies: RefCell::new(CookieJar::new()),
+            digest: RefCell::new(None),
+        }
     }
 
     /// The URL that targets are appended to.
     pub fn base(&self) -> &BaseUrl {
         &self.base
+    }
+
+    /// The settings.
+    pub fn config(&self) -> &ClientConfig {
+        &self.config
     }
 
     /// The cookies.
@@ -47,7 +71,8 @@ impl<N: Network> Session<N> {
         self.connections.clear();
     }
 
-    /// Sends a request and reads its response, whatever that is: an error is part of the exchange.
+    /// Sends a request and reads its response, that of the last redirect if there are any. Whatever comes of it is part of
+    /// the exchange, errors too.
     ///
     /// Several may be under way at once, each on a connection of its own. A dropped future closes its connection, so
     /// half a request or response is never met by the next one.
@@ -57,137 +82,45 @@ impl<N: Network> Session<N> {
         trace.finish(network, result)
     }
 
+    /// Sends a request and reads the head of its response, whose body is then read piece by piece from the stream. The
+    /// exchange ends with the head, and its response has no body. Without a response there is no stream.
+    pub async fn open<'s>(&'s self, network: &'s N, request: &Request<'_>) -> (Exchange, Option<BodyStream<'s, N>>) {
+        let mut trace = Trace::due(network.now_ns());
+        match self.reach_head(network, request, &mut trace).await {
+            Ok(mut opened) => {
+                trace.complete(opened.received_ns());
+                let chain = opened.chain.take();
+                let head = opened.head_alone().map(|response| response.with_chain(chain));
+                let exchange = trace.finish(network, head);
+                (exchange, Some(BodyStream::new(self, network, opened, self.patience(request, trace.due_ns()))))
+            }
+            Err(error) => (trace.finish(network, Err(error)), None),
+        }
+    }
+
     async fn perform(&self, network: &N, request: &Request<'_>, trace: &mut Trace) -> Result<Response, Error> {
-        let route = self.connections.route(&self.base, request.target)?;
-        let (mut buffer, wishes) = self.encode(network, request, &route)?;
-
-        let kept = self.connections.take(&route, &self.base, trace.hop_ns(), self.config.idle_peek_after_ns);
-        let mut transport = match kept {
-            Some(transport) => transport,
-            None => match self.connect(network, &route, trace).await {
-                Ok(transport) => transport,
-                Err(error) => {
-                    network.give_buffer(buffer);
-                    return Err(error);
-                }
-            },
-        };
-
-        trace.bytes_out = buffer.len() as u64;
-        let limits = &self.config.limits;
-        let mut parser =
-            ResponseParser::new(request.method, request.body_policy, limits).remembering(network.head_memo());
-        let until_ns = trace.ready_ns().saturating_add(self.read_timeout_ns(request));
-        let received = {
-            // Pinned here, because a future that is handed over by value is copied.
-            let conversation = pin!(converse(&mut transport, &mut parser, &mut buffer, trace));
-            network.deadline(until_ns, conversation).await
-        };
-        trace.sent(transport.sent_ns());
-        if let Err(error) = received.unwrap_or(Err(Error::ReadTimeout)) {
-            network.give_buffer(buffer);
-            return Err(error);
-        }
-        trace.complete(transport.received_ns());
-        trace.body_bytes(parser.body_bytes());
-
-        let response = Response::new(buffer, &parser).ok_or(Error::ClosedBeforeResponse)?;
-        let reusable = parser.is_reusable() && !wishes.close;
-        if parser.head().is_some_and(|head| head.sets_cookies) {
-            self.store_cookies(network, &response, &route);
-        }
-        if reusable {
-            self.connections.keep(&route, &self.base, transport, trace.done_ns());
-        }
-        Ok(response)
+        let mut opened = self.reach_head(network, request, trace).await?;
+        opened.read_on(network, self.patience(request, trace.due_ns()), trace).await?;
+        self.finish(network, opened, trace)
     }
 
-    /// The request in a buffer of the network's.
-    fn encode(&self, network: &N, request: &Request<'_>, route: &Route<'_>) -> Result<(Vec<u8>, Wishes), Error> {
-        let mut buffer = network.take_buffer();
-        match self.append_request(network, request, route, &mut buffer) {
-            Ok(wishes) => Ok((buffer, wishes)),
-            Err(error) => {
-                network.give_buffer(buffer);
-                Err(error.into())
-            }
-        }
-    }
-
-    fn append_request(
-        &self,
-        network: &N,
+    /// Reads up to the head of the response that is the last of its chain.
+    async fn reach_head<'s>(
+        &'s self,
+        network: &'s N,
         request: &Request<'_>,
-        route: &Route<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<Wishes, InvalidRequest> {
-        let origin = route.origin(&self.base);
-        let head = RequestHead {
-            method: request.method,
-            origin,
-            prefix: route.prefix(&self.base),
-            target: route.path,
-            defaults: &self.config.headers,
-            headers: request.headers,
-        };
-        let wishes = head.append_to(out)?;
-        let cookies = self.cookies.borrow();
-        if !cookies.is_empty() && !wishes.own_cookies {
-            let path = encode::path_range(out, request.method);
-            cookies.append_to(out, origin, path, || network.unix_time_s());
+        trace: &mut Trace,
+    ) -> Result<Opened<'s, N::Transport>, Error> {
+        let hop = Hop::first(request, &self.config);
+        let opened = self.open_hop(network, &hop, trace).await?;
+        if !self.leads_on(&opened, request) {
+            return Ok(opened);
         }
-        encode::append_body(out, request.method, request.body);
-        Ok(wishes)
+        // Rare and large: boxed, so that it does not weigh on every request.
+        Box::pin(self.pursue(network, request, opened, trace)).await
     }
 
-    async fn connect(&self, network: &N, route: &Route<'_>, trace: &mut Trace) -> Result<N::Transport, Error> {
-        let origin = route.origin(&self.base);
-        let until_ns = trace.hop_ns().saturating_add(self.config.connect_timeout_ns);
-        let mut resolved_ns = 0;
-        let connected = network.deadline(until_ns, network.connect(origin, &mut resolved_ns)).await;
-        trace.connected(resolved_ns, network.now_ns());
-        connected.unwrap_or(Err(Error::ConnectTimeout))
-    }
-
-    fn read_timeout_ns(&self, request: &Request<'_>) -> u64 {
-        request.read_timeout_ns.unwrap_or(self.config.read_timeout_ns)
-    }
-
-    #[cold]
-    fn store_cookies(&self, network: &N, response: &Response, route: &Route<'_>) {
-        let path = target::path(route.prefix(&self.base), route.path);
-        let origin = route.origin(&self.base);
-        let now = network.unix_time_s();
-        for (name, value) in response.headers() {
-            if name.eq_ignore_ascii_case("set-cookie")
-                && let Ok(value) = std::str::from_utf8(value)
-            {
-                self.cookies.borrow_mut().store(value, origin, &path, now);
-            }
-        }
-    }
-}
-
-/// Sends what is in the buffer, then reads the response into it.
-async fn converse(
-    transport: &mut impl Transport,
-    parser: &mut ResponseParser<'_>,
-    buffer: &mut Vec<u8>,
-    trace: &mut Trace,
-) -> Result<(), Error> {
-    transport.send(buffer).await.map_err(|error| Error::from_io(&error))?;
-    loop {
-        if buffer.capacity() > 0 {
-            parser.make_room(buffer);
-        }
-        let progress = match transport.recv(buffer).await {
-            Ok(0) => return parser.end(buffer),
-            Ok(_) => parser.feed(buffer)?,
-            Err(error) => return Err(Error::from_io(&error)),
-        };
-        match progress {
-            Progress::More => trace.first_byte(transport.received_ns()),
-            Progress::Done => return Ok(()),
-        }
+    fn patience(&self, request: &Request<'_>, due_ns: u64) -> Patience {
+        Patience::of(request, &self.config, due_ns)
     }
 }

@@ -17,7 +17,7 @@ pub(super) struct Trace {
     first_byte_ns: u64,
     done_ns: u64,
     phases: Phases,
-    pub(super) bytes_out: u64,
+    bytes_out: u64,
     bytes_in: u64,
 }
 
@@ -85,6 +85,11 @@ impl Trace {
     /// Stamps the end of a complete response.
     pub(super) const fn complete(&mut self, received_ns: u64) {
         self.done_ns = received_ns;
+    }
+
+    /// So many bytes more are sent.
+    pub(super) const fn bytes_out(&mut self, bytes: usize) {
+        self.bytes_out += bytes as u64;
     }
 
     /// How large the body is for who reads it.

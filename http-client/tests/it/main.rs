@@ -5,10 +5,13 @@
 
 #![forbid(unsafe_code)]
 
+mod chains;
 mod connections;
 mod cookies;
 mod costs;
 mod failures;
 mod requests;
 mod scripted;
+mod streams;
 mod times;
+mod uploads;

@@ -16,10 +16,11 @@ fn on_the_wire(base: &str, request: &Request<'_>) -> String {
 }
 
 #[test]
-fn a_get_is_four_lines() {
+fn a_get_is_five_lines() {
     assert_eq!(
         on_the_wire("http://target:8080", &Request::get("/path?q=1")),
-        "GET /path?q=1 HTTP/1.1\r\nHost: target:8080\r\nAccept: */*\r\nUser-Agent: test\r\n\r\n"
+        "GET /path?q=1 HTTP/1.1\r\nHost: target:8080\r\nAccept-Encoding: gzip, deflate, br, zstd\r\nAccept: */*\r\n\
+         User-Agent: test\r\n\r\n"
     );
 }
 
@@ -31,7 +32,8 @@ fn a_post_carries_its_body_and_length() {
     };
     assert_eq!(
         on_the_wire("http://[::1]/api", &request),
-        "POST /api/login HTTP/1.1\r\nHost: [::1]\r\nUser-Agent: test\r\nContent-Type: application/json\r\n\
+        "POST /api/login HTTP/1.1\r\nHost: [::1]\r\nAccept-Encoding: gzip, deflate, br, zstd\r\n\
+         User-Agent: test\r\nContent-Type: application/json\r\n\
          accept: text/html\r\nContent-Length: 11\r\n\r\n{\"user\": 1}"
     );
 }

@@ -25,6 +25,8 @@ pub(crate) enum Step {
     Close,
     /// It resets the connection.
     Reset,
+    /// It sends these at once, whether the client waits for them or not.
+    Interject(Vec<u8>),
 }
 
 /// How a connection begins.
@@ -49,6 +51,7 @@ struct State {
     unix_time_s: Cell<u64>,
     pool: RefCell<Vec<Vec<u8>>>,
     patient: Cell<bool>,
+    answer_when: Cell<Option<(&'static str, &'static str)>>,
 }
 
 /// One connection, as the target sees it.
@@ -137,6 +140,11 @@ impl Scripted {
         self.0.pool.borrow().len()
     }
 
+    /// Once these bytes have come on the connection to be made next, the target answers.
+    pub(crate) fn answer_when(&self, bytes: &'static str, answer: &'static str) {
+        self.0.answer_when.set(Some((bytes, answer)));
+    }
+
     /// From now on a deadline does not pass while the target is silent.
     pub(crate) fn be_patient(&self) {
         self.0.patient.set(true);
@@ -186,6 +194,10 @@ impl Network for Scripted {
         .await
     }
 
+    fn random(&self) -> u64 {
+        7
+    }
+
     fn take_buffer(&self) -> Vec<u8> {
         let pooled = self.0.pool.borrow_mut().pop();
         pooled.unwrap_or_else(|| Vec::with_capacity(4096))
@@ -213,6 +225,11 @@ impl Transport for ScriptedTransport {
         if self.wire.recorded.get() {
             self.wire.received.borrow_mut().extend_from_slice(buffer);
         }
+        if let Some((bytes, answer)) = self.network.0.answer_when.get()
+            && buffer.ends_with(bytes.as_bytes())
+        {
+            self.wire.then(Step::Send(answer.into()));
+        }
         self.sent_ns = self.network.0.now_ns.get();
         buffer.clear();
         Ok(())
@@ -227,6 +244,7 @@ impl Transport for ScriptedTransport {
                 self.network.pass(after_ns);
                 Ok(self.wire.deliver(&bytes, buffer))
             }
+            Step::Interject(bytes) => Ok(self.wire.deliver(&bytes, buffer)),
             Step::Close => Ok(0),
             Step::Reset => Err(io::ErrorKind::ConnectionReset.into()),
         };
@@ -244,7 +262,7 @@ impl Transport for ScriptedTransport {
 
     fn is_stale(&self) -> bool {
         let steps = self.wire.steps.borrow();
-        matches!(steps.front(), Some(Step::Close | Step::Reset))
+        matches!(steps.front(), Some(Step::Close | Step::Reset | Step::Interject(_)))
     }
 }
 

@@ -1,0 +1,162 @@
+//! What a response leads to: a redirect to another request, a question for a password to the same one again.
+
+use std::borrow::Cow;
+
+use super::Session;
+use super::hop::{Hop, Opened};
+use super::trace::Trace;
+use crate::auth::DigestState;
+use crate::origin::is_absolute;
+use crate::redirect::{self, Redirect};
+use crate::response::Chain;
+use crate::{Auth, Body, Error, Method, Network, Request, Transport};
+
+/// What is to be asked for next.
+enum Step {
+    /// The same again: what was missing is known now.
+    Again,
+    Redirect(Redirect),
+}
+
+/// The state of a chain: how its next request is made.
+struct Next<'a> {
+    method: Method,
+    url: Cow<'a, str>,
+    headers: Vec<(&'a str, &'a str)>,
+    body: Body<'a>,
+    auth: Option<&'a Auth>,
+    cookies: &'a [(String, String)],
+}
+
+impl<N: Network> Session<N> {
+    /// Whether this response is not the last word.
+    pub(super) fn leads_on<T: Transport>(&self, opened: &Opened<'_, T>, request: &Request<'_>) -> bool {
+        let Some(head) = opened.parser.head() else {
+            return false;
+        };
+        match head.status {
+            301 | 302 | 303 | 307 | 308 => head.redirects && self.follows(request),
+            401 => self.digest_auth(request).is_some(),
+            _ => false,
+        }
+    }
+
+    /// Goes on until there is a response that leads nowhere.
+    pub(super) async fn pursue<'s>(
+        &'s self,
+        network: &'s N,
+        request: &Request<'_>,
+        first: Opened<'s, N::Transport>,
+        trace: &mut Trace,
+    ) -> Result<Opened<'s, N::Transport>, Error> {
+        let mut next = Next {
+            method: request.method,
+            url: self.absolute(request.target),
+            headers: request.headers.to_vec(),
+            body: request.body,
+            auth: Hop::first(request, &self.config).auth,
+            cookies: &request.options.cookies,
+        };
+        let mut chain = Chain::default();
+        let mut may_ask_again = true;
+        let mut opened = first;
+        while let Some(step) = self.step(network, &opened, &next, may_ask_again)? {
+            let was_redirect = matches!(step, Step::Redirect(_));
+            if was_redirect && chain.redirects() >= self.config.limits.redirects as usize {
+                return Err(Error::TooManyRedirects);
+            }
+            may_ask_again = was_redirect;
+            let url = next.url.to_string();
+            next.take(step)?;
+            opened.read_on(network, self.patience(request, trace.due_ns()), trace).await?;
+            let response = self.finish(network, opened, trace)?;
+            chain.push(response, url, was_redirect);
+            trace.next_hop();
+            opened = self.open_hop(network, &next.hop(request), trace).await?;
+        }
+        chain.end(next.url.into_owned());
+        opened.chain = Some(Box::new(chain));
+        Ok(opened)
+    }
+
+    /// What follows from a response to the latest request.
+    fn step<T: Transport>(
+        &self,
+        network: &N,
+        opened: &Opened<'_, T>,
+        next: &Next<'_>,
+        may_ask_again: bool,
+    ) -> Result<Option<Step>, Error> {
+        let response = opened.head_alone()?;
+        if response.status() == 401 {
+            let is_answered =
+                may_ask_again && next.auth.is_some_and(|auth| self.take_challenge(network, auth, &response));
+            return Ok(is_answered.then_some(Step::Again));
+        }
+        let Some((_, location)) = response.headers().find(|(name, _)| name.eq_ignore_ascii_case("location")) else {
+            return Ok(None);
+        };
+        let redirect = redirect::follow(next.method, response.status(), location, &next.url)?;
+        Ok(redirect.map(Step::Redirect))
+    }
+
+    /// Whether there is something in the response that a digest can be made of.
+    fn take_challenge(&self, _network: &N, auth: &Auth, response: &crate::Response) -> bool {
+        if !auth.is_digest() {
+            return false;
+        }
+        let mut digest = self.digest.borrow_mut();
+        let state = digest.get_or_insert_default();
+        let challenges = response.headers().filter(|(name, _)| name.eq_ignore_ascii_case("www-authenticate"));
+        challenges.map(|(_, value)| value).any(|value| DigestState::answer(state, value))
+    }
+
+    fn follows(&self, request: &Request<'_>) -> bool {
+        let by_default = self.config.follow_redirects && request.method != Method::Head;
+        request.options.follow_redirects.unwrap_or(by_default)
+    }
+
+    fn digest_auth<'a>(&'a self, request: &'a Request<'_>) -> Option<&'a Auth> {
+        Hop::first(request, &self.config).auth.filter(|auth| auth.is_digest())
+    }
+
+    /// A target as a URL of its own.
+    fn absolute<'a>(&self, target: &'a str) -> Cow<'a, str> {
+        if is_absolute(target) {
+            return crate::split_credentials(target).0;
+        }
+        Cow::Owned(format!("{}{target}", self.base))
+    }
+}
+
+impl<'a> Next<'a> {
+    /// Makes it the request that the step says.
+    fn take(&mut self, step: Step) -> Result<(), Error> {
+        if let Step::Redirect(redirect) = step {
+            self.method = redirect.method;
+            self.url = Cow::Owned(redirect.url);
+            if !redirect.keeps_body {
+                self.body = Body::None;
+                self.leave_out(&["Content-Type", "Expect"]);
+            }
+            if !redirect.same_origin {
+                self.auth = None;
+                self.cookies = &[];
+                self.leave_out(&["Authorization", "Cookie", "Host"]);
+            }
+        }
+        match self.body {
+            Body::Source(source) if !source.borrow_mut().rewind() => Err(Error::BodyUsedUp),
+            _ => Ok(()),
+        }
+    }
+
+    fn hop<'b>(&'b self, request: &'b Request<'_>) -> Hop<'b> {
+        let Self { method, ref url, ref headers, body, auth, cookies } = *self;
+        Hop { request: Request { method, target: url, headers, body, ..*request }, auth, cookies }
+    }
+
+    fn leave_out(&mut self, names: &[&str]) {
+        self.headers.retain(|(name, _)| !names.iter().any(|other| name.eq_ignore_ascii_case(other)));
+    }
+}

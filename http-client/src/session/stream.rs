@@ -1,0 +1,163 @@
+//! A response's body, read piece by piece by whoever wants it.
+
+use super::Session;
+use super::hop::{Opened, Reading};
+use super::patience::Patience;
+use crate::proto::coding::BodyDecoder;
+use crate::{Error, Exchange, Network, Transport};
+
+/// What is still to come of a response. Dropped before its end, it closes the connection.
+pub struct BodyStream<'s, N: Network> {
+    session: &'s Session<N>,
+    network: &'s N,
+    /// Taken at the end.
+    opened: Option<Opened<'s, N::Transport>>,
+    patience: Patience,
+    decoder: Option<BodyDecoder>,
+    bytes: u64,
+    done_ns: u64,
+    error: Option<Error>,
+}
+
+impl<'s, N: Network> BodyStream<'s, N> {
+    pub(super) fn new(
+        session: &'s Session<N>,
+        network: &'s N,
+        mut opened: Opened<'s, N::Transport>,
+        patience: Patience,
+    ) -> Self {
+        opened.parser.stream();
+        let done_ns = opened.connection.received_ns();
+        let decoder = decoder(session, &opened);
+        let (decoder, error) = match decoder {
+            Ok(decoder) => (decoder, None),
+            Err(error) => (None, Some(error)),
+        };
+        Self { session, network, opened: Some(opened), patience, decoder, bytes: 0, done_ns, error }
+    }
+
+    /// Appends what comes next to `out`, without content codings; false at the end of the body.
+    ///
+    /// # Errors
+    /// When the rest of the body will not come. It is the same from then on.
+    pub async fn next(&mut self, out: &mut Vec<u8>) -> Result<bool, Error> {
+        let before = out.len();
+        while out.len() == before {
+            if let Some(error) = self.error {
+                return Err(error);
+            }
+            let Some(opened) = &mut self.opened else {
+                return Ok(false);
+            };
+            let moved = advance(self.network, self.patience, opened, self.decoder.as_mut(), out).await;
+            self.done_ns = opened.connection.received_ns();
+            match moved {
+                Ok(true) => {}
+                Ok(false) => self.end(),
+                Err(error) => {
+                    self.error = Some(error);
+                    self.give_up();
+                }
+            }
+            self.bytes += (out.len() - before) as u64;
+        }
+        Ok(true)
+    }
+
+    /// Reads the rest without keeping it, so that the connection can be used again.
+    ///
+    /// # Errors
+    /// As [`BodyStream::next`].
+    pub async fn drain(&mut self) -> Result<(), Error> {
+        self.decoder = None;
+        let mut piece = self.network.take_buffer();
+        let mut more = Ok(true);
+        while more == Ok(true) {
+            piece.clear();
+            more = self.next(&mut piece).await;
+        }
+        self.network.give_buffer(piece);
+        more.map(drop)
+    }
+
+    /// Bytes of body that were read so far, without content codings.
+    pub const fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Why the rest will not come.
+    pub const fn error(&self) -> Option<Error> {
+        self.error
+    }
+
+    /// Brings the exchange that the stream came with up to date: with the time of the latest bytes, how many there were,
+    /// and what went wrong.
+    pub fn settle(&self, exchange: &mut Exchange) {
+        let body_ns = self.done_ns.saturating_sub(exchange.done_ns);
+        exchange.done_ns += body_ns;
+        exchange.phases.body_ns += body_ns;
+        exchange.bytes_in = self.bytes;
+        if let Some(error) = self.error {
+            exchange.result = Err(error);
+        }
+    }
+
+    /// The body is complete: its connection may serve another request.
+    fn end(&mut self) {
+        let Some(Opened { connection, place, served, parser, buffer, closes, .. }) = self.opened.take() else {
+            return;
+        };
+        self.network.give_buffer(buffer);
+        if parser.is_reusable() && !closes {
+            self.session.give_back(&place, connection, served, self.done_ns);
+        }
+    }
+
+    fn give_up(&mut self) {
+        if let Some(opened) = self.opened.take() {
+            self.network.give_buffer(opened.buffer);
+        }
+    }
+}
+
+impl<N: Network> Drop for BodyStream<'_, N> {
+    fn drop(&mut self) {
+        self.give_up();
+    }
+}
+
+/// Appends the bytes of body that are at hand, or else receives some. False when there are no more.
+async fn advance<N: Network>(
+    network: &N,
+    patience: Patience,
+    opened: &mut Opened<'_, N::Transport>,
+    mut decoder: Option<&mut BodyDecoder>,
+    out: &mut Vec<u8>,
+) -> Result<bool, Error> {
+    let Opened { connection, parser, buffer, .. } = opened;
+    let body = &buffer[parser.body()];
+    match &mut decoder {
+        Some(decoder) => decoder.feed(body, out)?,
+        None => out.extend_from_slice(body),
+    }
+    parser.release_body(buffer);
+    if parser.is_done() {
+        if let Some(decoder) = decoder {
+            decoder.finish(out)?;
+        }
+        return Ok(false);
+    }
+    // A reader may take its time: the target's silence begins when it is listened to.
+    let since_ns = network.now_ns();
+    Reading { network, patience, connection, parser, buffer }.receive_once(since_ns).await?;
+    Ok(true)
+}
+
+fn decoder<N: Network>(session: &Session<N>, opened: &Opened<'_, N::Transport>) -> Result<Option<BodyDecoder>, Error> {
+    if !opened.parser.head().is_some_and(|head| head.content_coded) {
+        return Ok(None);
+    }
+    let codings = opened.head_alone()?.content_codings();
+    let decoder = BodyDecoder::for_codings(&codings, &session.config.limits)?;
+    Ok(decoder.map(BodyDecoder::unbounded))
+}

@@ -1,0 +1,109 @@
+//! Bodies that are read piece by piece.
+
+use gregaria_http::{ClientConfig, Error, HttpLimits, Request};
+
+use crate::scripted::{OK, Scripted, Start, Step, accept, block_on, send};
+
+const HEAD: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX: 1\r\n\r\n";
+
+#[test]
+fn a_body_comes_piece_by_piece() {
+    let script = vec![
+        send(&format!("{HEAD}3\r\none\r\n")),
+        Step::SendAfter(50, b"3\r\ntwo\r\n".to_vec()),
+        Step::SendAfter(50, b"5\r\nthree\r\n0\r\n\r\n".to_vec()),
+        send(OK),
+    ];
+    let network = Scripted::new([Start::Accept(0, script)]);
+    let session = network.session();
+    let (mut exchange, stream) = block_on(session.open(&network, &Request::get("/")));
+    let mut stream = stream.unwrap();
+    let head = exchange.result.as_ref().unwrap();
+    assert_eq!((head.status(), head.header("x"), head.body().len()), (200, Some("1"), 0));
+    assert_eq!((exchange.done_ns, exchange.bytes_in), (exchange.first_byte_ns, 0));
+    let mut pieces = Vec::new();
+    loop {
+        let mut piece = Vec::new();
+        if !block_on(stream.next(&mut piece)).unwrap() {
+            break;
+        }
+        pieces.push(String::from_utf8(piece).unwrap());
+    }
+    assert_eq!(pieces, ["one", "two", "three"]);
+    assert_eq!(block_on(stream.next(&mut Vec::new())), Ok(false));
+    stream.settle(&mut exchange);
+    assert_eq!((exchange.phases.body_ns, exchange.bytes_in, stream.bytes()), (100, 11, 11));
+    assert_eq!(exchange.done_ns - exchange.first_byte_ns, 100);
+    drop(stream);
+    assert_eq!((network.get(&session, "/"), network.connections()), (Ok(200), 1));
+}
+
+#[test]
+fn a_body_that_nobody_reads_on_closes_its_connection_or_is_drained() {
+    for drains in [true, false] {
+        let network = Scripted::new([accept([HEAD, "3\r\none\r\n", "0\r\n\r\n", OK]), accept([OK])]);
+        let session = network.session();
+        let (_, stream) = block_on(session.open(&network, &Request::get("/")));
+        let mut stream = stream.unwrap();
+        if drains {
+            assert_eq!(block_on(stream.drain()), Ok(()));
+            assert_eq!(stream.bytes(), 3);
+        }
+        drop(stream);
+        assert_eq!(network.wire(0).is_closed(), !drains);
+        assert_eq!(network.get(&session, "/"), Ok(200));
+        assert_eq!(network.connections(), if drains { 1 } else { 2 });
+        assert_eq!(network.pooled_buffers(), if drains { 2 } else { 1 });
+    }
+}
+
+#[test]
+fn a_body_that_ends_too_early_says_so_each_time() {
+    let network = Scripted::new([Start::Accept(0, vec![send(HEAD), send("9\r\nbeg"), Step::Close])]);
+    let session = network.session();
+    let (mut exchange, stream) = block_on(session.open(&network, &Request::get("/")));
+    let mut stream = stream.unwrap();
+    let mut out = Vec::new();
+    assert_eq!((block_on(stream.next(&mut out)), &out[..]), (Ok(true), &b"beg"[..]));
+    for _ in 0..2 {
+        assert_eq!(block_on(stream.next(&mut out)), Err(Error::ResponseCutShort));
+    }
+    stream.settle(&mut exchange);
+    assert_eq!(exchange.result.unwrap_err(), Error::ResponseCutShort);
+}
+
+#[test]
+fn what_is_streamed_may_be_longer_than_what_is_kept() {
+    let body = "x".repeat(100_000);
+    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{body}");
+    let network = Scripted::answering([&answer]);
+    let limits = HttpLimits { body_bytes: 1_000, ..HttpLimits::default() };
+    let session = network.session_with("http://target", ClientConfig { limits, ..ClientConfig::default() });
+    let (_, stream) = block_on(session.open(&network, &Request::get("/")));
+    let (mut stream, mut bytes, mut piece) = (stream.unwrap(), 0, Vec::new());
+    while block_on(stream.next(&mut piece)).unwrap() {
+        assert!(piece.len() < 10_000, "a piece is what has come, not all there is");
+        bytes += piece.len();
+        piece.clear();
+    }
+    assert_eq!(bytes, 100_000);
+}
+
+#[test]
+fn a_redirect_is_followed_before_the_stream_begins() {
+    let redirect = "HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 3\r\n\r\nfoo";
+    let network = Scripted::answering([redirect, OK]);
+    let session = network.session();
+    let (exchange, stream) = block_on(session.open(&network, &Request::get("/")));
+    assert_eq!(exchange.result.unwrap().history().len(), 1);
+    let mut out = Vec::new();
+    assert_eq!((block_on(stream.unwrap().next(&mut out)), &out[..]), (Ok(true), &b"ok"[..]));
+}
+
+#[test]
+fn without_a_response_there_is_no_stream() {
+    let network = Scripted::new([Start::Fail(Error::ConnectRefused)]);
+    let session = network.session();
+    let (exchange, stream) = block_on(session.open(&network, &Request::get("/")));
+    assert!(stream.is_none() && exchange.result.is_err());
+}

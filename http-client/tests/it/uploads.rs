@@ -1,0 +1,171 @@
+//! How bodies leave: long ones in pieces, unknown ones in chunks, and none that the target does not want.
+
+use std::cell::RefCell;
+use std::io;
+use std::task::{Context, Poll};
+
+use gregaria_http::{Body, BodySource, ClientConfig, Error, Method, Request};
+
+use crate::scripted::{OK, Scripted, Start, Step, accept, send};
+
+/// Gives a number of pieces of 30,000 bytes.
+struct Pieces {
+    all: usize,
+    given: usize,
+    promised: Option<u64>,
+    rewinds: bool,
+}
+
+const PIECE: usize = 30_000;
+
+impl Pieces {
+    fn new(all: usize, promised: Option<u64>) -> RefCell<Self> {
+        RefCell::new(Self { all, given: 0, promised, rewinds: true })
+    }
+}
+
+impl BodySource for Pieces {
+    fn len_bytes(&self) -> Option<u64> {
+        self.promised
+    }
+
+    fn poll_next(&mut self, _: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<io::Result<bool>> {
+        if self.given == self.all {
+            return Poll::Ready(Ok(false));
+        }
+        out.resize(out.len() + PIECE, b'a' + self.given as u8);
+        self.given += 1;
+        Poll::Ready(Ok(self.given < self.all))
+    }
+
+    fn rewind(&mut self) -> bool {
+        self.given = 0;
+        self.rewinds
+    }
+}
+
+fn put<'a>(body: &'a RefCell<Pieces>) -> Request<'a> {
+    Request { body: Body::Source(body), ..Request::new(Method::Put, "/") }
+}
+
+#[test]
+fn a_source_with_a_length_says_it() {
+    let network = Scripted::answering([OK]);
+    let source = Pieces::new(4, Some(4 * PIECE as u64));
+    let exchange = network.send(&network.session(), &put(&source));
+    assert!(exchange.result.is_ok());
+    let sent = network.sent(0);
+    let (head, body) = sent.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains("\r\nContent-Length: 120000") && !head.contains("Transfer-Encoding"), "{head}");
+    assert_eq!((body.len(), &body[PIECE - 1..=PIECE]), (4 * PIECE, "ab"));
+    assert_eq!(exchange.bytes_out, sent.len() as u64);
+}
+
+#[test]
+fn a_source_without_a_length_comes_in_chunks() {
+    for pieces in [0, 1, 3] {
+        let network = Scripted::answering([OK]);
+        let exchange = network.send(&network.session(), &put(&Pieces::new(pieces, None)));
+        assert!(exchange.result.is_ok());
+        let sent = network.sent(0);
+        let (head, body) = sent.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains("\r\nTransfer-Encoding: chunked") && !head.contains("Content-Length"), "{head}");
+        let chunks: String =
+            (0..pieces).map(|at| format!("00007530\r\n{}\r\n", ["a", "b", "c"][at].repeat(PIECE))).collect();
+        assert!(body == chunks + "0\r\n\r\n", "{pieces} pieces");
+        assert_eq!(exchange.bytes_out, sent.len() as u64);
+    }
+}
+
+#[test]
+fn long_bytes_arrive_whole() {
+    let network = Scripted::answering([OK, OK]);
+    let session = network.session();
+    let body: Vec<u8> = (0..200_000).map(|at| b'a' + (at % 26) as u8).collect();
+    for _ in 0..2 {
+        assert!(network.send(&session, &Request::post("/", &body)).result.is_ok());
+    }
+    assert_eq!(network.connections(), 1);
+    assert!(network.sent(0).as_bytes().ends_with(&body));
+}
+
+#[test]
+fn a_source_that_breaks_its_word_breaks_the_request() {
+    for promised in [2 * PIECE as u64 + 1, 2 * PIECE as u64 - 1] {
+        let network = Scripted::answering([OK]);
+        let exchange = network.send(&network.session(), &put(&Pieces::new(2, Some(promised))));
+        assert_eq!(exchange.result.unwrap_err(), Error::BodySource);
+        assert!(network.wire(0).is_closed());
+    }
+}
+
+#[test]
+fn an_early_answer_ends_the_upload_and_the_connection() {
+    let answer = "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n";
+    let network = Scripted::new([Start::Accept(0, vec![Step::Interject(answer.into())]), accept([OK])]);
+    let session = network.session();
+    let exchange = network.send(&session, &put(&Pieces::new(9, None)));
+    assert_eq!(exchange.result.unwrap().status(), 413);
+    assert!(network.wire(0).is_closed() && network.sent(0).len() < PIECE);
+    assert_eq!(network.get(&session, "/"), Ok(200));
+}
+
+#[test]
+fn an_interim_answer_does_not_end_the_upload() {
+    let script = vec![Step::Interject("HTTP/1.1 102 Processing\r\n\r\n".into()), send(OK)];
+    let network = Scripted::new([Start::Accept(0, script)]);
+    let exchange = network.send(&network.session(), &put(&Pieces::new(3, None)));
+    assert_eq!(exchange.result.unwrap().status(), 200);
+    assert!(network.sent(0).ends_with("0\r\n\r\n"));
+}
+
+#[test]
+fn a_body_is_sent_again_where_a_redirect_keeps_it() {
+    let redirect = "HTTP/1.1 307 Moved\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n";
+    for rewinds in [true, false] {
+        let network = Scripted::answering([redirect, OK]);
+        let source = Pieces::new(2, None);
+        source.borrow_mut().rewinds = rewinds;
+        let exchange = network.send(&network.session(), &put(&source));
+        let status = exchange.result.map(|response| response.status());
+        assert_eq!(status, if rewinds { Ok(200) } else { Err(Error::BodyUsedUp) });
+    }
+}
+
+fn expecting(above_bytes: u64) -> ClientConfig {
+    ClientConfig {
+        expect_continue_above_bytes: Some(above_bytes),
+        expect_continue_timeout_ns: 5_000,
+        ..ClientConfig::default()
+    }
+}
+
+#[test]
+fn a_large_body_waits_for_leave() {
+    let network = Scripted::answering(["HTTP/1.1 100 Continue\r\n\r\n", OK, OK]);
+    let session = network.session_with("http://target", expecting(3));
+    assert!(network.send(&session, &Request::post("/", b"long")).result.is_ok());
+    assert!(network.sent(0).contains("Expect: 100-continue\r\n") && network.sent(0).ends_with("\r\n\r\nlong"));
+    assert!(network.send(&session, &Request::post("/", b"abc")).result.is_ok());
+    assert_eq!(network.sent(0).matches("Expect").count(), 1, "a short one does not ask");
+}
+
+#[test]
+fn leave_that_does_not_come_is_taken() {
+    let network = Scripted::new([accept([])]);
+    let session = network.session_with("http://target", expecting(3));
+    network.answer_when("long", OK);
+    let exchange = network.send(&session, &Request::post("/", b"long"));
+    assert_eq!(exchange.result.unwrap().status(), 200);
+    assert!(exchange.done_ns - exchange.due_ns >= 5_000);
+}
+
+#[test]
+fn a_body_that_is_not_wanted_is_not_sent() {
+    let refusal = "HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n";
+    let network = Scripted::answering([refusal]);
+    let request = Request { headers: &[("Expect", "100-continue")], ..Request::post("/", b"body") };
+    let exchange = network.send(&network.session(), &request);
+    assert_eq!(exchange.result.unwrap().status(), 417);
+    assert!(network.sent(0).ends_with("Content-Length: 4\r\n\r\n") && network.wire(0).is_closed());
+}
