@@ -320,12 +320,22 @@ mod tests {
                 ("connection", "x , Close"),
                 ("COOKIE", "a=b"),
                 ("authorization", "x"),
+                ("content-type", "text/plain"),
                 ("expect", "100-Continue"),
             ],
             without: &[],
             names_origin: false,
         };
         let wishes = head.append_to(&mut Vec::new()).unwrap();
-        assert_eq!(wishes, Wishes { close: true, own_cookies: true, own_authorization: true, expects_continue: true });
+        assert_eq!(
+            wishes,
+            Wishes {
+                close: true,
+                own_cookies: true,
+                own_authorization: true,
+                own_content_type: true,
+                expects_continue: true,
+            }
+        );
     }
 }
