@@ -55,17 +55,22 @@ impl Origin {
     /// Reads scheme, host and port of an absolute URL; the rest is not looked at.
     ///
     /// # Errors
-    /// [`Error::UnsupportedScheme`] for anything but `http`; [`Error::InvalidRequest`] when the URL cannot be read or
-    /// carries credentials.
+    /// [`Error::UnsupportedScheme`] for anything but `http` and `https`; [`Error::InvalidRequest`] when the URL cannot be
+    /// read, has a control character, which the `url` crate would drop, or carries credentials, which
+    /// [`split_credentials`](crate::split_credentials) takes off.
     pub fn parse(url: &str) -> Result<Self, Error> {
-        let url = Url::parse(url).map_err(|_| InvalidRequest::Url)?;
-        if url.scheme() != "http" {
-            return Err(Error::UnsupportedScheme);
+        if url.bytes().any(|byte| byte.is_ascii_control()) {
+            return Err(InvalidRequest::Target.into());
         }
+        let url = Url::parse(url).map_err(|_| InvalidRequest::Url)?;
+        let scheme = match url.scheme() {
+            "http" => Scheme::Http,
+            "https" => Scheme::Https,
+            _ => return Err(Error::UnsupportedScheme),
+        };
         if !url.username().is_empty() || url.password().is_some() {
             return Err(InvalidRequest::Credentials.into());
         }
-        let scheme = Scheme::Http;
         let host = url.host().ok_or(InvalidRequest::Url)?;
         let port = url.port().unwrap_or_else(|| scheme.default_port());
         Ok(Self::new(scheme, &host, port))
@@ -131,12 +136,9 @@ impl BaseUrl {
     /// Reads an absolute URL. Everything behind the host is the prefix, as written; a fragment is cut off.
     ///
     /// # Errors
-    /// As [`Origin::parse`], and [`InvalidRequest::Target`] for control characters, which the `url` crate would drop.
+    /// As [`Origin::parse`].
     pub fn parse(url: &str) -> Result<Self, Error> {
-        if url.bytes().any(|byte| byte.is_ascii_control()) {
-            return Err(InvalidRequest::Target.into());
-        }
-        let url = url.trim();
+        let url = url.trim_matches(' ');
         let origin = Origin::parse(url)?;
         let path = path_of(url).ok_or(InvalidRequest::Url)?;
         let prefix = path.split('#').next().unwrap_or_default().to_owned();
@@ -181,7 +183,8 @@ fn bare(host: &Host<&str>) -> String {
     }
 }
 
-const AUTHORITY_ENDS: &[u8] = b"/?#";
+/// The backslash as browsers have it: a path of which it is the first character is then refused as a target.
+pub(crate) const AUTHORITY_ENDS: &[u8] = b"/?#\\";
 
 #[cfg(test)]
 mod tests {
@@ -195,6 +198,19 @@ mod tests {
     }
 
     #[test]
+    fn https_has_a_port_of_its_own() {
+        let origin = Origin::parse("HTTPS://h:443/x").unwrap();
+        assert_eq!((origin.scheme(), origin.port(), origin.as_str()), (Scheme::Https, 443, "https://h"));
+        assert_eq!(Origin::parse("https://h:80").unwrap().host_line(), "Host: h:80\r\n");
+        assert_ne!(Origin::parse("https://h:80").unwrap(), Origin::parse("http://h").unwrap());
+    }
+
+    #[test]
+    fn an_international_name_is_resolved_in_ascii() {
+        assert_eq!(Origin::parse("http://Bücher.example").unwrap().host(), "xn--bcher-kva.example");
+    }
+
+    #[test]
     fn an_ipv6_host_has_brackets_on_the_wire_only() {
         let origin = Origin::parse("http://[::1]:8080").unwrap();
         assert_eq!(origin.host(), "::1");
@@ -205,12 +221,13 @@ mod tests {
     #[test]
     fn what_cannot_be_spoken_to_says_why() {
         let error = |url| Origin::parse(url).unwrap_err();
-        assert_eq!(error("https://h/"), Error::UnsupportedScheme);
+        assert_eq!(error("ftp://h/"), Error::UnsupportedScheme);
         assert_eq!(error("localhost:80"), Error::UnsupportedScheme);
         assert_eq!(error("example.org"), InvalidRequest::Url.into());
         assert_eq!(error("http://"), InvalidRequest::Url.into());
         assert_eq!(error("http://h:99999/"), InvalidRequest::Url.into());
         assert_eq!(error("http://user:secret@h/"), InvalidRequest::Credentials.into());
+        assert_eq!(error("http://a\n.b/"), InvalidRequest::Target.into());
     }
 
     #[test]
@@ -234,6 +251,7 @@ mod tests {
         assert_eq!(origin.path_of("http://h:81"), Some(""));
         assert_eq!(origin.path_of("http://h:811/x"), None);
         assert_eq!(origin.path_of("http://h:81@evil/x"), None);
+        assert_eq!(path_of("http://h\\@evil/x"), Some("\\@evil/x"));
     }
 
     #[test]

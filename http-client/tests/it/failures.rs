@@ -103,7 +103,7 @@ fn a_scenario_can_ask_for_the_impossible() {
     let network = Scripted::default();
     let session = network.session();
     let cases = [
-        ("https://secure/", Error::UnsupportedScheme),
+        ("ftp://files/", InvalidRequest::Target.into()),
         ("http://user:secret@target/", InvalidRequest::Credentials.into()),
         ("http://", InvalidRequest::Url.into()),
         ("/a\r\nX-Smuggled: 1", InvalidRequest::Target.into()),
