@@ -32,6 +32,7 @@
 
 #![forbid(unsafe_code)]
 
+mod auth;
 mod config;
 mod cookies;
 mod error;
@@ -45,12 +46,13 @@ mod response;
 mod session;
 mod transport;
 
+pub use auth::{Auth, CredentialsLine, DigestCredentials, DigestState, split_credentials};
 pub use config::ClientConfig;
-pub use cookies::CookieJar;
+pub use cookies::{Cookie, CookieJar};
 pub use error::{Error, Fault, InvalidRequest, InvalidResponse, TlsFailure};
 pub use exchange::{Exchange, Phases};
 pub use limits::HttpLimits;
-pub use method::{Method, UnknownMethod};
+pub use method::{ExtensionMethod, Method, UnknownMethod};
 pub use origin::{BaseUrl, Origin, Scheme};
 pub use proto::DefaultHeaders;
 pub use request::{BodyPolicy, Request};

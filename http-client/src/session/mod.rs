@@ -134,7 +134,7 @@ impl<N: Network> Session<N> {
         let cookies = self.cookies.borrow();
         if !cookies.is_empty() && !wishes.own_cookies {
             let path = encode::path_range(out, request.method);
-            cookies.append_to(out, origin, path, || network.unix_time_s());
+            cookies.append_to(out, origin, path, &[], || network.unix_time_s())?;
         }
         encode::append_body(out, request.method, request.body);
         Ok(wishes)
