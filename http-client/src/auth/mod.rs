@@ -41,9 +41,16 @@ impl Auth {
 pub struct CredentialsLine(Box<str>);
 
 impl CredentialsLine {
-    pub(crate) fn basic(header: &str, user: &[u8], password: &[u8]) -> Self {
+    fn basic(header: &str, user: &[u8], password: &[u8]) -> Self {
         let credentials = BASE64_STANDARD.encode([user, b":", password].concat());
         Self(format!("{header}: Basic {credentials}\r\n").into())
+    }
+
+    /// From `user:password` as it stands in a URL, or `user` alone.
+    pub(crate) fn of_url(header: &str, user_info: &str) -> Self {
+        let (user, password) = user_info.split_once(':').unwrap_or((user_info, ""));
+        let decoded = |text| Cow::from(percent_decode_str(text));
+        Self::basic(header, &decoded(user), &decoded(password))
     }
 
     /// The line with its end.
@@ -60,24 +67,22 @@ impl fmt::Debug for CredentialsLine {
 
 /// Cuts user and password out of a URL: they become Basic authentication. A user alone has an empty password.
 pub fn split_credentials(url: &str) -> (Cow<'_, str>, Option<Auth>) {
-    let (url, credentials) = take_credentials(url);
-    (url, credentials.map(|(user, password)| Auth::basic(user, password)))
+    let (url, user_info) = cut_user_info(url);
+    (url, user_info.map(|user_info| Auth::Basic(CredentialsLine::of_url("Authorization", user_info))))
 }
 
-/// A URL without user and password, and these as they are meant.
-pub(crate) fn take_credentials(url: &str) -> (Cow<'_, str>, Option<(Cow<'_, [u8]>, Cow<'_, [u8]>)>) {
+/// A URL without what is before the `@` of its authority, and that, unless it is empty.
+pub(crate) fn cut_user_info(url: &str) -> (Cow<'_, str>, Option<&str>) {
     let Some(start) = url.find("://").map(|at| at + "://".len()) else {
         return (url.into(), None);
     };
     let rest = &url[start..];
     let end = rest.bytes().position(|byte| AUTHORITY_ENDS.contains(&byte)).unwrap_or(rest.len());
-    let Some((credentials, _)) = rest[..end].rsplit_once('@') else {
+    let Some((user_info, _)) = rest[..end].rsplit_once('@') else {
         return (url.into(), None);
     };
-    let without = [&url[..start], &rest[credentials.len() + 1..]].concat();
-    let (user, password) = credentials.split_once(':').unwrap_or((credentials, ""));
-    let decoded = |text| Cow::from(percent_decode_str(text));
-    (without.into(), (!credentials.is_empty()).then(|| (decoded(user), decoded(password))))
+    let without = [&url[..start], &rest[user_info.len() + 1..]].concat();
+    (without.into(), Some(user_info).filter(|user_info| !user_info.is_empty()))
 }
 
 const HIDDEN: &str = "(hidden)";
