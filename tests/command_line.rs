@@ -35,7 +35,7 @@ fn wrong_flags_and_values_are_refused_with_2() {
         "http://127.0.0.1:1/ -s later",
         "http://127.0.0.1:1/ --shards 0",
         "http://127.0.0.1:1/ --shards 100000",
-        "http://127.0.0.1:1/ -X BREW",
+        "http://127.0.0.1:1/ -X BREW(TEA)",
         "http://127.0.0.1:1/ --header no-colon",
         "http://127.0.0.1:1/ --body a --body-file b",
         "http://127.0.0.1:1/ --body-file /no/such/file",

@@ -41,8 +41,8 @@ fn what_is_wrong_is_said_in_one_line_with_exit_code_2() {
             "gregaria: -t 1w: takes a time of more than 0, such as 90, 300s, 20m or 1h30m\n",
         ),
         (
-            &["http://127.0.0.1/", "-X", "BREW"],
-            "gregaria: -X BREW: the method must be one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS\n",
+            &["http://127.0.0.1/", "-X", "BREW TEA"],
+            "gregaria: -X BREW TEA: a method is a word of letters, digits and !#$%&'*+-.^_`|~\n",
         ),
     ] {
         assert_eq!(told(&gregaria(args)), (Some(2), String::new(), line.to_owned()), "{args:?}");

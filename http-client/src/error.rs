@@ -217,6 +217,8 @@ pub enum Fault {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InvalidRequest {
+    /// A cookie has a control character, a `=` or `;` in its name, or is longer than a jar keeps.
+    Cookie,
     /// The URL carries a user name or a password.
     Credentials,
     /// A header decides the framing (`Content-Length`, `Transfer-Encoding`), which only the body may.
@@ -234,6 +236,7 @@ pub enum InvalidRequest {
 impl InvalidRequest {
     const fn message(self) -> &'static str {
         match self {
+            Self::Cookie => "invalid request: forbidden character in a cookie, or a cookie that is too long",
             Self::Credentials => "invalid request: credentials in the URL are not supported",
             Self::FramingHeader => "invalid request: Content-Length and Transfer-Encoding are set by the body",
             Self::HeaderName => "invalid request: forbidden character in a header name",

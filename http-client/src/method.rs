@@ -1,7 +1,12 @@
-//! The request methods, and the two facts about them that framing needs.
+//! The request methods: those with a name of their own, and any other token.
+//!
+//! What follows from a method for a message's framing is here or in [`framing`](crate::proto::framing); what follows for a
+//! redirect is in [`redirect`](crate::redirect).
 
 use std::fmt;
 use std::str::FromStr;
+
+use crate::proto::encode::is_token;
 
 /// A request method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,13 +25,17 @@ pub enum Method {
     Delete,
     /// Ask what a resource allows.
     Options,
-    /// stub
+    /// Get back the request as it arrived.
+    Trace,
+    /// Open a tunnel; a 2xx response never has a body.
     Connect,
+    /// Any other.
+    Extension(ExtensionMethod),
 }
 
 impl Method {
     /// The method as it stands on the wire and in a statistics row.
-    pub const fn as_str(self) -> &'static str {
+    pub fn as_str(&self) -> &str {
         match self {
             Self::Get => "GET",
             Self::Head => "HEAD",
@@ -35,7 +44,9 @@ impl Method {
             Self::Patch => "PATCH",
             Self::Delete => "DELETE",
             Self::Options => "OPTIONS",
+            Self::Trace => "TRACE",
             Self::Connect => "CONNECT",
+            Self::Extension(extension) => extension.as_str(),
         }
     }
 
@@ -44,7 +55,17 @@ impl Method {
         matches!(self, Self::Post | Self::Put | Self::Patch)
     }
 
-    const ALL: [Self; 7] = [Self::Get, Self::Head, Self::Post, Self::Put, Self::Patch, Self::Delete, Self::Options];
+    const NAMED: [Self; 9] = [
+        Self::Get,
+        Self::Head,
+        Self::Post,
+        Self::Put,
+        Self::Patch,
+        Self::Delete,
+        Self::Options,
+        Self::Trace,
+        Self::Connect,
+    ];
 }
 
 impl fmt::Display for Method {
@@ -56,20 +77,65 @@ impl fmt::Display for Method {
 impl FromStr for Method {
     type Err = UnknownMethod;
 
-    /// Reads a method, in any case: a person types `-X post`.
+    /// Reads a method. One with a name of its own may be in any case, as a person types `-X post`; others are taken as
+    /// they are.
     fn from_str(text: &str) -> Result<Self, UnknownMethod> {
         let named = |method: &Self| method.as_str().eq_ignore_ascii_case(text);
-        Self::ALL.into_iter().find(named).ok_or(UnknownMethod)
+        match Self::NAMED.into_iter().find(named) {
+            Some(method) => Ok(method),
+            None => ExtensionMethod::read(text).map(Self::Extension),
+        }
     }
 }
 
-/// The text names no method of [`Method`].
+/// A method without a name of its own, held in place.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ExtensionMethod {
+    /// A token, and zeros behind it.
+    text: [u8; Self::MAX_BYTES],
+}
+
+impl ExtensionMethod {
+    /// The longest method that fits, in bytes.
+    pub const MAX_BYTES: usize = 23;
+
+    /// The method as it stands on the wire.
+    pub fn as_str(&self) -> &str {
+        let len = self.text.iter().position(|&byte| byte == 0).unwrap_or(Self::MAX_BYTES);
+        std::str::from_utf8(&self.text[..len]).unwrap_or_default()
+    }
+
+    fn read(token: &str) -> Result<Self, UnknownMethod> {
+        if token.is_empty() || !token.bytes().all(is_token) {
+            return Err(UnknownMethod::NoToken);
+        }
+        let mut text = [0; Self::MAX_BYTES];
+        text.get_mut(..token.len()).ok_or(UnknownMethod::TooLong)?.copy_from_slice(token.as_bytes());
+        Ok(Self { text })
+    }
+}
+
+impl fmt::Debug for ExtensionMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Why a text is no [`Method`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UnknownMethod;
+pub enum UnknownMethod {
+    /// It is empty, or has a character that no method may have.
+    NoToken,
+    /// It is longer than [`ExtensionMethod::MAX_BYTES`].
+    TooLong,
+}
 
 impl fmt::Display for UnknownMethod {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the method must be one of GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
+        match self {
+            Self::NoToken => f.write_str("a method is a word of letters, digits and !#$%&'*+-.^_`|~"),
+            Self::TooLong => write!(f, "a method has at most {} characters", ExtensionMethod::MAX_BYTES),
+        }
     }
 }
 
@@ -80,11 +146,34 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_method_reads_back() {
-        for method in Method::ALL {
+    fn every_named_method_reads_back_in_any_case() {
+        for method in Method::NAMED {
             assert_eq!(method.as_str().parse(), Ok(method));
             assert_eq!(method.as_str().to_lowercase().parse(), Ok(method));
         }
-        assert_eq!("BREW".parse::<Method>(), Err(UnknownMethod));
+    }
+
+    #[test]
+    fn any_other_token_is_taken_as_typed() {
+        for text in ["PURGE", "propfind", "M-SEARCH", "x", "12345678901234567890123"] {
+            let method: Method = text.parse().unwrap();
+            assert!(matches!(method, Method::Extension(_)), "{text}");
+            assert_eq!(method.to_string(), text);
+        }
+        assert_ne!("purge".parse::<Method>(), "PURGE".parse());
+    }
+
+    #[test]
+    fn what_is_no_method_says_why() {
+        for text in ["", "GET /", "GET\r\n", "PÜRGE", "a\0", "(x)"] {
+            assert_eq!(text.parse::<Method>(), Err(UnknownMethod::NoToken), "{text:?}");
+        }
+        assert_eq!("123456789012345678901234".parse::<Method>(), Err(UnknownMethod::TooLong));
+        assert_eq!(UnknownMethod::TooLong.to_string(), "a method has at most 23 characters");
+    }
+
+    #[test]
+    fn a_method_stays_small() {
+        assert_eq!(size_of::<Method>(), 24);
     }
 }

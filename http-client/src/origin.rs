@@ -8,7 +8,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
-use crate::{Error, InvalidRequest};
+use crate::{Auth, Error, InvalidRequest, split_credentials};
 
 /// How an origin is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,17 +55,22 @@ impl Origin {
     /// Reads scheme, host and port of an absolute URL; the rest is not looked at.
     ///
     /// # Errors
-    /// [`Error::UnsupportedScheme`] for anything but `http`; [`Error::InvalidRequest`] when the URL cannot be read or
-    /// carries credentials.
+    /// [`Error::UnsupportedScheme`] for anything but `http` and `https`; [`Error::InvalidRequest`] when the URL cannot be
+    /// read, has a control character, which the `url` crate would drop, or carries credentials, which
+    /// [`split_credentials`](crate::split_credentials) takes off.
     pub fn parse(url: &str) -> Result<Self, Error> {
-        let url = Url::parse(url).map_err(|_| InvalidRequest::Url)?;
-        if !matches!(url.scheme(), "http" | "https") {
-            return Err(Error::UnsupportedScheme);
+        if url.bytes().any(|byte| byte.is_ascii_control()) {
+            return Err(InvalidRequest::Target.into());
         }
+        let url = Url::parse(url).map_err(|_| InvalidRequest::Url)?;
+        let scheme = match url.scheme() {
+            "http" => Scheme::Http,
+            "https" => Scheme::Https,
+            _ => return Err(Error::UnsupportedScheme),
+        };
         if !url.username().is_empty() || url.password().is_some() {
             return Err(InvalidRequest::Credentials.into());
         }
-        let scheme = if url.scheme() == "http" { Scheme::Http } else { Scheme::Https };
         let host = url.host().ok_or(InvalidRequest::Url)?;
         let port = url.port().unwrap_or_else(|| scheme.default_port());
         Ok(Self::new(scheme, &host, port))
@@ -99,8 +104,8 @@ impl Origin {
 
     /// Host and port, as a proxy wants them.
     pub(crate) fn authority_with_port(&self) -> String {
-        let host = &self.host;
-        if host.contains(':') { format!("[{host}]:{}", self.port) } else { format!("{host}:{}", self.port) }
+        let Self { host, port, .. } = self;
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
     }
 
     /// The origin as the start of a URL: `http://host:port`, without the port where it is the scheme's own.
@@ -131,22 +136,21 @@ impl fmt::Display for Origin {
 pub struct BaseUrl {
     origin: Origin,
     prefix: String,
+    auth: Option<Auth>,
 }
 
 impl BaseUrl {
-    /// Reads an absolute URL. Everything behind the host is the prefix, as written; a fragment is cut off.
+    /// Reads an absolute URL. A user and a password in it are kept apart; everything behind the host is the prefix, as written; a fragment is cut off.
     ///
     /// # Errors
-    /// As [`Origin::parse`], and [`InvalidRequest::Target`] for control characters, which the `url` crate would drop.
+    /// As [`Origin::parse`].
     pub fn parse(url: &str) -> Result<Self, Error> {
-        if url.bytes().any(|byte| byte.is_ascii_control()) {
-            return Err(InvalidRequest::Target.into());
-        }
-        let url = url.trim();
-        let origin = Origin::parse(url)?;
-        let path = path_of(url).ok_or(InvalidRequest::Url)?;
+        let url = url.trim_matches(' ');
+        let (url, auth) = split_credentials(url);
+        let origin = Origin::parse(&url)?;
+        let path = path_of(&url).ok_or(InvalidRequest::Url)?;
         let prefix = path.split('#').next().unwrap_or_default().to_owned();
-        Ok(Self { origin, prefix })
+        Ok(Self { origin, prefix, auth })
     }
 
     /// Where the requests go.
@@ -154,10 +158,11 @@ impl BaseUrl {
         &self.origin
     }
 
-    /// stub
-    pub fn auth(&self) -> Option<&crate::Auth> {
-        None
+    /// Who asks there, if the URL says so with a user and a password.
+    pub const fn auth(&self) -> Option<&Auth> {
+        self.auth.as_ref()
     }
+
     /// What stands before each target on the wire; empty for a URL without a path.
     pub fn prefix(&self) -> &str {
         &self.prefix
@@ -191,7 +196,8 @@ fn bare(host: &Host<&str>) -> String {
     }
 }
 
-const AUTHORITY_ENDS: &[u8] = b"/?#";
+/// The backslash as browsers have it: a path of which it is the first character is then refused as a target.
+pub(crate) const AUTHORITY_ENDS: &[u8] = b"/?#\\";
 
 #[cfg(test)]
 mod tests {
@@ -205,6 +211,19 @@ mod tests {
     }
 
     #[test]
+    fn https_has_a_port_of_its_own() {
+        let origin = Origin::parse("HTTPS://h:443/x").unwrap();
+        assert_eq!((origin.scheme(), origin.port(), origin.as_str()), (Scheme::Https, 443, "https://h"));
+        assert_eq!(Origin::parse("https://h:80").unwrap().host_line(), "Host: h:80\r\n");
+        assert_ne!(Origin::parse("https://h:80").unwrap(), Origin::parse("http://h").unwrap());
+    }
+
+    #[test]
+    fn an_international_name_is_resolved_in_ascii() {
+        assert_eq!(Origin::parse("http://Bücher.example").unwrap().host(), "xn--bcher-kva.example");
+    }
+
+    #[test]
     fn an_ipv6_host_has_brackets_on_the_wire_only() {
         let origin = Origin::parse("http://[::1]:8080").unwrap();
         assert_eq!(origin.host(), "::1");
@@ -215,12 +234,13 @@ mod tests {
     #[test]
     fn what_cannot_be_spoken_to_says_why() {
         let error = |url| Origin::parse(url).unwrap_err();
-        assert_eq!(error("https://h/"), Error::UnsupportedScheme);
+        assert_eq!(error("ftp://h/"), Error::UnsupportedScheme);
         assert_eq!(error("localhost:80"), Error::UnsupportedScheme);
         assert_eq!(error("example.org"), InvalidRequest::Url.into());
         assert_eq!(error("http://"), InvalidRequest::Url.into());
         assert_eq!(error("http://h:99999/"), InvalidRequest::Url.into());
         assert_eq!(error("http://user:secret@h/"), InvalidRequest::Credentials.into());
+        assert_eq!(error("http://a\n.b/"), InvalidRequest::Target.into());
     }
 
     #[test]
@@ -244,6 +264,7 @@ mod tests {
         assert_eq!(origin.path_of("http://h:81"), Some(""));
         assert_eq!(origin.path_of("http://h:811/x"), None);
         assert_eq!(origin.path_of("http://h:81@evil/x"), None);
+        assert_eq!(path_of("http://h\\@evil/x"), Some("\\@evil/x"));
     }
 
     #[test]

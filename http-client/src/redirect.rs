@@ -1,16 +1,217 @@
-//! stub
+//! What follows after a redirect, as requests and browsers do it: the next request's method and URL, and what it may
+//! carry. How often one follows another is the session's to bound.
+
+use url::Url;
+
 use crate::{Error, Method};
-#[allow(missing_docs)]
+
+/// The request that a redirect asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redirect {
+    /// The method, often GET.
     pub method: Method,
+    /// An absolute URL, in ASCII and with everything encoded that has to be. It has the fragment of the URL before if it
+    /// brings none, and may have credentials.
     pub url: String,
+    /// Whether the body is sent once more; if not, the headers about it are dropped too.
     pub keeps_body: bool,
+    /// Whether the next request goes to the same scheme, host and port, or from http to https of one host on their own
+    /// ports. If not, credentials stay behind.
     pub same_origin: bool,
 }
-#[allow(missing_docs)]
+
+/// What follows after a response with this status and `Location` to a request for `from_url`, an absolute URL; nothing
+/// unless the status is one of 301, 302, 303, 307 and 308, and the location is not empty.
+///
+/// # Errors
+/// [`Error::InvalidRedirect`] when the location is no URL or has a control character, [`Error::UnsupportedScheme`] when
+/// it leads away from http and https.
 pub fn follow(method: Method, status: u16, location: &[u8], from_url: &str) -> Result<Option<Redirect>, Error> {
-    let base = url::Url::parse(from_url).map_err(|_| Error::InvalidRedirect)?;
-    let url = base.join(std::str::from_utf8(location).unwrap()).map_err(|_| Error::InvalidRedirect)?;
-    let _ = status;
-    Ok(Some(Redirect { method, same_origin: url.origin() == base.origin(), url: url.into(), keeps_body: true }))
+    let location = location.trim_ascii();
+    if !matches!(status, 301 | 302 | 303 | 307 | 308) || location.is_empty() {
+        return Ok(None);
+    }
+    let from = Url::parse(from_url).map_err(|_| Error::InvalidRedirect)?;
+    let to = join(&from, location)?;
+    Ok(Some(Redirect {
+        method: next_method(method, status),
+        keeps_body: matches!(status, 307 | 308),
+        same_origin: is_same_origin(&from, &to),
+        url: to.into(),
+    }))
+}
+
+/// 307 and 308 mean what they say; of the others, this is what browsers have made.
+fn next_method(method: Method, status: u16) -> Method {
+    match (status, method) {
+        (302 | 303, Method::Head) => Method::Head,
+        (302 | 303, _) | (301, Method::Post) => Method::Get,
+        _ => method,
+    }
+}
+
+fn join(from: &Url, location: &[u8]) -> Result<Url, Error> {
+    // The `url` crate would drop these, and what is left could be another URL than somebody before us has seen.
+    if location.iter().any(u8::is_ascii_control) {
+        return Err(Error::InvalidRedirect);
+    }
+    let mut url = from.join(&as_text(location)).map_err(|_| Error::InvalidRedirect)?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(Error::UnsupportedScheme);
+    }
+    if url.fragment().is_none_or(str::is_empty) {
+        url.set_fragment(from.fragment());
+    }
+    Ok(url)
+}
+
+/// As UTF-8, which is what servers mean; bytes of anything else are percent-encoded as they are.
+fn as_text(location: &[u8]) -> String {
+    let mut text = String::with_capacity(location.len());
+    for chunk in location.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(percent_encoding::percent_encode(chunk.invalid(), percent_encoding::NON_ALPHANUMERIC));
+    }
+    text
+}
+
+fn is_same_origin(from: &Url, to: &Url) -> bool {
+    let place = |url: &Url| (url.scheme() == "https", url.port_or_known_default());
+    let is_upgrade = place(from) == (false, Some(80)) && place(to) == (true, Some(443));
+    from.host() == to.host() && (place(from) == place(to) || is_upgrade)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::origin::path_of;
+    use crate::proto::target;
+    use crate::{Origin, split_credentials};
+
+    fn to(location: &str, from_url: &str) -> Redirect {
+        follow(Method::Get, 302, location.as_bytes(), from_url).unwrap().unwrap()
+    }
+
+    #[test]
+    fn only_redirects_with_a_location_are_followed() {
+        let follows =
+            |status, location: &str| follow(Method::Get, status, location.as_bytes(), "http://h/").unwrap().is_some();
+        for status in [301, 302, 303, 307, 308] {
+            assert!(follows(status, "/x") && !follows(status, "") && !follows(status, " "), "{status}");
+        }
+        for status in [200, 201, 300, 304, 305, 306, 309, 404] {
+            assert!(!follows(status, "/x"), "{status}");
+        }
+    }
+
+    #[test]
+    fn the_method_becomes_what_requests_makes_of_it() {
+        let (get, head, post, put) = (Method::Get, Method::Head, Method::Post, Method::Put);
+        for (status, next_of_head, next_of_post, next_of_put, keeps_body) in [
+            (301, head, get, put, false),
+            (302, head, get, get, false),
+            (303, head, get, get, false),
+            (307, head, post, put, true),
+            (308, head, post, put, true),
+        ] {
+            for (method, next) in [(get, get), (head, next_of_head), (post, next_of_post), (put, next_of_put)] {
+                let redirect = follow(method, status, b"/x", "http://h/").unwrap().unwrap();
+                assert_eq!((redirect.method, redirect.keeps_body), (next, keeps_body), "{status} {method}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_location_is_joined_to_the_url_before() {
+        // RFC 3986 §5.4, and what browsers make of the rest
+        let base = "http://a/b/c/d;p?q";
+        for (location, url) in [
+            ("g", "http://a/b/c/g"),
+            ("./g/", "http://a/b/c/g/"),
+            ("/g", "http://a/g"),
+            ("//g:81", "http://g:81/"),
+            ("?y", "http://a/b/c/d;p?y"),
+            ("#s", "http://a/b/c/d;p?q#s"),
+            ("../../../g", "http://a/g"),
+            ("https://G/x", "https://g/x"),
+            ("http:g", "http://a/b/c/g"),
+            ("\\g", "http://a/g"),
+            ("/a b\"<>?c d", "http://a/a%20b%22%3C%3E?c%20d"),
+            ("/\u{fc}%20%zz", "http://a/%C3%BC%20%zz"),
+            ("http://b\u{fc}cher.example/", "http://xn--bcher-kva.example/"),
+        ] {
+            assert_eq!(to(location, base).url, url, "{location}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_go_on_as_they_are() {
+        let redirect = follow(Method::Get, 302, b" /caf\xe9?\xc3\xa9 ", "http://h/").unwrap().unwrap();
+        assert_eq!(redirect.url, "http://h/caf%E9?%C3%A9");
+    }
+
+    #[test]
+    fn a_fragment_is_inherited() {
+        assert_eq!(to("/x", "http://h/y#part").url, "http://h/x#part");
+        assert_eq!(to("/x#", "http://h/y#part").url, "http://h/x#part");
+        assert_eq!(to("/x#own", "http://h/y#part").url, "http://h/x#own");
+    }
+
+    #[test]
+    fn credentials_stay_with_their_origin() {
+        for (from_url, location, same_origin) in [
+            ("http://h/", "/x", true),
+            ("http://h:80/", "http://H/x", true),
+            ("http://h/", "https://h/", true),
+            ("http://h:80/", "https://h:443/", true),
+            ("https://h/", "http://h/", false),
+            ("http://h:81/", "https://h/", false),
+            ("http://h/", "https://h:444/", false),
+            ("http://h/", "http://h:81/", false),
+            ("http://h:81/", "https://h:81/", false),
+            ("http://h/", "http://www.h/", false),
+            ("http://h/", "http://h@evil/", false),
+        ] {
+            assert_eq!(to(location, from_url).same_origin, same_origin, "{from_url} to {location}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_followed_says_why() {
+        let error = |location: &[u8]| follow(Method::Get, 301, location, "http://h/").unwrap_err();
+        for location in ["ftp://h/", "javascript:alert(1)", "mailto:a@b", "file:///etc/passwd"] {
+            assert_eq!(error(location.as_bytes()), Error::UnsupportedScheme, "{location}");
+        }
+        for location in ["http://", "http://h:99999/", "http://a b/", "//[::1/", "/a\r\nX: 1", "/\0", "/a\tb"] {
+            assert_eq!(error(location.as_bytes()), Error::InvalidRedirect, "{location:?}");
+        }
+        assert_eq!(error(b"http://\xff/"), Error::InvalidRedirect);
+    }
+
+    proptest! {
+        /// Whatever a target sends: what it leads to is a URL whose target goes on the wire as one word, encoded once.
+        #[test]
+        fn no_location_gets_anything_through(
+            location in prop_oneof![
+                prop::collection::vec(any::<u8>(), 0..40),
+                "(https?:)?(//)?[a-z@:.]{0,6}[/?#%\\\\ ]\\PC{0,30}".prop_map(String::into_bytes),
+            ],
+            from_url in "http://h/[a-z %?#\u{fc}./]{0,10}",
+        ) {
+            let Ok(Some(redirect)) = follow(Method::Get, 302, &location, &from_url) else {
+                return Ok(());
+            };
+            prop_assert!(redirect.url.bytes().all(|byte| byte.is_ascii_graphic()), "{:?}", redirect.url);
+            let (url, _) = split_credentials(&redirect.url);
+            prop_assert!(Origin::parse(&url).is_ok(), "{url:?}");
+            let path = path_of(&url).unwrap();
+            let mut wire = Vec::new();
+            prop_assert_eq!(target::append(&mut wire, "", path), Ok(()));
+            let wire = String::from_utf8(wire).unwrap();
+            prop_assert_eq!(wire.matches("%25").count(), path.split('#').next().unwrap().matches("%25").count());
+            prop_assert_eq!(&to(&redirect.url, &from_url).url, &redirect.url);
+        }
+    }
 }

@@ -57,7 +57,8 @@ impl Wire {
     ) -> PyResult<Option<usize>> {
         let hub = Hub::here(self.hub.bind(url.py()), self.thread)?;
         let due_ns = rt::now_ns();
-        let method: Method = method.parse().map_err(|_| PyValueError::new_err(format!("unknown method {method:?}")))?;
+        let method: Method =
+            method.parse().map_err(|unknown| PyValueError::new_err(format!("method {method:?}: {unknown}")))?;
         let target = url.to_str()?;
         // Whatever could not be counted later must not be sent.
         name.as_ref().map(|name| name.to_str()).transpose()?;

@@ -203,6 +203,7 @@ mod tests {
         assert!(header("--header", &"a b: c".into()).is_err());
         assert!(header("--header", &"a: b\nc".into()).unwrap_err().message.starts_with("--header a: b\\nc: "));
         assert_eq!(method("-X", &"patch".into()), Ok(Method::Patch));
-        assert!(method("-X", &"BREW".into()).is_err());
+        assert_eq!(method("-X", &"BREW".into()), Ok("BREW".parse().unwrap()));
+        assert!(method("-X", &"GET /".into()).is_err());
     }
 }

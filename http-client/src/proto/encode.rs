@@ -182,7 +182,7 @@ pub(crate) fn has_token(list: &str, token: &str) -> bool {
     list.split(',').any(|item| item.trim_matches([' ', '\t']).eq_ignore_ascii_case(token))
 }
 
-const fn is_token(byte: u8) -> bool {
+pub(crate) const fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
             byte,

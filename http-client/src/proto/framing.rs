@@ -33,7 +33,8 @@ pub(super) enum Field<T> {
 
 /// Decides the framing of a final response.
 pub(super) fn framing(method: Method, status: u16, fields: FramingFields) -> Result<Framing, Error> {
-    if method == Method::Head || matches!(status, 100..=199 | 204 | 304) {
+    let opens_tunnel = method == Method::Connect && matches!(status, 200..=299);
+    if method == Method::Head || opens_tunnel || matches!(status, 100..=199 | 204 | 304) {
         return Ok(Framing::None);
     }
     match (fields.coding, fields.length) {
@@ -96,6 +97,8 @@ mod tests {
         assert_eq!(decided(Method::Get, 304, &["5"], &["chunked"]), Ok(Framing::None));
         assert_eq!(decided(Method::Get, 204, &["x"], &[]), Ok(Framing::None));
         assert_eq!(decided(Method::Get, 205, &["0"], &[]), Ok(Framing::Length(0)));
+        assert_eq!(decided(Method::Connect, 200, &["5"], &["chunked"]), Ok(Framing::None));
+        assert_eq!(decided(Method::Connect, 407, &["5"], &[]), Ok(Framing::Length(5)));
     }
 
     #[test]

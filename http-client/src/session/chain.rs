@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use super::Session;
 use super::hop::{Hop, Opened};
 use super::trace::Trace;
-use crate::auth::DigestState;
 use crate::origin::is_absolute;
 use crate::redirect::{self, Redirect};
 use crate::response::Chain;
@@ -101,14 +100,11 @@ impl<N: Network> Session<N> {
     }
 
     /// Whether there is something in the response that a digest can be made of.
-    fn take_challenge(&self, _network: &N, auth: &Auth, response: &crate::Response) -> bool {
-        if !auth.is_digest() {
-            return false;
-        }
-        let mut digest = self.digest.borrow_mut();
-        let state = digest.get_or_insert_default();
+    fn take_challenge(&self, network: &N, auth: &Auth, response: &crate::Response) -> bool {
         let challenges = response.headers().filter(|(name, _)| name.eq_ignore_ascii_case("www-authenticate"));
-        challenges.map(|(_, value)| value).any(|value| DigestState::answer(state, value))
+        let challenges = challenges.map(|(_, value)| value);
+        let mut digest = self.digest.borrow_mut();
+        is_digest(auth) && digest.get_or_insert_default().answer(challenges, network.random())
     }
 
     fn follows(&self, request: &Request<'_>) -> bool {
@@ -117,7 +113,7 @@ impl<N: Network> Session<N> {
     }
 
     fn digest_auth<'a>(&'a self, request: &'a Request<'_>) -> Option<&'a Auth> {
-        Hop::first(request, &self.config).auth.filter(|auth| auth.is_digest())
+        Hop::first(request, &self.config).auth.filter(|auth| is_digest(auth))
     }
 
     /// A target as a URL of its own.
@@ -127,6 +123,10 @@ impl<N: Network> Session<N> {
         }
         Cow::Owned(format!("{}{target}", self.base))
     }
+}
+
+fn is_digest(auth: &Auth) -> bool {
+    matches!(auth, Auth::Digest(_))
 }
 
 impl<'a> Next<'a> {

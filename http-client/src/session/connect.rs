@@ -8,8 +8,8 @@ use super::trace::Trace;
 use crate::connection::Connection;
 use crate::proto::ResponseParser;
 use crate::{
-    BodyPolicy, ClientConfig, Error, HttpLimits, Method, Network, Origin, Proxy, Scheme, TlsConfig, TlsStream,
-    Transport,
+    BodyPolicy, ClientConfig, CredentialsLine, Error, HttpLimits, Method, Network, Origin, Proxy, Scheme, TlsConfig,
+    TlsStream, Transport,
 };
 
 /// Makes a connection to send requests for this destination on.
@@ -49,7 +49,7 @@ async fn reach<N: Network>(
     let Some(proxy) = proxy else {
         return network.connect(origin, resolved_ns).await;
     };
-    let mut transport = network.connect(proxy.origin(), resolved_ns).await?;
+    let mut transport = network.connect(&proxy.origin, resolved_ns).await?;
     if origin.scheme() == Scheme::Https {
         open_tunnel(&mut transport, origin, proxy, limits).await?;
     }
@@ -64,7 +64,7 @@ async fn open_tunnel(
     limits: &HttpLimits,
 ) -> Result<(), Error> {
     let authority = origin.authority_with_port();
-    let authorization = proxy.authorization().unwrap_or_default();
+    let authorization = proxy.authorization.as_ref().map_or("", CredentialsLine::as_str);
     let request = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n{authorization}\r\n");
     let mut buffer = request.into_bytes();
     transport.send(&mut buffer).await.map_err(|error| Error::from_io(&error))?;

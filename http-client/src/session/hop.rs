@@ -214,29 +214,31 @@ impl<N: Network> Session<N> {
             names_origin: proxy.is_some(),
         };
         let mut wishes = head.append_to(out)?;
-        if let Some(line) = proxy.and_then(|proxy| proxy.authorization()) {
-            out.extend_from_slice(line.as_bytes());
+        if let Some(line) = proxy.and_then(|proxy| proxy.authorization.as_ref()) {
+            out.extend_from_slice(line.as_str().as_bytes());
         }
         let auth = hop.auth.or_else(|| route.auth(&self.base));
         if let Some(auth) = auth.filter(|_| !wishes.own_authorization) {
-            self.append_authorization(network, auth, &head, out);
+            self.append_authorization(auth, &head, out);
         }
         let has_cookies = !hop.cookies.is_empty() || !self.cookies.borrow().is_empty();
         if has_cookies && !wishes.own_cookies {
             let path = encode::path_of_target(out, head.target_range(out));
-            self.cookies.borrow().append_to(out, origin, path, hop.cookies, || network.unix_time_s());
+            let extra: Vec<_> = hop.cookies.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            self.cookies.borrow().append_to(out, origin, path, &extra, || network.unix_time_s())?;
         }
         let upload = upload::append(out, request, &self.config, &mut wishes);
         Ok(Outgoing { wishes, upload })
     }
 
-    fn append_authorization(&self, network: &N, auth: &Auth, head: &RequestHead<'_>, out: &mut Vec<u8>) {
-        if let Some(line) = auth.line() {
-            out.extend_from_slice(line.as_bytes());
-        } else if let Some(digest) = &mut *self.digest.borrow_mut() {
-            let target = String::from_utf8_lossy(&out[head.target_range(out)]).into_owned();
-            if let Some(line) = digest.authorization(auth, head.method, &target, network.random()) {
-                out.extend_from_slice(line.as_bytes());
+    fn append_authorization(&self, auth: &Auth, head: &RequestHead<'_>, out: &mut Vec<u8>) {
+        match auth {
+            Auth::Basic(line) => out.extend_from_slice(line.as_str().as_bytes()),
+            Auth::Digest(credentials) => {
+                let target = String::from_utf8_lossy(&out[head.target_range(out)]).into_owned();
+                let mut digest = self.digest.borrow_mut();
+                let line = digest.as_mut().and_then(|state| state.authorization(credentials, head.method, &target));
+                out.extend_from_slice(line.unwrap_or_default().as_bytes());
             }
         }
     }

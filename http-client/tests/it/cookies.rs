@@ -133,8 +133,14 @@ fn a_request_may_bring_its_own_cookies() {
 #[test]
 fn nonsense_is_ignored() {
     let huge = format!("a={}", "x".repeat(5_000));
-    let visitor = Visitor::with(&["", "=1", "novalue", &huge, "ok=; Max-Age=soon; Path=/"]);
+    let visitor = Visitor::with(&["", "=", "=__Host-a=1; Path=/", &huge, "ok=; Max-Age=soon; Path=/"]);
     assert_eq!(visitor.shows("/"), "ok=");
+}
+
+#[test]
+fn a_cookie_may_be_a_value_alone() {
+    let visitor = Visitor::with(&["value; Path=/"]);
+    assert_eq!(visitor.shows("/"), "value");
 }
 
 #[test]

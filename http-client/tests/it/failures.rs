@@ -108,6 +108,7 @@ fn a_scenario_can_ask_for_the_impossible() {
     let network = Scripted::default();
     let session = network.session();
     let cases = [
+        ("ftp://files/", InvalidRequest::Target.into()),
         ("http://", InvalidRequest::Url.into()),
         ("/a\r\nX-Smuggled: 1", InvalidRequest::Target.into()),
         ("http://target:8080/a\n", InvalidRequest::Target.into()),

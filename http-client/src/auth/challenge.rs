@@ -1,0 +1,134 @@
+//! Challenges in `WWW-Authenticate`, as leniently read as servers write them (RFC 9110 §11.6.1).
+//!
+//! A comma stands between challenges and between the parameters of one; a word with no `=` behind it begins the next
+//! challenge. What is neither is skipped.
+
+use std::borrow::Cow;
+
+/// One challenge: a scheme and its parameters.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Challenge<'a> {
+    pub(super) scheme: &'a str,
+    parameters: Vec<(&'a str, Cow<'a, str>)>,
+}
+
+impl<'a> Challenge<'a> {
+    /// All challenges of one header, in order.
+    pub(super) fn all(header: &'a str) -> Vec<Self> {
+        let mut challenges: Vec<Self> = Vec::new();
+        let mut rest = Rest(header);
+        while let Some(word) = rest.word() {
+            match (rest.value(), challenges.last_mut()) {
+                (Some(value), Some(challenge)) => challenge.parameters.push((word, value)),
+                (Some(_), None) => {}
+                (None, _) => challenges.push(Self { scheme: word, parameters: Vec::new() }),
+            }
+        }
+        challenges
+    }
+
+    /// A parameter, by its name in any case.
+    pub(super) fn parameter(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.parameters.iter().find(|(own, _)| own.eq_ignore_ascii_case(name))?;
+        Some(value)
+    }
+}
+
+/// What of a header is not read yet.
+struct Rest<'a>(&'a str);
+
+impl<'a> Rest<'a> {
+    /// The next token; whatever cannot begin one is skipped.
+    fn word(&mut self) -> Option<&'a str> {
+        let start = self.0.find(|c: char| !is_separator(c))?;
+        let text = &self.0[start..];
+        let end = text.find(|c: char| is_separator(c)).unwrap_or(text.len());
+        self.0 = &text[end..];
+        Some(&text[..end])
+    }
+
+    /// What follows a `=`, if one does.
+    fn value(&mut self) -> Option<Cow<'a, str>> {
+        let text = self.0.trim_start_matches(BLANKS).strip_prefix('=')?.trim_start_matches(BLANKS);
+        match text.strip_prefix('"') {
+            Some(quoted) => Some(self.quoted(quoted)),
+            None => {
+                let end = text.find([',', ' ', '\t']).unwrap_or(text.len());
+                self.0 = &text[end..];
+                Some(text[..end].into())
+            }
+        }
+    }
+
+    /// A string up to its closing quote, or to the end where that is missing.
+    fn quoted(&mut self, text: &'a str) -> Cow<'a, str> {
+        let mut escaped = false;
+        let end = text.find(|c: char| {
+            let ends = c == '"' && !escaped;
+            escaped = c == '\\' && !escaped;
+            ends
+        });
+        self.0 = end.map_or("", |end| &text[end + 1..]);
+        unescaped(&text[..end.unwrap_or(text.len())])
+    }
+}
+
+fn unescaped(text: &str) -> Cow<'_, str> {
+    if !text.contains('\\') {
+        return text.into();
+    }
+    let mut plain = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        plain.push(if c == '\\' { chars.next().unwrap_or(c) } else { c });
+    }
+    plain.into()
+}
+
+const fn is_separator(c: char) -> bool {
+    matches!(c, ',' | ' ' | '\t' | '=' | '"')
+}
+
+const BLANKS: [char; 2] = [' ', '\t'];
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn one_header_may_have_several_challenges() {
+        let header =
+            "Negotiate, Basic realm=\"a, b\",charset = UTF-8 , , Digest realm=\"x\\\"y\", qop=\"auth,auth-int\"";
+        let challenges = Challenge::all(header);
+        let schemes: Vec<_> = challenges.iter().map(|challenge| challenge.scheme).collect();
+        assert_eq!(schemes, ["Negotiate", "Basic", "Digest"]);
+        assert_eq!(challenges[1].parameter("REALM"), Some("a, b"));
+        assert_eq!(challenges[1].parameter("charset"), Some("UTF-8"));
+        assert_eq!(challenges[2].parameter("realm"), Some("x\"y"));
+        assert_eq!(challenges[2].parameter("qop"), Some("auth,auth-int"));
+        assert_eq!(challenges[2].parameter("opaque"), None);
+    }
+
+    #[test]
+    fn what_servers_get_wrong_is_read_as_meant() {
+        let of = |header, name| Challenge::all(header).pop().unwrap().parameter(name).map(str::to_owned);
+        assert_eq!(of("Digest realm=\"Gesch\u{fc}tzt\", nonce=abc==", "realm"), Some("Gesch\u{fc}tzt".into()));
+        assert_eq!(of("Digest realm=x, nonce=abc==", "nonce"), Some("abc==".into()));
+        assert_eq!(of("Digest realm=\"x\" nonce=\"y\"", "nonce"), Some("y".into()));
+        assert_eq!(of("Digest nonce=\"unclosed", "nonce"), Some("unclosed".into()));
+        assert_eq!(of("Digest nonce=", "nonce"), Some(String::new()));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_to_its_end(text in "[a=\", \\\\\u{fc}]{0,40}|\\PC*") {
+            for challenge in Challenge::all(&text) {
+                prop_assert!(!challenge.scheme.is_empty());
+                let lengths = challenge.parameters.iter().map(|(name, value)| name.len() + value.len());
+                prop_assert!(lengths.sum::<usize>() < text.len());
+            }
+        }
+    }
+}

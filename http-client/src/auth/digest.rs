@@ -1,0 +1,346 @@
+//! Digest authentication (RFC 7616): MD5 and SHA-256, either also as `-sess`; quality of protection `auth`, or none as of
+//! old. A challenge is kept, so that the next request carries its answer at once.
+//!
+//! Randomness comes from outside, as a number for each challenge.
+
+use std::fmt::{self, Write};
+
+use md5::{Digest as _, Md5};
+use sha2::Sha256;
+
+use super::HIDDEN;
+use super::challenge::Challenge;
+use crate::Method;
+
+/// A user and a password, whose digest is sent.
+#[derive(Clone, PartialEq, Eq)]
+pub struct DigestCredentials {
+    user: String,
+    password: String,
+}
+
+impl DigestCredentials {
+    pub(super) const fn new(user: String, password: String) -> Self {
+        Self { user, password }
+    }
+}
+
+impl fmt::Debug for DigestCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(HIDDEN)
+    }
+}
+
+/// What a target has asked of one session, and how often it was answered.
+#[derive(Clone, Debug, Default)]
+pub struct DigestState {
+    asked: Option<Box<Asked>>,
+}
+
+#[derive(Clone, Debug)]
+struct Asked {
+    realm: String,
+    nonce: String,
+    opaque: Option<String>,
+    algorithm: Algorithm,
+    /// Whether the target named the algorithm, and so expects to hear it again.
+    names_algorithm: bool,
+    /// Whether the target knows `qop=auth`.
+    counts: bool,
+    /// Answers given to this nonce.
+    answers: u32,
+    cnonce: String,
+}
+
+impl DigestState {
+    /// Nothing was asked yet.
+    pub const fn new() -> Self {
+        Self { asked: None }
+    }
+
+    /// Takes in the `WWW-Authenticate` headers of a 401; whether there is something that can be answered. Of several
+    /// challenges the first counts, as targets name what they prefer first.
+    ///
+    /// A target may refuse an answer because its nonce is stale, and ask anew. So a request is worth a second try when
+    /// this is true, and never a third. `cnonce` should be random.
+    pub fn answer<'a>(&mut self, www_authenticate: impl IntoIterator<Item = &'a [u8]>, cnonce: u64) -> bool {
+        let headers = www_authenticate.into_iter().filter_map(|header| std::str::from_utf8(header).ok());
+        let mut challenges = headers.flat_map(Challenge::all);
+        let Some(mut asked) = challenges.find_map(|challenge| Asked::read(&challenge, format!("{cnonce:016x}"))) else {
+            return false;
+        };
+        if let Some(before) = self.asked.take_if(|before| before.nonce == asked.nonce) {
+            asked.answers = before.answers;
+        }
+        self.asked = Some(Box::new(asked));
+        true
+    }
+
+    /// The `Authorization` header of a request with its line end, for a target as it stands on the wire; `None` as long
+    /// as nothing was asked.
+    pub fn authorization(
+        &mut self,
+        credentials: &DigestCredentials,
+        method: Method,
+        wire_target: &str,
+    ) -> Option<String> {
+        let asked = self.asked.as_mut()?;
+        asked.answers = asked.answers.saturating_add(1);
+        Some(asked.line(credentials, method, wire_target))
+    }
+}
+
+impl Asked {
+    /// `None` for what cannot be answered: another scheme, an unknown algorithm, no more than `qop=auth-int`.
+    fn read(challenge: &Challenge<'_>, cnonce: String) -> Option<Self> {
+        if !challenge.scheme.eq_ignore_ascii_case("Digest") {
+            return None;
+        }
+        let algorithm = challenge.parameter("algorithm");
+        let qop = challenge.parameter("qop").filter(|qop| !qop.trim().is_empty());
+        let counts = qop.is_some_and(|qop| qop.split(',').any(|item| item.trim().eq_ignore_ascii_case("auth")));
+        if qop.is_some() && !counts {
+            return None;
+        }
+        let printable = |name: &str| challenge.parameter(name).filter(|value| !has_control(value)).map(str::to_owned);
+        Some(Self {
+            realm: printable("realm")?,
+            nonce: printable("nonce")?,
+            opaque: printable("opaque"),
+            algorithm: algorithm.map_or(Some(Algorithm::Md5), Algorithm::read)?,
+            names_algorithm: algorithm.is_some(),
+            counts,
+            answers: 0,
+            cnonce,
+        })
+    }
+
+    fn line(&self, credentials: &DigestCredentials, method: Method, target: &str) -> String {
+        let mut line = format!("Authorization: Digest {}", user_parameter(&credentials.user));
+        let mut quoted = |name, value: &str| line.extend([", ", name, "=\"", &escaped(value), "\""]);
+        quoted("realm", &self.realm);
+        quoted("nonce", &self.nonce);
+        quoted("uri", target);
+        quoted("response", &self.response(credentials, method, target));
+        if let Some(opaque) = &self.opaque {
+            quoted("opaque", opaque);
+        }
+        if self.counts || self.algorithm.is_session() {
+            quoted("cnonce", &self.cnonce);
+        }
+        if self.names_algorithm {
+            line.extend([", algorithm=", self.algorithm.as_str()]);
+        }
+        if self.counts {
+            line.extend([", qop=auth, nc=", &self.count()]);
+        }
+        line + "\r\n"
+    }
+
+    /// RFC 7616 §3.4.1.
+    fn response(&self, credentials: &DigestCredentials, method: Method, target: &str) -> String {
+        let digest = |parts: &[&str]| self.algorithm.digest(&parts.join(":"));
+        let mut user = digest(&[&credentials.user, &self.realm, &credentials.password]);
+        if self.algorithm.is_session() {
+            user = digest(&[&user, &self.nonce, &self.cnonce]);
+        }
+        let request = digest(&[method.as_str(), target]);
+        if self.counts {
+            digest(&[&user, &self.nonce, &self.count(), &self.cnonce, "auth", &request])
+        } else {
+            digest(&[&user, &self.nonce, &request])
+        }
+    }
+
+    fn count(&self) -> String {
+        format!("{:08x}", self.answers)
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Algorithm {
+    Md5,
+    Md5Session,
+    Sha256,
+    Sha256Session,
+}
+
+impl Algorithm {
+    fn read(name: &str) -> Option<Self> {
+        let all = [Self::Md5, Self::Md5Session, Self::Sha256, Self::Sha256Session];
+        all.into_iter().find(|algorithm| algorithm.as_str().eq_ignore_ascii_case(name.trim()))
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Md5 => "MD5",
+            Self::Md5Session => "MD5-sess",
+            Self::Sha256 => "SHA-256",
+            Self::Sha256Session => "SHA-256-sess",
+        }
+    }
+
+    const fn is_session(self) -> bool {
+        matches!(self, Self::Md5Session | Self::Sha256Session)
+    }
+
+    fn digest(self, text: &str) -> String {
+        match self {
+            Self::Md5 | Self::Md5Session => hex(&Md5::digest(text)),
+            Self::Sha256 | Self::Sha256Session => hex(&Sha256::digest(text)),
+        }
+    }
+}
+
+/// A name that a quoted string cannot hold has a notation of its own (RFC 7616 §3.4.4).
+fn user_parameter(user: &str) -> String {
+    if !has_control(user) {
+        return format!("username=\"{}\"", escaped(user));
+    }
+    let encoded = percent_encoding::utf8_percent_encode(user, percent_encoding::NON_ALPHANUMERIC);
+    format!("username*=UTF-8''{encoded}")
+}
+
+fn has_control(text: &str) -> bool {
+    text.bytes().any(|byte| byte.is_ascii_control())
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(challenge: &str) -> DigestState {
+        let mut state = DigestState::new();
+        assert!(state.answer([challenge.as_bytes()], 0x0123_4567_89ab_cdef), "{challenge}");
+        state
+    }
+
+    fn answered(state: &mut DigestState, user: &str, password: &str, target: &str) -> String {
+        let credentials = DigestCredentials::new(user.into(), password.into());
+        state.authorization(&credentials, Method::Get, target).unwrap()
+    }
+
+    /// The value of `name="value"` or `name=value`.
+    fn parameter(line: &str, name: &str) -> String {
+        let challenges = Challenge::all(line.trim_end().strip_prefix("Authorization: ").unwrap());
+        challenges[0].parameter(name).unwrap_or_default().to_owned()
+    }
+
+    /// A response with the cnonce of an example.
+    fn response(challenge: &str, cnonce: &str, user: &str, password: &str) -> String {
+        let mut state = asked(challenge);
+        state.asked.as_mut().unwrap().cnonce = cnonce.into();
+        parameter(&answered(&mut state, user, password, "/dir/index.html"), "response")
+    }
+
+    #[test]
+    fn the_examples_of_the_rfcs() {
+        // RFC 7616 §3.9.1
+        let challenge = |algorithm| {
+            format!(
+                "Digest realm=\"http-auth@example.org\", qop=\"auth, auth-int\", algorithm={algorithm}, \
+                 nonce=\"7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v\", opaque=\"FQhe/qaU925kfnzjCev0ciny7QMkPqMAFRtzCUYo5tdS\""
+            )
+        };
+        let cnonce = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ";
+        let of = |algorithm| response(&challenge(algorithm), cnonce, "Mufasa", "Circle of Life");
+        assert_eq!(of("MD5"), "8ca523f5e9506fed4657c9700eebdbec");
+        assert_eq!(of("SHA-256"), "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1");
+        // RFC 2617 §3.5
+        let challenge = "Digest realm=\"testrealm@host.com\", qop=\"auth,auth-int\", \
+                         nonce=\"dcd98b7102dd2f0e8b11d0f600bfb0c093\", opaque=\"5ccc069c403ebaf9f0171e9517f40e41\"";
+        let rfc_2617 = response(challenge, "0a4f113b", "Mufasa", "Circle Of Life");
+        assert_eq!(rfc_2617, "6629fae49393a05397450978507c4ef1");
+    }
+
+    #[test]
+    fn a_session_key_and_the_old_way_without_a_count() {
+        // Figures of Python's hashlib.
+        let of = |rest: &str| response(&format!("Digest realm=\"r\", nonce=\"n\"{rest}"), "c", "u", "p");
+        assert_eq!(of(""), "fef71a1ed020d5dbc919be49210d36ef");
+        assert_eq!(of(", algorithm=MD5-sess, qop=auth"), "0abe11747db4fe75b9d027c31a167c62");
+        assert_eq!(
+            of(", algorithm=sha-256-SESS, qop=auth"),
+            "4bce2566c0752865fa313f8e48f337b1ae2b8ea714835e307efc7d52526b00a3"
+        );
+    }
+
+    #[test]
+    fn the_header_says_what_was_asked() {
+        let mut state =
+            asked("Digest realm=\"a\\\"b\", nonce=\"n\", opaque=\"o\", algorithm=\"MD5\", qop=\"auth\", stale=FALSE");
+        let line = answered(&mut state, "us\"er", "p", "/x?y=1");
+        let (before, after) = line.split_at(line.find("response").unwrap());
+        assert_eq!(
+            before,
+            "Authorization: Digest username=\"us\\\"er\", realm=\"a\\\"b\", nonce=\"n\", uri=\"/x?y=1\", "
+        );
+        assert_eq!(
+            after[after.find("opaque").unwrap()..],
+            *"opaque=\"o\", cnonce=\"0123456789abcdef\", algorithm=MD5, qop=auth, nc=00000001\r\n"
+        );
+        let mut old = asked("Digest realm=\"r\", nonce=\"n\"");
+        let old = answered(&mut old, "u", "p", "/");
+        assert!(!old.contains("qop") && !old.contains("cnonce") && !old.contains("algorithm"), "{old}");
+    }
+
+    #[test]
+    fn answers_to_one_nonce_are_counted() {
+        let challenge = "Digest realm=\"r\", nonce=\"n\", qop=auth";
+        let mut state = asked(challenge);
+        let count = |state: &mut DigestState| parameter(&answered(state, "u", "p", "/"), "nc");
+        assert_eq!((count(&mut state), count(&mut state)), ("00000001".into(), "00000002".into()));
+        assert!(state.answer([challenge.as_bytes()], 2));
+        assert_eq!(count(&mut state), "00000003");
+        assert!(state.answer([&b"Digest realm=\"r\", nonce=\"new\", stale=true, qop=auth"[..]], 3));
+        assert_eq!(count(&mut state), "00000001");
+    }
+
+    #[test]
+    fn the_first_challenge_that_can_be_answered_counts() {
+        let mut state = DigestState::new();
+        let headers: [&[u8]; 4] = [
+            b"Basic realm=\"basic\"",
+            b"Digest realm=\"r\", nonce=\"512\", algorithm=SHA-512-256, Digest realm=\"r\", nonce=\"int\", qop=auth-int",
+            b"Digest realm=\"not UTF-8 \xff\", nonce=\"no\"",
+            b"Digest realm=\"r\", nonce=\"first\", algorithm=SHA-256, Digest realm=\"r\", nonce=\"second\"",
+        ];
+        assert!(state.answer(headers, 1));
+        assert_eq!(parameter(&answered(&mut state, "u", "p", "/"), "nonce"), "first");
+        assert!(!state.answer(headers[..3].iter().copied(), 1));
+        assert_eq!(
+            parameter(&answered(&mut state, "u", "p", "/"), "nonce"),
+            "first",
+            "an older challenge still counts"
+        );
+    }
+
+    #[test]
+    fn nothing_is_said_unasked() {
+        let credentials = DigestCredentials::new("u".into(), "p".into());
+        let mut state = DigestState::new();
+        for header in ["", "Basic realm=\"r\"", "Digest", "Digest nonce=\"n\"", "Digest realm=\"r\", nonce=\"a\tb\""] {
+            assert!(!state.answer([header.as_bytes()], 1), "{header}");
+        }
+        assert_eq!(state.authorization(&credentials, Method::Get, "/"), None);
+    }
+
+    #[test]
+    fn no_name_can_end_the_line() {
+        let mut state = asked("Digest realm=\"r\", nonce=\"n\"");
+        let line = answered(&mut state, "a\r\nX: \u{fc}", "p\r\n", "/");
+        assert!(line.starts_with("Authorization: Digest username*=UTF-8''a%0D%0AX%3A%20%C3%BC, realm="), "{line}");
+        assert_eq!(line.matches(['\r', '\n']).count(), 2);
+    }
+}

@@ -1,0 +1,98 @@
+//! Who may set a cookie for whom (RFC 6265 §5.1.3, §5.3).
+//!
+//! Public suffixes, under which strangers have their names side by side, are those of publicsuffix.org as of the
+//! `public_suffix` crate's release; a name of one label is always one.
+
+use std::borrow::Cow;
+use std::net::IpAddr;
+
+use public_suffix::DEFAULT_PROVIDER;
+use url::Host;
+
+/// The domain of a cookie that a host sets, and whether it is for that host alone; `None` when the host may not set it.
+pub(super) fn scope<'a>(attribute: Option<&'a str>, host: &'a str) -> Option<(Cow<'a, str>, bool)> {
+    let domain = canonical(attribute.unwrap_or_default())?;
+    if domain.is_empty() {
+        return Some((host.into(), true));
+    }
+    if domain == host {
+        return Some((host.into(), is_address(host) || is_public_suffix(host)));
+    }
+    (domain_matches(host, &domain) && !is_public_suffix(&domain)).then_some((domain, false))
+}
+
+/// Whether a host is the domain or below it. An address is below nothing.
+pub(super) fn domain_matches(host: &str, domain: &str) -> bool {
+    match host.strip_suffix(domain) {
+        Some("") => true,
+        Some(rest) => rest.ends_with('.') && !is_address(host),
+        None => false,
+    }
+}
+
+/// As hosts are spelled: lower case, and international names in ASCII.
+fn canonical(domain: &str) -> Option<Cow<'_, str>> {
+    if !domain.is_ascii() {
+        return Host::parse(domain).ok().map(|host| host.to_string().into());
+    }
+    let has_capitals = domain.bytes().any(|byte| byte.is_ascii_uppercase());
+    Some(if has_capitals { domain.to_ascii_lowercase().into() } else { domain.into() })
+}
+
+fn is_address(host: &str) -> bool {
+    host.parse::<IpAddr>().is_ok()
+}
+
+fn is_public_suffix(domain: &str) -> bool {
+    let name = domain.strip_suffix('.').unwrap_or(domain);
+    DEFAULT_PROVIDER.is_effective_tld(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scoped(attribute: &str, host: &str) -> Option<(String, bool)> {
+        scope(Some(attribute), host).map(|(domain, host_only)| (domain.into_owned(), host_only))
+    }
+
+    #[test]
+    fn a_host_may_set_for_itself_and_what_it_is_below() {
+        assert_eq!(scoped("", "www.shop.example"), Some(("www.shop.example".into(), true)));
+        assert_eq!(scoped("www.Shop.example", "www.shop.example"), Some(("www.shop.example".into(), false)));
+        assert_eq!(scoped("shop.example", "www.shop.example"), Some(("shop.example".into(), false)));
+        assert_eq!(
+            scoped("b\u{fc}cher.example", "a.xn--bcher-kva.example"),
+            Some(("xn--bcher-kva.example".into(), false))
+        );
+        for domain in ["api.shop.example", "hop.example", "other.example", ".shop.example", "shop.example.", "\u{fc} x"]
+        {
+            assert_eq!(scoped(domain, "www.shop.example"), None, "{domain}");
+        }
+    }
+
+    #[test]
+    fn nobody_sets_for_a_public_suffix_but_itself() {
+        for (suffix, host) in [
+            ("uk", "www.shop.co.uk"),
+            ("co.uk", "www.shop.co.uk"),
+            ("co.uk.", "www.shop.co.uk."),
+            ("github.io", "someone.github.io"),
+            ("any.ck", "shop.any.ck"),
+            ("test", "shop.test"),
+            ("xn--fiqs8s", "shop.xn--fiqs8s"),
+        ] {
+            assert_eq!(scoped(suffix, host), None, "{suffix}");
+            assert_eq!(scoped(suffix, suffix), Some((suffix.into(), true)), "{suffix}");
+        }
+        assert_eq!(scoped("www.ck", "shop.www.ck"), Some(("www.ck".into(), false)), "an exception of the list");
+        assert_eq!(scoped("localhost", "localhost"), Some(("localhost".into(), true)));
+    }
+
+    #[test]
+    fn an_address_sets_for_itself_only() {
+        assert_eq!(scoped("127.0.0.1", "127.0.0.1"), Some(("127.0.0.1".into(), true)));
+        assert_eq!(scoped("0.0.1", "127.0.0.1"), None);
+        assert_eq!(scoped("::1", "::1"), Some(("::1".into(), true)));
+    }
+}

@@ -1,0 +1,168 @@
+//! What a `Set-Cookie` header says, and whether the target may say it (RFC 6265bis §5.6, §5.7).
+
+use super::date::unix_time_of;
+use super::domain::scope;
+use super::stored::Stored;
+use super::{Cookie, CookieJar};
+use crate::Origin;
+
+/// The text of a header, taken apart. Of attributes that come twice, the last counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct SetCookie<'a> {
+    name: &'a str,
+    value: &'a str,
+    domain: Option<&'a str>,
+    path: Option<&'a str>,
+    secure: bool,
+    max_age_s: Option<i64>,
+    expires_unix_s: Option<i64>,
+}
+
+impl<'a> SetCookie<'a> {
+    pub(super) fn read(text: &'a str) -> Option<Self> {
+        if text.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
+            return None;
+        }
+        let mut parts = text.split(';');
+        let pair = trim(parts.next()?);
+        let (name, value) = pair.split_once('=').map_or(("", pair), |(name, value)| (trim(name), trim(value)));
+        if pair.is_empty() || (name.is_empty() && (value.is_empty() || Prefix::of(value) != Prefix::None)) {
+            return None;
+        }
+        let mut read = Self { name, value, ..Self::default() };
+        for part in parts {
+            let (key, value) = part.split_once('=').unwrap_or((part, ""));
+            read.note(trim(key), trim(value));
+        }
+        Some(read)
+    }
+
+    /// The cookie, unless a target at `origin` may not set it in an answer to a request for `path`.
+    pub(super) fn allowed(&self, origin: &Origin, path: &str, now_unix_s: i64) -> Option<Stored> {
+        let is_secure = origin.scheme().is_secure();
+        if self.secure && !is_secure {
+            return None;
+        }
+        let (domain, host_only) = scope(self.domain, origin.host())?;
+        let has_prefix_right = match Prefix::of(self.name) {
+            Prefix::None => true,
+            Prefix::Secure => self.secure,
+            Prefix::Host => self.secure && self.domain.is_none_or(str::is_empty) && self.path == Some("/"),
+        };
+        let max_age = self.max_age_s.map(|age_s| now_unix_s.saturating_add(age_s));
+        let cookie = Cookie {
+            name: self.name,
+            value: self.value,
+            domain: &domain,
+            path: self.path.unwrap_or_else(|| directory(path)),
+            secure: self.secure,
+            host_only,
+            expires_unix_s: max_age.or(self.expires_unix_s),
+        };
+        if has_prefix_right { Stored::new(cookie) } else { None }
+    }
+
+    fn note(&mut self, key: &str, value: &'a str) {
+        if value.len() > CookieJar::MAX_ATTRIBUTE_BYTES {
+            return;
+        }
+        if key.eq_ignore_ascii_case("Expires") {
+            self.expires_unix_s = unix_time_of(value).or(self.expires_unix_s);
+        } else if key.eq_ignore_ascii_case("Max-Age") {
+            self.max_age_s = seconds(value).or(self.max_age_s);
+        } else if key.eq_ignore_ascii_case("Domain") {
+            self.domain = Some(value.strip_prefix('.').unwrap_or(value));
+        } else if key.eq_ignore_ascii_case("Path") {
+            self.path = value.starts_with('/').then_some(value);
+        } else if key.eq_ignore_ascii_case("Secure") {
+            self.secure = true;
+        }
+    }
+}
+
+/// A promise that a cookie's name makes about how it was set.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Prefix {
+    None,
+    Secure,
+    Host,
+}
+
+impl Prefix {
+    fn of(name: &str) -> Self {
+        let starts_with =
+            |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
+        if starts_with("__Host-") {
+            Self::Host
+        } else if starts_with("__Secure-") {
+            Self::Secure
+        } else {
+            Self::None
+        }
+    }
+}
+
+/// A whole number of seconds, as far as it can be counted; below zero is "long ago".
+fn seconds(text: &str) -> Option<i64> {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let far = if digits.len() == text.len() { i64::MAX } else { i64::MIN };
+    Some(text.parse().unwrap_or(far))
+}
+
+/// The path of a cookie that says none: the request's, up to its last slash.
+fn directory(path: &str) -> &str {
+    match path.rfind('/') {
+        Some(end) if end > 0 => &path[..end],
+        _ => "/",
+    }
+}
+
+fn trim(text: &str) -> &str {
+    text.trim_matches([' ', '\t'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pair_is_what_stands_before_the_first_semicolon() {
+        let pair = |text| SetCookie::read(text).map(|read| (read.name, read.value));
+        assert_eq!(pair(" a = \"b c\" ; Path=/"), Some(("a", "\"b c\"")));
+        assert_eq!(pair("a=b=c"), Some(("a", "b=c")));
+        assert_eq!(pair("a="), Some(("a", "")));
+        assert_eq!(pair("=a"), Some(("", "a")));
+        assert_eq!(pair("a"), Some(("", "a")));
+        for text in ["", " ; a=b", "=", "a=\0", "a=b; Path=/\n", "\x7fa=b", "=__Host-a=b", "__secure-a"] {
+            assert_eq!(pair(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_attribute_counts() {
+        let read = |text| SetCookie::read(text).unwrap();
+        assert_eq!(read("a=b; Path=/a; PATH=/b; path").path, None);
+        assert_eq!(read("a=b; Domain=.a; domain = b ").domain, Some("b"));
+        assert_eq!(read("a=b; Max-Age=5; Max-Age=no; max-age=").max_age_s, Some(5));
+        assert!(read("a=b; secure=no; HttpOnly; SameSite=None").secure);
+        assert_eq!(read(&format!("a=b; Path=/a; Path=/{}", "x".repeat(1_024))).path, Some("/a"));
+    }
+
+    #[test]
+    fn an_age_is_digits_and_a_sign() {
+        assert_eq!((seconds("0"), seconds("-1"), seconds("007")), (Some(0), Some(-1), Some(7)));
+        assert_eq!(seconds("99999999999999999999"), Some(i64::MAX));
+        assert_eq!(seconds("-99999999999999999999"), Some(i64::MIN));
+        for text in ["", "-", "+1", "1.5", "1s", "--1", "\u{661}"] {
+            assert_eq!(seconds(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_default_path_is_the_requests_directory() {
+        assert_eq!(["/", "/a", "/a/b", "/a/b/", ""].map(directory), ["/", "/", "/a", "/a/b", "/"]);
+    }
+}

@@ -1,0 +1,143 @@
+//! A cookie as a jar keeps it: one piece of memory, with its pair as it is sent.
+
+use super::domain::domain_matches;
+use super::{Cookie, CookieJar};
+use crate::Origin;
+
+#[derive(Clone, Debug)]
+pub(super) struct Stored {
+    /// Pair, domain and path, one behind the other.
+    text: Box<str>,
+    expires_unix_s: i64,
+    name_len: u16,
+    pair_len: u16,
+    domain_len: u16,
+    host_only: bool,
+    secure: bool,
+}
+
+impl Stored {
+    /// `None` for a cookie beyond the jar's limits.
+    pub(super) fn new(cookie: Cookie<'_>) -> Option<Self> {
+        let Cookie { name, value, domain, path, secure, host_only, expires_unix_s } = cookie;
+        let attribute_len = domain.len().max(path.len());
+        if name.len() + value.len() > CookieJar::MAX_PAIR_BYTES || attribute_len > CookieJar::MAX_ATTRIBUTE_BYTES {
+            return None;
+        }
+        let equals = if name.is_empty() { "" } else { "=" };
+        Some(Self {
+            text: [name, equals, value, domain, path].concat().into(),
+            expires_unix_s: expires_unix_s.unwrap_or(NEVER),
+            name_len: name.len() as u16,
+            pair_len: (name.len() + equals.len() + value.len()) as u16,
+            domain_len: domain.len() as u16,
+            host_only,
+            secure,
+        })
+    }
+
+    pub(super) fn view(&self) -> Cookie<'_> {
+        Cookie {
+            name: self.name(),
+            value: self.value(),
+            domain: self.domain(),
+            path: self.path(),
+            secure: self.secure,
+            host_only: self.host_only,
+            expires_unix_s: self.expires().then_some(self.expires_unix_s),
+        }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.text[..self.name_len.into()]
+    }
+
+    pub(super) fn value(&self) -> &str {
+        match self.name_len {
+            0 => self.pair(),
+            length => &self.pair()[usize::from(length) + 1..],
+        }
+    }
+
+    /// What is sent.
+    pub(super) fn pair(&self) -> &str {
+        &self.text[..self.pair_len.into()]
+    }
+
+    pub(super) fn domain(&self) -> &str {
+        &self.text[self.pair_len.into()..self.path_start()]
+    }
+
+    pub(super) fn path(&self) -> &str {
+        &self.text[self.path_start()..]
+    }
+
+    /// Whether it ever does.
+    pub(super) const fn expires(&self) -> bool {
+        self.expires_unix_s != NEVER
+    }
+
+    pub(super) const fn is_expired(&self, now_unix_s: i64) -> bool {
+        self.expires_unix_s <= now_unix_s
+    }
+
+    /// Whether the other one replaces this one.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.name() == other.name() && self.domain() == other.domain() && self.path() == other.path()
+    }
+
+    /// Whether the other one, which came in the open, would take this one's place or be sent before it ("leave secure
+    /// cookies alone").
+    pub(super) fn is_shielded_from(&self, open: &Self) -> bool {
+        let alike = domain_matches(self.domain(), open.domain()) || domain_matches(open.domain(), self.domain());
+        let (open_path, own_path) = (open.path().as_bytes(), self.path().as_bytes());
+        self.secure && self.name() == open.name() && alike && path_matches(open_path, own_path)
+    }
+
+    /// Whether it goes with a request.
+    pub(super) fn applies(&self, origin: &Origin, path: &[u8]) -> bool {
+        let (host, domain) = (origin.host(), self.domain());
+        let to_host = match domain {
+            "" => true,
+            _ if self.host_only => host == domain,
+            _ => domain_matches(host, domain),
+        };
+        to_host && (!self.secure || origin.scheme().is_secure()) && path_matches(path, self.path().as_bytes())
+    }
+
+    fn path_start(&self) -> usize {
+        usize::from(self.pair_len) + usize::from(self.domain_len)
+    }
+}
+
+/// RFC 6265 §5.1.4.
+fn path_matches(path: &[u8], cookie_path: &[u8]) -> bool {
+    match path.strip_prefix(cookie_path) {
+        Some(rest) => rest.is_empty() || rest[0] == b'/' || cookie_path.ends_with(b"/"),
+        None => false,
+    }
+}
+
+const NEVER: i64 = i64::MAX;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stored_cookie_is_small() {
+        assert_eq!(size_of::<Stored>(), 32);
+    }
+
+    #[test]
+    fn a_path_matches_at_its_slashes() {
+        for (path, cookie_path) in
+            [("/", "/"), ("/a", "/"), ("/a", "/a"), ("/a/", "/a"), ("/a/b", "/a/"), ("/a/b", "/a")]
+        {
+            assert!(path_matches(path.as_bytes(), cookie_path.as_bytes()), "{path} {cookie_path}");
+        }
+        for (path, cookie_path) in [("/ab", "/a"), ("/a", "/a/"), ("/", "/a"), ("/A", "/a"), ("", "/")] {
+            assert!(!path_matches(path.as_bytes(), cookie_path.as_bytes()), "{path} {cookie_path}");
+        }
+    }
+}
