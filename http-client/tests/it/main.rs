@@ -12,3 +12,6 @@ mod failures;
 mod requests;
 mod scripted;
 mod times;
+mod tls;
+mod tls_peer;
+mod tls_trust;
