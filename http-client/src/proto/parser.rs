@@ -17,12 +17,13 @@ use crate::{BodyPolicy, Error, HttpLimits, Method};
 pub struct ResponseParser<'a> {
     limits: &'a HttpLimits,
     method: Method,
-    policy: BodyPolicy,
+    fate: Fate,
     memo: Option<&'a RefCell<HeadMemo>>,
     stage: Stage,
     /// The final head, once it is there.
     head: Option<Head>,
     informational: u32,
+    has_continue: bool,
     /// Where the kept body lies in the buffer.
     body_start: usize,
     body_end: usize,
@@ -54,17 +55,33 @@ enum Stage {
     Done,
 }
 
+/// What becomes of body bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Fate {
+    /// They stay, and are limited.
+    Keep,
+    /// They are dropped as they come.
+    Discard,
+    /// They stay until the caller releases them.
+    Release,
+}
+
 impl<'a> ResponseParser<'a> {
     /// A parser for the response to a request of this method.
     pub const fn new(method: Method, policy: BodyPolicy, limits: &'a HttpLimits) -> Self {
+        let fate = match policy {
+            BodyPolicy::Keep => Fate::Keep,
+            BodyPolicy::Discard => Fate::Discard,
+        };
         Self {
             limits,
             method,
-            policy,
+            fate,
             memo: None,
             stage: Stage::Head { seen: 0, retry: 0 },
             head: None,
             informational: 0,
+            has_continue: false,
             body_start: 0,
             body_end: 0,
             body_bytes: 0,
@@ -78,7 +95,18 @@ impl<'a> ResponseParser<'a> {
         self
     }
 
+    /// The same parser for a caller that takes the body piece by piece: it calls [`ResponseParser::release_body`] each
+    /// time, so how much is held is its own affair, and [`HttpLimits::body_bytes`] does not apply.
+    pub const fn streaming(mut self) -> Self {
+        self.fate = Fate::Release;
+        self
+    }
+
     /// Takes in what was appended to `buffer`, which starts empty and is otherwise left to the parser.
+    ///
+    /// When the final head is there, so is what came of the body with it: [`ResponseParser::head`] and
+    /// [`ResponseParser::body`] say all there is to decide on. The caller may then feed on, take pieces, or stop and drop
+    /// the connection. Feeding without new bytes changes nothing.
     ///
     /// # Errors
     /// When the bytes are no acceptable response. The connection is then of no more use.
@@ -112,13 +140,17 @@ impl<'a> ResponseParser<'a> {
         }
     }
 
-    /// Makes sure that `buffer` has space for the next bytes: the rest of a kept body, or a useful minimum.
+    /// Makes sure that `buffer` has space for the next bytes: the rest of a kept body, a piece of one that is taken in
+    /// pieces, or a useful minimum.
     pub fn make_room(&self, buffer: &mut Vec<u8>) {
-        let wanted = match (self.stage, self.policy) {
-            (Stage::Length { remaining }, BodyPolicy::Keep) => {
-                let believed = TRUSTED_BYTES.max(buffer.len());
-                usize::try_from(remaining).map_or(believed, |remaining| remaining.min(believed))
-            }
+        let most = match self.fate {
+            Fate::Keep => TRUSTED_BYTES.max(buffer.len()),
+            Fate::Discard => MIN_SPARE,
+            Fate::Release => PIECE_BYTES,
+        };
+        let wanted = match self.stage {
+            Stage::Length { remaining } => usize::try_from(remaining).map_or(most, |remaining| remaining.min(most)),
+            Stage::Chunked(_) | Stage::UntilClose if self.fate == Fate::Release => most,
             _ => MIN_SPARE,
         };
         if buffer.capacity() - buffer.len() < wanted {
@@ -136,6 +168,14 @@ impl<'a> ResponseParser<'a> {
         self.body_start..self.body_end
     }
 
+    /// Forgets the body bytes at hand, so that the next ones take their place. The buffer then holds the head, and behind
+    /// a complete response its surplus.
+    pub fn release_body(&mut self, buffer: &mut Vec<u8>) {
+        let Some(head) = &self.head else { return };
+        buffer.drain(head.len..buffer.len() - self.surplus);
+        (self.body_start, self.body_end) = (head.len, head.len);
+    }
+
     /// Bytes of body so far, after chunked decoding, kept or not.
     pub const fn body_bytes(&self) -> u64 {
         self.body_bytes
@@ -144,6 +184,11 @@ impl<'a> ResponseParser<'a> {
     /// Bytes at the end of the buffer that are not of this response. Nobody asked for them.
     pub const fn surplus(&self) -> usize {
         self.surplus
+    }
+
+    /// Whether the target has said "100 Continue": it waits for the request's body.
+    pub const fn has_continue(&self) -> bool {
+        self.has_continue
     }
 
     /// Whether the connection may carry another request.
@@ -184,6 +229,7 @@ impl<'a> ResponseParser<'a> {
     /// Starts the body of a final head; an interim one is counted and refused.
     fn accept_head(&mut self, head: &Head) -> Result<bool, Error> {
         if head.status < 200 && head.status != 101 {
+            self.has_continue |= head.status == 100;
             self.informational += 1;
             if self.informational > self.limits.informational {
                 return Err(Error::TooManyInformational);
@@ -199,7 +245,7 @@ impl<'a> ResponseParser<'a> {
                 self.check_body_limit(length)?;
                 Stage::Length { remaining: length }
             }
-            Framing::Chunked => Stage::Chunked(ChunkedDecoder::new(self.limits.chunk_extension_bytes)),
+            Framing::Chunked => Stage::Chunked(ChunkedDecoder::new(self.limits)),
             Framing::UntilClose => Stage::UntilClose,
         };
         Ok(true)
@@ -244,7 +290,7 @@ impl<'a> ResponseParser<'a> {
     /// Takes `data` bytes at `at` as the next of the body.
     fn take(&mut self, buffer: &mut [u8], at: usize, data: usize) -> Result<(), Error> {
         self.body_bytes += data as u64;
-        if self.policy == BodyPolicy::Discard || data == 0 {
+        if self.fate == Fate::Discard || data == 0 {
             return Ok(());
         }
         self.check_body_limit(self.body_bytes)?;
@@ -260,7 +306,7 @@ impl<'a> ResponseParser<'a> {
     }
 
     fn check_body_limit(&self, bytes: u64) -> Result<(), Error> {
-        if self.policy == BodyPolicy::Keep && bytes > self.limits.body_bytes as u64 {
+        if self.fate == Fate::Keep && bytes > self.limits.body_bytes as u64 {
             return Err(Error::BodyTooLarge);
         }
         Ok(())
@@ -282,5 +328,7 @@ fn ends_line(buffer: &[u8], seen: usize) -> bool {
 
 /// A `Content-Length` is believed up to here: beyond, the buffer doubles as the bytes really come.
 const TRUSTED_BYTES: usize = 1 << 20;
+/// What is received at once of a body that is taken piece by piece.
+const PIECE_BYTES: usize = 64 << 10;
 /// Smallest free space worth a receive.
 const MIN_SPARE: usize = 2 << 10;
