@@ -7,6 +7,7 @@
 
 mod connections;
 mod cookies;
+mod corpus;
 mod costs;
 mod failures;
 mod limits;

@@ -248,6 +248,7 @@ fn a_wish_for_the_body_is_noticed() {
     };
     assert!(has_continue("HTTP/1.1 100 Continue\r\n\r\n"));
     assert!(has_continue("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"));
+    assert!(has_continue("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n"));
     assert!(!has_continue("HTTP/1.1 103 Early Hints\r\n\r\n"));
     assert!(!has_continue("HTTP/1.1 100 Continue\r\n\r"));
     assert!(!has_continue("HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n"));
