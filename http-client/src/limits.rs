@@ -19,9 +19,9 @@ pub struct HttpLimits {
     pub redirects: u32,
     /// Most interim responses (status 1xx) before the final one. Default 16.
     pub informational: u32,
-    /// Most bytes of chunk extensions in one response, padding of chunk sizes included. Default 16 KiB.
+    /// Most bytes of chunk extensions in one response; blanks and leading zeros of chunk sizes count too. Default 16 KiB.
     pub chunk_extension_bytes: usize,
-    /// Most bytes of trailers behind a chunked body. Default 16 KiB.
+    /// Most bytes of trailers behind a chunked body, with their line ends. Default 16 KiB.
     pub trailer_bytes: usize,
 }
 

@@ -28,6 +28,3 @@ pub use framing::Framing;
 pub use head::Head;
 pub use memo::HeadMemo;
 pub use parser::{Progress, ResponseParser};
-
-#[cfg(test)]
-mod tests;

@@ -276,6 +276,7 @@ impl<T: Transport> Opened<'_, T> {
         patience: Patience,
         trace: &mut Trace,
     ) -> Result<(), Error> {
+        self.parser.stop_streaming(&mut self.buffer);
         if self.parser.is_done() {
             return Ok(());
         }

@@ -23,10 +23,9 @@ impl<'s, N: Network> BodyStream<'s, N> {
     pub(super) fn new(
         session: &'s Session<N>,
         network: &'s N,
-        mut opened: Opened<'s, N::Transport>,
+        opened: Opened<'s, N::Transport>,
         patience: Patience,
     ) -> Self {
-        opened.parser.stream();
         let done_ns = opened.connection.received_ns();
         let decoder = decoder(session, &opened);
         let (decoder, error) = match decoder {
