@@ -32,11 +32,13 @@
 
 #![forbid(unsafe_code)]
 
+pub mod charset;
 mod config;
 mod cookies;
 mod error;
 mod exchange;
 mod limits;
+mod links;
 mod method;
 mod origin;
 pub mod proto;
@@ -50,6 +52,7 @@ pub use cookies::CookieJar;
 pub use error::{Error, Fault, InvalidRequest, InvalidResponse, TlsFailure};
 pub use exchange::{Exchange, Phases};
 pub use limits::HttpLimits;
+pub use links::{Link, links};
 pub use method::{Method, UnknownMethod};
 pub use origin::{BaseUrl, Origin, Scheme};
 pub use proto::DefaultHeaders;
