@@ -32,6 +32,7 @@
 
 #![forbid(unsafe_code)]
 
+mod body;
 pub mod charset;
 mod config;
 mod cookies;
@@ -40,6 +41,7 @@ mod exchange;
 mod limits;
 mod links;
 mod method;
+mod multipart;
 mod origin;
 pub mod proto;
 mod request;
@@ -47,6 +49,7 @@ mod response;
 mod session;
 mod transport;
 
+pub use body::{BodySource, FileBody, ReaderBody};
 pub use config::ClientConfig;
 pub use cookies::CookieJar;
 pub use error::{Error, Fault, InvalidRequest, InvalidResponse, TlsFailure};
@@ -54,6 +57,7 @@ pub use exchange::{Exchange, Phases};
 pub use limits::HttpLimits;
 pub use links::{Link, links};
 pub use method::{Method, UnknownMethod};
+pub use multipart::Multipart;
 pub use origin::{BaseUrl, Origin, Scheme};
 pub use proto::DefaultHeaders;
 pub use request::{BodyPolicy, Request};
