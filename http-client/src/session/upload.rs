@@ -30,9 +30,9 @@ pub(super) fn append<'a>(
         Body::Source(source) => {
             let length = source.borrow().len_bytes();
             if let Some(content_type) = source.borrow().content_type().filter(|_| !wishes.own_content_type) {
-                out.extend_from_slice(b"Content-Type: ");
-                out.extend_from_slice(content_type.as_bytes());
-                out.extend_from_slice(b"\r\n");
+                for part in ["Content-Type: ", &content_type, "\r\n"] {
+                    out.extend_from_slice(part.as_bytes());
+                }
             }
             let framing = length.map_or(BodyFraming::Chunked, BodyFraming::Length);
             (framing, Some(Upload::Source { source, length }))
