@@ -22,7 +22,7 @@ use gregaria::{
     terminal::{Screen, Stream},
 };
 use gregaria_engine::{
-    Command, EndReason, Notice, RunHandle, Scenario,
+    Addresses, Command, EndReason, Notice, RunHandle, Scenario,
     carrier::Carrier,
     place::{Ledger, Place, Places},
     rt::{self, Bell},
@@ -118,7 +118,7 @@ pub(crate) fn start(
 
     let cannot = |what: &str, error: std::io::Error| refused(Refusal::cannot_run(format!("{what}: {error}")));
     let (carrier_bell, order_bell) = (Bell::new()?, Bell::new()?);
-    let carrier = Carrier::start(carrier_bell.clone(), plan.load.ring)
+    let carrier = Carrier::start(carrier_bell.clone(), plan.load.ring, Addresses::default())
         .map_err(|error| cannot("the thread that carries requests cannot be started", error))?;
     let alive_ns = Arc::new(AtomicU64::new(rt::now_ns()));
     let mut places = Places::new(infos.len());
