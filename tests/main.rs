@@ -1,6 +1,7 @@
 //! The end-to-end tests: one binary, one module per subject. A test here starts real processes and runs for a second or
 //! two; what needs none belongs to its crate instead.
 //!
+//! - `addresses`: where connections go and come from
 //! - `command_line`: exit codes, refusals, what goes to stdout and what to stderr
 //! - `demo`, `examples`: the demo site as a process, the Rust examples as their users run them
 //! - `documents`: the commands in README.md and docs/
@@ -16,6 +17,7 @@
 
 #![forbid(unsafe_code)]
 
+mod addresses;
 mod command_line;
 mod demo;
 mod documents;

@@ -53,7 +53,7 @@ pub enum Destination {
 #[derive(Debug, Error)]
 pub enum AddressError {
     /// This machine has no such address.
-    #[error("connections cannot come from {ip}: {error}")]
+    #[error("{ip} is not an address of this machine: {error}")]
     Source {
         /// The address.
         ip: IpAddr,
@@ -61,7 +61,7 @@ pub enum AddressError {
         error: io::Error,
     },
     /// No Unix socket can have this path.
-    #[error("{} cannot be a Unix socket: {error}", path.display())]
+    #[error("{} cannot be the path of a Unix socket: {error}", path.display())]
     Unix {
         /// The path.
         path: PathBuf,
@@ -123,11 +123,11 @@ mod tests {
         let from = |ip: &str| Addresses { source_ips: vec![ip.parse().unwrap()], ..Addresses::default() };
         assert!(from("127.0.0.9").check().is_ok());
         let refusal = from("203.0.113.9").check().unwrap_err().to_string();
-        assert!(refusal.starts_with("connections cannot come from 203.0.113.9: "), "{refusal}");
+        assert!(refusal.starts_with("203.0.113.9 is not an address of this machine: "), "{refusal}");
         let to = |path: String| Addresses { unix_socket: Some(path.into()), ..Addresses::default() };
         assert!(to("not-there.sock".into()).check().is_ok(), "it may come");
         let refusal = to("x".repeat(200)).check().unwrap_err().to_string();
-        assert!(refusal.contains("cannot be a Unix socket: "), "{refusal}");
+        assert!(refusal.contains("cannot be the path of a Unix socket: "), "{refusal}");
         let rule = Override { host: None, port: None, destination: Destination::Unix("x".repeat(200).into()) };
         assert!(Addresses { overrides: vec![rule], ..Addresses::default() }.check().is_err());
     }

@@ -10,6 +10,10 @@ pub struct ClientConfig {
     pub connect_timeout_ns: u64,
     /// Longest time from the start of sending to the end of the response, in nanoseconds. Default 60 s.
     pub read_timeout_ns: u64,
+    /// Longest time for a whole request, redirects included, in nanoseconds. Default none.
+    pub total_timeout_ns: Option<u64>,
+    /// A connection is closed after so many requests, and made anew for the next; 0 for never. Default 0.
+    pub requests_per_connection: u32,
     /// A connection idle for longer than this is checked before it is used, and replaced when it is dead, in nanoseconds.
     /// Default 1 s.
     pub idle_peek_after_ns: u64,
@@ -24,6 +28,8 @@ impl Default for ClientConfig {
         Self {
             connect_timeout_ns: 60 * SECOND_NS,
             read_timeout_ns: 60 * SECOND_NS,
+            total_timeout_ns: None,
+            requests_per_connection: 0,
             idle_peek_after_ns: SECOND_NS,
             limits: HttpLimits::default(),
             headers: DefaultHeaders::default(),

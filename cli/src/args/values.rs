@@ -18,6 +18,11 @@ pub(super) fn count<N: TryFrom<u64>>(flag: &str, given: &Given) -> Result<N, Ref
     number.ok_or_else(|| wrong(flag, given, "takes a whole number of at least 1"))
 }
 
+/// A whole number, 0 included.
+pub(super) fn whole(flag: &str, given: &Given) -> Result<u32, Refusal> {
+    given.text.parse().map_err(|_| wrong(flag, given, "takes a whole number, or 0 for none"))
+}
+
 /// Users per second.
 pub(super) fn rate(flag: &str, given: &Given) -> Result<f64, Refusal> {
     let rate = given.text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0);
@@ -133,7 +138,8 @@ fn check_scheme(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-fn wrong(flag: &str, given: &Given, what: &str) -> Refusal {
+/// A refusal of this value: `what` says what the flag takes.
+pub(super) fn wrong(flag: &str, given: &Given, what: &str) -> Refusal {
     Refusal::usage(format!("{}: {what}", given.named(flag)))
 }
 

@@ -10,6 +10,7 @@ mod configuration;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -42,6 +43,8 @@ pub struct Logged {
     pub content_length: Option<u64>,
     /// nginx's serial number of the connection.
     pub connection: u64,
+    /// The address that it came from; `unix:` for the Unix socket.
+    pub client: String,
 }
 
 impl Logged {
@@ -54,6 +57,7 @@ impl Logged {
             target: field().to_owned(),
             content_length: field().parse().ok(),
             connection: field().parse().expect("a connection number"),
+            client: field().to_owned(),
         }
     }
 }
@@ -115,6 +119,12 @@ impl Nginx {
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// The Unix socket on which it listens, too.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.directory.path().join("socket")
     }
 
     /// All requests so far, in the order of their ends.
