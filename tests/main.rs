@@ -1,13 +1,12 @@
 //! The end-to-end tests: one binary, one module per subject. A test here starts real processes and runs for a second or
 //! two; what needs none belongs to its crate instead.
 //!
-//! - `addresses`: where connections go and come from
 //! - `command_line`: exit codes, refusals, what goes to stdout and what to stderr
 //! - `demo`, `examples`: the demo site as a process, the Rust examples as their users run them
 //! - `documents`: the commands in README.md and docs/
 //! - `fixtures`: the peers of `support/` do what they say
 //! - `hostile_targets`, `machine`: each way to fail is a row with a name, on either end
-//! - `http`: framings and connections as servers have them
+//! - `http`, `addresses`: framings and connections as servers have them; where connections go and come from
 //! - `quick_run`: one address, counts that agree with the server's log
 //! - `run_end`: by number, time or signal; what is cut
 //! - `rust_users`: users in Rust, started through the engine alone

@@ -183,3 +183,20 @@ fn tcp_socket(target: &SocketAddr, source: Option<IpAddr>, flags: SocketFlags) -
 
 /// How often it is tried again to connect to a Unix socket where too many wait.
 const FULL_PAUSE_NS: u64 = 1_000_000;
+
+#[cfg(test)]
+mod tests {
+    use rustix::net::getsockname;
+
+    use super::*;
+
+    #[test]
+    fn a_source_address_takes_no_port_before_it_is_known_for_what() {
+        for ip in ["127.0.0.7", "::1"] {
+            let target = SocketAddr::new(ip.parse().unwrap(), 80);
+            let socket = tcp_socket(&target, Some(target.ip()), SocketFlags::empty()).unwrap();
+            let bound = SocketAddr::try_from(getsockname(&socket).unwrap()).unwrap();
+            assert_eq!(bound, SocketAddr::new(target.ip(), 0));
+        }
+    }
+}
