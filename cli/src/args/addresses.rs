@@ -87,8 +87,9 @@ fn host_name(text: &str) -> Option<String> {
 }
 
 fn ip(text: &str) -> Option<IpAddr> {
-    let inside = text.trim().strip_prefix('[').and_then(|text| text.strip_suffix(']'));
-    inside.unwrap_or(text.trim()).parse().ok()
+    let text = text.trim();
+    let inside = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    inside.unwrap_or(text).parse().ok()
 }
 
 /// Addresses with commas between them; a range of them, or a network, is as many.
@@ -215,7 +216,7 @@ mod tests {
         assert_eq!(plan(&socket).unwrap().unix_socket, Some("/run/x".into()));
         for args in [
             NetworkArgs { resolve: vec!["h:80:127.0.0.1".into()], ..socket.clone() },
-            NetworkArgs { source_ip: vec!["127.0.0.2".into()], ..socket.clone() },
+            NetworkArgs { source_ip: vec!["127.0.0.2".into()], ..socket },
         ] {
             let refusal = refusal(&args);
             let end = ": does not go together with --unix-socket /run/x, to which all connections go";
