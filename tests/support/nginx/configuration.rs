@@ -96,7 +96,7 @@ pid {folder}/nginx.pid;
 error_log {folder}/error.log warn;
 events {{ worker_connections 4096; }}
 http {{
-    log_format counted "$status\t$request_method\t$request_uri\t$content_length\t$connection";
+    log_format counted "$status\t$request_method\t$request_uri\t$content_length\t$connection\t$remote_addr";
     access_log {folder}/access.log counted;
 {temporary}
     default_type text/plain;
@@ -104,6 +104,7 @@ http {{
     keepalive_timeout {keepalive_timeout_s}s;
     server {{
 {listening}
+        listen unix:{folder}/socket backlog=4096;
         root {folder}/files;
         location = /fence {{ access_log off; return 200 "{fence}"; }}
         location /chunked/ {{ alias {folder}/files/; ssi on; ssi_types *; }}

@@ -45,6 +45,8 @@ pub struct Logged {
     pub content_length: Option<u64>,
     /// nginx's serial number of the connection.
     pub connection: u64,
+    /// The address that it came from; `unix:` for the Unix socket.
+    pub client: String,
 }
 
 impl Logged {
@@ -57,6 +59,7 @@ impl Logged {
             target: field().to_owned(),
             content_length: field().parse().ok(),
             connection: field().parse().expect("a connection number"),
+            client: field().to_owned(),
         }
     }
 }
@@ -133,6 +136,12 @@ impl Nginx {
     #[must_use]
     pub fn client_identity(&self) -> PathBuf {
         self.directory.path().join(certificates::CLIENT)
+    }
+
+    /// The Unix socket on which it listens, too.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.directory.path().join("socket")
     }
 
     /// All requests so far, in the order of their ends.
