@@ -2,8 +2,10 @@
 //!
 //! [`config`] says whom we trust and who we are, [`verify`] judges a target's certificate, [`records`] is a connection as
 //! a machine over bytes, [`stream`] puts it around a [`Transport`](crate::Transport), [`failure`] tells what went wrong in
-//! our own words. Only this folder names rustls. Whether a certificate has expired, rustls asks the time itself: it is
-//! the one clock in this crate, and never read but in a handshake.
+//! our own words. Only this folder names rustls.
+//!
+//! Whether certificates and sessions have expired, rustls finds out by asking the system for the time: in handshakes and
+//! for sessions to be resumed later, never on a request's way. The crate itself still knows no clock.
 
 mod config;
 mod failure;

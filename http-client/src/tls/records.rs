@@ -54,6 +54,11 @@ impl Records {
         !self.surplus.is_empty()
     }
 
+    /// Whether there is something to be sent that the target may wait for.
+    pub(super) fn has_flight(&self) -> bool {
+        !self.outgoing.is_empty() && self.outgoing != CHANGE_CIPHER_SPEC
+    }
+
     /// Makes room in `incoming` for the rest of the record that has begun; what has no memory is given some by whoever
     /// receives into it.
     pub(super) fn make_room(&mut self) {
@@ -198,6 +203,9 @@ fn record_bytes(bytes: &[u8]) -> usize {
         _ => RECORD_HEADER_BYTES,
     }
 }
+
+/// Alone it says nothing, and is there for the eyes of old middleboxes: it leaves with what follows it.
+const CHANGE_CIPHER_SPEC: [u8; 6] = [20, 3, 3, 0, 1, 1];
 
 const RECORD_HEADER_BYTES: usize = 5;
 const RECORD_PLAINTEXT_BYTES: usize = 16 * 1024;

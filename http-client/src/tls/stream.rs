@@ -126,7 +126,7 @@ impl<T: Transport> Inner<T> {
     }
 
     async fn flush(&mut self) -> io::Result<()> {
-        if !self.records.outgoing.is_empty() {
+        if self.records.has_flight() {
             self.transport.send(&mut self.records.outgoing).await?;
             self.records.outgoing = Vec::new();
         }

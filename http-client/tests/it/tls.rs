@@ -335,6 +335,7 @@ fn idle(config: &TlsConfig, server: &Arc<ServerConfig>) -> TlsStream<PeerTranspo
     send(&mut stream, b"question");
     opt_out(|| peer.say(b"answer"));
     assert_eq!(recv(&mut stream).unwrap(), b"answer");
+    peer.free_buffers();
     stream
 }
 
