@@ -71,5 +71,5 @@ pub use redirect::{Redirect, follow};
 pub use request::{Body, BodyPolicy, Request, RequestOptions};
 pub use response::{Headers, Response, Version};
 pub use session::{BodyStream, Session};
-pub use tls::{TlsConfig, TlsConfigError, TlsSettings, TlsStream, Trust};
+pub use tls::{TlsConfig, TlsConfigError, TlsSessions, TlsSettings, TlsStream, Trust};
 pub use transport::{Network, Transport};

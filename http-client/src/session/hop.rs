@@ -142,7 +142,7 @@ impl<N: Network> Session<N> {
                     &home
                 }
             };
-            connect(network, &self.config, destination, patience, trace).await
+            connect(network, &self.config, &self.tls_sessions, destination, patience, trace).await
         });
         connected.await.map(|transport| Kept { transport, served: 0 })
     }
