@@ -112,12 +112,44 @@ impl<'a> ResponseParser<'a> {
         }
     }
 
+    /// How many bytes of body are still to come, as far as that can be known: one without a length is taken to be half over.
+    pub fn to_come(&self) -> u64 {
+        match self.stage {
+            Stage::Length { remaining } => remaining,
+            Stage::Chunked(_) | Stage::UntilClose => self.body_bytes,
+            Stage::Head { .. } | Stage::Done => 0,
+        }
+    }
+
+    /// How many of the next bytes are body that is not kept: nobody needs to look at them.
+    pub fn unwanted(&self) -> u64 {
+        match (self.stage, self.policy) {
+            (Stage::Length { remaining }, BodyPolicy::Discard) => remaining,
+            (Stage::UntilClose, BodyPolicy::Discard) => u64::MAX,
+            _ => 0,
+        }
+    }
+
+    /// Takes in that `count` bytes have come and are gone. Those beyond what is unwanted are a surplus.
+    pub fn skip(&mut self, count: u64) -> Progress {
+        let data = count.min(self.unwanted());
+        self.body_bytes += data;
+        if let Stage::Length { remaining } = &mut self.stage {
+            *remaining -= data;
+            if *remaining == 0 {
+                return self.finish((count - data) as usize);
+            }
+        }
+        Progress::More
+    }
+
     /// Makes sure that `buffer` has space for the next bytes: the rest of a kept body, or a useful minimum.
     pub fn make_room(&self, buffer: &mut Vec<u8>) {
         let wanted = match (self.stage, self.policy) {
             (Stage::Length { remaining }, BodyPolicy::Keep) => {
                 let believed = TRUSTED_BYTES.max(buffer.len());
-                usize::try_from(remaining).map_or(believed, |remaining| remaining.min(believed))
+                // A byte more, so that a surplus shows.
+                usize::try_from(remaining).map_or(believed, |remaining| believed.min(remaining.saturating_add(1)))
             }
             _ => MIN_SPARE,
         };
