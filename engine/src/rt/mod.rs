@@ -17,6 +17,7 @@ mod reactor;
 mod resolve;
 mod ring;
 pub mod sim;
+mod spare;
 mod timers;
 
 use std::{
@@ -33,6 +34,7 @@ pub use clock::{now_ns, pause, thread_cpu_ns, unix_time_s};
 pub use net::Stream;
 pub use pooled::PooledFuture;
 pub use ring::{RingChoice, RingKind, block_on};
+pub(crate) use spare::SpareBuffers;
 
 use gregaria_http::{Error, Origin};
 use timers::Timers;
