@@ -337,16 +337,41 @@ impl<N: Network, T: Transport> Reading<'_, '_, N, T> {
 
     /// Reads what comes next, or the end.
     pub(super) async fn receive_once(&mut self, since_ns: u64) -> Result<(), Error> {
+        let unwanted = self.parser.unwanted();
+        if unwanted > 0 {
+            return self.skip(since_ns, unwanted).await;
+        }
         if self.buffer.capacity() > 0 {
             self.parser.make_room(self.buffer);
         }
-        let received = {
-            let receiving = pin!(self.connection.recv(self.buffer));
-            self.patience.wait(self.network, since_ns, receiving).await?
+        let received = match self.parser.to_come() {
+            0 => {
+                let receiving = pin!(self.connection.recv(self.buffer));
+                self.patience.wait(self.network, since_ns, receiving).await?
+            }
+            to_come => {
+                let receiving = pin!(self.connection.recv_long(self.buffer, to_come));
+                self.patience.wait(self.network, since_ns, receiving).await?
+            }
         };
         match received {
             0 => self.parser.end(self.buffer),
             _ => self.parser.feed(self.buffer).map(drop),
+        }
+    }
+
+    /// Lets bytes go that nobody wants to see.
+    async fn skip(&mut self, since_ns: u64, unwanted: u64) -> Result<(), Error> {
+        let skipped = {
+            let skipping = pin!(self.connection.skip(unwanted));
+            self.patience.wait(self.network, since_ns, skipping).await?
+        };
+        match skipped {
+            0 => self.parser.end(self.buffer),
+            _ => {
+                self.parser.skip(skipped);
+                Ok(())
+            }
         }
     }
 }
