@@ -579,7 +579,7 @@ fn a_unix_socket_where_too_many_wait_is_waited_for() {
             let _first = rt.connect(&book, &shop, &mut 0).await.unwrap();
             let full = rt.watchdog().guard(rt.now_ns() + 50_000_000, rt.connect(&book, &shop, &mut 0)).await;
             assert!(full.is_none(), "there is room for one");
-            let accepting = thread::spawn(move || (listener.accept().unwrap(), listener.accept().unwrap()));
+            let accepting = thread::spawn(move || (listener.accept().unwrap(), listener.accept().unwrap(), listener));
             rt.connect(&book, &shop, &mut 0).await.unwrap();
             drop(accepting.join().unwrap());
         });

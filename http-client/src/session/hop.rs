@@ -128,8 +128,7 @@ impl<N: Network> Session<N> {
         patience: Patience,
         trace: &mut Trace,
     ) -> Result<Kept<Connection<N::Transport>>, Error> {
-        let peek_after_ns = self.config.idle_peek_after_ns;
-        if let Some(kept) = self.connections.take(route, &self.base, trace.hop_ns(), peek_after_ns) {
+        if let Some(kept) = self.connections.take(route, &self.base) {
             return Ok(kept);
         }
         // Rare and large: boxed, so that it does not weigh on every request.
@@ -158,7 +157,7 @@ impl<N: Network> Session<N> {
         trace.body_bytes(opened.parser.body_bytes());
         let Opened { connection, place, served, parser, buffer, closes, chain } = opened;
         if parser.is_reusable() && !closes {
-            self.give_back(&place, connection, served, trace.done_ns());
+            self.give_back(&place, connection, served);
         }
         let mut response = Response::new(buffer, &parser).ok_or(Error::ClosedBeforeResponse)?.with_chain(chain);
         let is_coded = parser.head().is_some_and(|head| head.content_coded);
@@ -174,11 +173,11 @@ impl<N: Network> Session<N> {
     }
 
     /// Keeps a connection that has served one request more, unless these are enough.
-    pub(super) fn give_back(&self, place: &Place, transport: Connection<N::Transport>, served: u32, since_ns: u64) {
+    pub(super) fn give_back(&self, place: &Place, transport: Connection<N::Transport>, served: u32) {
         let most = self.config.requests_per_connection;
         let served = served.saturating_add(1);
         if most == 0 || served < most {
-            self.connections.keep(place, &self.base, Kept { transport, served }, since_ns);
+            self.connections.keep(place, &self.base, Kept { transport, served });
         }
     }
 
