@@ -1,6 +1,6 @@
 //! When a connection carries the next request, and when it must not.
 
-use gregaria_http::{Error, Request};
+use gregaria_http::Request;
 
 use crate::scripted::{OK, Scripted, Start, Step, accept, poll_once, send};
 use std::pin::pin;
