@@ -90,6 +90,8 @@ pub struct RequestOptions {
     pub total_timeout_ns: Option<u64>,
     /// Whether redirects are followed. `None`: as the session says, but never those of a `HEAD`.
     pub follow_redirects: Option<bool>,
+    /// Overrides [`HttpLimits::redirects`](crate::HttpLimits::redirects).
+    pub max_redirects: Option<u32>,
     /// Cookies of this request alone, behind those of the session; one of the same name takes the session's place.
     pub cookies: Vec<(String, String)>,
     /// Overrides [`ClientConfig::auth`](crate::ClientConfig::auth).
@@ -112,6 +114,7 @@ impl RequestOptions {
             read_timeout_ns: None,
             total_timeout_ns: None,
             follow_redirects: None,
+            max_redirects: None,
             cookies: Vec::new(),
             auth: None,
             proxies: None,

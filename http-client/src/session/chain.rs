@@ -56,12 +56,13 @@ impl<N: Network> Session<N> {
             auth: Hop::first(request, &self.config).auth,
             cookies: &request.options.cookies,
         };
+        let most_redirects = request.options.max_redirects.unwrap_or(self.config.limits.redirects);
         let mut chain = Chain::default();
         let mut may_ask_again = true;
         let mut opened = first;
         while let Some(step) = self.step(network, &opened, &next, may_ask_again)? {
             let was_redirect = matches!(step, Step::Redirect(_));
-            if was_redirect && chain.redirects() >= self.config.limits.redirects as usize {
+            if was_redirect && chain.redirects() >= most_redirects as usize {
                 return Err(Error::TooManyRedirects);
             }
             may_ask_again = was_redirect;

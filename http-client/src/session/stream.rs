@@ -134,7 +134,7 @@ async fn advance<N: Network>(
     out: &mut Vec<u8>,
 ) -> Result<bool, Error> {
     let Opened { connection, parser, buffer, .. } = opened;
-    let body = &buffer[parser.body()];
+    let (had, body) = (out.len(), &buffer[parser.body()]);
     match decoder {
         None => out.extend_from_slice(body),
         Some(decoding) => {
@@ -149,6 +149,9 @@ async fn advance<N: Network>(
     parser.release_body(buffer);
     if parser.is_done() {
         return Ok(false);
+    }
+    if out.len() > had {
+        return Ok(true);
     }
     // A reader may take its time: the target's silence begins when it is listened to.
     let since_ns = network.now_ns();
