@@ -2,7 +2,7 @@
 
 use std::{
     cell::{Cell, RefCell},
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     future::{Future, poll_fn},
     pin::pin,
     rc::Rc,
@@ -13,7 +13,11 @@ use std::{
 use gregaria_http::{BaseUrl, ClientConfig, Exchange, Session};
 use rtrb::{Consumer, Producer};
 
-use super::{Done, Errand, Order, QUEUE, SessionId, Shared};
+use super::{
+    Errand, Order, QUEUE, SessionId, Shared, Word,
+    feed::{Feed, FeedSource},
+    tap::Tap,
+};
 use crate::{
     network::{UserNetwork, Wires},
     rt::PooledFuture,
@@ -22,8 +26,11 @@ use crate::{
 pub(super) struct Desk {
     wires: Rc<Wires>,
     clients: RefCell<Vec<Option<Rc<Client>>>>,
-    done: RefCell<VecDeque<Done>>,
-    outbox: RefCell<Producer<Done>>,
+    /// Bodies under way, by the tickets of their errands.
+    feeds: RefCell<HashMap<usize, Rc<Feed>>>,
+    taps: RefCell<HashMap<usize, (SessionId, Rc<Tap>)>>,
+    said: RefCell<VecDeque<Word>>,
+    outbox: RefCell<Producer<Word>>,
     shared: Arc<Shared>,
 }
 
@@ -45,7 +52,7 @@ impl Desk {
     pub(super) async fn run(
         wires: Rc<Wires>,
         mut orders: Consumer<Order>,
-        outbox: Producer<Done>,
+        outbox: Producer<Word>,
         shared: Arc<Shared>,
         ready: impl FnOnce(Waker),
     ) {
@@ -53,7 +60,9 @@ impl Desk {
         let desk = Rc::new(Self {
             wires,
             clients: RefCell::default(),
-            done: RefCell::default(),
+            feeds: RefCell::default(),
+            taps: RefCell::default(),
+            said: RefCell::default(),
             outbox: RefCell::new(outbox),
             shared,
         });
@@ -86,21 +95,53 @@ impl Desk {
         match order {
             Order::Open { session, base, config } => self.open(session, base, config),
             Order::Carry(errand) => self.carry(errand),
-            Order::GiveUp { session: SessionId(at), ticket } => {
-                if let Some(client) = self.clients.borrow()[at].as_ref().filter(|client| client.is_doing(ticket)) {
-                    client.is_given_up.set(true);
-                    client.wake();
+            Order::Feed { ticket, piece } => {
+                if let Some(feed) = self.feeds.borrow().get(&ticket) {
+                    feed.answer(piece);
                 }
             }
-            Order::Close(SessionId(at)) => {
-                if let Some(client) = self.clients.borrow_mut()[at].take() {
-                    client.is_closed.set(true);
-                    client.wake();
+            Order::Read { ticket, reader } => self.read(ticket, reader),
+            Order::Leave { ticket } => {
+                if let Some((_, tap)) = self.taps.borrow().get(&ticket) {
+                    tap.leave();
                 }
             }
+            Order::Jar { session: SessionId(at), act } => {
+                if let Some(client) = self.clients.borrow()[at].as_ref() {
+                    act(&mut client.session.cookies().borrow_mut());
+                }
+            }
+            Order::GiveUp { session, ticket } => self.give_up(session, ticket),
+            Order::Close(session) => self.close(session),
             Order::Quit => return false,
         }
         true
+    }
+
+    fn give_up(&self, SessionId(at): SessionId, ticket: usize) {
+        if let Some(feed) = self.feeds.borrow().get(&ticket) {
+            feed.abandon();
+        }
+        if let Some((_, tap)) = self.taps.borrow().get(&ticket) {
+            tap.leave();
+        }
+        if let Some(client) = self.clients.borrow()[at].as_ref().filter(|client| client.is_doing(ticket)) {
+            client.is_given_up.set(true);
+            client.wake();
+        }
+    }
+
+    fn close(&self, session: SessionId) {
+        for feed in self.feeds.borrow().values().filter(|feed| feed.session == session) {
+            feed.abandon();
+        }
+        for (_, tap) in self.taps.borrow().values().filter(|(of, _)| *of == session) {
+            tap.leave();
+        }
+        if let Some(client) = self.clients.borrow_mut()[session.0].take() {
+            client.is_closed.set(true);
+            client.wake();
+        }
     }
 
     fn open(self: &Rc<Self>, SessionId(at): SessionId, base: Arc<BaseUrl>, config: Arc<ClientConfig>) {
@@ -120,12 +161,15 @@ impl Desk {
         self.wires.rt.spawn(Rc::clone(self).serve(client));
     }
 
-    /// A user does one thing at a time; one that does several has a task for each of the others.
+    /// A user does one thing at a time; one that does several has a task for each of the others, and so has a response
+    /// that is read piece by piece, which may be for long.
     fn carry(self: &Rc<Self>, errand: Errand) {
         let Some(client) = self.clients.borrow()[errand.session.0].clone() else {
             return;
         };
-        if client.ticket.get().is_some() {
+        if errand.is_streamed {
+            self.wires.rt.spawn(Rc::clone(self).serve_streamed(client, errand));
+        } else if client.ticket.get().is_some() {
             self.wires.rt.spawn(Rc::clone(self).serve_beside(client, errand));
         } else {
             client.ticket.set(Some(errand.ticket));
@@ -134,40 +178,92 @@ impl Desk {
         }
     }
 
+    fn read(&self, ticket: usize, reader: usize) {
+        match self.taps.borrow().get(&ticket) {
+            Some((_, tap)) => tap.read(reader),
+            None => self.say(Word::Piece { reader, piece: Ok(None) }),
+        }
+    }
+
     async fn serve(self: Rc<Self>, client: Rc<Client>) {
         let network = UserNetwork::new(&self.wires);
         while let Some(errand) = client.next_errand().await {
-            let exchange = client.while_wanted(PooledFuture::new(|| send(&client.session, &network, &errand))).await;
+            let sending = PooledFuture::new(|| self.send(&client.session, &network, &errand));
+            let exchange = client.while_wanted(sending).await;
             client.ticket.set(None);
             client.is_given_up.set(false);
-            if let Some(exchange) = exchange {
-                self.finish(errand, exchange);
-            }
+            self.finish(errand, exchange);
         }
     }
 
     async fn serve_beside(self: Rc<Self>, client: Rc<Client>, errand: Errand) {
         let network = UserNetwork::new(&self.wires);
-        let exchange = send(&client.session, &network, &errand).await;
-        self.finish(errand, exchange);
+        let exchange = self.send(&client.session, &network, &errand).await;
+        self.finish(errand, Some(exchange));
     }
 
-    fn finish(&self, errand: Errand, exchange: Exchange) {
+    /// The errand is done with the head of its response; the body is there for readers as long as they want it.
+    async fn serve_streamed(self: Rc<Self>, client: Rc<Client>, errand: Errand) {
+        let (ticket, tap) = (errand.ticket, Rc::new(Tap::default()));
+        self.taps.borrow_mut().insert(ticket, (errand.session, Rc::clone(&tap)));
+        let network = UserNetwork::new(&self.wires);
+        let source = self.source(&errand);
+        let opened = {
+            let headers = errand.headers();
+            let source = source.as_ref().map(|source| source as _);
+            tap.unless_left(client.session.open(&network, &errand.unpack(&headers, source))).await
+        };
+        let (exchange, stream) = opened.unzip();
+        self.finish(errand, exchange);
+        if let Some(stream) = stream.flatten() {
+            tap.serve(&self, stream).await;
+        }
+        self.taps.borrow_mut().remove(&ticket);
+    }
+
+    async fn send(self: &Rc<Self>, session: &Session<UserNetwork>, network: &UserNetwork, errand: &Errand) -> Exchange {
+        let headers = errand.headers();
+        let source = self.source(errand);
+        let source = source.as_ref().map(|source| source as _);
+        session.send(network, &errand.unpack(&headers, source)).await
+    }
+
+    /// Where the body comes from that does not come with the errand.
+    fn source(self: &Rc<Self>, errand: &Errand) -> Option<RefCell<FeedSource>> {
+        let upload = errand.upload?;
+        let feed = Feed::new(Rc::clone(self), errand.session, errand.ticket, upload);
+        self.feeds.borrow_mut().insert(errand.ticket, Rc::clone(&feed));
+        Some(RefCell::new(FeedSource(feed)))
+    }
+
+    /// `exchange` is `None` when nobody wants it.
+    fn finish(&self, errand: Errand, exchange: Option<Exchange>) {
+        if errand.upload.is_some() {
+            self.feeds.borrow_mut().remove(&errand.ticket);
+        }
+        let Some(exchange) = exchange else {
+            return;
+        };
         let (done, buffer) = errand.done(exchange);
         self.wires.give_buffer(buffer);
-        self.done.borrow_mut().push_back(done);
+        self.say(Word::Done(done));
     }
 
-    /// Brings all that is done to the other side, and rings once for it.
+    /// Tells the other side, before the thread waits for anything.
+    pub(super) fn say(&self, word: Word) {
+        self.said.borrow_mut().push_back(word);
+    }
+
+    /// Brings all that is said to the other side, and rings once for it.
     fn hand_over(&self) {
-        let mut done = self.done.borrow_mut();
-        if done.is_empty() {
+        let mut said = self.said.borrow_mut();
+        if said.is_empty() {
             return;
         }
         let mut outbox = self.outbox.borrow_mut();
-        while let Some(next) = done.pop_front() {
+        while let Some(next) = said.pop_front() {
             if let Err(rtrb::PushError::Full(next)) = outbox.push(next) {
-                done.push_front(next);
+                said.push_front(next);
                 break;
             }
         }
@@ -236,11 +332,6 @@ impl Client {
             waker.wake_by_ref();
         }
     }
-}
-
-async fn send(session: &Session<UserNetwork>, network: &UserNetwork, errand: &Errand) -> Exchange {
-    let headers = errand.headers();
-    session.send(network, &errand.unpack(&headers)).await
 }
 
 const METER_EVERY_NS: u64 = 100_000_000;

@@ -1,10 +1,10 @@
 //! An errand: one request, packed into a single buffer so that it can change threads.
 
-use std::str;
+use std::{cell::RefCell, str};
 
-use gregaria_http::{Body, BodyPolicy, Exchange, Method, Request, RequestOptions};
+use gregaria_http::{Body, BodyPolicy, BodySource, Exchange, Method, Request, RequestOptions};
 
-use super::SessionId;
+use super::{SessionId, Upload};
 
 /// A request on its way to the carrier.
 pub struct Errand {
@@ -14,8 +14,10 @@ pub struct Errand {
     /// Where each header's name and value end.
     headers: Vec<(usize, usize)>,
     has_body: bool,
+    pub(super) upload: Option<Upload>,
+    pub(super) is_streamed: bool,
     method: Method,
-    options: RequestOptions,
+    options: Option<Box<RequestOptions>>,
     due_ns: u64,
     pub(super) ticket: usize,
     pub(super) session: SessionId,
@@ -37,8 +39,10 @@ impl Errand {
             target_end: 0,
             headers: Vec::new(),
             has_body: false,
+            upload: None,
+            is_streamed: false,
             method: Method::Get,
-            options: RequestOptions::none(),
+            options: None,
             due_ns: 0,
             ticket: 0,
             session: SessionId(0),
@@ -66,9 +70,20 @@ impl Errand {
         self.has_body = true;
     }
 
+    /// A body that the carrier is to ask for, piece by piece ([`Word::Wants`](super::Word::Wants)), in place of one that
+    /// comes with the errand.
+    pub fn upload(&mut self, upload: Upload) {
+        self.upload = Some(upload);
+    }
+
+    /// The errand is done with the head of the response; the body is read with [`Carrier::read`](super::Carrier::read).
+    pub fn stream(&mut self) {
+        self.is_streamed = true;
+    }
+
     /// What is rarely asked for.
     pub fn options(&mut self) -> &mut RequestOptions {
-        &mut self.options
+        self.options.get_or_insert_default()
     }
 
     /// Whose it is, when it was called for (monotonic), and the number by which its sender knows it.
@@ -89,15 +104,21 @@ impl Errand {
         self.headers.iter().map(pair).collect()
     }
 
-    pub(super) fn unpack<'a>(&'a self, headers: &'a [(&'a str, &'a str)]) -> Request<'a> {
+    /// The request, with the body that it comes with or the one that is given here.
+    pub(super) fn unpack<'a>(
+        &'a self,
+        headers: &'a [(&'a str, &'a str)],
+        source: Option<&'a RefCell<dyn BodySource>>,
+    ) -> Request<'a> {
         let body_start = self.headers.last().map_or(self.target_end, |(_, end)| *end);
+        let packed = if self.has_body { Body::Bytes(&self.packed[body_start..]) } else { Body::None };
         Request {
             method: self.method,
             target: self.text(0, self.target_end),
             headers,
-            body: if self.has_body { Body::Bytes(&self.packed[body_start..]) } else { Body::None },
+            body: source.map_or(packed, Body::Source),
             body_policy: BodyPolicy::Keep,
-            options: &self.options,
+            options: self.options.as_deref().unwrap_or(&NO_OPTIONS),
         }
     }
 
@@ -110,3 +131,5 @@ impl Errand {
         str::from_utf8(&self.packed[from..to]).expect("it was packed from texts")
     }
 }
+
+static NO_OPTIONS: RequestOptions = RequestOptions::none();

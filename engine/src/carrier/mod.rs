@@ -3,10 +3,12 @@
 //! For hosts whose users are not Rust futures (the Python host): they keep to their own thread and event loop, hand
 //! over [`Errand`]s, and are rung a [`Bell`] when some are done. Nothing is decided here: no outcome, no sample, no gate.
 //! The thread's side is in `desk.rs`. Between the two lie two lock-free queues and the bell; buffers go round with the
-//! errands.
+//! errands. A long body changes threads piece by piece: a request's in `feed.rs`, a response's in `tap.rs`.
 
 mod desk;
 mod errand;
+mod feed;
+mod tap;
 
 use std::{
     collections::VecDeque,
@@ -18,13 +20,15 @@ use std::{
     },
     task::Waker,
     thread::JoinHandle,
+    time::Duration,
 };
 
-use gregaria_http::{BaseUrl, ClientConfig, Response};
+use gregaria_http::{BaseUrl, ClientConfig, CookieJar, Error, Response};
 use rtrb::{Consumer, Producer, RingBuffer};
 use slab::Slab;
 
 pub use errand::{Done, Errand};
+pub use feed::Upload;
 
 use crate::{
     addresses::Addresses,
@@ -36,7 +40,7 @@ use desk::Desk;
 /// The outside of a carrier. Belongs to one thread.
 pub struct Carrier {
     orders: Producer<Order>,
-    done: Consumer<Done>,
+    said: Consumer<Word>,
     /// Orders for which the queue had no room.
     waiting: VecDeque<Order>,
     sessions: Slab<()>,
@@ -57,9 +61,34 @@ pub struct SessionId(usize);
 enum Order {
     Open { session: SessionId, base: Arc<BaseUrl>, config: Arc<ClientConfig> },
     Carry(Errand),
+    Feed { ticket: usize, piece: Option<Vec<u8>> },
+    Read { ticket: usize, reader: usize },
+    Leave { ticket: usize },
+    Jar { session: SessionId, act: Box<dyn FnOnce(&mut CookieJar) + Send> },
     GiveUp { session: SessionId, ticket: usize },
     Close(SessionId),
     Quit,
+}
+
+/// What the thread tells.
+pub enum Word {
+    /// An errand is done.
+    Done(Done),
+    /// The next piece of the body of the errand with this ticket is wanted: the first one if `again`. To be answered with
+    /// [`Carrier::feed`], each time.
+    Wants {
+        /// The errand's.
+        ticket: usize,
+        /// The body must be sent once more.
+        again: bool,
+    },
+    /// The answer to a [`Carrier::read`]: what came next, `None` at the end of the body, or why the rest will not come.
+    Piece {
+        /// Who has asked.
+        reader: usize,
+        /// What there is.
+        piece: Result<Option<Vec<u8>>, Error>,
+    },
 }
 
 /// What both sides touch.
@@ -82,7 +111,7 @@ impl Carrier {
     /// When the thread cannot be started, or the kernel refuses what it is to run on.
     pub fn start(bell: Bell, choice: RingChoice, addresses: Addresses) -> io::Result<Self> {
         let (orders, for_desk) = RingBuffer::new(QUEUE);
-        let (from_desk, done) = RingBuffer::new(QUEUE);
+        let (from_desk, said) = RingBuffer::new(QUEUE);
         let shared = Arc::new(Shared {
             bell,
             has_rung: AtomicBool::new(false),
@@ -108,7 +137,7 @@ impl Carrier {
         };
         Ok(Self {
             orders,
-            done,
+            said,
             waiting: VecDeque::new(),
             sessions: Slab::new(),
             buffers: Buffers::default(),
@@ -158,6 +187,47 @@ impl Carrier {
         self.order(Order::Carry(errand));
     }
 
+    /// Gives the piece of an upload that was asked for, of some tens of KiB; `None` when there is nothing more.
+    pub fn feed(&mut self, ticket: usize, piece: Option<Vec<u8>>) {
+        self.order(Order::Feed { ticket, piece });
+    }
+
+    /// Asks for the next piece of the body of a streamed response, on behalf of `reader`.
+    pub fn read(&mut self, ticket: usize, reader: usize) {
+        self.order(Order::Read { ticket, reader });
+    }
+
+    /// Nobody will read more of this streamed response. What is left of it is read if that is little, so that the
+    /// connection can be used again.
+    pub fn leave(&mut self, ticket: usize) {
+        self.order(Order::Leave { ticket });
+    }
+
+    /// Does something to a session's cookies, at once: waits until the thread has done it, which takes some microseconds.
+    /// `None` when the session is closed.
+    pub fn with_jar<R: Send + 'static>(
+        &mut self,
+        session: SessionId,
+        act: impl FnOnce(&mut CookieJar) -> R + Send + 'static,
+    ) -> Option<R> {
+        let (tell, told) = mpsc::channel();
+        let act = Box::new(move |jar: &mut CookieJar| {
+            // The asker waits for it below.
+            let _ = tell.send(act(jar));
+        });
+        self.order(Order::Jar { session, act });
+        loop {
+            // The order may still wait for room in the queue.
+            self.has_ordered = true;
+            self.flush();
+            match told.recv_timeout(LOOK_AGAIN) {
+                Ok(result) => return Some(result),
+                Err(mpsc::RecvTimeoutError::Timeout) if self.gauge().is_alive() => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
     /// Wakes the thread if anything was ordered since.
     pub fn flush(&mut self) {
         while let Some(order) = self.waiting.pop_front() {
@@ -176,12 +246,12 @@ impl Carrier {
         self.shared.bell.silence();
         self.shared.has_rung.swap(false, Ordering::SeqCst);
         // Either side may wait for room that there will be now.
-        self.has_ordered |= !self.waiting.is_empty() || self.done.slots() == QUEUE;
+        self.has_ordered |= !self.waiting.is_empty() || self.said.slots() == QUEUE;
     }
 
-    /// The next errand that is done.
-    pub fn next_done(&mut self) -> Option<Done> {
-        self.done.pop().ok()
+    /// What the thread tells next.
+    pub fn next_word(&mut self) -> Option<Word> {
+        self.said.pop().ok()
     }
 
     /// How the thread is, for whoever watches it.
@@ -261,6 +331,7 @@ impl Buffers {
 
 /// Orders and results that may lie between the threads; more wait on their own side.
 const QUEUE: usize = 1024;
+const LOOK_AGAIN: Duration = Duration::from_millis(1);
 const KEPT_BUFFERS: usize = 1024;
 const LARGEST_KEPT_BYTES: usize = 64 * 1024;
 

@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-use gregaria_http::{BaseUrl, ClientConfig, Method};
+use gregaria_http::{BaseUrl, ClientConfig, Cookie, Method};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::*;
@@ -70,7 +70,7 @@ fn what_a_closed_session_had_on_the_wire_is_never_done() {
     bench.carrier.close(gone);
     bench.send(staying, 2, |errand| errand.request(Method::Get, "/"));
     assert_eq!(bench.wait().ticket, 2);
-    assert!(bench.carrier.next_done().is_none());
+    assert!(bench.carrier.next_word().is_none());
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn what_is_given_up_leaves_the_wire_and_the_next_goes_on() {
     bench.carrier.give_up(session, 1);
     bench.send(session, 3, |errand| errand.request(Method::Get, "/"));
     assert_eq!(bench.wait().ticket, 3);
-    assert!(bench.carrier.next_done().is_none());
+    assert!(bench.carrier.next_word().is_none());
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn more_that_is_done_than_fits_is_fetched_without_a_wait() {
         bench.order(sessions[ticket % 64], ticket, |errand| errand.request(Method::Get, "/"));
     }
     // Until all that fits lies in the queue, and the rest beside it.
-    while bench.carrier.done.slots() < QUEUE {
+    while bench.carrier.said.slots() < QUEUE {
         bench.carrier.heard();
         bench.carrier.flush();
         thread::yield_now();
@@ -124,6 +124,79 @@ fn buffers_go_round() {
     assert_eq!(bench.carrier.buffers().lock().len(), 1);
     let _errand = bench.carrier.errand();
     assert_eq!(bench.carrier.buffers().lock().len(), 0);
+}
+
+#[test]
+fn a_body_is_asked_for_piece_by_piece_and_once_more_for_a_redirect() {
+    let mut bench = Bench::new(RingChoice::Auto);
+    let session = bench.session();
+    let upload = Upload { length: Some(9), can_rewind: true };
+    bench.send(session, 3, |errand| {
+        errand.request(Method::Put, "/again");
+        errand.upload(upload);
+    });
+    let mut pieces = ["one", "two", "six"].iter();
+    let mut beginnings = 0;
+    let done = loop {
+        match bench.listen() {
+            Word::Wants { ticket: 3, again } => {
+                if again {
+                    beginnings += 1;
+                    pieces = ["one", "two", "six"].iter();
+                }
+                bench.carrier.feed(3, pieces.next().map(|piece| piece.as_bytes().to_vec()));
+                bench.carrier.flush();
+            }
+            Word::Done(done) => break done,
+            _ => panic!("nothing else is under way"),
+        }
+    };
+    let response = done.exchange.result.unwrap();
+    assert_eq!(beginnings, 1);
+    assert_eq!(response.history().len(), 1);
+    assert!(response.body().ends_with(b"onetwosix"), "{}", String::from_utf8_lossy(response.body()));
+}
+
+#[test]
+fn a_streamed_response_is_done_with_its_head_and_read_on_demand() {
+    let mut bench = Bench::new(RingChoice::Auto);
+    let session = bench.session();
+    bench.send(session, 4, |errand| {
+        errand.request(Method::Get, "/");
+        errand.stream();
+    });
+    let done = bench.wait();
+    assert!(done.exchange.result.unwrap().body().is_empty());
+    let (mut body, mut is_over) = (Vec::new(), false);
+    while !is_over {
+        bench.carrier.read(4, 77);
+        bench.carrier.flush();
+        match bench.listen() {
+            Word::Piece { reader: 77, piece } => match piece.unwrap() {
+                Some(piece) => body.extend(piece),
+                None => is_over = true,
+            },
+            _ => panic!("nothing else is under way"),
+        }
+    }
+    assert!(body.starts_with(b"GET / HTTP/1.1\r\n"));
+    bench.carrier.leave(4);
+    bench.carrier.read(4, 78);
+    bench.carrier.flush();
+    assert!(matches!(bench.listen(), Word::Piece { reader: 78, piece: Ok(None) }), "one that is over stays so");
+}
+
+#[test]
+fn cookies_are_read_and_written_from_outside() {
+    let mut bench = Bench::new(RingChoice::Auto);
+    let (session, gone) = (bench.session(), bench.session());
+    let cookie = Cookie { name: "a", value: "1", ..Cookie::default() };
+    assert_eq!(bench.carrier.with_jar(session, move |jar| jar.set(cookie)), Some(Ok(())));
+    bench.send(session, 1, |errand| errand.request(Method::Get, "/"));
+    let response = bench.wait().exchange.result.unwrap();
+    assert!(response.text().contains("Cookie: a=1\r\n"));
+    bench.carrier.close(gone);
+    assert_eq!(bench.carrier.with_jar(gone, |jar| jar.len()), None);
 }
 
 struct Bench {
@@ -159,12 +232,21 @@ impl Bench {
         self.carrier.flush();
     }
 
-    /// What is done next; waits for the bell as an event loop does.
+    /// What is done next, when nothing else is said.
     fn wait(&mut self) -> Done {
+        match self.listen() {
+            Word::Done(done) => done,
+            Word::Wants { ticket, .. } => panic!("{ticket} wants a piece"),
+            Word::Piece { reader, .. } => panic!("a piece for {reader}"),
+        }
+    }
+
+    /// What is said next; waits for the bell as an event loop does.
+    fn listen(&mut self) -> Word {
         let until_ns = now_ns() + 10_000_000_000;
         loop {
-            if let Some(done) = self.carrier.next_done() {
-                return done;
+            if let Some(word) = self.carrier.next_word() {
+                return word;
             }
             assert!(now_ns() < until_ns, "the bell is not rung");
             let mut files = [PollFd::from_borrowed_fd(self.bell.as_fd(), PollFlags::IN)];
@@ -175,7 +257,7 @@ impl Bench {
     }
 }
 
-/// Answers each request with the request; `/silence` never.
+/// Answers each request with the request; `/silence` never, and `/again` with a redirect to it.
 fn echo_server() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -188,15 +270,34 @@ fn echo_server() -> SocketAddr {
 }
 
 fn echo(mut connection: TcpStream) {
+    let mut request = Vec::new();
     let mut received = [0; 4096];
     while let Ok(count @ 1..) = connection.read(&mut received) {
-        let request = &received[..count];
+        request.extend_from_slice(&received[..count]);
+        if !is_whole(&request) {
+            continue;
+        }
+        let request = std::mem::take(&mut request);
         if request.starts_with(b"GET /silence") {
             continue;
         }
-        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {count}\r\n\r\n");
-        if connection.write_all(&[head.as_bytes(), request].concat()).is_err() {
+        let head = match request.split(|byte| *byte == b' ').nth(1) {
+            Some(b"/again") => "HTTP/1.1 307 Again\r\nLocation: /\r\n",
+            _ => "HTTP/1.1 200 OK\r\n",
+        };
+        let head = format!("{head}Content-Length: {}\r\n\r\n", request.len());
+        if connection.write_all(&[head.as_bytes(), &request].concat()).is_err() {
             return;
         }
     }
+}
+
+/// Whether head and body are there.
+fn is_whole(request: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(request);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else {
+        return false;
+    };
+    let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
+    body.len() >= length.map_or(0, |length| length.parse().unwrap())
 }

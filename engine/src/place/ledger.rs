@@ -53,6 +53,11 @@ impl Ledger {
         self.gate.give_back();
     }
 
+    /// An admitted request cannot be sent at all, which is not counted: another may start in its place.
+    pub fn take_back(&self) {
+        self.gate.give_back();
+    }
+
     /// Counts a request that a client of the scenario's own has made and finished. When the run is over, or its number of
     /// requests reached, it is one that was cut off.
     pub fn record_foreign(&self, sample: &Sample<'_>) {
