@@ -4,34 +4,76 @@
 small. A request is handed over to the engine, and the greenlet sleeps until the hub resumes it with the response.
 """
 
-import base64
-import json as json_of_python
 import logging
 from contextlib import contextmanager
-from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 import requests
 from gevent import GreenletExit, get_hub
+from gevent.queue import SimpleQueue
 from greenlet import getcurrent
-from requests.exceptions import InvalidJSONError
+from requests.hooks import default_hooks
 from requests.structures import CaseInsensitiveDict
 
 from . import report
-from ._engine import Wire
+from ._engine import Response, Wire
+from .cookies import ClientCookies
 from .exception import LocustError
+from .sending import DEFAULTS, of_prepared, prepare
 
 logger = logging.getLogger(__name__)
 
 
+class Setting:
+    """An attribute that holds for all requests of a session, made when it is first asked for."""
+
+    def __init__(self, default):
+        self._default = default
+
+    def __set_name__(self, _owner, name):
+        self._name = name
+
+    def __get__(self, session, _owner):
+        if session is None:
+            return self
+        settings = session._settings
+        if settings is not None and self._name in settings:
+            return settings[self._name]
+        if not callable(self._default):
+            return self._default
+        made = self._default()
+        self.__set__(session, made)
+        return made
+
+    def __set__(self, session, value):
+        if session._settings is None:
+            session._settings = {}
+        session._settings[self._name] = value
+
+
 class HttpSession(requests.Session):
     """What `self.client` is. Each method takes `name` and `catch_response` besides requests' arguments."""
+
+    headers = Setting(lambda: CaseInsensitiveDict(DEFAULTS))
+    params = Setting(dict)
+    proxies = Setting(dict)
+    hooks = Setting(default_hooks)
+    auth = Setting(None)
+    verify = Setting(True)
+    cert = Setting(None)
+    stream = Setting(False)
+    max_redirects = Setting(30)
+    #: As with Locust's users: proxies and the like of the environment are for programs that people use.
+    trust_env = Setting(False)
 
     def __init__(self, base_url, request_event=None, user=None, *args, **kwargs):
         # Not requests' own: what it would make is made when it is asked for.
         self._hub = report.hub
         if self._hub is None:
             raise LocustError("a client sends requests only while a run is on")
-        self._own_headers = None
+        #: What was set of the above; with nothing, a plain request stays plain.
+        self._settings = None
+        self._wire = None
         self.base_url = base_url
         self.user = user
         self.request_name = None
@@ -41,7 +83,18 @@ class HttpSession(requests.Session):
     def request(self, method, url, name=None, catch_response=False, context=None, **options):
         """Sends a request and returns its response, whatever that is: without one, `status_code` is 0."""
         options |= {"name": name, "catch_response": catch_response, "context": context}
+        method = (method.decode() if isinstance(method, bytes) else method).upper()
+        if method == "HEAD" and options.get("allow_redirects") is None:
+            # Only `head()` leaves redirects alone.
+            options["allow_redirects"] = True
         return self._send(method, url, options)
+
+    def send(self, request, name=None, catch_response=False, context=None, **options):
+        """Sends what `prepare_request`, or requests, has prepared."""
+        if not isinstance(request, requests.PreparedRequest):
+            raise ValueError("You can only send PreparedRequests.")
+        sending = of_prepared(self, request, **options)
+        return self._deliver(request.method, request.url, name, catch_response, context, sending)
 
     def get(self, url, **options):
         return self._send("GET", url, options)
@@ -75,71 +128,79 @@ class HttpSession(requests.Session):
 
     @property
     def base_url(self):
-        """What paths are appended to. A new one begins new connections, without cookies."""
+        """What paths are appended to. A new one begins new connections."""
         return self._base_url
 
     @base_url.setter
     def base_url(self, base_url):
-        self._base_url, authorization = without_credentials(base_url)
+        before = self._wire
+        self._base_url, auth = without_credentials(base_url)
         self._wire = Wire(self._hub, self._base_url)
-        if authorization:
-            self.headers.update(authorization)
+        if auth:
+            self.auth = auth
+        if before is not None:
+            for cookie in before.cookies():
+                self._wire.set_cookie(cookie)
 
     @property
-    def auth(self):
-        """User and password for all requests."""
-        return self._auth
+    def cookies(self):
+        """Those that the next request carries; what is put in here goes with it."""
+        return ClientCookies(self)
 
-    @auth.setter
-    def auth(self, auth):
-        self._auth = auth
-        self.headers.update(basic(auth))
+    @cookies.setter
+    def cookies(self, cookies):
+        kept = list(cookies) if hasattr(cookies, "set_policy") else dict(cookies or {})
+        own = self.cookies
+        own.clear()
+        if isinstance(kept, dict):
+            own.update(kept)
+        else:
+            for cookie in kept:
+                own.set_cookie(cookie)
 
-    @property
-    def headers(self):
-        """Headers of every request of this user."""
-        if self._own_headers is None:
-            self._own_headers = CaseInsensitiveDict()
-        return self._own_headers
-
-    @headers.setter
-    def headers(self, headers):
-        self._own_headers = CaseInsensitiveDict(headers)
+    def absolute(self, url):
+        """A path as a URL."""
+        return url if url[:4].lower() == "http" and "://" in url[:8] else self._base_url + url
 
     def close(self):
         """Nothing to be done: the connections are closed when the user goes."""
 
-    def __getattr__(self, name):
-        if name in NOT_YET_OF_SESSIONS:
-            raise AttributeError(_not_yet(name))
-        raise AttributeError(f"'HttpSession' object has no attribute {name!r}")
+    def mount(self, prefix, adapter):
+        raise NotImplementedError(NO_ADAPTERS)
 
-    def __setattr__(self, name, value):
-        if name in NOT_YET_OF_SESSIONS:
-            raise AttributeError(_not_yet(name))
-        super().__setattr__(name, value)
+    def get_adapter(self, url):
+        raise NotImplementedError(NO_ADAPTERS)
+
+    @property
+    def adapters(self):
+        raise AttributeError(NO_ADAPTERS)
 
     def _send(self, method, url, options):
-        name = headers = body = timeout = context = None
+        name = context = sending = None
         is_caught = False
         if options:
             name = options.pop("name", None)
-            if name is not None and name.__class__ is not str:
-                name = str(name)
             is_caught = options.pop("catch_response", False)
             if options:
                 context = options.pop("context", None)
-                url, headers, body, timeout = _prepare(url, **options)
-        if self._own_headers is not None:
-            headers = _merged(self._own_headers, headers)
+        if options or self._settings is not None:
+            method, url, sending = prepare(self, method, url, **options)
+        return self._deliver(method, url, name, is_caught, context, sending)
+
+    def _deliver(self, method, url, name, is_caught, context, sending):
+        name = name or self.request_name
+        if name is not None and name.__class__ is not str:
+            name = str(name)
         if url.__class__ is not str:
             url = url.decode() if isinstance(url, bytes) else str(url)
-        response = self._exchange(method, url, name or self.request_name, headers, body, timeout, is_caught)
+        response = self._exchange(method, url, name, is_caught, sending)
         if report.listening:
             self._tell(response, is_caught, context)
+        if sending is not None and sending.hooks and response.status_code:
+            response = _through_hooks(response, sending)
         return response
 
-    def _exchange(self, *request):
+    def _exchange(self, method, url, name, is_caught, sending):
         """Hands the request over and sleeps until the hub brings its response."""
         user = self.user
         if user is not None and user._leaving and not user._is_parting:
@@ -148,24 +209,37 @@ class HttpSession(requests.Session):
             # Caught, and let lie: it holds a place that another request may need.
             unsettled, self._unsettled = self._unsettled, None
             unsettled.settle()
-        number = self._wire.send(*request, getcurrent().switch)
+        # Whoever gives pieces of a body may wait for other things meanwhile.
+        heard = SimpleQueue() if sending is not None and sending.source is not None else None
+        switch = getcurrent().switch if heard is None else heard.put
+        number = self._wire.send(method, url, name, is_caught, switch, sending)
         while number is None:
             if not self._hub.is_open:
-                return self._without_run(*request)
+                return self._without_run(method, url, name, is_caught)
             report.admission.wait()
-            number = self._wire.send(*request, getcurrent().switch)
+            number = self._wire.send(method, url, name, is_caught, switch, sending)
         try:
-            response = get_hub().switch()
+            response = get_hub().switch() if heard is None else self._upload(number, heard, sending.source)
         except BaseException:
             self._hub.abandon(number)
             raise
+        if type(response) is not Response:
+            raise response
         if user is not None:
             user._has_rested = True
-        if request[CAUGHT]:
+        if is_caught:
             self._unsettled = response
         return response
 
-    def _without_run(self, method, url, name, headers, body, timeout, is_caught):
+    def _upload(self, number, heard, source):
+        """Gives the pieces of a body that are asked for, until there is a response."""
+        while isinstance(is_again := heard.get(), bool):
+            if is_again:
+                source.rewind()
+            self._wire.feed(number, source.next_piece())
+        return is_again
+
+    def _without_run(self, method, url, name, is_caught):
         """The run is over: a user goes now, unless it says its farewell, which goes on without a response."""
         user = self.user
         if user is not None and not user._is_parting:
@@ -182,106 +256,24 @@ class HttpSession(requests.Session):
 
 
 def without_credentials(base_url):
-    """A base URL that names both user and password becomes one without, and a header."""
+    """A base URL that names both user and password becomes one without, and these two."""
     parts = urlsplit(base_url)
     if not (parts.username and parts.password):
         return base_url, None
     bare = parts._replace(netloc=parts.netloc.rpartition("@")[2])
-    return urlunsplit(bare), basic((unquote(parts.username), unquote(parts.password)))
+    return urlunsplit(bare), (unquote(parts.username), unquote(parts.password))
 
 
-def basic(auth):
-    """The header of a user and password; there is nothing else yet that `auth` may be."""
-    if not isinstance(auth, tuple):
-        raise NotImplementedError("auth= is not there yet for anything but a user and a password")
-    credentials = ":".join(map(str, auth)).encode()
-    return {"Authorization": "Basic " + base64.b64encode(credentials).decode()}
+def _through_hooks(response, sending):
+    """Each hook hears of each response, and may give another in place of the last."""
+    for past in response.history:
+        for hook in sending.hooks:
+            hook(past, **sending.told_hooks)
+    for hook in sending.hooks:
+        other = hook(response, **sending.told_hooks)
+        if other is not None:
+            response = other
+    return response
 
 
-def _merged(of_session, of_request):
-    """The request's headers win, however they are spelled."""
-    if not of_request:
-        return dict(of_session)
-    merged = of_session.copy()
-    merged.update(of_request)
-    return dict(merged)
-
-
-def _prepare(
-    url, params=None, data=None, json=None, headers=None, timeout=None, auth=None, allow_redirects=True, **others
-):
-    """URL, headers, body and timeout as they are sent, of what requests takes."""
-    if others:
-        _refuse_unknown(others)
-    if auth:
-        headers = {**(headers or {}), **basic(auth)}
-    if params:
-        url = _with_params(url, params)
-    body = None
-    if data or json is not None:
-        body, headers = _encode(data, json, headers)
-    if isinstance(timeout, tuple):
-        timeout = timeout[1]
-    return url, headers, body, timeout
-
-
-def _with_params(url, params):
-    query = params if isinstance(params, str) else _form(params)
-    return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
-
-
-def _encode(data, json, headers):
-    """The body, and the headers with its type unless they name one."""
-    if data:
-        if isinstance(data, (str, bytes, bytearray)):
-            return data, headers
-        if hasattr(data, "read"):
-            return data.read(), headers
-        if hasattr(data, "__next__"):
-            return b"".join(data), headers
-        return _form(data), _typed(headers, "application/x-www-form-urlencoded")
-    try:
-        body = json_of_python.dumps(json, allow_nan=False)
-    except ValueError as error:
-        raise InvalidJSONError(error) from None
-    return body, _typed(headers, "application/json")
-
-
-def _typed(headers, content_type):
-    if not headers:
-        return {"Content-Type": content_type}
-    if any(name.lower() == "content-type" for name in headers):
-        return headers
-    return {**headers, "Content-Type": content_type}
-
-
-def _form(fields):
-    """As requests writes forms: lists are repeated fields, None is left out."""
-    pairs = []
-    for name, values in fields.items() if hasattr(fields, "items") else fields:
-        if isinstance(values, (str, bytes)) or not hasattr(values, "__iter__"):
-            values = [values]
-        pairs += [(name, value) for value in values if value is not None]
-    return urlencode(pairs, doseq=True)
-
-
-def _not_yet(name):
-    instead = ": the session keeps and sends cookies by itself, response.cookies has those of a response"
-    return f"client.{name} is not there yet{instead if name == 'cookies' else ''}"
-
-
-def _refuse_unknown(others):
-    for name, value in others.items():
-        if name in IGNORED or not value:
-            continue
-        if name in NOT_YET:
-            raise NotImplementedError(f"{name}= is not there yet in requests of gregaria")
-        raise TypeError(f"request() got an unexpected keyword argument {name!r}")
-
-
-#: Without meaning for what the engine does so far: no TLS, and every body is read at once.
-IGNORED = {"verify", "cert", "stream"}
-NOT_YET = {"cookies", "files", "hooks", "proxies"}
-NOT_YET_OF_SESSIONS = {"adapters", "cookies", "max_redirects", "params", "proxies"}
-#: Where in a request it stands whether the task has the say.
-CAUGHT = 6
+NO_ADAPTERS = "the engine carries all requests: adapters cannot be mounted; use requests.Session() for what needs one"

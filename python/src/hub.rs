@@ -16,18 +16,23 @@ use std::{
 };
 
 use gregaria_engine::{
-    carrier::{Buffers, Carrier, Errand, SessionId},
+    carrier::{Buffers, Carrier, Done, Errand, SessionId, Word},
     place::{Ledger, Place, Residents},
     rt::{self, Bell},
 };
-use gregaria_http::{BaseUrl, ClientConfig};
+use gregaria_http::{BaseUrl, ClientConfig, CookieJar, Error, Exchange};
 use gregaria_stats::{Lag, Outcome, Sample};
-use pyo3::{exceptions::PyRuntimeError, prelude::*, types::PyTuple};
+use pyo3::{
+    exceptions::PyRuntimeError,
+    prelude::*,
+    types::{PyBytes, PyTuple},
+};
 
 use crate::{
     outcome,
     response::Response,
-    ticket::{Ticket, Tickets},
+    route::Routes,
+    ticket::{Numbered, Ticket},
 };
 
 /// The place of the Python users.
@@ -38,8 +43,11 @@ pub(crate) struct Hub {
     carrier: RefCell<Carrier>,
     carrier_bell: Bell,
     order_bell: Bell,
-    tickets: RefCell<Tickets>,
+    tickets: RefCell<Numbered<Ticket>>,
+    /// Resume those who wait for a piece of a body.
+    readers: RefCell<Numbered<Py<PyAny>>>,
     bases: RefCell<HashMap<String, Arc<BaseUrl>>>,
+    pub(crate) routes: Routes,
     config: Arc<ClientConfig>,
     /// Users that nobody has told to leave, per class.
     users: RefCell<Vec<u32>>,
@@ -78,7 +86,9 @@ impl Hub {
             carrier_bell: parts.carrier_bell,
             order_bell: parts.order_bell,
             tickets: RefCell::default(),
+            readers: RefCell::default(),
             bases: RefCell::default(),
+            routes: Routes::default(),
             config: parts.config,
             users: RefCell::new(vec![0; parts.classes]),
             present: Cell::new(0),
@@ -141,6 +151,102 @@ impl Hub {
         }
     }
 
+    /// The answer to what an upload wants; `None` for the end of it.
+    pub(crate) fn feed(&self, number: usize, piece: Option<Vec<u8>>) {
+        self.carrier.borrow_mut().feed(number, piece);
+        self.flush_unless_resuming();
+    }
+
+    /// Asks for a piece of the body of a response. Gives a number for [`Hub::unread`].
+    pub(crate) fn read(&self, ticket: usize, switch: Py<PyAny>) -> usize {
+        let reader = self.readers.borrow_mut().insert(switch);
+        self.carrier.borrow_mut().read(ticket, reader);
+        self.flush_unless_resuming();
+        reader
+    }
+
+    /// Nobody waits for that piece any more.
+    pub(crate) fn unread(&self, reader: usize) {
+        let switch = self.readers.borrow_mut().remove(reader);
+        // With its last reference a greenlet ends, and may call back from there: nothing is borrowed then.
+        drop(switch);
+    }
+
+    /// Nobody reads this response any more.
+    pub(crate) fn leave(&self, ticket: usize) {
+        self.carrier.borrow_mut().leave(ticket);
+        self.flush_unless_resuming();
+    }
+
+    /// Does something to the cookies of a session, at once.
+    ///
+    /// # Errors
+    /// When the session is closed.
+    pub(crate) fn with_jar<R: Send + 'static>(
+        &self,
+        session: SessionId,
+        act: impl FnOnce(&mut CookieJar) -> R + Send + 'static,
+    ) -> PyResult<R> {
+        let result = self.carrier.borrow_mut().with_jar(session, act);
+        result.ok_or_else(|| PyRuntimeError::new_err("the cookies of this client are gone"))
+    }
+
+    fn done<'py>(slf: &Bound<'py, Self>, hub: &Self, mut done: Done) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        let py = slf.py();
+        let ticket = hub.tickets.borrow_mut().remove(done.ticket);
+        let Some(mut ticket) = ticket else {
+            return Ok(None);
+        };
+        let switch = ticket.switch.take();
+        let exchange = &mut done.exchange;
+        let resumed_ns = rt::now_ns();
+        hub.ledger.lag(Lag::Resume, resumed_ns.saturating_sub(exchange.done_ns) / 1000);
+        hub.ledger.lag(Lag::Send, exchange.lag_ns() / 1000);
+        if let Err(error @ (Error::InvalidRequest(_) | Error::UnsupportedScheme)) = exchange.result {
+            // Wrong is what the task wants, and it is told so.
+            hub.ledger.take_back();
+            return Ok(Some((switch, outcome::requests_error(py, error)?).into_pyobject(py)?));
+        }
+        if ticket.stream.is_some() {
+            exchange.bytes_in = promised_bytes(exchange);
+        }
+        let is_caught = ticket.is_caught;
+        let is_streamed = ticket.stream.is_some() && done.exchange.result.is_ok();
+        let response = Response::new(slf, done.exchange, ticket, hub.buffers());
+        let response = if is_streamed { response.with_stream(py, done.ticket)? } else { response };
+        if !is_caught {
+            response.decide_by_status(hub, py);
+        }
+        Ok(Some((switch, response).into_pyobject(py)?))
+    }
+
+    fn wanted<'py>(&self, py: Python<'py>, ticket: usize, again: bool) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        let switch = {
+            let tickets = self.tickets.borrow();
+            tickets.get(ticket).and_then(|ticket| Some(ticket.switch.as_ref()?.clone_ref(py)))
+        };
+        // What is made here may make a collector call back: nothing is borrowed any more.
+        switch.map(|switch| (switch, again).into_pyobject(py)).transpose()
+    }
+
+    fn piece<'py>(
+        &self,
+        py: Python<'py>,
+        reader: usize,
+        piece: Result<Option<Vec<u8>>, Error>,
+    ) -> PyResult<Option<Bound<'py, PyTuple>>> {
+        let switch = self.readers.borrow_mut().remove(reader);
+        let Some(switch) = switch else {
+            return Ok(None);
+        };
+        let told = match piece {
+            Ok(Some(piece)) => PyBytes::new(py, &piece).into_any(),
+            Ok(None) => py.None().into_bound(py),
+            Err(error) => outcome::reading_error(py, error)?,
+        };
+        Ok(Some((switch, told).into_pyobject(py)?))
+    }
+
     fn close_sessions(&self) {
         let closed = std::mem::take(&mut *self.closed.lock().unwrap_or_else(PoisonError::into_inner));
         closed.into_iter().for_each(|session| self.carrier.borrow_mut().close(session));
@@ -173,28 +279,22 @@ impl Hub {
         self.order_bell.silence();
     }
 
-    /// The next request that is done: whom to resume and its response. Decides its outcome unless the task does.
+    /// What has come next: whom to resume, and with what. That is a response, whose outcome is decided unless the task does;
+    /// the exception for a request that cannot be sent; what is wanted of an upload; or a piece of a body.
     fn next_finished<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyTuple>>> {
-        let (py, hub) = (slf.py(), slf.borrow());
+        let hub = slf.borrow();
         loop {
-            let Some(done) = hub.carrier.borrow_mut().next_done() else {
+            let Some(word) = hub.carrier.borrow_mut().next_word() else {
                 return Ok(None);
             };
-            let Some(mut ticket) = hub.tickets.borrow_mut().remove(done.ticket) else {
-                continue;
+            let told = match word {
+                Word::Done(done) => Self::done(slf, &hub, done)?,
+                Word::Wants { ticket, again } => hub.wanted(slf.py(), ticket, again)?,
+                Word::Piece { reader, piece } => hub.piece(slf.py(), reader, piece)?,
             };
-            let switch = ticket.switch.take();
-            let exchange = &done.exchange;
-            let resumed_ns = rt::now_ns();
-            hub.ledger.lag(Lag::Resume, resumed_ns.saturating_sub(exchange.done_ns) / 1000);
-            hub.ledger.lag(Lag::Send, exchange.lag_ns() / 1000);
-            let buffers = hub.buffers();
-            let is_caught = ticket.is_caught;
-            let response = Response::new(slf, done.exchange, ticket, buffers);
-            if !is_caught {
-                response.decide_by_status(&hub, py);
+            if told.is_some() {
+                return Ok(told);
             }
-            return Ok(Some((switch, response).into_pyobject(py)?));
         }
     }
 
@@ -342,4 +442,10 @@ impl Residents for Hub {
     fn thread_cpu_ns(&self) -> u64 {
         rt::thread_cpu_ns()
     }
+}
+
+/// What the head of a response says about the length of its body; 0 when it says nothing.
+fn promised_bytes(exchange: &Exchange) -> u64 {
+    let response = exchange.result.as_ref().ok();
+    response.and_then(|response| response.header("content-length")?.parse().ok()).unwrap_or(0)
 }

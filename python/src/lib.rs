@@ -7,14 +7,18 @@
 #![forbid(unsafe_code)]
 
 mod command_line;
+mod details;
 mod hub;
 mod log;
 mod outcome;
 mod response;
+mod route;
 mod run;
 mod scenario;
+mod stream;
 mod swarm;
 mod ticket;
+mod verdict;
 mod wire;
 
 use pyo3::prelude::*;
@@ -29,6 +33,6 @@ mod _engine {
         log::log_record,
         response::Response,
         run::{Prepared, Run, prepare, start},
-        wire::Wire,
+        wire::{Wire, default_headers},
     };
 }

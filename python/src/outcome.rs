@@ -22,10 +22,16 @@ pub(crate) fn transport_error(py: Python<'_>, error: Error) -> PyResult<Bound<'_
             .getattr("RemoteDisconnected")?
             .call1(("Remote end closed connection without response",)),
         Error::NameNotFound => py.import("socket")?.getattr("gaierror")?.call1((-2, "Name or service not known")),
-        Error::ReadTimeout => of_requests("ReadTimeout"),
+        Error::ReadTimeout | Error::TotalTimeout => of_requests("ReadTimeout"),
         Error::ConnectTimeout => of_requests("ConnectTimeout"),
         Error::UnsupportedScheme => of_requests("InvalidSchema"),
-        Error::InvalidRequest(_) => of_requests("InvalidURL"),
+        Error::InvalidRequest(_) | Error::InvalidRedirect => of_requests("InvalidURL"),
+        Error::Tls(_) => of_requests("SSLError"),
+        Error::ProxyRefused => of_requests("ProxyError"),
+        Error::TooManyRedirects => of_requests("TooManyRedirects"),
+        Error::BodyUsedUp => of_requests("UnrewindableBodyError"),
+        Error::ResponseCutShort => of_requests("ChunkedEncodingError"),
+        Error::ContentCoding => of_requests("ContentDecodingError"),
         _ => of_requests("ConnectionError"),
     }
 }
@@ -38,6 +44,16 @@ pub(crate) fn requests_error(py: Python<'_>, error: Error) -> PyResult<Bound<'_,
         return Ok(inner);
     }
     requests.getattr("ConnectionError")?.call1((inner,))
+}
+
+/// What requests would have raised while the body of a response is read.
+pub(crate) fn reading_error(py: Python<'_>, error: Error) -> PyResult<Bound<'_, PyAny>> {
+    let class = match error {
+        Error::ContentCoding => "ContentDecodingError",
+        Error::ResponseCutShort | Error::InvalidResponse(_) => "ChunkedEncodingError",
+        _ => "ConnectionError",
+    };
+    py.import("requests.exceptions")?.getattr(class)?.call1((error.message(),))
 }
 
 /// What a request comes to that was not sent any more.

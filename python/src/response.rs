@@ -1,8 +1,9 @@
 //! What a task gets to see of an exchange, under requests' names; and, with `catch_response`, the say over the outcome.
 //!
-//! The bytes stay where the carrier received them; Python objects are made when they are asked for, once. Whatever
-//! becomes of a response, it is counted exactly once: at once by its status, at the end of its `with` block, or, when it
-//! was caught and never decided, when nobody holds it any more. How listeners hear of it is `report.py`'s affair.
+//! The bytes stay where the carrier received them; Python objects are made when they are asked for, once. Parts that are
+//! rarely asked for are made in Python, by `response.py`. Whatever becomes of a response, it is counted exactly once, as
+//! `verdict.rs` has it: at once by its status, at the end of its `with` block, or, when it was caught and never decided,
+//! when nobody holds it any more. A body that is read piece by piece comes over the hub as it is asked for.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -11,7 +12,7 @@ use std::{
 
 use gregaria_engine::{carrier::Buffers, place, rt};
 use gregaria_http::{Error, Exchange, Phases, Response as HttpResponse};
-use gregaria_stats::{Outcome, Phase, Sample};
+use gregaria_stats::Phase;
 use pyo3::{
     exceptions::PyTypeError,
     prelude::*,
@@ -19,40 +20,37 @@ use pyo3::{
     types::{PyBytes, PyDict, PyList, PyString, PyTuple},
 };
 
-use crate::{hub::Hub, log::LOG, outcome, ticket::Ticket};
+use crate::{
+    hub::Hub,
+    log::LOG,
+    outcome,
+    stream::Stream,
+    ticket::Ticket,
+    verdict::{Told, Verdict},
+};
 
 /// A response, or the fact that there was none: then `status_code` is 0 and `error` says why.
-#[pyclass(frozen, module = "gregaria")]
+#[pyclass(frozen, dict, module = "gregaria")]
 pub(crate) struct Response {
-    hub: Py<Hub>,
-    thread: ThreadId,
-    ticket: Ticket,
-    exchange: Exchange,
+    pub(crate) hub: Py<Hub>,
+    pub(crate) thread: ThreadId,
+    pub(crate) ticket: Ticket,
+    pub(crate) exchange: Exchange,
+    /// One that led to another: which that is, and where in its history this one stands.
+    led_to: Option<(Py<Self>, usize)>,
+    /// A body that is read piece by piece.
+    stream: Option<Py<Stream>>,
     /// It never left: the run was over.
     is_unsent: bool,
     buffers: Buffers,
     verdict: Mutex<Verdict>,
     content: PyOnceLock<Py<PyBytes>>,
+    raw: PyOnceLock<Py<PyAny>>,
     /// The character set that the task wants, whatever the response says.
-    encoding: Mutex<Option<String>>,
+    encoding: Mutex<Option<Option<String>>>,
     headers: PyOnceLock<Py<PyAny>>,
     cookies: PyOnceLock<Py<PyAny>>,
     context: PyOnceLock<Py<PyAny>>,
-}
-
-/// How far the outcome is.
-enum Verdict {
-    /// Nobody has said anything.
-    Open,
-    /// Inside its `with` block, with what the task has said so far.
-    Entered(Option<Told>),
-    Decided,
-}
-
-/// What the task has said: a success, or the exception that makes it a failure.
-enum Told {
-    Success,
-    Failure(Py<PyAny>),
 }
 
 impl Response {
@@ -62,10 +60,13 @@ impl Response {
             thread: thread::current().id(),
             ticket,
             exchange,
+            led_to: None,
+            stream: None,
             is_unsent: false,
             buffers,
             verdict: Mutex::new(Verdict::Open),
             content: PyOnceLock::new(),
+            raw: PyOnceLock::new(),
             encoding: Mutex::default(),
             headers: PyOnceLock::new(),
             cookies: PyOnceLock::new(),
@@ -73,121 +74,49 @@ impl Response {
         }
     }
 
+    /// One whose body is still to be read.
+    pub(crate) fn with_stream(mut self, py: Python<'_>, number: usize) -> PyResult<Self> {
+        if let Some(wire) = self.ticket.stream.take() {
+            let stream = Stream::new(self.hub.clone_ref(py), self.thread, number, wire);
+            self.stream = Some(Py::new(py, stream)?);
+        }
+        Ok(self)
+    }
+
     /// What a user gets for a request that does not start any more: no response, and nothing to count.
     pub(crate) fn unsent(hub: &Bound<'_, Hub>, ticket: Ticket, buffers: Buffers) -> Self {
-        let now_ns = rt::now_ns();
-        let exchange = Exchange {
-            due_ns: now_ns,
-            sent_ns: now_ns,
-            first_byte_ns: now_ns,
-            phases: Phases::default(),
-            done_ns: now_ns,
-            bytes_out: 0,
-            bytes_in: 0,
-            result: Err(Error::ConnectFailed),
-        };
-        let mut response = Self::new(hub, exchange, ticket, buffers);
+        let mut response = Self::new(hub, nothing(rt::now_ns()), ticket, buffers);
         response.is_unsent = true;
         *response.verdict() = Verdict::Decided;
         response
     }
 
-    /// Counts it as its status says; nothing that fails is made into a Python object unless it has failed.
-    pub(crate) fn decide_by_status(&self, hub: &Hub, py: Python<'_>) {
-        let failure = if self.ok() { None } else { Some(self.failure(py)) };
-        self.record(hub, py, failure.as_ref().map(Result::as_ref));
-    }
-
-    /// Counts it as the task says, or else its status, and tells who listens.
-    fn decide(slf: &Bound<'_, Self>, told: Option<Told>) -> PyResult<()> {
-        let (py, this) = (slf.py(), slf.get());
-        let hub = Hub::here(this.hub.bind(py), this.thread)?;
-        let exception = match told {
-            Some(Told::Success) => None,
-            Some(Told::Failure(exception)) => Some(exception.into_bound(py)),
-            None if this.ok() => None,
-            None => Some(this.failure(py)?),
-        };
-        this.record(&hub, py, exception.as_ref().map(Ok));
-        // Listeners may wait, and call back.
-        drop(hub);
-        static DECIDED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        DECIDED.import(py, "gregaria.report", "decided")?.call1((slf, exception)).map(drop)
-    }
-
-    /// Nothing in here can fail: an admitted request is counted.
-    fn record(&self, hub: &Hub, py: Python<'_>, failure: Option<Result<&Bound<'_, PyAny>, &PyErr>>) {
-        let text = failure.map(|failure| match failure {
-            Ok(exception) => outcome::error_text(exception),
-            Err(error) => error.to_string(),
-        });
-        let exchange = &self.exchange;
-        hub.ledger.record(&Sample {
-            method: self.ticket.method.as_str(),
-            name: self.sample_name(py),
-            due_ns: exchange.due_ns,
-            done_ns: exchange.done_ns,
-            phases: place::phases(exchange),
-            bytes_out: exchange.bytes_out,
-            bytes_in: exchange.bytes_in,
-            outcome: text.as_deref().map_or(Outcome::Success, Outcome::Failure),
-        });
-        let before = std::mem::replace(&mut *self.verdict(), Verdict::Decided);
-        // What it held may call back as it goes.
-        drop(before);
-    }
-
-    /// Why it is a failure, if it is one.
-    fn failure<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        match &self.exchange.result {
-            Ok(response) => {
-                let reason = String::from_utf8_lossy(response.reason());
-                outcome::status_error(py, response.status(), &reason, self.sample_name(py))
-            }
-            Err(error) => outcome::transport_error(py, *error),
-        }
-    }
-
-    /// Both texts were read once before the request was sent, so they can be read.
-    fn sample_name<'a>(&'a self, py: Python<'a>) -> &'a str {
-        match &self.ticket.name {
-            Some(name) => name.to_str(py).unwrap_or_default(),
-            None => self.ticket.url.to_str(py).map_or("", gregaria_engine::path_and_query),
-        }
+    /// The one at this place in the history of another, which keeps its bytes.
+    fn past(py: Python<'_>, last: &Bound<'_, Self>, at: usize) -> Self {
+        let this = last.get();
+        let ticket = this.ticket.again(py);
+        let exchange = nothing(this.exchange.due_ns);
+        let mut response = Self::new(this.hub.bind(py), exchange, ticket, this.buffers.clone());
+        response.led_to = Some((last.clone().unbind(), at));
+        *response.verdict() = Verdict::Decided;
+        response
     }
 
     fn response(&self) -> Option<&HttpResponse> {
-        self.exchange.result.as_ref().ok()
+        match &self.led_to {
+            Some((last, at)) => last.get().response()?.history().get(*at),
+            None => self.exchange.result.as_ref().ok(),
+        }
     }
 
-    fn verdict(&self) -> MutexGuard<'_, Verdict> {
+    /// The part of this name that is made in Python.
+    fn part<'py>(slf: &Bound<'py, Self>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+        static PART: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        PART.import(slf.py(), "gregaria.response", "part")?.call1((slf, name))
+    }
+
+    pub(crate) fn verdict(&self) -> MutexGuard<'_, Verdict> {
         self.verdict.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn refuse_uncaught(&self, py: Python<'_>, what: &str) -> PyResult<()> {
-        if self.ticket.is_caught {
-            return Ok(());
-        }
-        let class = py.import("gregaria.exception")?.getattr("LocustError")?;
-        Err(PyErr::from_value(class.call1((format!("{what} needs catch_response=True in the request"),))?))
-    }
-
-    /// Inside the `with` block it is kept until the end; elsewhere it counts at once, as in Locust 0.7.
-    fn tell(slf: &Bound<'_, Self>, told: Told) -> PyResult<()> {
-        let mut verdict = slf.get().verdict();
-        match &mut *verdict {
-            Verdict::Entered(said) => {
-                let before = said.replace(told);
-                drop(verdict);
-                // What it held may call back as it goes.
-                drop(before);
-                return Ok(());
-            }
-            Verdict::Decided => return Ok(()),
-            Verdict::Open => {}
-        }
-        drop(verdict);
-        Self::decide(slf, Some(told))
     }
 }
 
@@ -200,7 +129,7 @@ impl Response {
     }
 
     #[getter]
-    fn ok(&self) -> bool {
+    pub(crate) fn ok(&self) -> bool {
         (1..400).contains(&self.status_code())
     }
 
@@ -211,17 +140,30 @@ impl Response {
 
     /// The body; `None` when there was no response.
     #[getter]
-    fn content<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
-        let response = self.response()?;
-        Some(self.content.get_or_init(py, || PyBytes::new(py, response.body()).unbind()).bind(py).clone())
+    fn content<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyBytes>>> {
+        let (py, this) = (slf.py(), slf.get());
+        let Some(response) = this.response() else {
+            return Ok(None);
+        };
+        let content = this.content.get_or_try_init(py, || {
+            if this.stream.is_none() {
+                return Ok(PyBytes::new(py, response.body()).unbind());
+            }
+            Ok::<_, PyErr>(Self::part(slf, "_rest")?.cast_into::<PyBytes>()?.unbind())
+        })?;
+        Ok(Some(content.bind(py).clone()))
     }
 
     #[getter]
-    fn text<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let Some(content) = self.content(py) else {
-            return Ok(PyString::new(py, "").into_any());
+    fn text<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        let content = match Self::content(slf)? {
+            Some(content) if content.len()? > 0 => content,
+            _ => return Ok(PyString::new(slf.py(), "").into_any()),
         };
-        let charset = self.encoding().unwrap_or_else(|| "utf-8".to_owned());
+        let charset = match slf.get().encoding() {
+            Some(charset) => charset,
+            None => Self::part(slf, "apparent_encoding")?.extract::<Option<_>>()?.unwrap_or_else(|| "utf-8".to_owned()),
+        };
         let decoded = content.call_method1("decode", (charset, "replace"));
         decoded.or_else(|_| content.call_method1("decode", ("utf-8", "replace")))
     }
@@ -230,7 +172,7 @@ impl Response {
     #[getter]
     fn encoding(&self) -> Option<String> {
         let wanted = self.encoding.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if wanted.is_some() {
+        if let Some(wanted) = wanted {
             return wanted;
         }
         let content_type = self.response()?.header("content-type")?.to_ascii_lowercase();
@@ -238,29 +180,92 @@ impl Response {
         match charset {
             Some(charset) => Some(charset.trim_matches(['"', '\'']).to_owned()),
             None if content_type.contains("text") => Some("ISO-8859-1".to_owned()),
+            None if content_type.contains("application/json") => Some("utf-8".to_owned()),
             None => None,
         }
     }
 
     #[setter]
     fn set_encoding(&self, encoding: Option<String>) {
-        *self.encoding.lock().unwrap_or_else(PoisonError::into_inner) = encoding;
+        *self.encoding.lock().unwrap_or_else(PoisonError::into_inner) = Some(encoding);
     }
 
-    /// Redirects are not followed yet, so there is never any.
+    /// The responses that led to this one, oldest first.
     #[getter]
-    fn history<'py>(&self, py: Python<'py>) -> Bound<'py, PyList> {
-        PyList::empty(py)
+    fn history<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
+        let (py, this) = (slf.py(), slf.get());
+        let past = this.exchange.result.as_ref().map_or(0, |response| response.history().len());
+        let responses = (0..past).map(|at| Bound::new(py, Self::past(py, slf, at)));
+        PyList::new(py, responses.collect::<PyResult<Vec<_>>>()?)
     }
 
-    /// The whole body has been read already.
-    fn close(&self) {}
+    #[getter]
+    fn is_redirect(&self) -> bool {
+        self.response().is_some_and(HttpResponse::is_redirect)
+    }
+
+    #[getter]
+    fn is_permanent_redirect(&self) -> bool {
+        self.response().is_some_and(HttpResponse::is_permanent_redirect)
+    }
+
+    fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
+        Self::part(slf, "iter_content")?.call1((128,))?.call_method0("__iter__")
+    }
+
+    /// What is rarely asked for: the class `Parts` of `response.py` has it.
+    fn __getattr__<'py>(slf: &Bound<'py, Self>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+        Self::part(slf, name)
+    }
+
+    /// Whoever asks is told that this is one of requests' responses too.
+    #[getter(__class__)]
+    fn class<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        CLASS.import(py, "gregaria.response", "Response").cloned()
+    }
+
+    /// Nothing more of the body is wanted.
+    fn close(&self, py: Python<'_>) -> PyResult<()> {
+        self.stream.as_ref().map_or(Ok(()), |stream| stream.get().close(py))
+    }
+
+    /// What `raw` reads; `None` when the body is here already.
+    #[getter]
+    fn stream(&self, py: Python<'_>) -> Option<Py<Stream>> {
+        self.stream.as_ref().map(|stream| stream.clone_ref(py))
+    }
+
+    /// The body as a file; one that was read with the response is at its end.
+    #[getter]
+    fn raw<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let raw = self.raw.get_or_try_init(py, || {
+            py.import("gregaria.response")?.getattr("Raw")?.call1((self.stream(py),)).map(Bound::unbind)
+        })?;
+        Ok(raw.bind(py).clone())
+    }
+
+    /// Whether the body is here as a whole.
+    #[getter]
+    fn is_whole(&self, py: Python<'_>) -> bool {
+        self.stream.is_none() || self.content.get(py).is_some()
+    }
+
+    /// The status codes of those that led to this one.
+    #[getter]
+    fn led_by(&self) -> Vec<u16> {
+        let (response, count) = match &self.led_to {
+            Some((last, at)) => (last.get().response(), *at),
+            None => (self.response(), usize::MAX),
+        };
+        response.into_iter().flat_map(HttpResponse::history).take(count).map(HttpResponse::status).collect()
+    }
 
     #[pyo3(signature = (**kwargs))]
-    fn json<'py>(&self, py: Python<'py>, kwargs: Option<&Bound<'py, PyDict>>) -> PyResult<Bound<'py, PyAny>> {
+    fn json<'py>(slf: &Bound<'py, Self>, kwargs: Option<&Bound<'py, PyDict>>) -> PyResult<Bound<'py, PyAny>> {
         static LOADS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        let loads = LOADS.import(py, "gregaria.response", "loads")?;
-        loads.call((self.content(py),), kwargs)
+        let loads = LOADS.import(slf.py(), "gregaria.response", "loads")?;
+        loads.call((Self::content(slf)?,), kwargs)
     }
 
     #[getter]
@@ -275,10 +280,10 @@ impl Response {
         Ok(cookies.bind(py).clone())
     }
 
-    /// From the call until the end of the body, as a `timedelta`.
+    /// From the call until the head of the response, as a `timedelta`.
     #[getter]
     fn elapsed<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let microseconds = (self.exchange.done_ns - self.exchange.due_ns) / 1000;
+        let microseconds = self.exchange.first_byte_ns.saturating_sub(self.exchange.due_ns) / 1000;
         py.import("datetime")?.getattr("timedelta")?.call1((0, 0, microseconds))
     }
 
@@ -294,8 +299,10 @@ impl Response {
 
     #[getter]
     fn url(&self, py: Python<'_>) -> PyResult<String> {
-        let (url, base) = (self.ticket.url.to_str(py)?, &self.ticket.base);
-        Ok(if url.contains("://") { url.to_owned() } else { format!("{}{}{url}", base.origin(), base.prefix()) })
+        if let Some(url) = self.response().and_then(HttpResponse::redirected_to) {
+            return Ok(url.to_owned());
+        }
+        self.ticket.whole_url(py)
     }
 
     /// Why there is no response, as the exception that requests would have raised; `None` when there is one.
@@ -363,16 +370,16 @@ impl Response {
     }
 
     fn __enter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
-        slf.get().refuse_uncaught(slf.py(), "a with block around a request")?;
         let mut verdict = slf.get().verdict();
-        if matches!(*verdict, Verdict::Open) {
+        if slf.get().ticket.is_caught && matches!(*verdict, Verdict::Open) {
             *verdict = Verdict::Entered(None);
         }
         drop(verdict);
         Ok(slf.clone())
     }
 
-    /// A `ResponseError` makes it a failure and goes no further. Any other exception is the task's, and the status decides.
+    /// Closes it. One that was caught is decided: a `ResponseError` makes it a failure and goes no further. Any other
+    /// exception is the task's, and the status decides.
     fn __exit__(
         slf: &Bound<'_, Self>,
         class: &Bound<'_, PyAny>,
@@ -380,6 +387,7 @@ impl Response {
         _traceback: &Bound<'_, PyAny>,
     ) -> PyResult<bool> {
         let py = slf.py();
+        slf.get().close(py)?;
         let mut verdict = slf.get().verdict();
         let Verdict::Entered(told) = &mut *verdict else {
             return Ok(false);
@@ -420,6 +428,18 @@ impl Response {
         if self.ok() { Ok(None) } else { self.failure(py).map(Some) }
     }
 
+    /// What was asked for beside method and URL, if anything.
+    #[getter]
+    fn details<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.ticket.details.as_ref().map(|details| details.bind(py).clone())
+    }
+
+    /// What listeners were told of the method: that of the first request, if there were several.
+    #[getter]
+    fn method(&self) -> &str {
+        self.ticket.method.as_str()
+    }
+
     #[getter]
     fn context<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
         self.context.get(py).map(|context| context.bind(py).clone())
@@ -455,5 +475,19 @@ impl Drop for Response {
         if let Ok(response) = std::mem::replace(&mut self.exchange.result, nothing) {
             self.buffers.give(response);
         }
+    }
+}
+
+/// What is known of an exchange that did not take place.
+fn nothing(at_ns: u64) -> Exchange {
+    Exchange {
+        due_ns: at_ns,
+        sent_ns: at_ns,
+        first_byte_ns: at_ns,
+        phases: Phases::default(),
+        done_ns: at_ns,
+        bytes_out: 0,
+        bytes_in: 0,
+        result: Err(Error::ConnectFailed),
     }
 }

@@ -5,19 +5,12 @@ use std::{
     thread::{self, ThreadId},
 };
 
-use gregaria_engine::{
-    carrier::{Errand, SessionId},
-    rt,
-};
-use gregaria_http::{BaseUrl, Method};
-use pyo3::{
-    buffer::PyBuffer,
-    exceptions::{PyTypeError, PyValueError},
-    prelude::*,
-    types::{PyBytes, PyDict, PyString},
-};
+use gregaria_engine::{carrier::SessionId, rt};
+use gregaria_http::{BaseUrl, Cookie, DefaultHeaders, Error, Method};
+use pyo3::{buffer::PyBuffer, exceptions::PyValueError, prelude::*, types::PyString};
 
 use crate::{
+    details::Details,
     hub::{ClosedSessions, Hub},
     response::Response,
     ticket::Ticket,
@@ -43,49 +36,54 @@ impl Wire {
     }
 
     /// Sends a request and gives its number; `None` when no request may start. `switch` is called with the response.
-    #[expect(clippy::too_many_arguments, reason = "one call per request: a struct would be one more Python object")]
+    /// `details` are what is asked for beside method and URL, if anything: see [`Details`].
+    #[pyo3(signature = (method, url, name, is_caught, switch, details=None))]
     fn send(
-        &self,
+        slf: &Bound<'_, Self>,
         method: &str,
         url: Bound<'_, PyString>,
         name: Option<Bound<'_, PyString>>,
-        headers: Option<&Bound<'_, PyDict>>,
-        body: Option<&Bound<'_, PyAny>>,
-        timeout_s: Option<f64>,
         is_caught: bool,
         switch: Py<PyAny>,
+        details: Option<Bound<'_, PyAny>>,
     ) -> PyResult<Option<usize>> {
-        let hub = Hub::here(self.hub.bind(url.py()), self.thread)?;
+        let this = slf.get();
+        let hub = Hub::here(this.hub.bind(slf.py()), this.thread)?;
         let due_ns = rt::now_ns();
-        let method: Method =
-            method.parse().map_err(|unknown| PyValueError::new_err(format!("method {method:?}: {unknown}")))?;
+        let method: Method = method.parse().map_err(|error| PyValueError::new_err(format!("{method:?}: {error}")))?;
         let target = url.to_str()?;
         // Whatever could not be counted later must not be sent.
         name.as_ref().map(|name| name.to_str()).transpose()?;
         let mut errand = hub.errand();
         errand.request(method, target);
-        if let Some(headers) = headers {
-            add_headers(&mut errand, headers)?;
-        }
-        if let Some(body) = body {
-            add_body(&mut errand, body)?;
-        }
-        if let Some(timeout_s) = timeout_s {
-            errand.options().read_timeout_ns = Some((timeout_s.max(0.0) * 1e9) as u64);
+        let mut is_streamed = false;
+        if let Some(details) = &details {
+            let details: Details<'_> = details.extract()?;
+            details.pack(slf.py(), &mut errand, &hub)?;
+            is_streamed = details.is_streamed;
         }
         if !hub.ledger.try_admit() {
             return Ok(None);
         }
         let ticket = Ticket {
             switch: Some(switch),
-            session: self.session,
+            session: this.session,
             method,
             name: name.map(Bound::unbind),
             url: url.unbind(),
-            base: Arc::clone(&self.base),
+            base: Arc::clone(&this.base),
             is_caught,
+            details: details.map(Bound::unbind),
+            stream: is_streamed.then(|| slf.clone().unbind()),
         };
-        Ok(Some(hub.send(errand, self.session, due_ns, ticket)))
+        Ok(Some(hub.send(errand, this.session, due_ns, ticket)))
+    }
+
+    /// The piece of an upload that was asked for; `None` when there is nothing more.
+    fn feed(&self, py: Python<'_>, number: usize, piece: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+        let piece = piece.map(|piece| PyBuffer::<u8>::get(piece)?.to_vec(py)).transpose()?;
+        Hub::here(self.hub.bind(py), self.thread)?.feed(number, piece);
+        Ok(())
     }
 
     /// What a request comes to that does not start any more, because the run is over.
@@ -105,45 +103,69 @@ impl Wire {
             url: url.unbind(),
             base: Arc::clone(&self.base),
             is_caught,
+            details: None,
+            stream: None,
         };
         let buffers = Hub::here(&hub, self.thread)?.buffers();
         Ok(Response::unsent(&hub, ticket, buffers))
     }
+
+    /// All cookies: name, value, domain, path, whether they are for https only and for that host only, when they expire.
+    fn cookies(&self, py: Python<'_>) -> PyResult<Vec<OwnedCookie>> {
+        let hub = Hub::here(self.hub.bind(py), self.thread)?;
+        hub.with_jar(self.session, |jar| {
+            let owned = |cookie: Cookie<'_>| {
+                let [name, value, domain, path] =
+                    [cookie.name, cookie.value, cookie.domain, cookie.path].map(ToOwned::to_owned);
+                (name, value, domain, path, cookie.secure, cookie.host_only, cookie.expires_unix_s)
+            };
+            jar.iter().map(owned).collect()
+        })
+    }
+
+    /// Puts in a cookie, as [`Wire::cookies`] gives it.
+    fn set_cookie(&self, py: Python<'_>, cookie: OwnedCookie) -> PyResult<()> {
+        let hub = Hub::here(self.hub.bind(py), self.thread)?;
+        let set = hub.with_jar(self.session, move |jar| {
+            let (name, value, domain, path, secure, host_only, expires_unix_s) = &cookie;
+            let (secure, host_only, expires_unix_s) = (*secure, *host_only, *expires_unix_s);
+            jar.set(Cookie { name, value, domain, path, secure, host_only, expires_unix_s })
+        })?;
+        set.map_err(|error| PyValueError::new_err(Error::from(error).message()))
+    }
+
+    /// Removes cookies with this name, domain and path, as far as these are given; without a name all. Says how many.
+    fn remove_cookies(
+        &self,
+        py: Python<'_>,
+        name: Option<String>,
+        domain: Option<String>,
+        path: Option<String>,
+    ) -> PyResult<usize> {
+        let hub = Hub::here(self.hub.bind(py), self.thread)?;
+        hub.with_jar(self.session, move |jar| match name {
+            Some(name) => jar.remove(&name, domain.as_deref(), path.as_deref()),
+            None => {
+                let count = jar.len();
+                jar.clear();
+                count
+            }
+        })
+    }
+}
+
+type OwnedCookie = (String, String, String, String, bool, bool, Option<i64>);
+
+/// Name and value of the headers that every request carries unless it has its own.
+#[pyfunction]
+pub(crate) fn default_headers() -> Vec<(String, String)> {
+    let defaults = DefaultHeaders::default();
+    let pairs = defaults.block().lines().filter_map(|line| line.split_once(": "));
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 impl Drop for Wire {
     fn drop(&mut self) {
         self.closed.lock().unwrap_or_else(PoisonError::into_inner).push(self.session);
     }
-}
-
-fn add_headers(errand: &mut Errand, headers: &Bound<'_, PyDict>) -> PyResult<()> {
-    for (name, value) in headers {
-        // As in requests: a header that is None is not sent.
-        if !value.is_none() {
-            with_text(&name, |name| with_text(&value, |value| errand.header(name, value)))??;
-        }
-    }
-    Ok(())
-}
-
-fn with_text<R>(text: &Bound<'_, PyAny>, read: impl FnOnce(&str) -> R) -> PyResult<R> {
-    if let Ok(text) = text.cast::<PyString>() {
-        return Ok(read(text.to_str()?));
-    }
-    if let Ok(bytes) = text.cast::<PyBytes>() {
-        return Ok(read(std::str::from_utf8(bytes.as_bytes()).map_err(|_| PyValueError::new_err("not UTF-8"))?));
-    }
-    Err(PyTypeError::new_err(format!("header names and values are str or bytes, not {}", text.get_type().name()?)))
-}
-
-fn add_body(errand: &mut Errand, body: &Bound<'_, PyAny>) -> PyResult<()> {
-    if let Ok(text) = body.cast::<PyString>() {
-        errand.body(text.to_str()?.as_bytes());
-    } else if let Ok(bytes) = body.cast::<PyBytes>() {
-        errand.body(bytes.as_bytes());
-    } else {
-        errand.body(&PyBuffer::<u8>::get(body)?.to_vec(body.py())?);
-    }
-    Ok(())
 }

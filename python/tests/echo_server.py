@@ -1,7 +1,7 @@
 """A small HTTP server in the test's own process, whose log is the truth about what was sent.
 
 Paths say what comes back: `/status/404`, `/slow/0.5` (seconds), or a reply that the test has put into `replies`. All
-others answer 200 with the request's own body, or `ok`.
+others answer 200 with the request's own body, or `ok`. With a certificate it speaks TLS.
 """
 
 import threading
@@ -23,7 +23,9 @@ class Request(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What the server answers. Headers are pairs, as one may come twice."""
+    """What the server answers. Headers are pairs, as one may come twice. A body that is no bytes gives pieces, which are
+    sent as chunks.
+    """
 
     status: int = 200
     body: bytes = b"ok"
@@ -33,10 +35,16 @@ class Reply(NamedTuple):
 class EchoServer:
     """Serves on a free port of 127.0.0.1 until it is closed."""
 
-    def __init__(self):
+    def __init__(self, tls=None):
         self.requests = []
+        #: By path; a function is asked for one with each request.
         self.replies = {}
+        #: Otherwise their length is what counts.
+        self.keeps_bodies = True
+        self._scheme = "https" if tls else "http"
         self._server = _Server(("127.0.0.1", 0), _Handler)
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._server.owner = self
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
         self._thread.start()
@@ -47,7 +55,7 @@ class EchoServer:
 
     @property
     def url(self):
-        return f"http://{self.address}"
+        return f"{self._scheme}://{self.address}"
 
     def counts(self):
         """How often each method and target was asked for."""
@@ -69,7 +77,8 @@ class EchoServer:
     def reply_to(self, request):
         path = request.target.partition("?")[0]
         if path in self.replies:
-            return self.replies[path]
+            reply = self.replies[path]
+            return reply(request) if callable(reply) else reply
         what, _, value = path[1:].partition("/")
         if what == "status":
             return Reply(int(value))
@@ -92,18 +101,45 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def _answer(self):
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        request = Request(self.command, self.path, headers, body, self.client_address)
+        request = Request(self.command, self.path, headers, self._body(), self.client_address)
         owner = self.server.owner
         owner.requests.append(request)
         status, content, headers = owner.reply_to(request)
-        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}", f"Content-Length: {len(content)}"]
+        is_whole = isinstance(content, bytes)
+        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
+        lines.append(f"Content-Length: {len(content)}" if is_whole else "Transfer-Encoding: chunked")
         lines += [f"{name}: {value}" for name, value in headers]
         head = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
-        self.wfile.write(head if self.command == "HEAD" else head + content)
+        self.wfile.write(head if self.command == "HEAD" or not is_whole else head + content)
+        if not is_whole:
+            for piece in content:
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+            self.wfile.write(b"0\r\n\r\n")
 
-    do_GET = do_OPTIONS = do_HEAD = do_POST = do_PUT = do_PATCH = do_DELETE = _answer
+    def _body(self):
+        if self.server.owner.keeps_bodies:
+            return b"".join(self._pieces())
+        return str(sum(map(len, self._pieces()))).encode()
+
+    def _pieces(self):
+        if self.headers.get("Transfer-Encoding") == "chunked":
+            while length := int(self.rfile.readline(), 16):
+                yield self.rfile.read(length)
+                self.rfile.readline()
+            self.rfile.readline()
+        else:
+            left = int(self.headers.get("Content-Length") or 0)
+            while left:
+                piece = self.rfile.read(min(left, 65536))
+                left -= len(piece)
+                yield piece
+
+    def __getattr__(self, name):
+        """Any method is answered in the same way."""
+        if name.startswith("do_"):
+            return self._answer
+        raise AttributeError(name)
 
     def log_message(self, *_):
         """The log is a list."""

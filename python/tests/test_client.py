@@ -167,7 +167,8 @@ def test_a_timeout_is_a_failure_without_a_response(run, server):
     finished = run(
         in_a_task(
             """
-            for timeout in (0.1, (5, 0.1)):
+            from urllib3 import Timeout
+            for timeout in (0.1, (5, 0.1), (None, 0.1), Timeout(total=0.1), Timeout(connect=5, read=0.1)):
                 response = self.client.get("/slow/1", timeout=timeout)
                 print(response.status_code, type(response.error).__name__, response.content, repr(response.text))
             print(self.client.get("/", timeout=5).status_code)
@@ -175,7 +176,7 @@ def test_a_timeout_is_a_failure_without_a_response(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(1)
-    assert finished.said == ["0 ReadTimeout None ''"] * 2 + ["200"]
+    assert finished.said == ["0 ReadTimeout None ''"] * 5 + ["200"]
     assert "ReadTimeout(" in finished.errors[0]
 
 
@@ -246,55 +247,68 @@ def test_what_is_not_there_says_so(run, server):
     finished = run(
         in_a_task(
             """
-            for more in ({"files": {"a": b"x"}}, {"auth": object()}, {"proxies": {"http": "x"}}, {"cookies": {"a": "b"}}, {"wrong": 1}):
+            for more in ({"wrong": 1}, {"return_response": False}, {"config": {"verbose": True}}):
                 try:
                     self.client.get("/", **more)
-                except (NotImplementedError, TypeError) as error:
-                    print(type(error).__name__, error)
-            print(self.client.get("/", verify=False, stream=True, files=None).status_code)
-            try:
-                self.client.get("https://127.0.0.1/")
-            except Exception as error:
-                print(type(error).__name__, error)
-            try:
-                self.client.request("BREW TEA", "/")
-            except ValueError as error:
-                print(error)
+                except TypeError as error:
+                    print(error)
+            for other in (
+                lambda: self.client.mount("https://", object()),
+                lambda: self.client.adapters,
+                lambda: self.client.get("/").connection,
+                lambda: self.client.request("BREW TEA", "/"),
+            ):
+                try:
+                    other()
+                except (NotImplementedError, AttributeError, ValueError) as error:
+                    print(error)
             """
         ),
         f"-H {server.url}",
     ).expect_code(0)
+    adapters = "the engine carries all requests: adapters cannot be mounted; use requests.Session() for what needs one"
     assert finished.said == [
-        "NotImplementedError files= is not there yet in requests of gregaria",
-        "NotImplementedError auth= is not there yet for anything but a user and a password",
-        "NotImplementedError proxies= is not there yet in requests of gregaria",
-        "NotImplementedError cookies= is not there yet in requests of gregaria",
-        "TypeError request() got an unexpected keyword argument 'wrong'",
-        "200",
-        "ValueError https://127.0.0.1/: TLS is not there yet",
-        'method "BREW TEA": a method is a word of letters, digits and !#$%&\'*+-.^_`|~',
+        "request() got an unexpected keyword argument 'wrong'",
+        "return_response= is gone, with requests 0.x: make the request with requests.Request(...).prepare() and send it "
+        "with client.send()",
+        "config= is gone, with requests 0.x: give timeout=, proxies=, verify=, allow_redirects= and the like, or set them "
+        "as attributes of the client",
+        adapters,
+        adapters,
+        "a response has no connection here: send again with client.send()",
+        '"BREW TEA": a method is a word of letters, digits and !#$%&\'*+-.^_`|~',
     ]
     assert server.targets() == ["/"]
 
 
-def test_sessions_refuse_what_they_would_ignore(run, server):
+def test_what_cannot_be_sent_is_the_tasks_own_mistake(run, server):
+    """As in Locust it is raised, and not counted."""
     finished = run(
         in_a_task(
             """
-            for name in ("cookies", "params", "proxies"):
+            import requests
+            for url, more in (
+                ("http://[", {}),
+                ("ftp://127.0.0.1/", {}),
+                ("/", {"headers": {"X": "a\\r\\nY: b"}}),
+                ("/", {"headers": {"X": " a"}}),
+                ("/", {"headers": {"X": 1}}),
+                ("/", {"proxies": {"http": "socks5://p"}}),
+                ("/", {"verify": "/not/there"}),
+                ("/", {"json": float("nan")}),
+            ):
                 try:
-                    setattr(self.client, name, {"a": "b"})
-                except AttributeError as error:
-                    print(error)
-            self.client.auth = ("ellen", "key")
-            print(self.client.get("/").status_code, self.client.get("/", auth=("u", "p"), files={}).status_code)
+                    self.client.get(url, **more)
+                except (requests.RequestException, OSError) as error:
+                    print(type(error).__name__)
             """
         ),
-        f"-H {server.url}",
+        f"-H {server.url} --json",
     ).expect_code(0)
-    assert [line.split(" is ")[0] for line in finished.said] == ["client.cookies", "client.params", "client.proxies", "200 200"]
-    sent = [request.headers["authorization"] for request in server.requests]
-    assert sent == ["Basic ZWxsZW46a2V5", "Basic dTpw"]
+    said = finished.stderr.splitlines()
+    names = ["InvalidURL", "InvalidURL", "InvalidHeader", "InvalidHeader", "InvalidHeader", "InvalidProxyURL", "OSError"]
+    assert [line for line in said if line.isalpha()] == [*names, "InvalidJSONError"]
+    assert finished.counts() == {} and server.requests == []
 
 
 def test_connections_are_kept_for_requests_that_a_user_sends_at_once(run, server):
@@ -324,14 +338,17 @@ def test_a_user_that_has_gone_leaves_no_connection_behind(run, server):
     finished = run(
         """
         import gc, gevent, os
-        from locust import HttpUser, constant, task
+        from locust import HttpUser, constant, events, task
         from locust.exception import StopUser
 
         gc.disable()
+        before = []
 
         def sockets():
             links = (f"/proc/self/fd/{fd}" for fd in os.listdir("/proc/self/fd"))
             return sum(os.path.lexists(link) and os.readlink(link).startswith("socket:") for link in links)
+
+        events.test_start.add_listener(lambda **_: before.append(sockets()))
 
         class Visitor(HttpUser):
             @task
@@ -345,10 +362,9 @@ def test_a_user_that_has_gone_leaves_no_connection_behind(run, server):
 
             @task
             def wait_for_others(self):
-                before = sockets()
                 gevent.sleep(0.7)
                 self.client.get("/")
-                print(sockets() - before)
+                print(sockets() - before[0])
         """,
         f"-H {server.url} -u 11 -r 100 -t 2s",
     ).expect_code(0)

@@ -77,7 +77,6 @@ def test_two_classes_of_one_name(program):
         ("-u 0", 2, "-u 0: takes a whole number of at least 1"),
         ("-t soon", 2, "-t soon: takes a time of more than 0, such as 90, 300s, 20m or 1h30m"),
         ("-H 127.0.0.1:8080", 2, "-H 127.0.0.1:8080: has no scheme: write http://NAME[:PORT]"),
-        ("-H https://127.0.0.1", 2, "-H https://127.0.0.1: needs TLS, which is not there yet: use http://"),
     ],
 )
 def test_wrong_arguments_are_one_line(run, arguments, code, line):

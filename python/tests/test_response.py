@@ -2,6 +2,7 @@
 
 import ast
 import gzip
+import zlib
 
 from echo_server import Reply
 from program import in_a_task
@@ -27,7 +28,7 @@ def test_the_parts_of_a_response(run, server):
     ).expect_code(0)
     assert finished.said == [
         "200 True OK True <Response [200]> None",
-        """b'{"a": [1]}' '{"a": [1]}' {'a': [1]} None""",
+        """b'{"a": [1]}' '{"a": [1]}' {'a': [1]} utf-8""",
         "1 None True",
         "/page?x=1",
         "True",
@@ -163,7 +164,8 @@ def test_a_response_knows_what_its_time_went_to(run, server):
             for path in ("/", "/slow/0.05"):
                 response = self.client.get(path)
                 print(list(response.phases), [name for name, ms in response.phases.items() if ms])
-                print(sum(response.phases.values()) <= response.elapsed.total_seconds() * 1000 + 0.001)
+                before_body = [ms for name, ms in response.phases.items() if name != "body"]
+                print(sum(before_body) <= response.elapsed.total_seconds() * 1000 + 0.001)
             print(response.phases["first_byte"] >= 50)
             """
         ),
@@ -212,3 +214,83 @@ def test_a_response_outlives_its_user(run, server):
         f"-H {server.url}",
     ).expect_code(0)
     assert finished.said == ["True"]
+
+
+def test_a_response_is_one_of_requests_too(run, server):
+    """With all that requests has, and what the task wants to put into it."""
+    server.replies["/page"] = Reply(
+        body="prêt à-porter, déjà vu, où êtes-vous".encode("latin-1"),
+        headers=(("Link", '</2>; rel="next", </9>; rel=last'), ("Content-Type", "application/x-own")),
+    )
+    finished = run(
+        in_a_task(
+            """
+            import requests
+            from locust.clients import HttpSession, Response
+            response = self.client.post("/page?x=1", data={"a": "1"}, headers={"X-One": "1"})
+            print(isinstance(response, requests.Response), isinstance(response, Response), isinstance(response, dict))
+            print(isinstance(self.client, requests.Session), isinstance(self.client, HttpSession))
+            print(response.links["next"]["url"], response.links["last"], response.encoding)
+            print(response.apparent_encoding is not None, "porter" in response.text)
+            response.encoding = "latin-1"
+            print(response.text)
+            request = response.request
+            print(request.method, request.url.removeprefix(self.host), request.path_url, request.body)
+            print(request.headers["x-one"], request.headers["Content-Type"], "User-Agent" in request.headers)
+            print(self.client.get("/?next=http://other/ ü").url.removeprefix(self.host))
+            response.seen = True
+            print(response.seen, hasattr(response, "never"), response.is_redirect, response.next)
+            with response as same:
+                print(same is response)
+            print(requests.utils.dict_from_cookiejar(response.cookies))
+            """
+        ),
+        f"-H {server.url}",
+    ).expect_code(0)
+    assert finished.said == [
+        "True True False",
+        "True True",
+        "/2 {'url': '/9', 'rel': 'last'} None",
+        "True True",
+        "prêt à-porter, déjà vu, où êtes-vous",
+        "POST /page?x=1 /page?x=1 a=1",
+        "1 application/x-www-form-urlencoded True",
+        "/?next=http://other/%20%C3%BC",
+        "True False False None",
+        "True",
+        "{}",
+    ]
+
+
+def test_compressed_bodies_are_streamed_too(run, server):
+    body = b"again and again " * 1000
+    for path, coding, packed in (("/gzip", "gzip", gzip.compress(body)), ("/deflate", "deflate", zlib.compress(body))):
+        server.replies[path] = Reply(body=packed, headers=(("Content-Encoding", coding),))
+    finished = run(
+        in_a_task(
+            """
+            for path in ("/gzip", "/deflate"):
+                print(len(self.client.get(path).content), len(self.client.get(path, stream=True).content))
+            """
+        ),
+        f"-H {server.url}",
+    ).expect_code(0)
+    assert finished.said == ["16000 16000"] * 2
+
+
+def test_hooks_hear_of_responses_and_may_replace_them(run, server):
+    server.replies["/to"] = Reply(302, headers=(("Location", "/there"),))
+    finished = run(
+        in_a_task(
+            """
+            heard = []
+            hear = lambda response, timeout, **_: heard.append((response.status_code, timeout))
+            self.client.get("/to", hooks={"response": hear}, timeout=5)
+            print(heard)
+            self.client.hooks["response"] = [lambda response, **_: "replaced"]
+            print(self.client.get("/"), self.client.get("/", hooks={"response": hear}).status_code, len(heard))
+            """
+        ),
+        f"-H {server.url}",
+    ).expect_code(0)
+    assert finished.said == ["[(302, 5), (200, 5)]", "replaced 200 3"]

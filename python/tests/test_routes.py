@@ -1,0 +1,161 @@
+"""Ways to a target: TLS, proxies, redirects."""
+
+import ssl
+import subprocess
+
+import pytest
+from echo_server import EchoServer, Reply
+from program import in_a_task
+
+
+@pytest.fixture(scope="module")
+def identity(tmp_path_factory):
+    """A certificate for 127.0.0.1 that signs itself, and its key."""
+    place = tmp_path_factory.mktemp("identity")
+    names = "-subj /CN=here -addext subjectAltName=IP:127.0.0.1"
+    command = f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 {names}"
+    subprocess.run([*command.split(), "-keyout", "key.pem", "-out", "cert.pem"], cwd=place, check=True, capture_output=True)
+    (place / "both.pem").write_text((place / "cert.pem").read_text() + (place / "key.pem").read_text())
+    return place
+
+
+@pytest.fixture
+def tls_server(identity):
+    server = EchoServer(_context(identity))
+    yield server
+    server.close()
+
+
+def _context(identity):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(identity / "cert.pem", identity / "key.pem")
+    return context
+
+
+def test_certificates_are_checked_as_is_asked_for(run, tls_server, identity):
+    finished = run(
+        in_a_task(
+            f"""
+            response = self.client.get("/")
+            print(response.status_code, type(response.error).__name__)
+            print(self.client.get("/", verify="{identity}/cert.pem").text)
+            print(self.client.get("/", verify=False).text, self.client.get("/", verify=True).status_code)
+            self.client.verify = False
+            print(self.client.get("/").text, self.client.post("/", data=(b"x" * 70_000 for _ in range(2))).text == "x" * 140_000)
+            self.client.verify = "{identity}/cert.pem"
+            print(self.client.get("/", stream=True).text)
+            """
+        ),
+        f"-H {tls_server.url}",
+    ).expect_code(1)
+    assert finished.said == ["0 SSLError", "ok", "ok 0", "ok True", "ok"]
+    assert "SSLError(" in finished.errors[0]
+
+
+def test_a_user_may_show_a_certificate(run, identity):
+    context = _context(identity)
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(identity / "cert.pem")
+    server = EchoServer(context)
+    try:
+        finished = run(
+            in_a_task(
+                f"""
+                self.client.verify = "{identity}/cert.pem"
+                print(self.client.get("/").status_code)
+                print(self.client.get("/", cert="{identity}/both.pem").text)
+                self.client.cert = ("{identity}/cert.pem", "{identity}/key.pem")
+                print(self.client.get("/").text)
+                """
+            ),
+            f"-H {server.url}",
+        ).expect_code(1)
+    finally:
+        server.close()
+    assert finished.said == ["0", "ok", "ok"]
+
+
+def test_a_proxy_is_asked_in_place_of_the_target(run, server):
+    """It is given whole URLs; hosts in `no_proxy` are reached without, and the environment is not looked at."""
+    finished = run(
+        in_a_task(
+            f"""
+            proxies = {{"http": "http://u:p@{server.address}", "ftp": "unknown"}}
+            print(self.client.get("http://target.example/a?b=1", proxies=proxies).text)
+            self.client.proxies = proxies
+            print(self.client.get("http://target.example/c").text)
+            print(self.client.get("/d", proxies={{"no_proxy": "127.0.0.1"}}).text)
+            print(self.client.get("/e", proxies={{"http": None}}).text)
+            """
+        ),
+        f"-H {server.url}",
+        http_proxy="http://127.0.0.1:1",
+    ).expect_code(0)
+    assert finished.said == ["ok"] * 4
+    assert server.targets() == ["http://target.example/a?b=1", "http://target.example/c", "/d", "/e"]
+    authorization = [request.headers.get("proxy-authorization") for request in server.requests]
+    assert authorization == ["Basic dTpw", "Basic dTpw", None, None]
+    assert server.requests[0].headers["host"] == "target.example"
+
+
+def test_the_environment_counts_for_clients_that_trust_it(run, server):
+    finished = run(
+        in_a_task(
+            """
+            self.client.trust_env = True
+            print(self.client.get("http://target.example/").text, self.client.get("/direct").text)
+            """
+        ),
+        f"-H {server.url}",
+        http_proxy=server.url,
+        no_proxy="127.0.0.1",
+    ).expect_code(0)
+    assert finished.said == ["ok ok"] and server.targets() == ["http://target.example/", "/direct"]
+
+
+def test_redirects_are_followed_and_told(run, server):
+    server.replies["/one"] = Reply(302, b"first", (("Location", "/two?x=1"), ("Set-Cookie", "a=1; Path=/")))
+    server.replies["/two"] = Reply(307, b"second", (("Location", f"{server.url}/three#end"),))
+    server.replies["/for-good"] = Reply(308, headers=(("Location", "/three"),))
+    finished = run(
+        in_a_task(
+            """
+            base = len(self.host)
+            response = self.client.post("/one", data={"a": 1})
+            print(response.status_code, response.url[base:], response.request.method, response.request.body, response.next)
+            for past in response.history:
+                print(past.status_code, past.url[base:], past.request.method, past.text, past.headers["Location"].replace(self.host, ""))
+                print(past.is_redirect, past.is_permanent_redirect, dict(past.cookies), past.history, past.ok)
+            kept = self.client.get("/for-good", allow_redirects=False)
+            print(kept.status_code, kept.is_permanent_redirect, kept.next.method, kept.next.url[base:], kept.history)
+            """
+        ),
+        f"-H {server.url} --json",
+    ).expect_code(0)
+    assert [line for line in finished.stderr.splitlines() if line[:3] in ("200", "302", "307", "308", "Tru")][:6] == [
+        "200 /three#end GET None None",
+        "302 /one POST first /two?x=1",
+        "True False {'a': '1'} [] True",
+        "307 /two?x=1 GET second /three#end",
+        "True False {} [] True",
+        "308 True GET /three []",
+    ]
+    assert finished.counts() == {("POST", "/one"): 1, ("GET", "/for-good"): 1}, "a chain is one request"
+
+
+def test_redirects_end(run, server):
+    server.replies["/round"] = Reply(302, headers=(("Location", "/round"),))
+    server.replies["/nowhere"] = Reply(302, headers=(("Location", "http://["),))
+    finished = run(
+        in_a_task(
+            """
+            print(repr(self.client.get("/round").error))
+            self.client.max_redirects = 2
+            print(type(self.client.get("/round").error).__name__, repr(self.client.get("/nowhere").error))
+            """
+        ),
+        f"-H {server.url}",
+    ).expect_code(1)
+    nowhere = "InvalidURL('redirect to something that is no http or https URL')"
+    assert finished.said == ["TooManyRedirects('too many redirects')", f"TooManyRedirects {nowhere}"]
+    assert len(server.requests) == 31 + 3 + 1
