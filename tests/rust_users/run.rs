@@ -6,8 +6,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gregaria_engine::http::ClientConfig;
+use gregaria_engine::rt::{RingChoice, RingKind};
 use gregaria_engine::{
-    Command, RunHandle, RunReport, Runner, RunnerOptions, RustScenario, ShardOptions, ShardSwarm, UserClass,
+    Command, HttpUser, RunHandle, RunReport, Runner, RunnerOptions, RustScenario, ShardOptions, ShardSwarm, TaskResult,
+    TaskSet, UserClass,
 };
 
 /// A run that was started.
@@ -20,6 +23,8 @@ pub(super) struct Outcome {
     pub(super) report: RunReport,
     /// Requests per name.
     pub(super) counts: BTreeMap<String, u64>,
+    /// Bytes of bodies received per name.
+    pub(super) bytes: BTreeMap<String, u64>,
     /// Occurrences per name and error.
     pub(super) errors: Vec<(String, String, u64)>,
     /// Occurrences per message of a panic or an error of user code.
@@ -41,6 +46,22 @@ fn patient() -> RunnerOptions {
     RunnerOptions { stop_timeout: Duration::from_secs(20), ..RunnerOptions::default() }
 }
 
+/// What runs differ in most: what the kernel receives into, and when.
+pub(super) const RINGS: [RingKind; 2] = [RingKind::Full, RingKind::Epoll];
+
+/// Users that do this again and again.
+pub(super) fn visitor(task: impl AsyncFn(&mut HttpUser) -> TaskResult + Send + Sync + 'static) -> UserClass {
+    visitor_with(ClientConfig::default(), task)
+}
+
+/// The same, with settings.
+pub(super) fn visitor_with(
+    config: ClientConfig,
+    task: impl AsyncFn(&mut HttpUser) -> TaskResult + Send + Sync + 'static,
+) -> UserClass {
+    UserClass::http("Visitor").client(config).tasks(TaskSet::new("Visit").task_named("visit", 1, task))
+}
+
 /// Starts so many users at once.
 pub(super) fn start(
     users: u32,
@@ -48,9 +69,20 @@ pub(super) fn start(
     classes: impl IntoIterator<Item = UserClass>,
     options: RunnerOptions,
 ) -> Started {
+    start_on(RingChoice::Auto, users, host, classes, options)
+}
+
+/// Starts so many users at once on this ring.
+pub(super) fn start_on(
+    ring: RingChoice,
+    users: u32,
+    host: &str,
+    classes: impl IntoIterator<Item = UserClass>,
+    options: RunnerOptions,
+) -> Started {
     let scenario = RustScenario::new(classes).and_then(|scenario| scenario.with_host(Some(host)));
     let scenario = Arc::new(scenario.expect("the scenario is sound"));
-    let shards = ShardOptions { shards: Some(2), ..ShardOptions::default() };
+    let shards = ShardOptions { shards: Some(2), ring, ..ShardOptions::default() };
     let swarm = ShardSwarm::start(Arc::clone(&scenario), &shards).expect("two shards can be started");
     let handle = Runner::start(scenario, swarm, options).expect("a thread can be started");
     handle.command(Command::Spawn { users, spawn_rate: f64::INFINITY });
@@ -77,6 +109,7 @@ impl Started {
         self.handle.with_summary(|summary| Outcome {
             report,
             counts: summary.entries().map(|entry| (entry.name().to_owned(), entry.num_requests())).collect(),
+            bytes: summary.entries().map(|entry| (entry.name().to_owned(), entry.bytes_in())).collect(),
             errors: summary
                 .errors()
                 .map(|row| (row.name().to_owned(), row.error().to_owned(), row.occurrences()))
@@ -87,6 +120,20 @@ impl Started {
 }
 
 impl Outcome {
+    /// Fails the test unless everything went well.
+    pub(super) fn expect_success(self) -> Self {
+        assert_eq!(
+            (self.report.cut, self.errors.as_slice(), self.exceptions.as_slice()),
+            (0, [].as_slice(), [].as_slice())
+        );
+        self
+    }
+
+    /// All requests.
+    pub(super) fn total(&self) -> u64 {
+        self.counts.values().sum()
+    }
+
     /// How often requests of this name failed with this error.
     pub(super) fn failures(&self, name: &str, error: &str) -> u64 {
         let rows = self.errors.iter().filter(|row| (row.0.as_str(), row.1.as_str()) == (name, error));
