@@ -4,11 +4,13 @@
 //! real peer can tell: counts per name, cookies, timeouts, connections that die while a user waits. One module each:
 //!
 //! - `connections`, `credentials`, `downloads`, `redirects`, `uploads`: nginx
+//! - `python_servers`: what Python brings along
 
 mod connections;
 mod credentials;
 mod downloads;
 mod letters;
+mod python_servers;
 mod redirects;
 mod run;
 mod uploads;
