@@ -4,11 +4,17 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use support::filtered::{Refusal, without_io_uring};
 use support::hostile::{Refusing, Unanswering};
+use support::nginx::Tls;
 use support::program::{Program, Signal};
 use support::{Hostile, Nginx, nginx};
 
@@ -37,6 +43,19 @@ fn nginx_serves_chunks_cookies_and_a_limited_connection() {
     assert!(exchange(nginx.address(), &get("/login")).contains("Set-Cookie: session=s1"));
     let with_cookie = "GET /account HTTP/1.1\r\nHost: h\r\nCookie: session=s1\r\nConnection: close\r\n\r\n";
     assert!(exchange(nginx.address(), with_cookie).starts_with("HTTP/1.1 200"));
+}
+
+#[test]
+fn nginx_speaks_tls_and_knows_its_clients() {
+    let open = Nginx::with(&nginx::Options { tls: Some(Tls::Open), ..Default::default() });
+    assert!(open.url("/").starts_with("https://127.0.0.1:"));
+    assert_eq!(body(&tls_exchange(&open, None, &get("/"))).len(), 128);
+    assert_eq!(open.requests_per_path(), [("/".to_owned(), 1)].into());
+
+    let closed = Nginx::with(&nginx::Options { tls: Some(Tls::ForKnownClients), ..Default::default() });
+    assert!(tls_exchange(&closed, None, &get("/")).starts_with("HTTP/1.1 400"));
+    let identity = closed.client_identity();
+    assert!(tls_exchange(&closed, Some(&identity), &get("/")).starts_with("HTTP/1.1 200"));
 }
 
 #[test]
@@ -142,6 +161,28 @@ fn body(answer: &str) -> &str {
 fn exchange(address: SocketAddr, request: &str) -> String {
     let (answer, error) = raw_exchange(address, request);
     assert_eq!(error, None, "{answer}");
+    answer
+}
+
+/// The same over TLS, trusting the server's own authority; `identity` is what the client shows of itself.
+fn tls_exchange(nginx: &Nginx, identity: Option<&Path>, request: &str) -> String {
+    let mut authorities = RootCertStore::empty();
+    authorities.add(CertificateDer::from_pem_file(nginx.authority()).expect("a certificate")).expect("an authority");
+    let builder = ClientConfig::builder().with_root_certificates(authorities);
+    let config = match identity {
+        None => builder.with_no_client_auth(),
+        Some(path) => {
+            let chain = vec![CertificateDer::from_pem_file(path).expect("a certificate")];
+            let key = PrivateKeyDer::from_pem_file(path).expect("a private key");
+            builder.with_client_auth_cert(chain, key).expect("a pair")
+        }
+    };
+    let address = nginx.address();
+    let client = ClientConnection::new(Arc::new(config), ServerName::from(address.ip())).expect("a connection");
+    let mut stream = StreamOwned::new(client, connect(address));
+    stream.write_all(request.as_bytes()).expect("the server reads");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("the server says goodbye");
     answer
 }
 

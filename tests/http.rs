@@ -70,6 +70,21 @@ fn a_slow_answer_is_timed_whole() {
 }
 
 #[test]
+fn the_time_is_told_by_phases() {
+    let hostile = Hostile::start();
+    let run = gregaria().arg(hostile.url("/slow?ms=60")).args("-n 3 -u 1 --json").run().expect_code(0);
+    let phases = run.entry().phases;
+    let counts: Vec<(&str, u64)> = phases.iter().map(|(name, phase)| (name.as_str(), phase.count)).collect();
+    assert_eq!(counts, [("body", 0), ("connect", 1), ("first_byte", 3), ("resolve", 0), ("tls", 0)]);
+    let first_byte = phases["first_byte"];
+    assert!(first_byte.total_time >= 3.0 * 60.0 && first_byte.max_time >= 60.0, "{first_byte:?}");
+    assert!(run.stderr.contains("\nRequests with a connect: 1 (avg "), "{}", run.stderr);
+    let run = gregaria().arg(hostile.url("/drip?ms=2")).args("-n 3 -u 1 --json").run().expect_code(0);
+    let body = run.entry().phases["body"];
+    assert!(body.count == 3 && body.max_time >= 2.0, "{body:?}");
+}
+
+#[test]
 fn hosts_may_be_names_and_ipv6_addresses() {
     let hostile = Hostile::start_on(Ipv6Addr::LOCALHOST.into());
     let _ = gregaria().arg(hostile.url("/ok")).args("-n 2 -u 1").run().expect_code(0);

@@ -6,7 +6,7 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use gregaria_stats::{Interval, Lag, Limits, Outcome, PagedHistogram, Recorder, Sample, Summary};
+use gregaria_stats::{Interval, Lag, Limits, Outcome, PagedHistogram, Phases, Recorder, Sample, Summary};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 
 criterion_main!(benches);
@@ -73,7 +73,7 @@ fn percentile(criterion: &mut Criterion) {
     });
 }
 
-/// Requests of one tick: evenly spread names, log-normal times around 100 ms.
+/// Requests of one tick: evenly spread names, log-normal times around 100 ms, on kept connections and with small bodies.
 struct Stream {
     names: Vec<String>,
     requests: Vec<(usize, u64)>,
@@ -93,7 +93,7 @@ impl Stream {
             method: "GET",
             name: &self.names[*name],
             due_ns: 0,
-            phases: gregaria_stats::Phases::default(),
+            phases: Phases { first_byte_ns: *time_ns, ..Phases::default() },
             done_ns: *time_ns,
             bytes_out: 100,
             bytes_in: 1_000,

@@ -145,7 +145,7 @@ fn finish(run: &RunHandle, plan: &Plan, last_word: &mut dyn FnMut() -> LastWord,
         if plan.output.json_file.is_none() || !stored {
             outputs.screen.write_lines(&tables(summary, measured, outputs.screen));
         }
-        outputs.screen.write_lines(&console::closing(&report, summary.overflow()));
+        outputs.screen.write_lines(&console::closing(&report, summary.total(), summary.overflow()));
         code
     })
 }

@@ -1,11 +1,12 @@
-//! The final statistics as JSON: Locust's list of entries, field by field in Locust's order and units.
+//! The final statistics as JSON: Locust's list of entries, field by field in Locust's order and units, and behind its
+//! fields the phases of the requests, which Locust does not know.
 //!
 //! Times are milliseconds with their fractions; buckets and seconds are keys and so become strings. The total is not
 //! part of the list. Unlike Locust's, per-second counts reach back 20 s only.
 
 use std::io::{self, Write};
 
-use gregaria_stats::{Entry, Summary};
+use gregaria_stats::{Entry, Phase, PhaseTotal, Summary};
 use serde::{Serialize, Serializer, ser::SerializeSeq};
 use serde_json::ser::{PrettyFormatter, Serializer as Json};
 
@@ -51,6 +52,7 @@ struct JsonEntry<'a> {
     response_times: Counts,
     num_reqs_per_sec: Counts,
     num_fail_per_sec: Counts,
+    phases: JsonPhases<'a>,
 }
 
 impl<'a> JsonEntry<'a> {
@@ -70,6 +72,7 @@ impl<'a> JsonEntry<'a> {
             response_times: Counts(entry.response_time_buckets().collect()),
             num_reqs_per_sec: Counts(entry.num_reqs_per_sec().collect()),
             num_fail_per_sec: Counts(entry.num_fail_per_sec().collect()),
+            phases: JsonPhases(entry),
         }
     }
 }
@@ -83,18 +86,47 @@ impl Serialize for Counts {
     }
 }
 
+/// All phases by name, those that never happened as zeros, so that a reader needs no case for them.
+struct JsonPhases<'a>(&'a Entry);
+
+impl Serialize for JsonPhases<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(Phase::ALL.map(|phase| (phase.name(), JsonPhase::new(self.0.phase(phase)))))
+    }
+}
+
+#[derive(Serialize)]
+struct JsonPhase {
+    count: u64,
+    total_time: f64,
+    max_time: f64,
+}
+
+impl JsonPhase {
+    fn new(total: PhaseTotal) -> Self {
+        Self { count: total.count, total_time: ms(total.total_us), max_time: ms(total.max_us) }
+    }
+}
+
 fn ms(us: u64) -> f64 {
     us as f64 / 1000.0
 }
 
 #[cfg(test)]
 mod tests {
+    use gregaria_stats::{Limits, Outcome, Phases, Recorder, Sample};
+
     use super::*;
     use crate::fixture;
 
     #[test]
-    fn an_entry_has_locusts_fields_in_locusts_order() {
-        let summary = fixture::summary(&[("GET", "/", 1_234, None), ("GET", "/", 150_000, Some("bad"))]);
+    fn an_entry_has_locusts_fields_in_locusts_order_and_then_its_phases() {
+        let mut recorder = Recorder::new(Limits::default());
+        let phases = Phases { connect_ns: 1_500_000, tls_ns: 20_000_000, first_byte_ns: 200_000, ..Phases::default() };
+        recorder.record(&Sample { phases, ..fixture::sample("GET", "/", 150_000, Outcome::Failure("bad")) });
+        let phases = Phases { first_byte_ns: 1_001_000, body_ns: 233_000, ..Phases::default() };
+        recorder.record(&Sample { phases, ..fixture::sample("GET", "/", 1_234, Outcome::Success) });
+        let summary = fixture::summary_of(recorder);
         let mut out = Vec::new();
         write_entries(&mut out, &summary).unwrap();
         let expected = r#"[
@@ -119,6 +151,33 @@ mod tests {
         },
         "num_fail_per_sec": {
             "1003": 1
+        },
+        "phases": {
+            "resolve": {
+                "count": 0,
+                "total_time": 0.0,
+                "max_time": 0.0
+            },
+            "connect": {
+                "count": 1,
+                "total_time": 1.5,
+                "max_time": 1.5
+            },
+            "tls": {
+                "count": 1,
+                "total_time": 20.0,
+                "max_time": 20.0
+            },
+            "first_byte": {
+                "count": 2,
+                "total_time": 1.201,
+                "max_time": 1.001
+            },
+            "body": {
+                "count": 1,
+                "total_time": 0.233,
+                "max_time": 0.233
+            }
         }
     }
 ]

@@ -7,7 +7,11 @@ use std::{cell::RefCell, time::Duration};
 
 use gregaria_engine::{
     Command, EndReason, HttpUser, RunnerOptions, TaskResult, TaskSet, User, UserClass, between, constant,
-    constant_pacing, http::Error, interrupt, stop_user,
+    constant_pacing,
+    http::{Error, Phases},
+    interrupt,
+    stats::{Phase, PhaseTotal},
+    stop_user,
 };
 use world::{Fault, Server, Simulation};
 
@@ -320,6 +324,32 @@ fn the_task_decides_the_outcome() {
     let mut errors = sim.summary(|summary| summary.errors().map(|error| error.error().to_owned()).collect::<Vec<_>>());
     errors.sort();
     assert_eq!(errors, ["HTTP 200 OK instead of 404", "HTTP 404 Not Found", "wrong answer"]);
+}
+
+#[test]
+fn the_phases_of_a_request_reach_its_task_and_the_summary() {
+    thread_local!(static PHASES: RefCell<Vec<Phases>> = const { RefCell::new(Vec::new()) });
+    let note = |phases| PHASES.with_borrow_mut(|all| all.push(phases));
+    let class = UserClass::http("Website").wait(constant(1.0)).tasks(TaskSet::new("T").task_named(
+        "look",
+        1,
+        async move |user: &mut HttpUser| {
+            note(user.get("/").await.phases());
+            note(user.get("/").catch_response().await.phases());
+            Ok(())
+        },
+    ));
+    let mut sim = Simulation::new(1, 1, [class], world::run_time(1.5));
+    sim.serve(Server::answering_after_ms(10, 10).connecting_in_ms(30));
+    sim.spawn(1, f64::INFINITY);
+    sim.finish();
+    let kept = Phases { first_byte_ns: 10_000_000, ..Phases::default() };
+    assert_eq!(PHASES.take(), [Phases { connect_ns: 30_000_000, ..kept }, kept, kept, kept]);
+    let totals = sim.summary(|summary| Phase::ALL.map(|phase| summary.entry("GET", "/").unwrap().phase(phase)));
+    let nothing = PhaseTotal::default();
+    let connect = PhaseTotal { count: 1, total_us: 30_000, max_us: 30_000 };
+    let first_byte = PhaseTotal { count: 4, total_us: 40_000, max_us: 10_000 };
+    assert_eq!(totals, [nothing, connect, nothing, first_byte, nothing]);
 }
 
 #[test]

@@ -131,8 +131,11 @@ impl Error {
         }
     }
 
-    /// Reads an operating system's error about sending or receiving on a connection that was made.
+    /// Reads an error about sending or receiving on a connection that was made: the operating system's, or that of TLS.
     pub fn from_io(error: &io::Error) -> Self {
+        if let Some(failure) = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsFailure>()) {
+            return Self::Tls(*failure);
+        }
         match error.kind() {
             io::ErrorKind::TimedOut => Self::ReadTimeout,
             io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Self::Unreachable,
@@ -199,6 +202,21 @@ impl TlsFailure {
             Self::NoCommonGround => "TLS: no version or cipher in common",
             Self::Protocol => "TLS: what arrived is not TLS",
         }
+    }
+}
+
+impl fmt::Display for TlsFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.message())
+    }
+}
+
+impl std::error::Error for TlsFailure {}
+
+/// How it goes through a [`Transport`](crate::Transport); [`Error::from_io`] is the way back.
+impl From<TlsFailure> for io::Error {
+    fn from(failure: TlsFailure) -> Self {
+        Self::new(io::ErrorKind::InvalidData, failure)
     }
 }
 
@@ -307,6 +325,12 @@ mod tests {
     #[test]
     fn a_broken_pipe_is_a_reset() {
         assert_eq!(Error::from_io(&io::ErrorKind::BrokenPipe.into()), Error::Reset);
+    }
+
+    #[test]
+    fn a_failure_of_tls_comes_through_a_transport() {
+        let error = io::Error::from(TlsFailure::CertificateRequired);
+        assert_eq!(Error::from_io(&error), Error::Tls(TlsFailure::CertificateRequired));
     }
 
     #[test]

@@ -9,9 +9,9 @@ use std::{
     thread::{self, ThreadId},
 };
 
-use gregaria_engine::{carrier::Buffers, rt};
+use gregaria_engine::{carrier::Buffers, place, rt};
 use gregaria_http::{Error, Exchange, Phases, Response as HttpResponse};
-use gregaria_stats::{Outcome, Sample};
+use gregaria_stats::{Outcome, Phase, Sample};
 use pyo3::{
     exceptions::PyTypeError,
     prelude::*,
@@ -127,7 +127,7 @@ impl Response {
             name: self.sample_name(py),
             due_ns: exchange.due_ns,
             done_ns: exchange.done_ns,
-            phases: gregaria_engine::place::phases(exchange),
+            phases: place::phases(exchange),
             bytes_out: exchange.bytes_out,
             bytes_in: exchange.bytes_in,
             outcome: text.as_deref().map_or(Outcome::Success, Outcome::Failure),
@@ -280,6 +280,16 @@ impl Response {
     fn elapsed<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let microseconds = (self.exchange.done_ns - self.exchange.due_ns) / 1000;
         py.import("datetime")?.getattr("timedelta")?.call1((0, 0, microseconds))
+    }
+
+    /// Milliseconds that each phase of the request took, by its name; 0 for one that did not happen.
+    #[getter]
+    fn phases<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let (phases, by_name) = (place::phases(&self.exchange), PyDict::new(py));
+        for phase in Phase::ALL {
+            by_name.set_item(phase.name(), phases.of(phase) as f64 / 1e6)?;
+        }
+        Ok(by_name)
     }
 
     #[getter]

@@ -1,5 +1,6 @@
 """What a task sees of a response: everything that requests' Response has and tasks use."""
 
+import ast
 import gzip
 
 from echo_server import Reply
@@ -153,6 +154,39 @@ def test_without_a_response_there_is_an_error(run):
         "[Errno 111] Connection refused None",
         "Expecting value: line 1 column 1 (char 0)",
     ]
+
+
+def test_a_response_knows_what_its_time_went_to(run, server):
+    finished = run(
+        in_a_task(
+            """
+            for path in ("/", "/slow/0.05"):
+                response = self.client.get(path)
+                print(list(response.phases), [name for name, ms in response.phases.items() if ms])
+                print(sum(response.phases.values()) <= response.elapsed.total_seconds() * 1000 + 0.001)
+            print(response.phases["first_byte"] >= 50)
+            """
+        ),
+        f"-H {server.url}",
+    ).expect_code(0)
+    names = ["resolve", "connect", "tls", "first_byte", "body"]
+    assert finished.said == [f"{names} ['connect', 'first_byte']", "True", f"{names} ['first_byte']", "True", "True"]
+
+
+def test_without_a_response_there_are_the_phases_it_got_to(run):
+    told = """
+    from locust import events
+
+    @events.request.add_listener
+    def told(response, **_):
+        print("told", [name for name, ms in response.phases.items() if ms])
+    """
+    look = """print(self.client.get("/").phases)"""
+    finished = run(in_a_task(look, told), "-H http://127.0.0.1:1").expect_code(1)
+    listener, task = finished.said
+    assert listener == "told ['connect']"
+    phases = ast.literal_eval(task)
+    assert phases.pop("connect") > 0 and phases == {"resolve": 0, "tls": 0, "first_byte": 0, "body": 0}
 
 
 def test_a_response_outlives_its_user(run, server):

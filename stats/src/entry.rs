@@ -7,6 +7,7 @@ use crate::{
     histogram::PagedHistogram,
     locust::bucket_ms,
     pages::Pages,
+    phases::{Phase, PhaseTotal},
     rates::{PerSecond, Rates},
     row::{Row, Traffic},
 };
@@ -95,6 +96,11 @@ impl Entry {
     /// significant digits, never outside the exact extremes, 0 without requests.
     pub fn percentile_us(&self, q: f64) -> u64 {
         self.times.percentile_us(q)
+    }
+
+    /// One phase of the requests: how many it happened in, and how long it took.
+    pub fn phase(&self, phase: Phase) -> PhaseTotal {
+        self.traffic.phases.of(phase)
     }
 
     /// Sum of bytes sent.

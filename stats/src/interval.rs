@@ -11,7 +11,8 @@ use crate::{
     limits::{FOLDED_ERROR, FOLDED_EXCEPTION, FOLDED_NAME, Limits, Overflow},
     occurrences::{ErrorEntry, ExceptionEntry, Occurrences},
     pages::Pages,
-    row::{Row, Traffic},
+    phases::{Phase, PhaseTotal},
+    row::Row,
     sample::{Lag, Outcome, Sample},
     table::{Table, hash},
 };
@@ -135,11 +136,7 @@ impl Interval {
             self.touched.push(id);
         }
         row.times.record(us);
-        row.traffic.add(&Traffic {
-            num_failures: u64::from(sample.outcome != Outcome::Success),
-            bytes_out: sample.bytes_out,
-            bytes_in: sample.bytes_in,
-        });
+        row.traffic.record(sample);
         self.pages.record(id, us);
         if let Outcome::Failure(error) = sample.outcome {
             self.error(id, error, limits);
@@ -297,6 +294,11 @@ impl<'a> IntervalEntry<'a> {
         self.row().traffic.bytes_in
     }
 
+    /// One phase of the requests.
+    pub fn phase(&self, phase: Phase) -> PhaseTotal {
+        self.row().traffic.phases.of(phase)
+    }
+
     /// The histogram's cells in ascending order: the smallest value of each in microseconds, and
     /// how many response times it counts.
     pub fn cells(&self) -> impl Iterator<Item = (u64, u64)> + use<'a> {
@@ -311,14 +313,14 @@ impl<'a> IntervalEntry<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{pages::tests::added_pages, summary::Summary};
+    use crate::{pages::tests::added_pages, phases::Phases, summary::Summary};
 
     fn record(interval: &mut Interval, name: &str, response_time_us: u64) {
         let sample = Sample {
             method: "GET",
             name,
             due_ns: 0,
-            phases: crate::Phases::default(),
+            phases: Phases::default(),
             done_ns: response_time_us * 1_000,
             bytes_out: 0,
             bytes_in: 0,

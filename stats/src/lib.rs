@@ -3,7 +3,7 @@
 //! A [`Sample`] is one finished request. A [`Recorder`] has one writer and counts samples into
 //! an [`Interval`]; on every tick it hands the interval over and goes on in an emptied one.
 //! Intervals add up exactly, in any grouping, and a [`Summary`] collects them for the whole run:
-//! one [`Entry`] per (method, name), errors, exceptions, lags.
+//! one [`Entry`] per (method, name) with its times and their [`Phase`]s, errors, exceptions, lags.
 //!
 //! What is absent on purpose: clocks, threads, input and output. Times come in as arguments,
 //! durations are whole microseconds. Memory is bounded by [`Limits`], never by the length of the
@@ -45,6 +45,7 @@ mod limits;
 mod locust;
 mod occurrences;
 mod pages;
+mod phases;
 mod rates;
 mod recorder;
 mod row;
@@ -59,6 +60,7 @@ pub use histogram::PagedHistogram;
 pub use interval::{Interval, IntervalEntry};
 pub use limits::{FOLDED_ERROR, FOLDED_EXCEPTION, FOLDED_NAME, Limits, Overflow};
 pub use occurrences::{ErrorEntry, ExceptionEntry, Occurrence};
+pub use phases::{Phase, PhaseTotal, Phases};
 pub use recorder::Recorder;
-pub use sample::{Lag, Outcome, Phases, Sample};
+pub use sample::{Lag, Outcome, Sample};
 pub use summary::Summary;

@@ -2,7 +2,11 @@
 //!
 //! The cells of its histogram are in the interval's `Pages`, under the same number.
 
-use crate::tally::Tally;
+use crate::{
+    phases::PhaseTotals,
+    sample::{Outcome, Sample},
+    tally::Tally,
+};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
@@ -29,19 +33,28 @@ impl Row {
     }
 }
 
-/// What is counted of requests besides their times. Bytes saturate, as the sum of times does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// What is counted of requests besides their response times. Bytes saturate, as the sums of times do.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Traffic {
     pub(crate) num_failures: u64,
     pub(crate) bytes_out: u64,
     pub(crate) bytes_in: u64,
+    pub(crate) phases: PhaseTotals,
 }
 
 impl Traffic {
     #[inline]
+    pub(crate) fn record(&mut self, sample: &Sample<'_>) {
+        self.num_failures += u64::from(sample.outcome != Outcome::Success);
+        self.bytes_out = self.bytes_out.saturating_add(sample.bytes_out);
+        self.bytes_in = self.bytes_in.saturating_add(sample.bytes_in);
+        self.phases.record(&sample.phases);
+    }
+
     pub(crate) fn add(&mut self, other: &Self) {
         self.num_failures += other.num_failures;
         self.bytes_out = self.bytes_out.saturating_add(other.bytes_out);
         self.bytes_in = self.bytes_in.saturating_add(other.bytes_in);
+        self.phases.add(&other.phases);
     }
 }

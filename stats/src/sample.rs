@@ -2,6 +2,8 @@
 //!
 //! All times are nanoseconds of one monotonic clock that the caller reads; this crate never does.
 
+use crate::phases::Phases;
+
 /// One finished request, as its outcome was decided.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample<'a> {
@@ -28,22 +30,6 @@ impl Sample<'_> {
     pub fn response_time_us(&self) -> u64 {
         self.done_ns.saturating_sub(self.due_ns) / 1_000
     }
-}
-
-/// How long the phases of a request took, in nanoseconds; 0 for one that did not happen. What is left of the response
-/// time is the generator's own.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Phases {
-    /// Finding the target's addresses.
-    pub resolve_ns: u64,
-    /// Making a connection.
-    pub connect_ns: u64,
-    /// Agreeing on keys.
-    pub tls_ns: u64,
-    /// From the request being sent to the first byte of the answer.
-    pub first_byte_ns: u64,
-    /// From the first byte of the answer to the last.
-    pub body_ns: u64,
 }
 
 /// How a request ended.

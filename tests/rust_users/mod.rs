@@ -4,11 +4,14 @@
 //! real peer can tell: counts per name, cookies, timeouts, connections that die while a user waits. One module each:
 //!
 //! - `connections`, `credentials`, `downloads`, `redirects`, `uploads`: nginx
-//! - `python_servers`: what Python brings along
+//! - `hostile`: every way to fail, alone and all at once
+//! - `hyper_server`, `python_servers`: servers as others write them
 
 mod connections;
 mod credentials;
 mod downloads;
+mod hostile;
+mod hyper_server;
 mod letters;
 mod python_servers;
 mod redirects;

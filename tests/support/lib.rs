@@ -1,7 +1,7 @@
 //! What the end-to-end tests stand on: real peers and the real program.
 //!
 //! [`nginx`] is the well-behaved server whose log is the truth about counts, [`hostile`] is the server that breaks every
-//! promise HTTP makes, [`python_server`] is what Python brings along, [`program`] runs `gregaria` and the examples under a hard time limit, [`session`] does so on a
+//! promise HTTP makes, [`python_server`] and [`hyper_server`] are servers as others write them, [`program`] runs `gregaria` and the examples under a hard time limit, [`session`] does so on a
 //! terminal, [`report`] reads what they printed, [`filtered`] runs a command on a kernel that seems to have no io_uring.
 //!
 //! Nothing here knows the crates of the workspace: the tests see what a user sees. Every fixture takes a free port,
@@ -13,6 +13,7 @@
 
 pub mod filtered;
 pub mod hostile;
+pub mod hyper_server;
 pub mod nginx;
 mod pipe;
 pub mod program;
@@ -22,6 +23,7 @@ pub mod session;
 pub mod workspace;
 
 pub use hostile::Hostile;
+pub use hyper_server::HyperServer;
 pub use nginx::Nginx;
 pub use program::{Finished, Program, Running, example, gregaria};
 pub use session::Session;

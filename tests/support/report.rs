@@ -1,7 +1,7 @@
 //! Reads what `gregaria` prints: the `--json` list of entries, the error table, and a few words of the tables.
 //!
 //! Only the fields that tests compare are read, and a field that is not there fails the test by its name. The format is
-//! Locust's list of statistics entries: times in milliseconds, `response_times` from bucket to count.
+//! Locust's list of statistics entries: times in milliseconds, `response_times` from bucket to count; and our phases.
 
 use std::collections::BTreeMap;
 
@@ -28,6 +28,19 @@ pub struct Entry {
     pub min_response_time: Option<f64>,
     /// The slowest response in milliseconds.
     pub max_response_time: f64,
+    /// Phases of the requests by their names.
+    pub phases: BTreeMap<String, Phase>,
+}
+
+/// One phase of the requests of a row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Phase {
+    /// Requests in which it happened.
+    pub count: u64,
+    /// Sum of its times in milliseconds.
+    pub total_time: f64,
+    /// The longest of them in milliseconds.
+    pub max_time: f64,
 }
 
 /// One row of the error table.
@@ -81,8 +94,19 @@ fn entry(value: &Value) -> Entry {
         response_times: histogram(value, "response_times"),
         num_reqs_per_sec: histogram(value, "num_reqs_per_sec"),
         min_response_time: field(value, "min_response_time").as_f64(),
-        max_response_time: field(value, "max_response_time").as_f64().expect("max_response_time is a number"),
+        max_response_time: number(value, "max_response_time"),
+        phases: phases(value),
     }
+}
+
+fn phases(value: &Value) -> BTreeMap<String, Phase> {
+    let phase = |value: &Value| Phase {
+        count: count(value, "count"),
+        total_time: number(value, "total_time"),
+        max_time: number(value, "max_time"),
+    };
+    let phases = field(value, "phases").as_object().unwrap_or_else(|| panic!("phases is no object in {value}"));
+    phases.iter().map(|(name, value)| (name.clone(), phase(value))).collect()
 }
 
 fn text(value: &Value, key: &str) -> String {
@@ -91,6 +115,10 @@ fn text(value: &Value, key: &str) -> String {
 
 fn count(value: &Value, key: &str) -> u64 {
     field(value, key).as_u64().unwrap_or_else(|| panic!("{key} is no count in {value}"))
+}
+
+fn number(value: &Value, key: &str) -> f64 {
+    field(value, key).as_f64().unwrap_or_else(|| panic!("{key} is no number in {value}"))
 }
 
 fn histogram(value: &Value, key: &str) -> BTreeMap<u64, u64> {

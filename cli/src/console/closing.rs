@@ -3,15 +3,15 @@
 //! Each is said only when there is something to say, except for the generator's health, which is said of every run.
 
 use gregaria_engine::{Health, RunReport};
-use gregaria_stats::{FOLDED_ERROR, FOLDED_EXCEPTION, FOLDED_NAME, Overflow};
+use gregaria_stats::{Entry, FOLDED_ERROR, FOLDED_EXCEPTION, FOLDED_NAME, Overflow, Phase};
 
 use super::figures::milliseconds;
 
-/// What to know besides the tables, a line each.
-pub fn closing(report: &RunReport, overflow: &Overflow) -> String {
+/// What to know besides the tables, a line each; `total` is all requests together.
+pub fn closing(report: &RunReport, total: &Entry, overflow: &Overflow) -> String {
     let cut = counted(report.cut, "request", "cut off at the end");
-    let lines =
-        [cut].into_iter().chain(hidden(overflow)).chain([Some(health(&report.health)), verdict(&report.health)]);
+    let last = [connecting(total), Some(health(&report.health)), verdict(&report.health)];
+    let lines = [cut].into_iter().chain(hidden(overflow)).chain(last);
     lines.flatten().map(|line| line + "\n").collect()
 }
 
@@ -25,6 +25,18 @@ fn hidden(overflow: &Overflow) -> [Option<String>; 5] {
         counted(overflow.texts_cut, "text", "cut short: see the beginnings of long names and messages"),
         counted(overflow.clamped, "response time", "beyond the percentiles' range: exact in average and maximum only"),
     ]
+}
+
+/// What it took to have connections; nothing when all were there already. One that failed has taken its time as well.
+fn connecting(total: &Entry) -> Option<String> {
+    let parts = [(Phase::Connect, "a connect"), (Phase::Tls, "a TLS handshake"), (Phase::Resolve, "a look-up")];
+    let parts = parts.into_iter().map(|(phase, what)| (what, total.phase(phase))).filter(|(_, time)| time.count > 0);
+    let parts = parts.map(|(what, time)| {
+        let (avg, max) = (milliseconds(time.avg_us()), milliseconds(time.max_us as f64));
+        format!("{what}: {} (avg {avg} ms, max {max} ms)", time.count)
+    });
+    let parts: Vec<String> = parts.collect();
+    (!parts.is_empty()).then(|| format!("Requests with {}", parts.join(", ")))
 }
 
 fn health(health: &Health) -> String {
@@ -61,8 +73,14 @@ mod tests {
     use std::time::Duration;
 
     use gregaria_engine::{EndReason, ShardLoad};
+    use gregaria_stats::{Limits, Outcome, Phases, Recorder, Sample, Summary};
 
     use super::*;
+    use crate::fixture;
+
+    fn nothing() -> Summary {
+        fixture::summary(&[])
+    }
 
     fn report(cut: u64, health: Health) -> RunReport {
         RunReport { end: EndReason::RunTime, cut, elapsed: Duration::from_secs(1), health }
@@ -77,7 +95,7 @@ mod tests {
         let health =
             Health { wait_lag_p99_us: 210, send_lag_p99_us: 60, loads: vec![load(45), load(44)], ..Health::default() };
         assert_eq!(
-            closing(&report(0, health), &Overflow::default()),
+            closing(&report(0, health), nothing().total(), &Overflow::default()),
             "Generator: CPU 45 %, 44 % of a core; p99 of its lag 0.210 ms after waits, 0.060 ms before sending\n"
         );
     }
@@ -85,7 +103,7 @@ mod tests {
     #[test]
     fn what_the_tables_hide_is_said() {
         let overflow = Overflow { names_folded: 1, errors_folded: 2, exceptions_folded: 3, texts_cut: 4, clamped: 5 };
-        let text = closing(&report(3, Health::default()), &overflow);
+        let text = closing(&report(3, Health::default()), nothing().total(), &overflow);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
             lines[..6],
@@ -101,8 +119,33 @@ mod tests {
     }
 
     #[test]
+    fn connecting_is_said_with_what_it_took() {
+        let sample = fixture::sample("GET", "/", 1_000, Outcome::Success);
+        let mut recorder = Recorder::new(Limits::default());
+        recorder.record(&Sample { phases: Phases { first_byte_ns: 70_000, ..Phases::default() }, ..sample });
+        for connect_ns in [200_000, 400_000] {
+            recorder.record(&Sample { phases: Phases { connect_ns, ..Phases::default() }, ..sample });
+        }
+        let connects = "Requests with a connect: 2 (avg 0.300 ms, max 0.400 ms)";
+        assert_eq!(connecting(fixture::summary_of(recorder).total()).as_deref(), Some(connects));
+
+        let mut recorder = Recorder::new(Limits::default());
+        let phases = Phases { resolve_ns: 1_200_000, connect_ns: 300_000, tls_ns: 4_110_000, ..Phases::default() };
+        recorder.record(&Sample { phases, ..sample });
+        let text = closing(&report(0, Health::default()), fixture::summary_of(recorder).total(), &Overflow::default());
+        assert_eq!(
+            text.lines().next(),
+            Some(
+                "Requests with a connect: 1 (avg 0.300 ms, max 0.300 ms), \
+                 a TLS handshake: 1 (avg 4.11 ms, max 4.11 ms), a look-up: 1 (avg 1.20 ms, max 1.20 ms)"
+            )
+        );
+    }
+
+    #[test]
     fn a_bottleneck_is_the_last_word_and_names_its_figure() {
-        let text = closing(&report(0, Health { loads: vec![load(98)], ..Health::default() }), &Overflow::default());
+        let health = Health { loads: vec![load(98)], ..Health::default() };
+        let text = closing(&report(0, health), nothing().total(), &Overflow::default());
         assert_eq!(
             text.lines().last(),
             Some(

@@ -4,7 +4,7 @@
 
 use std::{borrow::Cow, mem, ops::Deref, rc::Rc, time::Duration};
 
-use gregaria_http::{Error, Exchange, Method, Response as HttpResponse};
+use gregaria_http::{Error, Exchange, Method, Phases, Response as HttpResponse};
 use gregaria_stats::Outcome;
 
 use super::outcome::Verdict;
@@ -14,13 +14,14 @@ use crate::shards::{OnWire, Shard, Stamps};
 pub struct Response {
     result: Result<HttpResponse, Error>,
     elapsed: Duration,
+    phases: Phases,
     shard: Rc<Shard>,
 }
 
 impl Response {
     pub(super) fn new(exchange: Exchange, shard: Rc<Shard>) -> Self {
         let elapsed = Duration::from_nanos(exchange.done_ns - exchange.due_ns);
-        Self { result: exchange.result, elapsed, shard }
+        Self { result: exchange.result, elapsed, phases: exchange.phases, shard }
     }
 
     /// The status code; 0 when there was no response.
@@ -64,6 +65,11 @@ impl Response {
     /// From the call to the end of the body.
     pub fn elapsed(&self) -> Duration {
         self.elapsed
+    }
+
+    /// What that time went to, as far as the request got. What the phases leave of it is the generator's own.
+    pub fn phases(&self) -> Phases {
+        self.phases
     }
 }
 

@@ -117,6 +117,7 @@ pub(crate) enum Fault {
 
 /// A scripted HTTP server: 404 for `/missing`, 200 for the rest.
 pub(crate) struct Server {
+    connect_ms: u64,
     delay_ms: (u64, u64),
     fault: Option<(f64, Fault)>,
     idle_close_ms: Option<u64>,
@@ -132,11 +133,16 @@ struct Arrival {
 
 impl Server {
     pub(crate) fn answering_after_ms(least: u64, most: u64) -> Self {
-        Self { delay_ms: (least, most), fault: None, idle_close_ms: None, log: Rc::default() }
+        Self { connect_ms: 0, delay_ms: (least, most), fault: None, idle_close_ms: None, log: Rc::default() }
     }
 
     pub(crate) fn with_fault(mut self, probability: f64, fault: Fault) -> Self {
         self.fault = Some((probability, fault));
+        self
+    }
+
+    pub(crate) fn connecting_in_ms(mut self, millis: u64) -> Self {
+        self.connect_ms = millis;
         self
     }
 
@@ -164,7 +170,7 @@ impl SimServer for Server {
     fn connect(&self, _: &mut SmallRng) -> Result<u64, Error> {
         let connection = Arrival { at_ns: 0, path: String::new(), faulty: false, new_connection: true };
         self.log.borrow_mut().push(connection);
-        Ok(0)
+        Ok(self.connect_ms * 1_000_000)
     }
 
     fn answer(&self, received: &mut Vec<u8>, now_ns: u64, rng: &mut SmallRng) -> Vec<SimReply> {

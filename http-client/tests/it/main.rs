@@ -14,4 +14,7 @@ mod requests;
 mod scripted;
 mod streams;
 mod times;
+mod tls;
+mod tls_peer;
+mod tls_trust;
 mod uploads;

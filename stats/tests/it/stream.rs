@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use gregaria_stats::{Interval, Lag, Outcome, Overflow, PagedHistogram, Recorder, Sample};
+use gregaria_stats::{Interval, Lag, Outcome, Overflow, PagedHistogram, Phase, PhaseTotal, Phases, Recorder, Sample};
 use proptest::prelude::*;
 
 /// One call of a recorder.
@@ -13,7 +13,14 @@ use proptest::prelude::*;
 pub(crate) enum Event {
     Exception(&'static str),
     Lag(Lag, u64),
-    Request { method: &'static str, name: String, response_time_us: u64, bytes: u64, error: Option<String> },
+    Request {
+        method: &'static str,
+        name: String,
+        response_time_us: u64,
+        phases: Phases,
+        bytes: u64,
+        error: Option<String>,
+    },
 }
 
 impl Event {
@@ -21,7 +28,8 @@ impl Event {
         match self {
             Self::Exception(message) => recorder.exception(message, "main.py, line 1"),
             Self::Lag(lag, us) => recorder.lag(*lag, *us),
-            Self::Request { method, name, response_time_us, bytes, error } => recorder.record(&Sample {
+            Self::Request { method, name, response_time_us, phases, bytes, error } => recorder.record(&Sample {
+                phases: *phases,
                 bytes_out: *bytes,
                 bytes_in: bytes / 2,
                 outcome: error.as_deref().map_or(Outcome::Success, Outcome::Failure),
@@ -31,7 +39,7 @@ impl Event {
     }
 }
 
-/// A successful request without bytes.
+/// A successful request without bytes or phases.
 pub(crate) fn request<'a>(method: &'a str, name: &'a str, response_time_us: u64) -> Sample<'a> {
     let due_ns = 5_000;
     let done_ns = due_ns + response_time_us * 1_000;
@@ -39,7 +47,7 @@ pub(crate) fn request<'a>(method: &'a str, name: &'a str, response_time_us: u64)
         method,
         name,
         due_ns,
-        phases: gregaria_stats::Phases::default(),
+        phases: Phases::default(),
         done_ns,
         bytes_out: 0,
         bytes_in: 0,
@@ -53,19 +61,34 @@ pub(crate) fn events(names: usize) -> impl Strategy<Value = Vec<Event>> {
         prop_oneof![Just("GET"), Just("POST"), Just("")],
         0..names,
         prop_oneof![8 => 0..3_000_u64, 8 => 0..2_000_000_u64, 1 => 60_000_000..90_000_000_u64],
+        phases(),
         any::<u32>(),
         proptest::option::weighted(0.2, 0..names),
     )
-        .prop_map(|(method, name, response_time_us, bytes, error)| Event::Request {
+        .prop_map(|(method, name, response_time_us, phases, bytes, error)| Event::Request {
             method,
             name: format!("/{name}"),
             response_time_us,
+            phases,
             bytes: bytes.into(),
             error: error.map(|error| format!("error {error}")),
         });
     let lag = (0..Lag::ALL.len(), 0..5_000_u64).prop_map(|(lag, us)| Event::Lag(Lag::ALL[lag], us));
     let exception = prop_oneof![Just("KeyError"), Just("ValueError")].prop_map(Event::Exception);
     proptest::collection::vec(prop_oneof![10 => request, 3 => lag, 1 => exception], 0..300)
+}
+
+/// Phases of which any may not have happened, as on a connection that was kept.
+fn phases() -> impl Strategy<Value = Phases> {
+    let ns = || prop_oneof![Just(0), 1..3_000_u64, 1..5_000_000_000_u64];
+    let connecting = prop_oneof![Just((0, 0, 0)), (ns(), ns(), ns())];
+    (connecting, ns(), ns()).prop_map(|((resolve_ns, connect_ns, tls_ns), first_byte_ns, body_ns)| Phases {
+        resolve_ns,
+        connect_ns,
+        tls_ns,
+        first_byte_ns,
+        body_ns,
+    })
 }
 
 /// Everything that an interval counted, in an order that does not depend on its history.
@@ -78,7 +101,7 @@ pub(crate) struct Content {
     overflow: Overflow,
 }
 
-type EntryContent = ([u64; 6], Option<u64>, Vec<(u64, u64)>);
+type EntryContent = ([u64; 6], Option<u64>, [PhaseTotal; 5], Vec<(u64, u64)>);
 type HistogramContent = ([u64; 4], Option<u64>, Vec<(u64, u64)>);
 
 impl Content {
@@ -93,7 +116,8 @@ impl Content {
                 entry.bytes_in(),
             ];
             let key = (entry.method().into(), entry.name().into());
-            (key, (counts, entry.min_us(), entry.cells().collect()))
+            let phases = Phase::ALL.map(|phase| entry.phase(phase));
+            (key, (counts, entry.min_us(), phases, entry.cells().collect()))
         });
         let errors = interval.errors().map(|error| {
             let key = (error.method().into(), error.name().into(), error.error().into());

@@ -2,7 +2,7 @@
 //!
 //! Expected rates and buckets are Locust's, worked out by hand for a run that starts at `T0`.
 
-use gregaria_stats::{Interval, Lag, Limits, Outcome, Recorder, Sample, Summary};
+use gregaria_stats::{Interval, Lag, Limits, Outcome, Phase, PhaseTotal, Phases, Recorder, Sample, Summary};
 use proptest::prelude::*;
 
 use crate::stream::{events, request};
@@ -96,15 +96,18 @@ fn errors_and_exceptions_know_when_they_were_first_and_last_seen() {
 fn a_reset_keeps_the_rows_and_a_start_forgets_them() {
     let mut summary = started();
     let mut recorder = Recorder::new(Limits::default());
-    recorder.record(&failure(request("GET", "/a", 1), "500"));
+    let phases = Phases { connect_ns: 3_000, ..Phases::default() };
+    recorder.record(&failure(Sample { phases, ..request("GET", "/a", 1) }, "500"));
     recorder.exception("KeyError", "");
     recorder.lag(Lag::Send, 12);
     summary.add(&recorder.take(Interval::new()), T0 + 1.0);
+    assert_eq!(summary.total().phase(Phase::Connect), PhaseTotal { count: 1, total_us: 3, max_us: 3 });
     assert_eq!(summary.lag(Lag::Send).max_us(), 12);
 
     summary.reset(T0 + 10.0);
     assert_eq!(summary.entry("GET", "/a").unwrap().num_requests(), 0);
     assert_eq!(summary.total().num_requests(), 0);
+    assert_eq!(summary.total().phase(Phase::Connect), PhaseTotal::default());
     assert_eq!((summary.errors().count(), summary.exceptions().count()), (0, 0));
     assert!(summary.lag(Lag::Send).is_empty());
     assert_eq!(summary.current_percentile_us(0.5, T0 + 1.0), None);
@@ -156,11 +159,19 @@ proptest! {
         prop_assert_eq!(total.num_failures(), sum.num_failures());
         prop_assert_eq!(total.bytes_in(), sum.entries().map(|entry| entry.bytes_in()).sum::<u64>());
         prop_assert_eq!(summary.entries().count(), sum.entries().count());
+        for phase in Phase::ALL {
+            let of_all = total.phase(phase);
+            let parts = || summary.entries().map(|entry| entry.phase(phase));
+            prop_assert_eq!(of_all.count, parts().map(|part| part.count).sum::<u64>());
+            prop_assert_eq!(of_all.total_us, parts().map(|part| part.total_us).sum::<u64>());
+            prop_assert_eq!(of_all.max_us, parts().map(|part| part.max_us).max().unwrap_or(0));
+        }
         for part in sum.entries() {
             let entry = summary.entry(part.method(), part.name()).unwrap();
             let hdr = entry.response_times().to_hdr();
             prop_assert_eq!(entry.num_requests(), part.num_requests());
             prop_assert_eq!(entry.min_us(), part.min_us());
+            prop_assert_eq!(Phase::ALL.map(|phase| entry.phase(phase)), Phase::ALL.map(|phase| part.phase(phase)));
             for (us, count) in part.cells() {
                 prop_assert_eq!(hdr.count_at(us), count);
             }

@@ -9,6 +9,7 @@ use std::{fs, io};
 
 use tempfile::TempDir;
 
+use super::certificates;
 use super::locations::{self, locations};
 
 /// What differs from one nginx to another.
@@ -20,13 +21,30 @@ pub struct Options {
     pub keepalive_timeout_s: u64,
     /// Path and size in bytes of static files. `/` is one of 128 bytes if not given.
     pub files: Vec<(&'static str, usize)>,
+    /// Whether it speaks TLS.
+    pub tls: Option<Tls>,
     /// More directives inside `server { … }`.
     pub more: String,
 }
 
+/// How an nginx speaks TLS: the certificate is for `127.0.0.1` and `localhost`.
+#[derive(Clone, Copy, Debug)]
+pub enum Tls {
+    /// To everyone.
+    Open,
+    /// Requests of clients that show no certificate of its authority are answered by 400.
+    ForKnownClients,
+}
+
 impl Default for Options {
     fn default() -> Self {
-        Self { keepalive_requests: 1_000_000, keepalive_timeout_s: 60, files: Vec::new(), more: String::new() }
+        Self {
+            keepalive_requests: 1_000_000,
+            keepalive_timeout_s: 60,
+            files: Vec::new(),
+            tls: None,
+            more: String::new(),
+        }
     }
 }
 
@@ -39,6 +57,9 @@ pub(super) fn lay_out(directory: &TempDir, options: &Options) -> io::Result<()> 
         fs::create_dir_all(path.parent().expect("a file is in a folder"))?;
         fs::write(path, body_of(*size))?;
     }
+    if options.tls.is_some() {
+        certificates::lay_out(directory.path())?;
+    }
     locations::lay_out(directory.path())
 }
 
@@ -48,17 +69,27 @@ fn body_of(size: usize) -> String {
     body
 }
 
+/// Where an nginx listens.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Places {
+    /// For the program under test.
+    pub(super) address: SocketAddr,
+    /// For the fixture itself, always without TLS; the same if there is none.
+    pub(super) fence_address: SocketAddr,
+}
+
 /// The whole of `nginx.conf`.
-pub(super) fn configuration(directory: &TempDir, address: SocketAddr, fence: &str, options: &Options) -> String {
+pub(super) fn configuration(directory: &TempDir, places: Places, fence: &str, options: &Options) -> String {
     // As root nginx would change to `nobody`, who may not read our temporary directory.
     let user = if rustix::process::geteuid().is_root() { "user root;" } else { "" };
+    let listening = listening(places, options.tls);
     let Options { keepalive_requests, keepalive_timeout_s, more, .. } = options;
     let folder = directory.path().display();
     let mut temporary = String::new();
     for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
         writeln!(temporary, "    {kind}_temp_path {folder}/{kind};").expect("a String takes everything");
     }
-    let locations = locations(directory.path(), address);
+    let locations = locations(directory.path(), places.fence_address);
     format!(
         r#"{user}
 daemon off;
@@ -74,7 +105,7 @@ http {{
     keepalive_requests {keepalive_requests};
     keepalive_timeout {keepalive_timeout_s}s;
     server {{
-        listen {address} backlog=4096;
+{listening}
         root {folder}/files;
         location = /fence {{ access_log off; return 200 "{fence}"; }}
 {locations}
@@ -82,6 +113,25 @@ http {{
     }}
 }}
 "#
+    )
+}
+
+fn listening(Places { address, fence_address }: Places, tls: Option<Tls>) -> String {
+    let Some(tls) = tls else {
+        return format!("        listen {address} backlog=4096;");
+    };
+    let verify = match tls {
+        Tls::Open => "off",
+        Tls::ForKnownClients => "on",
+    };
+    format!(
+        r"        listen {fence_address};
+        listen {address} ssl backlog=4096;
+        ssl_certificate server.pem;
+        ssl_certificate_key server.pem;
+        ssl_session_cache shared:sessions:1m;
+        ssl_client_certificate authority.pem;
+        ssl_verify_client {verify};"
     )
 }
 

@@ -3,14 +3,16 @@
 //! One process without workers, so requests are logged in the same turn of the event loop that answered them: after one
 //! more request of ours was answered (the "fence"), the log is complete. What it serves is in [`Options`] and in
 //! `locations.rs`: files, any common status, chunked and compressed bodies, redirects, pages behind a cookie or a password,
-//! and places for uploads.
+//! and places for uploads. With [`Options::tls`] all of it is over TLS.
 
+mod certificates;
 mod configuration;
 mod locations;
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -18,15 +20,16 @@ use std::{fs, io, process, thread};
 
 use tempfile::TempDir;
 
-use configuration::{configuration, lay_out};
+use configuration::{Places, configuration, lay_out};
 
-pub use configuration::Options;
+pub use configuration::{Options, Tls};
 pub use locations::{PASSWORD, USER};
 
 /// A running nginx. Dropping it ends the process and removes its files.
 pub struct Nginx {
     process: Child,
-    address: SocketAddr,
+    places: Places,
+    scheme: &'static str,
     fence: String,
     directory: TempDir,
 }
@@ -83,9 +86,12 @@ impl Nginx {
     fn try_start(options: &Options) -> Option<Self> {
         let directory = TempDir::new().expect("a temporary directory");
         let address = free_address();
+        let fence_address = if options.tls.is_some() { free_address() } else { address };
+        let places = Places { address, fence_address };
+        let scheme = if options.tls.is_some() { "https" } else { "http" };
         let fence = format!("fence-{}-{}", process::id(), FENCES.fetch_add(1, Ordering::Relaxed));
         lay_out(&directory, options).expect("nginx's files can be written");
-        let text = configuration(&directory, address, &fence, options);
+        let text = configuration(&directory, places, &fence, options);
         fs::write(directory.path().join("nginx.conf"), text).expect("nginx.conf can be written");
         let process = Command::new("nginx")
             .arg("-p")
@@ -96,7 +102,7 @@ impl Nginx {
             .stderr(Stdio::null())
             .spawn()
             .expect("nginx is installed (Debian: apt-get install nginx-light)");
-        let mut nginx = Self { process, address, fence, directory };
+        let mut nginx = Self { process, places, scheme, fence, directory };
         nginx.wait_until_it_answers().then_some(nginx)
     }
 
@@ -116,13 +122,25 @@ impl Nginx {
     /// `127.0.0.1:PORT`.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.places.address
     }
 
     /// The address of a path on this server.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}://{}{path}", self.scheme, self.places.address)
+    }
+
+    /// The certificate of the authority that stands for a server with TLS: a PEM file.
+    #[must_use]
+    pub fn authority(&self) -> PathBuf {
+        self.directory.path().join(certificates::AUTHORITY)
+    }
+
+    /// A certificate that a server for known clients accepts, and its private key: one PEM file with both.
+    #[must_use]
+    pub fn client_identity(&self) -> PathBuf {
+        self.directory.path().join(certificates::CLIENT)
     }
 
     /// All requests so far, in the order of their ends.
@@ -148,7 +166,7 @@ impl Nginx {
 
     /// nginx is one loop: when this answers, everything answered before is in the log.
     fn pass_fence(&self) -> io::Result<String> {
-        let mut stream = TcpStream::connect(self.address)?;
+        let mut stream = TcpStream::connect(self.places.fence_address)?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
         stream.write_all(b"GET /fence HTTP/1.0\r\n\r\n")?;
         let mut answer = String::new();

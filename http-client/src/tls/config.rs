@@ -1,0 +1,140 @@
+//! Whom we trust and who we are, made once from settings and files, and shared by all connections.
+//!
+//! Sessions that targets let us resume are kept here too, so connections with the same configuration can resume each
+//! other's. `SSLKEYLOGFILE`, if set, names a file for the secrets, as in browsers; Wireshark reads it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::pki_types::pem::{self, PemObject};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, KeyLogFile};
+
+use super::verify::verifier;
+
+/// How targets are trusted and what we show them. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct TlsConfig(Arc<ClientConfig>);
+
+/// What a [`TlsConfig`] is made from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsSettings {
+    /// Whose certificates are good.
+    pub trust: Trust,
+    /// Files in PEM: our certificate, followed by those between it and an authority, and its private key. One file with
+    /// all of them may be named twice.
+    pub client_identity: Option<(PathBuf, PathBuf)>,
+}
+
+/// Whose certificates are good.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Trust {
+    /// Those of the system's authorities, or of the ones in `SSL_CERT_FILE` and `SSL_CERT_DIR`. They are read when the
+    /// first certificate is to be judged; most users never meet one.
+    #[default]
+    System,
+    /// Those of the authorities in this PEM file, or in the PEM files of this folder, and no others. A certificate that
+    /// stands there itself is good too.
+    Bundle(PathBuf),
+    /// Anyone's: nothing is checked.
+    Nobody,
+}
+
+impl TlsConfig {
+    /// Reads the files that the settings name.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or has not what it should have.
+    pub fn new(settings: &TlsSettings) -> Result<Self, TlsConfigError> {
+        let provider = Arc::new(default_provider());
+        let verifier = verifier(&settings.trust, provider.signature_verification_algorithms)?;
+        let builder = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("the provider has ciphers for both versions")
+            .dangerous()
+            .with_custom_certificate_verifier(verifier);
+        let mut config = match &settings.client_identity {
+            None => builder.with_no_client_auth(),
+            Some((chain, key)) => builder
+                .with_client_auth_cert(certificates(chain)?, private_key(key)?)
+                .map_err(|error| unfit(chain, key, &error))?,
+        };
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.key_log = Arc::new(KeyLogFile::new());
+        Ok(Self(Arc::new(config)))
+    }
+
+    /// Whether one is a clone of the other.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    pub(super) fn rustls(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.0)
+    }
+}
+
+impl Default for TlsConfig {
+    /// Trusts the system's authorities and shows nothing.
+    fn default() -> Self {
+        Self::new(&TlsSettings::default()).expect("no file is named")
+    }
+}
+
+/// Why there is no [`TlsConfig`]: which file, and what is wrong with it, in one line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsConfigError {
+    path: PathBuf,
+    what: String,
+}
+
+impl TlsConfigError {
+    pub(super) fn new(path: &Path, what: impl Into<String>) -> Self {
+        Self { path: path.to_owned(), what: what.into() }
+    }
+}
+
+impl fmt::Display for TlsConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path.display(), self.what)
+    }
+}
+
+impl std::error::Error for TlsConfigError {}
+
+fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsConfigError> {
+    let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    match read {
+        Ok(certificates) if certificates.is_empty() => Err(TlsConfigError::new(path, NO_CERTIFICATE)),
+        Ok(certificates) => Ok(certificates),
+        Err(error) => Err(unreadable(path, NO_CERTIFICATE, &error)),
+    }
+}
+
+fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsConfigError> {
+    PrivateKeyDer::from_pem_file(path).map_err(|error| unreadable(path, NO_KEY, &error))
+}
+
+fn unreadable(path: &Path, missing: &str, error: &pem::Error) -> TlsConfigError {
+    match error {
+        pem::Error::Io(error) => TlsConfigError::new(path, error.to_string()),
+        pem::Error::NoItemsFound => TlsConfigError::new(path, missing),
+        _ => TlsConfigError::new(path, "is not well-formed PEM"),
+    }
+}
+
+fn unfit(chain: &Path, key: &Path, error: &rustls::Error) -> TlsConfigError {
+    match error {
+        rustls::Error::InconsistentKeys(_) => {
+            TlsConfigError::new(key, format!("is not the private key of the certificate in {}", chain.display()))
+        }
+        rustls::Error::InvalidCertificate(_) => TlsConfigError::new(chain, "the certificate cannot be read"),
+        _ => TlsConfigError::new(key, "the private key cannot be read, or is of a kind that is not supported"),
+    }
+}
+
+pub(super) const NO_CERTIFICATE: &str = "has no certificate in PEM format";
+const NO_KEY: &str = "has no private key in PEM format that can be read without a password";

@@ -1,0 +1,205 @@
+//! One connection's TLS as a machine over bytes: records in, plaintext and answers out. Waits for nothing.
+//!
+//! rustls's unbuffered connection decrypts where the bytes were received and keeps no buffers, of which the other kind
+//! keeps 4 KiB for each connection. What it hands out is copied once, to where the caller wants it.
+
+use std::mem;
+
+use rustls::client::UnbufferedClientConnection;
+use rustls::pki_types::ServerName;
+use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, EncryptError, InsufficientSizeError};
+
+use super::failure::failure;
+use super::{TlsConfig, scratch};
+use crate::{Error, InvalidRequest, TlsFailure};
+
+/// A connection from the first byte of its handshake on.
+pub(super) struct Records {
+    connection: UnbufferedClientConnection,
+    phase: Phase,
+    /// What was received, up to the end of the last record that is not whole. Has memory only when it has bytes.
+    pub(super) incoming: Vec<u8>,
+    /// What must be sent, before anything else.
+    pub(super) outgoing: Vec<u8>,
+    /// Decrypted, and found no room where it should go.
+    surplus: Vec<u8>,
+}
+
+/// How far a connection has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Handshake,
+    Open,
+    /// The target has said that it sends nothing more.
+    Closed,
+    /// There is no way to go on.
+    Failed(TlsFailure),
+}
+
+impl Records {
+    pub(super) fn new(config: &TlsConfig, host: &str) -> Result<Self, Error> {
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| InvalidRequest::Url)?;
+        let connection =
+            UnbufferedClientConnection::new(config.rustls(), name).map_err(|error| failure(&error, false))?;
+        let [incoming, outgoing, surplus] = [const { Vec::new() }; 3];
+        Ok(Self { connection, phase: Phase::Handshake, incoming, outgoing, surplus })
+    }
+
+    pub(super) const fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Whether there is plaintext that nobody has taken.
+    pub(super) const fn has_surplus(&self) -> bool {
+        !self.surplus.is_empty()
+    }
+
+    /// Makes room in `incoming` for the rest of the record that has begun; what has no memory is given some by whoever
+    /// receives into it.
+    pub(super) fn make_room(&mut self) {
+        if self.incoming.capacity() > 0 {
+            let missing = record_bytes(&self.incoming).saturating_sub(self.incoming.len());
+            self.incoming.reserve(missing.max(1));
+        }
+    }
+
+    /// Goes through `incoming`: plaintext is appended to `into` as far as that has room, answers to `outgoing`. What comes
+    /// of it is the phase.
+    pub(super) fn advance(&mut self, mut into: Option<&mut Vec<u8>>) {
+        let mut used = 0;
+        while !matches!(self.phase, Phase::Failed(_)) {
+            let status = self.connection.process_tls_records(&mut self.incoming[used..]);
+            used += status.discard;
+            match status.state {
+                Ok(ConnectionState::ReadTraffic(mut traffic)) => {
+                    while let Some(Ok(record)) = traffic.next_record() {
+                        deliver(record.payload, into.as_deref_mut(), &mut self.surplus);
+                        used += record.discard;
+                    }
+                }
+                Ok(ConnectionState::EncodeTlsData(mut data)) => append(&mut data, &mut self.outgoing),
+                Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
+                Ok(ConnectionState::BlockedHandshake) => break,
+                Ok(ConnectionState::WriteTraffic(_)) => {
+                    if self.phase == Phase::Handshake {
+                        self.phase = Phase::Open;
+                    }
+                    break;
+                }
+                Ok(ConnectionState::PeerClosed) => self.phase = Phase::Closed,
+                Ok(_) => self.phase = Phase::Failed(TlsFailure::Protocol),
+                Err(error) => self.fail(&error, used),
+            }
+        }
+        self.let_go(used);
+    }
+
+    /// Moves plaintext that found no room before.
+    pub(super) fn hand_over(&mut self, into: &mut Vec<u8>) {
+        if self.surplus.is_empty() {
+            return;
+        }
+        if into.capacity() == 0 {
+            *into = mem::take(&mut self.surplus);
+            return;
+        }
+        let fitting = self.surplus.len().min(into.capacity() - into.len());
+        into.extend(self.surplus.drain(..fitting));
+        if self.surplus.is_empty() {
+            self.surplus = Vec::new();
+        }
+    }
+
+    /// Replaces plaintext by the records to be sent, answers first.
+    pub(super) fn encrypt(&mut self, buffer: &mut Vec<u8>) -> Result<(), TlsFailure> {
+        let plaintext = mem::replace(buffer, scratch::take());
+        buffer.append(&mut self.outgoing);
+        let result = self.append_encrypted(&plaintext, buffer);
+        scratch::give(plaintext);
+        result
+    }
+
+    fn append_encrypted(&mut self, plaintext: &[u8], out: &mut Vec<u8>) -> Result<(), TlsFailure> {
+        let mut room = plaintext.len() + (plaintext.len() / RECORD_PLAINTEXT_BYTES + 1) * RECORD_OVERHEAD_BYTES;
+        loop {
+            match self.connection.process_tls_records(&mut self.incoming).state {
+                Ok(ConnectionState::WriteTraffic(mut traffic)) => {
+                    let start = out.len();
+                    out.resize(start + room, 0);
+                    let written = traffic.encrypt(plaintext, &mut out[start..]);
+                    out.truncate(start + written.as_ref().copied().unwrap_or_default());
+                    match written {
+                        Ok(_) => return Ok(()),
+                        // Something else must go first, which was not reckoned with.
+                        Err(EncryptError::InsufficientSize(InsufficientSizeError { required_size })) => {
+                            room = required_size;
+                        }
+                        Err(EncryptError::EncryptExhausted) => return Err(TlsFailure::Protocol),
+                    }
+                }
+                Ok(ConnectionState::EncodeTlsData(mut data)) => append(&mut data, out),
+                Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
+                _ => return Err(TlsFailure::Protocol),
+            }
+        }
+    }
+
+    /// Ends the connection; the target is to know why.
+    fn fail(&mut self, error: &rustls::Error, used: usize) {
+        while self.connection.wants_write()
+            && let Ok(ConnectionState::EncodeTlsData(mut data)) =
+                self.connection.process_tls_records(&mut self.incoming[used..]).state
+        {
+            append(&mut data, &mut self.outgoing);
+        }
+        self.phase = Phase::Failed(failure(error, self.connection.protocol_version().is_some()));
+    }
+
+    /// Forgets the records that are done with, and the memory with the last of them.
+    fn let_go(&mut self, used: usize) {
+        if used == self.incoming.len() {
+            scratch::give(mem::take(&mut self.incoming));
+        } else {
+            self.incoming.drain(..used);
+        }
+    }
+}
+
+fn deliver(plaintext: &[u8], into: Option<&mut Vec<u8>>, surplus: &mut Vec<u8>) {
+    let mut rest = plaintext;
+    if let Some(into) = into
+        && surplus.is_empty()
+    {
+        if into.capacity() == 0 {
+            *into = scratch::take();
+            into.reserve(plaintext.len());
+        }
+        let (now, later) = plaintext.split_at(plaintext.len().min(into.capacity() - into.len()));
+        into.extend_from_slice(now);
+        rest = later;
+    }
+    surplus.extend_from_slice(rest);
+}
+
+fn append<Data>(data: &mut EncodeTlsData<'_, Data>, out: &mut Vec<u8>) {
+    let start = out.len();
+    // The first call tells the size.
+    while let Err(EncodeError::InsufficientSize(InsufficientSizeError { required_size })) =
+        data.encode(&mut out[start..])
+    {
+        out.resize(start + required_size, 0);
+    }
+}
+
+/// The size of the record that `bytes` begin with; that of its header as long as that is not there.
+fn record_bytes(bytes: &[u8]) -> usize {
+    match bytes {
+        [_, _, _, high, low, ..] => RECORD_HEADER_BYTES + usize::from(u16::from_be_bytes([*high, *low])),
+        _ => RECORD_HEADER_BYTES,
+    }
+}
+
+const RECORD_HEADER_BYTES: usize = 5;
+const RECORD_PLAINTEXT_BYTES: usize = 16 * 1024;
+/// What a record has beside its plaintext, at most: header, explicit nonce, type, tag.
+const RECORD_OVERHEAD_BYTES: usize = RECORD_HEADER_BYTES + 8 + 1 + 16;

@@ -1,0 +1,26 @@
+//! One empty buffer per thread: encrypting and decrypting need a second one for a moment, and a connection that waits must
+//! hold none.
+//!
+//! [`Transport::send`](crate::Transport::send) takes memory away and `recv` brings some, so what one of them leaves here
+//! the other finds, and nothing is allocated on a request's way.
+
+use std::cell::Cell;
+
+/// A buffer without content, and perhaps without memory.
+pub(super) fn take() -> Vec<u8> {
+    SPARE.take()
+}
+
+/// Keeps the memory of a buffer, unless it is large.
+pub(super) fn give(mut buffer: Vec<u8>) {
+    if (1..=LARGEST_KEPT_BYTES).contains(&buffer.capacity()) {
+        buffer.clear();
+        SPARE.set(buffer);
+    }
+}
+
+const LARGEST_KEPT_BYTES: usize = 64 * 1024;
+
+thread_local! {
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}

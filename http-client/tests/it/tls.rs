@@ -1,0 +1,347 @@
+//! A connection over TLS as a transport: what goes in comes out at the other end, whole or in pieces, and how it ends.
+
+use std::io;
+use std::sync::Arc;
+
+use allocation_counter::{measure, opt_out};
+use gregaria_http::{Error, TlsConfig, TlsFailure, TlsSettings, TlsStream, Transport, Trust};
+use rustls::version::{TLS12, TLS13};
+use rustls::{HandshakeKind, ServerConfig};
+
+use crate::scripted::block_on;
+use crate::tls_peer::{Authority, Kind, Peer, PeerTransport};
+
+/// What all these connections speak; who is trusted is another file's subject.
+fn anyone() -> TlsConfig {
+    TlsConfig::new(&TlsSettings { trust: Trust::Nobody, ..Default::default() }).unwrap()
+}
+
+fn server() -> Arc<ServerConfig> {
+    Kind::of(&Authority::new().sign(["target"])).config()
+}
+
+fn connected() -> (TlsStream<PeerTransport>, Peer) {
+    let peer = Peer::new(&server());
+    let stream = peer.handshake(&anyone(), "target").unwrap();
+    (stream, peer)
+}
+
+fn send(stream: &mut TlsStream<PeerTransport>, bytes: &[u8]) {
+    let mut buffer = bytes.to_vec();
+    block_on(stream.send(&mut buffer)).unwrap();
+    assert!(buffer.is_empty());
+}
+
+fn recv(stream: &mut TlsStream<PeerTransport>) -> io::Result<Vec<u8>> {
+    let mut buffer = Vec::new();
+    block_on(stream.recv(&mut buffer)).map(|received| {
+        assert_eq!(received, buffer.len());
+        buffer
+    })
+}
+
+/// The server gives them as soon as the handshake is done.
+fn take_tickets(stream: &TlsStream<PeerTransport>, peer: &Peer) {
+    assert!(peer.is_waiting());
+    assert!(!stream.is_stale());
+    assert!(!peer.is_waiting());
+}
+
+fn end_of(result: io::Result<Vec<u8>>) -> io::ErrorKind {
+    result.unwrap_err().kind()
+}
+
+#[test]
+fn a_request_and_its_response_cross_in_both_versions() {
+    for versions in [&[&TLS12], &[&TLS13]] {
+        let identity = Authority::new().sign(["target"]);
+        let peer = Peer::new(&Kind { versions, ..Kind::of(&identity) }.config());
+        let mut stream = peer.handshake(&anyone(), "target").unwrap();
+        assert_eq!(peer.server().protocol_version(), Some(versions[0].version));
+        send(&mut stream, b"question");
+        assert_eq!(peer.heard(), b"question");
+        peer.say(b"answer");
+        assert_eq!(recv(&mut stream).unwrap(), b"answer");
+        assert_eq!((stream.sent_ns(), stream.received_ns()), (1, 2));
+    }
+}
+
+#[test]
+fn a_flight_is_sent_at_once() {
+    let (mut stream, peer) = connected();
+    assert_eq!(peer.sends(), 2);
+    send(&mut stream, &[b'x'; 40_000]);
+    assert_eq!(peer.sends(), 3);
+    assert_eq!(peer.heard().len(), 40_000);
+}
+
+#[test]
+fn pieces_of_any_size_make_the_same() {
+    let (config, server) = (anyone(), server());
+    let answer: Vec<u8> = (0..40_000_u32).map(|number| number as u8).collect();
+    for piece_bytes in [1, 2, 3, 5, 7, 21, 22, 23, 100, 1_000, 16_406, 50_000] {
+        let peer = Peer::new(&server).in_pieces_of(piece_bytes);
+        let mut stream = peer.handshake(&config, "target").unwrap();
+        send(&mut stream, b"question");
+        peer.say(&answer);
+        let mut received = Vec::new();
+        while received.len() < answer.len() {
+            received.extend(recv(&mut stream).unwrap());
+        }
+        assert!(received == answer, "in pieces of {piece_bytes}");
+    }
+}
+
+#[test]
+fn a_buffer_is_filled_and_never_grown() {
+    let (mut stream, peer) = connected();
+    let answer: Vec<u8> = (0..20_000_u32).map(|number| number as u8).collect();
+    peer.say(&answer);
+    let (mut buffer, mut received) = (Vec::with_capacity(100), Vec::new());
+    buffer.extend_from_slice(b"before");
+    let (memory, capacity) = (buffer.as_ptr(), buffer.capacity());
+    while received.len() < answer.len() {
+        buffer.truncate(6);
+        let taken = block_on(stream.recv(&mut buffer)).unwrap();
+        assert_eq!((buffer.len(), &buffer[..6]), (6 + taken, &b"before"[..]));
+        received.extend_from_slice(&buffer[6..]);
+    }
+    assert!(received == answer);
+    assert_eq!((buffer.as_ptr(), buffer.capacity()), (memory, capacity));
+}
+
+#[test]
+fn a_large_body_crosses_both_ways() {
+    let (mut stream, peer) = connected();
+    let body: Vec<u8> = (0..3_000_000_u32).map(|number| (number / 7) as u8).collect();
+    send(&mut stream, &body);
+    assert!(peer.heard() == body);
+    peer.say(&body);
+    let mut buffer = Vec::with_capacity(body.len());
+    while buffer.len() < body.len() {
+        block_on(stream.recv(&mut buffer)).unwrap();
+    }
+    assert!(buffer == body);
+}
+
+#[test]
+fn http_is_offered_and_the_host_is_named() {
+    let identity = Authority::new().sign(["target"]);
+    let peer = Peer::new(&Kind { protocols: &["h2", "http/1.1"], ..Kind::of(&identity) }.config());
+    let _stream = peer.handshake(&anyone(), "target").unwrap();
+    assert_eq!(peer.server().alpn_protocol(), Some(&b"http/1.1"[..]));
+    assert_eq!(peer.server().server_name(), Some("target"));
+    let peer = Peer::new(&server());
+    let _stream = peer.handshake(&anyone(), "127.0.0.1").unwrap();
+    assert_eq!(peer.server().server_name(), None);
+}
+
+#[test]
+fn a_target_that_speaks_something_else_has_nothing_in_common_with_us() {
+    let identity = Authority::new().sign(["target"]);
+    let peer = Peer::new(&Kind { protocols: &["h2"], ..Kind::of(&identity) }.config());
+    assert_eq!(peer.handshake(&anyone(), "target").err(), Some(Error::Tls(TlsFailure::NoCommonGround)));
+}
+
+#[test]
+fn a_second_connection_resumes_the_session_of_the_first() {
+    for versions in [&[&TLS12], &[&TLS13]] {
+        let identity = Authority::new().sign(["target"]);
+        let server = Kind { versions, ..Kind::of(&identity) }.config();
+        let config = anyone();
+        let kind_of_handshake = |config: &TlsConfig| {
+            let peer = Peer::new(&server);
+            let mut stream = peer.handshake(config, "target").unwrap();
+            send(&mut stream, b"question");
+            peer.say(b"answer");
+            assert_eq!(recv(&mut stream).unwrap(), b"answer");
+            peer.server().handshake_kind()
+        };
+        assert_eq!(kind_of_handshake(&config), Some(HandshakeKind::Full));
+        assert_eq!(kind_of_handshake(&config.clone()), Some(HandshakeKind::Resumed));
+        assert_eq!(kind_of_handshake(&anyone()), Some(HandshakeKind::Full));
+    }
+}
+
+#[test]
+fn something_else_than_tls_is_told_apart() {
+    let peer = Peer::new(&server());
+    peer.say_raw(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    assert_eq!(peer.handshake(&anyone(), "target").err(), Some(Error::Tls(TlsFailure::Protocol)));
+}
+
+#[test]
+fn a_target_that_hangs_up_in_the_handshake_is_no_failure_of_tls() {
+    let peer = Peer::new(&server());
+    peer.close();
+    assert_eq!(peer.handshake(&anyone(), "target").err(), Some(Error::Reset));
+    let peer = Peer::new(&server()).hanging_up();
+    assert_eq!(peer.handshake(&anyone(), "target").err(), Some(Error::ClosedBeforeResponse));
+}
+
+#[test]
+fn a_goodbye_is_the_end() {
+    let (mut stream, peer) = connected();
+    send(&mut stream, b"question");
+    peer.say(b"answer");
+    peer.say_goodbye();
+    assert_eq!(recv(&mut stream).unwrap(), b"answer");
+    assert_eq!(recv(&mut stream).unwrap(), b"");
+    assert_eq!(recv(&mut stream).unwrap(), b"");
+    assert!(stream.is_stale());
+}
+
+#[test]
+fn an_end_without_a_goodbye_may_have_cut_something_off() {
+    let (mut stream, peer) = connected();
+    send(&mut stream, b"question");
+    peer.say(b"answer");
+    peer.close();
+    assert_eq!(recv(&mut stream).unwrap(), b"answer");
+    assert_eq!(end_of(recv(&mut stream)), io::ErrorKind::UnexpectedEof);
+}
+
+#[test]
+fn an_end_before_any_answer_is_a_plain_one() {
+    let (mut stream, peer) = connected();
+    send(&mut stream, b"question");
+    peer.say(b"answer");
+    assert_eq!(recv(&mut stream).unwrap(), b"answer");
+    send(&mut stream, b"question");
+    peer.close();
+    assert_eq!(recv(&mut stream).unwrap(), b"");
+}
+
+#[test]
+fn a_record_that_was_cut_off_gives_nothing() {
+    let (mut stream, peer) = connected();
+    take_tickets(&stream, &peer);
+    send(&mut stream, b"question");
+    peer.say(b"answer");
+    peer.say(b"more");
+    let mut wire = peer.intercept();
+    wire.pop();
+    peer.say_raw(&wire);
+    peer.close();
+    assert_eq!(recv(&mut stream).unwrap(), b"answer");
+    assert_eq!(end_of(recv(&mut stream)), io::ErrorKind::UnexpectedEof);
+}
+
+#[test]
+fn a_record_that_was_tampered_with_is_refused_and_the_target_is_told() {
+    let (mut stream, peer) = connected();
+    take_tickets(&stream, &peer);
+    peer.say(b"answer");
+    let mut wire = peer.intercept();
+    *wire.last_mut().unwrap() ^= 1;
+    peer.say_raw(&wire);
+    let error = recv(&mut stream).unwrap_err();
+    assert_eq!(Error::from_io(&error), Error::Tls(TlsFailure::Protocol));
+    assert!(matches!(peer.complaint(), Some(rustls::Error::AlertReceived(_))), "{:?}", peer.complaint());
+}
+
+#[test]
+fn what_came_before_a_failure_is_handed_out() {
+    let (mut stream, peer) = connected();
+    peer.say(b"answer");
+    peer.say_raw(b"garbage");
+    assert_eq!(recv(&mut stream).unwrap(), b"answer");
+    assert_eq!(Error::from_io(&recv(&mut stream).unwrap_err()), Error::Tls(TlsFailure::Protocol));
+    assert!(stream.is_stale());
+}
+
+#[test]
+fn tickets_do_not_make_an_idle_connection_look_dead() {
+    let (mut stream, peer) = connected();
+    take_tickets(&stream, &peer);
+    send(&mut stream, b"question");
+    peer.say(b"answer");
+    assert_eq!(recv(&mut stream).unwrap(), b"answer");
+    assert!(!stream.is_stale());
+}
+
+#[test]
+fn new_keys_are_answered_with_the_next_request() {
+    let (mut stream, peer) = connected();
+    peer.change_keys();
+    assert!(!stream.is_stale());
+    let sends = peer.sends();
+    send(&mut stream, b"question");
+    assert_eq!((peer.sends(), peer.heard()), (sends + 1, b"question".to_vec()));
+    peer.change_keys();
+    peer.say(b"answer");
+    assert_eq!(recv(&mut stream).unwrap(), b"answer");
+    assert_eq!(peer.complaint(), None);
+}
+
+#[test]
+fn an_idle_connection_is_stale_once_anything_else_comes() {
+    let what_comes: [fn(&Peer); 4] =
+        [Peer::close, Peer::say_goodbye, |peer| peer.say(b"unasked"), |peer| peer.say_raw(b"\x17\x03\x03\0\x01x")];
+    for comes in what_comes {
+        let (stream, peer) = connected();
+        comes(&peer);
+        assert!(stream.is_stale());
+        assert!(stream.is_stale());
+    }
+}
+
+#[test]
+fn what_came_unasked_is_not_lost() {
+    let (mut stream, peer) = connected();
+    peer.say(b"un");
+    peer.say(b"asked");
+    assert!(stream.is_stale());
+    assert_eq!(recv(&mut stream).unwrap(), b"unasked");
+}
+
+/// rustls itself takes one vector for what is encrypted and one for what is decrypted.
+#[test]
+fn a_request_allocates_no_more_than_rustls_does() {
+    let (mut stream, peer) = connected();
+    let mut buffer = Vec::with_capacity(1_024);
+    for round in 0..4 {
+        buffer.extend_from_slice(b"question");
+        let sending = measure(|| block_on(stream.send(&mut buffer)).unwrap());
+        peer.say(b"answer");
+        let mut received = 0;
+        let receiving = measure(|| received = block_on(stream.recv(&mut buffer)).unwrap());
+        assert_eq!((received, &buffer[..]), (6, &b"answer"[..]));
+        buffer.clear();
+        if round > 1 {
+            assert_eq!((sending.count_total, receiving.count_total), (1, 1), "in round {round}");
+        }
+    }
+}
+
+#[test]
+fn an_idle_connection_is_small() {
+    let (config, server) = (anyone(), server());
+    // Sessions to be resumed are kept with the configuration; the first ones make room for all.
+    for _ in 0..10 {
+        let _stream = idle(&config, &server);
+    }
+    let mut stream = None;
+    let measured = measure(|| stream = Some(idle(&config, &server)));
+    assert!(measured.bytes_current <= 4_096, "{} bytes", measured.bytes_current);
+    assert_eq!(size_of_val(&stream), size_of::<usize>());
+}
+
+fn idle(config: &TlsConfig, server: &Arc<ServerConfig>) -> TlsStream<PeerTransport> {
+    let mut peer = None;
+    opt_out(|| peer = Some(Peer::new(server)));
+    let peer = peer.unwrap();
+    let mut stream = peer.handshake(config, "target").unwrap();
+    send(&mut stream, b"question");
+    opt_out(|| peer.say(b"answer"));
+    assert_eq!(recv(&mut stream).unwrap(), b"answer");
+    stream
+}
+
+#[test]
+fn the_futures_of_a_request_are_small() {
+    let (mut stream, _peer) = connected();
+    let mut buffer = b"question".to_vec();
+    assert!(size_of_val(&stream.send(&mut buffer)) <= 128);
+    assert!(size_of_val(&stream.recv(&mut buffer)) <= 256);
+}

@@ -1,0 +1,34 @@
+//! The certificates of an nginx that speaks TLS: an authority of its own, a server, and a client that it knows.
+
+use std::path::Path;
+use std::{fs, io};
+
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+
+/// In the folder of nginx: the authority's certificate.
+pub(super) const AUTHORITY: &str = "authority.pem";
+/// The certificate of a client, and its private key.
+pub(super) const CLIENT: &str = "client.pem";
+/// The certificate of the server, and its private key.
+const SERVER: &str = "server.pem";
+
+pub(super) fn lay_out(folder: &Path) -> io::Result<()> {
+    let mut params = CertificateParams::new([]).expect("no names are fine");
+    params.distinguished_name.push(DnType::CommonName, "the tests' authority");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().expect("a key");
+    let certificate = params.self_signed(&key).expect("a certificate");
+    fs::write(folder.join(AUTHORITY), certificate.pem())?;
+
+    let authority = Issuer::new(params, key);
+    fs::write(folder.join(SERVER), signed(&authority, ["localhost", "127.0.0.1"]))?;
+    fs::write(folder.join(CLIENT), signed(&authority, ["client"]))
+}
+
+/// A certificate for these names and its private key.
+fn signed<const N: usize>(authority: &Issuer<'_, KeyPair>, names: [&str; N]) -> String {
+    let params = CertificateParams::new(names.map(str::to_owned)).expect("names and addresses");
+    let key = KeyPair::generate().expect("a key");
+    let certificate = params.signed_by(&key, authority).expect("a certificate");
+    certificate.pem() + &key.serialize_pem()
+}
