@@ -6,7 +6,7 @@
 //! - `documents`: the commands in README.md and docs/
 //! - `fixtures`: the peers of `support/` do what they say
 //! - `hostile_targets`, `machine`: each way to fail is a row with a name, on either end
-//! - `http`: framings and connections as servers have them
+//! - `http`, `addresses`: framings and connections as servers have them; where connections go and come from
 //! - `quick_run`: one address, counts that agree with the server's log
 //! - `run_end`: by number, time or signal; what is cut
 //! - `rust_users`: users in Rust, started through the engine alone
@@ -16,6 +16,7 @@
 
 #![forbid(unsafe_code)]
 
+mod addresses;
 mod command_line;
 mod demo;
 mod documents;

@@ -105,8 +105,14 @@ pub fn refuse_scenario(error: &ScenarioError) -> Refusal {
 
 fn run_users(scenario: RustScenario, plan: &Plan) -> Result<u8, Refusal> {
     let grounds = run::prepare(plan, || env::current_exe().map(Command::new))?;
+    let scenario = scenario.with_client(|config| plan.client.lay_over(config));
     let scenario = Arc::new(scenario.with_host(grounds.host.as_deref()).map_err(|error| refuse_scenario(&error))?);
-    let options = ShardOptions { shards: plan.load.shards, ring: plan.load.ring, ..ShardOptions::default() };
+    let options = ShardOptions {
+        shards: plan.load.shards,
+        ring: plan.load.ring,
+        addresses: plan.addresses.clone(),
+        ..ShardOptions::default()
+    };
     let swarm = ShardSwarm::start(Arc::clone(&scenario), &options).map_err(refuse_shards)?;
     let place = format!("Shards: {}, over {}", swarm.shards(), swarm.ring().map_or("nothing", RingKind::as_str));
     let scenario: Arc<dyn Scenario> = scenario;

@@ -3,14 +3,15 @@
 
 use std::fs;
 
+use gregaria_engine::Addresses;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Raises the limit on open files as far as this process may, and warns of what may not be enough for so many users.
-pub(crate) fn make_room_for(users: u32) {
+pub(crate) fn make_room_for(users: u32, addresses: &Addresses) {
     let before = getrlimit(Resource::Nofile);
     // Refused is as good as not tried: the warning below says what is missing.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: before.maximum, ..before });
-    let shortages = [files(users, getrlimit(Resource::Nofile).current), ports(users, &local_port_range())];
+    let shortages = [files(users, getrlimit(Resource::Nofile).current), ports(users, &local_port_range(), addresses)];
     shortages.iter().flatten().for_each(|shortage| log::warn!("{shortage}"));
 }
 
@@ -21,15 +22,19 @@ fn files(users: u32, allowed: Option<u64>) -> Option<String> {
     Some(format!("{users} users may need {needed} open files, but the limit is {allowed}: raise it with ulimit -n"))
 }
 
-/// Every connection to the same address has a local port of its own.
-fn ports(users: u32, range: &str) -> Option<String> {
+/// Every connection from one address to another has a local port of its own.
+fn ports(users: u32, range: &str, addresses: &Addresses) -> Option<String> {
+    if addresses.unix_socket.is_some() {
+        return None;
+    }
     let mut ends = range.split_whitespace().map(str::parse::<u32>);
     let (first, last) = (ends.next()?.ok()?, ends.next()?.ok()?);
-    let there_are = (last + 1).saturating_sub(first);
+    let sources = u32::try_from(addresses.source_ips.len()).unwrap_or(u32::MAX).max(1);
+    let there_are = (last + 1).saturating_sub(first).saturating_mul(sources);
     let setting = "net.ipv4.ip_local_port_range";
     (there_are < users).then(|| {
         format!(
-            "{users} users may need as many local ports towards one address, but there are {there_are}: widen {setting}"
+            "{users} users may need as many local ports towards one address, but there are {there_are}: widen {setting} or give several --source-ip"
         )
     })
 }
@@ -51,8 +56,15 @@ mod tests {
         assert_eq!(files(100, None), None);
         let said = "100 users may need 200 open files, but the limit is 199: raise it with ulimit -n";
         assert_eq!(files(100, Some(199)).unwrap(), said);
-        assert_eq!(ports(11, "40000\t40010\n"), None);
-        assert!(ports(12, "40000\t40010\n").unwrap().contains("there are 11: widen net.ipv4.ip_local_port_range"));
-        assert_eq!(ports(12, ""), None);
+        let few = "40000\t40010\n";
+        let anywhere = Addresses::default();
+        assert_eq!(ports(11, few, &anywhere), None);
+        let said = "there are 11: widen net.ipv4.ip_local_port_range or give several --source-ip";
+        assert!(ports(12, few, &anywhere).unwrap().ends_with(said));
+        assert_eq!(ports(12, "", &anywhere), None);
+        let two = Addresses { source_ips: vec![[127, 0, 0, 1].into(), [127, 0, 0, 2].into()], ..Addresses::default() };
+        assert_eq!(ports(22, few, &two), None);
+        assert!(ports(23, few, &two).unwrap().contains("there are 22: "));
+        assert_eq!(ports(99, few, &Addresses { unix_socket: Some("x".into()), ..Addresses::default() }), None);
     }
 }

@@ -5,7 +5,7 @@
 
 use std::{io, process::Command, sync::Arc};
 
-use gregaria_engine::{RunHandle, Runner, Scenario, Swarm};
+use gregaria_engine::{AddressError, RunHandle, Runner, Scenario, Swarm};
 
 use crate::{
     app::{self, Outputs},
@@ -25,17 +25,18 @@ pub struct Grounds {
     site: Option<demo::Site>,
 }
 
-/// Takes over the log, raises the limit on open files, and starts the demo site if it is the target. `this_program` is how
+/// Checks the addresses that were given, takes over the log, raises the limit on open files, and starts the demo site if it is the target. `this_program` is how
 /// this very program is called, up to its first argument.
 ///
 /// # Errors
-/// When the log or the site cannot be set up.
+/// When connections cannot go or come as they shall, or the log or the site cannot be set up.
 pub fn prepare(plan: &Plan, this_program: impl FnOnce() -> io::Result<Command>) -> Result<Grounds, Refusal> {
+    plan.addresses.check().map_err(|error| refuse_addresses(&error))?;
     let screen = Screen::stderr();
     if !plan.log.skip_setup {
         logger::init(&plan.log, &screen)?;
     }
-    machine::make_room_for(plan.load.users);
+    machine::make_room_for(plan.load.users, &plan.addresses);
     if !plan.load.demo {
         return Ok(Grounds { host: plan.load.host.clone(), screen, site: None });
     }
@@ -81,6 +82,14 @@ pub fn follow(
     signals::steer(run.clone(), move || hold.let_go()).map_err(cannot_steer)?;
     let mut outputs = Outputs { screen: &grounds.screen, data: &mut io::stdout() };
     Ok(app::run(scenario, run, plan, terminal.keys(), last_word, &mut outputs))
+}
+
+/// Only now that there is to be a run is the machine asked.
+fn refuse_addresses(error: &AddressError) -> Refusal {
+    match error {
+        AddressError::Source { .. } => Refusal::usage(format!("--source-ip: {error}")),
+        AddressError::Unix { .. } => Refusal::usage(error.to_string()),
+    }
 }
 
 fn cannot_steer(error: io::Error) -> Refusal {

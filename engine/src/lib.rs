@@ -10,6 +10,7 @@
 //!
 //! A request's way starts in `user/http_user.rs`.
 
+mod addresses;
 mod network;
 mod ramp;
 mod swarm;
@@ -23,6 +24,7 @@ pub mod scenario;
 pub mod shards;
 pub mod user;
 
+pub use addresses::{AddressError, Addresses, Destination, Override};
 pub use gregaria_http as http;
 pub use gregaria_stats as stats;
 pub use health::{Health, Role, ShardLoad};

@@ -1,24 +1,24 @@
 //! What sessions need of the world: connections, time, deadlines, buffers. [`Wires`] is what the sessions of one thread
 //! share; a [`UserNetwork`] is one user's view of it. Only passes on; the things themselves are in `rt/`.
 
-use std::{cell::RefCell, future::Future, rc::Rc};
+use std::{cell::RefCell, future::Future, rc::Rc, sync::Arc};
 
 use gregaria_http::{Error, Network, Origin, proto::HeadMemo};
-
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 
-use crate::rt::{PooledFuture, Rt, Stream, Watchdog};
+use crate::rt::{AddressBook, PooledFuture, Rt, Stream, Watchdog};
 
 /// What the sessions of one thread share.
 pub(crate) struct Wires {
     pub(crate) rt: Rt,
+    book: Arc<AddressBook>,
     head_memo: RefCell<HeadMemo>,
     buffers: RefCell<Vec<Vec<u8>>>,
 }
 
 impl Wires {
-    pub(crate) fn new(rt: Rt) -> Rc<Self> {
-        Rc::new(Self { rt, head_memo: RefCell::default(), buffers: RefCell::default() })
+    pub(crate) fn new(rt: Rt, book: Arc<AddressBook>) -> Rc<Self> {
+        Rc::new(Self { rt, book, head_memo: RefCell::default(), buffers: RefCell::default() })
     }
 
     /// An empty buffer: a user holds one only while a request is on the wire.
@@ -60,7 +60,7 @@ impl Network for UserNetwork {
 
     async fn connect(&self, origin: &Origin, resolved_ns: &mut u64) -> Result<Stream, Error> {
         // Rare and large: pooled, so that it does not weigh on every request.
-        PooledFuture::new(|| self.wires.rt.connect(origin, resolved_ns)).await
+        PooledFuture::new(|| self.wires.rt.connect(&self.wires.book, origin, resolved_ns)).await
     }
 
     async fn deadline<F: Future>(&self, at_ns: u64, future: F) -> Option<F::Output> {

@@ -1,5 +1,132 @@
-//! stub
+//! What characters the bytes of a body stand for: by the header, by a byte order mark, or by the looks of them.
+//!
+//! Labels and what they mean are those of the Encoding Standard, which browsers follow. python-requests takes any `text/*`
+//! without a charset for ISO-8859-1; nobody who looks at such text wants that, so here it is UTF-8 if it can be.
+
 use std::borrow::Cow;
-pub(crate) fn text<'a>(_: Option<&str>, body: &'a [u8]) -> Cow<'a, str> {
-    String::from_utf8_lossy(body)
+
+use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
+
+/// The body as text, with a replacement character for what cannot be read.
+///
+/// The charset is the one of the header `Content-Type`, if it names one that is known; else the one of a byte order mark;
+/// else UTF-8, if all of the body is that; else the one it seems to be in. A byte order mark is no part of the text.
+pub fn text<'a>(content_type: Option<&str>, body: &'a [u8]) -> Cow<'a, str> {
+    let named = content_type.and_then(charset).and_then(|label| Encoding::for_label(label.as_bytes()));
+    let encoding = match named {
+        Some(encoding) if is_utf_16(encoding) => marked(body).filter(|marked| is_utf_16(marked)).unwrap_or(encoding),
+        Some(encoding) => encoding,
+        None => marked(body).unwrap_or_else(|| guess(body)),
+    };
+    encoding.decode_with_bom_removal(body).0
+}
+
+/// The charset that a body seems to be in, whatever its sender says, by its name in the Encoding Standard. Plain ASCII is
+/// `UTF-8`.
+pub fn apparent_encoding(body: &[u8]) -> &'static str {
+    marked(body).unwrap_or_else(|| guess(body)).name()
+}
+
+/// The parameter `charset` of a header `Content-Type`, as it stands there, without quotes.
+pub fn charset(content_type: &str) -> Option<&str> {
+    let parameters = content_type.split(';').skip(1);
+    let named = parameters.filter_map(|parameter| parameter.split_once('='));
+    let mut values = named.filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset")).map(|(_, value)| value);
+    values.next().map(|value| value.trim_matches(is_quote_or_blank)).filter(|value| !value.is_empty())
+}
+
+/// The encoding of the byte order mark, if there is one.
+fn marked(body: &[u8]) -> Option<&'static Encoding> {
+    Encoding::for_bom(body).map(|(encoding, _)| encoding)
+}
+
+/// UTF-16 without a word on the order of bytes, which only a mark can tell.
+fn is_utf_16(encoding: &Encoding) -> bool {
+    encoding == UTF_16LE || encoding == UTF_16BE
+}
+
+fn guess(body: &[u8]) -> &'static Encoding {
+    let Err(error) = std::str::from_utf8(body) else { return UTF_8 };
+    let strange = &body[error.valid_up_to()..];
+    let sample = &strange[..strange.len().min(SAMPLE_BYTES)];
+    let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
+    detector.feed(sample, sample.len() == strange.len());
+    detector.guess(None, Utf8Detection::Allow)
+}
+
+const fn is_quote_or_blank(letter: char) -> bool {
+    matches!(letter, '"' | '\'' | ' ' | '\t')
+}
+
+/// How much is looked at, from the first byte on that is not UTF-8: more would not tell more, and everyone else on the
+/// thread would wait for it.
+const SAMPLE_BYTES: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_header_decides() {
+        for (content_type, body, expected) in [
+            ("text/html; charset=utf-8", &b"caf\xc3\xa9"[..], "café"),
+            ("text/html; charset=ISO-8859-1", b"caf\xc3\xa9", "cafÃ©"),
+            ("text/plain;charset=\"windows-1251\"", b"\xcf\xf0\xe8\xe2\xe5\xf2", "Привет"),
+            ("text/plain; format=flowed; CharSet = 'Shift_JIS'", b"\x83e\x83X\x83g", "テスト"),
+            ("application/json; charset=utf-16le", b"a\0b\0", "ab"),
+            ("text/html; charset=utf-8", b"\xef\xbb\xbfcaf\xe9", "caf\u{fffd}"),
+            ("text/html; charset=utf-16", b"\xfe\xff\0a", "a"),
+            ("text/html; charset=iso-8859-1", b"\xef\xbb\xbfa", "ï»¿a"),
+        ] {
+            assert_eq!(text(Some(content_type), body), expected, "{content_type}");
+        }
+    }
+
+    #[test]
+    fn without_a_header_the_mark_decides_and_then_the_looks() {
+        let russian = "Быстрая бурая лиса прыгает через ленивую собаку";
+        let (in_1251, ..) = encoding_rs::WINDOWS_1251.encode(russian);
+        for content_type in [None, Some("text/html"), Some("text/html; charset=none-such"), Some("text/html; charset=")]
+        {
+            assert_eq!(text(content_type, b""), "");
+            assert_eq!(text(content_type, "plain, café".as_bytes()), "plain, café");
+            assert_eq!(text(content_type, b"\xef\xbb\xbfcaf\xc3\xa9"), "café");
+            assert_eq!(text(content_type, b"\xff\xfea\0b\0"), "ab");
+            assert_eq!(text(content_type, &in_1251), russian);
+        }
+    }
+
+    #[test]
+    fn what_is_utf_8_is_not_copied() {
+        assert!(matches!(text(None, "café".as_bytes()), Cow::Borrowed("café")));
+        assert!(matches!(text(Some("text/html; charset=UTF8"), b"abc"), Cow::Borrowed("abc")));
+    }
+
+    #[test]
+    fn encodings_are_guessed() {
+        let (japanese, ..) = encoding_rs::EUC_JP.encode("これは日本語の文章です。文字コードを当ててください。");
+        for (body, expected) in [
+            (&b""[..], "UTF-8"),
+            (b"ascii", "UTF-8"),
+            ("café".as_bytes(), "UTF-8"),
+            (b"\xfe\xff\0a", "UTF-16BE"),
+            (b"d\xe9j\xe0 vu, \xe0 la carte", "windows-1252"),
+            (&japanese, "EUC-JP"),
+            (&[b"<p>".repeat(100_000), japanese.to_vec(), b"</p>".repeat(100_000)].concat(), "EUC-JP"),
+        ] {
+            assert_eq!(apparent_encoding(body), expected);
+        }
+    }
+
+    #[test]
+    fn charsets_are_read_as_they_stand() {
+        assert_eq!(charset("text/html; charset=x-Any"), Some("x-Any"));
+        assert_eq!(charset("text/html; a=b;charset=\"a\"; charset=c"), Some("a"));
+        for content_type in
+            ["", "charset=a", "text/html", "text/html; charset", "text/html; charset=\"\"", "text/html; x-charset=a"]
+        {
+            assert_eq!(charset(content_type), None, "{content_type}");
+        }
+    }
 }

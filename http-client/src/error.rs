@@ -42,6 +42,8 @@ pub enum Error {
     InvalidRedirect,
     /// The host name could not be resolved.
     NameNotFound,
+    /// The target has an IP version of which no address was given for connections to come from.
+    NoSourceAddress,
     /// This machine has no file descriptor left for a connection.
     OutOfFiles,
     /// This machine has no local port left towards the target.
@@ -92,6 +94,7 @@ impl Error {
             Self::InvalidResponse(detail) => detail.message(),
             Self::InvalidRedirect => "redirect to something that is no URL",
             Self::NameNotFound => "host name not found",
+            Self::NoSourceAddress => "no source address of the target's IP version",
             Self::OutOfFiles => "out of file descriptors on this machine: raise ulimit -n",
             Self::OutOfPorts => "out of local ports on this machine: widen net.ipv4.ip_local_port_range",
             Self::ProxyRefused => "the proxy refuses the tunnel",
@@ -112,7 +115,7 @@ impl Error {
     /// Who has to change something for the error to go away.
     pub const fn fault(self) -> Fault {
         match self {
-            Self::OutOfFiles | Self::OutOfPorts => Fault::Local,
+            Self::NoSourceAddress | Self::OutOfFiles | Self::OutOfPorts => Fault::Local,
             Self::BodySource | Self::BodyUsedUp | Self::InvalidRequest(_) | Self::UnsupportedScheme => Fault::Scenario,
             _ => Fault::Target,
         }
@@ -121,7 +124,8 @@ impl Error {
     /// Reads an operating system's error about making a connection.
     pub fn from_connect(error: &io::Error) -> Self {
         match error.kind() {
-            io::ErrorKind::ConnectionRefused => Self::ConnectRefused,
+            // A Unix socket that does not exist is one where nobody listens.
+            io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => Self::ConnectRefused,
             io::ErrorKind::ConnectionReset => Self::Reset,
             io::ErrorKind::TimedOut => Self::ConnectTimeout,
             io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable => Self::OutOfPorts,

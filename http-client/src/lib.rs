@@ -34,7 +34,7 @@
 
 mod auth;
 mod body;
-mod charset;
+pub mod charset;
 mod config;
 mod connection;
 mod cookies;
@@ -43,6 +43,7 @@ mod exchange;
 mod limits;
 mod links;
 mod method;
+mod multipart;
 mod origin;
 pub mod proto;
 mod proxy;
@@ -54,14 +55,15 @@ mod tls;
 mod transport;
 
 pub use auth::{Auth, CredentialsLine, DigestCredentials, DigestState, split_credentials};
-pub use body::BodySource;
+pub use body::{BodySource, FileBody, ReaderBody};
 pub use config::ClientConfig;
 pub use cookies::{Cookie, CookieJar};
 pub use error::{Error, Fault, InvalidRequest, InvalidResponse, TlsFailure};
 pub use exchange::{Exchange, Phases};
 pub use limits::HttpLimits;
-pub use links::Link;
+pub use links::{Link, links};
 pub use method::{ExtensionMethod, Method, UnknownMethod};
+pub use multipart::Multipart;
 pub use origin::{BaseUrl, Origin, Scheme};
 pub use proto::DefaultHeaders;
 pub use proxy::{InvalidProxy, Proxies, Proxy};
@@ -71,16 +73,3 @@ pub use response::{Headers, Response, Version};
 pub use session::{BodyStream, Session};
 pub use tls::{TlsConfig, TlsConfigError, TlsSettings, TlsStream, Trust};
 pub use transport::{Network, Transport};
-#[allow(missing_docs)]
-pub struct Multipart;
-impl BodySource for Multipart {
-    fn len_bytes(&self) -> Option<u64> {
-        None
-    }
-    fn poll_next(&mut self, _: &mut std::task::Context<'_>, _: &mut Vec<u8>) -> std::task::Poll<std::io::Result<bool>> {
-        std::task::Poll::Ready(Ok(false))
-    }
-    fn rewind(&mut self) -> bool {
-        true
-    }
-}

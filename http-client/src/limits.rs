@@ -13,15 +13,15 @@ pub struct HttpLimits {
     /// Largest body that is kept after its content codings (gzip and the like) are undone, in bytes. Default 64 MiB.
     pub decoded_bytes: usize,
     /// How many times as large as it came a body may become when its content codings are undone, once that is more than
-    /// 1 MiB. Default 1000.
+    /// 1 MiB. Default 1100, a little more than gzip can reach.
     pub decoded_ratio: u32,
     /// Most redirects that one request follows. Default 30.
     pub redirects: u32,
     /// Most interim responses (status 1xx) before the final one. Default 16.
     pub informational: u32,
-    /// Most bytes of chunk extensions in one response, padding of chunk sizes included. Default 16 KiB.
+    /// Most bytes of chunk extensions in one response; blanks and leading zeros of chunk sizes count too. Default 16 KiB.
     pub chunk_extension_bytes: usize,
-    /// Most bytes of trailers behind a chunked body. Default 16 KiB.
+    /// Most bytes of trailers behind a chunked body, with their line ends. Default 16 KiB.
     pub trailer_bytes: usize,
 }
 
@@ -37,7 +37,7 @@ impl Default for HttpLimits {
             headers: 100,
             body_bytes: 64 << 20,
             decoded_bytes: 64 << 20,
-            decoded_ratio: 1000,
+            decoded_ratio: 1100,
             redirects: 30,
             informational: 16,
             chunk_extension_bytes: 16 << 10,

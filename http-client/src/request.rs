@@ -74,6 +74,9 @@ pub enum BodyPolicy {
     Keep,
     /// It is read and counted but not kept: [`Response::body`](crate::Response::body) is empty, the buffer does not grow.
     Discard,
+    /// It is handed out piece by piece, so how much of it is held is its reader's affair: what
+    /// [`Session::open`](crate::Session::open) makes of any policy. Where nobody takes pieces it is discarded.
+    Stream,
 }
 
 /// What is rarely asked of a request; what is `None` is as the session's [`ClientConfig`](crate::ClientConfig) says.

@@ -95,9 +95,9 @@ impl Response {
     }
 
     /// What its `Link` headers point to.
-    pub fn links(&self) -> Vec<Link> {
+    pub fn links(&self) -> Vec<Link<'_>> {
         let values = self.headers().filter(|(name, _)| name.eq_ignore_ascii_case("link"));
-        values.flat_map(|(_, value)| links::parse(&String::from_utf8_lossy(value))).collect()
+        values.filter_map(|(_, value)| std::str::from_utf8(value).ok()).flat_map(links).collect()
     }
 
     /// Whether it is a redirect that could be followed.

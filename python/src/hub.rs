@@ -63,6 +63,8 @@ pub(crate) struct HubParts {
     pub(crate) carrier_bell: Bell,
     pub(crate) order_bell: Bell,
     pub(crate) classes: usize,
+    /// The client settings of all users.
+    pub(crate) config: Arc<ClientConfig>,
     /// When the hub last turned; the swarm looks at it.
     pub(crate) alive_ns: Arc<AtomicU64>,
 }
@@ -77,7 +79,7 @@ impl Hub {
             order_bell: parts.order_bell,
             tickets: RefCell::default(),
             bases: RefCell::default(),
-            config: Arc::default(),
+            config: parts.config,
             users: RefCell::new(vec![0; parts.classes]),
             present: Cell::new(0),
             actions: RefCell::default(),

@@ -28,6 +28,7 @@ use gregaria_engine::{
     rt::{self, Bell},
     scenario,
 };
+use gregaria_http::ClientConfig;
 use gregaria_stats::{Entry, Limits};
 use pyo3::{prelude::*, types::PyDict};
 
@@ -118,14 +119,17 @@ pub(crate) fn start(
 
     let cannot = |what: &str, error: std::io::Error| refused(Refusal::cannot_run(format!("{what}: {error}")));
     let (carrier_bell, order_bell) = (Bell::new()?, Bell::new()?);
-    let carrier = Carrier::start(carrier_bell.clone(), plan.load.ring)
+    let carrier = Carrier::start(carrier_bell.clone(), plan.load.ring, plan.addresses.clone())
         .map_err(|error| cannot("the thread that carries requests cannot be started", error))?;
     let alive_ns = Arc::new(AtomicU64::new(rt::now_ns()));
+    let mut config = ClientConfig::default();
+    plan.client.lay_over(&mut config);
     let mut places = Places::new(infos.len());
     let parts = HubParts {
         ledger: Ledger::new(Limits::default()),
         place: Place::new(places.add()),
         classes: infos.len(),
+        config: Arc::new(config),
         carrier_bell,
         order_bell: order_bell.clone(),
         alive_ns: Arc::clone(&alive_ns),

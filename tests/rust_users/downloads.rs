@@ -34,6 +34,35 @@ fn large_bodies_are_as_long_as_the_server_says() {
 }
 
 #[test]
+fn compressed_bodies_are_as_long_as_they_were() {
+    let nginx = with_files();
+    for ring in RINGS {
+        let class = visitor(async |user: &mut HttpUser| {
+            let coded = user.get("/gzip/64KiB").await;
+            assert_eq!(coded.header("Content-Encoding"), Some("gzip"));
+            assert!(coded.body().len() == 64 << 10 && coded.body().starts_with(b"The desert locust"));
+            drop(coded);
+            let mut lines = user.get("/gzip/64KiB").name("in lines").stream().await;
+            let mut bytes = 0;
+            while let Some(line) = lines.line().await {
+                bytes += line.len() + 1;
+            }
+            assert_eq!((bytes, lines.error()), ((64 << 10) + 1, None));
+            drop(lines);
+            let plain = user.get("/gzip/64KiB").name("plain").without_header("Accept-Encoding").await;
+            assert_eq!((plain.header("Content-Encoding"), plain.body().len()), (None, 64 << 10));
+            Ok(())
+        });
+        let run = start_on(RingChoice::Only(ring), 1, &nginx.url(""), [class], requests(6));
+        let outcome = run.outcome().expect_success();
+        assert!(outcome.bytes.values().all(|bytes| *bytes == 2 * (64 << 10)), "{:?} on {ring:?}", outcome.bytes);
+    }
+    let (plain, coded): (Vec<_>, Vec<_>) = nginx.log().into_iter().partition(|logged| logged.body_bytes == 64 << 10);
+    assert_eq!((plain.len(), coded.len()), (4, 8));
+    assert!(coded.iter().all(|logged| logged.body_bytes < 4096), "{coded:?}");
+}
+
+#[test]
 fn bodies_are_read_in_pieces() {
     let nginx = with_files();
     async fn read(user: &mut HttpUser) -> TaskResult {

@@ -3,7 +3,7 @@
 //! What a scenario means (picks, waits, nesting, stopping) is tested on the simulator in the engine. Here is what only a
 //! real peer can tell: counts per name, cookies, timeouts, connections that die while a user waits. One module each:
 //!
-//! - `connections`, `credentials`, `downloads`, `redirects`, `uploads`: nginx
+//! - `connections`, `credentials`, `downloads`, `over_tls`, `redirects`, `uploads`: nginx
 //! - `hostile`: every way to fail, alone and all at once
 //! - `hyper_server`, `python_servers`: servers as others write them
 
@@ -13,6 +13,7 @@ mod downloads;
 mod hostile;
 mod hyper_server;
 mod letters;
+mod over_tls;
 mod python_servers;
 mod redirects;
 mod run;

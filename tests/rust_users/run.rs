@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use gregaria_engine::http::ClientConfig;
 use gregaria_engine::rt::{RingChoice, RingKind};
+use gregaria_engine::stats::{Entry, Summary};
 use gregaria_engine::{
     Command, HttpUser, RunHandle, RunReport, Runner, RunnerOptions, RustScenario, ShardOptions, ShardSwarm, TaskResult,
     TaskSet, UserClass,
@@ -108,8 +109,8 @@ impl Started {
         let report = self.handle.wait();
         self.handle.with_summary(|summary| Outcome {
             report,
-            counts: summary.entries().map(|entry| (entry.name().to_owned(), entry.num_requests())).collect(),
-            bytes: summary.entries().map(|entry| (entry.name().to_owned(), entry.bytes_in())).collect(),
+            counts: per_name(summary, Entry::num_requests),
+            bytes: per_name(summary, Entry::bytes_in),
             errors: summary
                 .errors()
                 .map(|row| (row.name().to_owned(), row.error().to_owned(), row.occurrences()))
@@ -117,6 +118,15 @@ impl Started {
             exceptions: summary.exceptions().map(|row| (row.message().to_owned(), row.occurrences())).collect(),
         })
     }
+}
+
+/// The sum over all methods.
+fn per_name(summary: &Summary, value: impl Fn(&Entry) -> u64) -> BTreeMap<String, u64> {
+    let mut sums = BTreeMap::new();
+    for entry in summary.entries() {
+        *sums.entry(entry.name().to_owned()).or_insert(0) += value(entry);
+    }
+    sums
 }
 
 impl Outcome {

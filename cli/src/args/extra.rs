@@ -7,7 +7,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::{
     program::{ExtraArg, Takes},
-    typed::QUICK_RUN,
+    typed::NOT_OF_LOCUST,
 };
 use crate::exit::Refusal;
 
@@ -72,15 +72,18 @@ fn help(arg: &ExtraArg) -> String {
     parts.join(" ")
 }
 
-/// The request of a quick run is of no use with a locustfile: its flags give way. All others are Locust's, or must
-/// work with every locustfile.
+/// A locustfile that runs with Locust runs here, so flags that Locust has not give way: a short spelling alone, or all of
+/// the flag. All others are Locust's, or must work with every locustfile.
 fn make_room(command: Command, flag: &str) -> Result<Command, Refusal> {
     let taken = command.get_arguments().find(|arg| spellings(arg).any(|spelling| spelling == flag));
     match taken {
         None => Ok(command),
-        Some(taken) if taken.get_help_heading() == Some(QUICK_RUN) => {
+        Some(taken) if taken.get_help_heading().is_some_and(|heading| NOT_OF_LOCUST.contains(&heading)) => {
             let id = taken.get_id().clone();
-            let untypable = format!("{id} of a quick run");
+            if !flag.starts_with("--") {
+                return Ok(command.mut_arg(id, |arg| arg.short(None)));
+            }
+            let untypable = format!("{id} that is taken");
             Ok(command.mut_arg(id, |arg| arg.short(None).long(untypable).hide(true)))
         }
         Some(_) => Err(Refusal::cannot_run(format!("the locustfile adds {flag}, which gregaria has already"))),

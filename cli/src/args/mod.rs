@@ -4,11 +4,15 @@
 //! flags of its own (`program.rs`, `extra.rs`). `parse.rs` takes the words apart and lays under them what variables and
 //! files say (`sources/`), so that the plan and all that follows do not know where a value comes from; a message does
 //! (`given.rs`). `values.rs` and `duration.rs` convert single values, and `options.rs` tells Python what was given.
+//! What the plan says of connections is in `addresses.rs`, and of the users' clients in `client.rs` and `limits.rs`.
 
+mod addresses;
+mod client;
 mod duration;
 mod extra;
 mod first_pass;
 mod given;
+mod limits;
 mod locustfile;
 mod not_yet;
 mod options;
@@ -23,13 +27,17 @@ mod typed;
 mod values;
 mod web;
 
+pub use client::ClientPlan;
 pub use first_pass::{FirstPass, first_pass};
 pub use given::Given;
+pub use limits::Limit;
 pub use options::options;
 pub use parse::{Parsed, parse};
 pub use plan::{LoadPlan, LogPlan, Mode, OutputPlan, Plan};
 pub use program::{ExtraArg, Program, Takes};
 pub use surroundings::Surroundings;
 pub use target::Target;
-pub use typed::{ClusterArgs, LoadArgs, LogArgs, OtherArgs, OutputArgs, QuickArgs, Typed, UsersArgs, WebArgs};
+pub use typed::{
+    ClusterArgs, LoadArgs, LogArgs, NetworkArgs, OtherArgs, OutputArgs, QuickArgs, TlsArgs, Typed, UsersArgs, WebArgs,
+};
 pub use web::WebPlan;

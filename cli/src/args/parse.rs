@@ -146,7 +146,7 @@ fn one_line(report: &str) -> String {
 const NOT_FOR_A_URL: &[&str] = &["demo", "exclude_tags", "host", "locustfile", "tags"];
 
 /// The other way round: the request of a quick run.
-const ONLY_FOR_A_URL: &[&str] = &["body", "body_file", "connect_timeout", "headers", "method", "read_timeout"];
+const ONLY_FOR_A_URL: &[&str] = &["body", "body_file", "headers", "method"];
 
 const EXAMPLES: &str = "\
 Examples:
@@ -240,6 +240,7 @@ mod tests {
                 extra(&["--depth"], "depth", Takes::Optional),
                 extra(&["-z"], "z", Takes::One),
                 extra(&["--body"], "body", Takes::One),
+                extra(&["--timeout", "-k"], "timeout", Takes::One),
             ],
         }
     }
@@ -391,6 +392,7 @@ mod tests {
             ("--pair 1 2 Web", &["--pair", "1", "2"]),
             ("--depth --depth 3", &["--depth", "--depth=3"]),
             ("-zq --body b", &["-zq", "--body=b"]),
+            ("--timeout 5 -k 6 --insecure", &["--timeout=5", "-k6"]),
             ("Web", &[]),
         ] {
             assert_eq!(extra_words(line, &[], &[]), expected, "{line}");
@@ -401,6 +403,7 @@ mod tests {
     fn what_a_locustfile_adds_can_be_set_by_files_and_variables() {
         let files = [("locust.conf", "path = /conf\nsizes = [1, 2]\nno-colour = true")];
         assert_eq!(extra_words("", &files, &[]), ["--path=/conf", "--sizes", "1", "2", "--no-colour"]);
+        assert_eq!(extra_words("", &[("locust.conf", "timeout = 3")], &[]), ["--timeout=3"]);
         assert_eq!(extra_words("", &[], &[("LOCUST_PATH", "/a"), ("LOCUST_COLOUR", "1")]), ["--colour", "--path=/a"]);
         assert_eq!(extra_words("", &[], &[("SHOP_PATH", "/b")]), ["--path=/b"]);
         assert_eq!(
@@ -461,7 +464,7 @@ mod tests {
         for part in ["--path <PATH>", "Where to go", "[also: -x]", "[also: --no-colour]", "--body <BODY>"] {
             assert!(custom.contains(part), "{part} is missing in\n{custom}");
         }
-        assert!(!help.contains("of a quick run"), "{help}");
+        assert!(!help.contains("that is taken"), "{help}");
     }
 
     #[test]

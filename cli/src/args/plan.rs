@@ -5,10 +5,12 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use gregaria_engine::{RunnerOptions, rt::RingChoice};
+use gregaria_engine::{Addresses, RunnerOptions, rt::RingChoice};
 use log::LevelFilter;
 
 use super::{
+    addresses,
+    client::{self, ClientPlan},
     given::Given,
     not_yet,
     program::Program,
@@ -32,6 +34,10 @@ pub struct Plan {
     pub exclude_tags: Vec<String>,
     /// How much load, and for how long.
     pub load: LoadPlan,
+    /// Where connections go and come from.
+    pub addresses: Addresses,
+    /// What is laid over the client settings of every user class.
+    pub client: ClientPlan,
     /// Whether a run was asked for that begins at once and has no web page. Quick runs always are.
     pub headless: bool,
     /// What the web page is like.
@@ -117,7 +123,7 @@ impl Plan {
         let target = target::target(typed, program)?;
         let is_quick = matches!(target, Target::Quick(_));
         let texts = |given: &[Given]| given.iter().map(|given| given.text.clone()).collect();
-        let Typed { load, users, output, log, other, .. } = typed;
+        let Typed { load, users, network, output, log, other, .. } = typed;
         Ok(Self {
             mode: mode(other),
             target,
@@ -125,6 +131,8 @@ impl Plan {
             exclude_tags: texts(&users.exclude_tags),
             exit: exit_plan(output)?,
             load: load_plan(load, output.reset_stats, is_quick)?,
+            addresses: addresses::plan(network)?,
+            client: client::plan(network, &typed.tls)?,
             headless: is_quick || load.headless && !load.headful,
             web: web::plan(&typed.web)?,
             output: OutputPlan { live: !output.only_summary, json: output.json, json_file: path(&output.json_file) },
@@ -263,7 +271,6 @@ mod tests {
         assert_eq!((with_body.host.as_str(), with_body.target.as_str()), ("http://h", "/a?b"));
         assert_eq!(with_body.headers, [("A".to_owned(), "b".to_owned()), ("c".into(), "d".into())]);
         assert_eq!(request("http://h/ --body x -X put").method, Method::Put);
-        assert_eq!(request("http://h/ --read-timeout 0.5").read_timeout, Some(Duration::from_millis(500)));
     }
 
     #[test]
@@ -304,7 +311,6 @@ mod tests {
             "http://h/ -H http://i",
             "http://h/ -f x.py",
             "http://h/ --body a --body-file b",
-            "https://h/",
             "-X GET",
             "http://h/ --demo",
             "http://h/ -T a",

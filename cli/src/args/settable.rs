@@ -8,7 +8,7 @@ use clap::{Arg, Command, builder::ValueRange};
 use super::{
     extra,
     program::{ExtraArg, Program, Takes},
-    typed::QUICK_RUN,
+    typed::NOT_OF_LOCUST,
 };
 
 /// A flag as files and variables see it.
@@ -90,7 +90,7 @@ fn variable(arg: &Arg, long: &str) -> Option<String> {
     let heading = arg.get_help_heading().unwrap_or_default();
     match VARIABLES.iter().find(|(flag, _)| *flag == long) {
         Some((_, variable)) => Some((*variable).to_owned()),
-        None if [QUICK_RUN, "Other"].contains(&heading) => None,
+        None if NOT_OF_LOCUST.contains(&heading) || heading == "Other" => None,
         None => Some(format!("LOCUST_{}", long.replace('-', "_").to_uppercase())),
     }
 }

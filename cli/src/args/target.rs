@@ -5,7 +5,6 @@ use std::fs;
 use gregaria_engine::Method;
 
 use super::{
-    given::Given,
     program::Program,
     typed::{QuickArgs, Typed},
     values,
@@ -100,10 +99,7 @@ fn quick_request(url: &str, args: &QuickArgs) -> Result<QuickRequest, Refusal> {
         None => Method::Get,
     };
     let headers = args.headers.iter().map(|header| values::header("--header", header)).collect::<Result<_, _>>()?;
-    let timeout = |flag, given: &Option<Given>| values::optional(given, |given| values::timeout(flag, given));
-    let connect_timeout = timeout("--connect-timeout", &args.connect_timeout)?;
-    let read_timeout = timeout("--read-timeout", &args.read_timeout)?;
-    Ok(QuickRequest { host, target, method, headers, body, connect_timeout, read_timeout })
+    Ok(QuickRequest { host, target, method, headers, body })
 }
 
 fn body(args: &QuickArgs) -> Result<Option<Vec<u8>>, Refusal> {

@@ -33,6 +33,12 @@ pub struct Typed {
     /// The request of a quick run.
     #[command(flatten)]
     pub quick: QuickArgs,
+    /// Where connections go and come from, and how long anything may take.
+    #[command(flatten)]
+    pub network: NetworkArgs,
+    /// Whom to trust, and who to be.
+    #[command(flatten)]
+    pub tls: TlsArgs,
     /// What is shown and stored.
     #[command(flatten)]
     pub output: OutputArgs,
@@ -129,12 +135,60 @@ pub struct QuickArgs {
     /// File with the request body
     #[arg(long, value_name = "FILE")]
     pub body_file: Option<Given>,
+}
+
+/// Where connections go and come from, and how long anything may take.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[command(next_help_heading = NETWORK)]
+pub struct NetworkArgs {
+    /// Connect to ADDRESS in place of HOST:PORT (* for any), as in shop.example:80:127.0.0.1; several addresses have
+    /// commas between them, a Unix socket is unix:PATH; may be given several times
+    #[arg(long, value_name = "HOST:PORT:ADDRESS", action = ArgAction::Append)]
+    pub resolve: Vec<Given>,
+    /// Connect to this Unix socket, whatever the URL says
+    #[arg(long, value_name = "PATH")]
+    pub unix_socket: Option<Given>,
+    /// Addresses of this machine that connections come from in turn: 10.0.0.1,10.0.0.2 or 10.0.0.1-10.0.0.9 or
+    /// 10.0.0.0/28; each has its own local ports
+    #[arg(long, value_name = "ADDRESS", action = ArgAction::Append)]
+    pub source_ip: Vec<Given>,
+    /// Seconds for which the addresses of a name hold; 0 looks it up for every connection [default: 60]
+    #[arg(long, value_name = "SEC")]
+    pub dns_ttl: Option<Given>,
+    /// Close a connection after so many requests and make it anew; 0 for never [default: 0]
+    #[arg(long, value_name = "N")]
+    pub requests_per_connection: Option<Given>,
     /// Seconds for making a connection [default: 60]
     #[arg(long, value_name = "SEC")]
     pub connect_timeout: Option<Given>,
     /// Seconds from sending a request to the end of its response [default: 60]
     #[arg(long, value_name = "SEC")]
     pub read_timeout: Option<Given>,
+    /// Seconds for a whole request, redirects included [default: no limit]
+    #[arg(long, value_name = "SEC")]
+    pub timeout: Option<Given>,
+    /// Limit of what a response may be, as in head-bytes=64K or redirects=5; a wrong name lists all; may be given several
+    /// times
+    #[arg(long = "limit", value_name = "NAME=VALUE", action = ArgAction::Append)]
+    pub limits: Vec<Given>,
+}
+
+/// Whom to trust, and who to be.
+#[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
+#[command(next_help_heading = TLS)]
+pub struct TlsArgs {
+    /// Do not verify the target's certificate
+    #[arg(short = 'k', long)]
+    pub insecure: bool,
+    /// File with the certificates of those who are trusted, in place of the system's
+    #[arg(long, value_name = "FILE")]
+    pub cacert: Option<Given>,
+    /// File with the client's certificate, and perhaps with its key
+    #[arg(long, value_name = "FILE[,KEY]")]
+    pub cert: Option<Given>,
+    /// File with the key of the client's certificate
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<Given>,
 }
 
 /// What is shown and stored.
@@ -300,3 +354,9 @@ pub struct OtherArgs {
 }
 
 pub(super) const QUICK_RUN: &str = "Quick run (with a URL)";
+const NETWORK: &str = "Network";
+const TLS: &str = "TLS";
+
+/// The headings of flags that Locust has not. They give way to arguments of a locustfile, and are no variables, because
+/// their names may be those of other programs.
+pub(super) const NOT_OF_LOCUST: [&str; 3] = [QUICK_RUN, NETWORK, TLS];

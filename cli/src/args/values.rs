@@ -18,6 +18,11 @@ pub(super) fn count<N: TryFrom<u64>>(flag: &str, given: &Given) -> Result<N, Ref
     number.ok_or_else(|| wrong(flag, given, "takes a whole number of at least 1"))
 }
 
+/// A whole number, 0 included.
+pub(super) fn whole(flag: &str, given: &Given) -> Result<u32, Refusal> {
+    given.text.parse().map_err(|_| wrong(flag, given, "takes a whole number, or 0 for none"))
+}
+
 /// Users per second.
 pub(super) fn rate(flag: &str, given: &Given) -> Result<f64, Refusal> {
     let rate = given.text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0);
@@ -63,18 +68,16 @@ pub(super) fn log_level(flag: &str, given: &Given) -> Result<LevelFilter, Refusa
 
 /// A base URL: `http://[user:password@]name[:port][/prefix]`. Users who have no use for credentials refuse them.
 pub(super) fn host(flag: &str, given: &Given) -> Result<String, Refusal> {
-    match check_scheme(&given.text).map(|()| BaseUrl::parse(&given.text)) {
-        Ok(Ok(_) | Err(Error::InvalidRequest(InvalidRequest::Credentials))) => Ok(given.text.clone()),
-        Ok(Err(error)) => Err(wrong(flag, given, error.message())),
-        Err(what) => Err(wrong(flag, given, what)),
-    }
+    base_url(&given.text).map(|_| given.text.clone()).map_err(|what| wrong(flag, given, what))
 }
 
-/// A URL, taken apart into base and target (path and query, as written).
+/// A URL, taken apart into base (with user and password, if it has them) and target (path and query, as written).
 pub(super) fn base_and_target(text: &str) -> Result<(String, String), Refusal> {
     let url = base_url(text).map_err(|what| wrong("URL", &text.into(), what))?;
     let root = if url.prefix().starts_with('/') { "" } else { "/" };
-    Ok((url.origin().to_string(), format!("{root}{}", url.prefix())))
+    let authority = text.find("://").map_or(0, |at| at + 3);
+    let end = text[authority..].find(['/', '?', '#']).map_or(text.len(), |at| authority + at);
+    Ok((text[..end].to_owned(), format!("{root}{}", url.prefix())))
 }
 
 /// A request method, in any case.
@@ -124,16 +127,14 @@ fn base_url(text: &str) -> Result<BaseUrl, &'static str> {
 }
 
 fn check_scheme(text: &str) -> Result<(), &'static str> {
-    if text.starts_with("https://") {
-        return Err("needs TLS, which is not there yet: use http://");
-    }
     if !is_url(text) {
         return Err("has no scheme: write http://NAME[:PORT]");
     }
     Ok(())
 }
 
-fn wrong(flag: &str, given: &Given, what: &str) -> Refusal {
+/// A refusal of this value: `what` says what the flag takes.
+pub(super) fn wrong(flag: &str, given: &Given, what: &str) -> Refusal {
     Refusal::usage(format!("{}: {what}", given.named(flag)))
 }
 
@@ -181,10 +182,9 @@ mod tests {
     #[test]
     fn a_host_needs_its_scheme() {
         assert_eq!(host("-H", &"http://localhost:8080/api".into()), Ok("http://localhost:8080/api".into()));
-        assert_eq!(host("-H", &"http://user:secret@h".into()), Ok("http://user:secret@h".into()));
+        assert_eq!(host("-H", &"https://user:secret@h".into()), Ok("https://user:secret@h".into()));
         let message = |text: &str| host("-H", &text.into()).unwrap_err().message;
         assert_eq!(message("localhost:8080"), "-H localhost:8080: has no scheme: write http://NAME[:PORT]");
-        assert_eq!(message("https://h"), "-H https://h: needs TLS, which is not there yet: use http://");
         assert!(message("http://").starts_with("-H http://: "));
     }
 
@@ -192,6 +192,7 @@ mod tests {
     fn a_url_is_taken_apart_as_written() {
         let apart = |text| base_and_target(text).unwrap();
         assert_eq!(apart("http://h:81/a/../b?q=1#x"), ("http://h:81".into(), "/a/../b?q=1".into()));
+        assert_eq!(apart("https://me:secret@h?q=1"), ("https://me:secret@h".into(), "/?q=1".into()));
         assert_eq!(apart("http://h"), ("http://h".into(), "/".into()));
         assert_eq!(apart("http://h?q"), ("http://h".into(), "/?q".into()));
     }

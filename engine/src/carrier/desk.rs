@@ -16,7 +16,7 @@ use rtrb::{Consumer, Producer};
 use super::{Done, Errand, Order, QUEUE, SessionId, Shared};
 use crate::{
     network::{UserNetwork, Wires},
-    rt::{PooledFuture, Rt},
+    rt::PooledFuture,
 };
 
 pub(super) struct Desk {
@@ -43,14 +43,15 @@ struct Client {
 impl Desk {
     /// Does what is ordered until it is told to quit. `ready` is given the waker that makes it look for orders.
     pub(super) async fn run(
-        rt: Rt,
+        wires: Rc<Wires>,
         mut orders: Consumer<Order>,
         outbox: Producer<Done>,
         shared: Arc<Shared>,
         ready: impl FnOnce(Waker),
     ) {
+        let rt = wires.rt.clone();
         let desk = Rc::new(Self {
-            wires: Wires::new(rt.clone()),
+            wires,
             clients: RefCell::default(),
             done: RefCell::default(),
             outbox: RefCell::new(outbox),

@@ -26,7 +26,11 @@ use slab::Slab;
 
 pub use errand::{Done, Errand};
 
-use crate::rt::{self, Bell, RingChoice, RingKind};
+use crate::{
+    addresses::Addresses,
+    network::Wires,
+    rt::{self, AddressBook, Bell, RingChoice, RingKind},
+};
 use desk::Desk;
 
 /// The outside of a carrier. Belongs to one thread.
@@ -72,11 +76,11 @@ struct Shared {
 pub struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
 
 impl Carrier {
-    /// Starts the thread. It rings `bell` when errands are done.
+    /// Starts the thread. It rings `bell` when errands are done. For `addresses` see [`Addresses::check`].
     ///
     /// # Errors
     /// When the thread cannot be started, or the kernel refuses what it is to run on.
-    pub fn start(bell: Bell, choice: RingChoice) -> io::Result<Self> {
+    pub fn start(bell: Bell, choice: RingChoice, addresses: Addresses) -> io::Result<Self> {
         let (orders, for_desk) = RingBuffer::new(QUEUE);
         let (from_desk, done) = RingBuffer::new(QUEUE);
         let shared = Arc::new(Shared {
@@ -91,7 +95,8 @@ impl Carrier {
         let thread = std::thread::Builder::new().name("gregaria-carrier".into()).spawn(move || {
             let _alive = alive;
             rt::block_on(choice, |rt, kind| {
-                Desk::run(rt, for_desk, from_desk, desk_shared, move |waker| {
+                let wires = Wires::new(rt, AddressBook::new(addresses));
+                Desk::run(wires, for_desk, from_desk, desk_shared, move |waker| {
                     // The starter waits for it below.
                     let _ = tell.send((waker, kind));
                 })

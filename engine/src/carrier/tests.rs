@@ -136,7 +136,11 @@ impl Bench {
     fn new(choice: RingChoice) -> Self {
         let bell = Bell::new().unwrap();
         let base = BaseUrl::parse(&format!("http://{}", echo_server())).unwrap();
-        Self { carrier: Carrier::start(bell.clone(), choice).unwrap(), bell, base: Arc::new(base) }
+        Self {
+            carrier: Carrier::start(bell.clone(), choice, Addresses::default()).unwrap(),
+            bell,
+            base: Arc::new(base),
+        }
     }
 
     fn session(&mut self) -> SessionId {

@@ -8,7 +8,6 @@ use std::{
     cell::RefCell,
     future::poll_fn,
     io,
-    net::SocketAddr,
     os::fd::OwnedFd,
     rc::Rc,
     sync::Arc,
@@ -20,11 +19,11 @@ use polling::{Event, Events, PollMode, Poller};
 use rustix::{
     buffer::spare_capacity,
     io::Errno,
-    net::{RecvFlags, SendFlags, SocketFlags, connect, recv, send},
+    net::{RecvFlags, SendFlags, SocketAddrAny, connect, recv, send},
 };
 use slab::Slab;
 
-use super::{clock::now_ns, net::tcp_socket};
+use super::clock::now_ns;
 
 /// The connections of one thread.
 pub(super) struct Epoll {
@@ -63,8 +62,8 @@ impl Epoll {
         now_ns()
     }
 
-    pub(super) async fn connect(self: &Rc<Self>, address: SocketAddr) -> io::Result<EpollStream> {
-        let socket = tcp_socket(&address, SocketFlags::NONBLOCK)?;
+    /// Connects a socket that does not block.
+    pub(super) async fn connect(self: &Rc<Self>, socket: OwnedFd, address: SocketAddrAny) -> io::Result<EpollStream> {
         let started = connect(&socket, &address);
         let key = self.wakers.borrow_mut().insert(None);
         let stream = EpollStream { epoll: Rc::clone(self), socket, key, sent_ns: 0, received_ns: 0 };

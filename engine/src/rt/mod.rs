@@ -11,12 +11,16 @@ mod bell;
 mod clock;
 mod epoll;
 mod executor;
+mod hosts;
+mod lookup;
 mod net;
 mod pooled;
+mod race;
 mod reactor;
 mod resolve;
 mod ring;
 pub mod sim;
+mod sources;
 mod timers;
 
 use std::{
@@ -32,7 +36,10 @@ pub use bell::Bell;
 pub use clock::{now_ns, pause, thread_cpu_ns, unix_time_s};
 pub use net::Stream;
 pub use pooled::PooledFuture;
+pub use resolve::AddressBook;
 pub use ring::{RingChoice, RingKind, block_on};
+
+pub(crate) use net::{check_source, check_unix_path};
 
 use gregaria_http::{Error, Origin};
 use timers::Timers;
@@ -101,13 +108,13 @@ impl Rt {
         Sleep { rt: self.clone(), deadline_ns, timer: None }
     }
 
-    /// Connects to the first address of `origin` that accepts; `resolved_ns` is set to when the addresses were known, if
-    /// they had to be looked up.
+    /// Connects to `origin`, at the first of its addresses that accepts, or where the book says instead. `resolved_ns` is
+    /// set to when the addresses were known, if they had to be looked up.
     ///
     /// # Errors
     /// Why no connection came about, as a kind that is counted.
-    pub async fn connect(&self, origin: &Origin, resolved_ns: &mut u64) -> Result<Stream, Error> {
-        net::connect(self, origin, resolved_ns).await
+    pub async fn connect(&self, book: &AddressBook, origin: &Origin, resolved_ns: &mut u64) -> Result<Stream, Error> {
+        net::connect(self, book, origin, resolved_ns).await
     }
 
     /// A deadline that can be set anew for each request at next to no cost. See [`Watchdog`].

@@ -4,10 +4,11 @@ use std::{
     cell::Cell,
     future::Future,
     io::{self, ErrorKind, Read, Write},
-    net::{TcpListener, TcpStream},
+    net::{IpAddr, TcpListener, TcpStream},
+    os::unix::net::UnixListener,
     rc::Rc,
     sync::{
-        LazyLock,
+        Arc, LazyLock,
         atomic::{AtomicUsize, Ordering},
     },
     thread,
@@ -15,9 +16,12 @@ use std::{
 };
 
 use gregaria_http::{Error, Origin, Transport};
-use rustix::net::sockopt::set_socket_linger;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, sockopt::set_socket_linger};
+
+use crate::{Addresses, Destination, Override};
 
 use super::{
+    resolve::Route,
     ring::{Driver, Thread},
     *,
 };
@@ -93,6 +97,10 @@ fn listen(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> Origin {
     Origin::parse(&format!("http://{address}")).unwrap()
 }
 
+async fn connect(rt: &Rt, server: &Origin) -> Result<Stream, Error> {
+    rt.connect(&AddressBook::new(Addresses::default()), server, &mut 0).await
+}
+
 /// Receives until there are `len` bytes or the stream ends, `room` bytes at a time.
 async fn receive(stream: &mut Stream, len: usize, room: usize) -> io::Result<Vec<u8>> {
     let mut all = Vec::new();
@@ -130,7 +138,7 @@ fn echo(mut connection: TcpStream) {
 #[test]
 fn an_exchange_is_stamped_in_order() {
     on_each_ring(echo, |rt, server| async move {
-        let mut stream = rt.connect(&server, &mut 0).await.unwrap();
+        let mut stream = connect(&rt, &server).await.unwrap();
         for _ in 0..3 {
             let before_ns = rt.now_ns();
             send(&mut stream, b"hello").await;
@@ -149,7 +157,7 @@ fn more_connections_than_one_turn_takes_are_all_served() {
         // One after the other, because the server's queue of new connections is short.
         let mut streams = Vec::new();
         while streams.len() < MANY {
-            let mut stream = rt.connect(&server, &mut 0).await.unwrap();
+            let mut stream = connect(&rt, &server).await.unwrap();
             send(&mut stream, b"hello").await;
             receive(&mut stream, 5, 10).await.unwrap();
             streams.push(stream);
@@ -178,7 +186,7 @@ fn a_large_body_arrives_whole_however_it_is_read() {
     };
     on_each_ring(serve, |rt, server| async move {
         for room in [1000, 4096, 1 << 20] {
-            let mut stream = rt.connect(&server, &mut 0).await.unwrap();
+            let mut stream = connect(&rt, &server).await.unwrap();
             assert!(receive(&mut stream, usize::MAX, room).await.unwrap() == pattern(LARGE), "{room} bytes at a time");
         }
     });
@@ -192,7 +200,7 @@ fn sends_arrive_whole_and_in_order() {
         let _ = connection.write_all(if all == pattern(LARGE) { b"same" } else { b"different" });
     };
     on_each_ring(serve, |rt, server| async move {
-        let mut stream = rt.connect(&server, &mut 0).await.unwrap();
+        let mut stream = connect(&rt, &server).await.unwrap();
         for piece in pattern(LARGE).chunks(LARGE / 3) {
             send(&mut stream, piece).await;
         }
@@ -214,7 +222,7 @@ fn a_flood_of_bytes_does_not_end_a_send() {
     for kind in [RingKind::Full, RingKind::Plain] {
         let server = listen(serve);
         run(kind, |rt| async move {
-            let mut stream = rt.connect(&server, &mut 0).await.unwrap();
+            let mut stream = connect(&rt, &server).await.unwrap();
             for _ in 0..3 {
                 send(&mut stream, pattern(LARGE)).await;
             }
@@ -230,13 +238,13 @@ fn bytes_that_no_one_asked_for_wait_until_someone_does() {
         let _ = connection.write_all(pattern(FLOOD));
     };
     on_each_ring(serve, |rt, server| async move {
-        let mut stream = rt.connect(&server, &mut 0).await.unwrap();
+        let mut stream = connect(&rt, &server).await.unwrap();
         while !stream.is_stale() {
             rt.sleep_until(rt.now_ns() + 1_000_000).await;
         }
         rt.sleep_until(rt.now_ns() + 50_000_000).await;
         // Others are served meanwhile, and what has come is not lost.
-        let mut other = rt.connect(&server, &mut 0).await.unwrap();
+        let mut other = connect(&rt, &server).await.unwrap();
         assert!(receive(&mut other, usize::MAX, 4096).await.unwrap() == pattern(FLOOD));
         assert!(receive(&mut stream, usize::MAX, 4096).await.unwrap() == pattern(FLOOD));
     });
@@ -249,12 +257,12 @@ fn connections_dropped_with_unread_bytes_do_not_starve_others() {
     };
     on_each_ring(serve, |rt, server| async move {
         for _ in 0..500 {
-            let stream = rt.connect(&server, &mut 0).await.unwrap();
+            let stream = connect(&rt, &server).await.unwrap();
             while !stream.is_stale() {
                 rt.sleep_until(rt.now_ns() + 100_000).await;
             }
         }
-        let mut stream = rt.connect(&server, &mut 0).await.unwrap();
+        let mut stream = connect(&rt, &server).await.unwrap();
         assert!(receive(&mut stream, usize::MAX, 4096).await.unwrap() == pattern(100_000));
     });
 }
@@ -270,7 +278,7 @@ fn on_a_ring_an_answer_to_half_a_request_is_read() {
     for kind in [RingKind::Full, RingKind::Plain] {
         let server = listen(serve);
         run(kind, |rt| async move {
-            let mut stream = rt.connect(&server, &mut 0).await.unwrap();
+            let mut stream = connect(&rt, &server).await.unwrap();
             send(&mut stream, &vec![7; 64 << 20]).await;
             assert_eq!(receive(&mut stream, 9, 100).await.unwrap(), b"too large");
         });
@@ -289,13 +297,13 @@ fn ends_and_resets_are_told_apart_and_kept() {
         }
     };
     on_each_ring(serve, |rt, server| async move {
-        let mut closed = rt.connect(&server, &mut 0).await.unwrap();
+        let mut closed = connect(&rt, &server).await.unwrap();
         send(&mut closed, b"close").await;
         for _ in 0..2 {
             assert_eq!(closed.recv(&mut Vec::with_capacity(10)).await.unwrap(), 0);
         }
         assert!(closed.is_stale());
-        let mut reset = rt.connect(&server, &mut 0).await.unwrap();
+        let mut reset = connect(&rt, &server).await.unwrap();
         send(&mut reset, b"reset").await;
         let error = reset.recv(&mut Vec::with_capacity(10)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::ConnectionReset);
@@ -308,7 +316,12 @@ fn a_request_into_a_dead_connection_fails() {
         set_socket_linger(&connection, Some(Duration::ZERO)).unwrap();
     };
     on_each_ring(serve, |rt, server| async move {
-        let mut stream = rt.connect(&server, &mut 0).await.unwrap();
+        // The reset may come before it is known that there is a connection.
+        let mut stream = loop {
+            if let Ok(stream) = connect(&rt, &server).await {
+                break stream;
+            }
+        };
         while !stream.is_stale() {
             rt.sleep_until(rt.now_ns() + 1_000_000).await;
         }
@@ -325,9 +338,119 @@ fn a_refused_connection_says_so() {
         run(kind, |rt| async move {
             let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
             let nobody = Origin::parse(&format!("http://127.0.0.1:{port}")).unwrap();
-            assert_eq!(rt.connect(&nobody, &mut 0).await.err(), Some(Error::ConnectRefused));
+            assert_eq!(connect(&rt, &nobody).await.err(), Some(Error::ConnectRefused));
         });
     }
+}
+
+#[test]
+fn of_several_addresses_one_that_accepts_is_taken_and_remembered() {
+    static ACCEPTED: AtomicUsize = AtomicUsize::new(0);
+    let serve = |connection: TcpStream| {
+        ACCEPTED.fetch_add(1, Ordering::Relaxed);
+        echo(connection);
+    };
+    on_each_ring(serve, |rt, server| async move {
+        // The test's server has the port on 127.0.0.1 alone.
+        let book = overriding("shop", Destination::Ips(["::1", "127.0.0.77", "127.0.0.1"].map(ip).into()));
+        let shop = Origin::parse(&format!("http://shop:{}", server.port())).unwrap();
+        let mut resolved_ns = 0;
+        for _ in 0..3 {
+            let mut stream = rt.connect(&book, &shop, &mut resolved_ns).await.unwrap();
+            send(&mut stream, b"hello").await;
+            assert_eq!(receive(&mut stream, 5, 64).await.unwrap(), b"hello");
+        }
+        assert_eq!(resolved_ns, 0, "nothing was looked up");
+        let Ok(Route::Host(known)) = book.route(&rt, "shop", 80, &mut 0).await else { panic!("there are several") };
+        assert_eq!(known.order().next(), Some(2), "the one that has answered is tried first");
+        let nobody = overriding("shop", Destination::Ips(["::1", "127.0.0.77"].map(ip).into()));
+        assert_eq!(rt.connect(&nobody, &shop, &mut 0).await.err(), Some(Error::ConnectRefused));
+    });
+    assert_eq!(ACCEPTED.load(Ordering::Relaxed), 3 * KINDS.len());
+}
+
+#[test]
+fn a_unix_socket_is_a_connection_like_any_other() {
+    let folder = std::env::temp_dir().join(format!("gregaria-rt-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("socket");
+    let listener = UnixListener::bind(&path).unwrap();
+    thread::spawn(move || {
+        for mut connection in listener.incoming().flatten() {
+            let mut buffer = [0; 5];
+            let _ = connection.read_exact(&mut buffer).and_then(|()| connection.write_all(&buffer));
+        }
+    });
+    for kind in KINDS {
+        let path = path.clone();
+        run(kind, |rt| async move {
+            let book = overriding("shop", Destination::Unix(path));
+            let shop = Origin::parse("http://shop").unwrap();
+            let mut stream = rt.connect(&book, &shop, &mut 0).await.unwrap();
+            send(&mut stream, b"hello").await;
+            assert_eq!(receive(&mut stream, 100, 64).await.unwrap(), b"hello");
+            assert!(stream.is_stale(), "the server has closed");
+        });
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
+    for kind in KINDS {
+        let path = path.clone();
+        run(kind, |rt| async move {
+            let book = overriding("shop", Destination::Unix(path));
+            let shop = Origin::parse("http://shop").unwrap();
+            assert_eq!(rt.connect(&book, &shop, &mut 0).await.err(), Some(Error::ConnectRefused));
+        });
+    }
+}
+
+#[test]
+fn a_unix_socket_where_too_many_wait_is_waited_for() {
+    let path = std::env::temp_dir().join(format!("gregaria-full-{}", std::process::id()));
+    for kind in KINDS {
+        let listener = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None).unwrap();
+        rustix::net::bind(&listener, &SocketAddrUnix::new(&path).unwrap()).unwrap();
+        rustix::net::listen(&listener, 0).unwrap();
+        let listener = UnixListener::from(listener);
+        let at = path.clone();
+        run(kind, |rt| async move {
+            let book = overriding("shop", Destination::Unix(at));
+            let shop = Origin::parse("http://shop").unwrap();
+            let _first = rt.connect(&book, &shop, &mut 0).await.unwrap();
+            let full = rt.watchdog().guard(rt.now_ns() + 50_000_000, rt.connect(&book, &shop, &mut 0)).await;
+            assert!(full.is_none(), "there is room for one");
+            let accepting = thread::spawn(move || (listener.accept().unwrap(), listener.accept().unwrap()));
+            rt.connect(&book, &shop, &mut 0).await.unwrap();
+            drop(accepting.join().unwrap());
+        });
+        std::fs::remove_file(&path).unwrap();
+    }
+}
+
+#[test]
+fn connections_come_from_the_source_addresses_in_turn() {
+    let serve = |mut connection: TcpStream| {
+        let from = connection.peer_addr().unwrap().ip().to_string();
+        let _ = connection.write_all(from.as_bytes());
+    };
+    on_each_ring(serve, |rt, server| async move {
+        let source_ips = ["127.0.0.5", "::1", "127.0.0.6"].map(ip).into();
+        let book = AddressBook::new(Addresses { source_ips, ..Addresses::default() });
+        for expected in ["127.0.0.5", "127.0.0.6", "127.0.0.5"] {
+            let mut stream = rt.connect(&book, &server, &mut 0).await.unwrap();
+            assert_eq!(receive(&mut stream, 100, 64).await.unwrap(), expected.as_bytes());
+        }
+        let book = AddressBook::new(Addresses { source_ips: vec![ip("::1")], ..Addresses::default() });
+        assert_eq!(rt.connect(&book, &server, &mut 0).await.err(), Some(Error::NoSourceAddress));
+    });
+}
+
+fn overriding(host: &str, destination: Destination) -> Arc<AddressBook> {
+    let overrides = vec![Override { host: Some(host.into()), port: None, destination }];
+    AddressBook::new(Addresses { overrides, ..Addresses::default() })
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
 }
 
 #[test]
@@ -341,8 +464,8 @@ fn what_is_dropped_half_way_is_closed() {
     on_each_ring(serve, |rt, server| async move {
         for round in 0..100 {
             // Dropped while it connects; idle, or while it sends; while it waits for an answer.
-            poll_once(rt.connect(&server, &mut 0)).await;
-            let mut stream = rt.connect(&server, &mut 0).await.unwrap();
+            poll_once(connect(&rt, &server)).await;
+            let mut stream = connect(&rt, &server).await.unwrap();
             if round % 2 == 0 {
                 send(&mut stream, &[1; 100]).await;
             }
@@ -387,7 +510,7 @@ fn a_thread_that_is_over_lets_go_of_its_ring() {
         }
         let user = rt.clone();
         rt.spawn(async move {
-            let mut stream = user.connect(&server, &mut 0).await.unwrap();
+            let mut stream = connect(&user, &server).await.unwrap();
             let _ = stream.recv(&mut Vec::with_capacity(10)).await;
         });
         rt.sleep_until(rt.now_ns() + 50_000_000).await;

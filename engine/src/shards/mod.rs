@@ -23,9 +23,10 @@ pub(crate) use on_wire::{OnWire, Stamps};
 pub(crate) use shard::Shard;
 
 use crate::{
+    addresses::Addresses,
     place::{Link, Places},
     ramp::Segment,
-    rt::{self, RingChoice, RingKind, Rt},
+    rt::{self, AddressBook, RingChoice, RingKind, Rt},
     scenario::Scenario,
     swarm::{Swarm, SwarmReport},
     user::RustScenario,
@@ -43,6 +44,8 @@ pub struct ShardOptions {
     pub limits: Limits,
     /// Where the random numbers begin; `None` is different each time.
     pub seed: Option<u64>,
+    /// Where connections go and come from; see [`Addresses::check`].
+    pub addresses: Addresses,
 }
 
 /// Why shards could not be started.
@@ -92,10 +95,11 @@ impl ShardSwarm {
             return Err(ShardError::TooManyShards { asked: count, most });
         }
         let mut swarm = Self::empty(scenario, count)?;
+        let book = AddressBook::new(options.addresses.clone());
         for index in 0..count {
             let core = cores[index % cores.len()];
             let link = swarm.places.add();
-            let (thread, kind) = start_thread(&swarm.scenario, options, link, index, core, seed)?;
+            let (thread, kind) = start_thread(&swarm.scenario, options, &book, link, index, core, seed)?;
             swarm.threads.push(thread);
             swarm.kind = Some(kind);
         }
@@ -109,10 +113,11 @@ impl ShardSwarm {
     pub fn simulate(scenario: Arc<RustScenario>, options: &ShardOptions, rt: &Rt) -> Result<Self, ShardError> {
         let count = options.shards.unwrap_or(1);
         let mut swarm = Self::empty(scenario, count)?;
+        let book = AddressBook::new(options.addresses.clone());
         for index in 0..count {
             let link = swarm.places.add();
             let seed = options.seed.unwrap_or_default() + index as u64;
-            let shard = Shard::new(rt.clone(), &swarm.scenario, options.limits.clone(), seed);
+            let shard = Shard::new(rt.clone(), Arc::clone(&book), &swarm.scenario, options.limits.clone(), seed);
             rt.spawn(ShardLoop::new(shard, Arc::clone(&swarm.scenario), link).run());
         }
         Ok(swarm)
@@ -172,13 +177,15 @@ impl Drop for ShardSwarm {
 fn start_thread(
     scenario: &Arc<RustScenario>,
     options: &ShardOptions,
+    book: &Arc<AddressBook>,
     link: Link,
     index: usize,
     core: usize,
     seed: u64,
 ) -> Result<(JoinHandle<io::Result<()>>, RingKind), ShardError> {
     let (tell_kind, kind) = mpsc::channel();
-    let (scenario, options) = (Arc::clone(scenario), options.clone());
+    let (scenario, book) = (Arc::clone(scenario), Arc::clone(book));
+    let (ring, limits) = (options.ring, options.limits.clone());
     let thread = std::thread::Builder::new()
         .name(format!("gregaria-shard-{index}"))
         .spawn(move || {
@@ -186,10 +193,11 @@ fn start_thread(
                 log::warn!("shard {index} is not pinned to core {core}: {error}");
             }
             let seed = seed.wrapping_add(index as u64);
-            rt::block_on(options.ring, |rt, kind| {
+            rt::block_on(ring, |rt, kind| {
                 // The swarm waits for it below.
                 let _ = tell_kind.send(kind);
-                run_shard(rt, scenario, options.limits, seed, link)
+                let shard = Shard::new(rt, book, &scenario, limits, seed);
+                ShardLoop::new(shard, scenario, link).run()
             })
         })
         .map_err(ShardError::Thread)?;
@@ -200,11 +208,6 @@ fn start_thread(
             _ => io::Error::other("the thread died while it was set up"),
         })),
     }
-}
-
-async fn run_shard(rt: Rt, scenario: Arc<RustScenario>, limits: Limits, seed: u64, link: Link) {
-    let shard = Shard::new(rt, &scenario, limits, seed);
-    ShardLoop::new(shard, scenario, link).run().await;
 }
 
 /// Shards beyond the cores only take turns; a few serve tests, hundreds would only measure themselves.

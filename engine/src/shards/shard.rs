@@ -15,7 +15,7 @@ use super::{
 use crate::{
     network::Wires,
     place::{Ledger, Link, Place, Residents},
-    rt::Rt,
+    rt::{AddressBook, Rt},
     user::RustScenario,
 };
 
@@ -29,9 +29,9 @@ pub(crate) struct Shard {
 }
 
 impl Shard {
-    pub(super) fn new(rt: Rt, scenario: &RustScenario, limits: Limits, seed: u64) -> Rc<Self> {
+    pub(super) fn new(rt: Rt, book: Arc<AddressBook>, scenario: &RustScenario, limits: Limits, seed: u64) -> Rc<Self> {
         Rc::new(Self {
-            wires: Wires::new(rt.clone()),
+            wires: Wires::new(rt.clone(), book),
             rt,
             ledger: Ledger::new(limits),
             rng: RefCell::new(SmallRng::seed_from_u64(seed)),

@@ -17,9 +17,9 @@ use gregaria_stats::Limits;
 
 use super::{Shard, shard::ShardLoop};
 use crate::{
-    Segment, Swarm,
+    Addresses, Segment, Swarm,
     place::Places,
-    rt::{self, RingChoice, RingKind},
+    rt::{self, AddressBook, RingChoice, RingKind},
     user::{HttpUser, RustScenario, TaskResult, TaskSet, UserClass},
 };
 
@@ -83,7 +83,8 @@ fn allocations(scenario: &Arc<RustScenario>, ring: RingChoice, requests: u64) ->
     let scenario = Arc::clone(scenario);
     let counted = measure(|| {
         rt::block_on(ring, |rt, _| async move {
-            let shard = Shard::new(rt, &scenario, Limits::default(), 1);
+            let book = AddressBook::new(Addresses::default());
+            let shard = Shard::new(rt, book, &scenario, Limits::default(), 1);
             ShardLoop::new(shard, scenario, link).run().await;
         })
         .unwrap();

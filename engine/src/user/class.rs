@@ -39,11 +39,12 @@ use crate::{
 /// ```
 pub struct UserClass {
     info: UserClassInfo,
+    config: Arc<ClientConfig>,
     empty_set: Option<String>,
     spawn: Box<Spawn>,
 }
 
-type Spawn = dyn Fn(Option<&Arc<BaseUrl>>, Rc<Shard>, Rc<Life>) + Send + Sync;
+type Spawn = dyn Fn(Option<&Arc<BaseUrl>>, &Arc<ClientConfig>, Rc<Shard>, Rc<Life>) + Send + Sync;
 
 impl UserClass {
     /// A class of users that speak HTTP and have no state of their own.
@@ -150,13 +151,12 @@ impl<U: User> ClassBuilder<U> {
         info.tasks = tasks.infos();
         let empty_set = tasks.find_empty().map(str::to_owned);
         let plan = Arc::new(Plan { tasks: Arc::new(tasks), on_start, on_stop });
-        let config = Arc::new(config);
-        let spawn = Box::new(move |base: Option<&Arc<BaseUrl>>, shard: Rc<Shard>, life: Rc<Life>| {
+        let spawn: Box<Spawn> = Box::new(move |base, config, shard, life| {
             let core = UserCore::new(Rc::clone(&shard), Rc::clone(&life), wait);
-            let user = live(make(core, base, &config), Arc::clone(&plan), Rc::clone(&shard), life);
+            let user = live(make(core, base, config), Arc::clone(&plan), Rc::clone(&shard), life);
             shard.rt.spawn(user);
         });
-        UserClass { info, empty_set, spawn }
+        UserClass { info, config: Arc::new(config), empty_set, spawn }
     }
 }
 
@@ -226,6 +226,12 @@ impl RustScenario {
         Self::new(classes.map(|(_, class)| class))
     }
 
+    /// Changes the client settings of every class: what a run says of its requests is laid over what the class says.
+    pub fn with_client(mut self, change: impl Fn(&mut ClientConfig)) -> Self {
+        self.classes.iter_mut().for_each(|class| change(Arc::make_mut(&mut class.config)));
+        self
+    }
+
     /// Settles where each class's requests go: to `host` if given, else to the class's own.
     ///
     /// # Errors
@@ -243,7 +249,8 @@ impl RustScenario {
 
     /// Starts a user of this class on a shard.
     pub(crate) fn spawn(&self, class: usize, shard: &Rc<Shard>, life: Rc<Life>) {
-        (self.classes[class].spawn)(self.bases[class].as_ref(), Rc::clone(shard), life);
+        let UserClass { spawn, config, .. } = &self.classes[class];
+        spawn(self.bases[class].as_ref(), config, Rc::clone(shard), life);
     }
 }
 

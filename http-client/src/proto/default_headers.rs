@@ -4,6 +4,7 @@
 
 use std::ops::Range;
 
+use super::coding::ACCEPT_ENCODING;
 use super::encode::{check_header, is_framing};
 use crate::{Error, InvalidRequest};
 
@@ -81,8 +82,6 @@ impl Default for DefaultHeaders {
     }
 }
 
-/// What the client can undo.
-const ACCEPT_ENCODING: &str = "gzip, deflate, br, zstd";
 const USER_AGENT: &str = concat!("gregaria/", env!("CARGO_PKG_VERSION"));
 
 #[cfg(test)]

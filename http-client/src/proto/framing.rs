@@ -1,6 +1,6 @@
 //! Where a response's body ends: one pure function, in the order of RFC 9112 §6.3.
 
-use crate::{Error, InvalidResponse, Method};
+use crate::{Error, InvalidResponse, Method, Version};
 
 /// How the end of a response's body is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub(super) enum Field<T> {
 }
 
 /// Decides the framing of a final response.
+///
+/// A 2xx to CONNECT has no body either, whatever it says: what follows is the tunnel (RFC 9110 §9.3.6).
 pub(super) fn framing(method: Method, status: u16, fields: FramingFields) -> Result<Framing, Error> {
     let opens_tunnel = method == Method::Connect && matches!(status, 200..=299);
     if method == Method::Head || opens_tunnel || matches!(status, 100..=199 | 204 | 304) {
@@ -63,6 +65,17 @@ impl FramingFields {
         } else {
             Field::Wrong(InvalidResponse::TransferEncoding)
         };
+    }
+
+    /// Whether these fields, which need not have decided anything, are such that a body may follow where we see none:
+    /// then it would be read as the next response. A coding in an HTTP/1.0 response is suspect by itself (RFC 9112 §6.1).
+    pub(super) fn is_suspect(self, version: Version, status: u16) -> bool {
+        match (self.coding, self.length) {
+            (Field::Absent, Field::Absent | Field::Given(0)) => false,
+            (Field::Absent, Field::Given(_)) => status == 204,
+            (Field::Given(()), Field::Absent) => status == 204 || version == Version::Http10,
+            _ => true,
+        }
     }
 }
 
@@ -130,6 +143,36 @@ mod tests {
         let expected = Err(InvalidResponse::LengthAndCoding.into());
         assert_eq!(decided(Method::Get, 200, &["5"], &["chunked"]), expected);
         assert_eq!(decided(Method::Get, 200, &["5"], &["gzip"]), expected);
+    }
+
+    #[test]
+    fn fields_that_do_not_apply_are_suspect_when_they_contradict() {
+        let suspect = |status: u16, lengths: &[&str], codings: &[&str], version| {
+            let mut fields = FramingFields::default();
+            lengths.iter().for_each(|value| fields.note_length(value.as_bytes()));
+            codings.iter().for_each(|value| fields.note_coding(value.as_bytes()));
+            fields.is_suspect(version, status)
+        };
+        for (status, lengths, codings) in [
+            (200, &[][..], &[][..]),
+            (200, &["5"], &[]),
+            (200, &[], &["chunked"]),
+            (304, &["5"], &[]),
+            (204, &["0"], &[]),
+        ] {
+            assert!(!suspect(status, lengths, codings, Version::Http11), "{status} {lengths:?} {codings:?}");
+        }
+        for (status, lengths, codings) in [
+            (204, &["5"][..], &[][..]),
+            (204, &[], &["chunked"]),
+            (304, &["5"], &["chunked"]),
+            (304, &["5", "5"], &[]),
+            (304, &["x"], &[]),
+            (304, &[], &["gzip"]),
+        ] {
+            assert!(suspect(status, lengths, codings, Version::Http11), "{status} {lengths:?} {codings:?}");
+        }
+        assert!(suspect(304, &[], &["chunked"], Version::Http10));
     }
 
     #[test]

@@ -23,9 +23,9 @@ pub struct Head {
     pub keep_alive: bool,
     /// Whether there is a `Set-Cookie`.
     pub sets_cookies: bool,
-    /// stub
+    /// Whether there is a `Content-Encoding` that is not `identity`.
     pub content_coded: bool,
-    /// stub
+    /// Whether there is a `Location`.
     pub redirects: bool,
 }
 
@@ -72,12 +72,12 @@ fn digest(response: &httparse::Response<'_, '_>, len: usize, method: Method) -> 
 
 #[derive(Default)]
 struct Fields {
-    content_coded: bool,
-    redirects: bool,
     framing: FramingFields,
     close: bool,
     keep_alive: bool,
     sets_cookies: bool,
+    content_coded: bool,
+    redirects: bool,
 }
 
 /// Looks at each name once, by its length first: most headers are none of ours.
@@ -86,11 +86,11 @@ fn scan(headers: &[httparse::Header<'_>]) -> Fields {
     for header in headers {
         let name = header.name.as_bytes();
         match name.len() {
+            8 if same(name, b"Location") => fields.redirects = true,
             10 if same(name, b"Connection") => fields.note_connection(header.value),
             10 if same(name, b"Set-Cookie") => fields.sets_cookies = true,
-            8 if same(name, b"Location") => fields.redirects = true,
-            16 if same(name, b"Content-Encoding") => fields.content_coded = true,
             14 if same(name, b"Content-Length") => fields.framing.note_length(header.value),
+            16 if same(name, b"Content-Encoding") => fields.note_content_coding(header.value),
             17 if same(name, b"Transfer-Encoding") => fields.framing.note_coding(header.value),
             _ => {}
         }
@@ -105,6 +105,10 @@ impl Fields {
             self.keep_alive |= same(token, b"keep-alive");
         }
     }
+
+    fn note_content_coding(&mut self, value: &[u8]) {
+        self.content_coded |= !value.is_empty() && !same(value, b"identity");
+    }
 }
 
 /// Whether two texts differ in case at most. The usual spelling is a comparison of words, the rest one of letters.
@@ -112,13 +116,10 @@ fn same(text: &[u8], usual: &[u8]) -> bool {
     text == usual || text.eq_ignore_ascii_case(usual)
 }
 
-/// RFC 9112 §9.3; a coding in an HTTP/1.0 response makes its framing suspect (§6.1), and after 101 it is HTTP no more.
+/// RFC 9112 §9.3; after 101 it is HTTP no more.
 fn keep_alive(version: Version, status: u16, framing: Framing, fields: &Fields) -> bool {
-    let wanted = match version {
-        Version::Http11 => !fields.close,
-        Version::Http10 => !fields.close && fields.keep_alive && framing != Framing::Chunked,
-    };
-    wanted && framing != Framing::UntilClose && status != 101
+    let wanted = !fields.close && (version == Version::Http11 || fields.keep_alive);
+    wanted && framing != Framing::UntilClose && status != 101 && !fields.framing.is_suspect(version, status)
 }
 
 fn refusal(error: httparse::Error) -> Error {
@@ -129,5 +130,30 @@ fn refusal(error: httparse::Error) -> Error {
         E::Status | E::Token => InvalidResponse::StatusLine.into(),
         E::TooManyHeaders => Error::TooManyHeaders,
         E::Version => InvalidResponse::Version.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn head(headers: &str) -> Head {
+        let bytes = format!("HTTP/1.1 200 OK\r\n{headers}\r\n");
+        parse_head(bytes.as_bytes(), Method::Get, &HttpLimits::default()).unwrap().unwrap()
+    }
+
+    #[test]
+    fn what_the_client_must_know_is_picked_out() {
+        let plain = head("Content-Type: a/b\r\nLocation2: x\r\nX-Location: y\r\nSet-Cookie2: z\r\n");
+        assert!(!plain.content_coded && !plain.redirects && !plain.sets_cookies);
+        assert!(head("location: /\r\n").redirects);
+        assert!(head("Set-Cookie: a=b\r\n").sets_cookies);
+        for coded in ["gzip", "br, gzip", "identity, gzip", "unheard-of"] {
+            assert!(head(&format!("content-encoding: {coded}\r\n")).content_coded, "{coded}");
+        }
+        for not_coded in ["identity", "Identity", ""] {
+            assert!(!head(&format!("Content-Encoding: {not_coded}\r\n")).content_coded, "{not_coded}");
+        }
+        assert!(head("Content-Encoding: gzip\r\nContent-Encoding: identity\r\n").content_coded);
     }
 }

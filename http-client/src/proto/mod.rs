@@ -6,6 +6,7 @@
 //! - [`HeadMemo`]: heads that were read before, so that the same bytes are not parsed over and over;
 //! - [`framing`]: where the body ends, as one pure function in the order of RFC 9112 §6.3;
 //! - [`chunked`]: the chunked coding as a machine over bytes;
+//! - [`coding`]: content codings (gzip and the like), undone within limits: [`BodyDecoder`];
 //! - [`parser`]: all of these over the caller's buffer, in place: [`ResponseParser`].
 //!
 //! Strict where leniency is how requests get smuggled: a bare CR, NUL, a folded header line, a repeated or signed
@@ -22,12 +23,10 @@ mod memo;
 pub mod parser;
 pub(crate) mod target;
 
+pub use coding::BodyDecoder;
 pub use default_headers::DefaultHeaders;
 pub use encode::RequestHead;
 pub use framing::Framing;
 pub use head::Head;
 pub use memo::HeadMemo;
 pub use parser::{Progress, ResponseParser};
-
-#[cfg(test)]
-mod tests;

@@ -23,6 +23,7 @@ pub struct ResponseParser<'a> {
     /// The final head, once it is there.
     head: Option<Head>,
     informational: u32,
+    has_continue: bool,
     /// Where the kept body lies in the buffer.
     body_start: usize,
     body_end: usize,
@@ -65,6 +66,7 @@ impl<'a> ResponseParser<'a> {
             stage: Stage::Head { seen: 0, retry: 0 },
             head: None,
             informational: 0,
+            has_continue: false,
             body_start: 0,
             body_end: 0,
             body_bytes: 0,
@@ -79,6 +81,10 @@ impl<'a> ResponseParser<'a> {
     }
 
     /// Takes in what was appended to `buffer`, which starts empty and is otherwise left to the parser.
+    ///
+    /// When the final head is there, so is what came of the body with it: [`ResponseParser::head`] and
+    /// [`ResponseParser::body`] say all there is to decide on. The caller may then feed on, take pieces, or stop and drop
+    /// the connection. Feeding without new bytes changes nothing.
     ///
     /// # Errors
     /// When the bytes are no acceptable response. The connection is then of no more use.
@@ -112,13 +118,17 @@ impl<'a> ResponseParser<'a> {
         }
     }
 
-    /// Makes sure that `buffer` has space for the next bytes: the rest of a kept body, or a useful minimum.
+    /// Makes sure that `buffer` has space for the next bytes: the rest of a kept body, a piece of one that is taken in
+    /// pieces, or a useful minimum.
     pub fn make_room(&self, buffer: &mut Vec<u8>) {
-        let wanted = match (self.stage, self.policy) {
-            (Stage::Length { remaining }, BodyPolicy::Keep) => {
-                let believed = TRUSTED_BYTES.max(buffer.len());
-                usize::try_from(remaining).map_or(believed, |remaining| remaining.min(believed))
-            }
+        let most = match self.policy {
+            BodyPolicy::Keep => TRUSTED_BYTES.max(buffer.len()),
+            BodyPolicy::Discard => MIN_SPARE,
+            BodyPolicy::Stream => PIECE_BYTES,
+        };
+        let wanted = match self.stage {
+            Stage::Length { remaining } => usize::try_from(remaining).map_or(most, |remaining| remaining.min(most)),
+            Stage::Chunked(_) | Stage::UntilClose if self.policy == BodyPolicy::Stream => most,
             _ => MIN_SPARE,
         };
         if buffer.capacity() - buffer.len() < wanted {
@@ -136,6 +146,22 @@ impl<'a> ResponseParser<'a> {
         self.body_start..self.body_end
     }
 
+    /// Forgets the body bytes at hand, so that the next ones take their place. The buffer then holds the head, and behind
+    /// a complete response its surplus.
+    pub fn release_body(&mut self, buffer: &mut Vec<u8>) {
+        let Some(head) = &self.head else { return };
+        buffer.drain(head.len..buffer.len() - self.surplus);
+        (self.body_start, self.body_end) = (head.len, head.len);
+    }
+
+    /// Nobody takes the body piece by piece any more: what is at hand is forgotten, what comes is discarded.
+    pub fn stop_streaming(&mut self, buffer: &mut Vec<u8>) {
+        if self.policy == BodyPolicy::Stream {
+            self.release_body(buffer);
+            self.policy = BodyPolicy::Discard;
+        }
+    }
+
     /// Bytes of body so far, after chunked decoding, kept or not.
     pub const fn body_bytes(&self) -> u64 {
         self.body_bytes
@@ -146,27 +172,19 @@ impl<'a> ResponseParser<'a> {
         self.surplus
     }
 
-    /// stub
-    pub fn is_done(&self) -> bool {
+    /// Whether the target has said "100 Continue": it waits for the request's body.
+    pub const fn has_continue(&self) -> bool {
+        self.has_continue
+    }
+
+    /// Whether the response is complete.
+    pub const fn is_done(&self) -> bool {
         matches!(self.stage, Stage::Done)
     }
-    /// stub
-    pub fn stream(&mut self) {}
-    /// stub
-    pub fn has_continue(&self) -> bool {
-        self.informational > 0
-    }
-    /// stub
-    pub fn release_body(&mut self, buffer: &mut Vec<u8>) {
-        self.body_bytes = 0;
-        let head = self.head.unwrap().len;
-        buffer.truncate(head);
-        self.body_start = head;
-        self.body_end = head;
-    }
+
     /// Whether the connection may carry another request.
     pub fn is_reusable(&self) -> bool {
-        matches!(self.stage, Stage::Done) && self.surplus == 0 && self.head.is_some_and(|head| head.keep_alive)
+        self.is_done() && self.surplus == 0 && self.head.is_some_and(|head| head.keep_alive)
     }
 
     /// Parses the head once it can be complete; true when the final one is there.
@@ -202,6 +220,7 @@ impl<'a> ResponseParser<'a> {
     /// Starts the body of a final head; an interim one is counted and refused.
     fn accept_head(&mut self, head: &Head) -> Result<bool, Error> {
         if head.status < 200 && head.status != 101 {
+            self.has_continue |= head.status == 100;
             self.informational += 1;
             if self.informational > self.limits.informational {
                 return Err(Error::TooManyInformational);
@@ -217,7 +236,7 @@ impl<'a> ResponseParser<'a> {
                 self.check_body_limit(length)?;
                 Stage::Length { remaining: length }
             }
-            Framing::Chunked => Stage::Chunked(ChunkedDecoder::new(self.limits.chunk_extension_bytes)),
+            Framing::Chunked => Stage::Chunked(ChunkedDecoder::new(self.limits)),
             Framing::UntilClose => Stage::UntilClose,
         };
         Ok(true)
@@ -300,5 +319,7 @@ fn ends_line(buffer: &[u8], seen: usize) -> bool {
 
 /// A `Content-Length` is believed up to here: beyond, the buffer doubles as the bytes really come.
 const TRUSTED_BYTES: usize = 1 << 20;
+/// What is received at once of a body that is taken piece by piece.
+const PIECE_BYTES: usize = 64 << 10;
 /// Smallest free space worth a receive.
 const MIN_SPARE: usize = 2 << 10;

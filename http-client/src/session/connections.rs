@@ -39,7 +39,7 @@ struct Other<T> {
 }
 
 /// What a connection is for: requests to one origin that go the same way.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Destination {
     pub(super) origin: Origin,
     /// In place of the session's.
@@ -56,15 +56,6 @@ impl Destination {
     /// The proxy on the way, if there is one.
     pub(super) fn proxy<'a>(&'a self, config: &'a ClientConfig) -> Option<&'a Proxy> {
         self.proxies.as_ref().unwrap_or(&config.proxies).proxy_for(&self.origin)
-    }
-
-    fn is_same(&self, other: &Self) -> bool {
-        let same_tls = match (&self.tls, &other.tls) {
-            (None, None) => true,
-            (Some(one), Some(another)) => one.is_same(another),
-            _ => false,
-        };
-        same_tls && self.origin == other.origin && self.proxies == other.proxies
     }
 
     fn is_plain(&self) -> bool {
@@ -204,7 +195,7 @@ impl<T: Transport> Connections<T> {
 
     fn find_or_add(&self, destination: Destination) -> Rc<Destination> {
         let mut others = self.others.borrow_mut();
-        if let Some(other) = others.iter().find(|other| other.destination.is_same(&destination)) {
+        if let Some(other) = others.iter().find(|other| *other.destination == destination) {
             return Rc::clone(&other.destination);
         }
         if others.len() == MAX_OTHERS {
@@ -228,7 +219,7 @@ impl<T: Transport> Connections<T> {
     }
 
     fn with_other<R>(&self, destination: &Destination, change: impl FnOnce(&mut Other<T>) -> R) -> Option<R> {
-        self.others.borrow_mut().iter_mut().find(|other| other.destination.is_same(destination)).map(change)
+        self.others.borrow_mut().iter_mut().find(|other| *other.destination == *destination).map(change)
     }
 }
 

@@ -163,7 +163,11 @@ impl<N: Network> Session<N> {
         let mut response = Response::new(buffer, &parser).ok_or(Error::ClosedBeforeResponse)?.with_chain(chain);
         let is_coded = parser.head().is_some_and(|head| head.content_coded);
         if is_coded && !response.body().is_empty() {
-            self.undo_codings(network, &mut response)?;
+            if let Err(error) = self.undo_codings(network, &mut response) {
+                trace.body_bytes(0);
+                network.give_buffer(response.into_buffer());
+                return Err(error);
+            }
             trace.body_bytes(response.body().len() as u64);
         }
         Ok(response)
@@ -276,6 +280,7 @@ impl<T: Transport> Opened<'_, T> {
         patience: Patience,
         trace: &mut Trace,
     ) -> Result<(), Error> {
+        self.parser.stop_streaming(&mut self.buffer);
         if self.parser.is_done() {
             return Ok(());
         }

@@ -25,7 +25,7 @@ use self::patience::Patience;
 use self::trace::Trace;
 use crate::auth::DigestState;
 use crate::connection::Connection;
-use crate::{BaseUrl, ClientConfig, CookieJar, Error, Exchange, Network, Request, Response};
+use crate::{BaseUrl, BodyPolicy, ClientConfig, CookieJar, Error, Exchange, Network, Request, Response};
 
 /// One user's connections and cookies.
 ///
@@ -86,6 +86,7 @@ impl<N: Network> Session<N> {
     /// exchange ends with the head, and its response has no body. Without a response there is no stream.
     pub async fn open<'s>(&'s self, network: &'s N, request: &Request<'_>) -> (Exchange, Option<BodyStream<'s, N>>) {
         let mut trace = Trace::due(network.now_ns());
+        let request = &Request { body_policy: BodyPolicy::Stream, ..*request };
         match self.reach_head(network, request, &mut trace).await {
             Ok(mut opened) => {
                 trace.complete(opened.received_ns());

@@ -13,7 +13,7 @@ pub struct BodyStream<'s, N: Network> {
     /// Taken at the end.
     opened: Option<Opened<'s, N::Transport>>,
     patience: Patience,
-    decoder: Option<BodyDecoder>,
+    decoder: Option<Decoding>,
     bytes: u64,
     done_ns: u64,
     error: Option<Error>,
@@ -23,10 +23,9 @@ impl<'s, N: Network> BodyStream<'s, N> {
     pub(super) fn new(
         session: &'s Session<N>,
         network: &'s N,
-        mut opened: Opened<'s, N::Transport>,
+        opened: Opened<'s, N::Transport>,
         patience: Patience,
     ) -> Self {
-        opened.parser.stream();
         let done_ns = opened.connection.received_ns();
         let decoder = decoder(session, &opened);
         let (decoder, error) = match decoder {
@@ -126,25 +125,29 @@ impl<N: Network> Drop for BodyStream<'_, N> {
     }
 }
 
-/// Appends the bytes of body that are at hand, or else receives some. False when there are no more.
+/// Appends some of the body that is at hand, or else receives more. False when there is nothing left.
 async fn advance<N: Network>(
     network: &N,
     patience: Patience,
     opened: &mut Opened<'_, N::Transport>,
-    mut decoder: Option<&mut BodyDecoder>,
+    decoder: Option<&mut Decoding>,
     out: &mut Vec<u8>,
 ) -> Result<bool, Error> {
     let Opened { connection, parser, buffer, .. } = opened;
     let body = &buffer[parser.body()];
-    match &mut decoder {
-        Some(decoder) => decoder.feed(body, out)?,
+    match decoder {
         None => out.extend_from_slice(body),
+        Some(decoding) => {
+            if decoding.take_some(body, out)? {
+                return Ok(true);
+            }
+            if parser.is_done() {
+                decoding.decoder.finish(out)?;
+            }
+        }
     }
     parser.release_body(buffer);
     if parser.is_done() {
-        if let Some(decoder) = decoder {
-            decoder.finish(out)?;
-        }
         return Ok(false);
     }
     // A reader may take its time: the target's silence begins when it is listened to.
@@ -153,11 +156,28 @@ async fn advance<N: Network>(
     Ok(true)
 }
 
-fn decoder<N: Network>(session: &Session<N>, opened: &Opened<'_, N::Transport>) -> Result<Option<BodyDecoder>, Error> {
+/// A body being decoded: what is at hand may become more than its reader wants at once.
+struct Decoding {
+    decoder: BodyDecoder,
+    /// Bytes at hand that are decoded already.
+    taken: usize,
+}
+
+impl Decoding {
+    /// Appends some of what `body` becomes; false when it is used up.
+    fn take_some(&mut self, body: &[u8], out: &mut Vec<u8>) -> Result<bool, Error> {
+        let mut rest = &body[self.taken..];
+        let more = self.decoder.feed_some(&mut rest, out)?;
+        self.taken = if more { body.len() - rest.len() } else { 0 };
+        Ok(more)
+    }
+}
+
+fn decoder<N: Network>(session: &Session<N>, opened: &Opened<'_, N::Transport>) -> Result<Option<Decoding>, Error> {
     if !opened.parser.head().is_some_and(|head| head.content_coded) {
         return Ok(None);
     }
     let codings = opened.head_alone()?.content_codings();
     let decoder = BodyDecoder::for_codings(&codings, &session.config.limits)?;
-    Ok(decoder.map(BodyDecoder::unbounded))
+    Ok(decoder.map(|decoder| Decoding { decoder: decoder.unbounded(), taken: 0 }))
 }

@@ -66,16 +66,19 @@ impl TlsConfig {
         Ok(Self(Arc::new(config)))
     }
 
-    /// Whether one is a clone of the other.
-    #[must_use]
-    pub fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-
     pub(super) fn rustls(&self) -> Arc<ClientConfig> {
         Arc::clone(&self.0)
     }
 }
+
+/// Two are equal when one is a clone of the other.
+impl PartialEq for TlsConfig {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for TlsConfig {}
 
 impl Default for TlsConfig {
     /// Trusts the system's authorities and shows nothing.

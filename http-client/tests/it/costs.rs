@@ -56,6 +56,6 @@ fn the_future_of_a_request_is_small() {
     let session = network.session();
     let request = Request::get("/");
     let future = session.send(&network, &request);
-    assert!(size_of_val(&future) <= 1_280, "{}", size_of_val(&future));
+    assert!(size_of_val(&future) <= 1_344, "{}", size_of_val(&future));
     assert!(block_on(future).result.is_ok());
 }

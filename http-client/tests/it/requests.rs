@@ -1,8 +1,10 @@
 //! What goes over the wire, and what comes back of it.
 
-use gregaria_http::{BodyPolicy, ClientConfig, InvalidRequest, Method, Request, Version};
+use std::io::Write;
 
-use crate::scripted::{OK, Scripted, accept};
+use gregaria_http::{BodyPolicy, ClientConfig, Error, HttpLimits, InvalidRequest, Method, Request, Version};
+
+use crate::scripted::{OK, Scripted, Start, Step, accept};
 
 fn on_the_wire(base: &str, request: &Request<'_>) -> String {
     let network = Scripted::answering([OK]);
@@ -99,4 +101,55 @@ fn a_body_larger_than_the_buffer_is_kept_or_counted() {
     let response = exchange.result.unwrap();
     assert!(response.body().is_empty());
     assert_eq!(response.into_buffer().capacity(), 4096);
+}
+
+#[test]
+fn a_compressed_body_is_read_as_its_sender_meant_it() {
+    let text = "so much the same ".repeat(1_000);
+    let response = compressed(&text);
+    let network = Scripted::new([Start::Accept(0, vec![Step::Send(response.clone()), Step::Send(response)])]);
+    let session = network.session();
+    let exchange = network.send(&session, &Request::get("/"));
+    assert_eq!(exchange.bytes_in, text.len() as u64);
+    let kept = exchange.result.unwrap();
+    assert_eq!((kept.body(), kept.header("content-encoding")), (text.as_bytes(), Some("gzip")));
+
+    let discard = Request { body_policy: BodyPolicy::Discard, ..Request::get("/") };
+    let exchange = network.send(&session, &discard);
+    assert!(exchange.bytes_in < 1_000, "what nobody reads is not decompressed");
+    assert_eq!(network.connections(), 1);
+}
+
+#[test]
+fn a_body_that_is_not_what_it_says_is_an_error_and_costs_no_connection() {
+    let lie = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nplain";
+    let network = Scripted::answering([&lie[..lie.len() - 1], OK]);
+    let session = network.session();
+    let exchange = network.send(&session, &Request::get("/"));
+    assert_eq!((exchange.result.unwrap_err(), exchange.bytes_in), (Error::ContentCoding, 0));
+    assert_eq!((network.get(&session, "/"), network.connections()), (Ok(200), 1));
+    assert_eq!(network.pooled_buffers(), 1);
+}
+
+#[test]
+fn a_body_may_not_grow_without_bounds() {
+    let response = compressed(&"\0".repeat(5_000_000));
+    let limits = [
+        (HttpLimits { decoded_bytes: 4_999_999, ..HttpLimits::default() }, Error::DecodedTooLarge),
+        (HttpLimits { decoded_ratio: 100, ..HttpLimits::default() }, Error::DecodedTooMuch),
+    ];
+    for (limits, error) in limits {
+        let network = Scripted::new([Start::Accept(0, vec![Step::Send(response.clone())])]);
+        let session = network.session_with("http://target", ClientConfig { limits, ..ClientConfig::default() });
+        assert_eq!(network.get(&session, "/"), Err(error));
+    }
+}
+
+/// A response with this text, by gzip.
+fn compressed(text: &str) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(text.as_bytes()).unwrap();
+    let body = encoder.finish().unwrap();
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", body.len());
+    [head.into_bytes(), body].concat()
 }

@@ -159,8 +159,8 @@ fn a_client_certificate_that_is_missing_or_wrong_is_named_as_the_reason() {
 #[test]
 fn clones_are_the_same_configuration_and_others_are_not() {
     let config = TlsConfig::default();
-    assert!(config.is_same(&config.clone()));
-    assert!(!config.is_same(&TlsConfig::default()));
+    assert_eq!(config, config.clone());
+    assert_ne!(config, TlsConfig::default());
 }
 
 /// What is said of these settings, without the folder.

@@ -11,13 +11,26 @@
 //! | `/bad-length`, `/negative-length`, `/two-lengths`, `/length-and-chunks`, `/gzipped-chunks` | bodies of which nobody knows the end |
 //! | `/bad-chunk`, `/negative-chunk`, `/largest-chunk`, `/unended-chunk` | chunks that are none |
 //! | `/folded-header`, `/nul-header`, `/cookie-flood` | headers that nobody should take |
+//! | `/gzip`, `/unknown-coding` | good answers in a content coding |
+//! | `/gzip-bomb`, `/large-gzip`, `/not-gzip`, `/cut-gzip` | zeros that grow a thousandfold; 8 MiB of text; no gzip, and half of one |
 //! | `/redirect-loop`, `/redirect-nowhere`, `/redirect-ftp` | redirects that lead to nothing |
+
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use super::behaviours::After;
 
 pub(super) fn at(path: &str) -> (Vec<u8>, After) {
     let (answer, after) = match path {
         "/random" => return (random(), After::Close),
+        "/gzip" => return (coded("gzip", &gzip(&TEXT.repeat(1 << 17))), After::Keep),
+        "/large-gzip" => return (coded("gzip", &gzip(&TEXT.repeat(1 << 20))), After::Keep),
+        "/gzip-bomb" => return (coded("gzip", &gzip(&[0; 3_900_000])), After::Keep),
+        "/not-gzip" => return (coded("gzip", b"ok"), After::Keep),
+        "/unknown-coding" => return (coded("locust", b"ok"), After::Keep),
+        "/cut-gzip" => return (coded("gzip", &gzip(TEXT)[..15]), After::Keep),
         "/close-before" => (String::new(), After::Close),
         "/reset-before" => (String::new(), After::Reset),
         "/close-in-head" => (HALF_A_HEAD.to_owned(), After::Close),
@@ -80,6 +93,17 @@ fn cookies(count: u32) -> String {
     (0..count).map(|number| format!("Set-Cookie: crumb{number}=1; Path=/\r\n")).collect()
 }
 
+fn coded(coding: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nContent-Length: {}\r\n\r\n", body.len());
+    [head.as_bytes(), body].concat()
+}
+
+fn gzip(body: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(body).expect("a Vec takes everything");
+    encoder.finish().expect("a Vec takes everything")
+}
+
 /// The same each time, so that a test that fails fails again.
 fn random() -> Vec<u8> {
     let step = |state: &mut u32| {
@@ -94,3 +118,4 @@ pub(super) const EARLY_HINTS: &str = "HTTP/1.1 103 Early Hints\r\nLink: </style.
 pub(super) const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 pub(super) const HALF_A_HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Le";
 pub(super) const HALF_AN_ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nonly this";
+const TEXT: &[u8] = b"locusts ";

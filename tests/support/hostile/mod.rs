@@ -35,7 +35,13 @@ impl Hostile {
     /// Starts the server on a free port of this address.
     #[must_use]
     pub fn start_on(ip: IpAddr) -> Self {
-        let listener = TcpListener::bind((ip, 0)).expect("a free port");
+        Self::start_at(SocketAddr::new(ip, 0))
+    }
+
+    /// Starts the server at this address.
+    #[must_use]
+    pub fn start_at(address: SocketAddr) -> Self {
+        let listener = TcpListener::bind(address).expect("a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
         let shared = Arc::new(Shared::default());
         let accepting = Arc::clone(&shared);
@@ -143,7 +149,9 @@ impl Unanswering {
         format!("http://{}{path}", self.address())
     }
 
-    fn address(&self) -> SocketAddr {
+    /// The address that nobody accepts at.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
         let address = self.listener.local_addr().ok().and_then(|address| address.as_socket());
         address.expect("a bound socket has an address")
     }

@@ -98,7 +98,7 @@ pid {folder}/nginx.pid;
 error_log {folder}/error.log warn;
 events {{ worker_connections 4096; }}
 http {{
-    log_format counted "$status\t$request_method\t$request_uri\t$content_length\t$connection\t$body_bytes_sent\t$request_length";
+    log_format counted "$status\t$request_method\t$request_uri\t$content_length\t$connection\t$remote_addr\t$body_bytes_sent\t$request_length";
     access_log {folder}/access.log counted;
 {temporary}
     default_type text/plain;
@@ -106,6 +106,7 @@ http {{
     keepalive_timeout {keepalive_timeout_s}s;
     server {{
 {listening}
+        listen unix:{folder}/socket backlog=4096;
         root {folder}/files;
         location = /fence {{ access_log off; return 200 "{fence}"; }}
 {locations}

@@ -47,6 +47,8 @@ pub struct Logged {
     pub content_length: Option<u64>,
     /// nginx's serial number of the connection.
     pub connection: u64,
+    /// The address that it came from; `unix:` for the Unix socket.
+    pub client: String,
     /// Bytes that were sent behind the head of the answer; the framing of chunks among them.
     pub body_bytes: u64,
     /// Bytes of the request, head and body.
@@ -63,6 +65,7 @@ impl Logged {
             target: field().to_owned(),
             content_length: field().parse().ok(),
             connection: field().parse().expect("a connection number"),
+            client: field().to_owned(),
             body_bytes: field().parse().expect("bytes of an answer"),
             request_bytes: field().parse().expect("bytes of a request"),
         }
@@ -141,6 +144,12 @@ impl Nginx {
     #[must_use]
     pub fn client_identity(&self) -> PathBuf {
         self.directory.path().join(certificates::CLIENT)
+    }
+
+    /// The Unix socket on which it listens, too.
+    #[must_use]
+    pub fn socket(&self) -> PathBuf {
+        self.directory.path().join("socket")
     }
 
     /// All requests so far, in the order of their ends.

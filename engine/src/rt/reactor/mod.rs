@@ -16,7 +16,6 @@ use std::{
     cell::RefCell,
     future::poll_fn,
     io, mem,
-    net::SocketAddr,
     os::fd::{AsRawFd, OwnedFd},
     rc::Rc,
     task::{Context, Poll, Waker},
@@ -28,12 +27,12 @@ use io_uring::{
 };
 use rustix::{
     io::Errno,
-    net::{SocketAddrAny, SocketFlags},
+    net::SocketAddrAny,
     process::{Resource, getrlimit},
 };
 use slab::Slab;
 
-use super::{bell::Bell, clock::now_ns, net::tcp_socket};
+use super::{bell::Bell, clock::now_ns};
 use buffers::{Buffers, GROUP};
 use socket::{Awaited, Sending, Socket};
 pub(super) use stream::RingStream;
@@ -106,8 +105,8 @@ impl Reactor {
         inner.arrived_ns
     }
 
-    pub(super) async fn connect(self: &Rc<Self>, address: SocketAddr) -> io::Result<RingStream> {
-        let socket = tcp_socket(&address, SocketFlags::empty())?;
+    /// Connects a socket that blocks.
+    pub(super) async fn connect(self: &Rc<Self>, socket: OwnedFd, address: SocketAddrAny) -> io::Result<RingStream> {
         let slot = self.0.borrow_mut().start_connect(socket, address);
         let stream = RingStream::new(self, slot);
         poll_fn(|cx| self.0.borrow_mut().poll_connected(slot, cx.waker())).await?;
@@ -126,10 +125,10 @@ impl Drop for Reactor {
 
 /// What streams ask for.
 impl Inner {
-    fn start_connect(&mut self, fd: OwnedFd, address: SocketAddr) -> usize {
+    fn start_connect(&mut self, fd: OwnedFd, address: SocketAddrAny) -> usize {
         let slot = self.sockets.insert(Socket::new(fd));
         let socket = &mut self.sockets[slot];
-        let address = socket.address.insert(Box::new(SocketAddrAny::from(address)));
+        let address = socket.address.insert(Box::new(address));
         let connect = opcode::Connect::new(Fd(socket.fd.as_raw_fd()), address.as_ptr().cast(), address.addr_len());
         // SAFETY: the address is boxed and stays with the socket.
         unsafe { self.start(slot, Kind::Connect, connect.build()) };

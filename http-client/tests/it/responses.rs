@@ -1,96 +1,13 @@
-//! The parser, fed whole, byte by byte, at every split, and with another message behind: it must not matter.
+//! The parser over responses, good and bad, each of them fed in every way that [`Reader`] knows.
 //!
-//! `read` is the only way in, so no test can forget one of the ways.
+//! What a response must come to, chapter by chapter, is in the corpus; here are the properties that no list of cases shows,
+//! and what a response may not cost.
 
+use gregaria_http::proto::{Progress, ResponseParser};
+use gregaria_http::{BodyPolicy, Error, HttpLimits, InvalidResponse, Method};
 use proptest::prelude::*;
 
-use super::{Progress, ResponseParser};
-use crate::{BodyPolicy, Error, HttpLimits, InvalidResponse, Method, Response};
-
-/// What came of a response.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Read {
-    status: u16,
-    headers: Vec<(String, String)>,
-    body: Vec<u8>,
-    body_bytes: u64,
-    surplus: usize,
-    keep_alive: bool,
-}
-
-#[derive(Clone, Copy)]
-struct Reader {
-    method: Method,
-    policy: BodyPolicy,
-    limits: HttpLimits,
-}
-
-impl Reader {
-    fn new() -> Self {
-        Self { method: Method::Get, policy: BodyPolicy::Keep, limits: HttpLimits::default() }
-    }
-
-    /// Reads a response in every way there is, and checks that all agree.
-    fn read(&self, bytes: &[u8]) -> Result<Read, Error> {
-        let whole = self.pieces([bytes]);
-        assert_eq!(self.pieces(bytes.chunks(1)), whole, "bytewise");
-        for at in 0..bytes.len() {
-            let (head, tail) = bytes.split_at(at);
-            assert_eq!(self.pieces([head, tail]), whole, "split at {at}");
-        }
-        self.check_next_message(bytes, &whole);
-        whole
-    }
-
-    /// A message behind a complete one changes nothing but the surplus, unless only the end of the stream ends it.
-    fn check_next_message(&self, bytes: &[u8], alone: &Result<Read, Error>) {
-        let Ok(alone) = alone else { return };
-        let both = [bytes, NEXT].concat();
-        let followed = self.pieces([&both[..]]).unwrap();
-        if followed.surplus == 0 {
-            assert_eq!(followed.body_bytes, alone.body_bytes + NEXT.len() as u64);
-            return;
-        }
-        let surplus = alone.surplus + NEXT.len();
-        assert_eq!(followed, Read { surplus, ..alone.clone() });
-        assert_eq!(self.pieces(both.chunks(1)), Ok(followed));
-    }
-
-    fn pieces<'b>(&self, pieces: impl IntoIterator<Item = &'b [u8]>) -> Result<Read, Error> {
-        let mut parser = ResponseParser::new(self.method, self.policy, &self.limits);
-        let mut buffer = Vec::new();
-        let mut fed = Vec::new();
-        let mut done = false;
-        let mut unread = 0;
-        for piece in pieces.into_iter().filter(|piece| !piece.is_empty()) {
-            if done {
-                unread += piece.len();
-                continue;
-            }
-            buffer.extend_from_slice(piece);
-            fed.extend_from_slice(piece);
-            done = parser.feed(&mut buffer)? == Progress::Done;
-        }
-        let surplus = parser.surplus();
-        assert!(fed.ends_with(&buffer[buffer.len() - surplus..]), "surplus is left alone");
-        if !done {
-            parser.end(&buffer)?;
-        }
-        let keep_alive = parser.head().unwrap().keep_alive;
-        assert_eq!(parser.is_reusable(), keep_alive && surplus == 0);
-        let body_bytes = parser.body_bytes();
-        let response = Response::new(buffer, &parser).unwrap();
-        let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
-        Ok(Read {
-            status: response.status(),
-            headers: response.headers().map(|(name, value)| (name.into(), text(value))).collect(),
-            body: response.body().to_vec(),
-            body_bytes,
-            surplus: surplus + unread,
-            keep_alive,
-        })
-    }
-}
+use crate::reader::{Read, Reader, Taking};
 
 fn read(bytes: &str) -> Result<Read, Error> {
     Reader::new().read(bytes.as_bytes())
@@ -140,8 +57,7 @@ fn some_responses_have_no_body() {
     assert_eq!(read("HTTP/1.1 204 No Content\r\n\r\n").unwrap().body_bytes, 0);
     assert_eq!(read("HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n").unwrap().body_bytes, 0);
     let reader = Reader { method: Method::Head, ..Reader::new() };
-    let response = reader.read(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n");
-    assert!(response.unwrap().keep_alive);
+    assert!(reader.read(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n").unwrap().keep_alive);
 }
 
 #[test]
@@ -151,16 +67,6 @@ fn interim_responses_are_skipped() {
     assert_eq!((response.status, &response.body[..]), (200, &b"ok"[..]));
     assert_eq!(response.headers.len(), 1);
     assert_eq!(read(interim), Err(Error::ClosedBeforeResponse));
-}
-
-#[test]
-fn interim_responses_have_an_end() {
-    let limits = HttpLimits { informational: 2, ..HttpLimits::default() };
-    let reader = Reader { limits, ..Reader::new() };
-    let interim = b"HTTP/1.1 100 Continue\r\n\r\n";
-    let last = b"HTTP/1.1 204 No Content\r\n\r\n";
-    assert!(reader.read(&[interim.repeat(2), last.to_vec()].concat()).is_ok());
-    assert_eq!(reader.read(&interim.repeat(3)), Err(Error::TooManyInformational));
 }
 
 #[test]
@@ -246,6 +152,22 @@ fn malformed_chunks_are_named() {
 }
 
 #[test]
+fn trailers_have_the_form_of_headers() {
+    let trailers = |lines: &str| read(&format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n{lines}"));
+    for fine in ["A: b\r\n\r\n", "A:\r\n\r\n", "a-b_c!: \u{e9}\t:\r\nD: e\r\n\r\n"] {
+        assert!(trailers(fine).unwrap().headers.len() == 1, "{fine:?}");
+    }
+    for bad in ["no colon\r\n", "A\r\n", "A\n", ": b\r\n", "A : b\r\n", " A: b\r\n", "A: b\r\n\tc\r\n", "\u{e9}: b\r\n"]
+    {
+        assert_eq!(trailers(bad), invalid(InvalidResponse::HeaderName), "{bad:?}");
+    }
+    for bad in ["A: \0\r\n", "A: \x1b\r\n", "A: \x7f\r\n"] {
+        assert_eq!(trailers(bad), invalid(InvalidResponse::HeaderValue), "{bad:?}");
+    }
+    assert_eq!(trailers("HTTP/1.1 200 OK\r\n"), invalid(InvalidResponse::HeaderName));
+}
+
+#[test]
 fn a_cut_is_told_from_silence() {
     assert_eq!(read(""), Err(Error::ClosedBeforeResponse));
     let bytes = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell";
@@ -255,48 +177,6 @@ fn a_cut_is_told_from_silence() {
     let bytes = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nA: b\r\n\r";
     for end in 1..=bytes.len() {
         assert_eq!(read(&bytes[..end]), Err(Error::ResponseCutShort), "{end}");
-    }
-}
-
-#[test]
-fn the_head_is_bounded() {
-    let limits = HttpLimits { head_bytes: 64, headers: 3, ..HttpLimits::default() };
-    let reader = Reader { limits, ..Reader::new() };
-    let response = |headers: &str| reader.read(format!("HTTP/1.1 204 No\r\n{headers}\r\n").as_bytes());
-    assert!(response("A: 1\r\nB: 2\r\nC: 3\r\n").is_ok());
-    assert_eq!(response("A: 1\r\nB: 2\r\nC: 3\r\nD: 4\r\n"), Err(Error::TooManyHeaders));
-    let exactly = format!("A: {}\r\n", "a".repeat(64 - 17 - 5 - 2));
-    assert!(response(&exactly).is_ok());
-    assert_eq!(response(&format!("B{exactly}")), Err(Error::HeadTooLarge));
-    assert_eq!(reader.read(&[b"HTTP/1.1 200 ", &b"x".repeat(100)[..]].concat()), Err(Error::HeadTooLarge));
-}
-
-#[test]
-fn a_kept_body_is_bounded_and_a_discarded_one_is_not() {
-    let limits = HttpLimits { body_bytes: 4, ..HttpLimits::default() };
-    let keep = Reader { limits, ..Reader::new() };
-    let discard = Reader { policy: BodyPolicy::Discard, ..keep };
-    let heads =
-        ["Content-Length: 5\r\n\r\nhello", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", "\r\nhello"];
-    for rest in heads {
-        let bytes = format!("HTTP/1.1 200 OK\r\n{rest}");
-        assert_eq!(keep.read(bytes.as_bytes()), Err(Error::BodyTooLarge), "{rest:?}");
-        let read = discard.read(bytes.as_bytes()).unwrap();
-        assert_eq!((read.body.len(), read.body_bytes), (0, 5), "{rest:?}");
-    }
-}
-
-#[test]
-fn what_surrounds_chunks_is_bounded() {
-    let limits = HttpLimits { chunk_extension_bytes: 8, ..HttpLimits::default() };
-    let reader = Reader { limits, ..Reader::new() };
-    let chunks =
-        |chunks: &str| reader.read(format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}").as_bytes());
-    assert!(chunks("1;abc\r\nx\r\n1;abc\r\ny\r\n0\r\n\r\n").is_ok());
-    for bad in
-        ["1;abcdefgh", "1;abc\r\nx\r\n1;abcd", "0\r\nTrailer: 1", "0\r\na: b\r\na: b\r\na", "0000000000", "1         "]
-    {
-        assert_eq!(chunks(bad), Err(Error::ChunkExtensionsTooLarge), "{bad:?}");
     }
 }
 
@@ -314,6 +194,64 @@ fn a_discarded_body_needs_no_room() {
         left -= piece;
     }
     assert_eq!((left, buffer.capacity()), (0, 4096));
+}
+
+#[test]
+fn a_streamed_body_needs_the_room_of_a_piece() {
+    let limits = HttpLimits { body_bytes: 0, ..HttpLimits::default() };
+    for framing in ["Content-Length: 4000000\r\n", "Transfer-Encoding: chunked\r\n"] {
+        let mut parser = ResponseParser::new(Method::Get, BodyPolicy::Stream, &limits);
+        let mut buffer = format!("HTTP/1.1 200 OK\r\n{framing}\r\n").into_bytes();
+        if framing.starts_with('T') {
+            buffer.extend_from_slice(b"3d0900\r\n");
+        }
+        let mut left = 4_000_000;
+        while parser.feed(&mut buffer) == Ok(Progress::More) && left > 0 {
+            parser.release_body(&mut buffer);
+            parser.make_room(&mut buffer);
+            let piece = left.min(buffer.capacity() - buffer.len());
+            buffer.resize(buffer.len() + piece, b'x');
+            left -= piece;
+        }
+        assert_eq!((left, parser.body_bytes()), (0, 4_000_000));
+        assert!((64 << 10..80 << 10).contains(&buffer.capacity()), "{}", buffer.capacity());
+    }
+}
+
+#[test]
+fn who_has_seen_the_head_may_decide_before_the_rest_comes() {
+    let limits = HttpLimits::default();
+    let mut parser = ResponseParser::new(Method::Get, BodyPolicy::Stream, &limits);
+    let mut buffer = b"HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 12\r\n\r\nmov".to_vec();
+    let before = buffer.clone();
+    for _ in 0..2 {
+        assert_eq!(parser.feed(&mut buffer), Ok(Progress::More));
+        assert_eq!((&buffer, &buffer[parser.body()]), (&before, &b"mov"[..]));
+        assert!(parser.head().unwrap().redirects && !parser.is_reusable());
+    }
+    parser.release_body(&mut buffer);
+    assert_eq!((buffer.len(), parser.body_bytes()), (parser.head().unwrap().len, 3));
+    buffer.extend_from_slice(b"ed awayX");
+    assert_eq!(parser.feed(&mut buffer), Ok(Progress::More));
+    assert_eq!(&buffer[parser.body()], b"ed awayX");
+    assert_eq!(parser.end(&buffer), Err(Error::ResponseCutShort));
+}
+
+#[test]
+fn a_wish_for_the_body_is_noticed() {
+    let limits = HttpLimits::default();
+    let has_continue = |bytes: &str| {
+        let mut parser = ResponseParser::new(Method::Post, BodyPolicy::Keep, &limits);
+        let mut buffer = bytes.as_bytes().to_vec();
+        assert!(parser.feed(&mut buffer).is_ok());
+        parser.has_continue()
+    };
+    assert!(has_continue("HTTP/1.1 100 Continue\r\n\r\n"));
+    assert!(has_continue("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"));
+    assert!(has_continue("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n"));
+    assert!(!has_continue("HTTP/1.1 103 Early Hints\r\n\r\n"));
+    assert!(!has_continue("HTTP/1.1 100 Continue\r\n\r"));
+    assert!(!has_continue("HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n"));
 }
 
 #[test]
@@ -339,8 +277,6 @@ fn a_single_chunk_is_not_moved() {
     assert_eq!(parser.feed(&mut buffer), Ok(Progress::Done));
     assert_eq!((buffer == before, &buffer[parser.body()]), (true, &b"hello"[..]));
 }
-
-const NEXT: &[u8] = b"HTTP/1.1 500 Not Yours\r\nContent-Length: 3\r\n\r\nbad";
 
 /// Pieces of responses, whole and broken, so that random strings of them get deep into the parser.
 const FRAGMENTS: &[&str] = &[
@@ -389,6 +325,7 @@ fn small_limits() -> HttpLimits {
         body_bytes: 12,
         informational: 1,
         chunk_extension_bytes: 10,
+        trailer_bytes: 10,
         ..HttpLimits::default()
     }
 }
@@ -398,12 +335,13 @@ proptest! {
     fn any_split_of_anything_reads_the_same(
         bytes in responses(),
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
-        discard in any::<bool>(),
+        taking in prop::sample::select(
+            &[Taking::Keep, Taking::Discard, Taking::Stream { every: 1 }, Taking::Stream { every: 3 }][..]
+        ),
         bounded in any::<bool>(),
     ) {
-        let policy = if discard { BodyPolicy::Discard } else { BodyPolicy::Keep };
         let limits = if bounded { small_limits() } else { HttpLimits::default() };
-        let reader = Reader { method: Method::Get, policy, limits };
+        let reader = Reader { method: Method::Get, taking, limits };
         let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
         cuts.extend([0, bytes.len()]);
         cuts.sort_unstable();

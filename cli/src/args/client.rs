@@ -1,0 +1,159 @@
+//! What the command line says of requests: laid over the client settings of every user class, be it in Rust, in Python, or
+//! that of a quick run.
+//!
+//! What is not given stays as the class has it. Where requests go is in `addresses.rs`.
+
+use std::{path::PathBuf, time::Duration};
+
+use gregaria_http::{ClientConfig, TlsConfig, TlsSettings, Trust};
+
+use super::{
+    given::Given,
+    limits::Limit,
+    typed::{NetworkArgs, TlsArgs},
+    values,
+};
+use crate::exit::Refusal;
+
+/// What is said of every user's client.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClientPlan {
+    /// Longest time for making a connection.
+    pub connect_timeout: Option<Duration>,
+    /// Longest time from sending to the end of the response.
+    pub read_timeout: Option<Duration>,
+    /// Longest time for a whole request, redirects included.
+    pub timeout: Option<Duration>,
+    /// Requests until a connection is closed; 0 for never.
+    pub requests_per_connection: Option<u32>,
+    /// Bounds on responses, in the order in which they were given.
+    pub limits: Vec<Limit>,
+    /// Whom to trust, and who to be.
+    pub tls: Option<TlsConfig>,
+}
+
+impl ClientPlan {
+    /// Lays what was given over `config`.
+    pub fn lay_over(&self, config: &mut ClientConfig) {
+        let ns = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        config.connect_timeout_ns = self.connect_timeout.map_or(config.connect_timeout_ns, ns);
+        config.read_timeout_ns = self.read_timeout.map_or(config.read_timeout_ns, ns);
+        config.total_timeout_ns = self.timeout.map(ns).or(config.total_timeout_ns);
+        config.requests_per_connection = self.requests_per_connection.unwrap_or(config.requests_per_connection);
+        self.limits.iter().for_each(|limit| limit.apply(&mut config.limits));
+        if let Some(tls) = &self.tls {
+            config.tls = tls.clone();
+        }
+    }
+}
+
+/// Finds out what is said of every user's client.
+pub(super) fn plan(network: &NetworkArgs, tls: &TlsArgs) -> Result<ClientPlan, Refusal> {
+    let timeout = |flag, given: &Option<Given>| values::optional(given, |given| values::timeout(flag, given));
+    let requests = |given: &Given| values::whole("--requests-per-connection", given);
+    Ok(ClientPlan {
+        connect_timeout: timeout("--connect-timeout", &network.connect_timeout)?,
+        read_timeout: timeout("--read-timeout", &network.read_timeout)?,
+        timeout: timeout("--timeout", &network.timeout)?,
+        requests_per_connection: values::optional(&network.requests_per_connection, requests)?,
+        limits: network.limits.iter().map(Limit::read).collect::<Result<_, _>>()?,
+        tls: tls_plan(tls)?,
+    })
+}
+
+/// Reads the files at once: what is wrong with them is said before anything runs.
+fn tls_plan(args: &TlsArgs) -> Result<Option<TlsConfig>, Refusal> {
+    let trust = match &args.cacert {
+        _ if args.insecure => Trust::Nobody,
+        Some(bundle) => Trust::Bundle(PathBuf::from(&bundle.text)),
+        None => Trust::System,
+    };
+    let settings = TlsSettings { trust, client_identity: identity(args)? };
+    if settings == TlsSettings::default() {
+        return Ok(None);
+    }
+    TlsConfig::new(&settings).map(Some).map_err(|error| Refusal::usage(error.to_string()))
+}
+
+/// The files of the certificate to show, and of its key: the same unless one is given.
+fn identity(args: &TlsArgs) -> Result<Option<(PathBuf, PathBuf)>, Refusal> {
+    let named = |key: &Given| key.named("--key");
+    match (&args.cert, &args.key) {
+        (None, None) => Ok(None),
+        (None, Some(key)) => Err(Refusal::usage(format!("{}: needs its certificate: give --cert FILE", named(key)))),
+        (Some(cert), key) => match (cert.text.split_once(','), key) {
+            (Some(_), Some(key)) => Err(Refusal::usage(format!("{}: --cert names a key already", named(key)))),
+            (Some((cert, key)), None) => Ok(Some((cert.into(), key.into()))),
+            (None, key) => Ok(Some((PathBuf::from(&cert.text), PathBuf::from(&key.as_ref().unwrap_or(cert).text)))),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_given_is_laid_over_and_the_rest_stays() {
+        let mut own = ClientConfig { connect_timeout_ns: 1, requests_per_connection: 9, ..ClientConfig::default() };
+        own.limits.headers = 3;
+        let mut same = own.clone();
+        plan(&NetworkArgs::default(), &TlsArgs::default()).unwrap().lay_over(&mut same);
+        assert_eq!(format!("{same:?}"), format!("{own:?}"));
+        let args = NetworkArgs {
+            connect_timeout: Some("2".into()),
+            read_timeout: Some("0.5".into()),
+            timeout: Some("1m".into()),
+            requests_per_connection: Some("0".into()),
+            limits: vec!["body-bytes=1K".into(), "body-bytes=2K".into()],
+            ..NetworkArgs::default()
+        };
+        plan(&args, &TlsArgs::default()).unwrap().lay_over(&mut own);
+        assert_eq!((own.connect_timeout_ns, own.read_timeout_ns), (2_000_000_000, 500_000_000));
+        assert_eq!((own.total_timeout_ns, own.requests_per_connection), (Some(60_000_000_000), 0));
+        assert_eq!((own.limits.body_bytes, own.limits.headers), (2048, 3));
+    }
+
+    #[test]
+    fn wrong_values_name_their_flags() {
+        let usual = NetworkArgs::default();
+        for (args, start) in [
+            (NetworkArgs { timeout: Some("0".into()), ..usual.clone() }, "--timeout 0: takes seconds of more than 0"),
+            (
+                NetworkArgs { requests_per_connection: Some("-1".into()), ..usual.clone() },
+                "--requests-per-connection -1: takes a whole number",
+            ),
+            (NetworkArgs { limits: vec!["x".into()], ..usual }, "--limit x: takes NAME=VALUE"),
+        ] {
+            let refusal = plan(&args, &TlsArgs::default()).unwrap_err();
+            assert!(refusal.code == 2 && refusal.message.starts_with(start), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn a_certificate_has_its_key_in_it_behind_a_comma_or_by_its_own_flag() {
+        let tls = |cert: &str, key: &str| {
+            let given = |text: &str| (!text.is_empty()).then(|| Given::from(text));
+            identity(&TlsArgs { cert: given(cert), key: given(key), ..TlsArgs::default() })
+        };
+        let files = |cert: &str, key: &str| Ok(Some((PathBuf::from(cert), PathBuf::from(key))));
+        assert_eq!(tls("", ""), Ok(None));
+        assert_eq!(tls("a.pem", ""), files("a.pem", "a.pem"));
+        assert_eq!(tls("a.pem", "a.key"), files("a.pem", "a.key"));
+        assert_eq!(tls("a.pem,a.key", ""), files("a.pem", "a.key"));
+        assert_eq!(tls("", "a.key").unwrap_err().message, "--key a.key: needs its certificate: give --cert FILE");
+        assert_eq!(tls("a.pem,a.key", "b.key").unwrap_err().message, "--key b.key: --cert names a key already");
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_named() {
+        let missing = |args: TlsArgs| plan(&NetworkArgs::default(), &args).unwrap_err();
+        for args in [
+            TlsArgs { cacert: Some("no/such.pem".into()), ..TlsArgs::default() },
+            TlsArgs { cert: Some("no/such.pem".into()), ..TlsArgs::default() },
+        ] {
+            let refusal = missing(args);
+            assert!(refusal.code == 2 && refusal.message.starts_with("no/such.pem: "), "{refusal}");
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Limits of responses by name: one table of what `--limit` can set.
+
+use gregaria_http::HttpLimits;
+
+use super::{given::Given, values};
+use crate::exit::Refusal;
+
+/// A limit that was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// One of the table's names.
+    name: &'static str,
+    value: u64,
+}
+
+impl Limit {
+    /// `NAME=VALUE`.
+    pub(super) fn read(given: &Given) -> Result<Self, Refusal> {
+        let wrong = |what: &str| values::wrong("--limit", given, what);
+        let names = || FIELDS.iter().map(|field| field.name).collect::<Vec<_>>().join(", ");
+        let Some((name, value)) = given.text.split_once('=') else {
+            return Err(wrong(&format!("takes NAME=VALUE; the names are {}", names())));
+        };
+        let Some(field) = FIELDS.iter().find(|field| field.name == name.trim()) else {
+            return Err(wrong(&format!("there is no such limit; the names are {}", names())));
+        };
+        let value = field.unit.read(value.trim()).ok_or_else(|| wrong(&field.unit.takes()))?;
+        Ok(Self { name: field.name, value })
+    }
+
+    /// Sets it.
+    pub fn apply(self, limits: &mut HttpLimits) {
+        if let Some(field) = FIELDS.iter().find(|field| field.name == self.name) {
+            (field.set)(limits, self.value);
+        }
+    }
+}
+
+struct Field {
+    name: &'static str,
+    unit: Unit,
+    set: fn(&mut HttpLimits, u64),
+}
+
+#[derive(Clone, Copy)]
+enum Unit {
+    Bytes,
+    /// Up to this number.
+    Count(u32),
+}
+
+impl Unit {
+    fn read(self, text: &str) -> Option<u64> {
+        match self {
+            Self::Bytes => bytes(text),
+            Self::Count(most) => text.parse().ok().filter(|count| *count <= u64::from(most)),
+        }
+    }
+
+    fn takes(self) -> String {
+        match self {
+            Self::Bytes => "takes bytes, such as 65536, 64K, 10M or 1G".to_owned(),
+            Self::Count(u32::MAX) => "takes a whole number".to_owned(),
+            Self::Count(most) => format!("takes a whole number up to {most}"),
+        }
+    }
+}
+
+fn bytes(text: &str) -> Option<u64> {
+    let (number, unit) = match text.char_indices().next_back()? {
+        (at, 'k' | 'K') => (&text[..at], 1 << 10),
+        (at, 'm' | 'M') => (&text[..at], 1 << 20),
+        (at, 'g' | 'G') => (&text[..at], 1 << 30),
+        _ => (text, 1),
+    };
+    number.parse::<u64>().ok()?.checked_mul(unit)
+}
+
+const fn bytes_of(name: &'static str, set: fn(&mut HttpLimits, u64)) -> Field {
+    Field { name, unit: Unit::Bytes, set }
+}
+
+const fn count(name: &'static str, most: u32, set: fn(&mut HttpLimits, u64)) -> Field {
+    Field { name, unit: Unit::Count(most), set }
+}
+
+const FIELDS: &[Field] = &[
+    bytes_of("head-bytes", |limits, bytes| limits.head_bytes = bytes as usize),
+    count("headers", HttpLimits::MAX_HEADERS as u32, |limits, headers| limits.headers = headers as usize),
+    bytes_of("body-bytes", |limits, bytes| limits.body_bytes = bytes as usize),
+    bytes_of("decoded-bytes", |limits, bytes| limits.decoded_bytes = bytes as usize),
+    count("decoded-ratio", u32::MAX, |limits, ratio| limits.decoded_ratio = ratio as u32),
+    count("redirects", u32::MAX, |limits, redirects| limits.redirects = redirects as u32),
+    count("informational", u32::MAX, |limits, responses| limits.informational = responses as u32),
+    bytes_of("chunk-extension-bytes", |limits, bytes| limits.chunk_extension_bytes = bytes as usize),
+    bytes_of("trailer-bytes", |limits, bytes| limits.trailer_bytes = bytes as usize),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(text: &str) -> String {
+        Limit::read(&text.into()).unwrap_err().message
+    }
+
+    #[test]
+    fn every_limit_can_be_set() {
+        let mut limits = HttpLimits::default();
+        let texts = [
+            "head-bytes=1K",
+            "headers=7",
+            "body-bytes=2m",
+            "decoded-bytes = 3G",
+            "decoded-ratio=4",
+            "redirects=0",
+            "informational=5",
+            "chunk-extension-bytes=6",
+            "trailer-bytes=8",
+        ];
+        assert_eq!(texts.len(), FIELDS.len());
+        for text in texts {
+            Limit::read(&text.into()).unwrap().apply(&mut limits);
+        }
+        let expected = HttpLimits {
+            head_bytes: 1024,
+            headers: 7,
+            body_bytes: 2 << 20,
+            decoded_bytes: 3 << 30,
+            decoded_ratio: 4,
+            redirects: 0,
+            informational: 5,
+            chunk_extension_bytes: 6,
+            trailer_bytes: 8,
+        };
+        assert_eq!(limits, expected);
+    }
+
+    #[test]
+    fn a_wrong_limit_says_which_there_are_or_what_it_takes() {
+        let names = "head-bytes, headers, body-bytes, decoded-bytes, decoded-ratio, redirects, informational, \
+                     chunk-extension-bytes, trailer-bytes";
+        assert_eq!(refusal("body=1"), format!("--limit body=1: there is no such limit; the names are {names}"));
+        assert_eq!(refusal("1M"), format!("--limit 1M: takes NAME=VALUE; the names are {names}"));
+        for text in ["body-bytes=", "body-bytes=x", "body-bytes=-1", "body-bytes=K", "body-bytes=99999999999G"] {
+            assert_eq!(refusal(text), format!("--limit {text}: takes bytes, such as 65536, 64K, 10M or 1G"));
+        }
+        assert_eq!(refusal("redirects=1K"), "--limit redirects=1K: takes a whole number");
+        assert_eq!(refusal("headers=129"), "--limit headers=129: takes a whole number up to 128");
+    }
+}

@@ -1,0 +1,86 @@
+//! The addresses of this machine that connections come from in turn.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::atomic::{AtomicUsize, Ordering},
+};
+
+/// The source addresses of a run; none for the system's choice.
+pub(super) struct Sources {
+    ipv4: Turns,
+    ipv6: Turns,
+}
+
+/// The source addresses of one IP version.
+#[derive(Default)]
+struct Turns {
+    ips: Box<[IpAddr]>,
+    next: AtomicUsize,
+}
+
+impl Sources {
+    pub(super) fn new(ips: &[IpAddr]) -> Self {
+        let (ipv4, ipv6) = ips.iter().partition::<Vec<IpAddr>, _>(|ip| ip.is_ipv4());
+        Self { ipv4: Turns::new(ipv4), ipv6: Turns::new(ipv6) }
+    }
+
+    /// Where the next connection to `target` comes from: whose turn it is, and those to be tried after it when it has no
+    /// port left. A `None` is the system's choice; of sources of another IP version there is no use.
+    pub(super) fn in_turn(&self, target: &SocketAddr) -> impl Iterator<Item = Option<IpAddr>> {
+        let turns = if target.is_ipv4() { &self.ipv4 } else { &self.ipv6 };
+        let is_free = self.ipv4.ips.is_empty() && self.ipv6.ips.is_empty();
+        is_free.then_some(None).into_iter().chain(turns.take_turn().map(Some))
+    }
+}
+
+impl Turns {
+    fn new(ips: Vec<IpAddr>) -> Self {
+        Self { ips: ips.into(), next: AtomicUsize::new(0) }
+    }
+
+    fn take_turn(&self) -> impl Iterator<Item = IpAddr> {
+        let first = if self.ips.is_empty() { 0 } else { self.next.fetch_add(1, Ordering::Relaxed) };
+        let tries = 0..self.ips.len().min(MOST_TRIES);
+        tries.map(move |offset| self.ips[first.wrapping_add(offset) % self.ips.len()])
+    }
+}
+
+/// Sources that are tried for one connection. Where so many have no port left, the others hardly have.
+const MOST_TRIES: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sources(ips: &[&str]) -> Sources {
+        Sources::new(&ips.iter().map(|ip| ip.parse().unwrap()).collect::<Vec<_>>())
+    }
+
+    fn next(sources: &Sources, target: &str) -> Vec<Option<String>> {
+        let target = target.parse().unwrap();
+        sources.in_turn(&target).map(|source| source.map(|ip| ip.to_string())).collect()
+    }
+
+    #[test]
+    fn sources_take_turns_and_stand_in_for_each_other() {
+        let sources = sources(&["127.0.0.2", "::1", "127.0.0.3"]);
+        let [two, three] = ["127.0.0.2", "127.0.0.3"].map(|ip| Some(ip.to_owned()));
+        assert_eq!(next(&sources, "127.0.0.1:80"), [two.clone(), three.clone()]);
+        assert_eq!(next(&sources, "[::1]:80"), [Some("::1".to_owned())]);
+        assert_eq!(next(&sources, "127.0.0.1:80"), [three.clone(), two.clone()]);
+        assert_eq!(next(&sources, "127.0.0.1:80"), [two, three]);
+    }
+
+    #[test]
+    fn without_sources_the_system_chooses_and_of_the_other_version_there_is_none() {
+        assert_eq!(next(&sources(&[]), "127.0.0.1:80"), [None]);
+        assert_eq!(next(&sources(&["127.0.0.2"]), "[::1]:80"), vec![]);
+    }
+
+    #[test]
+    fn of_many_sources_a_few_are_tried() {
+        let many: Vec<String> = (1..=50).map(|last| format!("127.0.0.{last}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        assert_eq!(next(&sources(&many), "127.0.0.1:80").len(), MOST_TRIES);
+    }
+}

@@ -1,0 +1,234 @@
+//! The corpus: some hundred responses along RFC 9112, and what must come of each, from the files in `tests/corpus/`.
+//!
+//! Their form is told in the README there. Each case is read in every way that [`Reader`] knows; of each that is accepted,
+//! besides, no beginning may be.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use gregaria_http::{Error, HttpLimits};
+
+use crate::reader::{Read, Reader};
+
+/// A response and what must come of it.
+pub(crate) struct Case {
+    /// File, line and name, for messages.
+    title: String,
+    reader: Reader,
+    pub(crate) bytes: Vec<u8>,
+    expected: Expected,
+}
+
+enum Expected {
+    Accept { status: u16, keep_alive: bool, surplus: usize, headers: Vec<(String, Vec<u8>)>, body: Vec<u8> },
+    Reject(String),
+}
+
+/// All cases of all files.
+pub(crate) fn cases() -> Vec<Case> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> = entries.filter(|path| path.extension().is_some_and(|end| end == "txt")).collect();
+    files.sort();
+    files.iter().flat_map(|path| cases_of(path)).collect()
+}
+
+fn cases_of(path: &Path) -> Vec<Case> {
+    let name = path.file_name().unwrap().to_string_lossy();
+    let text = fs::read_to_string(path).unwrap();
+    let mut cases = Vec::new();
+    for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
+        let place = format!("{name}:{}", index + 1);
+        match line.strip_prefix("== ") {
+            Some(title) => cases.push(Case::new(format!("{place}: {title}"))),
+            None => cases.last_mut().and_then(|case| case.take_line(line)).unwrap_or_else(|| panic!("{place}: {line}")),
+        }
+    }
+    cases
+}
+
+impl Case {
+    fn new(title: String) -> Self {
+        Self { title, reader: Reader::new(), bytes: Vec::new(), expected: Expected::Reject("nothing".into()) }
+    }
+
+    /// Adds what a line says; `None` when it says nothing.
+    fn take_line(&mut self, line: &str) -> Option<()> {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match (word, &mut self.expected) {
+            ("method", _) => self.reader.method = rest.parse().ok()?,
+            ("limit", _) => set_limit(&mut self.reader.limits, rest)?,
+            ("accept", expected) => *expected = accepted(rest)?,
+            ("reject", expected) => *expected = Expected::Reject(rest.to_owned()),
+            ("incomplete", expected) => *expected = Expected::Reject("ResponseCutShort".into()),
+            (":", Expected::Accept { headers, .. }) => {
+                let (name, value) = rest.split_once(": ")?;
+                headers.push((name.to_owned(), bytes_of(value)?.trim_ascii().to_vec()));
+            }
+            (_, Expected::Accept { body, .. }) if word.starts_with('=') => {
+                body.extend(bytes_of(rest)?.repeat(times(&word[1..])?));
+            }
+            _ if word.starts_with('>') => self.bytes.extend(bytes_of(rest)?.repeat(times(&word[1..])?)),
+            _ => return None,
+        }
+        Some(())
+    }
+
+    /// What is wrong with how the response was read.
+    fn fault(&self, read: &Result<Read, Error>) -> Option<String> {
+        let is_expected = match (&self.expected, read) {
+            (Expected::Reject(name), Err(error)) => *name == error_name(*error),
+            (Expected::Accept { status, keep_alive, surplus, headers, body }, Ok(read)) => {
+                let has = |(name, value): &(String, Vec<u8>)| {
+                    let value = String::from_utf8_lossy(value);
+                    read.headers.iter().any(|(own, text)| own.eq_ignore_ascii_case(name) && *text == value)
+                };
+                (read.status, read.keep_alive, read.surplus) == (*status, *keep_alive, *surplus)
+                    && read.body == *body
+                    && headers.iter().all(has)
+            }
+            _ => false,
+        };
+        (!is_expected).then(|| format!("{}\n  {read:?}", self.title))
+    }
+}
+
+/// The rest of an `accept` line: the status, `keep` or `close`, and perhaps `surplus` with a number.
+fn accepted(text: &str) -> Option<Expected> {
+    let mut words = text.split(' ');
+    let status = words.next()?.parse().ok()?;
+    let keep_alive = match words.next()? {
+        "keep" => true,
+        "close" => false,
+        _ => return None,
+    };
+    let surplus = match words.next() {
+        Some("surplus") => words.next()?.parse().ok()?,
+        Some(_) => return None,
+        None => 0,
+    };
+    Some(Expected::Accept { status, keep_alive, surplus, headers: Vec::new(), body: Vec::new() })
+}
+
+fn set_limit(limits: &mut HttpLimits, text: &str) -> Option<()> {
+    let (name, value) = text.split_once(' ')?;
+    let value: usize = value.parse().ok()?;
+    match name {
+        "head_bytes" => limits.head_bytes = value,
+        "headers" => limits.headers = value,
+        "body_bytes" => limits.body_bytes = value,
+        "informational" => limits.informational = value.try_into().ok()?,
+        "chunk_extension_bytes" => limits.chunk_extension_bytes = value,
+        "trailer_bytes" => limits.trailer_bytes = value,
+        _ => return None,
+    }
+    Some(())
+}
+
+fn times(text: &str) -> Option<usize> {
+    if text.is_empty() { Some(1) } else { text.parse().ok() }
+}
+
+/// The bytes that a text with escapes stands for.
+fn bytes_of(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        if *first != b'\\' {
+            bytes.push(*first);
+            continue;
+        }
+        let (escape, tail) = rest.split_first()?;
+        rest = tail;
+        bytes.push(match escape {
+            b'r' => b'\r',
+            b'n' => b'\n',
+            b't' => b'\t',
+            b's' => b' ',
+            b'\\' => b'\\',
+            b'x' => {
+                let (digits, tail) = rest.split_at_checked(2)?;
+                rest = tail;
+                u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?
+            }
+            _ => return None,
+        });
+    }
+    Some(bytes)
+}
+
+/// The variant's name; that of the detail, where there is one.
+fn error_name(error: Error) -> String {
+    let text = format!("{error:?}");
+    let name = text.trim_end_matches(')').rsplit('(').next();
+    name.unwrap_or_default().to_owned()
+}
+
+#[test]
+fn every_case_comes_to_what_it_says() {
+    let faults = cases().into_iter().filter_map(|case| {
+        let read = std::panic::catch_unwind(|| case.reader.read(&case.bytes));
+        let read = read.unwrap_or_else(|_| panic!("{}: the ways of reading disagree", case.title));
+        case.fault(&read)
+    });
+    let faults: Vec<String> = faults.collect();
+    assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
+}
+
+#[test]
+fn no_beginning_of_a_response_is_a_response() {
+    for case in cases() {
+        let read = |bytes: &[u8]| case.reader.pieces([bytes]);
+        let Ok(whole) = read(&case.bytes) else { continue };
+        let has_end = read(&[&case.bytes[..], b"X"].concat()).is_ok_and(|longer| longer.surplus > whole.surplus);
+        let end = if has_end { case.bytes.len() - whole.surplus } else { 0 };
+        for cut in 0..end {
+            let read = read(&case.bytes[..cut]);
+            let is_cut = matches!(read, Err(Error::ResponseCutShort | Error::ClosedBeforeResponse));
+            assert!(is_cut, "{}, cut at {cut}: {read:?}", case.title);
+        }
+    }
+}
+
+#[test]
+fn there_are_many_cases_and_each_has_a_name_of_its_own() {
+    let cases = cases();
+    let names: BTreeSet<&str> =
+        cases.iter().filter_map(|case| case.title.split_once(": ")).map(|(_, name)| name).collect();
+    assert!(names.len() >= 500, "{} cases", names.len());
+    assert_eq!(names.len(), cases.len(), "two cases have one name");
+}
+
+#[test]
+fn lines_that_say_nothing_are_noticed() {
+    let case = |lines: &[&str]| {
+        let mut case = Case::new(String::new());
+        lines.iter().try_for_each(|line| case.take_line(line)).map(|()| case)
+    };
+    for line in
+        ["> a\\r\\x0a\\\\\\s", ">3 ab", "accept 200 keep", "accept 204 close surplus 3", "incomplete", "reject X"]
+    {
+        assert!(case(&[line]).is_some(), "{line}");
+    }
+    for line in ["", "a", "> \\q", "> \\x1", "> \\xzz", ">x a", "accept 200", "accept 200 open", "= early", "limit x 1"]
+    {
+        assert!(case(&[line]).is_none(), "{line}");
+    }
+    assert_eq!(case(&["> a\\r", ">2 \\x0a\\s"]).unwrap().bytes, b"a\r\n \n ");
+    let read = Reader::new().read(b"HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 2\r\n\r\nok!");
+    let fault = |lines: &[&str]| case(lines).unwrap().fault(&read);
+    assert_eq!(fault(&["accept 200 keep surplus 1", ": a: b", "= ok"]), None);
+    for wrong in [
+        &["accept 201 keep surplus 1", "= ok"][..],
+        &["accept 200 close surplus 1", "= ok"],
+        &["accept 200 keep", "= ok"],
+        &["accept 200 keep surplus 1", "= okay"],
+        &["accept 200 keep surplus 1", ": A: c", "= ok"],
+        &["reject Version"],
+        &["incomplete"],
+    ] {
+        assert!(fault(wrong).is_some(), "{wrong:?}");
+    }
+}

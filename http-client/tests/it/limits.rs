@@ -1,0 +1,143 @@
+//! The limits of a response: what is exactly as large is read, what is larger by one is the error of that name.
+//!
+//! Each limit as it is by default, and as somebody has set it.
+
+use gregaria_http::proto::{Progress, ResponseParser};
+use gregaria_http::{BodyPolicy, Error, HttpLimits, Method};
+
+use crate::reader::{Reader, Taking};
+
+/// Readers with the default limits and with one of them set, each with the value of that limit.
+fn default_and_set<T: Copy>(limit: fn(&mut HttpLimits) -> &mut T, set: T) -> [(Reader, T); 2] {
+    let (mut default, mut other) = (Reader::new(), Reader::new());
+    let most = *limit(&mut default.limits);
+    *limit(&mut other.limits) = set;
+    [(default, most), (other, set)]
+}
+
+fn refusal(reader: Reader, bytes: &[u8]) -> Option<Error> {
+    reader.read(bytes).err()
+}
+
+fn chunked(chunks: &str) -> Vec<u8> {
+    format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}").into_bytes()
+}
+
+#[test]
+fn head_bytes() {
+    for (reader, most) in default_and_set(|limits| &mut limits.head_bytes, 64) {
+        let head = |bytes: usize| {
+            let line = "HTTP/1.1 204 No\r\nA: ";
+            format!("{line}{}\r\n\r\n", "a".repeat(bytes - line.len() - 4)).into_bytes()
+        };
+        assert_eq!(refusal(reader, &head(most)), None);
+        assert_eq!(refusal(reader, &head(most + 1)), Some(Error::HeadTooLarge));
+        let interim = b"HTTP/1.1 100 Continue\r\n\r\n";
+        assert_eq!(refusal(reader, &[&interim[..], &head(most)].concat()), None, "each head counts by itself");
+        let endless = [&b"HTTP/1.1 200 "[..], &b"x".repeat(most)].concat();
+        assert_eq!(refusal(reader, &endless), Some(Error::HeadTooLarge));
+        assert_eq!(refusal(reader, &endless[..most - 1]), Some(Error::ResponseCutShort));
+    }
+}
+
+#[test]
+fn headers() {
+    for (reader, most) in default_and_set(|limits| &mut limits.headers, 3) {
+        let head = |headers: usize| format!("HTTP/1.1 204 No\r\n{}\r\n", "A: b\r\n".repeat(headers)).into_bytes();
+        assert_eq!(refusal(reader, &head(most)), None);
+        assert_eq!(refusal(reader, &head(most + 1)), Some(Error::TooManyHeaders));
+    }
+}
+
+#[test]
+fn body_bytes() {
+    let reader = Reader { limits: HttpLimits { body_bytes: 4, ..HttpLimits::default() }, ..Reader::new() };
+    let response = |rest: &str| format!("HTTP/1.1 200 OK\r\n{rest}").into_bytes();
+    for (fits, too_large) in [
+        ("Content-Length: 4\r\n\r\nfour", "Content-Length: 5\r\n\r\nfive!"),
+        (
+            "Transfer-Encoding: chunked\r\n\r\n3\r\nfou\r\n1\r\nr\r\n0\r\n\r\n",
+            "Transfer-Encoding: chunked\r\n\r\n4\r\nfive\r\n1\r\n!\r\n0\r\n\r\n",
+        ),
+        ("\r\nfour", "\r\nfive!"),
+    ] {
+        assert_eq!(refusal(reader, &response(fits)), None, "{fits:?}");
+        assert_eq!(refusal(reader, &response(too_large)), Some(Error::BodyTooLarge), "{too_large:?}");
+        let discarded = Reader { taking: Taking::Discard, ..reader }.read(&response(too_large)).unwrap();
+        assert_eq!((discarded.body.len(), discarded.body_bytes), (0, 5), "{too_large:?}");
+        let streamed = Reader { taking: Taking::Stream { every: 2 }, ..reader }.read(&response(too_large)).unwrap();
+        assert_eq!(streamed.body, b"five!");
+    }
+}
+
+#[test]
+fn body_bytes_by_default() {
+    let limits = HttpLimits::default();
+    let stated = |length: usize| {
+        let mut head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n").into_bytes();
+        ResponseParser::new(Method::Get, BodyPolicy::Keep, &limits).feed(&mut head)
+    };
+    assert_eq!(stated(limits.body_bytes), Ok(Progress::More));
+    assert_eq!(stated(limits.body_bytes + 1), Err(Error::BodyTooLarge));
+
+    let mut parser = ResponseParser::new(Method::Get, BodyPolicy::Keep, &limits);
+    let mut buffer = chunked(&format!("{:x}\r\n", limits.body_bytes));
+    buffer.resize(buffer.len() + limits.body_bytes, b'x');
+    assert_eq!(parser.feed(&mut buffer), Ok(Progress::More));
+    assert_eq!(parser.body().len(), limits.body_bytes);
+    buffer.extend_from_slice(b"\r\n1\r\nx");
+    assert_eq!(parser.feed(&mut buffer), Err(Error::BodyTooLarge));
+}
+
+#[test]
+fn informational() {
+    for (reader, most) in default_and_set(|limits| &mut limits.informational, 2) {
+        let last = b"HTTP/1.1 204 No Content\r\n\r\n".to_vec();
+        let after = |interim: u32| [b"HTTP/1.1 103 Hint\r\n\r\n".repeat(interim as usize), last.clone()].concat();
+        assert_eq!(refusal(reader, &after(most)), None);
+        assert_eq!(refusal(reader, &after(most + 1)), Some(Error::TooManyInformational));
+    }
+}
+
+#[test]
+fn chunk_extension_bytes() {
+    for (reader, most) in default_and_set(|limits| &mut limits.chunk_extension_bytes, 8) {
+        let extension = |bytes: usize| format!("1;{}\r\nx\r\n0\r\n\r\n", "a".repeat(bytes - 1));
+        let of_two_chunks = |bytes: usize| format!("1;a\r\nx\r\n1;{}\r\nx\r\n0\r\n\r\n", "a".repeat(bytes - 3));
+        let of_the_last = |bytes: usize| format!("0;{}\r\n\r\n", "a".repeat(bytes - 1));
+        let padding = |bytes: usize| format!("1{}\r\nx\r\n0\r\n\r\n", " \t".repeat(bytes)[..bytes].to_owned());
+        let zeros = |bytes: usize| format!("{}1\r\nx\r\n0\r\n\r\n", "0".repeat(bytes));
+        let ways: [&dyn Fn(usize) -> String; 5] = [&extension, &of_two_chunks, &of_the_last, &padding, &zeros];
+        for (index, way) in ways.into_iter().enumerate() {
+            assert_eq!(refusal(reader, &chunked(&way(most))), None, "way {index}");
+            let more = refusal(reader, &chunked(&way(most + 1)));
+            assert_eq!(more, Some(Error::ChunkExtensionsTooLarge), "way {index}");
+        }
+        let trailers = format!("0\r\nA: {}\r\n\r\n", "b".repeat(100));
+        assert_eq!(refusal(reader, &chunked(&trailers)), None, "trailers count by themselves");
+    }
+}
+
+#[test]
+fn trailer_bytes() {
+    for (reader, most) in default_and_set(|limits| &mut limits.trailer_bytes, 14) {
+        let one = |bytes: usize| format!("0\r\nA:{}\r\n\r\n", "b".repeat(bytes - 4));
+        let two = |bytes: usize| format!("0\r\nA: b\r\nC:{}\r\n\r\n", "d".repeat(bytes - 10));
+        let ways: [&dyn Fn(usize) -> String; 2] = [&one, &two];
+        for (index, way) in ways.into_iter().enumerate() {
+            assert_eq!(refusal(reader, &chunked(&way(most))), None, "way {index}");
+            assert_eq!(refusal(reader, &chunked(&way(most + 1))), Some(Error::TrailersTooLarge), "way {index}");
+        }
+        let extensions = format!("1;{}\r\nx\r\n0\r\n\r\n", "a".repeat(100));
+        assert_eq!(refusal(reader, &chunked(&extensions)), None, "extensions count by themselves");
+    }
+}
+
+#[test]
+fn more_headers_than_there_is_room_for_are_too_many_whatever_is_set() {
+    let limits = HttpLimits { headers: usize::MAX, ..HttpLimits::default() };
+    let reader = Reader { limits, ..Reader::new() };
+    let head = |headers: usize| format!("HTTP/1.1 204 No\r\n{}\r\n", "A: b\r\n".repeat(headers)).into_bytes();
+    assert_eq!(refusal(reader, &head(HttpLimits::MAX_HEADERS)), None);
+    assert_eq!(refusal(reader, &head(HttpLimits::MAX_HEADERS + 1)), Some(Error::TooManyHeaders));
+}
