@@ -23,7 +23,7 @@ const GOOD: &[(&str, u64)] = &[
     ("/short-length", 2),
     ("/204-with-body", 0),
     ("/cookies", 2),
-    ("/gzip", 1 << 20),
+    ("/gzip", 1 << 17),
     ("/unknown-coding", 2),
 ];
 
@@ -149,7 +149,7 @@ fn a_flood_of_cookies_ends_at_what_a_jar_holds() {
 fn small_bodies() -> ClientConfig {
     let mut config = ClientConfig::default();
     config.limits.body_bytes = 1_000_000;
-    config.limits.decoded_bytes = 4_000_000;
+    config.limits.decoded_bytes = 2_000_000;
     // What deflate makes of zeros is a little less than a thousandth.
     config.limits.decoded_ratio = 500;
     config

@@ -12,10 +12,11 @@
 //! | `/bad-chunk`, `/negative-chunk`, `/largest-chunk`, `/unended-chunk` | chunks that are none |
 //! | `/folded-header`, `/nul-header`, `/cookie-flood` | headers that nobody should take |
 //! | `/gzip`, `/unknown-coding` | good answers in a content coding |
-//! | `/gzip-bomb`, `/large-gzip`, `/not-gzip`, `/cut-gzip` | zeros that grow a thousandfold; 8 MiB of text; no gzip, and half of one |
+//! | `/gzip-bomb`, `/large-gzip`, `/not-gzip`, `/cut-gzip` | zeros that grow a thousandfold; 2 MiB of what hardly repeats; no gzip, and half of one |
 //! | `/redirect-loop`, `/redirect-nowhere`, `/redirect-ftp` | redirects that lead to nothing |
 
 use std::io::Write;
+use std::sync::LazyLock;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -25,12 +26,12 @@ use super::behaviours::After;
 pub(super) fn at(path: &str) -> (Vec<u8>, After) {
     let (answer, after) = match path {
         "/random" => return (random(), After::Close),
-        "/gzip" => return (coded("gzip", &gzip(&TEXT.repeat(1 << 17))), After::Keep),
-        "/large-gzip" => return (coded("gzip", &gzip(&TEXT.repeat(1 << 20))), After::Keep),
-        "/gzip-bomb" => return (coded("gzip", &gzip(&[0; 3_900_000])), After::Keep),
+        "/gzip" => return (coded("gzip", &GZIP), After::Keep),
+        "/large-gzip" => return (coded("gzip", &LARGE_GZIP), After::Keep),
+        "/gzip-bomb" => return (coded("gzip", &BOMB), After::Keep),
         "/not-gzip" => return (coded("gzip", b"ok"), After::Keep),
         "/unknown-coding" => return (coded("locust", b"ok"), After::Keep),
-        "/cut-gzip" => return (coded("gzip", &gzip(TEXT)[..15]), After::Keep),
+        "/cut-gzip" => return (coded("gzip", &GZIP[..GZIP.len() / 2]), After::Keep),
         "/close-before" => (String::new(), After::Close),
         "/reset-before" => (String::new(), After::Reset),
         "/close-in-head" => (HALF_A_HEAD.to_owned(), After::Close),
@@ -118,4 +119,8 @@ pub(super) const EARLY_HINTS: &str = "HTTP/1.1 103 Early Hints\r\nLink: </style.
 pub(super) const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
 pub(super) const HALF_A_HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Le";
 pub(super) const HALF_AN_ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nonly this";
-const TEXT: &[u8] = b"locusts ";
+
+/// Made once, as that takes its time.
+static GZIP: LazyLock<Vec<u8>> = LazyLock::new(|| gzip(&b"locusts ".repeat(1 << 14)));
+static LARGE_GZIP: LazyLock<Vec<u8>> = LazyLock::new(|| gzip(&random()[..2048].repeat(1 << 10)));
+static BOMB: LazyLock<Vec<u8>> = LazyLock::new(|| gzip(&[0; 1_200_000]));
