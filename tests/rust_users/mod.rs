@@ -5,6 +5,7 @@
 //!
 //! - `connections`, `credentials`, `downloads`, `over_tls`, `redirects`, `uploads`: nginx
 //! - `hostile`: every way to fail, alone and all at once
+//! - `proxies`: what goes by a proxy
 //! - `hyper_server`, `python_servers`: servers as others write them
 
 mod connections;
@@ -14,6 +15,7 @@ mod hostile;
 mod hyper_server;
 mod letters;
 mod over_tls;
+mod proxies;
 mod python_servers;
 mod redirects;
 mod run;

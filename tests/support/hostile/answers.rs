@@ -1,17 +1,16 @@
-//! Answers of the hostile server that are only bytes, and what becomes of the connection after them.
+//! Answers of the hostile server that are only bytes, and what becomes of the connection.
 //!
 //! | path | what the client meets |
 //! |---|---|
 //! | `/ok` and all that is not told elsewhere, `/close-delimited`, `/http10`, `/1xx`, `/chunked` | good answers, some in rarer framings |
 //! | `/unasked`, `/short-length`, `/204-with-body` | good answers, and bytes that nobody asked for behind them |
-//! | `/cookies` | a good answer with 90 cookies |
 //! | `/reset-before`, `/close-before` | no byte of an answer: RST, FIN |
 //! | `/reset-in-head`, `/close-in-head`, `/reset`, `/truncated-length`, `/truncated-chunk` | half an answer, then RST or FIN |
 //! | `/garbage`, `/random`, `/http09`, `/http2` | something that is no HTTP/1 |
 //! | `/bad-length`, `/negative-length`, `/two-lengths`, `/length-and-chunks`, `/gzipped-chunks` | bodies of which nobody knows the end |
 //! | `/bad-chunk`, `/negative-chunk`, `/largest-chunk`, `/unended-chunk` | chunks that are none |
 //! | `/folded-header`, `/nul-header`, `/cookie-flood` | headers that nobody should take |
-//! | `/gzip`, `/unknown-coding` | good answers in a content coding |
+//! | `/cookies`, `/gzip`, `/unknown-coding` | good answers with 90 cookies, in a content coding |
 //! | `/gzip-bomb`, `/large-gzip`, `/not-gzip`, `/cut-gzip` | zeros that grow a thousandfold; 2 MiB of what hardly repeats; no gzip, and half of one |
 //! | `/redirect-loop`, `/redirect-nowhere`, `/redirect-ftp` | redirects that lead to nothing |
 

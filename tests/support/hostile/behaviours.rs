@@ -61,7 +61,7 @@ pub(super) fn serve(stream: TcpStream, shared: &Shared) {
 }
 
 /// What becomes of the connection after an answer.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 pub(super) enum After {
     Keep,
     Close,
@@ -78,7 +78,9 @@ fn serve_one(connection: &mut Connection<'_>, shared: &Shared) -> Result<After> 
         IN_TURN[earlier as usize % IN_TURN.len()].clone_into(&mut request.path);
         shared.count(&request.path, "");
     }
-    behave(connection, &request)
+    let after = behave(connection, &request)?;
+    let is_last = request.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
+    Ok(if is_last && after == After::Keep { After::Close } else { after })
 }
 
 fn behave(connection: &mut Connection<'_>, request: &Request) -> Result<After> {
