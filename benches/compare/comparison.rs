@@ -7,8 +7,10 @@ use crate::peers::{self, Client, Cores};
 use crate::python_hosts;
 use crate::record::Record;
 use crate::report::{Report, csv};
-use crate::tables;
-use crate::target::Target;
+use crate::tables::{self, Subject};
+use crate::target::{Server, Target};
+
+use std::net::{Ipv4Addr, SocketAddr};
 
 use anyhow::ensure;
 
@@ -22,8 +24,14 @@ pub(crate) struct Comparison {
     #[arg(long, value_enum, value_delimiter = ',')]
     clients: Vec<Client>,
     /// The clients that run Python users instead: ours and Locust, each with the same two locustfiles
-    #[arg(long, conflicts_with = "clients")]
+    #[arg(long, group = "subject", conflicts_with = "clients")]
     python: bool,
+    /// Downloads of 64 KiB and of 1 MiB instead, from nginx: wrk and ours
+    #[arg(long, group = "subject", conflicts_with = "clients")]
+    bodies: bool,
+    /// Small responses over TLS instead, from nginx: wrk and ours
+    #[arg(long, group = "subject", conflicts_with = "clients")]
+    tls: bool,
     /// Keep-alive connections
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1024))]
     connections: u32,
@@ -61,13 +69,13 @@ impl Comparison {
         if self.has_python() {
             python_hosts::build()?;
         }
-        let target = Target::start(self.server_core)?;
-        let clients = self.present(&target)?;
+        let clients = self.present()?;
         ensure!(!clients.is_empty(), "none of these clients is there");
-        let samples = self.samples(&target, &clients)?;
+        let samples = self.samples(&clients)?;
         let mut summary = Report { samples: &samples, tables: &tables::ALL }.to_string();
         if let Some(users) = self.memory {
             let idlers = if self.has_python() { Idlers::Python } else { Idlers::Rust };
+            let target = Target::start(Server::Own, self.server_core)?;
             let per_user = memory::measure(&target, idlers, self.cores(), users)?;
             summary = format!("{summary}\n{per_user}\n");
         }
@@ -79,14 +87,17 @@ impl Comparison {
         Ok(())
     }
 
-    fn samples(&self, target: &Target, clients: &[Client]) -> anyhow::Result<Vec<Sample>> {
+    fn samples(&self, clients: &[Client]) -> anyhow::Result<Vec<Sample>> {
         let plan = self.plan();
+        let targets = self.targets(clients)?;
         let mut samples = Vec::new();
         for round in 1..=self.rounds {
             for position in 0..clients.len() {
                 // Every other round backwards: a drift within rounds then favours nobody.
                 let index = if round % 2 == 1 { position } else { clients.len() - 1 - position };
-                let sample = measure::sample(target, &plan, clients[index], round)?;
+                let client = clients[index];
+                let target = targets.iter().find(|target| target.server() == client.server()).expect("all are started");
+                let sample = measure::sample(target, &plan, client, round)?;
                 eprintln!(
                     "round {round}: {:<20}{:.2} µs/request, others {:.2} cores",
                     sample.client.name(),
@@ -99,9 +110,21 @@ impl Comparison {
         Ok(samples)
     }
 
+    /// The servers that these clients need.
+    fn targets(&self, clients: &[Client]) -> anyhow::Result<Vec<Target>> {
+        let mut targets: Vec<Target> = Vec::new();
+        for server in clients.iter().map(|client| client.server()) {
+            if self.rounds > 0 && targets.iter().all(|target| target.server() != server) {
+                targets.push(Target::start(server, self.server_core)?);
+            }
+        }
+        Ok(targets)
+    }
+
     /// The wanted clients without those that cannot be started. One that was asked for by name must be there.
-    fn present(&self, target: &Target) -> anyhow::Result<Vec<Client>> {
-        let load = self.plan().load(target.address(), self.short);
+    fn present(&self) -> anyhow::Result<Vec<Client>> {
+        let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let load = self.plan().load(nowhere, self.short);
         if !self.clients.is_empty() {
             for client in &self.clients {
                 client.commands(&load, self.cores())?;
@@ -109,13 +132,22 @@ impl Comparison {
             return Ok(self.clients.clone());
         }
         let mut present = Vec::new();
-        for client in tables::clients(self.python) {
+        for client in self.subject().clients() {
             match client.commands(&load, self.cores()) {
                 Ok(_) => present.push(client),
                 Err(reason) => eprintln!("without {}: {reason}", client.name()),
             }
         }
         Ok(present)
+    }
+
+    fn subject(&self) -> Subject {
+        match self {
+            Self { python: true, .. } => Subject::Python,
+            Self { bodies: true, .. } => Subject::Bodies,
+            Self { tls: true, .. } => Subject::Tls,
+            _ => Subject::Native,
+        }
     }
 
     /// Whether Python users are among those that are measured.

@@ -15,6 +15,7 @@ mod load;
 mod measure;
 mod memory;
 mod monoio_client;
+mod nginx;
 mod noise;
 mod peers;
 mod process;

@@ -3,6 +3,7 @@
 //! for those that run Python users see `python_hosts.rs`.
 
 use std::env;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -12,6 +13,7 @@ use serde_json::Value;
 use crate::load::Load;
 use crate::process;
 use crate::python_hosts::PythonHost;
+use crate::target::Server;
 
 /// A client under comparison.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, clap::ValueEnum)]
@@ -52,6 +54,28 @@ pub(crate) enum Client {
     LocustHttpChecked,
     /// Locust's FastHttpUser with that locustfile
     LocustFastChecked,
+    /// wrk, bodies of 64 KiB
+    #[value(name = "wrk-64k")]
+    Wrk64k,
+    /// Our quick run, which counts bodies and keeps none, of 64 KiB
+    #[value(name = "gregaria-64k")]
+    Gregaria64k,
+    /// Rust users who get bodies of 64 KiB
+    #[value(name = "scenario-64k")]
+    Scenario64k,
+    /// wrk, bodies of 1 MiB
+    #[value(name = "wrk-1m")]
+    Wrk1m,
+    /// Our quick run, bodies of 1 MiB
+    #[value(name = "gregaria-1m")]
+    Gregaria1m,
+    /// Rust users who get bodies of 1 MiB
+    #[value(name = "scenario-1m")]
+    Scenario1m,
+    /// wrk over TLS
+    WrkTls,
+    /// Our quick run over TLS
+    GregariaTls,
 }
 
 /// The cores that clients may have.
@@ -67,6 +91,20 @@ impl Client {
     /// As on the command line and in reports.
     pub(crate) fn name(self) -> String {
         clap::ValueEnum::to_possible_value(&self).expect("no variant is skipped").get_name().to_owned()
+    }
+
+    /// The server that it is measured against.
+    pub(crate) fn server(self) -> Server {
+        match self {
+            Self::Wrk64k
+            | Self::Gregaria64k
+            | Self::Scenario64k
+            | Self::Wrk1m
+            | Self::Gregaria1m
+            | Self::Scenario1m => Server::Files,
+            Self::WrkTls | Self::GregariaTls => Server::Tls,
+            _ => Server::Own,
+        }
     }
 
     /// The processes to run for this load, pinned.
@@ -85,6 +123,7 @@ impl Client {
                 vec![scenario(&half, &both[..1], 1)?, scenario(&half, &both[1..], 1)?]
             }
             Self::Scenario => vec![scenario(load, &both[..1], 1)?],
+            Self::Scenario64k | Self::Scenario1m => vec![self.downloaders(load, cores.first)?],
             _ => vec![self.command(load, &both[..1])?],
         })
     }
@@ -108,7 +147,7 @@ impl Client {
         if let Some((host, _)) = self.python_users() {
             return host.version();
         }
-        let (program, flag) = match self {
+        let (program, flag) = match self.tool() {
             Self::Wrk => ("wrk", "-v"),
             Self::H2load => ("h2load", "--version"),
             Self::Oha => ("oha", "--version"),
@@ -120,7 +159,7 @@ impl Client {
 
     /// The requests that one of this client's processes says it made, all of them answered with success.
     pub(crate) fn requests(self, stdout: &str) -> anyhow::Result<u64> {
-        let said = match self {
+        let said = match self.tool() {
             Self::Wrk => wrk_requests(stdout),
             Self::H2load => h2load_requests(stdout),
             Self::Oha => oha_requests(stdout),
@@ -134,7 +173,7 @@ impl Client {
     /// How many requests the server may have seen more than the client counts: foreign tools drop what is on the wire
     /// when time is up, ours wait for it.
     pub(crate) fn uncounted_max(self, connections: u32) -> u64 {
-        match self {
+        match self.tool() {
             Self::Wrk | Self::H2load | Self::Oha => connections.into(),
             Self::LocustHttp | Self::LocustFast | Self::LocustHttpChecked | Self::LocustFastChecked => {
                 connections.into()
@@ -145,8 +184,8 @@ impl Client {
 
     fn command(self, load: &Load, cores: &[usize]) -> anyhow::Result<Command> {
         let Load { address, connections, seconds } = load;
-        let (url, connections, seconds) = (format!("http://{address}/"), connections.to_string(), seconds.to_string());
-        let program = match self {
+        let (url, connections, seconds) = (self.url(*address), connections.to_string(), seconds.to_string());
+        let program = match self.tool() {
             Self::Wrk => on_path("wrk")?,
             Self::H2load => on_path("h2load")?,
             Self::Oha => on_path("oha")?,
@@ -154,7 +193,7 @@ impl Client {
             _ => process::own_program()?,
         };
         let mut command = process::pinned(cores, program)?;
-        match self {
+        match self.tool() {
             Self::Wrk => command.args(["-t1", "-c", &connections, "-d", &seconds, &url]),
             Self::H2load => command.args(["--h1", "-t1", "-c", &connections, "-D", &seconds, &url]),
             Self::Oha => command
@@ -162,7 +201,8 @@ impl Client {
                 .env("TOKIO_WORKER_THREADS", "1"),
             Self::Gregaria => {
                 let time = format!("{seconds}s");
-                command.args([&url, "-u", &connections, "-t", &time, "--shards", "1", "--json"])
+                command.args([&url, "-u", &connections, "-t", &time, "--shards", "1", "--json"]);
+                command.args((self.server() == Server::Tls).then_some("--insecure"))
             }
             _ => command.args(["client", &self.name(), "--address", &address.to_string()]).args([
                 "--connections",
@@ -172,6 +212,33 @@ impl Client {
             ]),
         };
         Ok(command)
+    }
+
+    fn downloaders(self, load: &Load, core: usize) -> anyhow::Result<Command> {
+        let mut command = process::pinned(&[core], beside("scenario")?)?;
+        command.args(["Downloader", "--headless", "--json", "--shards", "1", "--host", &self.url(load.address)]);
+        command.args(["-u", &load.connections.to_string(), "-r", &load.connections.to_string()]);
+        command.args(["-t", &format!("{}s", load.seconds)]);
+        Ok(command)
+    }
+
+    /// The client without what it is asked to do.
+    fn tool(self) -> Self {
+        match self {
+            Self::Wrk64k | Self::Wrk1m | Self::WrkTls => Self::Wrk,
+            Self::Gregaria64k | Self::Gregaria1m | Self::GregariaTls => Self::Gregaria,
+            other => other,
+        }
+    }
+
+    fn url(self, address: SocketAddr) -> String {
+        let scheme = if self.server() == Server::Tls { "https" } else { "http" };
+        let path = match self {
+            Self::Wrk64k | Self::Gregaria64k | Self::Scenario64k => "64k",
+            Self::Wrk1m | Self::Gregaria1m | Self::Scenario1m => "1m",
+            _ => "",
+        };
+        format!("{scheme}://{address}/{path}")
     }
 }
 
@@ -199,7 +266,8 @@ pub(crate) fn beside(name: &str) -> anyhow::Result<PathBuf> {
     Ok(path)
 }
 
-fn on_path(name: &str) -> anyhow::Result<PathBuf> {
+/// What is installed.
+pub(crate) fn on_path(name: &str) -> anyhow::Result<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let found = env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file());
     found.with_context(|| format!("{name} is not installed"))

@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 
 use crate::measure::{Sample, median};
 use crate::peers::Client;
-use crate::tables::{Goal, Table};
+use crate::tables::{Goal, Table, Times};
 
 /// All samples, written as tables: a row for each client that was measured.
 pub(crate) struct Report<'a> {
@@ -27,7 +27,7 @@ impl fmt::Display for Report<'_> {
         let most = others.iter().copied().fold(0.0, f64::max);
         writeln!(
             f,
-            "µs/request: CPU time of the client, user and system. Others used {:.2} cores (median), {most:.2} at most.",
+            "CPU time of the client, user and system. Others used {:.2} cores (median), {most:.2} at most.",
             median(&others)
         )
     }
@@ -52,11 +52,11 @@ impl Report<'_> {
             return Ok(());
         }
         let column = |yardstick: &Client| format!("× {}", yardstick.name());
-        write!(f, "{:<20}{:>12}{:>18}", "client", "µs/request", "range")?;
+        write!(f, "{:<20}{:>12}{:>18}", "client", table.unit.name(), "range")?;
         table.yardsticks.iter().try_for_each(|yardstick| write!(f, "{:>18}", column(yardstick)))?;
         writeln!(f, "{:>14}{:>12}", "requests/s", "server µs")?;
         for &&client in &clients {
-            self.row(f, client, table.yardsticks)?;
+            self.row(f, client, table)?;
         }
         for goal in table.goals {
             self.goal(f, goal)?;
@@ -64,26 +64,30 @@ impl Report<'_> {
         writeln!(f)
     }
 
-    fn row(&self, f: &mut fmt::Formatter<'_>, client: Client, yardsticks: &[Client]) -> fmt::Result {
-        let per_request: Vec<_> = self.of(client).map(Sample::cpu_us_per_request).collect();
+    fn row(&self, f: &mut fmt::Formatter<'_>, client: Client, table: &Table) -> fmt::Result {
+        let costs: Vec<_> = self.of(client).map(|sample| table.unit.of(sample.cpu_us_per_request())).collect();
         let rates: Vec<_> = self.of(client).map(Sample::rate).collect();
         let server: Vec<_> = self.of(client).map(Sample::server_us_per_request).collect();
-        let least = per_request.iter().copied().fold(f64::INFINITY, f64::min);
-        let most = per_request.iter().copied().fold(0.0, f64::max);
-        write!(f, "{:<20}{:>12.2}{:>18}", client.name(), median(&per_request), format!("{least:.2}–{most:.2}"))?;
-        for &yardstick in yardsticks {
+        let least = costs.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = costs.iter().copied().fold(0.0, f64::max);
+        write!(f, "{:<20}{:>12.2}{:>18}", client.name(), median(&costs), format!("{least:.2}–{most:.2}"))?;
+        for &yardstick in table.yardsticks {
             write!(f, "{:>18}", times(self.ratio(client, yardstick)))?;
         }
         writeln!(f, "{:>14.0}{:>12.2}", median(&rates), median(&server))
     }
 
     fn goal(&self, f: &mut fmt::Formatter<'_>, goal: &Goal) -> fmt::Result {
-        let Some(ratio) = self.ratio(goal.dear, goal.cheap) else {
+        let Some(ratio) = self.ratio(goal.client, goal.base) else {
             return Ok(());
         };
-        let verdict = if ratio >= goal.times { "reached" } else { "missed" };
-        let (dear, cheap) = (goal.dear.name(), goal.cheap.name());
-        writeln!(f, "Goal {verdict}: {dear} costs {ratio:.1} × {cheap}, to be {} or more.", goal.times)
+        let (is_reached, wanted) = match goal.times {
+            Times::AtLeast(times) => (ratio >= times, format!("{times} or more")),
+            Times::AtMost(times) => (ratio <= times, format!("{times} or less")),
+        };
+        let verdict = if is_reached { "reached" } else { "missed" };
+        let (client, base) = (goal.client.name(), goal.base.name());
+        writeln!(f, "Goal {verdict}: {client} costs {ratio:.2} × {base}, to be {wanted}.")
     }
 
     fn of(&self, client: Client) -> impl Iterator<Item = &Sample> {
@@ -121,6 +125,7 @@ fn times(ratio: Option<f64>) -> String {
 mod tests {
     use super::*;
     use crate::measure::Run;
+    use crate::tables::Unit;
 
     fn sample(client: Client, round: u32, us_per_request: f64) -> Sample {
         let run = |requests: u64| Run {
@@ -144,10 +149,12 @@ mod tests {
         let table = Table {
             clients: &[Client::Floor, Client::Wrk, Client::Oha],
             yardsticks: &[Client::Floor],
+            unit: Unit::Request,
             goals: &[
-                Goal { dear: Client::Wrk, cheap: Client::Floor, times: 1.5 },
-                Goal { dear: Client::Wrk, cheap: Client::Floor, times: 1.6 },
-                Goal { dear: Client::Oha, cheap: Client::Floor, times: 1.0 },
+                Goal { client: Client::Wrk, base: Client::Floor, times: Times::AtLeast(1.5) },
+                Goal { client: Client::Wrk, base: Client::Floor, times: Times::AtLeast(1.6) },
+                Goal { client: Client::Wrk, base: Client::Floor, times: Times::AtMost(1.4) },
+                Goal { client: Client::Oha, base: Client::Floor, times: Times::AtLeast(1.0) },
             ],
         };
         let report = Report { samples: &samples, tables: &[&table] };
@@ -155,9 +162,18 @@ mod tests {
         assert_eq!(report.ratio(Client::Oha, Client::Floor), None);
         let text = report.to_string();
         let row = "wrk                        15.00        7.50–30.00             1.500        100000        5.00\n";
-        let goals = "Goal reached: wrk costs 1.5 × floor, to be 1.5 or more.\n\
-                     Goal missed: wrk costs 1.5 × floor, to be 1.6 or more.\n\n";
+        let goals = "Goal reached: wrk costs 1.50 × floor, to be 1.5 or more.\n\
+                     Goal missed: wrk costs 1.50 × floor, to be 1.6 or more.\n\
+                     Goal missed: wrk costs 1.50 × floor, to be 1.4 or less.\n\n";
         assert!(text.contains(&format!("{row}{goals}")), "{text}");
         assert!(!text.contains("oha"), "{text}");
+    }
+    #[test]
+    fn bodies_are_paid_by_the_kibibyte() {
+        let samples = [sample(Client::Wrk64k, 1, 32.0)];
+        let table = Table { clients: &[Client::Wrk64k], yardsticks: &[], unit: Unit::Kibibyte(64), goals: &[] };
+        let text = Report { samples: &samples, tables: &[&table] }.to_string();
+        assert!(text.starts_with("client                    ns/KiB"), "{text}");
+        assert!(text.contains("\nwrk-64k                   500.00     500.00–500.00"), "{text}");
     }
 }

@@ -9,15 +9,50 @@ pub(crate) struct Table {
     pub(crate) clients: &'static [Client],
     /// Whom the others are measured by, one column each.
     pub(crate) yardsticks: &'static [Client],
-    /// What a ratio is to be at least.
+    /// What CPU time is given per.
+    pub(crate) unit: Unit,
+    /// Which ratios are aimed at.
     pub(crate) goals: &'static [Goal],
 }
 
-/// `dear` is to cost at least so many times what `cheap` does.
+/// What CPU time is given per.
+#[derive(Clone, Copy)]
+pub(crate) enum Unit {
+    Request,
+    /// Where a response is so many.
+    Kibibyte(u32),
+}
+
+impl Unit {
+    /// The heading of its column.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Request => "µs/request",
+            Self::Kibibyte(_) => "ns/KiB",
+        }
+    }
+
+    /// The figure for so much CPU time per request.
+    pub(crate) fn of(self, us_per_request: f64) -> f64 {
+        match self {
+            Self::Request => us_per_request,
+            Self::Kibibyte(per_response) => us_per_request * 1000.0 / f64::from(per_response),
+        }
+    }
+}
+
+/// What `client` is to cost, in times of what `base` does.
 pub(crate) struct Goal {
-    pub(crate) dear: Client,
-    pub(crate) cheap: Client,
-    pub(crate) times: f64,
+    pub(crate) client: Client,
+    pub(crate) base: Client,
+    pub(crate) times: Times,
+}
+
+/// How many times.
+#[derive(Clone, Copy)]
+pub(crate) enum Times {
+    AtLeast(f64),
+    AtMost(f64),
 }
 
 /// GETs of 128 bytes by programs and runtimes without a line of Python.
@@ -37,6 +72,7 @@ const NATIVE: Table = Table {
         Client::Scenario1x2,
     ],
     yardsticks: &[Client::Floor, Client::Wrk],
+    unit: Unit::Request,
     goals: &[],
 };
 
@@ -44,9 +80,10 @@ const NATIVE: Table = Table {
 const PYTHON: Table = Table {
     clients: &[Client::Python, Client::LocustHttp, Client::LocustFast],
     yardsticks: &[Client::Python],
+    unit: Unit::Request,
     goals: &[
-        Goal { dear: Client::LocustHttp, cheap: Client::Python, times: 30.0 },
-        Goal { dear: Client::LocustFast, cheap: Client::Python, times: 6.0 },
+        Goal { client: Client::LocustHttp, base: Client::Python, times: Times::AtLeast(30.0) },
+        Goal { client: Client::LocustFast, base: Client::Python, times: Times::AtLeast(6.0) },
     ],
 };
 
@@ -54,20 +91,70 @@ const PYTHON: Table = Table {
 const CHECKED: Table = Table {
     clients: &[Client::PythonChecked, Client::LocustHttpChecked, Client::LocustFastChecked],
     yardsticks: &[Client::PythonChecked],
+    unit: Unit::Request,
     goals: &[
-        Goal { dear: Client::LocustHttpChecked, cheap: Client::PythonChecked, times: 12.0 },
-        Goal { dear: Client::LocustFastChecked, cheap: Client::PythonChecked, times: 3.0 },
+        Goal { client: Client::LocustHttpChecked, base: Client::PythonChecked, times: Times::AtLeast(12.0) },
+        Goal { client: Client::LocustFastChecked, base: Client::PythonChecked, times: Times::AtLeast(3.0) },
     ],
 };
 
-/// All tables.
-pub(crate) const ALL: [&Table; 3] = [&NATIVE, &PYTHON, &CHECKED];
+/// GETs of 64 KiB, from nginx.
+const BODIES_64K: Table = Table {
+    clients: &[Client::Wrk64k, Client::Gregaria64k, Client::Scenario64k],
+    yardsticks: &[Client::Wrk64k],
+    unit: Unit::Kibibyte(64),
+    goals: &[
+        Goal { client: Client::Gregaria64k, base: Client::Wrk64k, times: Times::AtMost(1.1) },
+        Goal { client: Client::Scenario64k, base: Client::Wrk64k, times: Times::AtMost(1.1) },
+    ],
+};
 
-/// All clients, with or without Python.
-pub(crate) fn clients(in_python: bool) -> Vec<Client> {
-    let clients = ALL.iter().flat_map(|table| table.clients).copied();
-    clients.filter(|client| client.python_users().is_some() == in_python).collect()
+/// GETs of 1 MiB, from nginx.
+const BODIES_1M: Table = Table {
+    clients: &[Client::Wrk1m, Client::Gregaria1m, Client::Scenario1m],
+    yardsticks: &[Client::Wrk1m],
+    unit: Unit::Kibibyte(1024),
+    goals: &[
+        Goal { client: Client::Gregaria1m, base: Client::Wrk1m, times: Times::AtMost(1.1) },
+        Goal { client: Client::Scenario1m, base: Client::Wrk1m, times: Times::AtMost(1.1) },
+    ],
+};
+
+/// GETs of 128 bytes over TLS, from nginx.
+const TLS: Table = Table {
+    clients: &[Client::WrkTls, Client::GregariaTls],
+    yardsticks: &[Client::WrkTls],
+    unit: Unit::Request,
+    goals: &[Goal { client: Client::GregariaTls, base: Client::WrkTls, times: Times::AtMost(1.25) }],
+};
+
+/// What is compared at once.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Subject {
+    Native,
+    Python,
+    Bodies,
+    Tls,
 }
+
+impl Subject {
+    /// Its clients.
+    pub(crate) fn clients(self) -> impl Iterator<Item = Client> {
+        self.tables().iter().flat_map(|table| table.clients).copied()
+    }
+
+    fn tables(self) -> &'static [&'static Table] {
+        match self {
+            Self::Native => &[&NATIVE],
+            Self::Python => &[&PYTHON, &CHECKED],
+            Self::Bodies => &[&BODIES_64K, &BODIES_1M],
+            Self::Tls => &[&TLS],
+        }
+    }
+}
+
+/// All tables.
+pub(crate) const ALL: [&Table; 6] = [&NATIVE, &PYTHON, &CHECKED, &BODIES_64K, &BODIES_1M, &TLS];
 
 #[cfg(test)]
 mod tests {

@@ -1,6 +1,7 @@
-//! The fixed-response server as seen from the comparison: started as a process of its own on its own core, asked for its
-//! counts, ended by closing its stdin. `server.rs` is what runs there.
+//! The servers as seen from the comparison: started as a process of its own on its own core, asked for its counts, ended.
+//! `server.rs` is what runs there, or `nginx.rs` says what nginx does.
 
+use std::cell::Cell;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,13 +9,32 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use anyhow::Context;
+use tempfile::TempDir;
 
+use crate::nginx;
 use crate::process;
+
+/// What can be measured against.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Server {
+    /// The fixed-response server.
+    Own,
+    /// nginx with files of 64 KiB and 1 MiB.
+    Files,
+    /// nginx with the fixed response over TLS.
+    Tls,
+}
 
 /// A running server. Dropped, it ends.
 pub(crate) struct Target {
+    server: Server,
     child: Child,
     address: SocketAddr,
+    /// Where it is asked for its counts.
+    counts: SocketAddr,
+    /// How often it was: nginx counts that too.
+    asked: Cell<u64>,
+    _folder: Option<TempDir>,
 }
 
 /// The server's own count.
@@ -27,14 +47,29 @@ pub(crate) struct Counts {
 }
 
 impl Target {
-    /// Starts a server on `core` and waits for its address.
-    pub(crate) fn start(core: usize) -> anyhow::Result<Self> {
+    /// Starts a server on `core` and waits until it serves.
+    pub(crate) fn start(server: Server, core: usize) -> anyhow::Result<Self> {
+        match server {
+            Server::Own => Self::start_own(core),
+            Server::Files | Server::Tls => {
+                let nginx::Started { child, address, counts, folder } = nginx::start(server == Server::Tls, core)?;
+                Ok(Self { server, child, address, counts, asked: Cell::new(0), _folder: Some(folder) })
+            }
+        }
+    }
+
+    fn start_own(core: usize) -> anyhow::Result<Self> {
         let mut command = process::pinned(&[core], process::own_program()?)?;
         let mut child = command.arg("server").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line)?;
         let address = line.trim().parse().context("the server did not say its address")?;
-        Ok(Self { child, address })
+        Ok(Self { server: Server::Own, child, address, counts: address, asked: Cell::new(0), _folder: None })
+    }
+
+    /// Which one it is.
+    pub(crate) fn server(&self) -> Server {
+        self.server
     }
 
     /// Where it listens.
@@ -56,12 +91,18 @@ impl Target {
 
     /// Asks once.
     pub(crate) fn counts(&self) -> anyhow::Result<Counts> {
-        let mut stream = TcpStream::connect(self.address)?;
+        let mut stream = TcpStream::connect(self.counts)?;
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-        stream.write_all(b"GET /__counts HTTP/1.1\r\n\r\n")?;
+        stream.write_all(b"GET /__counts HTTP/1.1\r\nHost: counts\r\n\r\n")?;
         let mut bytes = [0; 512];
         let len = stream.read(&mut bytes)?;
-        parse(&String::from_utf8_lossy(&bytes[..len])).context("the server's counts are unreadable")
+        let answer = String::from_utf8_lossy(&bytes[..len]);
+        self.asked.set(self.asked.get() + 1);
+        let counts = match self.server {
+            Server::Own => parse(&answer),
+            Server::Files | Server::Tls => nginx::parse_counts(&answer, self.asked.get()),
+        };
+        counts.context("the server's counts are unreadable")
     }
 
     /// User and system time so far, in steps of 10 ms.
@@ -76,8 +117,13 @@ impl Target {
 
 impl Drop for Target {
     fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        // It ends as its stdin did; there is nothing to do about a failed wait.
+        if self.server == Server::Own {
+            // It ends as its stdin does.
+            drop(self.child.stdin.take());
+        } else {
+            let _ = self.child.kill();
+        }
+        // There is nothing to do about a failed wait.
         let _ = self.child.wait();
     }
 }

@@ -6,14 +6,14 @@ use std::{cell::RefCell, future::Future, rc::Rc, sync::Arc};
 use gregaria_http::{Error, Network, Origin, proto::HeadMemo};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 
-use crate::rt::{AddressBook, PooledFuture, Rt, Stream, Watchdog};
+use crate::rt::{AddressBook, PooledFuture, Rt, SpareBuffers, Stream, Watchdog};
 
 /// What the sessions of one thread share.
 pub(crate) struct Wires {
     pub(crate) rt: Rt,
     book: Arc<AddressBook>,
     head_memo: RefCell<HeadMemo>,
-    buffers: RefCell<Vec<Vec<u8>>>,
+    buffers: RefCell<SpareBuffers>,
 }
 
 impl Wires {
@@ -23,15 +23,11 @@ impl Wires {
 
     /// An empty buffer: a user holds one only while a request is on the wire.
     pub(crate) fn take_buffer(&self) -> Vec<u8> {
-        self.buffers.borrow_mut().pop().unwrap_or_else(|| Vec::with_capacity(BUFFER_BYTES))
+        self.buffers.borrow_mut().take().unwrap_or_else(|| Vec::with_capacity(BUFFER_BYTES))
     }
 
-    pub(crate) fn give_buffer(&self, mut buffer: Vec<u8>) {
-        let mut buffers = self.buffers.borrow_mut();
-        if buffers.len() < KEPT_BUFFERS && (1..=LARGEST_KEPT_BYTES).contains(&buffer.capacity()) {
-            buffer.clear();
-            buffers.push(buffer);
-        }
+    pub(crate) fn give_buffer(&self, buffer: Vec<u8>) {
+        self.buffers.borrow_mut().keep(buffer);
     }
 }
 
@@ -86,5 +82,3 @@ impl Network for UserNetwork {
 
 /// Holds a small request and its response; one that was too small comes back larger.
 const BUFFER_BYTES: usize = 1024;
-const KEPT_BUFFERS: usize = 1024;
-const LARGEST_KEPT_BYTES: usize = 64 * 1024;

@@ -13,9 +13,6 @@ pub struct ClientConfig {
     pub read_timeout_ns: u64,
     /// Longest time for a request in all, redirects included, in nanoseconds. Default none.
     pub total_timeout_ns: Option<u64>,
-    /// A connection idle for longer than this is checked before it is used, and replaced when it is dead, in nanoseconds.
-    /// Default 1 s.
-    pub idle_peek_after_ns: u64,
     /// After so many requests a connection is closed and another one made; 0 for never. Default 0.
     pub requests_per_connection: u32,
     /// A request with a body larger than this, or of unknown length, asks for leave to send it (`Expect: 100-continue`).
@@ -43,7 +40,6 @@ impl Default for ClientConfig {
             connect_timeout_ns: 60 * SECOND_NS,
             read_timeout_ns: 60 * SECOND_NS,
             total_timeout_ns: None,
-            idle_peek_after_ns: SECOND_NS,
             requests_per_connection: 0,
             expect_continue_above_bytes: None,
             expect_continue_timeout_ns: SECOND_NS,

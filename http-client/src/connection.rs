@@ -25,6 +25,20 @@ impl<T: Transport> Transport for Connection<T> {
         }
     }
 
+    async fn recv_long(&mut self, buffer: &mut Vec<u8>, to_come: u64) -> io::Result<usize> {
+        match self {
+            Self::Plain(transport) => transport.recv_long(buffer, to_come).await,
+            Self::Tls(stream) => stream.recv(buffer).await,
+        }
+    }
+
+    async fn skip(&mut self, len: u64) -> io::Result<u64> {
+        match self {
+            Self::Plain(transport) => transport.skip(len).await,
+            Self::Tls(stream) => stream.skip(len).await,
+        }
+    }
+
     fn sent_ns(&self) -> u64 {
         match self {
             Self::Plain(transport) => transport.sent_ns(),

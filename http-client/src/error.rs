@@ -38,7 +38,7 @@ pub enum Error {
     InvalidRequest(InvalidRequest),
     /// What arrived is not HTTP/1.1.
     InvalidResponse(InvalidResponse),
-    /// A redirect leads to something that is no URL.
+    /// A redirect leads to something that is no `http` or `https` URL.
     InvalidRedirect,
     /// The host name could not be resolved.
     NameNotFound,
@@ -92,7 +92,7 @@ impl Error {
             Self::HeadTooLarge => "response head too large",
             Self::InvalidRequest(detail) => detail.message(),
             Self::InvalidResponse(detail) => detail.message(),
-            Self::InvalidRedirect => "redirect to something that is no URL",
+            Self::InvalidRedirect => "redirect to something that is no http or https URL",
             Self::NameNotFound => "host name not found",
             Self::NoSourceAddress => "no source address of the target's IP version",
             Self::OutOfFiles => "out of file descriptors on this machine: raise ulimit -n",

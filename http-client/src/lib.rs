@@ -2,8 +2,8 @@
 //!
 //! It opens no socket, resolves no name, owns no clock, starts no thread and names no runtime: all of that comes from a
 //! [`Network`], which is the engine's runtime, the simulator, or a script in a test. It keeps no statistics and judges no
-//! status: an [`Exchange`] says what happened and when, the caller decides whether that is a failure. It does not (yet)
-//! follow redirects, decompress, pipeline, or repeat a request that was once on the wire.
+//! status: an [`Exchange`] says what happened and when, the caller decides whether that is a failure. It does not
+//! pipeline, and repeats no request that was once on the wire, unless the target asks for that.
 //!
 //! ```text
 //!   Request ──> proto::encode ──> buffer ──> Transport::send ──>┐
@@ -71,5 +71,5 @@ pub use redirect::{Redirect, follow};
 pub use request::{Body, BodyPolicy, Request, RequestOptions};
 pub use response::{Headers, Response, Version};
 pub use session::{BodyStream, Session};
-pub use tls::{TlsConfig, TlsConfigError, TlsSettings, TlsStream, Trust};
+pub use tls::{TlsConfig, TlsConfigError, TlsSessions, TlsSettings, TlsStream, Trust};
 pub use transport::{Network, Transport};

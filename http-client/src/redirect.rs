@@ -24,8 +24,7 @@ pub struct Redirect {
 /// unless the status is one of 301, 302, 303, 307 and 308, and the location is not empty.
 ///
 /// # Errors
-/// [`Error::InvalidRedirect`] when the location is no URL or has a control character, [`Error::UnsupportedScheme`] when
-/// it leads away from http and https.
+/// [`Error::InvalidRedirect`] when the location is no URL, has a control character, or leads away from http and https.
 pub fn follow(method: Method, status: u16, location: &[u8], from_url: &str) -> Result<Option<Redirect>, Error> {
     let location = location.trim_ascii();
     if !matches!(status, 301 | 302 | 303 | 307 | 308) || location.is_empty() {
@@ -57,7 +56,7 @@ fn join(from: &Url, location: &[u8]) -> Result<Url, Error> {
     }
     let mut url = from.join(&as_text(location)).map_err(|_| Error::InvalidRedirect)?;
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(Error::UnsupportedScheme);
+        return Err(Error::InvalidRedirect);
     }
     if url.fragment().is_none_or(str::is_empty) {
         url.set_fragment(from.fragment());
@@ -182,7 +181,7 @@ mod tests {
     fn what_cannot_be_followed_says_why() {
         let error = |location: &[u8]| follow(Method::Get, 301, location, "http://h/").unwrap_err();
         for location in ["ftp://h/", "javascript:alert(1)", "mailto:a@b", "file:///etc/passwd"] {
-            assert_eq!(error(location.as_bytes()), Error::UnsupportedScheme, "{location}");
+            assert_eq!(error(location.as_bytes()), Error::InvalidRedirect, "{location}");
         }
         for location in ["http://", "http://h:99999/", "http://a b/", "//[::1/", "/a\r\nX: 1", "/\0", "/a\tb"] {
             assert_eq!(error(location.as_bytes()), Error::InvalidRedirect, "{location:?}");

@@ -12,14 +12,29 @@ use crate::{Error, Origin};
 /// One connection. Dropping it closes it, also in the middle of an operation.
 #[expect(async_fn_in_trait, reason = "a connection never leaves its shard, so no future needs to be Send")]
 pub trait Transport {
-    /// Takes all that is in `buffer` to be sent, in order, and leaves an empty buffer: the same, or one without memory. It
-    /// need not wait until the bytes have left; that they could not is then told by the next receive.
+    /// Takes all that is in `buffer` to be sent, in order, and leaves an empty buffer: the same, another, or one without
+    /// memory. It need not wait until the bytes have left; that they could not is then told by the next receive.
     async fn send(&mut self, buffer: &mut Vec<u8>) -> io::Result<()>;
 
     /// Appends what has arrived to `buffer`, waiting for at least one byte, within its spare capacity: it is never grown, but
     /// one without memory is replaced once there is something to receive, so that no one waits with an empty buffer in
     /// hands. `Ok(0)` is the end of the stream.
     async fn recv(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize>;
+
+    /// As [`Transport::recv`], where about `to_come` bytes are still to come: if they are many, and `buffer` has space for
+    /// many, a connection may receive straight into it. It then has the buffer until bytes come: dropped before, this leaves
+    /// an empty buffer and a connection that is of no more use.
+    async fn recv_long(&mut self, buffer: &mut Vec<u8>, to_come: u64) -> io::Result<usize> {
+        let _ = to_come;
+        self.recv(buffer).await
+    }
+
+    /// Receives up to `len` bytes, but at least one, that nobody wants, and says how many. `Ok(0)` is the end of the stream.
+    /// Dropped before it is done, it leaves a connection that is of no more use.
+    async fn skip(&mut self, len: u64) -> io::Result<u64> {
+        let mut unwanted = Vec::with_capacity(len.min(MOST_SKIPPED) as usize);
+        self.recv(&mut unwanted).await.map(|count| count as u64)
+    }
 
     /// When the last bytes taken by [`Transport::send`] left, in nanoseconds of [`Network::now_ns`]; 0 while they have not.
     /// Known at the latest when a receive has given something.
@@ -65,3 +80,6 @@ pub trait Network {
     /// Takes a buffer back. It may have grown to the size of a body: a pool decides what it keeps.
     fn give_buffer(&self, buffer: Vec<u8>);
 }
+
+/// What is received to be dropped has room for so many bytes.
+const MOST_SKIPPED: u64 = 16 << 10;

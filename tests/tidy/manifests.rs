@@ -89,9 +89,11 @@ pub(super) fn foreign() -> Vec<String> {
     table.map(|it| it.name).collect()
 }
 
+/// The manifests, but for one that is the root of a workspace of its own: it has no table of ours to take versions from.
 fn members() -> BTreeMap<String, String> {
     let manifests = committed_files().into_iter().filter(|path| path.ends_with("/Cargo.toml"));
-    manifests.map(|path| (path.clone(), text_of(&path).unwrap_or_default())).collect()
+    let texts = manifests.map(|path| (path.clone(), text_of(&path).unwrap_or_default()));
+    texts.filter(|(_, text)| !text.lines().any(|line| line == "[workspace]")).collect()
 }
 
 /// The code of the package whose manifest is at `path`.

@@ -12,6 +12,7 @@ const MAY_BE_UNSAFE: &[&str] = &["engine/src/rt", "benches"];
 const SAFE_ROOTS: &[&str] = &[
     "cli/src/lib.rs",
     "cli/src/main.rs",
+    "http-client/fuzz/src/lib.rs",
     "http-client/src/lib.rs",
     "python/src/lib.rs",
     "stats/src/lib.rs",

@@ -20,7 +20,7 @@ use crate::exit::Refusal;
 pub struct ClientPlan {
     /// Longest time for making a connection.
     pub connect_timeout: Option<Duration>,
-    /// Longest time from sending to the end of the response.
+    /// Longest silence of the target.
     pub read_timeout: Option<Duration>,
     /// Longest time for a whole request, redirects included.
     pub timeout: Option<Duration>,

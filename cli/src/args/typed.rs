@@ -161,7 +161,7 @@ pub struct NetworkArgs {
     /// Seconds for making a connection [default: 60]
     #[arg(long, value_name = "SEC")]
     pub connect_timeout: Option<Given>,
-    /// Seconds from sending a request to the end of its response [default: 60]
+    /// Seconds that the target may be silent while its response is awaited or read [default: 60]
     #[arg(long, value_name = "SEC")]
     pub read_timeout: Option<Given>,
     /// Seconds for a whole request, redirects included [default: no limit]

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use gregaria_engine::{Method, rt::RingChoice};
-use gregaria_http::{BaseUrl, DefaultHeaders, Error, InvalidRequest, UnknownMethod};
+use gregaria_http::{BaseUrl, DefaultHeaders, UnknownMethod};
 use log::LevelFilter;
 
 use super::{duration, given::Given};

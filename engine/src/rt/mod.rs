@@ -21,6 +21,7 @@ mod resolve;
 mod ring;
 pub mod sim;
 mod sources;
+mod spare;
 mod timers;
 
 use std::{
@@ -38,6 +39,7 @@ pub use net::Stream;
 pub use pooled::PooledFuture;
 pub use resolve::AddressBook;
 pub use ring::{RingChoice, RingKind, block_on};
+pub(crate) use spare::SpareBuffers;
 
 pub(crate) use net::{check_source, check_unix_path};
 

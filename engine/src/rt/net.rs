@@ -55,6 +55,23 @@ impl Transport for Stream {
         }
     }
 
+    async fn recv_long(&mut self, buffer: &mut Vec<u8>, to_come: u64) -> io::Result<usize> {
+        match &mut self.0 {
+            Link::Ring(stream) => stream.recv_long(buffer, to_come).await,
+            _ => self.recv(buffer).await,
+        }
+    }
+
+    async fn skip(&mut self, len: u64) -> io::Result<u64> {
+        match &mut self.0 {
+            Link::Ring(stream) => stream.skip(len).await,
+            _ => {
+                let mut unwanted = Vec::with_capacity(len.min(MOST_SKIPPED) as usize);
+                self.recv(&mut unwanted).await.map(|count| count as u64)
+            }
+        }
+    }
+
     fn is_stale(&self) -> bool {
         match &self.0 {
             Link::Ring(stream) => stream.has_news(),
@@ -181,6 +198,8 @@ fn tcp_socket(target: &SocketAddr, source: Option<IpAddr>, flags: SocketFlags) -
     Ok(socket)
 }
 
+/// Without a ring, what nobody wants is received in pieces of this.
+const MOST_SKIPPED: u64 = 16 << 10;
 /// How often it is tried again to connect to a Unix socket where too many wait.
 const FULL_PAUSE_NS: u64 = 1_000_000;
 

@@ -114,6 +114,14 @@ async fn receive(stream: &mut Stream, len: usize, room: usize) -> io::Result<Vec
     Ok(all)
 }
 
+async fn receive_exactly(stream: &mut Stream, len: usize) -> Vec<u8> {
+    let mut all = Vec::with_capacity(len);
+    while all.len() < len {
+        assert!(stream.recv(&mut all).await.unwrap() > 0);
+    }
+    all
+}
+
 async fn send(stream: &mut Stream, bytes: &[u8]) {
     let mut buffer = bytes.to_vec();
     stream.send(&mut buffer).await.unwrap();
@@ -192,6 +200,135 @@ fn a_large_body_arrives_whole_however_it_is_read() {
     });
 }
 
+/// Sends as many bytes of the pattern as it is asked for, again and again.
+fn provide(mut connection: TcpStream) {
+    let mut order = [0; 8];
+    while connection.read_exact(&mut order).is_ok() {
+        if connection.write_all(pattern(u64::from_le_bytes(order) as usize)).is_err() {
+            return;
+        }
+    }
+}
+
+async fn order(stream: &mut Stream, len: usize) {
+    send(stream, &(len as u64).to_le_bytes()).await;
+}
+
+/// Long and short ones, so that a connection takes to each kind and leaves it again.
+fn lengths() -> impl Iterator<Item = usize> {
+    let few = [1, 100, LARGE, 50_000, 16_383, 16_384, 16_385, LARGE, 4032, 4033];
+    few.into_iter().chain([70_000; 3]).chain([100; 20]).chain([70_000, 100])
+}
+
+#[test]
+fn long_bodies_arrive_in_the_buffer_they_belong_in() {
+    on_each_ring(provide, |rt, server| async move {
+        let mut stream = connect(&rt, &server).await.unwrap();
+        for (room, len) in [1, 40_000].into_iter().flat_map(|room| lengths().map(move |len| (room, len))) {
+            order(&mut stream, len).await;
+            let mut body = Vec::new();
+            while body.len() < len {
+                let to_come = len - body.len();
+                body.reserve(to_come.min(room * 100));
+                let (before, space) = (body.len(), body.capacity() - body.len());
+                let count = stream.recv_long(&mut body, to_come as u64).await.unwrap();
+                assert!((1..=space).contains(&count) && body.len() == before + count, "{count} of {len}");
+            }
+            assert!(body == pattern(len), "{len} bytes, room for {room}");
+        }
+        assert!(!stream.is_stale());
+    });
+}
+
+#[test]
+fn what_nobody_wants_is_dropped_and_counted_and_nothing_else() {
+    on_each_ring(provide, |rt, server| async move {
+        let mut stream = connect(&rt, &server).await.unwrap();
+        for len in lengths() {
+            order(&mut stream, len).await;
+            let (start, end) = (len / 3, len - len / 3);
+            assert!(receive_exactly(&mut stream, start).await == pattern(start), "{len}");
+            let mut unwanted = (end - start) as u64;
+            while unwanted > 0 {
+                let count = stream.skip(unwanted).await.unwrap();
+                assert!((1..=unwanted).contains(&count), "{count} of {len}");
+                unwanted -= count;
+            }
+            assert!(receive_exactly(&mut stream, len - end).await == pattern(len)[end..], "{len}");
+        }
+    });
+}
+
+#[test]
+fn who_skips_more_than_comes_is_told() {
+    on_each_ring(provide, |rt, server| async move {
+        let mut stream = connect(&rt, &server).await.unwrap();
+        for len in lengths() {
+            order(&mut stream, len).await;
+            let mut skipped = 0;
+            while skipped < len as u64 {
+                skipped += stream.skip(u64::MAX).await.unwrap();
+            }
+            assert_eq!(skipped, len as u64);
+        }
+    });
+}
+
+#[test]
+fn an_end_is_seen_behind_a_long_body_and_in_the_middle_of_one() {
+    let serve = |mut connection: TcpStream| {
+        connection.read_exact(&mut [0; 5]).unwrap();
+        let _ = connection.write_all(pattern(LARGE));
+    };
+    on_each_ring(serve, |rt, server| async move {
+        for (wanted, is_cut_short) in [(LARGE, false), (LARGE + 1, true)] {
+            let mut stream = connect(&rt, &server).await.unwrap();
+            send(&mut stream, b"hello").await;
+            let mut skipped = 0;
+            let mut count = 1;
+            while count > 0 && skipped < wanted as u64 {
+                count = stream.skip(wanted as u64 - skipped).await.unwrap();
+                skipped += count;
+            }
+            assert_eq!((skipped, count == 0), (LARGE as u64, is_cut_short));
+            while !stream.is_stale() {
+                rt.sleep_until(rt.now_ns() + 1_000_000).await;
+            }
+            assert_eq!(stream.recv_long(&mut Vec::with_capacity(LARGE), LARGE as u64).await.unwrap(), 0);
+        }
+    });
+}
+
+#[test]
+fn on_a_ring_a_long_receive_that_was_given_up_spoils_the_connection() {
+    for kind in [RingKind::Full, RingKind::Plain] {
+        let server = listen(provide);
+        run(kind, |rt| async move {
+            let mut stream = connect(&rt, &server).await.unwrap();
+            // Before the second one nothing stands in the way of a long receive, and nothing has come.
+            for _ in 0..2 {
+                order(&mut stream, LARGE).await;
+                let mut body = Vec::with_capacity(LARGE);
+                while body.len() < LARGE {
+                    let to_come = (LARGE - body.len()) as u64;
+                    stream.recv_long(&mut body, to_come).await.unwrap();
+                }
+            }
+            order(&mut stream, 1).await;
+            receive(&mut stream, 1, 1).await.unwrap();
+            poll_once(stream.recv_long(&mut Vec::with_capacity(LARGE), LARGE as u64)).await;
+            order(&mut stream, LARGE).await;
+            let error = loop {
+                match stream.recv(&mut Vec::with_capacity(10)).await {
+                    Ok(count) => assert!(count > 0),
+                    Err(error) => break error,
+                }
+            };
+            assert_eq!(error.kind(), ErrorKind::ConnectionAborted);
+        });
+    }
+}
+
 #[test]
 fn a_buffer_without_memory_gets_some_when_there_is_something_to_receive() {
     on_each_ring(echo, |rt, server| async move {
@@ -223,6 +360,32 @@ fn sends_arrive_whole_and_in_order() {
         }
         assert_eq!(receive(&mut stream, 100, 100).await.unwrap(), b"same");
     });
+}
+
+#[test]
+fn a_long_upload_takes_the_memory_of_a_few_pieces() {
+    let serve = |mut connection: TcpStream| {
+        let mut piece = vec![0; PIECE];
+        for _ in 0..PIECES {
+            connection.read_exact(&mut piece).unwrap();
+        }
+        let _ = connection.write_all(b"done");
+    };
+    for kind in KINDS {
+        let server = listen(serve);
+        let used = allocation_counter::measure(|| {
+            run(kind, |rt| async move {
+                let mut stream = connect(&rt, &server).await.unwrap();
+                let mut piece = Vec::new();
+                for _ in 0..PIECES {
+                    piece.resize(PIECE, 7);
+                    stream.send(&mut piece).await.unwrap();
+                }
+                assert_eq!(receive(&mut stream, 4, 10).await.unwrap(), b"done");
+            });
+        });
+        assert!(used.bytes_max < PIECE as u64 * PIECES / 8, "{kind:?}: {used:?}");
+    }
 }
 
 #[test]
@@ -329,16 +492,14 @@ fn ends_and_resets_are_told_apart_and_kept() {
 
 #[test]
 fn a_request_into_a_dead_connection_fails() {
-    let serve = |connection: TcpStream| {
+    let serve = |mut connection: TcpStream| {
+        // Not before the other end knows that it is connected.
+        connection.read_exact(&mut [0; 5]).unwrap();
         set_socket_linger(&connection, Some(Duration::ZERO)).unwrap();
     };
     on_each_ring(serve, |rt, server| async move {
-        // The reset may come before it is known that there is a connection.
-        let mut stream = loop {
-            if let Ok(stream) = connect(&rt, &server).await {
-                break stream;
-            }
-        };
+        let mut stream = connect(&rt, &server).await.unwrap();
+        send(&mut stream, b"first").await;
         while !stream.is_stale() {
             rt.sleep_until(rt.now_ns() + 1_000_000).await;
         }
@@ -435,7 +596,7 @@ fn a_unix_socket_where_too_many_wait_is_waited_for() {
             let _first = rt.connect(&book, &shop, &mut 0).await.unwrap();
             let full = rt.watchdog().guard(rt.now_ns() + 50_000_000, rt.connect(&book, &shop, &mut 0)).await;
             assert!(full.is_none(), "there is room for one");
-            let accepting = thread::spawn(move || (listener.accept().unwrap(), listener.accept().unwrap()));
+            let accepting = thread::spawn(move || (listener.accept().unwrap(), listener.accept().unwrap(), listener));
             rt.connect(&book, &shop, &mut 0).await.unwrap();
             drop(accepting.join().unwrap());
         });
@@ -479,15 +640,18 @@ fn what_is_dropped_half_way_is_closed() {
         OPEN.fetch_sub(1, Ordering::Relaxed);
     };
     on_each_ring(serve, |rt, server| async move {
-        for round in 0..100 {
-            // Dropped while it connects; idle, or while it sends; while it waits for an answer.
+        for round in 0..120 {
+            // Dropped while it connects; idle, or while it sends; while it waits for an answer, of whatever kind.
             poll_once(connect(&rt, &server)).await;
             let mut stream = connect(&rt, &server).await.unwrap();
-            if round % 2 == 0 {
+            if round % 3 == 0 {
                 send(&mut stream, &[1; 100]).await;
             }
-            if round % 3 == 0 {
-                poll_once(stream.recv(&mut Vec::with_capacity(10))).await;
+            match round % 4 {
+                0 => poll_once(stream.recv(&mut Vec::with_capacity(10))).await,
+                1 => poll_once(stream.recv_long(&mut Vec::with_capacity(LARGE), LARGE as u64)).await,
+                2 => poll_once(stream.skip(u64::MAX)).await,
+                _ => {}
             }
         }
         while OPEN.load(Ordering::Relaxed) > 0 {
@@ -547,5 +711,7 @@ async fn poll_once<F: Future>(future: F) {
 
 const MANY: usize = 500;
 const LARGE: usize = 4 << 20;
+const PIECE: usize = 64 << 10;
+const PIECES: u64 = 640;
 /// More than a socket's buffers and ours hold.
 const FLOOD: usize = 24 << 20;

@@ -127,7 +127,7 @@ impl RequestHead<'_> {
 
 /// The part of a target in front of its query.
 pub fn path_of_target(out: &[u8], target: Range<usize>) -> Range<usize> {
-    let length = memchr::memchr(b'?', &out[target.clone()]).unwrap_or(target.len());
+    let length = memchr::memchr(b'?', &out[target.clone()]).unwrap_or_else(|| target.len());
     target.start..target.start + length
 }
 

@@ -118,6 +118,37 @@ impl<'a> ResponseParser<'a> {
         }
     }
 
+    /// How many bytes of body are still to come, as far as that can be known: one without a length is taken to be half over.
+    pub fn to_come(&self) -> u64 {
+        match self.stage {
+            Stage::Length { remaining } => remaining,
+            Stage::Chunked(_) | Stage::UntilClose => self.body_bytes,
+            Stage::Head { .. } | Stage::Done => 0,
+        }
+    }
+
+    /// How many of the next bytes are body that is not kept: nobody needs to look at them.
+    pub fn unwanted(&self) -> u64 {
+        match (self.stage, self.policy) {
+            (Stage::Length { remaining }, BodyPolicy::Discard) => remaining,
+            (Stage::UntilClose, BodyPolicy::Discard) => u64::MAX,
+            _ => 0,
+        }
+    }
+
+    /// Takes in that `count` bytes have come and are gone. Those beyond what is unwanted are a surplus.
+    pub fn skip(&mut self, count: u64) -> Progress {
+        let data = count.min(self.unwanted());
+        self.body_bytes += data;
+        if let Stage::Length { remaining } = &mut self.stage {
+            *remaining -= data;
+            if *remaining == 0 {
+                return self.finish((count - data) as usize);
+            }
+        }
+        Progress::More
+    }
+
     /// Makes sure that `buffer` has space for the next bytes: the rest of a kept body, a piece of one that is taken in
     /// pieces, or a useful minimum.
     pub fn make_room(&self, buffer: &mut Vec<u8>) {
@@ -127,7 +158,10 @@ impl<'a> ResponseParser<'a> {
             BodyPolicy::Stream => PIECE_BYTES,
         };
         let wanted = match self.stage {
-            Stage::Length { remaining } => usize::try_from(remaining).map_or(most, |remaining| remaining.min(most)),
+            // A byte more, so that a surplus shows.
+            Stage::Length { remaining } => {
+                usize::try_from(remaining).map_or(most, |remaining| most.min(remaining.saturating_add(1)))
+            }
             Stage::Chunked(_) | Stage::UntilClose if self.policy == BodyPolicy::Stream => most,
             _ => MIN_SPARE,
         };

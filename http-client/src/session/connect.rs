@@ -9,13 +9,14 @@ use crate::connection::Connection;
 use crate::proto::ResponseParser;
 use crate::{
     BodyPolicy, ClientConfig, CredentialsLine, Error, HttpLimits, Method, Network, Origin, Proxy, Scheme, TlsConfig,
-    TlsStream, Transport,
+    TlsSessions, TlsStream, Transport,
 };
 
 /// Makes a connection to send requests for this destination on.
 pub(super) async fn connect<N: Network>(
     network: &N,
     config: &ClientConfig,
+    sessions: &TlsSessions,
     destination: &Destination,
     patience: Patience,
     trace: &mut Trace,
@@ -32,7 +33,7 @@ pub(super) async fn connect<N: Network>(
         return Ok(Connection::Plain(transport));
     }
     let tls: &TlsConfig = destination.tls.as_ref().unwrap_or(&config.tls);
-    let handshake = TlsStream::handshake(transport, tls, origin.host());
+    let handshake = TlsStream::handshake(transport, tls, sessions, origin.host());
     let secured = patience.connect(network, since_ns, handshake).await;
     trace.secured(network.now_ns());
     secured.map(Connection::Tls)

@@ -14,7 +14,7 @@ use crate::{
 /// The idle connections of a session.
 pub(super) struct Connections<T> {
     /// The one that a user who does one thing at a time always takes; more to the same origin are among the others.
-    home: Cell<Option<Idle<T>>>,
+    home: Cell<Option<Kept<T>>>,
     others: RefCell<Vec<Other<T>>>,
 }
 
@@ -27,15 +27,9 @@ pub(super) struct Kept<T> {
 }
 
 #[derive(Debug)]
-struct Idle<T> {
-    kept: Kept<T>,
-    since_ns: u64,
-}
-
-#[derive(Debug)]
 struct Other<T> {
     destination: Rc<Destination>,
-    idle: Vec<Idle<T>>,
+    idle: Vec<Kept<T>>,
 }
 
 /// What a connection is for: requests to one origin that go the same way.
@@ -137,27 +131,25 @@ impl<T: Transport> Connections<T> {
         self.unusual_route(base, request, is_absolute)
     }
 
-    /// Takes an idle connection that is not dead: one that was idle for long is asked.
-    pub(super) fn take(&self, route: &Route<'_>, base: &BaseUrl, now_ns: u64, peek_after_ns: u64) -> Option<Kept<T>> {
+    /// Takes an idle connection of which nothing was heard: what has come unasked would be taken for an answer.
+    pub(super) fn take(&self, route: &Route<'_>, base: &BaseUrl) -> Option<Kept<T>> {
         loop {
-            let idle = match &route.place {
+            let kept = match &route.place {
                 Place::Home => self.home.take().or_else(|| self.take_other(&Destination::home(base))),
                 Place::Other(destination) => self.take_other(destination),
             }?;
-            let idle_ns = now_ns.saturating_sub(idle.since_ns);
-            if idle_ns <= peek_after_ns || !idle.kept.transport.is_stale() {
-                return Some(idle.kept);
+            if !kept.transport.is_stale() {
+                return Some(kept);
             }
         }
     }
 
     /// Keeps a connection for the next request, unless its place has been given to another destination in the meantime.
-    pub(super) fn keep(&self, place: &Place, base: &BaseUrl, kept: Kept<T>, since_ns: u64) {
-        let idle = Idle { kept, since_ns };
+    pub(super) fn keep(&self, place: &Place, base: &BaseUrl, kept: Kept<T>) {
         match place {
-            Place::Other(destination) => self.keep_other(destination, idle),
+            Place::Other(destination) => self.keep_other(destination, kept),
             Place::Home => {
-                if let Some(before) = self.home.replace(Some(idle)) {
+                if let Some(before) = self.home.replace(Some(kept)) {
                     let destination = self.find_or_add(Destination::home(base));
                     self.keep_other(&destination, before);
                 }
@@ -206,14 +198,14 @@ impl<T: Transport> Connections<T> {
         destination
     }
 
-    fn take_other(&self, destination: &Destination) -> Option<Idle<T>> {
+    fn take_other(&self, destination: &Destination) -> Option<Kept<T>> {
         self.with_other(destination, |other| other.idle.pop()).flatten()
     }
 
-    fn keep_other(&self, destination: &Destination, idle: Idle<T>) {
+    fn keep_other(&self, destination: &Destination, kept: Kept<T>) {
         self.with_other(destination, |other| {
             if other.idle.len() < MOST_SPARE {
-                other.idle.push(idle);
+                other.idle.push(kept);
             }
         });
     }

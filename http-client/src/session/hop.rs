@@ -128,8 +128,7 @@ impl<N: Network> Session<N> {
         patience: Patience,
         trace: &mut Trace,
     ) -> Result<Kept<Connection<N::Transport>>, Error> {
-        let peek_after_ns = self.config.idle_peek_after_ns;
-        if let Some(kept) = self.connections.take(route, &self.base, trace.hop_ns(), peek_after_ns) {
+        if let Some(kept) = self.connections.take(route, &self.base) {
             return Ok(kept);
         }
         // Rare and large: boxed, so that it does not weigh on every request.
@@ -142,7 +141,7 @@ impl<N: Network> Session<N> {
                     &home
                 }
             };
-            connect(network, &self.config, destination, patience, trace).await
+            connect(network, &self.config, &self.tls_sessions, destination, patience, trace).await
         });
         connected.await.map(|transport| Kept { transport, served: 0 })
     }
@@ -158,7 +157,7 @@ impl<N: Network> Session<N> {
         trace.body_bytes(opened.parser.body_bytes());
         let Opened { connection, place, served, parser, buffer, closes, chain } = opened;
         if parser.is_reusable() && !closes {
-            self.give_back(&place, connection, served, trace.done_ns());
+            self.give_back(&place, connection, served);
         }
         let mut response = Response::new(buffer, &parser).ok_or(Error::ClosedBeforeResponse)?.with_chain(chain);
         let is_coded = parser.head().is_some_and(|head| head.content_coded);
@@ -174,11 +173,11 @@ impl<N: Network> Session<N> {
     }
 
     /// Keeps a connection that has served one request more, unless these are enough.
-    pub(super) fn give_back(&self, place: &Place, transport: Connection<N::Transport>, served: u32, since_ns: u64) {
+    pub(super) fn give_back(&self, place: &Place, transport: Connection<N::Transport>, served: u32) {
         let most = self.config.requests_per_connection;
         let served = served.saturating_add(1);
         if most == 0 || served < most {
-            self.connections.keep(place, &self.base, Kept { transport, served }, since_ns);
+            self.connections.keep(place, &self.base, Kept { transport, served });
         }
     }
 
@@ -337,16 +336,41 @@ impl<N: Network, T: Transport> Reading<'_, '_, N, T> {
 
     /// Reads what comes next, or the end.
     pub(super) async fn receive_once(&mut self, since_ns: u64) -> Result<(), Error> {
+        let unwanted = self.parser.unwanted();
+        if unwanted > 0 {
+            return self.skip(since_ns, unwanted).await;
+        }
         if self.buffer.capacity() > 0 {
             self.parser.make_room(self.buffer);
         }
-        let received = {
-            let receiving = pin!(self.connection.recv(self.buffer));
-            self.patience.wait(self.network, since_ns, receiving).await?
+        let received = match self.parser.to_come() {
+            0 => {
+                let receiving = pin!(self.connection.recv(self.buffer));
+                self.patience.wait(self.network, since_ns, receiving).await?
+            }
+            to_come => {
+                let receiving = pin!(self.connection.recv_long(self.buffer, to_come));
+                self.patience.wait(self.network, since_ns, receiving).await?
+            }
         };
         match received {
             0 => self.parser.end(self.buffer),
             _ => self.parser.feed(self.buffer).map(drop),
+        }
+    }
+
+    /// Lets bytes go that nobody wants to see.
+    async fn skip(&mut self, since_ns: u64, unwanted: u64) -> Result<(), Error> {
+        let skipped = {
+            let skipping = pin!(self.connection.skip(unwanted));
+            self.patience.wait(self.network, since_ns, skipping).await?
+        };
+        match skipped {
+            0 => self.parser.end(self.buffer),
+            _ => {
+                self.parser.skip(skipped);
+                Ok(())
+            }
         }
     }
 }

@@ -25,7 +25,7 @@ use self::patience::Patience;
 use self::trace::Trace;
 use crate::auth::DigestState;
 use crate::connection::Connection;
-use crate::{BaseUrl, BodyPolicy, ClientConfig, CookieJar, Error, Exchange, Network, Request, Response};
+use crate::{BaseUrl, BodyPolicy, ClientConfig, CookieJar, Error, Exchange, Network, Request, Response, TlsSessions};
 
 /// One user's connections and cookies.
 ///
@@ -37,6 +37,7 @@ pub struct Session<N: Network> {
     cookies: RefCell<CookieJar>,
     /// What a target has said that digests are to be made of.
     digest: RefCell<Option<Box<DigestState>>>,
+    tls_sessions: TlsSessions,
 }
 
 impl<N: Network> Session<N> {
@@ -48,6 +49,7 @@ impl<N: Network> Session<N> {
             connections: Connections::new(),
             cookies: RefCell::new(CookieJar::new()),
             digest: RefCell::new(None),
+            tls_sessions: TlsSessions::new(),
         }
     }
 

@@ -108,7 +108,7 @@ impl<'s, N: Network> BodyStream<'s, N> {
         };
         self.network.give_buffer(buffer);
         if parser.is_reusable() && !closes {
-            self.session.give_back(&place, connection, served, self.done_ns);
+            self.session.give_back(&place, connection, served);
         }
     }
 

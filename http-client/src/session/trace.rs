@@ -51,11 +51,6 @@ impl Trace {
         self.ready_ns
     }
 
-    /// When the latest complete response was.
-    pub(super) const fn done_ns(&self) -> u64 {
-        self.done_ns
-    }
-
     /// Stamps the end of connecting, successful or not. `resolved_ns` is 0 where nothing was looked up.
     pub(super) const fn connected(&mut self, resolved_ns: u64, now_ns: u64) {
         let resolve_ns = resolved_ns.saturating_sub(self.ready_ns);

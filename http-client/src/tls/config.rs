@@ -1,13 +1,12 @@
 //! Whom we trust and who we are, made once from settings and files, and shared by all connections.
 //!
-//! Sessions that targets let us resume are kept here too, so connections with the same configuration can resume each
-//! other's. `SSLKEYLOGFILE`, if set, names a file for the secrets, as in browsers; Wireshark reads it.
+//! `SSLKEYLOGFILE`, if set, names a file for the secrets, as in browsers; Wireshark reads it.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::crypto::ring::default_provider;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, KeyLogFile};
@@ -66,8 +65,8 @@ impl TlsConfig {
         Ok(Self(Arc::new(config)))
     }
 
-    pub(super) fn rustls(&self) -> Arc<ClientConfig> {
-        Arc::clone(&self.0)
+    pub(super) fn rustls(&self) -> &ClientConfig {
+        &self.0
     }
 }
 

@@ -2,15 +2,19 @@
 //!
 //! [`config`] says whom we trust and who we are, [`verify`] judges a target's certificate, [`records`] is a connection as
 //! a machine over bytes, [`stream`] puts it around a [`Transport`](crate::Transport), [`failure`] tells what went wrong in
-//! our own words. Only this folder names rustls. Whether a certificate has expired, rustls asks the time itself: it is
-//! the one clock in this crate, and never read but in a handshake.
+//! our own words; [`sessions`] are what a user's next handshake begins with. Only this folder names rustls.
+//!
+//! Whether certificates and sessions have expired, rustls finds out by asking the system for the time: in handshakes and
+//! for sessions to be resumed later, never on a request's way. The crate itself still knows no clock.
 
 mod config;
 mod failure;
 mod records;
 mod scratch;
+mod sessions;
 mod stream;
 mod verify;
 
 pub use config::{TlsConfig, TlsConfigError, TlsSettings, Trust};
+pub use sessions::TlsSessions;
 pub use stream::TlsStream;

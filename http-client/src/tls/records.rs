@@ -10,7 +10,7 @@ use rustls::pki_types::ServerName;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, EncryptError, InsufficientSizeError};
 
 use super::failure::failure;
-use super::{TlsConfig, scratch};
+use super::{TlsConfig, TlsSessions, scratch};
 use crate::{Error, InvalidRequest, TlsFailure};
 
 /// A connection from the first byte of its handshake on.
@@ -37,10 +37,10 @@ pub(super) enum Phase {
 }
 
 impl Records {
-    pub(super) fn new(config: &TlsConfig, host: &str) -> Result<Self, Error> {
+    pub(super) fn new(config: &TlsConfig, sessions: &TlsSessions, host: &str) -> Result<Self, Error> {
         let name = ServerName::try_from(host.to_owned()).map_err(|_| InvalidRequest::Url)?;
-        let connection =
-            UnbufferedClientConnection::new(config.rustls(), name).map_err(|error| failure(&error, false))?;
+        let connection = UnbufferedClientConnection::new(sessions.configure(config), name)
+            .map_err(|error| failure(&error, false))?;
         let [incoming, outgoing, surplus] = [const { Vec::new() }; 3];
         Ok(Self { connection, phase: Phase::Handshake, incoming, outgoing, surplus })
     }
@@ -52,6 +52,11 @@ impl Records {
     /// Whether there is plaintext that nobody has taken.
     pub(super) const fn has_surplus(&self) -> bool {
         !self.surplus.is_empty()
+    }
+
+    /// Whether there is something to be sent that the target may wait for.
+    pub(super) fn has_flight(&self) -> bool {
+        !self.outgoing.is_empty() && self.outgoing != CHANGE_CIPHER_SPEC
     }
 
     /// Makes room in `incoming` for the rest of the record that has begun; what has no memory is given some by whoever
@@ -198,6 +203,9 @@ fn record_bytes(bytes: &[u8]) -> usize {
         _ => RECORD_HEADER_BYTES,
     }
 }
+
+/// Alone it says nothing, and is there for the eyes of old middleboxes: it leaves with what follows it.
+const CHANGE_CIPHER_SPEC: [u8; 6] = [20, 3, 3, 0, 1, 1];
 
 const RECORD_HEADER_BYTES: usize = 5;
 const RECORD_PLAINTEXT_BYTES: usize = 16 * 1024;

@@ -7,8 +7,8 @@ use std::io;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use super::TlsConfig;
 use super::records::{Phase, Records};
+use super::{TlsConfig, TlsSessions};
 use crate::{Error, Transport};
 
 /// A connection over TLS. Idle, it holds no buffers.
@@ -23,13 +23,18 @@ struct Inner<T> {
 
 impl<T: Transport> TlsStream<T> {
     /// Makes a connection safe. `host` is whom the certificate must name; as a name, not as an address, it is also told to
-    /// the target (SNI).
+    /// the target (SNI). What the user may resume is taken from `sessions`, and put there.
     ///
     /// # Errors
     /// [`Error::Tls`] if it cannot be made safe, [`Error::ClosedBeforeResponse`] and [`Error::Reset`] if the target hangs
     /// up, [`Error::InvalidRequest`] for a host that no certificate can name.
-    pub async fn handshake(transport: T, config: &TlsConfig, host: &str) -> Result<Self, Error> {
-        let records = Records::new(config, host)?;
+    pub async fn handshake(
+        transport: T,
+        config: &TlsConfig,
+        sessions: &TlsSessions,
+        host: &str,
+    ) -> Result<Self, Error> {
+        let records = Records::new(config, sessions, host)?;
         let mut stream = Self(Box::new(RefCell::new(Inner { transport, records, is_answered: false })));
         let inner = stream.0.get_mut();
         inner.records.advance(None);
@@ -126,7 +131,7 @@ impl<T: Transport> Inner<T> {
     }
 
     async fn flush(&mut self) -> io::Result<()> {
-        if !self.records.outgoing.is_empty() {
+        if self.records.has_flight() {
             self.transport.send(&mut self.records.outgoing).await?;
             self.records.outgoing = Vec::new();
         }

@@ -98,7 +98,7 @@ fn redirects_end() {
 
 #[test]
 fn a_redirect_to_nowhere_is_an_error_of_its_own() {
-    let cases = [("http://[/", Error::InvalidRedirect), ("ftp://target/", Error::UnsupportedScheme)];
+    let cases = [("http://[/", Error::InvalidRedirect), ("ftp://target/", Error::InvalidRedirect)];
     for (location, error) in cases {
         let network = Scripted::answering([&redirect(302, location)]);
         assert_eq!(network.get(&network.session(), "/"), Err(error), "{location}");

@@ -11,6 +11,7 @@ mod cookies;
 mod corpus;
 mod costs;
 mod failures;
+mod fuzz;
 mod limits;
 mod reader;
 mod requests;

@@ -255,6 +255,36 @@ fn a_wish_for_the_body_is_noticed() {
 }
 
 #[test]
+fn what_is_unwanted_may_be_dropped_unseen() {
+    let limits = HttpLimits::default();
+    let head_of = |framing: &str, policy| {
+        let mut parser = ResponseParser::new(Method::Get, policy, &limits);
+        let mut buffer = format!("HTTP/1.1 200 OK\r\n{framing}\r\n\r\n12345").into_bytes();
+        assert_eq!((parser.unwanted(), parser.to_come()), (0, 0));
+        assert_eq!(parser.feed(&mut buffer), Ok(Progress::More));
+        parser
+    };
+    let mut parser = head_of("Content-Length: 100", BodyPolicy::Discard);
+    assert_eq!((parser.unwanted(), parser.to_come()), (95, 95));
+    assert_eq!(parser.skip(90), Progress::More);
+    assert_eq!(parser.skip(5), Progress::Done);
+    assert_eq!((parser.body_bytes(), parser.is_reusable(), parser.unwanted()), (100, true, 0));
+
+    let mut parser = head_of("Content-Length: 100", BodyPolicy::Discard);
+    assert_eq!(parser.skip(96), Progress::Done);
+    assert_eq!((parser.body_bytes(), parser.surplus(), parser.is_reusable()), (100, 1, false));
+
+    let mut parser = head_of("Connection: close", BodyPolicy::Discard);
+    assert_eq!((parser.unwanted(), parser.skip(1 << 40)), (u64::MAX, Progress::More));
+    assert_eq!((parser.end(b""), parser.body_bytes()), (Ok(()), (1 << 40) + 5));
+
+    let parser = head_of("Content-Length: 100", BodyPolicy::Keep);
+    assert_eq!((parser.unwanted(), parser.to_come()), (0, 95));
+    let parser = head_of("Connection: close", BodyPolicy::Keep);
+    assert_eq!((parser.unwanted(), parser.to_come()), (0, 5));
+}
+
+#[test]
 fn a_stated_length_is_believed_up_to_a_point() {
     let limits = HttpLimits::default();
     let room = |length: usize| {

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use allocation_counter::{measure, opt_out};
-use gregaria_http::{Error, TlsConfig, TlsFailure, TlsSettings, TlsStream, Transport, Trust};
+use gregaria_http::{Error, TlsConfig, TlsFailure, TlsSessions, TlsSettings, TlsStream, Transport, Trust};
 use rustls::version::{TLS12, TLS13};
 use rustls::{HandshakeKind, ServerConfig};
 
@@ -149,17 +149,19 @@ fn a_second_connection_resumes_the_session_of_the_first() {
         let identity = Authority::new().sign(["target"]);
         let server = Kind { versions, ..Kind::of(&identity) }.config();
         let config = anyone();
-        let kind_of_handshake = |config: &TlsConfig| {
+        let kind_of_handshake = |config: &TlsConfig, sessions: &TlsSessions| {
             let peer = Peer::new(&server);
-            let mut stream = peer.handshake(config, "target").unwrap();
+            let mut stream = peer.resume(config, sessions, "target").unwrap();
             send(&mut stream, b"question");
             peer.say(b"answer");
             assert_eq!(recv(&mut stream).unwrap(), b"answer");
             peer.server().handshake_kind()
         };
-        assert_eq!(kind_of_handshake(&config), Some(HandshakeKind::Full));
-        assert_eq!(kind_of_handshake(&config.clone()), Some(HandshakeKind::Resumed));
-        assert_eq!(kind_of_handshake(&anyone()), Some(HandshakeKind::Full));
+        let [user, other] = [TlsSessions::new(), TlsSessions::new()];
+        assert_eq!(kind_of_handshake(&config, &user), Some(HandshakeKind::Full));
+        assert_eq!(kind_of_handshake(&config, &user), Some(HandshakeKind::Resumed));
+        assert_eq!(kind_of_handshake(&config, &other), Some(HandshakeKind::Full), "each user resumes its own");
+        assert_eq!(kind_of_handshake(&anyone(), &user), Some(HandshakeKind::Full));
     }
 }
 
@@ -317,24 +319,26 @@ fn a_request_allocates_no_more_than_rustls_does() {
 #[test]
 fn an_idle_connection_is_small() {
     let (config, server) = (anyone(), server());
-    // Sessions to be resumed are kept with the configuration; the first ones make room for all.
+    let sessions = TlsSessions::new();
+    // The first ones make room for all sessions that may be resumed.
     for _ in 0..10 {
-        let _stream = idle(&config, &server);
+        let _stream = idle(&config, &sessions, &server);
     }
     let mut stream = None;
-    let measured = measure(|| stream = Some(idle(&config, &server)));
-    assert!(measured.bytes_current <= 4_096, "{} bytes", measured.bytes_current);
+    let measured = measure(|| stream = Some(idle(&config, &sessions, &server)));
+    assert!(measured.bytes_current <= 4_352, "{} bytes", measured.bytes_current);
     assert_eq!(size_of_val(&stream), size_of::<usize>());
 }
 
-fn idle(config: &TlsConfig, server: &Arc<ServerConfig>) -> TlsStream<PeerTransport> {
+fn idle(config: &TlsConfig, sessions: &TlsSessions, server: &Arc<ServerConfig>) -> TlsStream<PeerTransport> {
     let mut peer = None;
     opt_out(|| peer = Some(Peer::new(server)));
     let peer = peer.unwrap();
-    let mut stream = peer.handshake(config, "target").unwrap();
+    let mut stream = peer.resume(config, sessions, "target").unwrap();
     send(&mut stream, b"question");
     opt_out(|| peer.say(b"answer"));
     assert_eq!(recv(&mut stream).unwrap(), b"answer");
+    peer.free_buffers();
     stream
 }
 

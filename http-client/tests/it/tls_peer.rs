@@ -13,9 +13,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
 use allocation_counter::opt_out;
-use gregaria_http::{Error, TlsConfig, TlsStream, Transport};
+use gregaria_http::{Error, TlsConfig, TlsSessions, TlsStream, Transport};
 use rcgen::{BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
-use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::crypto::ring::default_provider;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVersion};
@@ -142,6 +142,8 @@ struct State {
     hangs_up: bool,
     heard: Vec<u8>,
     sends: usize,
+    /// What was sent, until something is received, as in the engine.
+    spare: Vec<Vec<u8>>,
     complaint: Option<rustls::Error>,
 }
 
@@ -155,6 +157,7 @@ impl Peer {
             hangs_up: false,
             heard: Vec::new(),
             sends: 0,
+            spare: Vec::new(),
             complaint: None,
         })))
     }
@@ -172,7 +175,17 @@ impl Peer {
     }
 
     pub(crate) fn handshake(&self, config: &TlsConfig, host: &str) -> Result<TlsStream<PeerTransport>, Error> {
-        block_on(TlsStream::handshake(PeerTransport(self.clone()), config, host))
+        self.resume(config, &TlsSessions::new(), host)
+    }
+
+    /// As a user that was here before.
+    pub(crate) fn resume(
+        &self,
+        config: &TlsConfig,
+        sessions: &TlsSessions,
+        host: &str,
+    ) -> Result<TlsStream<PeerTransport>, Error> {
+        block_on(TlsStream::handshake(PeerTransport(self.clone()), config, sessions, host))
     }
 
     pub(crate) fn server(&self) -> RefMut<'_, ServerConnection> {
@@ -226,6 +239,11 @@ impl Peer {
         self.0.borrow_mut().to_client.drain(..).collect()
     }
 
+    /// Frees the buffers that wait for something to be received.
+    pub(crate) fn free_buffers(&self) {
+        self.0.borrow_mut().spare = Vec::new();
+    }
+
     /// Ends the stream behind what was sent, without a goodbye.
     pub(crate) fn close(&self) {
         self.0.borrow_mut().is_closed = true;
@@ -260,15 +278,16 @@ impl State {
 pub(crate) struct PeerTransport(Peer);
 
 impl Transport for PeerTransport {
-    /// Keeps the buffer, as the engine's does.
     async fn send(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
-        let bytes = std::mem::take(buffer);
+        let mut bytes = std::mem::take(buffer);
         assert!(!bytes.is_empty(), "nothing to send");
         let state = &mut *self.0.0.borrow_mut();
         if state.is_closed {
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         opt_out(|| state.receive(&bytes));
+        bytes.clear();
+        state.spare.push(bytes);
         Ok(())
     }
 
@@ -279,7 +298,7 @@ impl Transport for PeerTransport {
                 return if state.is_closed { Poll::Ready(Ok(0)) } else { Poll::Pending };
             }
             if buffer.capacity() == 0 {
-                opt_out(|| *buffer = Vec::with_capacity(1_024));
+                *buffer = state.spare.pop().unwrap_or_else(|| Vec::with_capacity(1_024));
             }
             let room = buffer.capacity() - buffer.len();
             assert!(room > 0, "no room to receive into");

@@ -103,14 +103,23 @@ impl Buffers {
         out.len() - before
     }
 
-    /// Gives all buffers of a queue back unread.
-    pub(super) fn discard(&mut self, queue: &mut Queue) {
+    /// Drops up to `most` bytes of the queue unread, and returns how many.
+    pub(super) fn discard(&mut self, queue: &mut Queue, most: u64) -> u64 {
+        let mut dropped = 0;
         while queue.len > 0 {
             let id = queue.first;
-            queue.first = self.filled[usize::from(id)].next;
+            let Filled { start, end, next } = &mut self.filled[usize::from(id)];
+            let count = u64::from(*end - *start);
+            if count > most - dropped {
+                *start += (most - dropped) as u16;
+                return most;
+            }
+            dropped += count;
+            queue.first = *next;
             queue.len -= 1;
             self.give_back(id);
         }
+        dropped
     }
 
     /// Lets the kernel fill the buffer again; it sees that with the next [`Buffers::publish`].

@@ -9,6 +9,7 @@
 //! operation: a socket leaves its slot only with its last completion, the buffers go only after the last socket.
 
 mod buffers;
+mod receive;
 mod socket;
 mod stream;
 
@@ -32,8 +33,9 @@ use rustix::{
 };
 use slab::Slab;
 
-use super::{bell::Bell, clock::now_ns};
-use buffers::{Buffers, GROUP};
+use super::{SpareBuffers, bell::Bell, clock::now_ns};
+use buffers::Buffers;
+use receive::Sink;
 use socket::{Awaited, Sending, Socket};
 pub(super) use stream::RingStream;
 
@@ -44,14 +46,15 @@ struct Inner {
     ring: IoUring,
     sockets: Slab<Socket>,
     buffers: Buffers,
+    sink: Sink,
     /// Sockets in slots below this are registered with the ring, so that no operation looks its file up.
     files: usize,
     /// Sockets with a send that was queued since the kernel was entered last.
     unsent: Vec<usize>,
     /// Sockets whose receive has ended without an end of the stream.
     unarmed: Vec<usize>,
-    /// Empty buffers: what was sent, until something is received. The one used last is taken first.
-    spare: Vec<Vec<u8>>,
+    /// What was sent, until something is received.
+    spare: SpareBuffers,
     /// Rung by other threads.
     bell: Bell,
     hears_bell: bool,
@@ -78,10 +81,11 @@ impl Reactor {
             ring,
             sockets: Slab::new(),
             buffers,
+            sink: Sink::new(),
             files: allowed as usize,
             unsent: Vec::new(),
             unarmed: Vec::new(),
-            spare: Vec::new(),
+            spare: SpareBuffers::default(),
             bell: Bell::new()?,
             hears_bell: false,
             arrived_ns: now_ns(),
@@ -167,32 +171,10 @@ impl Inner {
         self.queue_send(slot);
     }
 
-    fn poll_recv(&mut self, slot: usize, buffer: &mut Vec<u8>, cx: &Context<'_>) -> Poll<io::Result<usize>> {
-        let socket = &mut self.sockets[slot];
-        socket.stop_waiting();
-        if socket.received.len() > 0 {
-            if buffer.capacity() == 0 {
-                *buffer = self.spare.pop().unwrap_or_else(|| Vec::with_capacity(NEW_BYTES));
-            }
-            return Poll::Ready(Ok(self.buffers.take(&mut socket.received, buffer)));
-        }
-        if let Some(errno) = socket.take_failure() {
-            return Poll::Ready(Err(errno.into()));
-        }
-        if let Some(end) = socket.end {
-            return Poll::Ready(end.map(|()| 0).map_err(io::Error::from));
-        }
-        socket.wait(Awaited::Received, cx.waker());
-        if !socket.is_receiving {
-            self.unarmed.push(slot);
-        }
-        Poll::Pending
-    }
-
     fn close(&mut self, slot: usize) {
         let socket = &mut self.sockets[slot];
         socket.is_closed = true;
-        self.buffers.discard(&mut socket.received);
+        self.buffers.discard(&mut socket.received, u64::MAX);
         if socket.under_way > 0 {
             self.cancel_all(slot);
         } else {
@@ -203,13 +185,6 @@ impl Inner {
 
 /// What the kernel is asked for.
 impl Inner {
-    fn start_receive(&mut self, slot: usize) {
-        self.sockets[slot].is_receiving = true;
-        let receive = opcode::RecvMulti::new(self.fd(slot), GROUP).build();
-        // SAFETY: the buffers live as long as the ring has operations.
-        unsafe { self.start(slot, Kind::Receive, receive) };
-    }
-
     fn queue_send(&mut self, slot: usize) {
         let Some(Sending { bytes, sent }) = &self.sockets[slot].sending else {
             return;
@@ -331,37 +306,6 @@ impl Inner {
         }
     }
 
-    fn received(&mut self, slot: usize, completion: &cqueue::Entry) {
-        let socket = &mut self.sockets[slot];
-        socket.received_ns = self.arrived_ns;
-        let result = outcome(completion.result());
-        if let Some(id) = cqueue::buffer_select(completion.flags()) {
-            match result {
-                Ok(len @ 1..) if !socket.is_closed => self.buffers.append(&mut socket.received, id, len),
-                _ => self.buffers.give_back(id),
-            }
-        }
-        if !cqueue::more(completion.flags()) {
-            socket.is_receiving = false;
-            match result {
-                Ok(1..) | Err(Errno::NOBUFS | Errno::CANCELED | Errno::INTR) => {}
-                Ok(0) => socket.end = Some(Ok(())),
-                Err(errno) => socket.end = Some(Err(errno)),
-            }
-        }
-        let floods = !socket.awaits(Awaited::Received) && socket.received.len() >= MOST_UNREAD;
-        let starves = result == Err(Errno::NOBUFS);
-        if socket.wants_receive() && !floods {
-            self.unarmed.push(slot);
-        }
-        socket.happened(Awaited::Received);
-        if starves {
-            self.buffers.grow();
-        } else if floods && self.sockets[slot].is_receiving {
-            self.cancel(CancelBuilder::user_data(Kind::Receive.tag(slot)));
-        }
-    }
-
     fn sent(&mut self, slot: usize, result: i32) {
         let socket = &mut self.sockets[slot];
         let Some(sending) = &mut socket.sending else {
@@ -375,12 +319,8 @@ impl Inner {
             Ok(_) => {}
             Err(errno) => socket.send_error = Some(errno),
         }
-        if let Some(Sending { mut bytes, .. }) = socket.sending.take()
-            && bytes.capacity() <= LARGEST_SPARE_BYTES
-            && self.spare.len() < MOST_SPARE
-        {
-            bytes.clear();
-            self.spare.push(bytes);
+        if let Some(Sending { bytes, .. }) = socket.sending.take() {
+            self.spare.keep(bytes);
         }
         socket.happened(Awaited::Sent);
         if socket.send_error.is_some() {
@@ -481,11 +421,5 @@ const SUBMISSIONS: u32 = 128;
 const COMPLETIONS: u32 = 512;
 /// A pointer each in the kernel.
 const FILES: u32 = 16 * 1024;
-/// Buffers full of bytes for which no one has asked: then the socket's receive ends until someone does.
-const MOST_UNREAD: u16 = 16;
 /// 1 MiB; the kernel itself would take 2 GiB.
 const MOST_PER_SEND: usize = 1 << 20;
-/// A small response.
-const NEW_BYTES: usize = 1024;
-const LARGEST_SPARE_BYTES: usize = 64 * 1024;
-const MOST_SPARE: usize = 1024;

@@ -19,8 +19,12 @@ pub(super) struct Socket {
     /// The kernel reads it while it is sent.
     pub(super) sending: Option<Sending>,
     pub(super) send_error: Option<Errno>,
-    pub(super) is_receiving: bool,
+    pub(super) receiving: Receiving,
     pub(super) received: Queue,
+    /// The kernel writes to it while [`Receiving::Long`].
+    pub(super) long: Option<Long>,
+    /// So many receives to go before long bodies are no longer expected.
+    pub(super) singles: u8,
     /// Nothing more will come: the end of the stream, or an error.
     pub(super) end: Option<Result<(), Errno>>,
     pub(super) is_closed: bool,
@@ -36,6 +40,26 @@ pub(super) struct Socket {
 pub(super) struct Sending {
     pub(super) bytes: Vec<u8>,
     pub(super) sent: usize,
+}
+
+/// How the receive that the kernel has was asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Receiving {
+    Nothing,
+    /// Until it is cancelled, or something is wrong; into provided buffers.
+    Standing,
+    /// Once, into a provided buffer.
+    Single,
+    /// Once, to where [`Socket::long`] says.
+    Long,
+}
+
+/// A receive of much at once.
+pub(super) struct Long {
+    /// Where to; a socket that skips has none.
+    pub(super) buffer: Option<Vec<u8>>,
+    /// How much has come.
+    pub(super) count: usize,
 }
 
 /// What the stream's owner waits for.
@@ -57,8 +81,10 @@ impl Socket {
             connected: None,
             sending: None,
             send_error: None,
-            is_receiving: false,
+            receiving: Receiving::Nothing,
             received: Queue::default(),
+            long: None,
+            singles: 0,
             end: None,
             is_closed: false,
             sent_ns: 0,
@@ -75,6 +101,12 @@ impl Socket {
             Some(known) => known.clone_from(waker),
             None => self.waker = Some(waker.clone()),
         }
+    }
+
+    /// Wakes `waker` once a long receive has brought something, or failed to. The kernel may write to `buffer` meanwhile.
+    pub(super) fn await_long(&mut self, buffer: Option<Vec<u8>>, waker: &Waker) {
+        self.long = Some(Long { buffer, count: 0 });
+        self.wait(Awaited::Received, waker);
     }
 
     pub(super) fn stop_waiting(&mut self) {
@@ -95,7 +127,16 @@ impl Socket {
 
     /// Whether a receive is to be armed that is not.
     pub(super) fn wants_receive(&self) -> bool {
-        self.connected == Some(Ok(())) && !self.is_receiving && self.end.is_none() && !self.is_closed
+        self.connected == Some(Ok(()))
+            && self.receiving == Receiving::Nothing
+            && self.end.is_none()
+            && !self.is_closed
+            && self.long.is_none()
+    }
+
+    /// Whether there is something to say once all bytes are read.
+    pub(super) fn is_over(&self) -> bool {
+        self.end.is_some() || self.send_error.is_some()
     }
 
     /// What must be said before the end of the stream, once all bytes are read.

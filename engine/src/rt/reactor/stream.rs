@@ -16,18 +16,34 @@ impl RingStream {
         Self { reactor: Rc::clone(reactor), slot }
     }
 
-    /// Takes `buffer` to be sent with the next turn, after the bytes of an earlier send. That it failed is told by the next
-    /// receive.
+    /// Takes `buffer` to be sent with the next turn, after the bytes of an earlier send, and then gives one in return: so
+    /// whoever sends piece after piece has two in use. That it failed is told by the next receive.
     pub(in crate::rt) async fn send(&self, buffer: &mut Vec<u8>) {
-        if self.inner(|inner| inner.sockets[self.slot].sending.is_some()) {
+        let waits = self.inner(|inner| inner.sockets[self.slot].sending.is_some());
+        if waits {
             poll_fn(|cx| self.inner(|inner| inner.poll_sent(self.slot, cx))).await;
         }
-        self.inner(|inner| inner.start_send(self.slot, buffer));
+        self.inner(|inner| {
+            inner.start_send(self.slot, buffer);
+            if waits {
+                *buffer = inner.spare.take().unwrap_or_default();
+            }
+        });
     }
 
     /// Appends what has come to `buffer`, within its capacity, or gives one; 0 is the end of the stream.
     pub(in crate::rt) async fn recv(&self, buffer: &mut Vec<u8>) -> io::Result<usize> {
         poll_fn(|cx| self.inner(|inner| inner.poll_recv(self.slot, buffer, cx))).await
+    }
+
+    /// As [`RingStream::recv`], straight into `buffer` where it has space for much of what is to come.
+    pub(in crate::rt) async fn recv_long(&self, buffer: &mut Vec<u8>, to_come: u64) -> io::Result<usize> {
+        poll_fn(|cx| self.inner(|inner| inner.poll_recv_long(self.slot, buffer, to_come, cx))).await
+    }
+
+    /// Drops up to `len` bytes that come; 0 is the end of the stream.
+    pub(in crate::rt) async fn skip(&self, len: u64) -> io::Result<u64> {
+        poll_fn(|cx| self.inner(|inner| inner.poll_skip(self.slot, len, cx))).await
     }
 
     pub(in crate::rt) fn has_news(&self) -> bool {

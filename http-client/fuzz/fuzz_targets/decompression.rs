@@ -1,0 +1,5 @@
+//! Bodies under content codings.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| gregaria_http_fuzz::decompression(bytes));

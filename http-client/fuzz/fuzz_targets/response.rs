@@ -1,0 +1,5 @@
+//! Responses, whole and broken.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| gregaria_http_fuzz::response(bytes));

@@ -1,0 +1,5 @@
+//! URLs, and where redirects lead.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| gregaria_http_fuzz::url_and_redirect(bytes));
