@@ -43,7 +43,6 @@ fn wrong_flags_and_values_are_refused_with_2() {
         "http://127.0.0.1:1/ -L LOUD",
         "http://127.0.0.1:1/ http://127.0.0.1:2/",
         "http://127.0.0.1:1/ -H http://127.0.0.1:2",
-        "https://127.0.0.1:1/",
         "http://",
     ] {
         let run = gregaria().args(line).args("--only-summary").run().expect_code(2);

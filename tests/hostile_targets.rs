@@ -1,33 +1,56 @@
-//! Targets that fail: each failure is a row with a name in the error table, and the run goes on to its end.
+//! Targets that fail: each failure is a row with a name in the error table, and the run goes on to its end. Each way to
+//! fail alone is in `rust_users/hostile.rs`.
 //!
 //! Every run is exact (`-n`), so a user that was lost would show as a run that never ends, and a request that was lost as
 //! a wrong count.
 
 use std::path::Path;
 
-use support::hostile::{Refusing, Unanswering};
+use support::hostile::{IN_TURN, Refusing, Unanswering};
 use support::{Finished, Hostile, gregaria};
 
 #[test]
-fn each_way_to_fail_has_its_row() {
-    let hostile = Hostile::start();
-    for (path, error) in [
-        ("/reset-before", "connection reset"),
-        ("/close-before", "connection closed before the response"),
-        ("/reset", "connection reset"),
-        ("/truncated-length", "connection closed in the middle of the response"),
-        ("/truncated-chunk", "connection closed in the middle of the response"),
-        ("/garbage", "invalid response"),
-        ("/bad-chunk", "invalid response: bad chunk size"),
-        ("/bad-length", "invalid response: bad Content-Length"),
-        ("/endless-headers", "too many response headers"),
-        ("/endless-line", "response head too large"),
-        ("/1xx-storm", "too many interim (1xx) responses"),
-        ("/huge", "connection closed in the middle of the response"),
-        ("/huge-chunked", "connection closed in the middle of the response"),
-    ] {
-        expect_failures(&hostile.url(path), 6, error);
-        assert_eq!(hostile.requests(path), 6, "{path}: what failed was sent once, no more");
+fn twenty_users_at_everything_in_turn_are_accounted_for_in_little_memory() {
+    // Rows, and how many of the paths in turn end in them.
+    let rows = [
+        ("connection reset", 2),
+        ("connection closed before the response", 1),
+        ("connection closed in the middle of the response", 3),
+        ("invalid response: not HTTP/1.0 or HTTP/1.1", 2),
+        ("invalid response: bad chunk size", 1),
+        ("invalid response: more than one Content-Length", 1),
+        ("too many response headers", 2),
+        ("response head too large", 1),
+        ("chunk extensions too large", 1),
+        ("trailers too large", 1),
+        ("too many interim (1xx) responses", 1),
+        ("too many redirects", 1),
+        ("redirect to something that is no http or https URL", 1),
+    ];
+    const ROUNDS: u64 = 30;
+    let total = ROUNDS * IN_TURN.len() as u64;
+    for ring in ["full", "epoll"] {
+        let hostile = Hostile::start();
+        let run = gregaria().arg(hostile.url("/any")).args("-u 20 --json -n").arg(total.to_string());
+        let running = run.env("GREGARIA_RING", ring).start();
+        let mut peak_bytes = 0;
+        running.wait_until(|| match running.peak_memory_bytes() {
+            Some(bytes) => {
+                peak_bytes = bytes;
+                false
+            }
+            None => true,
+        });
+        let run = running.finish().expect_code(1);
+        let failures: u64 = rows.iter().map(|(_, paths)| paths * ROUNDS).sum();
+        assert_eq!((run.entry().num_requests, run.entry().num_failures), (total, failures), "{ring}");
+        for (row, paths) in rows {
+            let named = run.errors().into_iter().filter(|error| error.text.ends_with(&format!(": {row}")));
+            let named: u64 = named.map(|error| error.occurrences).sum();
+            assert_eq!(named, paths * ROUNDS, "{row} on {ring}: {}", run.stderr);
+        }
+        assert_eq!(hostile.requests("/any"), total);
+        assert!((1 << 20..100 << 20).contains(&peak_bytes), "{peak_bytes} bytes on {ring}");
     }
 }
 

@@ -1,9 +1,25 @@
 //! Users in Rust on real rings and real sockets, started as another program would: through `gregaria_engine` alone.
 //!
 //! What a scenario means (picks, waits, nesting, stopping) is tested on the simulator in the engine. Here is what only a
-//! real peer can tell: counts per name, cookies, timeouts, connections that die while a user waits.
+//! real peer can tell: counts per name, cookies, timeouts, connections that die while a user waits. One module each:
+//!
+//! - `connections`, `credentials`, `downloads`, `over_tls`, `redirects`, `uploads`: nginx
+//! - `hostile`: every way to fail, alone and all at once
+//! - `proxies`: what goes by a proxy
+//! - `hyper_server`, `python_servers`: servers as others write them
 
+mod connections;
+mod credentials;
+mod downloads;
+mod hostile;
+mod hyper_server;
+mod letters;
+mod over_tls;
+mod proxies;
+mod python_servers;
+mod redirects;
 mod run;
+mod uploads;
 
 use std::time::Duration;
 
@@ -68,13 +84,13 @@ fn timeouts_are_rows_and_users_go_on() {
     let hostile = Hostile::start();
     async fn impatient(user: &mut HttpUser) -> TaskResult {
         user.get("/stall").timeout(Duration::from_millis(50)).await;
-        user.get("/stall-body").timeout(Duration::from_millis(50)).await;
+        user.get("/stall-body").read_timeout(Duration::from_millis(50)).await;
         user.get("/ok").await;
         Ok(())
     }
     let class = UserClass::http("Impatient").tasks(TaskSet::new("Look").task(1, impatient));
     let outcome = start(2, &hostile.url(""), [class], requests(12)).outcome();
-    assert_eq!(outcome.failures("/stall", "read timeout"), outcome.counts["/stall"]);
+    assert_eq!(outcome.failures("/stall", "timeout"), outcome.counts["/stall"]);
     assert_eq!(outcome.failures("/stall-body", "read timeout"), outcome.counts["/stall-body"]);
     assert_eq!(outcome.errors.len(), 2, "{:?}", outcome.errors);
     assert!(outcome.counts["/ok"] >= 2);

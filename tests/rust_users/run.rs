@@ -6,8 +6,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gregaria_engine::http::ClientConfig;
+use gregaria_engine::rt::{RingChoice, RingKind};
+use gregaria_engine::stats::{Entry, Summary};
 use gregaria_engine::{
-    Command, RunHandle, RunReport, Runner, RunnerOptions, RustScenario, ShardOptions, ShardSwarm, UserClass,
+    Command, HttpUser, RunHandle, RunReport, Runner, RunnerOptions, RustScenario, ShardOptions, ShardSwarm, TaskResult,
+    TaskSet, UserClass,
 };
 
 /// A run that was started.
@@ -20,6 +24,8 @@ pub(super) struct Outcome {
     pub(super) report: RunReport,
     /// Requests per name.
     pub(super) counts: BTreeMap<String, u64>,
+    /// Bytes of bodies received per name.
+    pub(super) bytes: BTreeMap<String, u64>,
     /// Occurrences per name and error.
     pub(super) errors: Vec<(String, String, u64)>,
     /// Occurrences per message of a panic or an error of user code.
@@ -41,6 +47,22 @@ fn patient() -> RunnerOptions {
     RunnerOptions { stop_timeout: Duration::from_secs(20), ..RunnerOptions::default() }
 }
 
+/// What runs differ in most: what the kernel receives into, and when.
+pub(super) const RINGS: [RingKind; 2] = [RingKind::Full, RingKind::Epoll];
+
+/// Users that do this again and again.
+pub(super) fn visitor(task: impl AsyncFn(&mut HttpUser) -> TaskResult + Send + Sync + 'static) -> UserClass {
+    visitor_with(ClientConfig::default(), task)
+}
+
+/// The same, with settings.
+pub(super) fn visitor_with(
+    config: ClientConfig,
+    task: impl AsyncFn(&mut HttpUser) -> TaskResult + Send + Sync + 'static,
+) -> UserClass {
+    UserClass::http("Visitor").client(config).tasks(TaskSet::new("Visit").task_named("visit", 1, task))
+}
+
 /// Starts so many users at once.
 pub(super) fn start(
     users: u32,
@@ -48,9 +70,20 @@ pub(super) fn start(
     classes: impl IntoIterator<Item = UserClass>,
     options: RunnerOptions,
 ) -> Started {
+    start_on(RingChoice::Auto, users, host, classes, options)
+}
+
+/// Starts so many users at once on this ring.
+pub(super) fn start_on(
+    ring: RingChoice,
+    users: u32,
+    host: &str,
+    classes: impl IntoIterator<Item = UserClass>,
+    options: RunnerOptions,
+) -> Started {
     let scenario = RustScenario::new(classes).and_then(|scenario| scenario.with_host(Some(host)));
     let scenario = Arc::new(scenario.expect("the scenario is sound"));
-    let shards = ShardOptions { shards: Some(2), ..ShardOptions::default() };
+    let shards = ShardOptions { shards: Some(2), ring, ..ShardOptions::default() };
     let swarm = ShardSwarm::start(Arc::clone(&scenario), &shards).expect("two shards can be started");
     let handle = Runner::start(scenario, swarm, options).expect("a thread can be started");
     handle.command(Command::Spawn { users, spawn_rate: f64::INFINITY });
@@ -76,7 +109,8 @@ impl Started {
         let report = self.handle.wait();
         self.handle.with_summary(|summary| Outcome {
             report,
-            counts: summary.entries().map(|entry| (entry.name().to_owned(), entry.num_requests())).collect(),
+            counts: per_name(summary, Entry::num_requests),
+            bytes: per_name(summary, Entry::bytes_in),
             errors: summary
                 .errors()
                 .map(|row| (row.name().to_owned(), row.error().to_owned(), row.occurrences()))
@@ -86,7 +120,30 @@ impl Started {
     }
 }
 
+/// The sum over all methods.
+fn per_name(summary: &Summary, value: impl Fn(&Entry) -> u64) -> BTreeMap<String, u64> {
+    let mut sums = BTreeMap::new();
+    for entry in summary.entries() {
+        *sums.entry(entry.name().to_owned()).or_insert(0) += value(entry);
+    }
+    sums
+}
+
 impl Outcome {
+    /// Fails the test unless everything went well.
+    pub(super) fn expect_success(self) -> Self {
+        assert_eq!(
+            (self.report.cut, self.errors.as_slice(), self.exceptions.as_slice()),
+            (0, [].as_slice(), [].as_slice())
+        );
+        self
+    }
+
+    /// All requests.
+    pub(super) fn total(&self) -> u64 {
+        self.counts.values().sum()
+    }
+
     /// How often requests of this name failed with this error.
     pub(super) fn failures(&self, name: &str, error: &str) -> u64 {
         let rows = self.errors.iter().filter(|row| (row.0.as_str(), row.1.as_str()) == (name, error));

@@ -188,6 +188,15 @@ impl Running {
         kill_process(self.pid, signal).expect("the program still runs");
     }
 
+    /// The most memory that the program has held so far, in bytes; `None` when it is over.
+    #[must_use]
+    pub fn peak_memory_bytes(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).ok()?;
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        let kib: u64 = peak.trim().trim_end_matches(" kB").parse().ok()?;
+        Some(kib * 1024)
+    }
+
     /// Waits for the end of the program.
     #[must_use]
     pub fn finish(mut self) -> Finished {

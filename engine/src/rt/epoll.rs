@@ -109,9 +109,17 @@ impl EpollStream {
         Ok(())
     }
 
-    /// Appends what has come to `buffer`, within its capacity; 0 is the end of the stream.
+    /// Appends what has come to `buffer`, within its capacity, or in memory of its own if it has none; 0 is the end of the
+    /// stream.
     pub(super) async fn recv(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
-        let receive = || recv(&self.socket, spare_capacity(buffer), RecvFlags::empty());
+        let receive = || {
+            if buffer.capacity() == 0 {
+                // Not before there is something to receive.
+                recv(&self.socket, &mut [0_u8; 1], RecvFlags::PEEK)?;
+                buffer.reserve(NEW_BYTES);
+            }
+            recv(&self.socket, spare_capacity(buffer), RecvFlags::empty())
+        };
         let (received, _) = self.retry(receive).await?;
         self.received_ns = now_ns();
         Ok(received)
@@ -141,3 +149,6 @@ impl Drop for EpollStream {
         self.epoll.wakers.borrow_mut().remove(self.key);
     }
 }
+
+/// What a buffer without memory gets, as on a ring.
+const NEW_BYTES: usize = 1024;

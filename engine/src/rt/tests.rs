@@ -330,6 +330,23 @@ fn on_a_ring_a_long_receive_that_was_given_up_spoils_the_connection() {
 }
 
 #[test]
+fn a_buffer_without_memory_gets_some_when_there_is_something_to_receive() {
+    on_each_ring(echo, |rt, server| async move {
+        let mut stream = connect(&rt, &server).await.unwrap();
+        let mut buffer = Vec::new();
+        poll_once(stream.recv(&mut buffer)).await;
+        assert_eq!(buffer.capacity(), 0);
+        send(&mut stream, b"one locust").await;
+        while buffer.len() < 10 {
+            let mut piece = Vec::new();
+            assert!(stream.recv(&mut piece).await.unwrap() > 0);
+            buffer.append(&mut piece);
+        }
+        assert_eq!(buffer, b"one locust");
+    });
+}
+
+#[test]
 fn sends_arrive_whole_and_in_order() {
     let serve = |mut connection: TcpStream| {
         let mut all = vec![0; LARGE];

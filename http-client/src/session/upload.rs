@@ -1,7 +1,8 @@
 //! How a body leaves: a short one with its head, a long one behind it, piece by piece.
 //!
 //! The target may answer before it has all of it, or be asked first whether it wants it at all (`Expect: 100-continue`);
-//! what it does not want is not sent, and the connection is of no more use.
+//! what it does not want is not sent, and the connection is of no more use. An early 2xx refuses nothing: such a target
+//! answers while it reads, so its answer is received between the pieces.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -63,7 +64,7 @@ fn is_asked_first(framing: BodyFraming, config: &ClientConfig) -> bool {
     }
 }
 
-/// Sends a body whose head has been sent. False when the target has answered before it had all of it.
+/// Sends a body whose head has been sent. False when the target has refused the rest of it.
 pub(super) async fn send<N: Network, T: Transport>(
     upload: Upload<'_>,
     reading: &mut Reading<'_, '_, N, T>,
@@ -174,22 +175,31 @@ async fn next_piece<N: Network, T: Transport>(
     reading.patience.in_time(reading.network, next).await?.map_err(|_| Error::BodySource)
 }
 
-/// False when the target has answered.
+/// False when the target has refused the rest.
 async fn send_piece<N: Network, T: Transport>(
     piece: Vec<u8>,
     reading: &mut Reading<'_, '_, N, T>,
     trace: &mut Trace,
 ) -> Result<bool, Error> {
-    while reading.connection.is_stale() {
+    while !reading.parser.is_done() && reading.connection.is_stale() {
         let since_ns = reading.network.now_ns();
         reading.receive_once(since_ns).await?;
-        if reading.parser.head().is_some() {
-            trace.first_byte(reading.connection.received_ns());
+        let Some(head) = reading.parser.head() else {
+            continue;
+        };
+        trace.first_byte(reading.connection.received_ns());
+        if head.status >= 300 {
             return Ok(false);
         }
     }
-    trace.bytes_out(piece.len());
-    reading.send_piece(piece).await?;
+    let length = piece.len();
+    match reading.send_piece(piece).await {
+        Ok(()) => {}
+        // It has closed what it was still reading from, with its answer on the way or here.
+        Err(_) if reading.parser.head().is_some() => return Ok(false),
+        Err(error) => return Err(error),
+    }
+    trace.bytes_out(length);
     Ok(true)
 }
 

@@ -111,6 +111,25 @@ fn an_early_answer_ends_the_upload_and_the_connection() {
 }
 
 #[test]
+fn an_early_answer_that_refuses_nothing_does_not_end_the_upload() {
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n";
+    for (early, late) in [("ec", vec![send("ho")]), ("echo", vec![])] {
+        let mut script = vec![Step::Interject(format!("{head}{early}").into())];
+        script.extend(late.into_iter().chain([send(OK)]));
+        let network = Scripted::new([Start::Accept(0, script)]);
+        let session = network.session();
+        let exchange = network.send(&session, &put(&Pieces::new(3, None)));
+        assert_eq!(exchange.result.unwrap().body(), b"echo");
+        assert!(network.sent(0).ends_with("0\r\n\r\n"));
+        assert_eq!(
+            (network.get(&session, "/"), network.connections()),
+            (Ok(200), 1),
+            "the connection is as good as new"
+        );
+    }
+}
+
+#[test]
 fn an_interim_answer_does_not_end_the_upload() {
     let script = vec![Step::Interject("HTTP/1.1 102 Processing\r\n\r\n".into()), send(OK)];
     let network = Scripted::new([Start::Accept(0, script)]);

@@ -1,28 +1,57 @@
-//! What each path of the hostile server does.
+//! What each path of the hostile server does, where that takes time; answers that are only bytes are in `answers.rs`.
 //!
 //! | path | what the client meets |
 //! |---|---|
-//! | `/ok`, `/echo`, `/slow?ms=`, `/drip?ms=`, `/status?code=` | good answers: at once, with the request in it, late, byte by byte, with that code |
-//! | `/close-delimited`, `/http10`, `/1xx`, `/chunked` | good answers in the rarer framings |
+//! | `/echo`, `/slow?ms=`, `/status?code=` | good answers: with the request in it, late, with that code |
+//! | `/drip?ms=`, `/drip-chunks?ms=` | good answers byte by byte |
 //! | `/close-idle?ms=` | a good answer, and the end of the connection without a word about it |
-//! | `/unasked` | a good answer, and bytes that nobody asked for behind it |
-//! | `/stall`, `/reset-before`, `/close-before` | no byte of an answer: silence, RST, FIN |
-//! | `/reset`, `/truncated-length`, `/truncated-chunk`, `/stall-body` | half an answer, then RST, FIN, FIN, silence |
-//! | `/garbage`, `/bad-chunk`, `/bad-length` | something that is no HTTP |
-//! | `/endless-headers`, `/endless-line`, `/1xx-storm`, `/huge`, `/huge-chunked` | more than anyone should take; bounded here too |
+//! | `/stall`, `/stall-head`, `/stall-body` | silence, from the start, in the head, in the body |
+//! | `/early` | 413 before the body was read, of which the rest is taken |
+//! | `/stall-upload` | a server that reads the head alone |
+//! | `/endless-…`, `/1xx-storm`, `/huge`, `/huge-chunked` | more than anyone should take; bounded here too |
+//! | `/any` | each of the paths in [`IN_TURN`], one after the other |
 
 use std::net::TcpStream;
 
 use super::Shared;
+use super::answers::{self, CHUNKED, EARLY_HINTS, HALF_A_HEAD, HALF_AN_ANSWER, OK};
 use super::connection::{Connection, Gone, Request, Result};
+
+/// What `/any` does. All of it is over at once, and none of it is seen by the next request.
+pub const IN_TURN: [&str; 24] = [
+    "/ok",
+    "/reset",
+    "/unasked",
+    "/garbage",
+    "/chunked",
+    "/close-before",
+    "/truncated-chunk",
+    "/short-length",
+    "/reset-before",
+    "/bad-chunk",
+    "/1xx",
+    "/two-lengths",
+    "/close-in-head",
+    "/endless-headers",
+    "/204-with-body",
+    "/truncated-length",
+    "/1xx-storm",
+    "/endless-line",
+    "/endless-extensions",
+    "/endless-trailers",
+    "/cookie-flood",
+    "/redirect-loop",
+    "/redirect-nowhere",
+    "/random",
+];
 
 /// Answers requests on one connection until either side ends it.
 pub(super) fn serve(stream: TcpStream, shared: &Shared) {
     let Ok(mut connection) = Connection::new(stream, shared) else {
         return;
     };
-    while let Ok(request) = connection.request() {
-        match behave(&mut connection, &request) {
+    loop {
+        match serve_one(&mut connection, shared) {
             Ok(After::Keep) => {}
             Ok(After::Close) => return connection.close(),
             Ok(After::Reset) => return connection.reset(),
@@ -32,69 +61,73 @@ pub(super) fn serve(stream: TcpStream, shared: &Shared) {
 }
 
 /// What becomes of the connection after an answer.
-enum After {
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(super) enum After {
     Keep,
     Close,
     Reset,
+}
+
+fn serve_one(connection: &mut Connection<'_>, shared: &Shared) -> Result<After> {
+    let mut request = connection.head()?;
+    if !["/early", "/stall-upload"].contains(&request.path.as_str()) {
+        connection.read_body(&mut request)?;
+    }
+    let earlier = shared.count(&request.path, &format!("{}{}", request.head, request.body));
+    if request.path == "/any" {
+        IN_TURN[earlier as usize % IN_TURN.len()].clone_into(&mut request.path);
+        shared.count(&request.path, "");
+    }
+    let after = behave(connection, &request)?;
+    let is_last = request.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
+    Ok(if is_last && after == After::Keep { After::Close } else { after })
 }
 
 fn behave(connection: &mut Connection<'_>, request: &Request) -> Result<After> {
     match request.path.as_str() {
         "/echo" => echo(connection, request),
         "/slow" => slow(connection, request),
-        "/drip" => drip(connection, request),
+        "/drip" => drip(connection, request, OK),
+        "/drip-chunks" => drip(connection, request, &format!("{CHUNKED}1\r\no\r\n1\r\nk\r\n0\r\n\r\n")),
         "/status" => status(connection, request),
-        "/close-delimited" => send_then(connection, "HTTP/1.1 200 OK\r\n\r\nuntil the end", After::Close),
-        "/http10" => send_then(connection, "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", After::Close),
-        "/1xx" => send_then(connection, &format!("{EARLY_HINTS}{EARLY_HINTS}{OK}"), After::Keep),
-        "/chunked" => send_then(
-            connection,
-            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;x=y\r\no\r\n1\r\nk\r\n0\r\nT: v\r\n\r\n",
-            After::Keep,
-        ),
         "/close-idle" => close_idle(connection, request),
-        "/unasked" => send_then(connection, &format!("{OK}{OK}"), After::Keep),
-        "/stall" => connection.wait_for_close().map(|()| After::Close),
-        "/reset-before" => Ok(After::Reset),
-        "/close-before" => Ok(After::Close),
-        "/reset" => send_then(connection, HALF_AN_ANSWER, After::Reset),
-        "/truncated-length" => send_then(connection, HALF_AN_ANSWER, After::Close),
-        "/truncated-chunk" => send_then(connection, &format!("{CHUNKED}10\r\nabc"), After::Close),
-        "/stall-body" => send_then(connection, HALF_AN_ANSWER, After::Keep)
-            .and_then(|_| connection.wait_for_close())
-            .map(|()| After::Close),
-        "/garbage" => send_then(connection, "\u{16}\u{3}\u{1} this is no HTTP\r\n\r\n", After::Close),
-        "/bad-chunk" => send_then(connection, &format!("{CHUNKED}zz\r\nabc\r\n"), After::Close),
-        "/bad-length" => send_then(connection, "HTTP/1.1 200 OK\r\nContent-Length: 2, 3\r\n\r\nok", After::Close),
+        "/stall" => stall(connection, ""),
+        "/stall-upload" => connection.pause_ms(10_000).map(|()| After::Close),
+        "/stall-head" => stall(connection, HALF_A_HEAD),
+        "/stall-body" => stall(connection, HALF_AN_ANSWER),
+        "/early" => early(connection),
         "/endless-headers" => endless(connection, "HTTP/1.1 200 OK\r\n", "X-Another: header\r\n"),
         "/endless-line" => endless(connection, "HTTP/1.1 200 OK\r\nX-Long: ", "more and more "),
+        "/endless-extensions" => endless(connection, &format!("{CHUNKED}2;"), "x=y;"),
+        "/endless-trailers" => endless(connection, &format!("{CHUNKED}0\r\n"), "X-Another: trailer\r\n"),
         "/1xx-storm" => endless(connection, "", EARLY_HINTS),
         "/huge" => endless(connection, "HTTP/1.1 200 OK\r\nContent-Length: 1099511627776\r\n\r\n", "locusts "),
         "/huge-chunked" => endless(connection, CHUNKED, "8\r\nlocusts \r\n"),
-        _ => send_then(connection, OK, After::Keep),
+        path => {
+            let (bytes, after) = answers::at(path);
+            connection.send(bytes)?;
+            Ok(after)
+        }
     }
-}
-
-fn send_then(connection: &mut Connection<'_>, bytes: &str, after: After) -> Result<After> {
-    connection.send(bytes)?;
-    Ok(after)
 }
 
 /// The request as received, as the body.
 fn echo(connection: &mut Connection<'_>, request: &Request) -> Result<After> {
     let length = request.head.len() + request.body.len();
     let cookie = if request.header("cookie").is_some() { "" } else { "Set-Cookie: crumb=1; Path=/\r\n" };
-    let answer = format!("HTTP/1.1 200 OK\r\n{cookie}Content-Length: {length}\r\n\r\n{}{}", request.head, request.body);
-    send_then(connection, &answer, After::Keep)
+    let head = format!("HTTP/1.1 200 OK\r\n{cookie}Content-Length: {length}\r\n\r\n");
+    connection.send(format!("{head}{}{}", request.head, request.body))?;
+    Ok(After::Keep)
 }
 
 fn slow(connection: &mut Connection<'_>, request: &Request) -> Result<After> {
     connection.pause_ms(request.number("ms", 100))?;
-    send_then(connection, OK, After::Keep)
+    connection.send(OK)?;
+    Ok(After::Keep)
 }
 
-fn drip(connection: &mut Connection<'_>, request: &Request) -> Result<After> {
-    for byte in OK.bytes() {
+fn drip(connection: &mut Connection<'_>, request: &Request, answer: &str) -> Result<After> {
+    for byte in answer.bytes() {
         connection.send([byte])?;
         connection.pause_ms(request.number("ms", 1))?;
     }
@@ -103,12 +136,25 @@ fn drip(connection: &mut Connection<'_>, request: &Request) -> Result<After> {
 
 fn status(connection: &mut Connection<'_>, request: &Request) -> Result<After> {
     let code = request.number("code", 200);
-    send_then(connection, &format!("HTTP/1.1 {code} As Asked\r\nContent-Length: 2\r\n\r\nok"), After::Keep)
+    connection.send(format!("HTTP/1.1 {code} As Asked\r\nContent-Length: 2\r\n\r\nok"))?;
+    Ok(After::Keep)
 }
 
 fn close_idle(connection: &mut Connection<'_>, request: &Request) -> Result<After> {
     connection.send(OK)?;
     connection.pause_ms(request.number("ms", 1))?;
+    Ok(After::Close)
+}
+
+fn stall(connection: &mut Connection<'_>, start: &str) -> Result<After> {
+    connection.send(start)?;
+    connection.wait_for_close()?;
+    Ok(After::Close)
+}
+
+fn early(connection: &mut Connection<'_>) -> Result<After> {
+    connection.send("HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno")?;
+    connection.finish()?;
     Ok(After::Close)
 }
 
@@ -121,8 +167,3 @@ fn endless(connection: &mut Connection<'_>, start: &str, more: &str) -> Result<A
     }
     Ok(After::Close)
 }
-
-const OK: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok";
-const EARLY_HINTS: &str = "HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n";
-const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-const HALF_AN_ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nonly this";

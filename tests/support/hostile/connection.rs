@@ -1,4 +1,4 @@
-//! One connection of the hostile server: reads whole requests, writes bytes, and ends politely or with a reset.
+//! One connection of the hostile server: reads requests, writes bytes, and ends politely or with a reset.
 //!
 //! Knows just enough HTTP to find the end of a request. Everything that can fail because the client has gone, or because
 //! the server was stopped, ends the connection's thread by [`Gone`].
@@ -51,8 +51,8 @@ impl<'a> Connection<'a> {
         Ok(Self { stream, unread: Vec::new(), shared })
     }
 
-    /// Waits for the next request and counts it.
-    pub(super) fn request(&mut self) -> Result<Request> {
+    /// Waits for the head of the next request.
+    pub(super) fn head(&mut self) -> Result<Request> {
         let head_length = loop {
             if let Some(at) = self.unread.windows(4).position(|window| window == b"\r\n\r\n") {
                 break at + 4;
@@ -60,17 +60,21 @@ impl<'a> Connection<'a> {
             self.read_more()?;
         };
         let head = String::from_utf8_lossy(&self.unread[..head_length]).into_owned();
-        let body_length = header(&head, "content-length").and_then(|value| value.parse().ok()).unwrap_or(0);
-        while self.unread.len() < head_length + body_length {
-            self.read_more()?;
-        }
-        let body = String::from_utf8_lossy(&self.unread[head_length..head_length + body_length]).into_owned();
-        self.unread.drain(..head_length + body_length);
+        self.unread.drain(..head_length);
         let target = head.split(' ').nth(1).unwrap_or_default();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        let request = Request { path: path.to_owned(), query: query.to_owned(), head, body };
-        self.shared.count(&request.path, &format!("{}{}", request.head, request.body));
-        Ok(request)
+        Ok(Request { path: path.to_owned(), query: query.to_owned(), head, body: String::new() })
+    }
+
+    /// Waits for the body of a request that has said its length.
+    pub(super) fn read_body(&mut self, request: &mut Request) -> Result<()> {
+        let length = request.header("content-length").and_then(|value| value.parse().ok()).unwrap_or(0);
+        while self.unread.len() < length {
+            self.read_more()?;
+        }
+        request.body = String::from_utf8_lossy(&self.unread[..length]).into_owned();
+        self.unread.drain(..length);
+        Ok(())
     }
 
     /// Sends all of `bytes`, however slowly the client reads them.
@@ -97,6 +101,12 @@ impl<'a> Connection<'a> {
             self.read_more()?;
             self.unread.clear();
         }
+    }
+
+    /// Says that nothing more comes, and takes what does until the client closes.
+    pub(super) fn finish(&mut self) -> Result<()> {
+        self.stream.shutdown(Shutdown::Write).map_err(|_| Gone)?;
+        self.wait_for_close()
     }
 
     /// Ends the connection with a FIN after what was sent.

@@ -1,9 +1,10 @@
-//! A server that breaks the promises of HTTP one by one: each path of `behaviours.rs` is one way to fail.
+//! A server that breaks the promises of HTTP one by one: each path of `behaviours.rs` and `answers.rs` is one way to fail.
 //!
 //! Plain threads and blocking sockets, one thread per connection, so that each behaviour reads like the exchange it is.
 //! It counts the requests it has read per path, which is the truth that a run's table is compared with. Dropping it ends
 //! every thread: nothing here blocks for longer than `TURN` without looking whether the server was stopped.
 
+mod answers;
 mod behaviours;
 mod connection;
 
@@ -14,6 +15,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
+
+pub use behaviours::IN_TURN;
 
 /// A running hostile server.
 pub struct Hostile {
@@ -183,12 +186,15 @@ impl Shared {
         waited.expect("no thread panics with the lock").1.timed_out()
     }
 
-    fn count(&self, path: &str, request: &str) {
+    /// Counts a request; how many there were before it at this path.
+    fn count(&self, path: &str, request: &str) -> u64 {
         let mut state = self.state();
-        *state.requests.entry(path.to_owned()).or_insert(0) += 1;
         if state.received.len() < 100 {
             state.received.push(request.to_owned());
         }
+        let count = state.requests.entry(path.to_owned()).or_insert(0);
+        *count += 1;
+        *count - 1
     }
 }
 

@@ -1,7 +1,7 @@
 //! What an nginx of the tests serves: the files on disk and the text of `nginx.conf`.
 //!
-//! A new kind of answer is a new location here. The scenario of a test that needs something special brings its own
-//! directives in [`Options::more`].
+//! A new kind of answer is a new location in `locations.rs`. The scenario of a test that needs something special brings
+//! its own directives in [`Options::more`].
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -10,6 +10,7 @@ use std::{fs, io};
 use tempfile::TempDir;
 
 use super::certificates;
+use super::locations::{self, locations};
 
 /// What differs from one nginx to another.
 #[derive(Clone, Debug)]
@@ -59,11 +60,13 @@ pub(super) fn lay_out(directory: &TempDir, options: &Options) -> io::Result<()> 
     if options.tls.is_some() {
         certificates::lay_out(directory.path())?;
     }
-    Ok(())
+    locations::lay_out(directory.path())
 }
 
 fn body_of(size: usize) -> String {
-    "The desert locust eats its own weight every day.\n".chars().cycle().take(size).collect()
+    let mut body = LINE.repeat(size.div_ceil(LINE.len()));
+    body.truncate(size);
+    body
 }
 
 /// Where an nginx listens.
@@ -86,8 +89,7 @@ pub(super) fn configuration(directory: &TempDir, places: Places, fence: &str, op
     for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
         writeln!(temporary, "    {kind}_temp_path {folder}/{kind};").expect("a String takes everything");
     }
-    let statuses: String =
-        STATUSES.map(|code| format!("        location = /status/{code} {{ return {code}; }}\n")).concat();
+    let locations = locations(directory.path(), places.fence_address);
     format!(
         r#"{user}
 daemon off;
@@ -96,7 +98,7 @@ pid {folder}/nginx.pid;
 error_log {folder}/error.log warn;
 events {{ worker_connections 4096; }}
 http {{
-    log_format counted "$status\t$request_method\t$request_uri\t$content_length\t$connection\t$remote_addr";
+    log_format counted "$status\t$request_method\t$request_uri\t$content_length\t$connection\t$remote_addr\t$body_bytes_sent\t$request_length";
     access_log {folder}/access.log counted;
 {temporary}
     default_type text/plain;
@@ -107,12 +109,7 @@ http {{
         listen unix:{folder}/socket backlog=4096;
         root {folder}/files;
         location = /fence {{ access_log off; return 200 "{fence}"; }}
-        location /chunked/ {{ alias {folder}/files/; ssi on; ssi_types *; }}
-        location = /echo {{ return 200 "$request_method $content_length $http_x_test $http_user_agent"; }}
-        location = /login {{ add_header Set-Cookie "session=s1; Path=/"; return 200 "welcome"; }}
-        location = /profile {{ return 200 "Ellen Key"; }}
-        location = /account {{ if ($cookie_session != s1) {{ return 403; }} return 200 "balance"; }}
-{statuses}
+{locations}
 {more}
     }}
 }}
@@ -139,5 +136,4 @@ fn listening(Places { address, fence_address }: Places, tls: Option<Tls>) -> Str
     )
 }
 
-/// The answers at `/status/CODE`.
-const STATUSES: [u16; 14] = [200, 201, 202, 204, 301, 302, 304, 400, 403, 404, 429, 500, 502, 503];
+const LINE: &str = "The desert locust eats its own weight every day.\n";

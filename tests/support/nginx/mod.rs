@@ -1,12 +1,13 @@
 //! A real nginx on a free loopback port: the well-behaved target, and by its access log the truth about counts.
 //!
 //! One process without workers, so requests are logged in the same turn of the event loop that answered them: after one
-//! more request of ours was answered (the "fence"), the log is complete. What it serves is in [`Options`] and in the
-//! locations of `configuration.rs`: files, any common status, chunked bodies, an echo of the request's head, and a
-//! page behind a cookie. With [`Options::tls`] all of it is over TLS.
+//! more request of ours was answered (the "fence"), the log is complete. What it serves is in [`Options`] and in
+//! `locations.rs`: files, any common status, chunked and compressed bodies, redirects, pages behind a cookie or a password,
+//! and places for uploads. With [`Options::tls`] all of it is over TLS.
 
 mod certificates;
 mod configuration;
+mod locations;
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -22,6 +23,7 @@ use tempfile::TempDir;
 use configuration::{Places, configuration, lay_out};
 
 pub use configuration::{Options, Tls};
+pub use locations::{PASSWORD, USER};
 
 /// A running nginx. Dropping it ends the process and removes its files.
 pub struct Nginx {
@@ -47,6 +49,10 @@ pub struct Logged {
     pub connection: u64,
     /// The address that it came from; `unix:` for the Unix socket.
     pub client: String,
+    /// Bytes that were sent behind the head of the answer; the framing of chunks among them.
+    pub body_bytes: u64,
+    /// Bytes of the request, head and body.
+    pub request_bytes: u64,
 }
 
 impl Logged {
@@ -60,6 +66,8 @@ impl Logged {
             content_length: field().parse().ok(),
             connection: field().parse().expect("a connection number"),
             client: field().to_owned(),
+            body_bytes: field().parse().expect("bytes of an answer"),
+            request_bytes: field().parse().expect("bytes of a request"),
         }
     }
 }

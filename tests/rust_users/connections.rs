@@ -1,0 +1,33 @@
+//! Connections that the server ends, before or after it has said so: replaced, and no request is lost or sent twice.
+
+use std::collections::BTreeSet;
+
+use gregaria_engine::HttpUser;
+use gregaria_engine::rt::RingChoice;
+use support::{Nginx, nginx};
+
+use super::run::{RINGS, requests, start_on, visitor};
+
+#[test]
+fn a_server_may_end_connections_when_it_likes() {
+    for ring in RINGS {
+        for (keepalive_requests, keepalive_timeout_s, most) in [(5, 60, 8 + 4), (1_000_000, 0, 40)] {
+            let options = nginx::Options { keepalive_requests, keepalive_timeout_s, ..Default::default() };
+            let nginx = Nginx::with(&options);
+            let class = visitor(async |user: &mut HttpUser| {
+                user.get("/").await;
+                user.post("/upload").body(b"one locust").await;
+                user.get("/status/204").await;
+                user.get("/redirect/302/").await;
+                Ok(())
+            });
+            let run = start_on(RingChoice::Only(ring), 4, &nginx.url(""), [class], requests(40));
+            let outcome = run.outcome().expect_success();
+            let log = nginx.log();
+            let redirected = outcome.counts.get("/redirect/302/").copied().unwrap_or(0);
+            assert_eq!((outcome.total(), log.len() as u64), (40, 40 + redirected), "{options:?} on {ring:?}");
+            let connections = log.iter().map(|logged| logged.connection).collect::<BTreeSet<u64>>().len();
+            assert!(connections >= log.len() / 5 && connections <= most + redirected as usize, "{connections}");
+        }
+    }
+}

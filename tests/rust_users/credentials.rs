@@ -1,0 +1,41 @@
+//! Users who say who they are, to an nginx that asks.
+
+use gregaria_engine::HttpUser;
+use gregaria_engine::http::{Auth, ClientConfig};
+use support::Nginx;
+use support::nginx::{PASSWORD, USER};
+
+use super::run::{requests, start, visitor, visitor_with};
+
+#[test]
+fn a_page_behind_a_password_opens_to_who_knows_it() {
+    let nginx = Nginx::start();
+    let in_url = nginx.url("/private").replacen("//", "//ellen:key%401900%2F7@", 1);
+    let class = visitor(async move |user: &mut HttpUser| {
+        user.get("/private").name("stranger").expect(401).await;
+        user.get("/private").name("known").auth(Auth::basic(USER, PASSWORD)).expect(200).await;
+        user.get("/private").name("wrong").auth(Auth::basic(USER, "key")).await;
+        user.get(&in_url).name("in the URL").expect(200).await;
+        Ok(())
+    });
+    let outcome = start(2, &nginx.url(""), [class], requests(40)).outcome();
+    assert_eq!(outcome.failures("wrong", "HTTP 401 Unauthorized"), outcome.counts["wrong"]);
+    assert_eq!(outcome.errors.len(), 1, "{:?}", outcome.errors);
+    let log = nginx.requests_per_path_and_status();
+    assert_eq!(log[&("/private".to_owned(), 401)], outcome.counts["stranger"] + outcome.counts["wrong"]);
+    assert_eq!(log[&("/private".to_owned(), 200)], outcome.counts["known"] + outcome.counts["in the URL"]);
+}
+
+#[test]
+fn a_class_or_its_host_may_say_who_everyone_is() {
+    let nginx = Nginx::start();
+    let known = async |user: &mut HttpUser| {
+        user.get("/private").expect(200).await;
+        Ok(())
+    };
+    let config = ClientConfig { auth: Some(Auth::basic(USER, PASSWORD)), ..ClientConfig::default() };
+    start(2, &nginx.url(""), [visitor_with(config, known)], requests(10)).outcome().expect_success();
+    let host = nginx.url("").replacen("//", "//ellen:key%401900%2F7@", 1);
+    start(2, &host, [visitor(known)], requests(10)).outcome().expect_success();
+    assert_eq!(nginx.requests_per_path_and_status(), [(("/private".to_owned(), 200), 20)].into());
+}

@@ -1,0 +1,118 @@
+//! Bodies from nginx: large, compressed, in part, in pieces. Requests and bytes are those of its log.
+
+use gregaria_engine::rt::RingChoice;
+use gregaria_engine::{HttpUser, TaskResult};
+use support::{Nginx, nginx};
+
+use super::run::{RINGS, requests, start, start_on, visitor};
+
+#[test]
+fn large_bodies_are_as_long_as_the_server_says() {
+    let nginx = with_files();
+    for (at, ring) in RINGS.into_iter().enumerate() {
+        let class = visitor(async |user: &mut HttpUser| {
+            for (path, length) in [("/64KiB", 64 << 10), ("/10MiB", 10 << 20)] {
+                let kept = user.get(path).await;
+                assert!(kept.body().len() == length && kept.body().starts_with(b"The desert locust"));
+                drop(kept);
+                user.get(path).discard_body().await;
+            }
+            user.get("/chunked/10MiB").await;
+            Ok(())
+        });
+        let outcome = start_on(RingChoice::Only(ring), 2, &nginx.url(""), [class], requests(20)).outcome();
+        let outcome = outcome.expect_success();
+        let log = nginx.log();
+        assert_eq!((outcome.total(), log.len()), (20, 20 * (at + 1)), "{ring:?}");
+        for (name, length) in [("/64KiB", 64 << 10), ("/10MiB", 10 << 20), ("/chunked/10MiB", 10 << 20)] {
+            assert_eq!(outcome.bytes[name], outcome.counts[name] * length, "{name} on {ring:?}");
+        }
+    }
+    let whole = nginx.log().into_iter().filter(|logged| !logged.target.starts_with("/chunked"));
+    let lengths: std::collections::BTreeSet<u64> = whole.map(|logged| logged.body_bytes).collect();
+    assert_eq!(lengths, [64 << 10, 10 << 20].into());
+}
+
+#[test]
+fn compressed_bodies_are_as_long_as_they_were() {
+    let nginx = with_files();
+    for ring in RINGS {
+        let class = visitor(async |user: &mut HttpUser| {
+            let coded = user.get("/gzip/64KiB").await;
+            assert_eq!(coded.header("Content-Encoding"), Some("gzip"));
+            assert!(coded.body().len() == 64 << 10 && coded.body().starts_with(b"The desert locust"));
+            drop(coded);
+            let mut lines = user.get("/gzip/64KiB").name("in lines").stream().await;
+            let mut bytes = 0;
+            while let Some(line) = lines.line().await {
+                bytes += line.len() + 1;
+            }
+            assert_eq!((bytes, lines.error()), ((64 << 10) + 1, None));
+            drop(lines);
+            let plain = user.get("/gzip/64KiB").name("plain").without_header("Accept-Encoding").await;
+            assert_eq!((plain.header("Content-Encoding"), plain.body().len()), (None, 64 << 10));
+            Ok(())
+        });
+        let run = start_on(RingChoice::Only(ring), 1, &nginx.url(""), [class], requests(6));
+        let outcome = run.outcome().expect_success();
+        assert!(outcome.bytes.values().all(|bytes| *bytes == 2 * (64 << 10)), "{:?} on {ring:?}", outcome.bytes);
+    }
+    let (plain, coded): (Vec<_>, Vec<_>) = nginx.log().into_iter().partition(|logged| logged.body_bytes == 64 << 10);
+    assert_eq!((plain.len(), coded.len()), (4, 8));
+    assert!(coded.iter().all(|logged| logged.body_bytes < 4096), "{coded:?}");
+}
+
+#[test]
+fn bodies_are_read_in_pieces() {
+    let nginx = with_files();
+    async fn read(user: &mut HttpUser) -> TaskResult {
+        let mut whole = user.get("/10MiB").name("whole").stream().await;
+        let mut bytes = 0;
+        while let Some(chunk) = whole.chunk().await {
+            bytes += chunk.len();
+        }
+        assert_eq!((bytes, whole.error()), (10 << 20, None));
+        drop(whole);
+        let mut lines = user.get("/64KiB").name("lines").stream().await;
+        assert_eq!(lines.line().await.as_deref(), Some(&b"The desert locust eats its own weight every day."[..]));
+        lines.drain().await;
+        drop(lines);
+        let mut start = user.get("/10MiB").name("start").stream().await;
+        assert!(start.chunk().await.is_some());
+        Ok(())
+    }
+    for ring in RINGS {
+        let run = start_on(RingChoice::Only(ring), 1, &nginx.url(""), [visitor(read)], requests(6));
+        let outcome = run.outcome().expect_success();
+        assert_eq!(outcome.counts["start"], 2);
+        assert_eq!((outcome.bytes["whole"], outcome.bytes["lines"]), (20 << 20, 128 << 10), "{ring:?}");
+        // What was not read was not counted either.
+        assert!((1..20 << 20).contains(&outcome.bytes["start"]), "{}", outcome.bytes["start"]);
+    }
+    let log = nginx.log();
+    assert_eq!(log.len(), 12);
+    // A response that is let go in the middle takes its connection with it, and only that one.
+    let connections: std::collections::BTreeSet<u64> = log.iter().map(|logged| logged.connection).collect();
+    assert_eq!(connections.len(), 4);
+}
+
+#[test]
+fn ranges_are_answered_in_part() {
+    let nginx = with_files();
+    let class = visitor(async |user: &mut HttpUser| {
+        let part = user.get("/64KiB").header("Range", "bytes=4-9").expect(206).await;
+        assert_eq!((part.body(), part.header("Content-Range")), (&b"desert"[..], Some("bytes 4-9/65536")));
+        drop(part);
+        user.get("/64KiB").name("beyond").header("Range", "bytes=99999-").expect(416).await;
+        Ok(())
+    });
+    let outcome = start(2, &nginx.url(""), [class], requests(20)).outcome().expect_success();
+    assert_eq!(outcome.bytes["/64KiB"], 6 * outcome.counts["/64KiB"]);
+    let log = nginx.requests_per_path_and_status();
+    assert_eq!(log[&("/64KiB".to_owned(), 206)], outcome.counts["/64KiB"]);
+    assert_eq!(log[&("/64KiB".to_owned(), 416)], outcome.counts["beyond"]);
+}
+
+fn with_files() -> Nginx {
+    Nginx::with(&nginx::Options { files: vec![("/64KiB", 64 << 10), ("/10MiB", 10 << 20)], ..Default::default() })
+}

@@ -1,0 +1,179 @@
+//! The hostile server, path by path and all at once: every request is one sample with the outcome that its path must
+//! have, and the server has seen each.
+
+use std::time::Duration;
+
+use gregaria_engine::http::{ClientConfig, CookieJar};
+use gregaria_engine::rt::RingChoice;
+use gregaria_engine::{HttpUser, TaskSet, UserClass};
+use support::Hostile;
+
+use super::run::{Outcome, RINGS, requests, start, start_on, visitor, visitor_with};
+
+/// Paths that are good answers, and the bytes of their bodies.
+const GOOD: &[(&str, u64)] = &[
+    ("/ok", 2),
+    ("/drip", 2),
+    ("/drip-chunks", 2),
+    ("/close-delimited", 13),
+    ("/http10", 2),
+    ("/1xx", 2),
+    ("/chunked", 2),
+    ("/unasked", 2),
+    ("/short-length", 2),
+    ("/204-with-body", 0),
+    ("/cookies", 2),
+    ("/gzip", 1 << 17),
+    ("/unknown-coding", 2),
+];
+
+/// Paths that fail, and the row of the error table that they are.
+const BAD: &[(&str, &str)] = &[
+    ("/reset-before", "connection reset"),
+    ("/close-before", "connection closed before the response"),
+    ("/reset-in-head", "connection reset"),
+    ("/close-in-head", CUT_SHORT),
+    ("/reset", "connection reset"),
+    ("/truncated-length", CUT_SHORT),
+    ("/truncated-chunk", CUT_SHORT),
+    ("/stall", "read timeout"),
+    ("/stall-head", "read timeout"),
+    ("/stall-body", "read timeout"),
+    ("/garbage", "invalid response: not HTTP/1.0 or HTTP/1.1"),
+    ("/random", "invalid response: not HTTP/1.0 or HTTP/1.1"),
+    ("/http09", "invalid response: not HTTP/1.0 or HTTP/1.1"),
+    ("/http2", "invalid response: not HTTP/1.0 or HTTP/1.1"),
+    ("/bad-length", "invalid response: bad Content-Length"),
+    ("/negative-length", "invalid response: bad Content-Length"),
+    ("/two-lengths", "invalid response: more than one Content-Length"),
+    ("/length-and-chunks", "invalid response: both Content-Length and Transfer-Encoding"),
+    ("/gzipped-chunks", "invalid response: unsupported Transfer-Encoding"),
+    ("/bad-chunk", "invalid response: bad chunk size"),
+    ("/negative-chunk", "invalid response: bad chunk size"),
+    ("/largest-chunk", "invalid response: bad chunk size"),
+    ("/unended-chunk", "invalid response: malformed chunk"),
+    ("/folded-header", "invalid response: malformed header name"),
+    ("/nul-header", "invalid response: malformed header value"),
+    ("/cookie-flood", "too many response headers"),
+    ("/endless-headers", "too many response headers"),
+    ("/endless-line", "response head too large"),
+    ("/endless-extensions", "chunk extensions too large"),
+    ("/endless-trailers", "trailers too large"),
+    ("/1xx-storm", "too many interim (1xx) responses"),
+    ("/huge", "response body too large"),
+    ("/huge-chunked", "response body too large"),
+    ("/gzip-bomb", "response body grows too much when decompressed"),
+    ("/large-gzip", "decompressed response body too large"),
+    ("/not-gzip", "response body does not match its Content-Encoding"),
+    ("/cut-gzip", "response body does not match its Content-Encoding"),
+    ("/early", "HTTP 413 Payload Too Large"),
+    ("/redirect-loop", "too many redirects"),
+    ("/redirect-nowhere", "redirect to something that is no http or https URL"),
+    ("/redirect-ftp", "redirect to something that is no http or https URL"),
+];
+
+const CUT_SHORT: &str = "connection closed in the middle of the response";
+
+#[test]
+fn each_path_has_its_outcome() {
+    for ring in RINGS {
+        let hostile = Hostile::start();
+        let paths = || GOOD.iter().map(|(path, _)| *path).chain(BAD.iter().map(|(path, _)| *path));
+        let total = paths().count() as u64;
+        let class = visitor_with(small_bodies(), async move |user: &mut HttpUser| {
+            for path in paths() {
+                user.get(path).read_timeout(patience(path)).await;
+            }
+            Ok(())
+        });
+        let outcome = start_on(RingChoice::Only(ring), 1, &hostile.url(""), [class], requests(total)).outcome();
+        expect_accounts(&outcome, &hostile, total);
+        assert!(paths().all(|path| outcome.counts[path] == 1), "{ring:?}");
+    }
+}
+
+#[test]
+fn twenty_users_meet_all_of_it_and_nothing_is_lost() {
+    for ring in RINGS {
+        let hostile = Hostile::start();
+        let mut tasks = TaskSet::new("Meet");
+        let paths = GOOD.iter().map(|(path, _)| *path).chain(BAD.iter().map(|(path, _)| *path));
+        for (at, path) in paths.enumerate() {
+            tasks = tasks.task_named(path, 1, async move |user: &mut HttpUser| {
+                // A body on the way, now and then: small enough to leave with the head.
+                let request = if at % 2 == 0 { user.get(path) } else { user.post(path).body(&[b'b'; 1000]) };
+                request.read_timeout(patience(path)).await;
+                Ok(())
+            });
+        }
+        let class = UserClass::http("Brave").client(small_bodies()).tasks(tasks);
+        let outcome = start_on(RingChoice::Only(ring), 20, &hostile.url(""), [class], requests(500)).outcome();
+        expect_accounts(&outcome, &hostile, 500);
+    }
+}
+
+#[test]
+fn an_answer_before_the_body_was_sent_is_the_answer() {
+    for ring in RINGS {
+        let hostile = Hostile::start();
+        let class = visitor(async |user: &mut HttpUser| {
+            let body = vec![b'b'; 4 << 20];
+            user.post("/early").body(&body).expect(413).await;
+            user.get("/ok").await;
+            Ok(())
+        });
+        let run = start_on(RingChoice::Only(ring), 2, &hostile.url(""), [class], requests(12));
+        let outcome = run.outcome().expect_success();
+        assert_eq!(outcome.counts, hostile.requests_per_path(), "{ring:?}");
+        // Each refused body is the end of its connection.
+        assert!(hostile.connections() >= outcome.counts["/early"], "{}", hostile.connections());
+    }
+}
+
+#[test]
+fn a_flood_of_cookies_ends_at_what_a_jar_holds() {
+    let hostile = Hostile::start();
+    let class = visitor(async |user: &mut HttpUser| {
+        user.get("/cookies").await;
+        user.get("/echo").await;
+        Ok(())
+    });
+    start(1, &hostile.url(""), [class], requests(4)).outcome().expect_success();
+    // The first goes without, and of the ninety a jar takes those that came last.
+    let (received, most) = (hostile.received(), CookieJar::MAX_COOKIES);
+    let carried: Vec<usize> = received.iter().map(|request| request.matches("crumb").count()).collect();
+    assert_eq!(carried, [0, most, most, most]);
+    assert!(received[3].contains("crumb89=1") && !received[3].contains("crumb0=1"), "{received:?}");
+}
+
+fn small_bodies() -> ClientConfig {
+    let mut config = ClientConfig::default();
+    config.limits.body_bytes = 1_000_000;
+    config.limits.decoded_bytes = 2_000_000;
+    // What deflate makes of zeros is a little less than a thousandth.
+    config.limits.decoded_ratio = 500;
+    config
+}
+
+/// Only of those who never answer is it certain that they are silent.
+fn patience(path: &str) -> Duration {
+    if path.starts_with("/stall") { Duration::from_millis(200) } else { Duration::from_secs(60) }
+}
+
+/// Every sample was a request, with the outcome of its path and the bytes of it.
+fn expect_accounts(outcome: &Outcome, hostile: &Hostile, total: u64) {
+    assert_eq!((outcome.total(), outcome.report.cut, outcome.exceptions.len()), (total, 0, 0));
+    for (path, count) in &outcome.counts {
+        // The first request of a loop, and the thirty that follow it.
+        let each = if path == "/redirect-loop" { 31 } else { 1 };
+        assert_eq!(hostile.requests(path), count * each, "{path}: {:?}", outcome.errors);
+        let failures = outcome.errors.iter().filter(|(name, ..)| name == path).map(|(_, error, _)| error.as_str());
+        let failures: Vec<&str> = failures.collect();
+        if let Some((_, bytes)) = GOOD.iter().find(|(good, _)| good == path) {
+            assert_eq!((failures.as_slice(), outcome.bytes[path]), ([].as_slice(), count * bytes), "{path}");
+        } else {
+            let (_, wanted) = BAD.iter().find(|(bad, _)| bad == path).expect("it is one or the other");
+            assert_eq!((failures.as_slice(), outcome.failures(path, wanted)), ([*wanted].as_slice(), *count), "{path}");
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! A body that is made while it is sent, and knows how much of it was asked for.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use gregaria_engine::http::BodySource;
+
+/// So many letters, in pieces of 32 KiB.
+pub(super) struct Letters {
+    pub(super) length: u64,
+    /// Whether the target is told the length before.
+    pub(super) tells_length: bool,
+    pub(super) given: Arc<AtomicU64>,
+    remaining: u64,
+}
+
+impl Letters {
+    pub(super) fn new(length: u64, tells_length: bool) -> Self {
+        Self { length, tells_length, given: Arc::default(), remaining: length }
+    }
+}
+
+impl BodySource for Letters {
+    fn len_bytes(&self) -> Option<u64> {
+        self.tells_length.then_some(self.length)
+    }
+
+    fn poll_next(&mut self, _: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<io::Result<bool>> {
+        let piece = self.remaining.min(PIECE_BYTES);
+        out.extend(std::iter::repeat_n(b'l', piece as usize));
+        self.given.fetch_add(piece, Ordering::Relaxed);
+        self.remaining -= piece;
+        Poll::Ready(Ok(self.remaining > 0))
+    }
+
+    fn rewind(&mut self) -> bool {
+        self.remaining = self.length;
+        true
+    }
+}
+
+const PIECE_BYTES: u64 = 32 << 10;

@@ -1,0 +1,230 @@
+//! A forwarding proxy: plain requests, and tunnels. It asks for a password if it is told to.
+//!
+//! A thread for each connection; a target is asked on a new connection each time, and its answer passed on when it is
+//! whole. What it was asked for is the truth about what came its way.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// A running proxy. Dropping it ends its connections.
+pub struct ForwardProxy {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    acceptor: Option<JoinHandle<()>>,
+}
+
+/// One request to the proxy.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct LoggedByProxy {
+    /// The number of the connection.
+    pub connection: usize,
+    /// The method as received; `CONNECT` for a tunnel.
+    pub method: String,
+    /// A whole URL, or `HOST:PORT` of a tunnel.
+    pub target: String,
+    /// Whether it was passed on.
+    pub is_allowed: bool,
+}
+
+#[derive(Default)]
+struct Shared {
+    /// What `Proxy-Authorization` has to say.
+    password: Option<String>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    is_stopped: bool,
+    log: Vec<LoggedByProxy>,
+    /// All there were; each is shut down when it is over, or with the proxy.
+    connections: Vec<TcpStream>,
+}
+
+/// A request to the proxy; its body is still to be read.
+struct Head {
+    method: String,
+    target: String,
+    headers: Vec<String>,
+}
+
+impl ForwardProxy {
+    /// Starts a proxy for everyone.
+    #[must_use]
+    pub fn start() -> Self {
+        Self::with(None)
+    }
+
+    /// Starts a proxy for those whose credentials are this, as Base64 of `user:password`.
+    #[must_use]
+    pub fn start_for(credentials: &str) -> Self {
+        Self::with(Some(format!("Proxy-Authorization: Basic {credentials}")))
+    }
+
+    fn with(password: Option<String>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("a bound socket has an address");
+        let shared = Arc::new(Shared { password, ..Shared::default() });
+        let accepting = Arc::clone(&shared);
+        let acceptor = Some(thread::spawn(move || accept_until_stopped(&listener, &accepting)));
+        Self { address, shared, acceptor }
+    }
+
+    /// `127.0.0.1:PORT`.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// All requests so far.
+    #[must_use]
+    pub fn log(&self) -> Vec<LoggedByProxy> {
+        self.shared.state().log.clone()
+    }
+}
+
+impl Drop for ForwardProxy {
+    fn drop(&mut self) {
+        self.shared.state().is_stopped = true;
+        for stream in self.shared.state().connections.drain(..) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+        // `accept` has no time limit; a connection ends it.
+        let _ = TcpStream::connect(self.address);
+        if let Some(acceptor) = self.acceptor.take() {
+            let _ = acceptor.join();
+        }
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no thread panics with the lock")
+    }
+
+    /// Keeps a handle of the connection, and gives it a number.
+    fn watch(&self, stream: &TcpStream) -> io::Result<usize> {
+        let mut state = self.state();
+        state.connections.push(stream.try_clone()?);
+        Ok(state.connections.len())
+    }
+}
+
+fn accept_until_stopped(listener: &TcpListener, shared: &Arc<Shared>) {
+    let mut threads = Vec::new();
+    for stream in listener.incoming() {
+        if shared.state().is_stopped {
+            break;
+        }
+        let Ok(stream) = stream else { continue };
+        let serving = Arc::clone(shared);
+        threads.push(thread::spawn(move || {
+            // Whoever breaks off, it ends the connection and nothing else.
+            let _ = serve(&stream, &serving);
+            let _ = stream.shutdown(Shutdown::Both);
+        }));
+    }
+    for thread in threads {
+        let _ = thread.join();
+    }
+}
+
+fn serve(mut client: &TcpStream, shared: &Shared) -> io::Result<()> {
+    client.set_nodelay(true)?;
+    let connection = shared.watch(client)?;
+    let mut reader = BufReader::new(client.try_clone()?);
+    while let Some(head) = read_head(&mut reader)? {
+        let is_allowed = shared.password.as_ref().is_none_or(|password| head.headers.contains(password));
+        let Head { method, target, .. } = &head;
+        let logged = LoggedByProxy { connection, method: method.clone(), target: target.clone(), is_allowed };
+        shared.state().log.push(logged);
+        if !is_allowed {
+            read_body(&mut reader, &head)?;
+            client.write_all(
+                b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"p\"\r\n",
+            )?;
+            client.write_all(b"Content-Length: 0\r\n\r\n")?;
+        } else if head.method == "CONNECT" {
+            return tunnel(client.try_clone()?, reader, &head.target);
+        } else {
+            forward(client, &mut reader, &head)?;
+        }
+    }
+    Ok(())
+}
+
+fn read_head(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Head>> {
+    let mut lines = Vec::new();
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line)? == 0 {
+            return Ok(None);
+        }
+        if line == "\r\n" {
+            break;
+        }
+        lines.push(line.trim_end().to_owned());
+    }
+    let request = lines.remove(0);
+    let mut words = request.split(' ').map(str::to_owned);
+    let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    Ok(Some(Head { method, target, headers: lines }))
+}
+
+fn read_body(reader: &mut BufReader<TcpStream>, head: &Head) -> io::Result<Vec<u8>> {
+    let length = head.headers.iter().find_map(|line| line.strip_prefix("Content-Length: "));
+    let mut body = vec![0; length.and_then(|length| length.parse().ok()).unwrap_or(0)];
+    reader.read_exact(&mut body)?;
+    Ok(body)
+}
+
+/// Asks the target and passes its answer on, with the end of its connection left out.
+fn forward(mut client: &TcpStream, reader: &mut BufReader<TcpStream>, head: &Head) -> io::Result<()> {
+    let body = read_body(reader, head)?;
+    let (authority, path) =
+        head.target.strip_prefix("http://").and_then(|rest| rest.split_once('/')).unwrap_or_default();
+    let Ok(mut target) = TcpStream::connect(authority) else {
+        return client.write_all(BAD_GATEWAY);
+    };
+    target.set_read_timeout(Some(PATIENCE))?;
+    let kept = head.headers.iter().filter(|line| !line.starts_with("Proxy-") && !line.starts_with("Connection:"));
+    let headers: String = kept.map(|line| format!("{line}\r\n")).collect();
+    write!(target, "{} /{path} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n", head.method)?;
+    target.write_all(&body)?;
+    let mut answer = Vec::new();
+    target.read_to_end(&mut answer)?;
+    let place = |bytes: &[u8]| answer.windows(bytes.len()).position(|window| window == bytes);
+    let line = b"Connection: close\r\n";
+    if let (Some(at), Some(end)) = (place(line), place(b"\r\n\r\n"))
+        && at < end
+    {
+        answer.drain(at..at + line.len());
+    }
+    client.write_all(&answer)
+}
+
+/// Passes bytes on in both directions until either side ends.
+fn tunnel(mut client: TcpStream, mut reader: BufReader<TcpStream>, target: &str) -> io::Result<()> {
+    let Ok(mut outward) = TcpStream::connect(target) else {
+        return client.write_all(BAD_GATEWAY);
+    };
+    outward.set_nodelay(true)?;
+    client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")?;
+    let mut inward = outward.try_clone()?;
+    let back = thread::spawn(move || {
+        let copied = io::copy(&mut inward, &mut client);
+        let _ = client.shutdown(Shutdown::Write);
+        copied
+    });
+    let copied = io::copy(&mut reader, &mut outward);
+    let _ = outward.shutdown(Shutdown::Write);
+    let _ = back.join();
+    copied.map(drop)
+}
+
+/// A target that is silent for so long is given up.
+const PATIENCE: Duration = Duration::from_secs(10);
+const BAD_GATEWAY: &[u8] = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n";

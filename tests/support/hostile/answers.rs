@@ -1,0 +1,125 @@
+//! Answers of the hostile server that are only bytes, and what becomes of the connection.
+//!
+//! | path | what the client meets |
+//! |---|---|
+//! | `/ok` and all that is not told elsewhere, `/close-delimited`, `/http10`, `/1xx`, `/chunked` | good answers, some in rarer framings |
+//! | `/unasked`, `/short-length`, `/204-with-body` | good answers, and bytes that nobody asked for behind them |
+//! | `/reset-before`, `/close-before` | no byte of an answer: RST, FIN |
+//! | `/reset-in-head`, `/close-in-head`, `/reset`, `/truncated-length`, `/truncated-chunk` | half an answer, then RST or FIN |
+//! | `/garbage`, `/random`, `/http09`, `/http2` | something that is no HTTP/1 |
+//! | `/bad-length`, `/negative-length`, `/two-lengths`, `/length-and-chunks`, `/gzipped-chunks` | bodies of which nobody knows the end |
+//! | `/bad-chunk`, `/negative-chunk`, `/largest-chunk`, `/unended-chunk` | chunks that are none |
+//! | `/folded-header`, `/nul-header`, `/cookie-flood` | headers that nobody should take |
+//! | `/cookies`, `/gzip`, `/unknown-coding` | good answers with 90 cookies, in a content coding |
+//! | `/gzip-bomb`, `/large-gzip`, `/not-gzip`, `/cut-gzip` | zeros that grow a thousandfold; 2 MiB of what hardly repeats; no gzip, and half of one |
+//! | `/redirect-loop`, `/redirect-nowhere`, `/redirect-ftp` | redirects that lead to nothing |
+
+use std::io::Write;
+use std::sync::LazyLock;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::behaviours::After;
+
+pub(super) fn at(path: &str) -> (Vec<u8>, After) {
+    let (answer, after) = match path {
+        "/random" => return (random(), After::Close),
+        "/gzip" => return (coded("gzip", &GZIP), After::Keep),
+        "/large-gzip" => return (coded("gzip", &LARGE_GZIP), After::Keep),
+        "/gzip-bomb" => return (coded("gzip", &BOMB), After::Keep),
+        "/not-gzip" => return (coded("gzip", b"ok"), After::Keep),
+        "/unknown-coding" => return (coded("locust", b"ok"), After::Keep),
+        "/cut-gzip" => return (coded("gzip", &GZIP[..GZIP.len() / 2]), After::Keep),
+        "/close-before" => (String::new(), After::Close),
+        "/reset-before" => (String::new(), After::Reset),
+        "/close-in-head" => (HALF_A_HEAD.to_owned(), After::Close),
+        "/reset-in-head" => (HALF_A_HEAD.to_owned(), After::Reset),
+        "/truncated-length" => (HALF_AN_ANSWER.to_owned(), After::Close),
+        "/reset" => (HALF_AN_ANSWER.to_owned(), After::Reset),
+        "/close-delimited" => ("HTTP/1.1 200 OK\r\n\r\nuntil the end".to_owned(), After::Close),
+        "/http10" => ("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok".to_owned(), After::Close),
+        "/truncated-chunk" => (format!("{CHUNKED}10\r\nabc"), After::Close),
+        _ => (kept(path), After::Keep),
+    };
+    (answer.into_bytes(), after)
+}
+
+/// The client may do with the connection what it likes.
+fn kept(path: &str) -> String {
+    match path {
+        "/1xx" => format!("{EARLY_HINTS}{EARLY_HINTS}{OK}"),
+        "/chunked" => format!("{CHUNKED}1;x=y\r\no\r\n1\r\nk\r\n0\r\nT: v\r\n\r\n"),
+        "/unasked" => format!("{OK}{OK}"),
+        "/short-length" => format!("{OK}, and more than was said"),
+        "/204-with-body" => "HTTP/1.1 204 No Content\r\n\r\nwhich is not true".to_owned(),
+        "/cookies" => with(&cookies(90)),
+        "/cookie-flood" => with(&cookies(10_000)),
+        "/garbage" => "\u{16}\u{3}\u{1} this is no HTTP\r\n\r\n".to_owned(),
+        "/http09" => "<html>as in 1991</html>\r\n".to_owned(),
+        "/http2" => "HTTP/2 200\r\nContent-Length: 2\r\n\r\nok".to_owned(),
+        "/bad-length" => with("Content-Length: 2, 3\r\n"),
+        "/negative-length" => with("Content-Length: -2\r\n"),
+        "/two-lengths" => with("Content-Length: 2\r\nContent-Length: 3\r\n"),
+        "/length-and-chunks" => with("Content-Length: 2\r\nTransfer-Encoding: chunked\r\n"),
+        "/gzipped-chunks" => with("Transfer-Encoding: gzip, chunked\r\n"),
+        "/bad-chunk" => format!("{CHUNKED}zz\r\nabc\r\n"),
+        "/negative-chunk" => format!("{CHUNKED}-1\r\nabc\r\n"),
+        "/largest-chunk" => format!("{CHUNKED}fffffffffffffffff\r\nabc\r\n"),
+        "/unended-chunk" => format!("{CHUNKED}2\r\nok, and more\r\n"),
+        "/folded-header" => with("X-Long: one\r\n two\r\nContent-Length: 2\r\n"),
+        "/nul-header" => with("X-Nul: \0\r\nContent-Length: 2\r\n"),
+        "/redirect-loop" => redirect("/redirect-loop"),
+        "/redirect-nowhere" => redirect("http://"),
+        "/redirect-ftp" => redirect("ftp://127.0.0.1/"),
+        _ => OK.to_owned(),
+    }
+}
+
+fn with(headers: &str) -> String {
+    let length = if headers.contains("Content-Length") || headers.contains("Transfer-Encoding") {
+        ""
+    } else {
+        "Content-Length: 2\r\n"
+    };
+    format!("HTTP/1.1 200 OK\r\n{length}{headers}\r\nok")
+}
+
+fn redirect(location: &str) -> String {
+    format!("HTTP/1.1 302 Found\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n")
+}
+
+fn cookies(count: u32) -> String {
+    (0..count).map(|number| format!("Set-Cookie: crumb{number}=1; Path=/\r\n")).collect()
+}
+
+fn coded(coding: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nContent-Length: {}\r\n\r\n", body.len());
+    [head.as_bytes(), body].concat()
+}
+
+fn gzip(body: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(body).expect("a Vec takes everything");
+    encoder.finish().expect("a Vec takes everything")
+}
+
+/// The same each time, so that a test that fails fails again.
+fn random() -> Vec<u8> {
+    let step = |state: &mut u32| {
+        *state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        Some((*state >> 24) as u8)
+    };
+    std::iter::repeat_n((), 64 * 1024).scan(1, |state, ()| step(state)).collect()
+}
+
+pub(super) const OK: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nok";
+pub(super) const EARLY_HINTS: &str = "HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\n";
+pub(super) const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+pub(super) const HALF_A_HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Le";
+pub(super) const HALF_AN_ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nonly this";
+
+/// Made once, as that takes its time.
+static GZIP: LazyLock<Vec<u8>> = LazyLock::new(|| gzip(&b"locusts ".repeat(1 << 14)));
+static LARGE_GZIP: LazyLock<Vec<u8>> = LazyLock::new(|| gzip(&random()[..2048].repeat(1 << 10)));
+static BOMB: LazyLock<Vec<u8>> = LazyLock::new(|| gzip(&[0; 1_200_000]));

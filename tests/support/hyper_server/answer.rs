@@ -1,0 +1,59 @@
+//! What hyper sends, and what it has read.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use hyper::HeaderMap;
+use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
+
+/// The body of a response.
+pub(super) enum Answer {
+    Text(Option<Bytes>),
+    /// What comes is sent at once.
+    Echo(Incoming),
+    Trailed {
+        body: Option<Bytes>,
+        trailers: Option<HeaderMap>,
+    },
+}
+
+impl Answer {
+    pub(super) fn text(text: String) -> Self {
+        Self::Text(Some(text.into()))
+    }
+}
+
+impl Body for Answer {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        let frame = match &mut *self {
+            Self::Echo(body) => return Pin::new(body).poll_frame(cx),
+            Self::Text(text) => text.take().map(Frame::data),
+            Self::Trailed { body, trailers } => {
+                body.take().map(Frame::data).or_else(|| trailers.take().map(Frame::trailers))
+            }
+        };
+        Poll::Ready(frame.map(Ok))
+    }
+
+    /// With an exact one hyper says a length, without one it sends chunks.
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Text(text) => SizeHint::with_exact(text.as_ref().map_or(0, Bytes::len) as u64),
+            Self::Echo(body) => body.size_hint(),
+            Self::Trailed { .. } => SizeHint::new(),
+        }
+    }
+}
+
+/// Reads a body to its end.
+pub(super) async fn length_of(mut body: Incoming) -> hyper::Result<usize> {
+    let mut length = 0;
+    while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+        length += frame?.data_ref().map_or(0, Bytes::len);
+    }
+    Ok(length)
+}

@@ -1,0 +1,149 @@
+//! A server made with hyper, which stands behind much of what is written in Rust: strict, and it streams both ways.
+//!
+//! | path | what is there |
+//! |---|---|
+//! | `/echo` | the body, as it comes: with a length if it has one, chunked if not |
+//! | `/count` | method and length of the body, all of which is read; `100 Continue` if the client asks |
+//! | `/headers` | the headers of the request, a line each |
+//! | `/trailers` | a chunked body, and trailers for those who ask with `TE: trailers` |
+//!
+//! A thread for each connection, without a runtime: `socket.rs` is what hyper needs of one.
+
+mod answer;
+mod socket;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::thread::{self, JoinHandle};
+
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{HeaderMap, Request, Response};
+
+use answer::{Answer, length_of};
+use socket::Socket;
+
+/// A running server. Dropping it ends its threads.
+pub struct HyperServer {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    acceptor: Option<JoinHandle<()>>,
+}
+
+/// One request, as it was before it was answered.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct LoggedByHyper {
+    /// The number of the connection.
+    pub connection: u64,
+    /// The method as received.
+    pub method: String,
+    /// Path and query as received.
+    pub target: String,
+}
+
+#[derive(Default)]
+struct Shared {
+    is_stopped: AtomicBool,
+    connections: AtomicU64,
+    log: Mutex<Vec<LoggedByHyper>>,
+}
+
+impl HyperServer {
+    /// Starts it on a free port.
+    #[must_use]
+    pub fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let address = listener.local_addr().expect("a bound socket has an address");
+        let shared = Arc::new(Shared::default());
+        let accepting = Arc::clone(&shared);
+        let acceptor = Some(thread::spawn(move || accept_until_stopped(&listener, &accepting)));
+        Self { address, shared, acceptor }
+    }
+
+    /// The address of a path on this server.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// All requests whose head was read so far.
+    #[must_use]
+    pub fn log(&self) -> Vec<LoggedByHyper> {
+        self.shared.log().clone()
+    }
+}
+
+impl Drop for HyperServer {
+    fn drop(&mut self) {
+        self.shared.is_stopped.store(true, Ordering::Relaxed);
+        // `accept` has no time limit; a connection ends it.
+        let _ = TcpStream::connect(self.address);
+        if let Some(acceptor) = self.acceptor.take() {
+            let _ = acceptor.join();
+        }
+    }
+}
+
+impl Shared {
+    fn log(&self) -> MutexGuard<'_, Vec<LoggedByHyper>> {
+        self.log.lock().expect("no thread panics with the lock")
+    }
+}
+
+fn accept_until_stopped(listener: &TcpListener, shared: &Arc<Shared>) {
+    let mut threads = Vec::new();
+    for stream in listener.incoming() {
+        if shared.is_stopped.load(Ordering::Relaxed) {
+            break;
+        }
+        let Ok(stream) = stream else { continue };
+        let serving = Arc::clone(shared);
+        threads.retain(|thread: &JoinHandle<()>| !thread.is_finished());
+        // A client that breaks off is no failure of the server's.
+        threads.push(thread::spawn(move || drop(serve(stream, &serving))));
+    }
+    for thread in threads {
+        let _ = thread.join();
+    }
+}
+
+fn serve(stream: TcpStream, shared: &Shared) -> io::Result<()> {
+    let connection = shared.connections.fetch_add(1, Ordering::Relaxed);
+    let (socket, driver) = Socket::new(stream)?;
+    let service = service_fn(async |request: Request<Incoming>| {
+        let (method, target) = (request.method().to_string(), request.uri().to_string());
+        shared.log().push(LoggedByHyper { connection, method, target });
+        answer(request).await
+    });
+    let served = http1::Builder::new().header_read_timeout(None).serve_connection(socket, service);
+    driver.run(served, &shared.is_stopped);
+    Ok(())
+}
+
+async fn answer(request: Request<Incoming>) -> hyper::Result<Response<Answer>> {
+    let answer = match request.uri().path() {
+        "/echo" => Answer::Echo(request.into_body()),
+        "/count" => {
+            let method = request.method().to_string();
+            Answer::text(format!("{method} {}", length_of(request.into_body()).await?))
+        }
+        "/headers" => Answer::text(lines(request.headers())),
+        "/trailers" => return Ok(with_trailers()),
+        _ => Answer::text("ok".to_owned()),
+    };
+    Ok(Response::new(answer))
+}
+
+fn lines(headers: &HeaderMap) -> String {
+    headers.iter().map(|(name, value)| format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes()))).collect()
+}
+
+/// hyper sends those trailers that the head has announced.
+fn with_trailers() -> Response<Answer> {
+    let trailers = HeaderMap::from_iter([("x-checksum".parse().expect("a name"), "locust".parse().expect("a value"))]);
+    let answer = Answer::Trailed { body: Some("in front of trailers".into()), trailers: Some(trailers) };
+    Response::builder().header("Trailer", "x-checksum").body(answer).expect("sound headers")
+}

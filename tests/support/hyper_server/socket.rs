@@ -1,0 +1,101 @@
+//! A socket as hyper wants one, and the loop that waits for it: one connection, one thread, no runtime.
+
+use std::cell::Cell;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
+
+use hyper::rt::ReadBufCursor;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+/// A socket that says what it is waited for.
+pub(super) struct Socket {
+    stream: TcpStream,
+    waits_for: Rc<Cell<PollFlags>>,
+}
+
+/// Runs what is done with a socket.
+pub(super) struct Driver {
+    stream: TcpStream,
+    waits_for: Rc<Cell<PollFlags>>,
+}
+
+impl Socket {
+    pub(super) fn new(stream: TcpStream) -> io::Result<(Self, Driver)> {
+        stream.set_nonblocking(true)?;
+        stream.set_nodelay(true)?;
+        let waits_for = Rc::new(Cell::new(PollFlags::empty()));
+        let driver = Driver { stream: stream.try_clone()?, waits_for: Rc::clone(&waits_for) };
+        Ok((Self { stream, waits_for }, driver))
+    }
+
+    /// Pending where the kernel has nothing to give or no place to take.
+    fn ready<T>(&self, result: io::Result<T>, flag: PollFlags) -> Poll<io::Result<T>> {
+        match result {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.waits_for.set(self.waits_for.get() | flag);
+                Poll::Pending
+            }
+            result => Poll::Ready(result),
+        }
+    }
+}
+
+impl Driver {
+    /// Until it is done, or the server is stopped.
+    pub(super) fn run(&self, future: impl Future, is_stopped: &AtomicBool) {
+        let woken = Arc::new(Woken::default());
+        let waker = Waker::from(Arc::clone(&woken));
+        let mut future = pin!(future);
+        while !is_stopped.load(Ordering::Relaxed) {
+            self.waits_for.set(PollFlags::empty());
+            if future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
+                return;
+            }
+            if !woken.0.swap(false, Ordering::Relaxed) {
+                // A timeout is as good as an event: we look whether the server was stopped.
+                let _ = poll(&mut [PollFd::new(&self.stream, self.waits_for.get())], Some(&TURN));
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl hyper::rt::Read for Socket {
+    fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, mut buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
+        let mut bytes = [0; 16 * 1024];
+        let wanted = buffer.remaining().min(bytes.len());
+        let read = (&self.stream).read(&mut bytes[..wanted]);
+        self.ready(read, PollFlags::IN).map_ok(|length| buffer.put_slice(&bytes[..length]))
+    }
+}
+
+impl hyper::rt::Write for Socket {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let written = (&self.stream).write(bytes);
+        self.ready(written, PollFlags::OUT)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(self.stream.shutdown(Shutdown::Write))
+    }
+}
+
+/// How long the thread may wait before it looks whether the server was stopped.
+const TURN: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };

@@ -1,0 +1,65 @@
+//! What is at which path of an nginx of the tests.
+//!
+//! | path | what is there |
+//! |---|---|
+//! | `/chunked/FILE`, `/gzip/FILE` | a file, chunked or compressed |
+//! | `/echo` | method, length, `X-Test` and `User-Agent` of the request |
+//! | `/login`, `/profile`, `/account` | a site with a cookie, without which `/account` is forbidden |
+//! | `/private` | a page for [`USER`] with [`PASSWORD`] |
+//! | `/status/CODE` | that status |
+//! | `/redirect/CODE/PATH`, `/loop` | a redirect to `/PATH`, which may be another one; one to itself |
+//! | `/upload`, `/small-upload` | the length of the body, all of which is read; 413 above 1 KiB |
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::{fs, io};
+
+/// Who may see `/private`.
+pub const USER: &str = "ellen";
+/// The password for it.
+pub const PASSWORD: &str = "key@1900/7";
+
+pub(super) fn lay_out(folder: &Path) -> io::Result<()> {
+    fs::write(folder.join(PASSWORDS), format!("{USER}:{{PLAIN}}{PASSWORD}\n"))
+}
+
+/// The directives; `address` is one at which nginx can be asked without TLS.
+pub(super) fn locations(folder: &Path, address: SocketAddr) -> String {
+    let folder = folder.display();
+    let statuses = STATUSES.map(|code| format!("        location = /status/{code} {{ return {code}; }}\n")).concat();
+    let redirects = REDIRECTS.map(redirect).concat();
+    format!(
+        r#"
+        absolute_redirect off;
+        location /chunked/ {{ alias {folder}/files/; ssi on; ssi_types *; }}
+        location /gzip/ {{ alias {folder}/files/; gzip on; gzip_types *; gzip_min_length 0; }}
+        location = /echo {{ return 200 "$request_method $content_length $http_x_test $http_user_agent"; }}
+        location = /login {{ add_header Set-Cookie "session=s1; Path=/"; return 200 "welcome"; }}
+        location = /profile {{ return 200 "Ellen Key"; }}
+        location = /account {{ if ($cookie_session != s1) {{ return 403; }} return 200 "balance"; }}
+        location = /private {{
+            alias {folder}/files/index.html;
+            auth_basic "the shop";
+            auth_basic_user_file {folder}/{PASSWORDS};
+        }}
+        location = /loop {{ return 302 /loop; }}
+        # By way of itself, as nginx reads a body only for someone else.
+        location = /upload {{ client_max_body_size 0; proxy_pass http://{address}/uploaded; }}
+        location = /small-upload {{ client_max_body_size 1k; proxy_pass http://{address}/uploaded; }}
+        location = /uploaded {{ access_log off; client_max_body_size 0; return 200 "$request_method $content_length"; }}
+{statuses}
+{redirects}"#
+    )
+}
+
+fn redirect(code: u16) -> String {
+    format!("        location ~ ^/redirect/{code}(?<to>/.*)$ {{ return {code} $to$is_args$args; }}\n")
+}
+
+const PASSWORDS: &str = "passwords";
+
+/// The answers at `/status/CODE`.
+const STATUSES: [u16; 14] = [200, 201, 202, 204, 301, 302, 304, 400, 403, 404, 429, 500, 502, 503];
+
+/// The redirects at `/redirect/CODE/`.
+const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];

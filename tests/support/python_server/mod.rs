@@ -1,0 +1,112 @@
+//! Python's own server classes, as `server.py` starts them: what stands behind many a development site.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::workspace;
+
+/// Which of them.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kind {
+    /// `http.server` with files, HTTP/1.0: `/` and `/folder/`.
+    Files,
+    /// `http.server` in HTTP/1.0: `/`, `/chunked`, `/until-the-end`, `/status/CODE`, `/digest` for
+    /// [`USER`](crate::nginx::USER), and an echo of what is posted.
+    Closing,
+    /// The same in HTTP/1.1.
+    Keeping,
+    /// A bare `socketserver`: a page, or an echo.
+    Lines,
+    /// `wsgiref`: a page, or an echo.
+    Wsgi,
+}
+
+/// A running server in Python. Dropping it ends the process.
+pub struct PythonServer {
+    process: Child,
+    address: SocketAddr,
+    directory: TempDir,
+}
+
+/// One line of its log.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct LoggedByPython {
+    /// The number of the connection.
+    pub connection: u64,
+    /// The method as received.
+    pub method: String,
+    /// Path and query as received.
+    pub target: String,
+    /// What was answered.
+    pub status: u16,
+}
+
+impl PythonServer {
+    /// Starts it, and returns when it listens.
+    #[must_use]
+    pub fn start(kind: Kind) -> Self {
+        let directory = TempDir::new().expect("a temporary directory");
+        lay_out(directory.path());
+        let name = format!("{kind:?}").to_lowercase();
+        let mut process = Command::new("python3")
+            .arg(workspace::root().join("tests/support/python_server/server.py"))
+            .args([name.as_str(), "../log"])
+            .current_dir(directory.path().join("files"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("python3 is installed");
+        let mut port = String::new();
+        let stdout = process.stdout.take().expect("stdout is piped");
+        BufReader::new(stdout).read_line(&mut port).expect("it says its port");
+        let port: u16 = port.trim().parse().expect("a port");
+        Self { process, address: (Ipv4Addr::LOCALHOST, port).into(), directory }
+    }
+
+    /// The address of a path on this server.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// All requests that were answered so far.
+    #[must_use]
+    pub fn log(&self) -> Vec<LoggedByPython> {
+        let text = fs::read_to_string(self.directory.path().join("log")).expect("it keeps a log");
+        text.lines().map(LoggedByPython::parse).collect()
+    }
+}
+
+impl LoggedByPython {
+    fn parse(line: &str) -> Self {
+        let mut fields = line.split('\t');
+        let mut field = || fields.next().unwrap_or_else(|| panic!("a field is missing in {line:?}"));
+        Self {
+            connection: field().parse().expect("a number"),
+            method: field().to_owned(),
+            target: field().to_owned(),
+            status: field().parse().expect("a status"),
+        }
+    }
+}
+
+impl Drop for PythonServer {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn lay_out(directory: &Path) {
+    fs::write(directory.join("log"), "").expect("the directory is ours");
+    fs::create_dir_all(directory.join("files/folder")).expect("the directory is ours");
+    for file in ["index.html", "folder/index.html"] {
+        fs::write(directory.join("files").join(file), "locusts ".repeat(16)).expect("the directory is ours");
+    }
+}
