@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use super::Session;
-use super::hop::{Hop, Opened};
+use super::conversation::Conversation;
+use super::hop::Hop;
 use super::trace::Trace;
 use crate::origin::is_absolute;
 use crate::redirect::{self, Redirect};
@@ -29,8 +30,8 @@ struct Next<'a> {
 
 impl<N: Network> Session<N> {
     /// Whether this response is not the last word.
-    pub(super) fn leads_on<T: Transport>(&self, opened: &Opened<'_, T>, request: &Request<'_>) -> bool {
-        let Some(head) = opened.parser.head() else {
+    pub(super) fn leads_on<T: Transport>(&self, conversation: &Conversation<'_, T>, request: &Request<'_>) -> bool {
+        let Some(head) = conversation.parser.head() else {
             return false;
         };
         match head.status {
@@ -45,9 +46,9 @@ impl<N: Network> Session<N> {
         &'s self,
         network: &'s N,
         request: &Request<'_>,
-        first: Opened<'s, N::Transport>,
+        conversation: &mut Conversation<'s, N::Transport>,
         trace: &mut Trace,
-    ) -> Result<Opened<'s, N::Transport>, Error> {
+    ) -> Result<(), Error> {
         let mut next = Next {
             method: request.method,
             url: self.absolute(request.target),
@@ -59,8 +60,7 @@ impl<N: Network> Session<N> {
         let most_redirects = request.options.max_redirects.unwrap_or(self.config.limits.redirects);
         let mut chain = Chain::default();
         let mut may_ask_again = true;
-        let mut opened = first;
-        while let Some(step) = self.step(network, &opened, &next, may_ask_again)? {
+        while let Some(step) = self.step(network, conversation, &next, may_ask_again)? {
             let was_redirect = matches!(step, Step::Redirect(_));
             if was_redirect && chain.redirects() >= most_redirects as usize {
                 return Err(Error::TooManyRedirects);
@@ -68,26 +68,28 @@ impl<N: Network> Session<N> {
             may_ask_again = was_redirect;
             let url = next.url.to_string();
             next.take(step)?;
-            opened.read_on(network, self.patience(request, trace.due_ns()), trace).await?;
-            let response = self.finish(network, opened, trace)?;
+            conversation.read_on(network, self.patience(request, trace.due_ns()), trace).await?;
+            let response = self.finish(network, conversation, trace)?;
             chain.push(response, url, was_redirect);
             trace.next_hop();
-            opened = self.open_hop(network, &next.hop(request), trace).await?;
+            let request = next.request(request);
+            *conversation = self.begin(network, &request);
+            self.open_hop(network, &next.hop(&request), conversation, trace).await?;
         }
         chain.end(next.url.into_owned());
-        opened.chain = Some(Box::new(chain));
-        Ok(opened)
+        conversation.chain = Some(Box::new(chain));
+        Ok(())
     }
 
     /// What follows from a response to the latest request.
     fn step<T: Transport>(
         &self,
         network: &N,
-        opened: &Opened<'_, T>,
+        conversation: &Conversation<'_, T>,
         next: &Next<'_>,
         may_ask_again: bool,
     ) -> Result<Option<Step>, Error> {
-        let response = opened.head_alone()?;
+        let response = conversation.head_alone()?;
         if response.status() == 401 {
             let is_answered =
                 may_ask_again && next.auth.is_some_and(|auth| self.take_challenge(network, auth, &response));
@@ -152,9 +154,13 @@ impl<'a> Next<'a> {
         }
     }
 
-    fn hop<'b>(&'b self, request: &'b Request<'_>) -> Hop<'b> {
-        let Self { method, ref url, ref headers, body, auth, cookies } = *self;
-        Hop { request: Request { method, target: url, headers, body, ..*request }, auth, cookies }
+    /// The next request; what the first one says of no address holds for it as well.
+    fn request<'b>(&'b self, first: &Request<'b>) -> Request<'b> {
+        Request { method: self.method, target: &self.url, headers: &self.headers, body: self.body, ..*first }
+    }
+
+    fn hop<'b>(&'b self, request: &'b Request<'b>) -> Hop<'b> {
+        Hop { request, auth: self.auth, cookies: self.cookies }
     }
 
     fn leave_out(&mut self, names: &[&str]) {

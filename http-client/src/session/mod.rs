@@ -1,6 +1,6 @@
 //! One user's view of the target: a base URL, kept connections, cookies, and [`Session::send`].
 //!
-//! Must not know what a task, a statistic or a runtime is. A request makes one hop (`hop.rs`) on one connection, or
+//! Must not know what a task, a statistic or a runtime is. A request makes one hop (`hop.rs`), in one `conversation`, or
 //! several when a redirect or a question for a password leads on (`chain.rs`). `connections` decides which connection a
 //! hop takes and `connect` makes one; `upload` sends a body that is long, `stream` reads one piece by piece; `trace` stamps
 //! the times, `patience` limits them. Everything between the two ends of the wire is [`proto`](crate::proto).
@@ -8,6 +8,7 @@
 mod chain;
 mod connect;
 mod connections;
+mod conversation;
 mod hop;
 mod patience;
 mod stream;
@@ -20,7 +21,8 @@ use std::sync::Arc;
 pub use self::stream::BodyStream;
 
 use self::connections::Connections;
-use self::hop::{Hop, Opened};
+use self::conversation::Conversation;
+use self::hop::Hop;
 use self::patience::Patience;
 use self::trace::Trace;
 use crate::auth::DigestState;
@@ -89,22 +91,31 @@ impl<N: Network> Session<N> {
     pub async fn open<'s>(&'s self, network: &'s N, request: &Request<'_>) -> (Exchange, Option<BodyStream<'s, N>>) {
         let mut trace = Trace::due(network.now_ns());
         let request = &Request { body_policy: BodyPolicy::Stream, ..*request };
-        match self.reach_head(network, request, &mut trace).await {
-            Ok(mut opened) => {
-                trace.complete(opened.received_ns());
-                let chain = opened.chain.take();
-                let head = opened.head_alone().map(|response| response.with_chain(chain));
-                let exchange = trace.finish(network, head);
-                (exchange, Some(BodyStream::new(self, network, opened, self.patience(request, trace.due_ns()))))
-            }
-            Err(error) => (trace.finish(network, Err(error)), None),
+        let mut conversation = self.begin(network, request);
+        if let Err(error) = self.reach_head(network, request, &mut conversation, &mut trace).await {
+            network.give_buffer(conversation.take_buffer());
+            return (trace.finish(network, Err(error)), None);
         }
+        trace.complete(conversation.received_ns());
+        let chain = conversation.chain.take();
+        let head = conversation.head_alone().map(|response| response.with_chain(chain));
+        let exchange = trace.finish(network, head);
+        (exchange, Some(BodyStream::new(self, network, conversation, self.patience(request, trace.due_ns()))))
     }
 
     async fn perform(&self, network: &N, request: &Request<'_>, trace: &mut Trace) -> Result<Response, Error> {
-        let mut opened = self.reach_head(network, request, trace).await?;
-        opened.read_on(network, self.patience(request, trace.due_ns()), trace).await?;
-        self.finish(network, opened, trace)
+        let mut conversation = self.begin(network, request);
+        let mut read = self.reach_head(network, request, &mut conversation, trace).await;
+        if read.is_ok() && !conversation.parser.is_done() {
+            read = conversation.read_on(network, self.patience(request, trace.due_ns()), trace).await;
+        }
+        match read {
+            Ok(()) => self.finish(network, &mut conversation, trace),
+            Err(error) => {
+                network.give_buffer(conversation.take_buffer());
+                Err(error)
+            }
+        }
     }
 
     /// Reads up to the head of the response that is the last of its chain.
@@ -112,15 +123,15 @@ impl<N: Network> Session<N> {
         &'s self,
         network: &'s N,
         request: &Request<'_>,
+        conversation: &mut Conversation<'s, N::Transport>,
         trace: &mut Trace,
-    ) -> Result<Opened<'s, N::Transport>, Error> {
-        let hop = Hop::first(request, &self.config);
-        let opened = self.open_hop(network, &hop, trace).await?;
-        if !self.leads_on(&opened, request) {
-            return Ok(opened);
+    ) -> Result<(), Error> {
+        self.open_hop(network, &Hop::first(request, &self.config), conversation, trace).await?;
+        if self.leads_on(conversation, request) {
+            // Rare and large: boxed, so that it does not weigh on every request.
+            Box::pin(self.pursue(network, request, conversation, trace)).await?;
         }
-        // Rare and large: boxed, so that it does not weigh on every request.
-        Box::pin(self.pursue(network, request, opened, trace)).await
+        Ok(())
     }
 
     fn patience(&self, request: &Request<'_>, due_ns: u64) -> Patience {

@@ -1,17 +1,17 @@
 //! A response's body, read piece by piece by whoever wants it.
 
 use super::Session;
-use super::hop::{Opened, Reading};
+use super::conversation::Conversation;
 use super::patience::Patience;
 use crate::proto::coding::BodyDecoder;
-use crate::{Error, Exchange, Network, Transport};
+use crate::{Error, Exchange, Network};
 
 /// What is still to come of a response. Dropped before its end, it closes the connection.
 pub struct BodyStream<'s, N: Network> {
     session: &'s Session<N>,
     network: &'s N,
     /// Taken at the end.
-    opened: Option<Opened<'s, N::Transport>>,
+    conversation: Option<Conversation<'s, N::Transport>>,
     patience: Patience,
     decoder: Option<Decoding>,
     bytes: u64,
@@ -23,16 +23,16 @@ impl<'s, N: Network> BodyStream<'s, N> {
     pub(super) fn new(
         session: &'s Session<N>,
         network: &'s N,
-        opened: Opened<'s, N::Transport>,
+        conversation: Conversation<'s, N::Transport>,
         patience: Patience,
     ) -> Self {
-        let done_ns = opened.connection.received_ns();
-        let decoder = decoder(session, &opened);
+        let done_ns = conversation.received_ns();
+        let decoder = decoder(session, &conversation);
         let (decoder, error) = match decoder {
             Ok(decoder) => (decoder, None),
             Err(error) => (None, Some(error)),
         };
-        Self { session, network, opened: Some(opened), patience, decoder, bytes: 0, done_ns, error }
+        Self { session, network, conversation: Some(conversation), patience, decoder, bytes: 0, done_ns, error }
     }
 
     /// Appends what comes next to `out`, without content codings; false at the end of the body.
@@ -45,11 +45,11 @@ impl<'s, N: Network> BodyStream<'s, N> {
             if let Some(error) = self.error {
                 return Err(error);
             }
-            let Some(opened) = &mut self.opened else {
+            let Some(conversation) = &mut self.conversation else {
                 return Ok(false);
             };
-            let moved = advance(self.network, self.patience, opened, self.decoder.as_mut(), out).await;
-            self.done_ns = opened.connection.received_ns();
+            let moved = advance(self.network, self.patience, conversation, self.decoder.as_mut(), out).await;
+            self.done_ns = conversation.received_ns();
             match moved {
                 Ok(true) => {}
                 Ok(false) => self.end(),
@@ -103,18 +103,15 @@ impl<'s, N: Network> BodyStream<'s, N> {
 
     /// The body is complete: its connection may serve another request.
     fn end(&mut self) {
-        let Some(Opened { connection, place, served, parser, buffer, closes, .. }) = self.opened.take() else {
-            return;
-        };
-        self.network.give_buffer(buffer);
-        if parser.is_reusable() && !closes {
-            self.session.give_back(&place, connection, served);
+        if let Some(mut conversation) = self.conversation.take() {
+            self.network.give_buffer(conversation.take_buffer());
+            self.session.give_back(&mut conversation);
         }
     }
 
     fn give_up(&mut self) {
-        if let Some(opened) = self.opened.take() {
-            self.network.give_buffer(opened.buffer);
+        if let Some(mut conversation) = self.conversation.take() {
+            self.network.give_buffer(conversation.take_buffer());
         }
     }
 }
@@ -129,11 +126,15 @@ impl<N: Network> Drop for BodyStream<'_, N> {
 async fn advance<N: Network>(
     network: &N,
     patience: Patience,
-    opened: &mut Opened<'_, N::Transport>,
+    conversation: &mut Conversation<'_, N::Transport>,
     decoder: Option<&mut Decoding>,
     out: &mut Vec<u8>,
 ) -> Result<bool, Error> {
-    let Opened { connection, parser, buffer, .. } = opened;
+    let Conversation { parser, buffer, .. } = &mut *conversation;
+    if buffer.len() < parser.body().end {
+        // A wait for more was given up, and has taken the buffer along.
+        return Err(Error::ResponseCutShort);
+    }
     let (had, body) = (out.len(), &buffer[parser.body()]);
     match decoder {
         None => out.extend_from_slice(body),
@@ -155,7 +156,7 @@ async fn advance<N: Network>(
     }
     // A reader may take its time: the target's silence begins when it is listened to.
     let since_ns = network.now_ns();
-    Reading { network, patience, connection, parser, buffer }.receive_once(since_ns).await?;
+    conversation.receive_once(network, patience, since_ns).await?;
     Ok(true)
 }
 
@@ -176,11 +177,14 @@ impl Decoding {
     }
 }
 
-fn decoder<N: Network>(session: &Session<N>, opened: &Opened<'_, N::Transport>) -> Result<Option<Decoding>, Error> {
-    if !opened.parser.head().is_some_and(|head| head.content_coded) {
+fn decoder<N: Network>(
+    session: &Session<N>,
+    conversation: &Conversation<'_, N::Transport>,
+) -> Result<Option<Decoding>, Error> {
+    if !conversation.parser.head().is_some_and(|head| head.content_coded) {
         return Ok(None);
     }
-    let codings = opened.head_alone()?.content_codings();
+    let codings = conversation.head_alone()?.content_codings();
     let decoder = BodyDecoder::for_codings(&codings, &session.config.limits)?;
     Ok(decoder.map(|decoder| Decoding { decoder: decoder.unbounded(), taken: 0 }))
 }

@@ -7,7 +7,8 @@
 use std::cell::RefCell;
 use std::future::poll_fn;
 
-use super::hop::Reading;
+use super::conversation::Conversation;
+use super::patience::Patience;
 use super::trace::Trace;
 use crate::proto::encode::{self, BodyFraming, CHUNK_START, LAST_CHUNK, Wishes};
 use crate::{Body, BodySource, ClientConfig, Error, Network, Request, Transport};
@@ -64,143 +65,134 @@ fn is_asked_first(framing: BodyFraming, config: &ClientConfig) -> bool {
     }
 }
 
-/// Sends a body whose head has been sent. False when the target has refused the rest of it.
+/// Sends a request whose head is in the buffer, and the body behind it. When the target refuses the rest of that, the
+/// connection is to be closed.
 pub(super) async fn send<N: Network, T: Transport>(
     upload: Upload<'_>,
-    reading: &mut Reading<'_, '_, N, T>,
+    network: &N,
+    patience: Patience,
+    conversation: &mut Conversation<'_, T>,
     config: &ClientConfig,
     asks_first: bool,
     trace: &mut Trace,
-) -> Result<bool, Error> {
-    if asks_first && !wait_for_leave(reading, config).await? {
-        return Ok(false);
-    }
-    match upload {
-        Upload::Bytes(bytes) => send_bytes(bytes, reading, trace).await,
-        Upload::Source { source, length: Some(length) } => send_source(source, length, reading, trace).await,
-        Upload::Source { source, length: None } => send_chunks(source, reading, trace).await,
-    }
-}
-
-/// Whether the target lets the body come; one that says nothing for long does.
-async fn wait_for_leave<N: Network, T: Transport>(
-    reading: &mut Reading<'_, '_, N, T>,
-    config: &ClientConfig,
-) -> Result<bool, Error> {
-    let patience = reading.patience;
-    reading.patience = patience.with_read_timeout(config.expect_continue_timeout_ns);
-    let asked_ns = reading.network.now_ns();
-    let leave = loop {
-        if reading.parser.head().is_some() {
-            break Ok(false);
-        }
-        if reading.parser.has_continue() {
-            break Ok(true);
-        }
-        match reading.receive_once(asked_ns).await {
-            Ok(()) => {}
-            Err(Error::ReadTimeout) => break Ok(true),
-            Err(error) => break Err(error),
-        }
-    };
-    reading.patience = patience;
-    leave
-}
-
-async fn send_bytes<N: Network, T: Transport>(
-    bytes: &[u8],
-    reading: &mut Reading<'_, '_, N, T>,
-    trace: &mut Trace,
-) -> Result<bool, Error> {
-    for piece in bytes.chunks(PIECE_BYTES) {
-        if !send_piece(piece.to_vec(), reading, trace).await? {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-/// A source must give what it has promised, or the target would take the next request for the rest.
-async fn send_source<N: Network, T: Transport>(
-    source: &RefCell<dyn BodySource>,
-    length: u64,
-    reading: &mut Reading<'_, '_, N, T>,
-    trace: &mut Trace,
-) -> Result<bool, Error> {
-    let mut remaining = length;
-    let mut has_more = true;
-    while has_more {
-        let mut piece = Vec::with_capacity(PIECE_BYTES);
-        has_more = next_piece(source, reading, &mut piece).await?;
-        remaining = remaining.checked_sub(piece.len() as u64).ok_or(Error::BodySource)?;
-        if !piece.is_empty() && !send_piece(piece, reading, trace).await? {
-            return Ok(false);
-        }
-    }
-    if remaining == 0 { Ok(true) } else { Err(Error::BodySource) }
-}
-
-async fn send_chunks<N: Network, T: Transport>(
-    source: &RefCell<dyn BodySource>,
-    reading: &mut Reading<'_, '_, N, T>,
-    trace: &mut Trace,
-) -> Result<bool, Error> {
-    let mut has_more = true;
-    while has_more {
-        let mut piece = Vec::with_capacity(PIECE_BYTES);
-        piece.extend_from_slice(CHUNK_START);
-        has_more = next_piece(source, reading, &mut piece).await?;
-        if piece.len() > CHUNK_START.len() {
-            encode::finish_chunk(&mut piece);
-        } else {
-            piece.clear();
-        }
-        if !has_more {
-            piece.extend_from_slice(LAST_CHUNK);
-        }
-        if !piece.is_empty() && !send_piece(piece, reading, trace).await? {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-/// False when there is nothing more behind this piece.
-async fn next_piece<N: Network, T: Transport>(
-    source: &RefCell<dyn BodySource>,
-    reading: &Reading<'_, '_, N, T>,
-    piece: &mut Vec<u8>,
-) -> Result<bool, Error> {
-    let next = poll_fn(|cx| source.borrow_mut().poll_next(cx, piece));
-    reading.patience.in_time(reading.network, next).await?.map_err(|_| Error::BodySource)
-}
-
-/// False when the target has refused the rest.
-async fn send_piece<N: Network, T: Transport>(
-    piece: Vec<u8>,
-    reading: &mut Reading<'_, '_, N, T>,
-    trace: &mut Trace,
-) -> Result<bool, Error> {
-    while !reading.parser.is_done() && reading.connection.is_stale() {
-        let since_ns = reading.network.now_ns();
-        reading.receive_once(since_ns).await?;
-        let Some(head) = reading.parser.head() else {
-            continue;
+) -> Result<(), Error> {
+    conversation.send_head(network, patience, trace.ready_ns()).await?;
+    let mut sending = Sending { network, patience, conversation, trace };
+    let is_wanted = !asks_first || sending.wait_for_leave(config.expect_continue_timeout_ns).await?;
+    let is_complete = is_wanted
+        && match upload {
+            Upload::Bytes(bytes) => sending.bytes(bytes).await?,
+            Upload::Source { source, length: Some(length) } => sending.source(source, length).await?,
+            Upload::Source { source, length: None } => sending.chunks(source).await?,
         };
-        trace.first_byte(reading.connection.received_ns());
-        if head.status >= 300 {
-            return Ok(false);
+    conversation.closes |= !is_complete;
+    if conversation.parser.head().is_none() {
+        // The target's silence begins when it has heard all.
+        conversation.receive_once(network, patience, network.now_ns()).await?;
+    }
+    Ok(())
+}
+
+/// A body on its way. What sends is false when the target has refused the rest.
+struct Sending<'a, 's, N, T: Transport> {
+    network: &'a N,
+    patience: Patience,
+    conversation: &'a mut Conversation<'s, T>,
+    trace: &'a mut Trace,
+}
+
+impl<N: Network, T: Transport> Sending<'_, '_, N, T> {
+    /// Whether the target lets the body come; one that says nothing for long does.
+    async fn wait_for_leave(&mut self, timeout_ns: u64) -> Result<bool, Error> {
+        let patience = self.patience.with_read_timeout(timeout_ns);
+        let asked_ns = self.network.now_ns();
+        loop {
+            let parser = &self.conversation.parser;
+            if parser.head().is_some() || parser.has_continue() {
+                return Ok(parser.head().is_none());
+            }
+            match self.conversation.receive_once(self.network, patience, asked_ns).await {
+                Ok(()) => {}
+                Err(Error::ReadTimeout) => return Ok(true),
+                Err(error) => return Err(error),
+            }
         }
     }
-    let length = piece.len();
-    match reading.send_piece(piece).await {
-        Ok(()) => {}
-        // It has closed what it was still reading from, with its answer on the way or here.
-        Err(_) if reading.parser.head().is_some() => return Ok(false),
-        Err(error) => return Err(error),
+
+    async fn bytes(&mut self, bytes: &[u8]) -> Result<bool, Error> {
+        for piece in bytes.chunks(PIECE_BYTES) {
+            if !self.piece(piece.to_vec()).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
-    trace.bytes_out(length);
-    Ok(true)
+
+    /// A source must give what it has promised, or the target would take the next request for the rest.
+    async fn source(&mut self, source: &RefCell<dyn BodySource>, length: u64) -> Result<bool, Error> {
+        let mut remaining = length;
+        let mut has_more = true;
+        while has_more {
+            let mut piece = Vec::with_capacity(PIECE_BYTES);
+            has_more = self.next_piece(source, &mut piece).await?;
+            remaining = remaining.checked_sub(piece.len() as u64).ok_or(Error::BodySource)?;
+            if !piece.is_empty() && !self.piece(piece).await? {
+                return Ok(false);
+            }
+        }
+        if remaining == 0 { Ok(true) } else { Err(Error::BodySource) }
+    }
+
+    async fn chunks(&mut self, source: &RefCell<dyn BodySource>) -> Result<bool, Error> {
+        let mut has_more = true;
+        while has_more {
+            let mut piece = Vec::with_capacity(PIECE_BYTES);
+            piece.extend_from_slice(CHUNK_START);
+            has_more = self.next_piece(source, &mut piece).await?;
+            if piece.len() > CHUNK_START.len() {
+                encode::finish_chunk(&mut piece);
+            } else {
+                piece.clear();
+            }
+            if !has_more {
+                piece.extend_from_slice(LAST_CHUNK);
+            }
+            if !piece.is_empty() && !self.piece(piece).await? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// False when there is nothing more behind this piece.
+    async fn next_piece(&self, source: &RefCell<dyn BodySource>, piece: &mut Vec<u8>) -> Result<bool, Error> {
+        let next = poll_fn(|cx| source.borrow_mut().poll_next(cx, piece));
+        self.patience.in_time(self.network, next).await?.map_err(|_| Error::BodySource)
+    }
+
+    async fn piece(&mut self, piece: Vec<u8>) -> Result<bool, Error> {
+        let Self { network, patience, conversation, trace } = self;
+        while !conversation.parser.is_done() && conversation.has_news() {
+            conversation.receive_once(*network, *patience, network.now_ns()).await?;
+            let Some(head) = conversation.parser.head() else {
+                continue;
+            };
+            let is_refused = head.status >= 300;
+            trace.first_byte(conversation.received_ns());
+            if is_refused {
+                return Ok(false);
+            }
+        }
+        let length = piece.len();
+        match conversation.send_piece(*network, *patience, piece).await {
+            Ok(()) => {}
+            // It has closed what it was still reading from, with its answer on the way or here.
+            Err(_) if conversation.parser.head().is_some() => return Ok(false),
+            Err(error) => return Err(error),
+        }
+        trace.bytes_out(length);
+        Ok(true)
+    }
 }
 
 /// Up to here a body goes with its head; one that is longer goes in pieces of this.
