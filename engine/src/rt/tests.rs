@@ -122,6 +122,15 @@ async fn receive_exactly(stream: &mut Stream, len: usize) -> Vec<u8> {
     all
 }
 
+async fn skip_exactly(stream: &mut Stream, len: usize) {
+    let mut unwanted = len as u64;
+    while unwanted > 0 {
+        let count = stream.skip(unwanted).await.unwrap();
+        assert!((1..=unwanted).contains(&count), "{count} of {unwanted}");
+        unwanted -= count;
+    }
+}
+
 async fn send(stream: &mut Stream, bytes: &[u8]) {
     let mut buffer = bytes.to_vec();
     stream.send(&mut buffer).await.unwrap();
@@ -248,12 +257,7 @@ fn what_nobody_wants_is_dropped_and_counted_and_nothing_else() {
             order(&mut stream, len).await;
             let (start, end) = (len / 3, len - len / 3);
             assert!(receive_exactly(&mut stream, start).await == pattern(start), "{len}");
-            let mut unwanted = (end - start) as u64;
-            while unwanted > 0 {
-                let count = stream.skip(unwanted).await.unwrap();
-                assert!((1..=unwanted).contains(&count), "{count} of {len}");
-                unwanted -= count;
-            }
+            skip_exactly(&mut stream, end - start).await;
             assert!(receive_exactly(&mut stream, len - end).await == pattern(len)[end..], "{len}");
         }
     });
@@ -556,7 +560,8 @@ fn a_unix_socket_is_a_connection_like_any_other() {
     thread::spawn(move || {
         for mut connection in listener.incoming().flatten() {
             let mut buffer = [0; 5];
-            let _ = connection.read_exact(&mut buffer).and_then(|()| connection.write_all(&buffer));
+            let echoed = connection.read_exact(&mut buffer).and_then(|()| connection.write_all(&buffer));
+            let _ = echoed.and_then(|()| connection.write_all(pattern(LARGE)));
         }
     });
     for kind in KINDS {
@@ -566,7 +571,9 @@ fn a_unix_socket_is_a_connection_like_any_other() {
             let shop = Origin::parse("http://shop").unwrap();
             let mut stream = rt.connect(&book, &shop, &mut 0).await.unwrap();
             send(&mut stream, b"hello").await;
-            assert_eq!(receive(&mut stream, 100, 64).await.unwrap(), b"hello");
+            assert_eq!(receive_exactly(&mut stream, 5).await, b"hello");
+            skip_exactly(&mut stream, LARGE / 2).await;
+            assert!(receive(&mut stream, usize::MAX, 1 << 20).await.unwrap() == pattern(LARGE)[LARGE / 2..]);
             assert!(stream.is_stale(), "the server has closed");
         });
     }
