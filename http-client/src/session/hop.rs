@@ -103,6 +103,8 @@ impl<N: Network> Session<N> {
             let sent = match (sent, upload) {
                 (Ok(()), Some(upload)) => {
                     let config = &self.config;
+                    // How fast the rest leaves is the target's doing, or the source's.
+                    trace.sent(network.now_ns());
                     let uploaded = Box::pin(upload::send(upload, &mut reading, config, wishes.expects_continue, trace));
                     uploaded.await.map(|complete| {
                         closes |= !complete;
