@@ -37,5 +37,5 @@ pub use swarm::{Swarm, SwarmReport};
 pub use user::{
     CaughtRequest, CaughtResponse, ClassBuilder, Expect, HttpUser, Interruption, Method, Request, Response,
     RustScenario, StreamedRequest, StreamedResponse, TaskResult, TaskSet, User, UserClass, UserCore, Wait, between,
-    constant, constant_pacing, constant_throughput, interrupt, path_and_query, stop_user,
+    constant, constant_pacing, constant_throughput, interrupt, stop_user,
 };

@@ -9,7 +9,7 @@ use crate::{Error, Response};
 pub struct Exchange {
     /// When the call was made.
     pub due_ns: u64,
-    /// When the whole request had left; of several, the last.
+    /// When the request had left, of one with a long body its head; of several, the last.
     pub sent_ns: u64,
     /// When the first bytes of the response had arrived; of several, the last.
     pub first_byte_ns: u64,
@@ -36,7 +36,7 @@ pub struct Phases {
     pub connect_ns: u64,
     /// The TLS handshake.
     pub tls_ns: u64,
-    /// From the request being sent to the first byte of the response.
+    /// From the request being sent to the first byte of the response, the rest of a long body included.
     pub first_byte_ns: u64,
     /// From the first byte to the last.
     pub body_ns: u64,

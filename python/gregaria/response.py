@@ -2,12 +2,12 @@
 
 import io
 import json
-from http.cookies import CookieError, SimpleCookie
+from email.message import Message
 
 import requests
 from gevent import get_hub
 from greenlet import getcurrent
-from requests.cookies import RequestsCookieJar
+from requests.cookies import MockRequest, MockResponse, RequestsCookieJar
 from requests.exceptions import JSONDecodeError, StreamConsumedError
 from requests.structures import CaseInsensitiveDict
 from requests.utils import iter_slices, requote_uri, stream_decode_response_unicode
@@ -138,7 +138,7 @@ def loads(content, **kwargs):
         raise JSONDecodeError(str(error), "", 0) from None
 
 
-def headers(pairs, _host):
+def headers(pairs, _url):
     """All headers; those that came more than once are joined."""
     joined = CaseInsensitiveDict()
     for name, value in pairs:
@@ -146,18 +146,17 @@ def headers(pairs, _host):
     return joined
 
 
-def cookies(pairs, host):
-    """The cookies that this response sets."""
+def cookies(pairs, url):
+    """The cookies that this response sets, as requests reads them."""
     jar = RequestsCookieJar()
+    message = Message()
     for name, value in pairs:
-        if name.lower() != "set-cookie":
-            continue
-        try:
-            morsels = SimpleCookie(value).values()
-        except CookieError:
-            continue
-        for morsel in morsels:
-            jar.set(morsel.key, morsel.value, domain=morsel["domain"] or host, path=morsel["path"] or "/")
+        if name.lower() == "set-cookie":
+            message[name] = value
+    if message:
+        request = requests.PreparedRequest()
+        request.url, request.headers = url, CaseInsensitiveDict()
+        jar.extract_cookies(MockResponse(message), MockRequest(request))
     return jar
 
 

@@ -13,6 +13,7 @@ from requests.hooks import default_hooks
 from requests.sessions import merge_hooks, merge_setting
 from requests.structures import CaseInsensitiveDict
 from requests.utils import get_netrc_auth, requote_uri, to_native_string
+from urllib3.util import Timeout
 
 from . import upload
 from ._engine import default_headers
@@ -202,14 +203,13 @@ def _form(fields):
 
 def _set_timeout(sending, timeout):
     """For the connection and for each silence; `urllib3.Timeout` has one for all of it too."""
-    if isinstance(timeout, tuple):
-        connect, read, total = *timeout, None
-    elif hasattr(timeout, "total"):
-        connect, read, total = timeout._connect, timeout._read, timeout.total
-    else:
-        connect = read = timeout
-        total = None
-    limits = [limit if isinstance(limit, (int, float)) else None for limit in (connect, read, total)]
+    if not isinstance(timeout, Timeout):
+        if isinstance(timeout, tuple) and len(timeout) != 2:
+            raise ValueError(f"timeout={timeout!r} takes seconds, or two of them: for connecting and for reading")
+        connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
+        timeout = Timeout(connect=connect, read=read)
+    limits = (timeout._connect, timeout._read, timeout.total)
+    limits = [limit if isinstance(limit, (int, float)) else None for limit in limits]
     sending.connect_timeout_s, sending.read_timeout_s, sending.total_timeout_s = limits
 
 

@@ -13,6 +13,8 @@ from urllib3.filepost import choose_boundary
 
 def of(data):
     """What `data` gives: bytes if that is little, or else a source of pieces."""
+    if not hasattr(data, "read") and not hasattr(data, "__iter__"):
+        raise TypeError(f"data takes bytes, a text, a form, a file or an iterable of pieces, not {data!r}")
     source = _File(data) if hasattr(data, "read") else _Pieces(data)
     return _small(source)
 
@@ -78,7 +80,8 @@ class _Multipart:
         self._parts = []
         for field in [*_fields(data), *_file_fields(files)]:
             head = f"--{boundary}\r\n{field.render_headers()}"
-            content = field.data if hasattr(field.data, "read") else _as_bytes(field.data)
+            content = str(field.data) if isinstance(field.data, int) else field.data
+            content = content if hasattr(content, "read") else _as_bytes(content)
             self._parts += [head.encode(), _File(content) if hasattr(content, "read") else content, b"\r\n"]
         self._parts.append(f"--{boundary}--\r\n".encode())
         in_files = [part for part in self._parts if isinstance(part, _File)]

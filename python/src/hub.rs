@@ -205,7 +205,8 @@ impl Hub {
         if let Err(error @ (Error::InvalidRequest(_) | Error::UnsupportedScheme)) = exchange.result {
             // Wrong is what the task wants, and it is told so.
             hub.ledger.take_back();
-            return Ok(Some((switch, outcome::requests_error(py, error)?).into_pyobject(py)?));
+            let wrong = outcome::unmakeable_error(py, error, ticket.url.to_str(py)?)?;
+            return Ok(Some((switch, wrong).into_pyobject(py)?));
         }
         if ticket.stream.is_some() {
             exchange.bytes_in = promised_bytes(exchange);

@@ -1,6 +1,6 @@
 //! What a failed request is called: the exception that requests would have raised, as Locust writes it into its tables.
 
-use gregaria_http::Error;
+use gregaria_http::{Error, InvalidRequest};
 use pyo3::{prelude::*, sync::PyOnceLock, types::PyString};
 
 /// The exception for a status of 400 or more. `url` is that of the request, or the name of its sample in place of it.
@@ -44,6 +44,20 @@ pub(crate) fn requests_error(py: Python<'_>, error: Error) -> PyResult<Bound<'_,
         return Ok(inner);
     }
     requests.getattr("ConnectionError")?.call1((inner,))
+}
+
+/// What is raised for a request that cannot be made at all, as `url` or something else of it is wrong.
+pub(crate) fn unmakeable_error<'py>(py: Python<'py>, error: Error, url: &str) -> PyResult<Bound<'py, PyAny>> {
+    let of_requests = |class: &str, text: String| py.import("requests.exceptions")?.getattr(class)?.call1((text,));
+    match error {
+        Error::InvalidRequest(InvalidRequest::HeaderName | InvalidRequest::HeaderValue) => {
+            of_requests("InvalidHeader", error.message().to_owned())
+        }
+        Error::InvalidRequest(InvalidRequest::Target | InvalidRequest::Url) => {
+            of_requests("InvalidURL", format!("{}: {url:?}", error.message()))
+        }
+        _ => requests_error(py, error),
+    }
 }
 
 /// What requests would have raised while the body of a response is read.

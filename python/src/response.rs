@@ -6,6 +6,8 @@
 //! when nobody holds it any more. A body that is read piece by piece comes over the hub as it is asked for.
 
 use std::{
+    borrow::Cow,
+    str,
     sync::{Mutex, MutexGuard, PoisonError},
     thread::{self, ThreadId},
 };
@@ -413,13 +415,14 @@ impl Response {
 
     // What listeners are told.
 
-    /// Method, name, response time in milliseconds, length of the body, when it was called for (seconds since 1970), URL.
+    /// Method, name, response time in milliseconds, length of the body, when it was called for (seconds since 1970), and
+    /// the URL that the task has asked for.
     fn facts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let exchange = &self.exchange;
         let response_time_ms = (exchange.done_ns - exchange.due_ns) as f64 / 1e6;
         let start_time = rt::unix_time_s() - rt::now_ns().saturating_sub(exchange.due_ns) as f64 / 1e9;
         let method = self.ticket.method.as_str();
-        let url = self.url(py)?;
+        let url = self.ticket.whole_url(py)?;
         (method, self.sample_name(py), response_time_ms, exchange.bytes_in, start_time, url).into_pyobject(py)
     }
 
@@ -455,10 +458,9 @@ impl Response {
     fn make(&self, py: Python<'_>, what: &str) -> PyResult<Py<PyAny>> {
         let pairs = PyList::empty(py);
         for (name, value) in self.response().into_iter().flat_map(HttpResponse::headers) {
-            pairs.append((name, String::from_utf8_lossy(value)))?;
+            pairs.append((name, text(value)))?;
         }
-        let host = self.ticket.base.origin().host();
-        py.import("gregaria.response")?.getattr(what)?.call1((pairs, host)).map(Bound::unbind)
+        py.import("gregaria.response")?.getattr(what)?.call1((pairs, self.url(py)?)).map(Bound::unbind)
     }
 }
 
@@ -476,6 +478,11 @@ impl Drop for Response {
             self.buffers.give(response);
         }
     }
+}
+
+/// The value of a header: UTF-8, or else latin-1, as it once was.
+fn text(value: &[u8]) -> Cow<'_, str> {
+    str::from_utf8(value).map_or_else(|_| value.iter().map(|&byte| char::from(byte)).collect(), Cow::Borrowed)
 }
 
 /// What is known of an exchange that did not take place.

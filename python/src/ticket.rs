@@ -40,7 +40,23 @@ impl Ticket {
         py.import("requests.utils")?.getattr("requote_uri")?.call1((whole,))?.extract()
     }
 
-    /// The same for a response that this request has brought on its way; nobody waits for that.
+    /// What names its sample unless the task does: path and query as they are on the wire, as in Locust.
+    pub(crate) fn path_url(&self, py: Python<'_>) -> PyResult<String> {
+        let whole = self.whole_url(py)?;
+        let bare = whole.split_once('#').map_or(&*whole, |(bare, _)| bare).trim_end_matches('?');
+        let rest = bare.split_once("://").map_or(bare, |(_, rest)| rest);
+        let path = rest.find(['/', '?']).map_or("", |start| &rest[start..]);
+        Ok(if path.starts_with('/') { path.to_owned() } else { format!("/{path}") })
+    }
+
+    /// Whether that is just what the task has written.
+    pub(crate) fn is_path_url(&self, py: Python<'_>) -> PyResult<bool> {
+        let url = self.url.to_str(py)?;
+        let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
+        Ok(self.base.prefix().is_empty() && url.starts_with('/') && !url.ends_with('?') && url.bytes().all(is_plain))
+    }
+
+    /// What is known of a response that this request has brought on its way; nobody waits for that.
     pub(crate) fn again(&self, py: Python<'_>) -> Self {
         Self {
             switch: None,

@@ -83,7 +83,7 @@ impl Response {
     pub(crate) fn sample_name<'a>(&'a self, py: Python<'a>) -> &'a str {
         match &self.ticket.name {
             Some(name) => name.to_str(py).unwrap_or_default(),
-            None => self.ticket.url.to_str(py).map_or("", gregaria_engine::path_and_query),
+            None => self.ticket.url.to_str(py).unwrap_or_default(),
         }
     }
 

@@ -62,10 +62,7 @@ impl Wire {
             details.pack(slf.py(), &mut errand, &hub)?;
             is_streamed = details.is_streamed;
         }
-        if !hub.ledger.try_admit() {
-            return Ok(None);
-        }
-        let ticket = Ticket {
+        let mut ticket = Ticket {
             switch: Some(switch),
             session: this.session,
             method,
@@ -76,6 +73,12 @@ impl Wire {
             details: details.map(Bound::unbind),
             stream: is_streamed.then(|| slf.clone().unbind()),
         };
+        if ticket.name.is_none() && !ticket.is_path_url(slf.py())? {
+            ticket.name = Some(PyString::new(slf.py(), &ticket.path_url(slf.py())?).unbind());
+        }
+        if !hub.ledger.try_admit() {
+            return Ok(None);
+        }
         Ok(Some(hub.send(errand, this.session, due_ns, ticket)))
     }
 

@@ -55,6 +55,22 @@ def test_names_are_the_rows(run, server):
     assert server.targets() == ["/items/1?x=1", "/items/2", "/items/3", "/a", "/b", "/c", "/whole?y=2"]
 
 
+def test_a_name_is_path_and_query_as_they_are_sent(run, server):
+    """As in Locust, so that both have the same rows."""
+    base = f"{server.url}/base"
+    finished = run(
+        in_a_task(
+            f"""
+            for url in ("/a", "/a#one", "/a#two", "/ä b?c d", "/q?", "", "{server.url}", "{server.url}?x=1"):
+                self.client.get(url)
+            """
+        ),
+        f"-H {base} --json",
+    ).expect_code(0)
+    rows = ["/base/a", "/base/%C3%A4%20b?c%20d", "/base/q", "/base", "/", "/?x=1"]
+    assert finished.counts() == {("GET", row): 3 if row == "/base/a" else 1 for row in rows}
+
+
 def test_bodies_and_their_types(run, server):
     run(
         in_a_task(
@@ -180,6 +196,24 @@ def test_a_timeout_is_a_failure_without_a_response(run, server):
     assert "ReadTimeout(" in finished.errors[0]
 
 
+def test_a_timeout_that_is_none_is_refused(run, server):
+    finished = run(
+        in_a_task(
+            """
+            for timeout in ("5", 0, True, (1,), (1, 2, 3), [1, 2]):
+                try:
+                    self.client.get("/", timeout=timeout)
+                except ValueError as error:
+                    print(error)
+            """
+        ),
+        f"-H {server.url}",
+    ).expect_code(0)
+    assert len(finished.said) == 6 and server.requests == []
+    assert finished.said[0] == "Timeout value connect was 5, but it must be an int, float or None."
+    assert finished.said[3] == "timeout=(1,) takes seconds, or two of them: for connecting and for reading"
+
+
 def test_credentials_in_the_host_become_a_header(run, server):
     run(in_a_task('self.client.get("/a")'), f"-H http://ellen:k%40y@{server.address}/base").expect_code(0)
     (request,) = server.requests
@@ -252,6 +286,10 @@ def test_what_is_not_there_says_so(run, server):
                     self.client.get("/", **more)
                 except TypeError as error:
                     print(error)
+            try:
+                self.client.post("/", data=5)
+            except TypeError as error:
+                print(error)
             for other in (
                 lambda: self.client.mount("https://", object()),
                 lambda: self.client.adapters,
@@ -273,6 +311,7 @@ def test_what_is_not_there_says_so(run, server):
         "with client.send()",
         "config= is gone, with requests 0.x: give timeout=, proxies=, verify=, allow_redirects= and the like, or set them "
         "as attributes of the client",
+        "data takes bytes, a text, a form, a file or an iterable of pieces, not 5",
         adapters,
         adapters,
         "a response has no connection here: send again with client.send()",
@@ -293,6 +332,7 @@ def test_what_cannot_be_sent_is_the_tasks_own_mistake(run, server):
                 ("/", {"headers": {"X": "a\\r\\nY: b"}}),
                 ("/", {"headers": {"X": " a"}}),
                 ("/", {"headers": {"X": 1}}),
+                ("/", {"headers": {"X Y": "1"}}),
                 ("/", {"proxies": {"http": "socks5://p"}}),
                 ("/", {"verify": "/not/there"}),
                 ("/", {"json": float("nan")}),
@@ -301,12 +341,15 @@ def test_what_cannot_be_sent_is_the_tasks_own_mistake(run, server):
                     self.client.get(url, **more)
                 except (requests.RequestException, OSError) as error:
                     print(type(error).__name__)
+                    if url != "/":
+                        print(repr(url) in str(error).replace('"', "'"))
             """
         ),
         f"-H {server.url} --json",
     ).expect_code(0)
     said = finished.stderr.splitlines()
-    names = ["InvalidURL", "InvalidURL", "InvalidHeader", "InvalidHeader", "InvalidHeader", "InvalidProxyURL", "OSError"]
+    names = ["InvalidURL", "InvalidURL", *["InvalidHeader"] * 4, "InvalidProxyURL", "OSError"]
+    names[1:1] = names[3:3] = ["True"]
     assert [line for line in said if line.isalpha()] == [*names, "InvalidJSONError"]
     assert finished.counts() == {} and server.requests == []
 

@@ -1,5 +1,6 @@
 """Listeners of requests and errors: what they are told, in which order, and what becomes of one that fails."""
 
+from echo_server import Reply
 from program import in_a_task
 
 
@@ -41,6 +42,7 @@ def test_listeners_of_0_7_are_told_exactly_what_they_were(run, server):
 
 
 def test_listeners_of_today_are_told_everything(run, server):
+    server.replies["/moved"] = Reply(302, headers=(("Location", "/there"),))
     finished = run(
         in_a_task(
             """
@@ -48,6 +50,7 @@ def test_listeners_of_today_are_told_everything(run, server):
             self.client.get("/a?b=c", name="a", context={"request": 2, "both": 2})
             with self.client.get("/status/404", name="b", catch_response=True, context={"x": 3}) as response:
                 pass
+            self.client.get("/moved", name="c")
             """,
             before="""
             import time
@@ -68,6 +71,7 @@ def test_listeners_of_today_are_told_everything(run, server):
         f"GET a 2 200 {{'user': 1, 'both': 2, 'request': 2}} None {server.url}/a?b=c {{}}",
         "GET b 2 404 {'user': 1, 'both': 1, 'x': 3} HTTPError('404 Client Error: Not Found for url: b')"
         f" {server.url}/status/404 {{}}",
+        f"GET c 2 200 {{'user': 1, 'both': 1}} None {server.url}/moved {{}}",
     ]
 
 

@@ -47,6 +47,7 @@ CALLS = {
         client.post(url + "/", files={"a": (None, b"a field")})
         client.post(url + "/", files={"ä": ("ö.txt", io.BytesIO(b"x"))})
         client.post(url + "/", files={"none": None, "a": b"x"})
+        client.post(url + "/", files={"a": 5, "b": ("name", 6)})
     """,
     "headers": """
         client.get(url + "/", headers={"X-One": "1", "X-Bytes": b"b", "X-None": None})

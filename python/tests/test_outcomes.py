@@ -25,9 +25,9 @@ def test_a_task_decides_inside_the_block(run, server):
         f"-H {server.url} --json",
     ).expect_code(1)
     assert sum(finished.counts().values()) == 6 and set(finished.counts().values()) == {1}
-    assert finished.failures() == {("GET", "/200 is not fine"): 1, ("GET", "/exception"): 1, ("GET", "/silent 500"): 1}
+    assert finished.failures() == {("GET", "/200%20is%20not%20fine"): 1, ("GET", "/exception"): 1, ("GET", "/silent 500"): 1}
     for error in (
-        "GET /200 is not fine: Got wrong response",
+        "GET /200%20is%20not%20fine: Got wrong response",
         "GET /exception: ValueError('a value')",
         "GET /silent 500: HTTPError('500 Server Error: Internal Server Error for url: /silent 500')",
     ):
@@ -56,7 +56,7 @@ def test_exceptions_in_the_block(run, server):
         f"-H {server.url}",
     ).expect_code(1)
     assert finished.said == ["goes on", "200", "404", "200", "404"]
-    assert "1 GET /response error: ResponseError('not what was asked for')" in finished.errors
+    assert "1 GET /response%20error: ResponseError('not what was asked for')" in finished.errors
     assert "1 GET 404 None: HTTPError('404 Client Error: Not Found for url: 404 None')" in finished.errors
     assert "1 GET 200 failure: said" in finished.errors
     assert len(finished.errors) == 3

@@ -21,7 +21,7 @@ pub use flow::{Interruption, TaskResult, interrupt, stop_user};
 pub use gregaria_http::Method;
 pub use http_user::HttpUser;
 pub use outcome::Expect;
-pub use request::{CaughtRequest, Request, StreamedRequest, path_and_query};
+pub use request::{CaughtRequest, Request, StreamedRequest};
 pub use response::{CaughtResponse, Response};
 pub use stream::StreamedResponse;
 pub use task_set::TaskSet;

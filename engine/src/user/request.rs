@@ -315,7 +315,7 @@ impl<'a, S: 'static> IntoFuture for StreamedRequest<'a, S> {
 }
 
 /// What names a sample: a URL of its own is named by its path and query.
-pub fn path_and_query(target: &str) -> &str {
+fn path_and_query(target: &str) -> &str {
     if target.starts_with('/') {
         return target;
     }

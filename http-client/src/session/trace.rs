@@ -72,9 +72,11 @@ impl Trace {
         }
     }
 
-    /// Stamps the request as sent; 0 when it was not.
+    /// Stamps the request as sent; 0 when it was not. One with a long body is on its way from its head on.
     pub(super) const fn sent(&mut self, sent_ns: u64) {
-        self.sent_ns = sent_ns;
+        if self.sent_ns == 0 {
+            self.sent_ns = sent_ns;
+        }
     }
 
     /// Stamps the end of a complete response.

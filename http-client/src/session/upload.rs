@@ -77,6 +77,8 @@ pub(super) async fn send<N: Network, T: Transport>(
     trace: &mut Trace,
 ) -> Result<(), Error> {
     conversation.send_head(network, patience, trace.ready_ns()).await?;
+    // How fast the rest leaves is the target's doing, or the source's.
+    trace.sent(network.now_ns());
     let mut sending = Sending { network, patience, conversation, trace };
     let is_wanted = !asks_first || sending.wait_for_leave(config.expect_continue_timeout_ns).await?;
     let is_complete = is_wanted

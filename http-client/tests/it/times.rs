@@ -1,6 +1,10 @@
 //! The stamps of an exchange, and how often the clock is asked for them.
 
-use gregaria_http::Request;
+use std::cell::RefCell;
+use std::io;
+use std::task::{Context, Poll};
+
+use gregaria_http::{Body, BodySource, Method, Request};
 
 use crate::scripted::{OK, Scripted, Start, Step};
 
@@ -37,4 +41,38 @@ fn what_was_not_reached_has_the_time_of_the_end() {
     let exchange = network.send(&network.session(), &Request::get("/"));
     assert!(exchange.done_ns > exchange.due_ns);
     assert_eq!((exchange.sent_ns, exchange.first_byte_ns), (exchange.done_ns, exchange.done_ns));
+}
+
+#[test]
+fn a_long_body_is_on_its_way_from_its_head_on() {
+    let network = Scripted::answering([OK]);
+    let body = RefCell::new(SlowBody { network: network.clone(), pieces: 3 });
+    let request = Request { body: Body::Source(&body), ..Request::new(Method::Put, "/") };
+    let exchange = network.send(&network.session(), &request);
+    assert!(exchange.result.is_ok());
+    assert_eq!((exchange.done_ns - exchange.due_ns, exchange.lag_ns()), (3_000, 0));
+    assert_eq!(exchange.phases.first_byte_ns, 3_000);
+}
+
+/// Takes its time for each piece.
+struct SlowBody {
+    network: Scripted,
+    pieces: usize,
+}
+
+impl BodySource for SlowBody {
+    fn len_bytes(&self) -> Option<u64> {
+        None
+    }
+
+    fn poll_next(&mut self, _: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<io::Result<bool>> {
+        self.network.pass(1_000);
+        self.pieces -= 1;
+        out.extend_from_slice(b"piece");
+        Poll::Ready(Ok(self.pieces > 0))
+    }
+
+    fn rewind(&mut self) -> bool {
+        false
+    }
 }
