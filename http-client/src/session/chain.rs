@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::Session;
-use super::hop::{Hop, Opened};
+use super::hop::{CREDENTIALS, Hop, Opened};
 use super::trace::Trace;
 use crate::origin::is_absolute;
 use crate::redirect::{self, Redirect};
@@ -24,7 +24,7 @@ struct Next<'a> {
     headers: Vec<(&'a str, &'a str)>,
     body: Body<'a>,
     auth: Option<&'a Auth>,
-    cookies: &'a [(String, String)],
+    is_foreign: bool,
 }
 
 impl<N: Network> Session<N> {
@@ -48,13 +48,14 @@ impl<N: Network> Session<N> {
         first: Opened<'s, N::Transport>,
         trace: &mut Trace,
     ) -> Result<Opened<'s, N::Transport>, Error> {
+        let route = self.connections.route(&self.base, request)?;
         let mut next = Next {
             method: request.method,
             url: self.absolute(request.target),
             headers: request.headers.to_vec(),
             body: request.body,
-            auth: Hop::first(request, &self.config).auth,
-            cookies: &request.options.cookies,
+            auth: Hop::first(request, &self.config).auth.or_else(|| route.auth(&self.base)),
+            is_foreign: false,
         };
         let most_redirects = request.options.max_redirects.unwrap_or(self.config.limits.redirects);
         let mut chain = Chain::default();
@@ -74,8 +75,10 @@ impl<N: Network> Session<N> {
             trace.next_hop();
             opened = self.open_hop(network, &next.hop(request), trace).await?;
         }
-        chain.end(next.url.into_owned());
-        opened.chain = Some(Box::new(chain));
+        if !chain.is_empty() {
+            chain.end(next.url.into_owned());
+            opened.chain = Some(Box::new(chain));
+        }
         Ok(opened)
     }
 
@@ -136,14 +139,17 @@ impl<'a> Next<'a> {
         if let Step::Redirect(redirect) = step {
             self.method = redirect.method;
             self.url = Cow::Owned(redirect.url);
+            // It was made for the URL before; the session may have learned others since.
+            self.leave_out(&["Cookie"]);
             if !redirect.keeps_body {
                 self.body = Body::None;
                 self.leave_out(&["Content-Type", "Expect"]);
             }
             if !redirect.same_origin {
                 self.auth = None;
-                self.cookies = &[];
-                self.leave_out(&["Authorization", "Cookie", "Host"]);
+                self.is_foreign = true;
+                self.leave_out(&["Host"]);
+                self.leave_out(&CREDENTIALS);
             }
         }
         match self.body {
@@ -153,8 +159,8 @@ impl<'a> Next<'a> {
     }
 
     fn hop<'b>(&'b self, request: &'b Request<'_>) -> Hop<'b> {
-        let Self { method, ref url, ref headers, body, auth, cookies } = *self;
-        Hop { request: Request { method, target: url, headers, body, ..*request }, auth, cookies }
+        let Self { method, ref url, ref headers, body, auth, is_foreign } = *self;
+        Hop { request: Request { method, target: url, headers, body, ..*request }, auth, is_foreign }
     }
 
     fn leave_out(&mut self, names: &[&str]) {
