@@ -252,6 +252,14 @@ impl Transport for ScriptedTransport {
         received
     }
 
+    /// Has the buffer in the meantime, as it may.
+    async fn recv_long(&mut self, buffer: &mut Vec<u8>, _: u64) -> io::Result<usize> {
+        let mut own = std::mem::take(buffer);
+        let received = self.recv(&mut own).await;
+        *buffer = own;
+        received
+    }
+
     fn sent_ns(&self) -> u64 {
         self.sent_ns
     }
