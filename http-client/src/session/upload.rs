@@ -193,14 +193,22 @@ async fn send_piece<N: Network, T: Transport>(
         }
     }
     let length = piece.len();
-    match reading.send_piece(piece).await {
-        Ok(()) => {}
-        // It has closed what it was still reading from, with its answer on the way or here.
-        Err(_) if reading.parser.head().is_some() => return Ok(false),
-        Err(error) => return Err(error),
+    if let Err(error) = reading.send_piece(piece).await {
+        return if is_answered(reading).await { Ok(false) } else { Err(error) };
     }
     trace.bytes_out(length);
     Ok(true)
+}
+
+/// Whether a target that takes no more has said why.
+async fn is_answered<N: Network, T: Transport>(reading: &mut Reading<'_, '_, N, T>) -> bool {
+    while reading.parser.head().is_none() && reading.connection.is_stale() {
+        let since_ns = reading.network.now_ns();
+        if reading.receive_once(since_ns).await.is_err() {
+            return false;
+        }
+    }
+    reading.parser.head().is_some()
 }
 
 /// Up to here a body goes with its head; one that is longer goes in pieces of this.
