@@ -70,7 +70,10 @@ impl<'s, N: Network> BodyStream<'s, N> {
     /// # Errors
     /// As [`BodyStream::next`].
     pub async fn drain(&mut self) -> Result<(), Error> {
-        self.decoder = None;
+        // Bytes are counted in one way or the other.
+        if self.bytes == 0 {
+            self.decoder = None;
+        }
         let mut piece = self.network.take_buffer();
         let mut more = Ok(true);
         while more == Ok(true) {

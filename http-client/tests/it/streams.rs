@@ -4,6 +4,7 @@ use std::pin::pin;
 
 use gregaria_http::{ClientConfig, Error, HttpLimits, Request};
 
+use crate::requests::compressed;
 use crate::scripted::{OK, Scripted, Start, Step, accept, block_on, poll_once, send};
 
 const HEAD: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX: 1\r\n\r\n";
@@ -133,4 +134,17 @@ fn a_silence_that_is_too_long_is_part_of_the_time() {
     assert_eq!(block_on(stream.drain()), Err(Error::ReadTimeout));
     stream.settle(&mut exchange);
     assert_eq!(exchange.phases.body_ns, ClientConfig::default().read_timeout_ns);
+}
+
+#[test]
+fn a_body_that_was_read_in_part_is_counted_as_it_was_read() {
+    let text = "so much the same ".repeat(20_000);
+    let network = Scripted::new([Start::Accept(0, vec![Step::Send(compressed(&text))])]);
+    let session = network.session();
+    let (_, stream) = block_on(session.open(&network, &Request::get("/")));
+    let mut stream = stream.unwrap();
+    let mut piece = Vec::new();
+    assert_eq!(block_on(stream.next(&mut piece)), Ok(true));
+    assert!(piece.len() < text.len());
+    assert_eq!((block_on(stream.drain()), stream.bytes()), (Ok(()), text.len() as u64));
 }
