@@ -61,17 +61,22 @@ impl<N: Network> Session<N> {
         let mut chain = Chain::default();
         let mut may_ask_again = true;
         let mut opened = first;
-        while let Some(step) = self.step(network, &opened, &next, may_ask_again)? {
-            let was_redirect = matches!(step, Step::Redirect(_));
-            if was_redirect && chain.redirects() >= most_redirects as usize {
-                return Err(Error::TooManyRedirects);
-            }
-            may_ask_again = was_redirect;
-            let url = next.url.to_string();
-            next.take(step)?;
+        while let Some(step) = self.step(network, &opened, &next, may_ask_again).transpose() {
+            // Wherever it leads, its connection is as good as before.
             opened.read_on(network, self.patience(request, trace.due_ns()), trace).await?;
             let response = self.finish(network, opened, trace)?;
-            chain.push(response, url, was_redirect);
+            let url = next.url.to_string();
+            match step.and_then(|step| next.take(step, chain.redirects() < most_redirects as usize)) {
+                Ok(was_redirect) => {
+                    may_ask_again = was_redirect;
+                    chain.push(response, url, was_redirect);
+                }
+                Err(error) => {
+                    trace.body_bytes(0);
+                    network.give_buffer(response.into_buffer());
+                    return Err(error);
+                }
+            }
             trace.next_hop();
             opened = self.open_hop(network, &next.hop(request), trace).await?;
         }
@@ -134,9 +139,13 @@ fn is_digest(auth: &Auth) -> bool {
 }
 
 impl<'a> Next<'a> {
-    /// Makes it the request that the step says.
-    fn take(&mut self, step: Step) -> Result<(), Error> {
+    /// Makes it the request that the step says; true for that of a redirect.
+    fn take(&mut self, step: Step, may_be_redirected: bool) -> Result<bool, Error> {
+        let is_redirect = matches!(step, Step::Redirect(_));
         if let Step::Redirect(redirect) = step {
+            if !may_be_redirected {
+                return Err(Error::TooManyRedirects);
+            }
             self.method = redirect.method;
             self.url = Cow::Owned(redirect.url);
             // It was made for the URL before; the session may have learned others since.
@@ -154,7 +163,7 @@ impl<'a> Next<'a> {
         }
         match self.body {
             Body::Source(source) if !source.borrow_mut().rewind() => Err(Error::BodyUsedUp),
-            _ => Ok(()),
+            _ => Ok(is_redirect),
         }
     }
 

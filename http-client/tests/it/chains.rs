@@ -211,3 +211,15 @@ fn a_response_that_leads_nowhere_was_not_redirected_to() {
     let response = network.send(&network.session(), &Request::get("/")).result.unwrap();
     assert_eq!((response.redirected_to(), response.history().len()), (None, 0));
 }
+
+#[test]
+fn a_redirect_that_is_not_followed_to_its_end_costs_neither_connection_nor_buffer() {
+    for (location, redirects, error) in [("/x", 0, Error::TooManyRedirects), ("ftp://x", 9, Error::InvalidRedirect)] {
+        let network = Scripted::answering([&redirect(302, location), OK]);
+        let limits = HttpLimits { redirects, ..HttpLimits::default() };
+        let session = network.session_with("http://target", ClientConfig { limits, ..ClientConfig::default() });
+        let exchange = network.send(&session, &Request::get("/"));
+        assert_eq!((exchange.result.unwrap_err(), exchange.bytes_in, network.pooled_buffers()), (error, 0, 1));
+        assert_eq!((network.get(&session, "/"), network.connections()), (Ok(200), 1));
+    }
+}
