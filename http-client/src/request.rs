@@ -75,7 +75,8 @@ pub enum BodyPolicy {
     /// It is read and counted but not kept: [`Response::body`](crate::Response::body) is empty, the buffer does not grow.
     Discard,
     /// It is handed out piece by piece, so how much of it is held is its reader's affair: what
-    /// [`Session::open`](crate::Session::open) makes of any policy. Where nobody takes pieces it is discarded.
+    /// [`Session::open`](crate::Session::open) makes of any policy. Where nobody takes pieces it is discarded. What comes
+    /// while the request is still being sent is limited as a kept body is, but never to less than 1 MiB.
     Stream,
 }
 

@@ -170,6 +170,11 @@ impl Chain {
         self.redirects
     }
 
+    /// Whether nothing has led there.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.history.is_empty()
+    }
+
     /// The last response comes from here.
     pub(crate) fn end(&mut self, url: String) {
         self.url = url;

@@ -118,10 +118,10 @@ impl BodySource for FeedSource {
     }
 
     fn rewind(&mut self) -> bool {
-        if !self.0.upload.can_rewind {
+        let mut state = self.0.state.borrow_mut();
+        if !self.0.upload.can_rewind || matches!(state.answer, Some(Answer::Gone)) {
             return false;
         }
-        let mut state = self.0.state.borrow_mut();
         state.stale += usize::from(mem::take(&mut state.is_asked));
         state.answer = None;
         drop(state);

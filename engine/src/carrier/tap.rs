@@ -51,13 +51,20 @@ impl Tap {
             let is_over = next != Ok(true);
             desk.say(Word::Piece { reader, piece: next.map(|more| more.then_some(piece)) });
             if is_over {
-                return;
+                return self.turn_away(desk);
             }
         }
         let until_bytes = stream.bytes() + DRAINED_BYTES;
         let mut piece = Vec::new();
         while stream.bytes() < until_bytes && stream.next(&mut piece).await == Ok(true) {
             piece.clear();
+        }
+    }
+
+    /// Tells those who still wait that there is nothing more.
+    fn turn_away(&self, desk: &Desk) {
+        for reader in self.0.borrow_mut().readers.drain(..) {
+            desk.say(Word::Piece { reader, piece: Ok(None) });
         }
     }
 

@@ -187,6 +187,27 @@ fn a_streamed_response_is_done_with_its_head_and_read_on_demand() {
 }
 
 #[test]
+fn everyone_who_reads_a_body_hears_of_its_end() {
+    let mut bench = Bench::new(RingChoice::Auto);
+    let session = bench.session();
+    bench.send(session, 4, |errand| {
+        errand.request(Method::Get, "/");
+        errand.stream();
+    });
+    assert!(bench.wait().exchange.result.is_ok());
+    for reader in 0..9 {
+        bench.carrier.read(4, reader);
+    }
+    bench.carrier.flush();
+    let answers = (0..9).map(|_| match bench.listen() {
+        Word::Piece { reader, piece } => (reader, piece.unwrap().is_some()),
+        _ => panic!("nothing else is under way"),
+    });
+    let (readers, pieces): (HashSet<usize>, Vec<bool>) = answers.unzip();
+    assert_eq!((readers.len(), pieces[0], pieces[8]), (9, true, false));
+}
+
+#[test]
 fn cookies_are_read_and_written_from_outside() {
     let mut bench = Bench::new(RingChoice::Auto);
     let (session, gone) = (bench.session(), bench.session());

@@ -107,8 +107,7 @@ impl<'a, S: 'static> Request<'a, S> {
     /// Adds to the query of the target.
     pub fn params(mut self, fields: &[(&str, &str)]) -> Self {
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        let separator = if self.target.contains('?') { '&' } else { '?' };
-        self.target = Cow::Owned(format!("{}{separator}{query}", self.target));
+        self.target = Cow::Owned(with_query(&self.target, &query));
         self
     }
 
@@ -314,6 +313,13 @@ impl<'a, S: 'static> IntoFuture for StreamedRequest<'a, S> {
     }
 }
 
+/// A target with more in its query, which ends where a fragment begins.
+fn with_query(target: &str, query: &str) -> String {
+    let (target, fragment) = target.split_at(target.find('#').unwrap_or(target.len()));
+    let separator = if target.contains('?') { '&' } else { '?' };
+    format!("{target}{separator}{query}{fragment}")
+}
+
 /// What names a sample: a URL of its own is named by its path and query.
 fn path_and_query(target: &str) -> &str {
     if target.starts_with('/') {
@@ -327,7 +333,14 @@ fn path_and_query(target: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::path_and_query;
+    use super::{path_and_query, with_query};
+
+    #[test]
+    fn a_query_stands_before_the_fragment() {
+        assert_eq!(with_query("/a", "x=1"), "/a?x=1");
+        assert_eq!(with_query("/a?b#c?d", "x=1"), "/a?b&x=1#c?d");
+        assert_eq!(with_query("/a#c?d", "x=1"), "/a?x=1#c?d");
+    }
 
     #[test]
     fn samples_are_named_by_path_and_query() {

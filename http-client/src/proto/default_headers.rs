@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use super::coding::ACCEPT_ENCODING;
-use super::encode::{check_header, is_framing};
+use super::encode::{Wishes, check_header, is_framing};
 use crate::{Error, InvalidRequest};
 
 /// Headers that a request carries unless it has one of the same name.
@@ -13,6 +13,7 @@ use crate::{Error, InvalidRequest};
 pub struct DefaultHeaders {
     block: String,
     lines: Vec<Line>,
+    wishes: Wishes,
 }
 
 #[derive(Clone, Debug)]
@@ -24,7 +25,7 @@ struct Line {
 impl DefaultHeaders {
     /// No headers at all.
     pub const fn none() -> Self {
-        Self { block: String::new(), lines: Vec::new() }
+        Self { block: String::new(), lines: Vec::new(), wishes: Wishes::none() }
     }
 
     /// Sets a header, in place of one with the same name in any case.
@@ -40,6 +41,7 @@ impl DefaultHeaders {
         let start = self.block.len();
         self.block.extend([name, ": ", value, "\r\n"]);
         self.lines.push(Line { name: start..start + name.len(), end: self.block.len() });
+        self.weigh();
         Ok(())
     }
 
@@ -55,6 +57,7 @@ impl DefaultHeaders {
             line.name = line.name.start - length..line.name.end - length;
             line.end -= length;
         }
+        self.weigh();
     }
 
     /// All lines, each with its line end.
@@ -62,9 +65,21 @@ impl DefaultHeaders {
         &self.block
     }
 
-    /// Name and whole line of each header.
+    /// What they ask of the connection, and of what is added to them.
+    pub(crate) const fn wishes(&self) -> Wishes {
+        self.wishes
+    }
+
+    /// Name and value of each header.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.lines.iter().map(|line| (self.name(line), &self.block[line.name.start..line.end]))
+        let value = |line: &Line| &self.block[line.name.end + ": ".len()..line.end - "\r\n".len()];
+        self.lines.iter().map(move |line| (self.name(line), value(line)))
+    }
+
+    fn weigh(&mut self) {
+        let mut wishes = Wishes::none();
+        self.iter().for_each(|(name, value)| wishes.note(name, value));
+        self.wishes = wishes;
     }
 
     fn name(&self, line: &Line) -> &str {
@@ -98,7 +113,7 @@ mod tests {
         headers.remove("ACCEPT");
         assert_eq!(headers.block(), "user-agent: mine\r\nX-Last: 1\r\n");
         let lines: Vec<_> = headers.iter().collect();
-        assert_eq!(lines, [("user-agent", "user-agent: mine\r\n"), ("X-Last", "X-Last: 1\r\n")]);
+        assert_eq!(lines, [("user-agent", "mine"), ("X-Last", "1")]);
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub struct RequestHead<'a> {
 }
 
 /// What the headers of an encoded request ask of the connection and of what is added to them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wishes {
     /// The request says `Connection: close`.
     pub close: bool,
@@ -72,40 +72,36 @@ impl RequestHead<'_> {
         if self.headers.is_empty() && self.without.is_empty() {
             out.extend_from_slice(self.origin.host_line().as_bytes());
             out.extend_from_slice(self.defaults.block().as_bytes());
-            return Ok(Wishes::default());
+            return Ok(self.defaults.wishes());
         }
-        self.append_defaults(out);
-        self.append_headers(out)
+        let mut wishes = Wishes::none();
+        self.append_defaults(out, &mut wishes);
+        self.append_headers(out, &mut wishes)?;
+        Ok(wishes)
     }
 
-    fn append_defaults(&self, out: &mut Vec<u8>) {
+    fn append_defaults(&self, out: &mut Vec<u8>, wishes: &mut Wishes) {
         if !self.brings("Host") {
             out.extend_from_slice(self.origin.host_line().as_bytes());
         }
-        for (name, line) in self.defaults.iter() {
+        for (name, value) in self.defaults.iter() {
             if !self.brings(name) && !self.leaves_out(name) {
-                out.extend_from_slice(line.as_bytes());
+                wishes.note(name, value);
+                append_header(out, name, value);
             }
         }
     }
 
-    fn append_headers(&self, out: &mut Vec<u8>) -> Result<Wishes, InvalidRequest> {
-        let mut wishes = Wishes::default();
+    fn append_headers(&self, out: &mut Vec<u8>, wishes: &mut Wishes) -> Result<(), InvalidRequest> {
         for &(name, value) in self.headers {
             check_header(name, value)?;
             if is_framing(name) {
                 return Err(InvalidRequest::FramingHeader);
             }
-            wishes.close |= name.eq_ignore_ascii_case("Connection") && has_token(value, "close");
-            wishes.own_cookies |= name.eq_ignore_ascii_case("Cookie");
-            wishes.own_authorization |= name.eq_ignore_ascii_case("Authorization");
-            wishes.own_content_type |= name.eq_ignore_ascii_case("Content-Type");
-            wishes.expects_continue |= name.eq_ignore_ascii_case("Expect") && has_token(value, "100-continue");
-            for part in [name, ": ", value, "\r\n"] {
-                out.extend_from_slice(part.as_bytes());
-            }
+            wishes.note(name, value);
+            append_header(out, name, value);
         }
-        Ok(wishes)
+        Ok(())
     }
 
     /// Where the target lies, without the origin, in what [`RequestHead::append_to`] has appended to an empty buffer.
@@ -122,6 +118,34 @@ impl RequestHead<'_> {
 
     fn leaves_out(&self, name: &str) -> bool {
         self.without.iter().any(|other| other.eq_ignore_ascii_case(name))
+    }
+}
+
+impl Wishes {
+    /// Nothing in particular.
+    pub(super) const fn none() -> Self {
+        Self {
+            close: false,
+            own_cookies: false,
+            own_authorization: false,
+            own_content_type: false,
+            expects_continue: false,
+        }
+    }
+
+    /// Takes in a header of the request.
+    pub(super) fn note(&mut self, name: &str, value: &str) {
+        self.close |= name.eq_ignore_ascii_case("Connection") && has_token(value, "close");
+        self.own_cookies |= name.eq_ignore_ascii_case("Cookie");
+        self.own_authorization |= name.eq_ignore_ascii_case("Authorization");
+        self.own_content_type |= name.eq_ignore_ascii_case("Content-Type");
+        self.expects_continue |= name.eq_ignore_ascii_case("Expect") && has_token(value, "100-continue");
+    }
+}
+
+fn append_header(out: &mut Vec<u8>, name: &str, value: &str) {
+    for part in [name, ": ", value, "\r\n"] {
+        out.extend_from_slice(part.as_bytes());
     }
 }
 

@@ -35,8 +35,7 @@ pub(super) enum Field<T> {
 ///
 /// A 2xx to CONNECT has no body either, whatever it says: what follows is the tunnel (RFC 9110 §9.3.6).
 pub(super) fn framing(method: Method, status: u16, fields: FramingFields) -> Result<Framing, Error> {
-    let opens_tunnel = method == Method::Connect && matches!(status, 200..=299);
-    if method == Method::Head || opens_tunnel || matches!(status, 100..=199 | 204 | 304) {
+    if method == Method::Head || opens_tunnel(method, status) || matches!(status, 100..=199 | 204 | 304) {
         return Ok(Framing::None);
     }
     match (fields.coding, fields.length) {
@@ -48,6 +47,11 @@ pub(super) fn framing(method: Method, status: u16, fields: FramingFields) -> Res
         (Field::Given(()), Field::Absent) => Ok(Framing::Chunked),
         (Field::Wrong(error), Field::Absent) => Err(error.into()),
     }
+}
+
+/// Whether the bytes behind this response are somebody else's.
+pub(super) const fn opens_tunnel(method: Method, status: u16) -> bool {
+    matches!((method, status), (Method::Connect, 200..=299))
 }
 
 impl FramingFields {

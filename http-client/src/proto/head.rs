@@ -5,7 +5,7 @@
 
 use std::mem::MaybeUninit;
 
-use super::framing::{Framing, FramingFields, framing};
+use super::framing::{Framing, FramingFields, framing, opens_tunnel};
 use crate::{Error, HttpLimits, InvalidResponse, Method, Version};
 
 /// What the client itself must know of a response's head.
@@ -63,7 +63,7 @@ fn digest(response: &httparse::Response<'_, '_>, len: usize, method: Method) -> 
         status,
         version,
         framing,
-        keep_alive: keep_alive(version, status, framing, &fields),
+        keep_alive: keep_alive(version, status, framing, &fields) && !opens_tunnel(method, status),
         sets_cookies: fields.sets_cookies,
         content_coded: fields.content_coded,
         redirects: fields.redirects,

@@ -319,6 +319,7 @@ impl<'a> ResponseParser<'a> {
             return Ok(());
         }
         self.check_body_limit(self.body_bytes)?;
+        self.check_untaken(data)?;
         if self.body_start == self.body_end {
             // The first data can stay where it is, behind its chunk size.
             (self.body_start, self.body_end) = (at, at);
@@ -332,6 +333,15 @@ impl<'a> ResponseParser<'a> {
 
     fn check_body_limit(&self, bytes: u64) -> Result<(), Error> {
         if self.policy == BodyPolicy::Keep && bytes > self.limits.body_bytes as u64 {
+            return Err(Error::BodyTooLarge);
+        }
+        Ok(())
+    }
+
+    /// Pieces that nobody takes yet, as when an upload is answered while it goes on, must not pile up.
+    fn check_untaken(&self, data: usize) -> Result<(), Error> {
+        let held = self.body_end - self.body_start + data;
+        if self.policy == BodyPolicy::Stream && held > self.limits.body_bytes.max(TRUSTED_BYTES) {
             return Err(Error::BodyTooLarge);
         }
         Ok(())

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::Session;
 use super::conversation::Conversation;
-use super::hop::Hop;
+use super::hop::{CREDENTIALS, Hop};
 use super::trace::Trace;
 use crate::origin::is_absolute;
 use crate::redirect::{self, Redirect};
@@ -25,7 +25,7 @@ struct Next<'a> {
     headers: Vec<(&'a str, &'a str)>,
     body: Body<'a>,
     auth: Option<&'a Auth>,
-    cookies: &'a [(String, String)],
+    is_foreign: bool,
 }
 
 impl<N: Network> Session<N> {
@@ -49,35 +49,43 @@ impl<N: Network> Session<N> {
         conversation: &mut Conversation<'s, N::Transport>,
         trace: &mut Trace,
     ) -> Result<(), Error> {
+        let route = self.connections.route(&self.base, request)?;
         let mut next = Next {
             method: request.method,
             url: self.absolute(request.target),
             headers: request.headers.to_vec(),
             body: request.body,
-            auth: Hop::first(request, &self.config).auth,
-            cookies: &request.options.cookies,
+            auth: Hop::first(request, &self.config).auth.or_else(|| route.auth(&self.base)),
+            is_foreign: false,
         };
         let most_redirects = request.options.max_redirects.unwrap_or(self.config.limits.redirects);
         let mut chain = Chain::default();
         let mut may_ask_again = true;
-        while let Some(step) = self.step(network, conversation, &next, may_ask_again)? {
-            let was_redirect = matches!(step, Step::Redirect(_));
-            if was_redirect && chain.redirects() >= most_redirects as usize {
-                return Err(Error::TooManyRedirects);
-            }
-            may_ask_again = was_redirect;
-            let url = next.url.to_string();
-            next.take(step)?;
+        while let Some(step) = self.step(network, conversation, &next, may_ask_again).transpose() {
+            // Wherever it leads, its connection is as good as before.
             conversation.read_on(network, self.patience(request, trace.due_ns()), trace).await?;
             let response = self.finish(network, conversation, trace)?;
-            chain.push(response, url, was_redirect);
+            let url = next.url.to_string();
+            match step.and_then(|step| next.take(step, chain.redirects() < most_redirects as usize)) {
+                Ok(was_redirect) => {
+                    may_ask_again = was_redirect;
+                    chain.push(response, url, was_redirect);
+                }
+                Err(error) => {
+                    trace.body_bytes(0);
+                    conversation.buffer = response.into_buffer();
+                    return Err(error);
+                }
+            }
             trace.next_hop();
             let request = next.request(request);
             *conversation = self.begin(network, &request);
             self.open_hop(network, &next.hop(&request), conversation, trace).await?;
         }
-        chain.end(next.url.into_owned());
-        conversation.chain = Some(Box::new(chain));
+        if !chain.is_empty() {
+            chain.end(next.url.into_owned());
+            conversation.chain = Some(Box::new(chain));
+        }
         Ok(())
     }
 
@@ -133,24 +141,31 @@ fn is_digest(auth: &Auth) -> bool {
 }
 
 impl<'a> Next<'a> {
-    /// Makes it the request that the step says.
-    fn take(&mut self, step: Step) -> Result<(), Error> {
+    /// Makes it the request that the step says; true for that of a redirect.
+    fn take(&mut self, step: Step, may_be_redirected: bool) -> Result<bool, Error> {
+        let is_redirect = matches!(step, Step::Redirect(_));
         if let Step::Redirect(redirect) = step {
+            if !may_be_redirected {
+                return Err(Error::TooManyRedirects);
+            }
             self.method = redirect.method;
             self.url = Cow::Owned(redirect.url);
+            // It was made for the URL before; the session may have learned others since.
+            self.leave_out(&["Cookie"]);
             if !redirect.keeps_body {
                 self.body = Body::None;
                 self.leave_out(&["Content-Type", "Expect"]);
             }
             if !redirect.same_origin {
                 self.auth = None;
-                self.cookies = &[];
-                self.leave_out(&["Authorization", "Cookie", "Host"]);
+                self.is_foreign = true;
+                self.leave_out(&["Host"]);
+                self.leave_out(&CREDENTIALS);
             }
         }
         match self.body {
             Body::Source(source) if !source.borrow_mut().rewind() => Err(Error::BodyUsedUp),
-            _ => Ok(()),
+            _ => Ok(is_redirect),
         }
     }
 
@@ -160,7 +175,7 @@ impl<'a> Next<'a> {
     }
 
     fn hop<'b>(&'b self, request: &'b Request<'b>) -> Hop<'b> {
-        Hop { request, auth: self.auth, cookies: self.cookies }
+        Hop { request, auth: self.auth, is_foreign: self.is_foreign }
     }
 
     fn leave_out(&mut self, names: &[&str]) {

@@ -95,12 +95,10 @@ impl Route<'_> {
         }
     }
 
-    /// Who asks, when nobody else was named.
+    /// Who asks, when nobody else was named. Whom the base URL names asks at its origin, whatever way a request goes there.
     pub(super) fn auth<'b>(&'b self, base: &'b BaseUrl) -> Option<&'b Auth> {
-        match &self.place {
-            Place::Home if self.auth.is_none() => base.auth(),
-            _ => self.auth.as_deref(),
-        }
+        let of_base = || base.auth().filter(|_| self.origin(base) == base.origin());
+        self.auth.as_deref().or_else(of_base)
     }
 }
 

@@ -112,9 +112,16 @@ impl<'s, T: Transport> Conversation<'s, T> {
         if buffer.capacity() > 0 {
             parser.make_room(buffer);
         }
-        let received = {
-            let receiving = pin!(connection.recv_long(buffer, parser.to_come()));
-            patience.wait(network, since_ns, receiving).await?
+        let received = match parser.to_come() {
+            // A wait that is given up must leave the buffer here: who asks for leave to send a body goes on.
+            0 => {
+                let receiving = pin!(connection.recv(buffer));
+                patience.wait(network, since_ns, receiving).await?
+            }
+            to_come => {
+                let receiving = pin!(connection.recv_long(buffer, to_come));
+                patience.wait(network, since_ns, receiving).await?
+            }
         };
         self.take_in(received)
     }

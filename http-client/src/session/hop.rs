@@ -1,5 +1,7 @@
 //! One request on one connection: encoded and sent, its response read as far as it is wanted.
 
+use std::borrow::Cow;
+
 use super::Session;
 use super::connect::connect;
 use super::connections::{Destination, Kept, Place, Route};
@@ -18,15 +20,29 @@ pub(super) struct Hop<'a> {
     pub(super) request: &'a Request<'a>,
     /// Who asks; nobody once a redirect has led to somebody else.
     pub(super) auth: Option<&'a Auth>,
-    /// Cookies beside those of the session.
-    pub(super) cookies: &'a [(String, String)],
+    /// A redirect has led to somebody else, who is not to see what says who asks.
+    pub(super) is_foreign: bool,
 }
 
 impl<'a> Hop<'a> {
     /// The one that the user asked for.
     pub(super) fn first(request: &'a Request<'_>, config: &'a ClientConfig) -> Self {
         let auth = request.options.auth.as_ref().or(config.auth.as_ref());
-        Self { request, auth, cookies: &request.options.cookies }
+        Self { request, auth, is_foreign: false }
+    }
+
+    /// Cookies beside those of the session.
+    fn cookies(&self) -> &'a [(String, String)] {
+        if self.is_foreign { &[] } else { &self.request.options.cookies }
+    }
+
+    /// Default headers that are left out.
+    fn without_headers(&self) -> Cow<'a, [String]> {
+        let mut without = Cow::Borrowed(&*self.request.options.without_headers);
+        if self.is_foreign {
+            without.to_mut().extend(CREDENTIALS.map(String::from));
+        }
+        without
     }
 }
 
@@ -184,6 +200,7 @@ impl<N: Network> Session<N> {
         let request = hop.request;
         let origin = route.origin(&self.base);
         let proxy = if origin.scheme().is_secure() { None } else { route.proxy(&self.base, &self.config) };
+        let without = hop.without_headers();
         let head = RequestHead {
             method: request.method,
             origin,
@@ -191,7 +208,7 @@ impl<N: Network> Session<N> {
             target: route.path,
             defaults: &self.config.headers,
             headers: request.headers,
-            without: &request.options.without_headers,
+            without: &without,
             names_origin: proxy.is_some(),
         };
         let mut wishes = head.append_to(out)?;
@@ -202,10 +219,11 @@ impl<N: Network> Session<N> {
         if let Some(auth) = auth.filter(|_| !wishes.own_authorization) {
             self.append_authorization(auth, &head, out);
         }
-        let has_cookies = !hop.cookies.is_empty() || !self.cookies.borrow().is_empty();
+        let cookies = hop.cookies();
+        let has_cookies = !cookies.is_empty() || !self.cookies.borrow().is_empty();
         if has_cookies && !wishes.own_cookies {
             let path = encode::path_of_target(out, head.target_range(out));
-            let extra: Vec<_> = hop.cookies.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            let extra: Vec<_> = cookies.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             self.cookies.borrow().append_to(out, origin, path, &extra, || network.unix_time_s())?;
         }
         let upload = upload::append(out, request, &self.config, &mut wishes);
@@ -239,3 +257,6 @@ impl<N: Network> Session<N> {
         }
     }
 }
+
+/// Headers that say who asks.
+pub(super) const CREDENTIALS: [&str; 3] = ["Authorization", "Cookie", "Proxy-Authorization"];

@@ -38,7 +38,8 @@ impl<'s, N: Network> BodyStream<'s, N> {
     /// Appends what comes next to `out`, without content codings; false at the end of the body.
     ///
     /// # Errors
-    /// When the rest of the body will not come. It is the same from then on.
+    /// When the rest of the body will not come. It is the same from then on. [`Error::ReadTimeout`] too when an earlier
+    /// call was dropped before it was done, and something was lost with it.
     pub async fn next(&mut self, out: &mut Vec<u8>) -> Result<bool, Error> {
         let before = out.len();
         while out.len() == before {
@@ -54,6 +55,7 @@ impl<'s, N: Network> BodyStream<'s, N> {
                 Ok(true) => {}
                 Ok(false) => self.end(),
                 Err(error) => {
+                    self.done_ns = self.network.now_ns();
                     self.error = Some(error);
                     self.give_up();
                 }
@@ -68,7 +70,10 @@ impl<'s, N: Network> BodyStream<'s, N> {
     /// # Errors
     /// As [`BodyStream::next`].
     pub async fn drain(&mut self) -> Result<(), Error> {
-        self.decoder = None;
+        // Bytes are counted in one way or the other.
+        if self.bytes == 0 {
+            self.decoder = None;
+        }
         let mut piece = self.network.take_buffer();
         let mut more = Ok(true);
         while more == Ok(true) {
@@ -131,11 +136,9 @@ async fn advance<N: Network>(
     out: &mut Vec<u8>,
 ) -> Result<bool, Error> {
     let Conversation { parser, buffer, .. } = &mut *conversation;
-    if buffer.len() < parser.body().end {
-        // A wait for more was given up, and has taken the buffer along.
-        return Err(Error::ResponseCutShort);
-    }
-    let (had, body) = (out.len(), &buffer[parser.body()]);
+    // Whoever waited before has gone away in the middle of it, and the connection has the buffer.
+    let body = buffer.get(parser.body()).ok_or(Error::ReadTimeout)?;
+    let had = out.len();
     match decoder {
         None => out.extend_from_slice(body),
         Some(decoding) => {

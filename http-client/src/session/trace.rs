@@ -99,6 +99,7 @@ impl Trace {
         self.end_hop(self.done_ns);
         self.hop_ns = self.done_ns;
         self.ready_ns = self.done_ns;
+        self.bytes_in = 0;
         (self.sent_ns, self.first_byte_ns, self.done_ns) = (0, 0, 0);
     }
 

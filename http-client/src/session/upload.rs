@@ -186,14 +186,22 @@ impl<N: Network, T: Transport> Sending<'_, '_, N, T> {
             }
         }
         let length = piece.len();
-        match conversation.send_piece(*network, *patience, piece).await {
-            Ok(()) => {}
-            // It has closed what it was still reading from, with its answer on the way or here.
-            Err(_) if conversation.parser.head().is_some() => return Ok(false),
-            Err(error) => return Err(error),
+        if let Err(error) = conversation.send_piece(*network, *patience, piece).await {
+            return if self.is_answered().await { Ok(false) } else { Err(error) };
         }
         trace.bytes_out(length);
         Ok(true)
+    }
+
+    /// Whether a target that takes no more has said why.
+    async fn is_answered(&mut self) -> bool {
+        let Self { network, patience, conversation, .. } = self;
+        while conversation.parser.head().is_none() && conversation.has_news() {
+            if conversation.receive_once(*network, *patience, network.now_ns()).await.is_err() {
+                return false;
+            }
+        }
+        conversation.parser.head().is_some()
     }
 }
 

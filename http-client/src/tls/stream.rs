@@ -93,7 +93,7 @@ impl<T: Transport> Transport for TlsStream<T> {
     /// Session tickets and new keys may come at any time, and mean nothing: they are taken in here.
     fn is_stale(&self) -> bool {
         let inner = &mut *self.0.borrow_mut();
-        while inner.transport.is_stale() {
+        while !inner.records.has_surplus() && inner.transport.is_stale() {
             if !inner.hear_at_once() {
                 return true;
             }

@@ -1,6 +1,6 @@
 //! What a response leads to: redirects, and questions for a password.
 
-use gregaria_http::{Auth, Body, ClientConfig, Error, HttpLimits, Method, Request, RequestOptions};
+use gregaria_http::{Auth, Body, ClientConfig, Error, HttpLimits, Method, Proxies, Request, RequestOptions};
 
 use crate::scripted::{OK, Scripted, accept};
 
@@ -153,4 +153,73 @@ fn credentials_in_a_url_log_in_there() {
     assert_eq!(network.sent(0).matches("Authorization: Basic bWU6cEBzcw==\r\n").count(), 2, "{}", network.sent(0));
     assert!(network.sent(1).contains("Authorization: Basic eW91OnRoZXJl\r\n"), "{}", network.sent(1));
     assert_eq!(network.origins(), ["http://target", "http://other"]);
+}
+
+#[test]
+fn whom_a_url_names_asks_behind_a_redirect_to_the_same_origin_too() {
+    let network = Scripted::new([accept([&redirect(302, "/y"), OK])]);
+    assert_eq!(network.get(&network.session(), "http://you:there@other/x"), Ok(200));
+    assert_eq!(network.sent(0).matches("Authorization: Basic eW91OnRoZXJl\r\n").count(), 2, "{}", network.sent(0));
+}
+
+#[test]
+fn whom_the_base_url_names_asks_whatever_way_the_request_goes() {
+    let options = RequestOptions { proxies: Some(Proxies::none()), ..RequestOptions::none() };
+    for target in ["/x", "http://target/x"] {
+        let network = Scripted::answering([OK]);
+        let session = network.session_to("http://me:p%40ss@target");
+        assert!(network.send(&session, &Request { options: &options, ..Request::get(target) }).result.is_ok());
+        assert!(network.sent(0).contains("Authorization: Basic bWU6cEBzcw==\r\n"), "{}", network.sent(0));
+    }
+}
+
+#[test]
+fn credentials_among_the_default_headers_stay_with_their_origin_too() {
+    let network = Scripted::new([accept([&redirect(302, "http://other/x")]), accept([OK])]);
+    let mut config = ClientConfig::default();
+    for (name, value) in [("Authorization", "Bearer x"), ("Cookie", "a=1"), ("X-Other", "stays")] {
+        config.headers.set(name, value).unwrap();
+    }
+    let request = Request { headers: &[("Proxy-Authorization", "Basic x")], ..Request::get("/") };
+    assert!(network.send(&network.session_with("http://target", config), &request).result.is_ok());
+    assert!(network.sent(0).contains("Authorization: Bearer x\r\nCookie: a=1\r\n"), "{}", network.sent(0));
+    let second = network.sent(1);
+    assert!(!second.contains("Authorization") && !second.contains("Cookie") && second.contains("X-Other"), "{second}");
+}
+
+#[test]
+fn cookies_of_a_redirect_are_not_held_back_by_a_header_of_the_first_request() {
+    let login = "HTTP/1.1 303 See Other\r\nLocation: /home\r\nSet-Cookie: id=7\r\nContent-Length: 0\r\n\r\n";
+    let network = Scripted::answering([login, OK]);
+    let request = Request { headers: &[("Cookie", "mine=1")], ..Request::get("/login") };
+    assert!(network.send(&network.session(), &request).result.is_ok());
+    let sent = network.sent(0);
+    assert_eq!(sent.matches("Cookie: ").count(), 2, "{sent}");
+    assert!(sent.contains("Cookie: mine=1\r\n") && sent.contains("Cookie: id=7\r\n"), "{sent}");
+}
+
+#[test]
+fn what_fails_behind_a_redirect_has_no_body() {
+    let network = Scripted::answering([&redirect(302, "/x")]);
+    let exchange = network.send(&network.session(), &Request::get("/"));
+    assert_eq!((exchange.bytes_in, exchange.result.unwrap_err()), (0, Error::ReadTimeout));
+}
+
+#[test]
+fn a_response_that_leads_nowhere_was_not_redirected_to() {
+    let network = Scripted::answering(["HTTP/1.1 302 Found\r\nLocation: \r\nContent-Length: 0\r\n\r\n"]);
+    let response = network.send(&network.session(), &Request::get("/")).result.unwrap();
+    assert_eq!((response.redirected_to(), response.history().len()), (None, 0));
+}
+
+#[test]
+fn a_redirect_that_is_not_followed_to_its_end_costs_neither_connection_nor_buffer() {
+    for (location, redirects, error) in [("/x", 0, Error::TooManyRedirects), ("ftp://x", 9, Error::InvalidRedirect)] {
+        let network = Scripted::answering([&redirect(302, location), OK]);
+        let limits = HttpLimits { redirects, ..HttpLimits::default() };
+        let session = network.session_with("http://target", ClientConfig { limits, ..ClientConfig::default() });
+        let exchange = network.send(&session, &Request::get("/"));
+        assert_eq!((exchange.result.unwrap_err(), exchange.bytes_in, network.pooled_buffers()), (error, 0, 1));
+        assert_eq!((network.get(&session, "/"), network.connections()), (Ok(200), 1));
+    }
 }

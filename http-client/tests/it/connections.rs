@@ -1,6 +1,6 @@
 //! When a connection carries the next request, and when it must not.
 
-use gregaria_http::Request;
+use gregaria_http::{ClientConfig, Method, Request};
 
 use crate::scripted::{OK, Scripted, Start, Step, accept, poll_once, send};
 use std::pin::pin;
@@ -185,3 +185,25 @@ fn disconnecting_closes() {
 }
 
 const SECOND_NS: u64 = 1_000_000_000;
+
+#[test]
+fn a_default_header_may_ask_for_the_end_of_the_connection() {
+    for headers in [&[][..], &[("X", "1")]] {
+        let network = Scripted::new([accept([OK, OK]), accept([OK])]);
+        let mut config = ClientConfig::default();
+        config.headers.set("Connection", "close").unwrap();
+        let session = network.session_with("http://target", config);
+        for _ in 0..2 {
+            assert!(network.send(&session, &Request { headers, ..Request::get("/") }).result.is_ok());
+        }
+        assert_eq!(network.connections(), 2);
+    }
+}
+
+#[test]
+fn a_connection_that_has_become_a_tunnel_serves_no_other_request() {
+    let network = Scripted::new([accept(["HTTP/1.1 200 OK\r\n\r\n", OK]), accept([OK])]);
+    let session = network.session();
+    assert_eq!(network.send(&session, &Request::new(Method::Connect, "/")).result.unwrap().status(), 200);
+    assert_eq!((network.get(&session, "/"), network.connections()), (Ok(200), 2));
+}

@@ -146,7 +146,7 @@ fn a_body_may_not_grow_without_bounds() {
 }
 
 /// A response with this text, by gzip.
-fn compressed(text: &str) -> Vec<u8> {
+pub(crate) fn compressed(text: &str) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(text.as_bytes()).unwrap();
     let body = encoder.finish().unwrap();

@@ -61,6 +61,7 @@ pub(crate) struct Wire {
     received: RefCell<Vec<u8>>,
     recorded: Cell<bool>,
     refuses: Cell<bool>,
+    parting: RefCell<Option<Step>>,
     closed: Cell<bool>,
 }
 
@@ -220,6 +221,7 @@ pub(crate) struct ScriptedTransport {
 impl Transport for ScriptedTransport {
     async fn send(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
         if self.wire.refuses.get() {
+            self.wire.steps.borrow_mut().extend(self.wire.parting.take());
             return Err(io::ErrorKind::BrokenPipe.into());
         }
         if self.wire.recorded.get() {
@@ -252,6 +254,14 @@ impl Transport for ScriptedTransport {
         received
     }
 
+    /// Has the buffer in the meantime, as it may.
+    async fn recv_long(&mut self, buffer: &mut Vec<u8>, _: u64) -> io::Result<usize> {
+        let mut own = std::mem::take(buffer);
+        let received = self.recv(&mut own).await;
+        *buffer = own;
+        received
+    }
+
     fn sent_ns(&self) -> u64 {
         self.sent_ns
     }
@@ -280,6 +290,12 @@ impl Wire {
     /// Sending on it fails from now on.
     pub(crate) fn refuse(&self) {
         self.refuses.set(true);
+    }
+
+    /// The same, and with the first attempt this is there.
+    pub(crate) fn refuse_with(&self, answer: &str) {
+        *self.parting.borrow_mut() = Some(Step::Interject(answer.into()));
+        self.refuse();
     }
 
     /// Requests are no longer written down, which would need memory.

@@ -1,8 +1,11 @@
 //! Bodies that are read piece by piece.
 
+use std::pin::pin;
+
 use gregaria_http::{ClientConfig, Error, HttpLimits, Request};
 
-use crate::scripted::{OK, Scripted, Start, Step, accept, block_on, send};
+use crate::requests::compressed;
+use crate::scripted::{OK, Scripted, Start, Step, accept, block_on, poll_once, send};
 
 const HEAD: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX: 1\r\n\r\n";
 
@@ -106,4 +109,42 @@ fn without_a_response_there_is_no_stream() {
     let session = network.session();
     let (exchange, stream) = block_on(session.open(&network, &Request::get("/")));
     assert!(stream.is_none() && exchange.result.is_err());
+}
+
+#[test]
+fn a_piece_that_is_no_longer_waited_for_leaves_no_body_behind() {
+    let network = Scripted::answering(["HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\none"]);
+    network.be_patient();
+    let session = network.session();
+    let (_, stream) = block_on(session.open(&network, &Request::get("/")));
+    let mut stream = stream.unwrap();
+    assert_eq!(block_on(stream.next(&mut Vec::new())), Ok(true));
+    assert!(poll_once(pin!(stream.next(&mut Vec::new()))).is_pending());
+    network.wire(0).then(send("two456"));
+    assert_eq!(block_on(stream.next(&mut Vec::new())), Err(Error::ReadTimeout));
+    assert!(network.wire(0).is_closed());
+}
+
+#[test]
+fn a_silence_that_is_too_long_is_part_of_the_time() {
+    let network = Scripted::answering([&format!("{HEAD}3\r\none\r\n")]);
+    let session = network.session();
+    let (mut exchange, stream) = block_on(session.open(&network, &Request::get("/")));
+    let mut stream = stream.unwrap();
+    assert_eq!(block_on(stream.drain()), Err(Error::ReadTimeout));
+    stream.settle(&mut exchange);
+    assert_eq!(exchange.phases.body_ns, ClientConfig::default().read_timeout_ns);
+}
+
+#[test]
+fn a_body_that_was_read_in_part_is_counted_as_it_was_read() {
+    let text = "so much the same ".repeat(20_000);
+    let network = Scripted::new([Start::Accept(0, vec![Step::Send(compressed(&text))])]);
+    let session = network.session();
+    let (_, stream) = block_on(session.open(&network, &Request::get("/")));
+    let mut stream = stream.unwrap();
+    let mut piece = Vec::new();
+    assert_eq!(block_on(stream.next(&mut piece)), Ok(true));
+    assert!(piece.len() < text.len());
+    assert_eq!((block_on(stream.drain()), stream.bytes()), (Ok(()), text.len() as u64));
 }

@@ -349,3 +349,15 @@ fn the_futures_of_a_request_are_small() {
     assert!(size_of_val(&stream.send(&mut buffer)) <= 128);
     assert!(size_of_val(&stream.recv(&mut buffer)) <= 256);
 }
+
+#[test]
+fn an_idle_connection_is_asked_for_no_more_than_whether_something_has_come() {
+    let (stream, peer) = connected();
+    let peer = peer.in_pieces_of(4096);
+    take_tickets(&stream, &peer);
+    for _ in 0..64 {
+        peer.say(&[b'x'; 16 << 10]);
+    }
+    assert!(stream.is_stale());
+    assert!(peer.is_waiting(), "all of it was taken in");
+}

@@ -4,9 +4,9 @@ use std::cell::RefCell;
 use std::io;
 use std::task::{Context, Poll};
 
-use gregaria_http::{Body, BodySource, ClientConfig, Error, Method, Request};
+use gregaria_http::{Body, BodySource, ClientConfig, Error, HttpLimits, Method, Request};
 
-use crate::scripted::{OK, Scripted, Start, Step, accept, send};
+use crate::scripted::{OK, Scripted, Start, Step, accept, block_on, send};
 
 /// Gives a number of pieces of 30,000 bytes.
 struct Pieces {
@@ -44,7 +44,7 @@ impl BodySource for Pieces {
     }
 }
 
-fn put<'a>(body: &'a RefCell<Pieces>) -> Request<'a> {
+fn put<'a>(body: &'a RefCell<impl BodySource + 'static>) -> Request<'a> {
     Request { body: Body::Source(body), ..Request::new(Method::Put, "/") }
 }
 
@@ -187,4 +187,52 @@ fn a_body_that_is_not_wanted_is_not_sent() {
     let exchange = network.send(&network.session(), &request);
     assert_eq!(exchange.result.unwrap().status(), 417);
     assert!(network.sent(0).ends_with("Content-Length: 4\r\n\r\n") && network.wire(0).is_closed());
+}
+
+#[test]
+fn an_answer_that_comes_while_a_piece_is_refused_is_heard() {
+    let network = Scripted::new([accept([])]);
+    let late = Late { network: network.clone(), given: 0 };
+    let exchange = network.send(&network.session(), &put(&RefCell::new(late)));
+    assert_eq!(exchange.result.unwrap().status(), 413);
+    assert!(network.wire(0).is_closed());
+}
+
+/// Its target hangs up when the second piece is on its way.
+struct Late {
+    network: Scripted,
+    given: usize,
+}
+
+impl BodySource for Late {
+    fn len_bytes(&self) -> Option<u64> {
+        None
+    }
+
+    fn poll_next(&mut self, _: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<io::Result<bool>> {
+        if self.given == 1 {
+            self.network.wire(0).refuse_with("HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n");
+        }
+        self.given += 1;
+        out.extend_from_slice(b"piece");
+        Poll::Ready(Ok(self.given < 9))
+    }
+
+    fn rewind(&mut self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn what_comes_back_of_an_upload_and_is_not_taken_yet_is_limited() {
+    let echo = vec![b'x'; 4 << 10];
+    let mut script = vec![Step::Interject(b"HTTP/1.1 200 OK\r\n\r\n".to_vec())];
+    script.extend((0..600).map(|_| Step::Interject(echo.clone())));
+    let network = Scripted::new([Start::Accept(0, script)]);
+    let limits = HttpLimits { body_bytes: 2 << 20, ..HttpLimits::default() };
+    let session = network.session_with("http://target", ClientConfig { limits, ..ClientConfig::default() });
+    let source = Pieces::new(3, None);
+    let (exchange, stream) = block_on(session.open(&network, &put(&source)));
+    assert_eq!(exchange.result.unwrap_err(), Error::BodyTooLarge);
+    assert!(stream.is_none());
 }
