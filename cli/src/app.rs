@@ -289,7 +289,7 @@ mod tests {
             "Response time percentiles",
             "Error report",
             "1                  GET /: 500 Internal Server Error",
-            "3 requests cut off at the end",
+            "3 requests cut off",
             "Generator:",
         ];
         let places: Vec<Option<usize>> = parts.iter().map(|part| console.find(part)).collect();

@@ -9,7 +9,7 @@ use super::figures::milliseconds;
 
 /// What to know besides the tables, a line each; `total` is all requests together.
 pub fn closing(report: &RunReport, total: &Entry, overflow: &Overflow) -> String {
-    let cut = counted(report.cut, "request", "cut off at the end");
+    let cut = counted(report.cut, "request", "cut off");
     let last = [connecting(total), Some(health(&report.health)), verdict(&report.health)];
     let lines = [cut].into_iter().chain(hidden(overflow)).chain(last);
     lines.flatten().map(|line| line + "\n").collect()
@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(
             lines[..6],
             [
-                "3 requests cut off at the end",
+                "3 requests cut off",
                 "1 request counted in the row \"(further names)\": there were too many names",
                 "2 failures counted in the row \"(further errors)\": there were too many different errors",
                 "3 exceptions counted in the row \"(further exceptions)\": there were too many different ones",
