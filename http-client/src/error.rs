@@ -259,7 +259,7 @@ impl InvalidRequest {
     const fn message(self) -> &'static str {
         match self {
             Self::Cookie => "invalid request: forbidden character in a cookie, or a cookie that is too long",
-            Self::Credentials => "invalid request: credentials in the URL are not supported",
+            Self::Credentials => "invalid request: a user and password where only an origin may stand",
             Self::FramingHeader => "invalid request: Content-Length and Transfer-Encoding are set by the body",
             Self::HeaderName => "invalid request: forbidden character in a header name",
             Self::HeaderValue => "invalid request: forbidden character in a header value",

@@ -57,7 +57,7 @@ impl Origin {
     /// # Errors
     /// [`Error::UnsupportedScheme`] for anything but `http` and `https`; [`Error::InvalidRequest`] when the URL cannot be
     /// read, has a control character, which the `url` crate would drop, or carries credentials, which
-    /// [`split_credentials`](crate::split_credentials) takes off.
+    /// [`split_credentials`] takes off.
     pub fn parse(url: &str) -> Result<Self, Error> {
         if url.bytes().any(|byte| byte.is_ascii_control()) {
             return Err(InvalidRequest::Target.into());
