@@ -26,6 +26,8 @@ pub struct ClientPlan {
     pub timeout: Option<Duration>,
     /// Requests until a connection is closed; 0 for never.
     pub requests_per_connection: Option<u32>,
+    /// Bytes of a body beyond which the target is asked first.
+    pub expect_continue_above_bytes: Option<u64>,
     /// Bounds on responses, in the order in which they were given.
     pub limits: Vec<Limit>,
     /// Whom to trust, and who to be.
@@ -40,6 +42,7 @@ impl ClientPlan {
         config.read_timeout_ns = self.read_timeout.map_or(config.read_timeout_ns, ns);
         config.total_timeout_ns = self.timeout.map(ns).or(config.total_timeout_ns);
         config.requests_per_connection = self.requests_per_connection.unwrap_or(config.requests_per_connection);
+        config.expect_continue_above_bytes = self.expect_continue_above_bytes.or(config.expect_continue_above_bytes);
         self.limits.iter().for_each(|limit| limit.apply(&mut config.limits));
         if let Some(tls) = &self.tls {
             config.tls = tls.clone();
@@ -51,11 +54,15 @@ impl ClientPlan {
 pub(super) fn plan(network: &NetworkArgs, tls: &TlsArgs) -> Result<ClientPlan, Refusal> {
     let timeout = |flag, given: &Option<Given>| values::optional(given, |given| values::timeout(flag, given));
     let requests = |given: &Given| values::whole("--requests-per-connection", given);
+    let bytes = |given: &Given| {
+        values::bytes(&given.text).ok_or_else(|| values::wrong("--expect-continue", given, values::TAKES_BYTES))
+    };
     Ok(ClientPlan {
         connect_timeout: timeout("--connect-timeout", &network.connect_timeout)?,
         read_timeout: timeout("--read-timeout", &network.read_timeout)?,
         timeout: timeout("--timeout", &network.timeout)?,
         requests_per_connection: values::optional(&network.requests_per_connection, requests)?,
+        expect_continue_above_bytes: values::optional(&network.expect_continue, bytes)?,
         limits: network.limits.iter().map(Limit::read).collect::<Result<_, _>>()?,
         tls: tls_plan(tls)?,
     })
@@ -105,12 +112,14 @@ mod tests {
             read_timeout: Some("0.5".into()),
             timeout: Some("1m".into()),
             requests_per_connection: Some("0".into()),
+            expect_continue: Some("1M".into()),
             limits: vec!["body-bytes=1K".into(), "body-bytes=2K".into()],
             ..NetworkArgs::default()
         };
         plan(&args, &TlsArgs::default()).unwrap().lay_over(&mut own);
         assert_eq!((own.connect_timeout_ns, own.read_timeout_ns), (2_000_000_000, 500_000_000));
         assert_eq!((own.total_timeout_ns, own.requests_per_connection), (Some(60_000_000_000), 0));
+        assert_eq!(own.expect_continue_above_bytes, Some(1 << 20));
         assert_eq!((own.limits.body_bytes, own.limits.headers), (2048, 3));
     }
 
@@ -122,6 +131,10 @@ mod tests {
             (
                 NetworkArgs { requests_per_connection: Some("-1".into()), ..usual.clone() },
                 "--requests-per-connection -1: takes a whole number",
+            ),
+            (
+                NetworkArgs { expect_continue: Some("big".into()), ..usual.clone() },
+                "--expect-continue big: takes bytes, such as 65536",
             ),
             (NetworkArgs { limits: vec!["x".into()], ..usual }, "--limit x: takes NAME=VALUE"),
         ] {

@@ -52,28 +52,18 @@ enum Unit {
 impl Unit {
     fn read(self, text: &str) -> Option<u64> {
         match self {
-            Self::Bytes => bytes(text),
+            Self::Bytes => values::bytes(text),
             Self::Count(most) => text.parse().ok().filter(|count| *count <= u64::from(most)),
         }
     }
 
     fn takes(self) -> String {
         match self {
-            Self::Bytes => "takes bytes, such as 65536, 64K, 10M or 1G".to_owned(),
+            Self::Bytes => values::TAKES_BYTES.to_owned(),
             Self::Count(u32::MAX) => "takes a whole number".to_owned(),
             Self::Count(most) => format!("takes a whole number up to {most}"),
         }
     }
-}
-
-fn bytes(text: &str) -> Option<u64> {
-    let (number, unit) = match text.char_indices().next_back()? {
-        (at, 'k' | 'K') => (&text[..at], 1 << 10),
-        (at, 'm' | 'M') => (&text[..at], 1 << 20),
-        (at, 'g' | 'G') => (&text[..at], 1 << 30),
-        _ => (text, 1),
-    };
-    number.parse::<u64>().ok()?.checked_mul(unit)
 }
 
 const fn bytes_of(name: &'static str, set: fn(&mut HttpLimits, u64)) -> Field {

@@ -158,6 +158,9 @@ pub struct NetworkArgs {
     /// Close a connection after so many requests and make it anew; 0 for never [default: 0]
     #[arg(long, value_name = "N")]
     pub requests_per_connection: Option<Given>,
+    /// Ask the target before a body of more than so many bytes is sent (Expect: 100-continue) [default: never]
+    #[arg(long, value_name = "BYTES")]
+    pub expect_continue: Option<Given>,
     /// Seconds for making a connection [default: 60]
     #[arg(long, value_name = "SEC")]
     pub connect_timeout: Option<Given>,

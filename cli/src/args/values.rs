@@ -133,6 +133,20 @@ fn check_scheme(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// A number of bytes: `K`, `M` and `G` stand for powers of 1024.
+pub(super) fn bytes(text: &str) -> Option<u64> {
+    let (number, unit) = match text.char_indices().next_back()? {
+        (at, 'k' | 'K') => (&text[..at], 1 << 10),
+        (at, 'm' | 'M') => (&text[..at], 1 << 20),
+        (at, 'g' | 'G') => (&text[..at], 1 << 30),
+        _ => (text, 1),
+    };
+    number.parse::<u64>().ok()?.checked_mul(unit)
+}
+
+/// What [`bytes`] reads.
+pub(super) const TAKES_BYTES: &str = "takes bytes, such as 65536, 64K, 10M or 1G";
+
 /// A refusal of this value: `what` says what the flag takes.
 pub(super) fn wrong(flag: &str, given: &Given, what: &str) -> Refusal {
     Refusal::usage(format!("{}: {what}", given.named(flag)))
