@@ -34,6 +34,17 @@ fn large_bodies_are_as_long_as_the_server_says() {
 }
 
 #[test]
+fn a_text_is_read_in_the_character_set_that_the_server_names() {
+    let more = "location = /old { default_type 'text/plain; charset=iso-8859-1'; return 200 'é'; }".to_owned();
+    let nginx = Nginx::with(&nginx::Options { more, ..Default::default() });
+    let class = visitor(async |user: &mut HttpUser| {
+        assert_eq!(user.get("/old").await.text(), "Ã©");
+        Ok(())
+    });
+    start(1, &nginx.url(""), [class], requests(2)).outcome().expect_success();
+}
+
+#[test]
 fn compressed_bodies_are_as_long_as_they_were() {
     let nginx = with_files();
     for ring in RINGS {

@@ -11,7 +11,11 @@ fn a_chain_is_one_sample_and_as_many_lines_of_the_log() {
     for ring in RINGS {
         let nginx = Nginx::start();
         let class = visitor(async |user: &mut HttpUser| {
-            user.get("/redirect/301/redirect/302/redirect/307/?a=b").name("chain").expect(200).await;
+            let end = user.get("/redirect/301/redirect/302/redirect/307/?a=b").name("chain").expect(200).await;
+            let received = end.received().expect("a response");
+            let statuses: Vec<_> = received.history().iter().map(|response| response.status()).collect();
+            assert_eq!((&statuses[..], received.reason()), (&[301, 302, 307][..], &b"OK"[..]));
+            drop(end);
             user.get("/redirect/308/status/404").name("to nothing").expect(404).await;
             user.get("/redirect/302/").name("not followed").follow_redirects(false).expect(302).await;
             user.head("/redirect/303/").name("head").expect(303).await;

@@ -3,9 +3,9 @@
 //! `user.get("/")` makes a [`Request`]; awaiting it (`request.rs`) asks the shard's gate, sends it through the
 //! user's `Session`, decides its outcome and records one sample.
 
-use std::sync::Arc;
+use std::{cell::RefCell, sync::Arc};
 
-use gregaria_http::{BaseUrl, ClientConfig, Method, Session};
+use gregaria_http::{BaseUrl, ClientConfig, CookieJar, Method, Session};
 
 use super::{
     core::{User, UserCore},
@@ -27,6 +27,11 @@ impl<S: 'static> HttpUser<S> {
     pub(super) fn new(core: UserCore<Self>, base: Arc<BaseUrl>, config: Arc<ClientConfig>, state: S) -> Self {
         let network = UserNetwork::new(&core.shard().wires);
         Self { core, session: Session::new(base, config), network, state }
+    }
+
+    /// The cookies that this user keeps and sends.
+    pub const fn cookies(&self) -> &RefCell<CookieJar> {
+        self.session.cookies()
     }
 
     /// A request with any method. `target` is appended to the host, or is a URL of its own.

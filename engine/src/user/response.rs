@@ -34,9 +34,14 @@ impl Response {
         (1..400).contains(&self.status())
     }
 
+    /// What came, if anything did: reason, all headers, cookies, links, the redirects that led here.
+    pub fn received(&self) -> Option<&HttpResponse> {
+        self.result.as_ref().ok()
+    }
+
     /// The first header of this name, in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.result.as_ref().ok()?.header(name)
+        self.received()?.header(name)
     }
 
     /// The body; empty when there was no response or it was discarded.
@@ -44,9 +49,9 @@ impl Response {
         self.result.as_ref().map_or(&[], HttpResponse::body)
     }
 
-    /// The body as text, with a replacement character for what is not UTF-8.
+    /// The body as text: in the character set that the response names, else in the one that it looks like.
     pub fn text(&self) -> Cow<'_, str> {
-        String::from_utf8_lossy(self.body())
+        self.received().map_or(Cow::Borrowed(""), HttpResponse::text)
     }
 
     /// The body read as JSON.

@@ -57,9 +57,14 @@ impl<'a> StreamedResponse<'a> {
         self.exchange.result.as_ref().map_or(0, HttpResponse::status)
     }
 
+    /// What came as far as its head, if anything did: reason, all headers, cookies, links, the redirects that led here.
+    pub fn received(&self) -> Option<&HttpResponse> {
+        self.exchange.result.as_ref().ok()
+    }
+
     /// The first header of this name, in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.exchange.result.as_ref().ok()?.header(name)
+        self.received()?.header(name)
     }
 
     /// The next bytes of the body, as they come; `None` at its end, or when the rest will not come.
