@@ -18,6 +18,13 @@ impl<T: Transport> Transport for Connection<T> {
         }
     }
 
+    async fn until_sendable(&mut self) -> io::Result<()> {
+        match self {
+            Self::Plain(transport) => transport.until_sendable().await,
+            Self::Tls(stream) => stream.until_sendable().await,
+        }
+    }
+
     async fn recv(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
         match self {
             Self::Plain(transport) => transport.recv(buffer).await,

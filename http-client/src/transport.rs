@@ -16,6 +16,12 @@ pub trait Transport {
     /// memory. It need not wait until the bytes have left; that they could not is then told by the next receive.
     async fn send(&mut self, buffer: &mut Vec<u8>) -> io::Result<()>;
 
+    /// Waits until a send need not wait for one before it, or until something has come: a target may want to be rid of its
+    /// answer before it takes more. A connection whose sends never wait for long is ready at once.
+    async fn until_sendable(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Appends what has arrived to `buffer`, waiting for at least one byte, within its spare capacity: it is never grown, but
     /// one without memory is replaced once there is something to receive, so that no one waits with an empty buffer in
     /// hands. `Ok(0)` is the end of the stream.

@@ -47,6 +47,13 @@ impl Transport for Stream {
         Ok(())
     }
 
+    async fn until_sendable(&mut self) -> io::Result<()> {
+        if let Link::Ring(stream) = &mut self.0 {
+            stream.until_sendable().await;
+        }
+        Ok(())
+    }
+
     async fn recv(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
         match &mut self.0 {
             Link::Ring(stream) => stream.recv(buffer).await,

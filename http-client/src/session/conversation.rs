@@ -59,6 +59,13 @@ impl<'s, T: Transport> Conversation<'s, T> {
         patience.wait(network, since_ns, sending).await
     }
 
+    /// Waits until a piece can be sent, or something has come.
+    pub(super) async fn until_sendable(&mut self, network: &impl Network, patience: Patience) -> Result<(), Error> {
+        let since_ns = network.now_ns();
+        let waiting = pin!(connection_of(&mut self.kept)?.until_sendable());
+        patience.wait(network, since_ns, waiting).await
+    }
+
     /// Sends a piece of the body.
     pub(super) async fn send_piece(
         &mut self,

@@ -174,16 +174,17 @@ impl<N: Network, T: Transport> Sending<'_, '_, N, T> {
 
     async fn piece(&mut self, piece: Vec<u8>) -> Result<bool, Error> {
         let Self { network, patience, conversation, trace } = self;
+        conversation.until_sendable(*network, *patience).await?;
         while !conversation.parser.is_done() && conversation.has_news() {
             conversation.receive_once(*network, *patience, network.now_ns()).await?;
-            let Some(head) = conversation.parser.head() else {
-                continue;
-            };
-            let is_refused = head.status >= 300;
-            trace.first_byte(conversation.received_ns());
-            if is_refused {
-                return Ok(false);
+            if let Some(head) = conversation.parser.head() {
+                let is_refused = head.status >= 300;
+                trace.first_byte(conversation.received_ns());
+                if is_refused {
+                    return Ok(false);
+                }
             }
+            conversation.until_sendable(*network, *patience).await?;
         }
         let length = piece.len();
         if let Err(error) = conversation.send_piece(*network, *patience, piece).await {

@@ -60,6 +60,10 @@ impl<T: Transport> Transport for TlsStream<T> {
         inner.transport.send(buffer).await
     }
 
+    async fn until_sendable(&mut self) -> io::Result<()> {
+        self.0.get_mut().transport.until_sendable().await
+    }
+
     /// As promised by the trait. An end that the target has not announced is [`io::ErrorKind::UnexpectedEof`] once
     /// something was received since something was sent: whoever is on the way could have cut off the rest.
     async fn recv(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {

@@ -162,6 +162,16 @@ impl Inner {
         Poll::Pending
     }
 
+    fn poll_sendable(&mut self, slot: usize, cx: &Context<'_>) -> Poll<()> {
+        let socket = &mut self.sockets[slot];
+        if socket.sending.is_none() || socket.has_news() {
+            socket.stop_waiting();
+            return Poll::Ready(());
+        }
+        socket.wait(Awaited::SentOrReceived, cx.waker());
+        Poll::Pending
+    }
+
     fn start_send(&mut self, slot: usize, buffer: &mut Vec<u8>) {
         let bytes = mem::take(buffer);
         let socket = &mut self.sockets[slot];

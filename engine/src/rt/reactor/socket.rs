@@ -69,6 +69,7 @@ pub(super) enum Awaited {
     Connected,
     Sent,
     Received,
+    SentOrReceived,
 }
 
 impl Socket {
@@ -114,11 +115,18 @@ impl Socket {
     }
 
     pub(super) fn happened(&self, what: Awaited) {
-        if self.awaited == what
+        let is_one_of_two =
+            self.awaited == Awaited::SentOrReceived && matches!(what, Awaited::Sent | Awaited::Received);
+        if (self.awaited == what || is_one_of_two)
             && let Some(waker) = &self.waker
         {
             waker.wake_by_ref();
         }
+    }
+
+    /// Whether there is something to read, or the end.
+    pub(super) fn has_news(&self) -> bool {
+        self.end.is_some() || self.received.len() > 0
     }
 
     pub(super) fn awaits(&self, what: Awaited) -> bool {

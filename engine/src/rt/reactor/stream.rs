@@ -31,6 +31,11 @@ impl RingStream {
         });
     }
 
+    /// Ends when nothing is being sent any more, or something has come.
+    pub(in crate::rt) async fn until_sendable(&self) {
+        poll_fn(|cx| self.inner(|inner| inner.poll_sendable(self.slot, cx))).await;
+    }
+
     /// Appends what has come to `buffer`, within its capacity, or gives one; 0 is the end of the stream.
     pub(in crate::rt) async fn recv(&self, buffer: &mut Vec<u8>) -> io::Result<usize> {
         poll_fn(|cx| self.inner(|inner| inner.poll_recv(self.slot, buffer, cx))).await
@@ -47,7 +52,7 @@ impl RingStream {
     }
 
     pub(in crate::rt) fn has_news(&self) -> bool {
-        self.inner(|inner| inner.sockets[self.slot].end.is_some() || inner.sockets[self.slot].received.len() > 0)
+        self.inner(|inner| inner.sockets[self.slot].has_news())
     }
 
     pub(in crate::rt) fn sent_ns(&self) -> u64 {
