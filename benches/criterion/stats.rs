@@ -35,7 +35,7 @@ fn record(criterion: &mut Criterion) {
     group.bench_function("lag", |bencher| {
         bencher.iter(|| {
             for sample in stream.samples() {
-                recorder.lag(Lag::Wait, sample.response_time_us());
+                recorder.record_lag(Lag::Wait, sample.response_time_us());
             }
         });
     });

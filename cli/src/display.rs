@@ -5,7 +5,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use gregaria_engine::{Health, RunHandle, ShardLoad, Status, rt};
-use gregaria_stats::{Entry, Summary};
+use gregaria_stats::{StatsEntry, Summary};
 
 use crate::{
     args::LoadPlan,
@@ -130,9 +130,9 @@ fn times(summary: &Summary, now_unix_s: f64) -> Option<Times> {
 }
 
 fn busiest_names(summary: &Summary, rates: Rates) -> Vec<BusyName> {
-    let mut entries: Vec<(f64, &Entry)> = summary.entries().map(|entry| (rates.of(entry).0, entry)).collect();
+    let mut entries: Vec<(f64, &StatsEntry)> = summary.entries().map(|entry| (rates.of(entry).0, entry)).collect();
     entries.sort_by(|(one, _), (other, _)| other.total_cmp(one));
-    let busy = |(requests_per_s, entry): &(f64, &Entry)| BusyName {
+    let busy = |(requests_per_s, entry): &(f64, &StatsEntry)| BusyName {
         method: entry.method().to_owned(),
         name: entry.name().to_owned(),
         requests_per_s: *requests_per_s,

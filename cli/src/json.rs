@@ -6,7 +6,7 @@
 
 use std::io::{self, Write};
 
-use gregaria_stats::{Entry, Phase, PhaseTotal, Summary};
+use gregaria_stats::{Phase, PhaseTotal, StatsEntry, Summary};
 use serde::{Serialize, Serializer, ser::SerializeSeq};
 use serde_json::ser::{PrettyFormatter, Serializer as Json};
 
@@ -56,7 +56,7 @@ struct JsonEntry<'a> {
 }
 
 impl<'a> JsonEntry<'a> {
-    fn new(entry: &'a Entry) -> Self {
+    fn new(entry: &'a StatsEntry) -> Self {
         Self {
             name: entry.name(),
             method: entry.method(),
@@ -87,7 +87,7 @@ impl Serialize for Counts {
 }
 
 /// All phases by name, those that never happened as zeros, so that a reader needs no case for them.
-struct JsonPhases<'a>(&'a Entry);
+struct JsonPhases<'a>(&'a StatsEntry);
 
 impl Serialize for JsonPhases<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

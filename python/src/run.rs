@@ -29,7 +29,7 @@ use gregaria_engine::{
     scenario,
 };
 use gregaria_http::ClientConfig;
-use gregaria_stats::{Entry, Limits};
+use gregaria_stats::{Limits, StatsEntry};
 use pyo3::{prelude::*, types::PyDict};
 
 use crate::{
@@ -323,7 +323,7 @@ impl Run {
 struct Row([(&'static str, f64); 8]);
 
 impl Row {
-    fn of(entry: &Entry, elapsed_s: f64) -> Self {
+    fn of(entry: &StatsEntry, elapsed_s: f64) -> Self {
         Self([
             ("num_requests", entry.num_requests() as f64),
             ("num_failures", entry.num_failures() as f64),

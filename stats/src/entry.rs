@@ -5,33 +5,33 @@
 
 use crate::{
     histogram::PagedHistogram,
-    locust::bucket_ms,
-    pages::Pages,
+    locust::locust_bucket_ms,
+    pages::PagedCounts,
     phases::{Phase, PhaseTotal},
-    rates::{PerSecond, Rates},
-    row::{Row, Traffic},
+    rates::{RateHistory, SecondCounts},
+    row::{IntervalRow, Traffic},
 };
 
 /// Counts, times and rates of the requests with one method and name.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub struct StatsEntry {
     method: Box<str>,
     name: Box<str>,
     times: PagedHistogram,
     traffic: Traffic,
-    rates: Rates,
+    rates: RateHistory,
     start_unix_s: f64,
     last_request_unix_s: Option<f64>,
 }
 
-impl Entry {
+impl StatsEntry {
     pub(crate) fn new(method: &str, name: &str, start_unix_s: f64) -> Self {
         Self {
             method: method.into(),
             name: name.into(),
             times: PagedHistogram::new(),
             traffic: Traffic::default(),
-            rates: Rates::new(),
+            rates: RateHistory::new(),
             start_unix_s,
             last_request_unix_s: None,
         }
@@ -121,12 +121,12 @@ impl Entry {
     /// Requests per second lately: the mean over up to ten whole seconds of which the last ended
     /// two seconds ago, so that it only looks at complete ones. Falls to 0 when traffic stops.
     pub fn current_rps(&self, now_unix_s: f64) -> f64 {
-        self.current(now_unix_s, |second| second.num_requests)
+        self.current_rate(now_unix_s, |second| second.num_requests)
     }
 
     /// Failures per second lately, over the same seconds as [`current_rps`](Self::current_rps).
     pub fn current_fail_per_sec(&self, now_unix_s: f64) -> f64 {
-        self.current(now_unix_s, |second| second.num_failures)
+        self.current_rate(now_unix_s, |second| second.num_failures)
     }
 
     /// Requests per second over the whole elapsed time; 0 if that is not positive.
@@ -156,7 +156,7 @@ impl Entry {
     /// Below 100 ms the nearest millisecond, below 1 s the nearest ten, below 10 s the nearest
     /// hundred, above that the nearest second.
     pub fn response_time_buckets(&self) -> impl Iterator<Item = (u64, u64)> {
-        let mut cells = (self.times.iter()).map(|(us, count)| (bucket_ms(us), count)).peekable();
+        let mut cells = (self.times.iter()).map(|(us, count)| (locust_bucket_ms(us), count)).peekable();
         std::iter::from_fn(move || {
             let (bucket, mut sum) = cells.next()?;
             while let Some((_, count)) = cells.next_if(|(next, _)| *next == bucket) {
@@ -177,7 +177,7 @@ impl Entry {
     }
 
     /// Adds one row of an interval; its histogram is that of number `id` in `pages`.
-    pub(crate) fn add_row(&mut self, row: &Row, pages: &Pages, id: u32, unix_s: f64) {
+    pub(crate) fn add_row(&mut self, row: &IntervalRow, pages: &PagedCounts, id: u32, unix_s: f64) {
         self.times.add_row(&row.times, pages, id);
         self.add_traffic(&row.traffic, row.times.count, unix_s);
     }
@@ -192,7 +192,7 @@ impl Entry {
     pub(crate) fn reset(&mut self, start_unix_s: f64) {
         self.times.clear();
         self.traffic = Traffic::default();
-        self.rates = Rates::new();
+        self.rates = RateHistory::new();
         self.start_unix_s = start_unix_s;
         self.last_request_unix_s = None;
     }
@@ -203,13 +203,13 @@ impl Entry {
 
     fn add_traffic(&mut self, traffic: &Traffic, num_requests: u64, unix_s: f64) {
         self.traffic.add(traffic);
-        let more = PerSecond { num_requests, num_failures: traffic.num_failures };
+        let more = SecondCounts { num_requests, num_failures: traffic.num_failures };
         self.rates.add(unix_s as u64, more);
         let last = self.last_request_unix_s.map_or(unix_s, |last| last.max(unix_s));
         self.last_request_unix_s = Some(last);
     }
 
-    fn current(&self, now_unix_s: f64, count: impl Fn(PerSecond) -> u64) -> f64 {
+    fn current_rate(&self, now_unix_s: f64, count: impl Fn(SecondCounts) -> u64) -> f64 {
         (self.rates).mean(self.start_unix_s as u64, now_unix_s as u64, count)
     }
 

@@ -6,28 +6,28 @@
 use std::ops::AddAssign;
 
 use crate::{
-    guess::Guesses,
+    guess::RowCache,
     histogram::PagedHistogram,
     limits::{FOLDED_ERROR, FOLDED_EXCEPTION, FOLDED_NAME, Limits, Overflow},
-    occurrences::{ErrorEntry, ExceptionEntry, Occurrences},
-    pages::Pages,
+    occurrences::{ErrorEntry, ExceptionEntry, OccurrenceTable},
+    pages::PagedCounts,
     phases::{Phase, PhaseTotal},
-    row::Row,
+    row::IntervalRow,
     sample::{Lag, Outcome, Sample},
-    table::{Table, hash},
+    table::{KeyedTable, hash_texts},
 };
 
 /// Counts of everything recorded between two ticks. Plain data; adds up exactly with `+=`.
 #[derive(Clone, Debug)]
 pub struct Interval {
-    rows: Table<Row>,
-    guesses: Guesses,
+    rows: KeyedTable<IntervalRow>,
+    row_cache: RowCache,
     /// Rows with requests, in the order of their first one.
     touched: Vec<u32>,
     /// Response times; a row has the same number here as in `rows`.
-    pages: Pages,
-    errors: Occurrences<3>,
-    exceptions: Occurrences<2>,
+    pages: PagedCounts,
+    errors: OccurrenceTable<3>,
+    exceptions: OccurrenceTable<2>,
     lags: [PagedHistogram; 3],
     overflow: Overflow,
 }
@@ -36,12 +36,12 @@ impl Interval {
     /// An interval in which nothing happened.
     pub fn new() -> Self {
         Self {
-            rows: Table::new(),
-            guesses: Guesses::new(),
+            rows: KeyedTable::new(),
+            row_cache: RowCache::new(),
             touched: Vec::new(),
-            pages: Pages::new(),
-            errors: Occurrences::new(),
-            exceptions: Occurrences::new(),
+            pages: PagedCounts::new(),
+            errors: OccurrenceTable::new(),
+            exceptions: OccurrenceTable::new(),
             lags: std::array::from_fn(|_| PagedHistogram::new()),
             overflow: Overflow::default(),
         }
@@ -110,7 +110,7 @@ impl Interval {
     /// Number of pages of 64 cells in use: what merging this interval costs.
     pub fn touched_pages(&self) -> usize {
         let lags = self.lags.iter().map(PagedHistogram::touched_pages);
-        self.pages.touched() + lags.sum::<usize>()
+        self.pages.touched_pages() + lags.sum::<usize>()
     }
 
     /// Bytes of memory in use, allocated ones included.
@@ -118,7 +118,7 @@ impl Interval {
         let keys = self.rows.iter().map(|row| row.method.len() + row.name.len());
         size_of::<Self>()
             + self.rows.heap_bytes()
-            + self.guesses.heap_bytes()
+            + self.row_cache.heap_bytes()
             + keys.sum::<usize>()
             + self.touched.capacity() * size_of::<u32>()
             + self.pages.heap_bytes()
@@ -139,13 +139,13 @@ impl Interval {
         row.traffic.record(sample);
         self.pages.record(id, us);
         if let Outcome::Failure(error) = sample.outcome {
-            self.error(id, error, limits);
+            self.record_error(id, error, limits);
         }
     }
 
-    pub(crate) fn exception(&mut self, message: &str, traceback: &str, limits: &Limits) {
-        let message = self.overflow.cut(message, limits.max_text_bytes);
-        let traceback = self.overflow.cut(traceback, limits.max_traceback_bytes);
+    pub(crate) fn record_exception(&mut self, message: &str, traceback: &str, limits: &Limits) {
+        let message = self.overflow.truncate(message, limits.max_text_bytes);
+        let traceback = self.overflow.truncate(traceback, limits.max_traceback_bytes);
         let fold = [FOLDED_EXCEPTION, ""];
         let folded = (self.exceptions).record([message, traceback], limits.max_exceptions, fold);
         self.overflow.exceptions_folded += u64::from(folded);
@@ -155,62 +155,62 @@ impl Interval {
         &mut self.lags[lag as usize]
     }
 
-    pub(crate) fn rows(&self) -> impl Iterator<Item = (u32, &Row)> {
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (u32, &IntervalRow)> {
         self.touched.iter().map(|id| (*id, &self.rows[*id]))
     }
 
-    pub(crate) fn pages(&self) -> &Pages {
+    pub(crate) fn pages(&self) -> &PagedCounts {
         &self.pages
     }
 
-    pub(crate) fn error_table(&self) -> &Occurrences<3> {
+    pub(crate) fn error_table(&self) -> &OccurrenceTable<3> {
         &self.errors
     }
 
-    pub(crate) fn exception_table(&self) -> &Occurrences<2> {
+    pub(crate) fn exception_table(&self) -> &OccurrenceTable<2> {
         &self.exceptions
     }
 
     #[inline]
     fn row_of_sample(&mut self, sample: &Sample<'_>, limits: &Limits) -> u32 {
-        let method = self.overflow.cut(sample.method, limits.max_text_bytes);
-        let name = self.overflow.cut(sample.name, limits.max_text_bytes);
-        let is_it = |id: &u32| self.rows.item(*id).is_some_and(|row| row.is(method, name));
-        if let Some(id) = self.guesses.row(method, name).filter(is_it) {
+        let method = self.overflow.truncate(sample.method, limits.max_text_bytes);
+        let name = self.overflow.truncate(sample.name, limits.max_text_bytes);
+        let is_it = |id: &u32| self.rows.get(*id).is_some_and(|row| row.has_key(method, name));
+        if let Some(id) = self.row_cache.get(method, name).filter(is_it) {
             return id;
         }
         let id = self.row_or_fold(method, name, limits);
-        self.guesses.remember(method, name, id);
+        self.row_cache.insert(method, name, id);
         id
     }
 
     fn row_or_fold(&mut self, method: &str, name: &str, limits: &Limits) -> u32 {
-        let hash = hash([method, name]);
-        if let Some(id) = self.rows.find(hash, |row| row.is(method, name)) {
+        let hash = hash_texts([method, name]);
+        if let Some(id) = self.rows.find(hash, |row| row.has_key(method, name)) {
             return id;
         }
         if self.rows.len() < limits.max_names {
             self.pages.push_row();
-            return self.rows.insert(hash, Row::new(method, name));
+            return self.rows.insert(hash, IntervalRow::new(method, name));
         }
         self.overflow.names_folded += 1;
-        self.row("", FOLDED_NAME)
+        self.find_or_insert_row("", FOLDED_NAME)
     }
 
-    fn row(&mut self, method: &str, name: &str) -> u32 {
+    fn find_or_insert_row(&mut self, method: &str, name: &str) -> u32 {
         let pages = &mut self.pages;
         self.rows.find_or_insert(
-            hash([method, name]),
-            |row| row.is(method, name),
+            hash_texts([method, name]),
+            |row| row.has_key(method, name),
             || {
                 pages.push_row();
-                Row::new(method, name)
+                IntervalRow::new(method, name)
             },
         )
     }
 
-    fn error(&mut self, id: u32, error: &str, limits: &Limits) {
-        let error = self.overflow.cut(error, limits.max_text_bytes);
+    fn record_error(&mut self, id: u32, error: &str, limits: &Limits) {
+        let error = self.overflow.truncate(error, limits.max_text_bytes);
         let row = &self.rows[id];
         let texts = [&*row.method, &*row.name, error];
         let fold = ["", "", FOLDED_ERROR];
@@ -223,7 +223,7 @@ impl AddAssign<&Self> for Interval {
     /// Adds exactly, in any grouping. No limit applies: the sum has the names of both.
     fn add_assign(&mut self, other: &Self) {
         for (id, row) in other.rows() {
-            let mine = self.row(&row.method, &row.name);
+            let mine = self.find_or_insert_row(&row.method, &row.name);
             let sum = &mut self.rows[mine];
             if sum.times.count == 0 {
                 self.touched.push(mine);
@@ -301,11 +301,11 @@ impl<'a> IntervalEntry<'a> {
 
     /// The histogram's cells in ascending order: the smallest value of each in microseconds, and
     /// how many response times it counts.
-    pub fn cells(&self) -> impl Iterator<Item = (u64, u64)> + use<'a> {
-        (self.interval.pages.cells(self.row)).map(|(cell, count)| (crate::cell::lowest_us(cell), count))
+    pub fn buckets(&self) -> impl Iterator<Item = (u64, u64)> + use<'a> {
+        (self.interval.pages.buckets(self.row)).map(|(cell, count)| (crate::cell::lowest_us(cell), count))
     }
 
-    fn row(&self) -> &'a Row {
+    fn row(&self) -> &'a IntervalRow {
         &self.interval.rows[self.row]
     }
 }

@@ -55,7 +55,7 @@ mod table;
 mod tally;
 mod window;
 
-pub use entry::Entry;
+pub use entry::StatsEntry;
 pub use histogram::PagedHistogram;
 pub use interval::{Interval, IntervalEntry};
 pub use limits::{FOLDED_ERROR, FOLDED_EXCEPTION, FOLDED_NAME, Limits, Overflow};

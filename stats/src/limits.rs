@@ -42,18 +42,18 @@ pub struct Overflow {
     /// Exceptions counted under [`FOLDED_EXCEPTION`] because there were too many.
     pub exceptions_folded: u64,
     /// Texts that were too long and of which only the beginning was looked at.
-    pub texts_cut: u64,
+    pub texts_truncated: u64,
     /// Response times too long for the histogram's last cell; their exact maximum is kept.
     pub clamped: u64,
 }
 
 impl Overflow {
     /// `text`, or as much of its beginning as `max_bytes` allow, which is then counted.
-    pub(crate) fn cut<'a>(&mut self, text: &'a str, max_bytes: usize) -> &'a str {
+    pub(crate) fn truncate<'a>(&mut self, text: &'a str, max_bytes: usize) -> &'a str {
         if text.len() <= max_bytes {
             return text;
         }
-        self.texts_cut += 1;
+        self.texts_truncated += 1;
         let end = (0..=max_bytes).rev().find(|end| text.is_char_boundary(*end));
         &text[..end.unwrap_or(0)]
     }
@@ -64,7 +64,7 @@ impl AddAssign for Overflow {
         self.names_folded += other.names_folded;
         self.errors_folded += other.errors_folded;
         self.exceptions_folded += other.exceptions_folded;
-        self.texts_cut += other.texts_cut;
+        self.texts_truncated += other.texts_truncated;
         self.clamped += other.clamped;
     }
 }
@@ -83,10 +83,10 @@ mod tests {
     #[test]
     fn a_text_is_cut_between_characters_and_counted() {
         let mut overflow = Overflow::default();
-        assert_eq!(overflow.cut("añb", 4), "añb");
-        assert_eq!(overflow.texts_cut, 0);
-        assert_eq!(overflow.cut("añb", 2), "a");
-        assert_eq!(overflow.cut("añb", 3), "añ");
-        assert_eq!(overflow.texts_cut, 2);
+        assert_eq!(overflow.truncate("añb", 4), "añb");
+        assert_eq!(overflow.texts_truncated, 0);
+        assert_eq!(overflow.truncate("añb", 2), "a");
+        assert_eq!(overflow.truncate("añb", 3), "añ");
+        assert_eq!(overflow.texts_truncated, 2);
     }
 }

@@ -3,7 +3,7 @@
 //! About two significant digits in milliseconds, ties to even as Python's `round` has them.
 
 /// The bucket that counts a response time, in milliseconds.
-pub(crate) fn bucket_ms(us: u64) -> u64 {
+pub(crate) fn locust_bucket_ms(us: u64) -> u64 {
     let step_us = match us {
         0..100_000 => 1_000,
         100_000..1_000_000 => 10_000,
@@ -29,20 +29,20 @@ mod tests {
 
     #[test]
     fn the_examples_of_locusts_manual() {
-        assert_eq!(bucket_ms(147_000), 150);
-        assert_eq!(bucket_ms(3_432_000), 3_400);
-        assert_eq!(bucket_ms(58_760_000), 59_000);
+        assert_eq!(locust_bucket_ms(147_000), 150);
+        assert_eq!(locust_bucket_ms(3_432_000), 3_400);
+        assert_eq!(locust_bucket_ms(58_760_000), 59_000);
     }
 
     #[test]
     fn ties_go_to_even_and_borders_belong_to_the_coarser_step() {
-        assert_eq!(bucket_ms(500), 0);
-        assert_eq!(bucket_ms(1_500), 2);
-        assert_eq!(bucket_ms(99_500), 100);
-        assert_eq!(bucket_ms(105_000), 100);
-        assert_eq!(bucket_ms(115_000), 120);
-        assert_eq!(bucket_ms(999_999), 1_000);
-        assert_eq!(bucket_ms(10_500_000), 10_000);
-        assert_eq!(bucket_ms(11_500_000), 12_000);
+        assert_eq!(locust_bucket_ms(500), 0);
+        assert_eq!(locust_bucket_ms(1_500), 2);
+        assert_eq!(locust_bucket_ms(99_500), 100);
+        assert_eq!(locust_bucket_ms(105_000), 100);
+        assert_eq!(locust_bucket_ms(115_000), 120);
+        assert_eq!(locust_bucket_ms(999_999), 1_000);
+        assert_eq!(locust_bucket_ms(10_500_000), 10_000);
+        assert_eq!(locust_bucket_ms(11_500_000), 12_000);
     }
 }

@@ -3,7 +3,7 @@
 //! Both are the same table over a different number of texts. It never grows past its limit:
 //! what comes later is counted in one row whose texts say so.
 
-use crate::table::{Table, hash};
+use crate::table::{KeyedTable, hash_texts};
 
 /// An error: the failures of one (method, name) that had the same text.
 pub type ErrorEntry = Occurrence<3>;
@@ -16,11 +16,11 @@ pub type ExceptionEntry = Occurrence<2>;
 pub struct Occurrence<const N: usize> {
     texts: [Box<str>; N],
     count: u64,
-    seen: Option<Seen>,
+    seen_range: Option<SeenRange>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Seen {
+struct SeenRange {
     first_unix_s: f64,
     last_unix_s: f64,
 }
@@ -62,35 +62,35 @@ impl<const N: usize> Occurrence<N> {
 
     /// Seconds since 1970 of the first interval with it; `None` inside an interval.
     pub fn first_seen_unix_s(&self) -> Option<f64> {
-        Some(self.seen?.first_unix_s)
+        Some(self.seen_range?.first_unix_s)
     }
 
     /// Seconds since 1970 of the latest interval with it; `None` inside an interval.
     pub fn last_seen_unix_s(&self) -> Option<f64> {
-        Some(self.seen?.last_unix_s)
+        Some(self.seen_range?.last_unix_s)
     }
 
-    fn see(&mut self, unix_s: f64) {
-        let first_unix_s = self.seen.map_or(unix_s, |seen| seen.first_unix_s);
-        self.seen = Some(Seen { first_unix_s, last_unix_s: unix_s });
+    fn mark_seen(&mut self, unix_s: f64) {
+        let first_unix_s = self.seen_range.map_or(unix_s, |seen| seen.first_unix_s);
+        self.seen_range = Some(SeenRange { first_unix_s, last_unix_s: unix_s });
     }
 
-    fn is(&self, texts: [&str; N]) -> bool {
+    fn has_texts(&self, texts: [&str; N]) -> bool {
         (0..N).all(|i| *self.texts[i] == *texts[i])
     }
 }
 
 /// A bounded table of occurrences.
 #[derive(Clone, Debug)]
-pub(crate) struct Occurrences<const N: usize> {
-    table: Table<Occurrence<N>>,
+pub(crate) struct OccurrenceTable<const N: usize> {
+    table: KeyedTable<Occurrence<N>>,
     touched: Vec<u32>,
     folded: bool,
 }
 
-impl<const N: usize> Occurrences<N> {
+impl<const N: usize> OccurrenceTable<N> {
     pub(crate) fn new() -> Self {
-        Self { table: Table::new(), touched: Vec::new(), folded: false }
+        Self { table: KeyedTable::new(), touched: Vec::new(), folded: false }
     }
 
     /// Counts `texts`, or `fold` instead when `max` others are known already, and returns
@@ -100,9 +100,9 @@ impl<const N: usize> Occurrences<N> {
         let folds = known.is_none() && self.table.len() >= max;
         self.folded |= folds;
         match known {
-            Some(id) => self.count(id, 1),
-            None if folds => self.add(fold, 1),
-            None => self.add(texts, 1),
+            Some(id) => self.add_count(id, 1),
+            None if folds => self.add_texts(fold, 1),
+            None => self.add_texts(texts, 1),
         }
         folds
     }
@@ -110,13 +110,13 @@ impl<const N: usize> Occurrences<N> {
     /// Counts everything in `other` here, without a limit: there are as many as both had.
     pub(crate) fn merge(&mut self, other: &Self) {
         for occurrence in other.iter() {
-            self.add(occurrence.texts.each_ref().map(|text| &**text), occurrence.count);
+            self.add_texts(occurrence.texts.each_ref().map(|text| &**text), occurrence.count);
         }
         self.folded |= other.folded;
     }
 
     /// Counts everything in `other`, seen at `unix_s`, and returns how many went into `fold`.
-    pub(crate) fn collect(&mut self, other: &Self, unix_s: f64, max: usize, fold: [&str; N]) -> u64 {
+    pub(crate) fn merge_bounded(&mut self, other: &Self, unix_s: f64, max: usize, fold: [&str; N]) -> u64 {
         let mut folded = 0;
         for occurrence in other.iter() {
             let mut texts = occurrence.texts.each_ref().map(|text| &**text);
@@ -124,9 +124,9 @@ impl<const N: usize> Occurrences<N> {
                 texts = fold;
                 folded += occurrence.count;
             }
-            let id = self.id(texts);
-            self.count(id, occurrence.count);
-            self.table[id].see(unix_s);
+            let id = self.find_or_insert(texts);
+            self.add_count(id, occurrence.count);
+            self.table[id].mark_seen(unix_s);
         }
         folded
     }
@@ -161,12 +161,12 @@ impl<const N: usize> Occurrences<N> {
             + texts.map(|text| text.len()).sum::<usize>()
     }
 
-    fn add(&mut self, texts: [&str; N], count: u64) {
-        let id = self.id(texts);
-        self.count(id, count);
+    fn add_texts(&mut self, texts: [&str; N], count: u64) {
+        let id = self.find_or_insert(texts);
+        self.add_count(id, count);
     }
 
-    fn count(&mut self, id: u32, count: u64) {
+    fn add_count(&mut self, id: u32, count: u64) {
         let occurrence = &mut self.table[id];
         if occurrence.count == 0 {
             self.touched.push(id);
@@ -175,14 +175,14 @@ impl<const N: usize> Occurrences<N> {
     }
 
     fn find(&self, texts: [&str; N]) -> Option<u32> {
-        self.table.find(hash(texts), |known| known.is(texts))
+        self.table.find(hash_texts(texts), |known| known.has_texts(texts))
     }
 
-    fn id(&mut self, texts: [&str; N]) -> u32 {
+    fn find_or_insert(&mut self, texts: [&str; N]) -> u32 {
         self.table.find_or_insert(
-            hash(texts),
-            |known| known.is(texts),
-            || Occurrence { texts: texts.map(Box::from), count: 0, seen: None },
+            hash_texts(texts),
+            |known| known.has_texts(texts),
+            || Occurrence { texts: texts.map(Box::from), count: 0, seen_range: None },
         )
     }
 }

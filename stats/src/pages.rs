@@ -17,26 +17,26 @@ use crate::cell;
 
 /// Histograms by row, each 0 until something is recorded in it.
 #[derive(Clone, Debug)]
-pub(crate) struct Pages {
+pub(crate) struct PagedCounts {
     /// `PAGES` places per row: where in `pages` the page is, or `ABSENT`.
     directory: Vec<u32>,
-    pages: Vec<Page>,
+    pages: Vec<CountPage>,
     /// By place in `pages`: how often each cell ran over.
-    wide: HashMap<u32, Box<WidePage>, FxBuildHasher>,
+    overflow_pages: HashMap<u32, Box<OverflowPage>, FxBuildHasher>,
 }
 
-type Page = [u16; PAGE_CELLS];
-type WidePage = [u64; PAGE_CELLS];
+type CountPage = [u16; PAGE_BUCKETS];
+type OverflowPage = [u64; PAGE_BUCKETS];
 
-impl Pages {
+impl PagedCounts {
     pub(crate) fn new() -> Self {
-        Self { directory: Vec::new(), pages: Vec::new(), wide: HashMap::default() }
+        Self { directory: Vec::new(), pages: Vec::new(), overflow_pages: HashMap::default() }
     }
 
     /// Makes room for one more histogram, whose row is the number of those before.
     pub(crate) fn push_row(&mut self) {
-        grow_by_a_quarter(&mut self.directory, PAGES);
-        self.directory.resize(self.directory.len() + PAGES, ABSENT);
+        grow_by_a_quarter(&mut self.directory, PAGES_PER_ROW);
+        self.directory.resize(self.directory.len() + PAGES_PER_ROW, NO_PAGE);
     }
 
     /// Counts one value in the histogram `row`.
@@ -45,51 +45,51 @@ impl Pages {
     /// If `row` was not pushed.
     #[inline]
     pub(crate) fn record(&mut self, row: u32, us: u64) {
-        let cell = cell::of(us);
-        let place = self.place(row, cell / PAGE_CELLS);
-        let count = &mut self.pages[place as usize][cell % PAGE_CELLS];
+        let cell = cell::index_of(us);
+        let place = self.page_index(row, cell / PAGE_BUCKETS);
+        let count = &mut self.pages[place as usize][cell % PAGE_BUCKETS];
         *count = count.wrapping_add(1);
         if *count == 0 {
-            self.widen(place)[cell % PAGE_CELLS] += 1;
+            self.overflow_page(place)[cell % PAGE_BUCKETS] += 1;
         }
     }
 
     /// Adds the histogram `from` of `other` to the histogram `to` here.
     pub(crate) fn add(&mut self, to: u32, other: &Self, from: u32) {
         for (number, place) in other.pages_of(from) {
-            self.add_page(to, number, &other.pages[place], other.wide_at(place));
+            self.add_page(to, number, &other.pages[place], other.overflow_at(place));
         }
     }
 
     /// How many pages exist.
-    pub(crate) fn touched(&self) -> usize {
+    pub(crate) fn touched_pages(&self) -> usize {
         self.pages.len()
     }
 
     /// The cells of `row` that are not 0, in ascending order, with their counts.
-    pub(crate) fn cells(&self, row: u32) -> impl Iterator<Item = (usize, u64)> {
+    pub(crate) fn buckets(&self, row: u32) -> impl Iterator<Item = (usize, u64)> {
         self.pages_of(row).flat_map(move |(number, place)| {
-            let (page, wide) = (&self.pages[place], self.wide_at(place));
-            (0..PAGE_CELLS)
-                .map(move |i| (number * PAGE_CELLS + i, count_at(page, wide, i)))
+            let (page, wide) = (&self.pages[place], self.overflow_at(place));
+            (0..PAGE_BUCKETS)
+                .map(move |i| (number * PAGE_BUCKETS + i, count_at(page, wide, i)))
                 .filter(|(_, count)| *count > 0)
         })
     }
 
     /// The cell that holds the `rank`-th smallest value (from 1) of `row`, if it has so many.
-    pub(crate) fn cell_at_rank(&self, row: u32, rank: u64) -> Option<usize> {
+    pub(crate) fn bucket_at_rank(&self, row: u32, rank: u64) -> Option<usize> {
         let mut below = 0;
         for (number, place) in self.pages_of(row) {
-            let (page, wide) = (&self.pages[place], self.wide_at(place));
+            let (page, wide) = (&self.pages[place], self.overflow_at(place));
             let in_page = sum(page, wide);
             if below + in_page < rank {
                 below += in_page;
                 continue;
             }
-            for i in 0..PAGE_CELLS {
+            for i in 0..PAGE_BUCKETS {
                 below += count_at(page, wide, i);
                 if below >= rank {
-                    return Some(number * PAGE_CELLS + i);
+                    return Some(number * PAGE_BUCKETS + i);
                 }
             }
         }
@@ -99,11 +99,11 @@ impl Pages {
     /// Sets all histograms to 0, of which none but `touched` had values; keeps rows and memory.
     pub(crate) fn clear(&mut self, touched: &[u32]) {
         for row in touched {
-            let start = *row as usize * PAGES;
-            self.directory[start..start + PAGES].fill(ABSENT);
+            let start = *row as usize * PAGES_PER_ROW;
+            self.directory[start..start + PAGES_PER_ROW].fill(NO_PAGE);
         }
         self.pages.clear();
-        self.wide.clear();
+        self.overflow_pages.clear();
     }
 
     /// Forgets all histograms and keeps memory.
@@ -114,77 +114,77 @@ impl Pages {
 
     pub(crate) fn heap_bytes(&self) -> usize {
         self.directory.capacity() * size_of::<u32>()
-            + self.pages.capacity() * size_of::<Page>()
-            + self.wide.allocation_size()
-            + self.wide.len() * size_of::<WidePage>()
+            + self.pages.capacity() * size_of::<CountPage>()
+            + self.overflow_pages.allocation_size()
+            + self.overflow_pages.len() * size_of::<OverflowPage>()
     }
 
     /// Where page `number` of `row` is; touches it if this is the first time.
     #[inline]
-    fn place(&mut self, row: u32, number: usize) -> u32 {
-        let place = self.directory[row as usize * PAGES + number];
-        if place != ABSENT {
+    fn page_index(&mut self, row: u32, number: usize) -> u32 {
+        let place = self.directory[row as usize * PAGES_PER_ROW + number];
+        if place != NO_PAGE {
             return place;
         }
-        self.touch(row, number)
+        self.allocate_page(row, number)
     }
 
-    fn add_page(&mut self, row: u32, number: usize, page: &Page, wide: Option<&WidePage>) {
+    fn add_page(&mut self, row: u32, number: usize, page: &CountPage, wide: Option<&OverflowPage>) {
         #[cfg(test)]
         tests::count_added_page();
-        let place = self.place(row, number);
-        if add_cells(&mut self.pages[place as usize], page) {
-            self.carry(place, page);
+        let place = self.page_index(row, number);
+        if add_counts(&mut self.pages[place as usize], page) {
+            self.add_overflow(place, page);
         }
         if let Some(wide) = wide {
-            for (to, from) in self.widen(place).iter_mut().zip(wide) {
+            for (to, from) in self.overflow_page(place).iter_mut().zip(wide) {
                 *to += from;
             }
         }
     }
 
     #[cold]
-    fn touch(&mut self, row: u32, number: usize) -> u32 {
+    fn allocate_page(&mut self, row: u32, number: usize) -> u32 {
         let place = self.pages.len() as u32;
         grow_by_a_quarter(&mut self.pages, 1);
-        self.pages.push([0; PAGE_CELLS]);
-        self.directory[row as usize * PAGES + number] = place;
+        self.pages.push([0; PAGE_BUCKETS]);
+        self.directory[row as usize * PAGES_PER_ROW + number] = place;
         place
     }
 
     /// After `added` ran over in some cells of the page at `place`: those are now less than it.
     #[cold]
-    fn carry(&mut self, place: u32, added: &Page) {
-        let page = self.pages[place as usize];
-        let wide = self.widen(place);
-        for i in 0..PAGE_CELLS {
+    fn add_overflow(&mut self, page_index: u32, added: &CountPage) {
+        let page = self.pages[page_index as usize];
+        let wide = self.overflow_page(page_index);
+        for i in 0..PAGE_BUCKETS {
             wide[i] += u64::from(page[i] < added[i]);
         }
     }
 
     #[cold]
-    fn widen(&mut self, place: u32) -> &mut WidePage {
-        self.wide.entry(place).or_insert_with(|| Box::new([0; PAGE_CELLS]))
+    fn overflow_page(&mut self, page_index: u32) -> &mut OverflowPage {
+        self.overflow_pages.entry(page_index).or_insert_with(|| Box::new([0; PAGE_BUCKETS]))
     }
 
-    fn wide_at(&self, place: usize) -> Option<&WidePage> {
-        if self.wide.is_empty() {
+    fn overflow_at(&self, page_index: usize) -> Option<&OverflowPage> {
+        if self.overflow_pages.is_empty() {
             return None;
         }
-        self.wide.get(&(place as u32)).map(|wide| &**wide)
+        self.overflow_pages.get(&(page_index as u32)).map(|wide| &**wide)
     }
 
     /// The touched pages of `row` in ascending order: (number, place).
     fn pages_of(&self, row: u32) -> impl Iterator<Item = (usize, usize)> {
-        let start = row as usize * PAGES;
-        (self.directory[start..start + PAGES].iter().enumerate())
-            .filter(|(_, place)| **place != ABSENT)
+        let start = row as usize * PAGES_PER_ROW;
+        (self.directory[start..start + PAGES_PER_ROW].iter().enumerate())
+            .filter(|(_, place)| **place != NO_PAGE)
             .map(|(number, place)| (number, *place as usize))
     }
 }
 
 /// Adds cell by cell, modulo 2^16, and says whether any ran over.
-fn add_cells(to: &mut Page, from: &Page) -> bool {
+fn add_counts(to: &mut CountPage, from: &CountPage) -> bool {
     let mut over = 0;
     for (to, from) in to.iter_mut().zip(from) {
         *to = to.wrapping_add(*from);
@@ -193,13 +193,13 @@ fn add_cells(to: &mut Page, from: &Page) -> bool {
     over != 0
 }
 
-fn sum(page: &Page, wide: Option<&WidePage>) -> u64 {
+fn sum(page: &CountPage, wide: Option<&OverflowPage>) -> u64 {
     let low: u32 = page.iter().map(|count| u32::from(*count)).sum();
     let high: u64 = wide.map_or(0, |wide| wide.iter().sum());
     (high << u16::BITS) + u64::from(low)
 }
 
-fn count_at(page: &Page, wide: Option<&WidePage>, i: usize) -> u64 {
+fn count_at(page: &CountPage, wide: Option<&OverflowPage>, i: usize) -> u64 {
     (wide.map_or(0, |wide| wide[i]) << u16::BITS) + u64::from(page[i])
 }
 
@@ -210,9 +210,9 @@ fn grow_by_a_quarter<T>(vec: &mut Vec<T>, additional: usize) {
     }
 }
 
-const PAGE_CELLS: usize = 64;
-const PAGES: usize = cell::CELLS / PAGE_CELLS;
-const ABSENT: u32 = u32::MAX;
+const PAGE_BUCKETS: usize = 64;
+const PAGES_PER_ROW: usize = cell::BUCKET_COUNT / PAGE_BUCKETS;
+const NO_PAGE: u32 = u32::MAX;
 
 #[cfg(test)]
 pub(crate) mod tests {
@@ -233,14 +233,14 @@ pub(crate) mod tests {
         ADDED_PAGES.get() - before
     }
 
-    fn with_rows(rows: usize) -> Pages {
-        let mut pages = Pages::new();
+    fn with_rows(rows: usize) -> PagedCounts {
+        let mut pages = PagedCounts::new();
         (0..rows).for_each(|_| pages.push_row());
         pages
     }
 
-    fn cells(pages: &Pages, row: u32) -> Vec<(usize, u64)> {
-        pages.cells(row).collect()
+    fn cells(pages: &PagedCounts, row: u32) -> Vec<(usize, u64)> {
+        pages.buckets(row).collect()
     }
 
     #[test]
@@ -249,9 +249,9 @@ pub(crate) mod tests {
         (0..70_000).for_each(|_| pages.record(1, 5));
         pages.record(1, 7);
         assert_eq!(cells(&pages, 1), [(5, 70_000), (7, 1)]);
-        assert_eq!(pages.cell_at_rank(1, 70_000), Some(5));
-        assert_eq!(pages.cell_at_rank(1, 70_001), Some(7));
-        assert_eq!(pages.cell_at_rank(1, 70_002), None);
+        assert_eq!(pages.bucket_at_rank(1, 70_000), Some(5));
+        assert_eq!(pages.bucket_at_rank(1, 70_001), Some(7));
+        assert_eq!(pages.bucket_at_rank(1, 70_002), None);
         assert_eq!(cells(&pages, 0), []);
     }
 
@@ -280,6 +280,6 @@ pub(crate) mod tests {
         assert_eq!((cells(&pages, 0), cells(&pages, 1)), (vec![], vec![]));
         pages.record(1, 5);
         assert_eq!(cells(&pages, 1), [(5, 1)]);
-        assert_eq!(pages.touched(), 1);
+        assert_eq!(pages.touched_pages(), 1);
     }
 }

@@ -64,7 +64,7 @@ impl Phases {
 
     /// Whether the request went on a connection that was there already.
     #[inline]
-    const fn is_connected(&self) -> bool {
+    const fn reused_connection(&self) -> bool {
         self.resolve_ns | self.connect_ns | self.tls_ns == 0
     }
 }
@@ -113,12 +113,12 @@ pub(crate) struct PhaseTotals([PhaseTotal; Phase::ALL.len()]);
 
 impl PhaseTotals {
     pub(crate) const fn of(&self, phase: Phase) -> PhaseTotal {
-        self.0[place(phase)]
+        self.0[storage_index(phase)]
     }
 
     #[inline]
     pub(crate) fn record(&mut self, phases: &Phases) {
-        if !phases.is_connected() {
+        if !phases.reused_connection() {
             self.record_connecting(phases);
         }
         self.record_one(Phase::FirstByte, phases);
@@ -140,13 +140,13 @@ impl PhaseTotals {
 
     #[inline]
     fn record_one(&mut self, phase: Phase, phases: &Phases) {
-        self.0[place(phase)].record(phases.of(phase));
+        self.0[storage_index(phase)].record(phases.of(phase));
     }
 }
 
 /// Where the total of a phase is: those that every request has come first, next to the other counts of their row, so that
 /// with many names a request touches no more memory than it must.
-const fn place(phase: Phase) -> usize {
+const fn storage_index(phase: Phase) -> usize {
     match phase {
         Phase::FirstByte => 0,
         Phase::Body => 1,

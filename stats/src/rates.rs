@@ -5,43 +5,43 @@
 
 /// Counts per second, for the newest second seen and those before it.
 #[derive(Clone, Debug)]
-pub(crate) struct Rates {
+pub(crate) struct RateHistory {
     newest_unix_s: u64,
-    ring: [PerSecond; SECONDS as usize],
+    ring: [SecondCounts; RATE_WINDOW_S as usize],
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct PerSecond {
+pub(crate) struct SecondCounts {
     pub(crate) num_requests: u64,
     pub(crate) num_failures: u64,
 }
 
-impl Rates {
+impl RateHistory {
     pub(crate) fn new() -> Self {
-        Self { newest_unix_s: 0, ring: [PerSecond::default(); SECONDS as usize] }
+        Self { newest_unix_s: 0, ring: [SecondCounts::default(); RATE_WINDOW_S as usize] }
     }
 
     /// Counts `more` in this second; what is older than the ring is dropped.
-    pub(crate) fn add(&mut self, unix_s: u64, more: PerSecond) {
+    pub(crate) fn add(&mut self, unix_s: u64, more: SecondCounts) {
         self.advance(unix_s);
-        if unix_s.saturating_add(SECONDS) > self.newest_unix_s {
-            let second = &mut self.ring[(unix_s % SECONDS) as usize];
+        if unix_s.saturating_add(RATE_WINDOW_S) > self.newest_unix_s {
+            let second = &mut self.ring[(unix_s % RATE_WINDOW_S) as usize];
             second.num_requests += more.num_requests;
             second.num_failures += more.num_failures;
         }
     }
 
     /// The seconds with requests, in ascending order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, PerSecond)> {
-        let oldest = self.newest_unix_s.saturating_sub(SECONDS - 1);
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, SecondCounts)> {
+        let oldest = self.newest_unix_s.saturating_sub(RATE_WINDOW_S - 1);
         (oldest..=self.newest_unix_s)
             .map(|unix_s| (unix_s, self.at(unix_s)))
-            .filter(|(_, second)| *second != PerSecond::default())
+            .filter(|(_, second)| *second != SecondCounts::default())
     }
 
     /// Locust's current rate of `count`: the mean over up to ten whole seconds, of which the
     /// last ended two seconds before now, none of them before the start.
-    pub(crate) fn mean(&self, start_unix_s: u64, now_unix_s: u64, count: impl Fn(PerSecond) -> u64) -> f64 {
+    pub(crate) fn mean(&self, start_unix_s: u64, now_unix_s: u64, count: impl Fn(SecondCounts) -> u64) -> f64 {
         let from = now_unix_s.saturating_sub(12).max(start_unix_s);
         let to = now_unix_s.saturating_sub(2);
         if from >= to {
@@ -51,40 +51,40 @@ impl Rates {
         sum as f64 / (to - from) as f64
     }
 
-    fn at(&self, unix_s: u64) -> PerSecond {
-        if unix_s > self.newest_unix_s || unix_s.saturating_add(SECONDS) <= self.newest_unix_s {
-            return PerSecond::default();
+    fn at(&self, unix_s: u64) -> SecondCounts {
+        if unix_s > self.newest_unix_s || unix_s.saturating_add(RATE_WINDOW_S) <= self.newest_unix_s {
+            return SecondCounts::default();
         }
-        self.ring[(unix_s % SECONDS) as usize]
+        self.ring[(unix_s % RATE_WINDOW_S) as usize]
     }
 
     /// Makes `unix_s` the newest second, unless a newer one was seen.
     fn advance(&mut self, unix_s: u64) {
-        let passed = unix_s.saturating_sub(self.newest_unix_s).min(SECONDS);
+        let passed = unix_s.saturating_sub(self.newest_unix_s).min(RATE_WINDOW_S);
         for ago in 0..passed {
-            self.ring[((unix_s - ago) % SECONDS) as usize] = PerSecond::default();
+            self.ring[((unix_s - ago) % RATE_WINDOW_S) as usize] = SecondCounts::default();
         }
         self.newest_unix_s = self.newest_unix_s.max(unix_s);
     }
 }
 
-const SECONDS: u64 = 20;
+const RATE_WINDOW_S: u64 = 20;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn requests(num_requests: u64) -> PerSecond {
-        PerSecond { num_requests, num_failures: 0 }
+    fn requests(num_requests: u64) -> SecondCounts {
+        SecondCounts { num_requests, num_failures: 0 }
     }
 
-    fn mean(rates: &Rates, start: u64, now: u64) -> f64 {
+    fn mean(rates: &RateHistory, start: u64, now: u64) -> f64 {
         rates.mean(start, now, |second| second.num_requests)
     }
 
     #[test]
     fn the_window_is_ten_whole_seconds_that_ended_two_seconds_ago() {
-        let mut rates = Rates::new();
+        let mut rates = RateHistory::new();
         for unix_s in 1_000..1_020 {
             rates.add(unix_s, requests(unix_s));
         }
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn nothing_is_known_in_the_first_two_seconds() {
-        let mut rates = Rates::new();
+        let mut rates = RateHistory::new();
         rates.add(1_000, requests(7));
         assert_eq!(mean(&rates, 1_000, 1_000), 0.0);
         assert_eq!(mean(&rates, 1_000, 1_002), 0.0);
@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn the_rate_decays_when_traffic_stops() {
-        let mut rates = Rates::new();
+        let mut rates = RateHistory::new();
         for unix_s in 1_000..1_010 {
             rates.add(unix_s, requests(10));
         }
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_late_second_counts_while_the_ring_has_it() {
-        let mut rates = Rates::new();
+        let mut rates = RateHistory::new();
         rates.add(1_019, requests(1));
         rates.add(1_000, requests(2));
         rates.add(999, requests(4));

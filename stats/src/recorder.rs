@@ -13,30 +13,30 @@ use crate::{
 #[derive(Debug)]
 pub struct Recorder {
     limits: Limits,
-    live: Interval,
+    interval: Interval,
 }
 
 impl Recorder {
     /// A recorder with nothing recorded.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, live: Interval::new() }
+        Self { limits, interval: Interval::new() }
     }
 
     /// Counts one finished request.
     #[inline]
     pub fn record(&mut self, sample: &Sample<'_>) {
-        self.live.record(sample, &self.limits);
+        self.interval.record(sample, &self.limits);
     }
 
     /// Counts an exception or panic in user code.
-    pub fn exception(&mut self, message: &str, traceback: &str) {
-        self.live.exception(message, traceback, &self.limits);
+    pub fn record_exception(&mut self, message: &str, traceback: &str) {
+        self.interval.record_exception(message, traceback, &self.limits);
     }
 
     /// Counts how late the generator itself was.
     #[inline]
-    pub fn lag(&mut self, lag: Lag, lag_us: u64) {
-        self.live.lag_mut(lag).record(lag_us);
+    pub fn record_lag(&mut self, lag: Lag, lag_us: u64) {
+        self.interval.lag_mut(lag).record(lag_us);
     }
 
     /// Hands over what was recorded and goes on in `emptied`, which is cleared if it is not.
@@ -44,11 +44,11 @@ impl Recorder {
     /// Two intervals that go round between recorder and reader reach a state without allocation.
     pub fn take(&mut self, mut emptied: Interval) -> Interval {
         emptied.clear();
-        std::mem::replace(&mut self.live, emptied)
+        std::mem::replace(&mut self.interval, emptied)
     }
 
     /// Bytes of memory in use, allocated ones included.
     pub fn memory_bytes(&self) -> usize {
-        size_of::<Self>() - size_of::<Interval>() + self.live.memory_bytes()
+        size_of::<Self>() - size_of::<Interval>() + self.interval.memory_bytes()
     }
 }

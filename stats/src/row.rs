@@ -5,30 +5,30 @@
 use crate::{
     phases::PhaseTotals,
     sample::{Outcome, Sample},
-    tally::Tally,
+    tally::ValueSummary,
 };
 
 #[derive(Clone, Debug)]
-pub(crate) struct Row {
+pub(crate) struct IntervalRow {
     pub(crate) method: Box<str>,
     pub(crate) name: Box<str>,
     /// Of the response times; its count is the number of requests.
-    pub(crate) times: Tally,
+    pub(crate) times: ValueSummary,
     pub(crate) traffic: Traffic,
 }
 
-impl Row {
+impl IntervalRow {
     pub(crate) fn new(method: &str, name: &str) -> Self {
-        Self { method: method.into(), name: name.into(), times: Tally::ZERO, traffic: Traffic::default() }
+        Self { method: method.into(), name: name.into(), times: ValueSummary::ZERO, traffic: Traffic::default() }
     }
 
     #[inline]
-    pub(crate) fn is(&self, method: &str, name: &str) -> bool {
+    pub(crate) fn has_key(&self, method: &str, name: &str) -> bool {
         *self.name == *name && *self.method == *method
     }
 
     pub(crate) fn clear(&mut self) {
-        self.times = Tally::ZERO;
+        self.times = ValueSummary::ZERO;
         self.traffic = Traffic::default();
     }
 }

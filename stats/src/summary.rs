@@ -4,28 +4,28 @@
 //! the interval that then goes into the total and the window of current percentiles.
 
 use crate::{
-    entry::Entry,
+    entry::StatsEntry,
     histogram::PagedHistogram,
     interval::Interval,
     limits::{FOLDED_ERROR, FOLDED_EXCEPTION, FOLDED_NAME, Limits, Overflow},
-    occurrences::{ErrorEntry, ExceptionEntry, Occurrences},
-    row::{Row, Traffic},
+    occurrences::{ErrorEntry, ExceptionEntry, OccurrenceTable},
+    row::{IntervalRow, Traffic},
     sample::Lag,
-    table::{Table, hash},
-    window::Window,
+    table::{KeyedTable, hash_texts},
+    window::PercentileWindow,
 };
 
 /// The sum of all intervals since the start or the last reset.
 #[derive(Clone, Debug)]
 pub struct Summary {
     limits: Limits,
-    entries: Table<Entry>,
+    entries: KeyedTable<StatsEntry>,
     /// The numbers of all entries, sorted by (name, method).
     sorted: Vec<u32>,
-    total: Entry,
-    window: Window,
-    errors: Occurrences<3>,
-    exceptions: Occurrences<2>,
+    total: StatsEntry,
+    window: PercentileWindow,
+    errors: OccurrenceTable<3>,
+    exceptions: OccurrenceTable<2>,
     lags: [PagedHistogram; 3],
     overflow: Overflow,
     /// Scratch of `add`: all response times of the interval.
@@ -37,12 +37,12 @@ impl Summary {
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
-            entries: Table::new(),
+            entries: KeyedTable::new(),
             sorted: Vec::new(),
-            total: Entry::new("", TOTAL_NAME, 0.0),
-            window: Window::new(),
-            errors: Occurrences::new(),
-            exceptions: Occurrences::new(),
+            total: StatsEntry::new("", TOTAL_NAME, 0.0),
+            window: PercentileWindow::new(),
+            errors: OccurrenceTable::new(),
+            exceptions: OccurrenceTable::new(),
             lags: std::array::from_fn(|_| PagedHistogram::new()),
             overflow: Overflow::default(),
             interval_times: PagedHistogram::new(),
@@ -63,8 +63,8 @@ impl Summary {
         }
         self.total.reset(unix_time_s);
         self.window.clear();
-        self.errors = Occurrences::new();
-        self.exceptions = Occurrences::new();
+        self.errors = OccurrenceTable::new();
+        self.exceptions = OccurrenceTable::new();
         self.lags.iter_mut().for_each(PagedHistogram::clear);
         self.overflow = Overflow::default();
     }
@@ -85,18 +85,18 @@ impl Summary {
     }
 
     /// All entries, sorted by name, then method.
-    pub fn entries(&self) -> impl Iterator<Item = &Entry> {
+    pub fn entries(&self) -> impl Iterator<Item = &StatsEntry> {
         self.sorted.iter().map(|id| &self.entries[*id])
     }
 
     /// The entry of this method and name, if there were such requests.
-    pub fn entry(&self, method: &str, name: &str) -> Option<&Entry> {
-        let id = (self.entries).find(hash([method, name]), |entry| is(entry, method, name))?;
+    pub fn entry(&self, method: &str, name: &str) -> Option<&StatsEntry> {
+        let id = (self.entries).find(hash_texts([method, name]), |entry| has_key(entry, method, name))?;
         Some(&self.entries[id])
     }
 
     /// All requests together.
-    pub fn total(&self) -> &Entry {
+    pub fn total(&self) -> &StatsEntry {
         &self.total
     }
 
@@ -135,7 +135,7 @@ impl Summary {
     pub fn memory_bytes(&self) -> usize {
         size_of::<Self>()
             + self.entries.heap_bytes()
-            + self.entries.iter().map(Entry::heap_bytes).sum::<usize>()
+            + self.entries.iter().map(StatsEntry::heap_bytes).sum::<usize>()
             + self.sorted.capacity() * size_of::<u32>()
             + self.total.heap_bytes()
             + self.window.heap_bytes()
@@ -150,7 +150,7 @@ impl Summary {
         let mut traffic = Traffic::default();
         let pages = interval.pages();
         for (row_id, row) in interval.rows() {
-            let id = self.entry_of(row);
+            let id = self.entry_for_row(row);
             self.entries[id].add_row(row, pages, row_id, unix_s);
             self.interval_times.add_row(&row.times, pages, row_id);
             traffic.add(&row.traffic);
@@ -161,32 +161,32 @@ impl Summary {
     fn add_texts(&mut self, interval: &Interval, unix_s: f64) {
         let Limits { max_errors, max_exceptions, .. } = self.limits;
         let fold = ["", "", FOLDED_ERROR];
-        self.overflow.errors_folded += (self.errors).collect(interval.error_table(), unix_s, max_errors, fold);
+        self.overflow.errors_folded += (self.errors).merge_bounded(interval.error_table(), unix_s, max_errors, fold);
         let fold = [FOLDED_EXCEPTION, ""];
         self.overflow.exceptions_folded +=
-            (self.exceptions).collect(interval.exception_table(), unix_s, max_exceptions, fold);
+            (self.exceptions).merge_bounded(interval.exception_table(), unix_s, max_exceptions, fold);
     }
 
     /// The number of the entry that counts `row`: a new one, or that of names too many.
-    fn entry_of(&mut self, row: &Row) -> u32 {
+    fn entry_for_row(&mut self, row: &IntervalRow) -> u32 {
         let (method, name) = (&*row.method, &*row.name);
-        let hash_of_row = hash([method, name]);
-        if let Some(id) = (self.entries).find(hash_of_row, |entry| is(entry, method, name)) {
+        let hash_of_row = hash_texts([method, name]);
+        if let Some(id) = (self.entries).find(hash_of_row, |entry| has_key(entry, method, name)) {
             return id;
         }
-        if self.entries.len() < self.limits.max_names || row.is("", FOLDED_NAME) {
-            return self.insert(hash_of_row, method, name);
+        if self.entries.len() < self.limits.max_names || row.has_key("", FOLDED_NAME) {
+            return self.insert_entry(hash_of_row, method, name);
         }
         self.overflow.names_folded += row.times.count;
-        let hash_of_fold = hash(["", FOLDED_NAME]);
-        match (self.entries).find(hash_of_fold, |entry| is(entry, "", FOLDED_NAME)) {
+        let hash_of_fold = hash_texts(["", FOLDED_NAME]);
+        match (self.entries).find(hash_of_fold, |entry| has_key(entry, "", FOLDED_NAME)) {
             Some(id) => id,
-            None => self.insert(hash_of_fold, "", FOLDED_NAME),
+            None => self.insert_entry(hash_of_fold, "", FOLDED_NAME),
         }
     }
 
-    fn insert(&mut self, hash: u64, method: &str, name: &str) -> u32 {
-        let entry = Entry::new(method, name, self.total.start_unix_s());
+    fn insert_entry(&mut self, hash: u64, method: &str, name: &str) -> u32 {
+        let entry = StatsEntry::new(method, name, self.total.start_unix_s());
         let id = self.entries.insert(hash, entry);
         let after = self.sorted.partition_point(|other| {
             let other = &self.entries[*other];
@@ -197,7 +197,7 @@ impl Summary {
     }
 }
 
-fn is(entry: &Entry, method: &str, name: &str) -> bool {
+fn has_key(entry: &StatsEntry, method: &str, name: &str) -> bool {
     entry.name() == name && entry.method() == method
 }
 

@@ -9,18 +9,18 @@ use hashbrown::HashTable;
 use rustc_hash::FxHasher;
 
 #[derive(Clone, Debug)]
-pub(crate) struct Table<T> {
+pub(crate) struct KeyedTable<T> {
     items: Vec<T>,
-    index: HashTable<Slot>,
+    index: HashTable<TableSlot>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Slot {
+struct TableSlot {
     hash: u64,
     id: u32,
 }
 
-impl<T> Table<T> {
+impl<T> KeyedTable<T> {
     pub(crate) fn new() -> Self {
         Self { items: Vec::new(), index: HashTable::new() }
     }
@@ -28,7 +28,7 @@ impl<T> Table<T> {
     /// The number of the item with this hash for which `is_it` holds.
     #[inline]
     pub(crate) fn find(&self, hash: u64, is_it: impl Fn(&T) -> bool) -> Option<u32> {
-        let is_slot = |slot: &Slot| slot.hash == hash && is_it(&self.items[slot.id as usize]);
+        let is_slot = |slot: &TableSlot| slot.hash == hash && is_it(&self.items[slot.id as usize]);
         Some(self.index.find(hash, is_slot)?.id)
     }
 
@@ -36,7 +36,7 @@ impl<T> Table<T> {
     pub(crate) fn insert(&mut self, hash: u64, item: T) -> u32 {
         let id = self.items.len() as u32;
         self.items.push(item);
-        self.index.insert_unique(hash, Slot { hash, id }, |slot| slot.hash);
+        self.index.insert_unique(hash, TableSlot { hash, id }, |slot| slot.hash);
         id
     }
 
@@ -50,7 +50,7 @@ impl<T> Table<T> {
 
     /// The item of this number, if there is one.
     #[inline]
-    pub(crate) fn item(&self, id: u32) -> Option<&T> {
+    pub(crate) fn get(&self, id: u32) -> Option<&T> {
         self.items.get(id as usize)
     }
 
@@ -78,7 +78,7 @@ impl<T> Table<T> {
     }
 }
 
-impl<T> ops::Index<u32> for Table<T> {
+impl<T> ops::Index<u32> for KeyedTable<T> {
     type Output = T;
 
     #[inline]
@@ -87,7 +87,7 @@ impl<T> ops::Index<u32> for Table<T> {
     }
 }
 
-impl<T> ops::IndexMut<u32> for Table<T> {
+impl<T> ops::IndexMut<u32> for KeyedTable<T> {
     #[inline]
     fn index_mut(&mut self, id: u32) -> &mut T {
         &mut self.items[id as usize]
@@ -98,7 +98,7 @@ impl<T> ops::IndexMut<u32> for Table<T> {
 ///
 /// Not proof against chosen texts: they come from the scenario, and the tables are bounded.
 #[inline]
-pub(crate) fn hash<const N: usize>(texts: [&str; N]) -> u64 {
+pub(crate) fn hash_texts<const N: usize>(texts: [&str; N]) -> u64 {
     let mut hasher = FxHasher::default();
     for text in texts {
         hasher.write(text.as_bytes());

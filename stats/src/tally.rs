@@ -8,7 +8,7 @@
 use crate::cell;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Tally {
+pub(crate) struct ValueSummary {
     pub(crate) count: u64,
     pub(crate) total_us: u64,
     /// `u64::MAX` while nothing was counted, so that merging needs no case for it.
@@ -18,7 +18,7 @@ pub(crate) struct Tally {
     pub(crate) clamped: u64,
 }
 
-impl Tally {
+impl ValueSummary {
     pub(crate) const ZERO: Self = Self { count: 0, total_us: 0, min_us: u64::MAX, max_us: 0, clamped: 0 };
 
     #[inline]

@@ -6,25 +6,25 @@
 use crate::histogram::PagedHistogram;
 
 #[derive(Clone, Debug)]
-pub(crate) struct Window {
-    ring: [Second; SECONDS as usize],
+pub(crate) struct PercentileWindow {
+    ring: [SecondHistogram; PERCENTILE_WINDOW_S as usize],
 }
 
 #[derive(Clone, Debug)]
-struct Second {
+struct SecondHistogram {
     unix_s: u64,
     times: PagedHistogram,
 }
 
-impl Window {
+impl PercentileWindow {
     pub(crate) fn new() -> Self {
-        let second = || Second { unix_s: 0, times: PagedHistogram::new() };
+        let second = || SecondHistogram { unix_s: 0, times: PagedHistogram::new() };
         Self { ring: std::array::from_fn(|_| second()) }
     }
 
     /// Counts `times` in this second, unless the ring has gone past it.
     pub(crate) fn add(&mut self, unix_s: u64, times: &PagedHistogram) {
-        let second = &mut self.ring[(unix_s % SECONDS) as usize];
+        let second = &mut self.ring[(unix_s % PERCENTILE_WINDOW_S) as usize];
         if unix_s > second.unix_s {
             second.unix_s = unix_s;
             second.times.clear();
@@ -39,7 +39,7 @@ impl Window {
     pub(crate) fn percentile_us(&self, q: f64, now_unix_s: u64) -> Option<u64> {
         let mut sum = PagedHistogram::new();
         for second in &self.ring {
-            if second.unix_s <= now_unix_s && now_unix_s - second.unix_s < SECONDS {
+            if second.unix_s <= now_unix_s && now_unix_s - second.unix_s < PERCENTILE_WINDOW_S {
                 sum.add(&second.times);
             }
         }
@@ -58,7 +58,7 @@ impl Window {
     }
 }
 
-const SECONDS: u64 = 11;
+const PERCENTILE_WINDOW_S: u64 = 11;
 
 #[cfg(test)]
 mod tests {
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn only_the_last_ten_seconds_and_the_running_one_count() {
-        let mut window = Window::new();
+        let mut window = PercentileWindow::new();
         let mut times = PagedHistogram::new();
         times.record(100);
         window.add(1_000, &times);
@@ -83,13 +83,13 @@ mod tests {
 
     #[test]
     fn a_second_takes_the_place_of_the_one_it_overruns_but_never_of_a_newer_one() {
-        let mut window = Window::new();
+        let mut window = PercentileWindow::new();
         let mut times = PagedHistogram::new();
         times.record(100);
         window.add(1_000, &times);
-        window.add(1_000 + SECONDS, &times);
+        window.add(1_000 + PERCENTILE_WINDOW_S, &times);
         times.record(900);
         window.add(1_000, &times);
-        assert_eq!(window.percentile_us(1.0, 1_000 + SECONDS), Some(100));
+        assert_eq!(window.percentile_us(1.0, 1_000 + PERCENTILE_WINDOW_S), Some(100));
     }
 }

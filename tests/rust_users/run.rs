@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use gregaria_engine::http::ClientConfig;
 use gregaria_engine::rt::{RingChoice, RingKind};
-use gregaria_engine::stats::{Entry, Summary};
+use gregaria_engine::stats::{StatsEntry, Summary};
 use gregaria_engine::{
     Command, HttpUser, RunHandle, RunReport, Runner, RunnerOptions, RustScenario, ShardOptions, ShardSwarm, TaskResult,
     TaskSet, UserClass,
@@ -109,8 +109,8 @@ impl Started {
         let report = self.handle.wait();
         self.handle.with_summary(|summary| Outcome {
             report,
-            counts: per_name(summary, Entry::num_requests),
-            bytes: per_name(summary, Entry::bytes_in),
+            counts: per_name(summary, StatsEntry::num_requests),
+            bytes: per_name(summary, StatsEntry::bytes_in),
             errors: summary
                 .errors()
                 .map(|row| (row.name().to_owned(), row.error().to_owned(), row.occurrences()))
@@ -121,7 +121,7 @@ impl Started {
 }
 
 /// The sum over all methods.
-fn per_name(summary: &Summary, value: impl Fn(&Entry) -> u64) -> BTreeMap<String, u64> {
+fn per_name(summary: &Summary, value: impl Fn(&StatsEntry) -> u64) -> BTreeMap<String, u64> {
     let mut sums = BTreeMap::new();
     for entry in summary.entries() {
         *sums.entry(entry.name().to_owned()).or_insert(0) += value(entry);

@@ -3,12 +3,12 @@
 //! Each is said only when there is something to say, except for the generator's health, which is said of every run.
 
 use gregaria_engine::{Health, RunReport};
-use gregaria_stats::{Entry, FOLDED_ERROR, FOLDED_EXCEPTION, FOLDED_NAME, Overflow, Phase};
+use gregaria_stats::{FOLDED_ERROR, FOLDED_EXCEPTION, FOLDED_NAME, Overflow, Phase, StatsEntry};
 
 use super::figures::milliseconds;
 
 /// What to know besides the tables, a line each; `total` is all requests together.
-pub fn closing(report: &RunReport, total: &Entry, overflow: &Overflow) -> String {
+pub fn closing(report: &RunReport, total: &StatsEntry, overflow: &Overflow) -> String {
     let cut = counted(report.cut, "request", "cut off");
     let last = [connecting(total), Some(health(&report.health)), verdict(&report.health)];
     let lines = [cut].into_iter().chain(hidden(overflow)).chain(last);
@@ -22,13 +22,13 @@ fn hidden(overflow: &Overflow) -> [Option<String>; 5] {
         counted(overflow.names_folded, "request", &folded(FOLDED_NAME, "names")),
         counted(overflow.errors_folded, "failure", &folded(FOLDED_ERROR, "different errors")),
         counted(overflow.exceptions_folded, "exception", &folded(FOLDED_EXCEPTION, "different ones")),
-        counted(overflow.texts_cut, "text", "cut short: see the beginnings of long names and messages"),
+        counted(overflow.texts_truncated, "text", "cut short: see the beginnings of long names and messages"),
         counted(overflow.clamped, "response time", "beyond the percentiles' range: exact in average and maximum only"),
     ]
 }
 
 /// What it took to have connections; nothing when all were there already. One that failed has taken its time as well.
-fn connecting(total: &Entry) -> Option<String> {
+fn connecting(total: &StatsEntry) -> Option<String> {
     let parts = [(Phase::Connect, "a connect"), (Phase::Tls, "a TLS handshake"), (Phase::Resolve, "a look-up")];
     let parts = parts.into_iter().map(|(phase, what)| (what, total.phase(phase))).filter(|(_, time)| time.count > 0);
     let parts = parts.map(|(what, time)| {
@@ -102,7 +102,8 @@ mod tests {
 
     #[test]
     fn what_the_tables_hide_is_said() {
-        let overflow = Overflow { names_folded: 1, errors_folded: 2, exceptions_folded: 3, texts_cut: 4, clamped: 5 };
+        let overflow =
+            Overflow { names_folded: 1, errors_folded: 2, exceptions_folded: 3, texts_truncated: 4, clamped: 5 };
         let text = closing(&report(3, Health::default()), nothing().total(), &overflow);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(

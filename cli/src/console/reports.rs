@@ -64,9 +64,9 @@ Error report
     #[test]
     fn an_exception_is_followed_by_where_it_came_from() {
         let mut recorder = Recorder::new(Limits::default());
-        recorder.exception("boom", "at load.rs:7\nin task index");
-        recorder.exception("boom", "at load.rs:7\nin task index");
-        recorder.exception("bang", "");
+        recorder.record_exception("boom", "at load.rs:7\nin task index");
+        recorder.record_exception("boom", "at load.rs:7\nin task index");
+        recorder.record_exception("bang", "");
         let expected = "\
 Exception report
 # occurrences      Exception

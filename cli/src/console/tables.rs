@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use gregaria_stats::{Entry, Summary};
+use gregaria_stats::{StatsEntry, Summary};
 
 use super::{
     Width,
@@ -25,7 +25,7 @@ pub enum Rates {
 
 impl Rates {
     /// Requests and failures of an entry, per second.
-    pub fn of(self, entry: &Entry) -> (f64, f64) {
+    pub fn of(self, entry: &StatsEntry) -> (f64, f64) {
         match self {
             Self::Current(unix_s) => (entry.current_rps(unix_s), entry.current_fail_per_sec(unix_s)),
             Self::Total(elapsed_s) => (entry.total_rps(elapsed_s), entry.total_fail_per_sec(elapsed_s)),
@@ -65,7 +65,7 @@ pub fn percentile_table(summary: &Summary, width: Width) -> String {
         }
         line
     };
-    let entry_line = |entry: &Entry| line(&kind(entry), &plain(entry.name()), &percentile_cells(entry));
+    let entry_line = |entry: &StatsEntry| line(&kind(entry), &plain(entry.name()), &percentile_cells(entry));
     let mut head: Vec<String> = PERCENTILES.map(|(name, _)| name.to_owned()).to_vec();
     head.push("# reqs".into());
     let rule = rule(&[&[TYPE_WIDTH, names, 8][..], &[6; PERCENTILES.len()]].concat());
@@ -74,7 +74,7 @@ pub fn percentile_table(summary: &Summary, width: Width) -> String {
     table(&["Response time percentiles (approximated)", &line("Type", "Name", &head)], &rule, rows, total)
 }
 
-fn stats_cells(entry: &Entry, rates: Rates) -> [String; 10] {
+fn stats_cells(entry: &StatsEntry, rates: Rates) -> [String; 10] {
     let (requests_per_s, failures_per_s) = rates.of(entry);
     [
         kind(entry),
@@ -90,12 +90,12 @@ fn stats_cells(entry: &Entry, rates: Rates) -> [String; 10] {
     ]
 }
 
-fn percentile_cells(entry: &Entry) -> Vec<String> {
+fn percentile_cells(entry: &StatsEntry) -> Vec<String> {
     let times = PERCENTILES.iter().map(|(_, q)| milliseconds(entry.percentile_us(*q) as f64));
     times.chain([entry.num_requests().to_string()]).collect()
 }
 
-fn kind(entry: &Entry) -> String {
+fn kind(entry: &StatsEntry) -> String {
     plain(entry.method()).into_owned()
 }
 

@@ -70,12 +70,12 @@ impl Ledger {
 
     /// A delay of the generator's own, in microseconds.
     pub fn lag(&self, lag: gregaria_stats::Lag, lag_us: u64) {
-        self.recorder.borrow_mut().lag(lag, lag_us);
+        self.recorder.borrow_mut().record_lag(lag, lag_us);
     }
 
     /// An exception in a user's own code.
     pub fn exception(&self, message: &str, traceback: &str) {
-        self.recorder.borrow_mut().exception(message, traceback);
+        self.recorder.borrow_mut().record_exception(message, traceback);
     }
 
     /// Requests cut off since the run began.

@@ -70,7 +70,7 @@ impl OnWire {
             bytes_in: stamps.bytes_in,
             outcome,
         });
-        recorder.lag(Lag::Send, stamps.lag_ns / 1000);
+        recorder.record_lag(Lag::Send, stamps.lag_ns / 1000);
         drop(recorder);
         self.decided.set(true);
     }

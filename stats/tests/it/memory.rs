@@ -10,7 +10,7 @@ use crate::stream::request;
 
 #[test]
 fn recording_what_is_known_allocates_nothing() {
-    let mut load = Load::new(50);
+    let mut load = SampleLoad::new(50);
     let mut recorder = Recorder::new(Limits::default());
     // Twice, since two intervals go round.
     load.restart();
@@ -37,8 +37,8 @@ fn recording_what_is_known_allocates_nothing() {
 fn memory_bytes_is_what_the_allocator_says() {
     let (recorder, allocated) = allocated_by(|| {
         let mut recorder = Recorder::new(Limits::default());
-        Load::new(300).tick(&mut recorder, 5_000);
-        recorder.exception("KeyError", "main.py, line 1");
+        SampleLoad::new(300).tick(&mut recorder, 5_000);
+        recorder.record_exception("KeyError", "main.py, line 1");
         recorder
     });
     assert_eq!(recorder.memory_bytes() - size_of::<Recorder>(), allocated);
@@ -69,18 +69,18 @@ fn memory_bytes_knows_of_cells_that_ran_over() {
 
 #[test]
 fn a_thousand_names_fit_in_64_mib() {
-    assert!(bytes_with(1_000) <= 64 << 20);
+    assert!(max_bytes_with(1_000) <= 64 << 20);
 }
 
 #[test]
 fn five_thousand_names_fit_in_256_mib() {
-    assert!(bytes_with(5_000) <= 256 << 20);
+    assert!(max_bytes_with(5_000) <= 256 << 20);
 }
 
 /// Bytes that two recorders with an interval to spare each and a summary need for five ticks of
 /// a second at 100,000 requests/s for each recorder.
-fn bytes_with(names: usize) -> u64 {
-    let mut load = Load::new(names);
+fn max_bytes_with(names: usize) -> u64 {
+    let mut load = SampleLoad::new(names);
     let allocated = measure(|| {
         let mut summary = Summary::new(Limits::default());
         let mut shards = [(); 2].map(|()| (Recorder::new(Limits::default()), Interval::new()));
@@ -105,13 +105,13 @@ fn allocated_by<T>(make: impl FnOnce() -> T) -> (T, usize) {
 }
 
 /// Requests of evenly spread names with log-normal times around 100 ms; one in ten fails.
-struct Load {
+struct SampleLoad {
     names: Vec<String>,
     times_us: Vec<u64>,
     random: SmallRng,
 }
 
-impl Load {
+impl SampleLoad {
     fn new(names: usize) -> Self {
         let mut random = SmallRng::seed_from_u64(1);
         Self {
@@ -136,7 +136,7 @@ impl Load {
                 Outcome::Success
             };
             recorder.record(&Sample { bytes_in: 1_000, outcome, ..request("GET", &self.names[name], time_us) });
-            recorder.lag(Lag::Resume, time_us / 1_000);
+            recorder.record_lag(Lag::Resume, time_us / 1_000);
         }
     }
 }

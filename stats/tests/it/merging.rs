@@ -8,7 +8,7 @@ use gregaria_stats::{
 };
 use proptest::prelude::*;
 
-use crate::stream::{Content, Event, events, request};
+use crate::stream::{IntervalContent, RecorderCall, events, request};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
@@ -19,7 +19,7 @@ proptest! {
         choices in proptest::collection::vec(any::<u16>(), 300),
         recorders in 1..6_usize,
     ) {
-        let mut parts = split(&events, &choices, recorders);
+        let mut parts = record_split(&events, &choices, recorders);
         let mut choices = choices.iter();
         while parts.len() > 1 {
             let choice = usize::from(*choices.next().unwrap());
@@ -27,7 +27,7 @@ proptest! {
             let last = parts.len() - 1;
             parts[choice % (last + 1)] += &part;
         }
-        prop_assert_eq!(Content::of(&parts[0]), content_of_one(&events));
+        prop_assert_eq!(IntervalContent::of(&parts[0]), content_of(&events));
     }
 
     #[test]
@@ -38,17 +38,17 @@ proptest! {
         recorder.take(used);
         events.iter().for_each(|event| event.record(&mut recorder));
         let reused = recorder.take(Interval::new());
-        prop_assert_eq!(Content::of(&reused), content_of_one(&events));
+        prop_assert_eq!(IntervalContent::of(&reused), content_of(&events));
     }
 
     #[test]
     fn a_cleared_interval_is_zero(before in events(20), events in events(20)) {
-        let mut sum = one(&before);
+        let mut sum = interval_of(&before);
         sum.clear();
         prop_assert!(sum.is_empty());
-        prop_assert_eq!(Content::of(&sum), Content::of(&Interval::new()));
-        sum += &one(&events);
-        prop_assert_eq!(Content::of(&sum), content_of_one(&events));
+        prop_assert_eq!(IntervalContent::of(&sum), IntervalContent::of(&Interval::new()));
+        sum += &interval_of(&events);
+        prop_assert_eq!(IntervalContent::of(&sum), content_of(&events));
     }
 
     #[test]
@@ -57,7 +57,7 @@ proptest! {
         let mut recorder = Recorder::new(limits.clone());
         events.iter().for_each(|event| event.record(&mut recorder));
         let folded = recorder.take(Interval::new());
-        let exact = one(&events);
+        let exact = interval_of(&events);
         prop_assert_eq!(folded.num_requests(), exact.num_requests());
         prop_assert_eq!(folded.num_failures(), exact.num_failures());
         prop_assert!(folded.entries().count() <= 4);
@@ -87,7 +87,7 @@ fn what_is_folded_is_visible() {
     });
     for (name, error) in [("/a", "first"), ("/b", "second"), ("/c", "third")] {
         recorder.record(&Sample { outcome: Outcome::Failure(error), ..request("GET", name, 7) });
-        recorder.exception(error, "");
+        recorder.record_exception(error, "");
     }
     recorder.record(&request("GET", &"/long".repeat(9), 90_000_000));
     let interval = recorder.take(Interval::new());
@@ -102,7 +102,7 @@ fn what_is_folded_is_visible() {
     assert_eq!(exceptions, [("first", 1), (FOLDED_EXCEPTION, 2)]);
     let overflow = interval.overflow();
     assert_eq!((overflow.names_folded, overflow.errors_folded), (3, 2));
-    assert_eq!((overflow.exceptions_folded, overflow.texts_cut), (2, 1));
+    assert_eq!((overflow.exceptions_folded, overflow.texts_truncated), (2, 1));
     assert_eq!(overflow.clamped, 1);
 }
 
@@ -133,7 +133,7 @@ fn texts_at_the_same_address_are_told_apart() {
 }
 
 /// Gives each event to the recorder that its choice names.
-fn split(events: &[Event], choices: &[u16], recorders: usize) -> Vec<Interval> {
+fn record_split(events: &[RecorderCall], choices: &[u16], recorders: usize) -> Vec<Interval> {
     let mut all: Vec<_> = (0..recorders).map(|_| Recorder::new(Limits::default())).collect();
     for (event, choice) in events.iter().zip(choices) {
         event.record(&mut all[usize::from(*choice) % recorders]);
@@ -141,12 +141,12 @@ fn split(events: &[Event], choices: &[u16], recorders: usize) -> Vec<Interval> {
     (all.iter_mut()).map(|recorder| recorder.take(Interval::new())).collect()
 }
 
-fn one(events: &[Event]) -> Interval {
+fn interval_of(events: &[RecorderCall]) -> Interval {
     let mut recorder = Recorder::new(Limits::default());
     events.iter().for_each(|event| event.record(&mut recorder));
     recorder.take(Interval::new())
 }
 
-fn content_of_one(events: &[Event]) -> Content {
-    Content::of(&one(events))
+fn content_of(events: &[RecorderCall]) -> IntervalContent {
+    IntervalContent::of(&interval_of(events))
 }

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 
 /// One call of a recorder.
 #[derive(Clone, Debug)]
-pub(crate) enum Event {
+pub(crate) enum RecorderCall {
     Exception(&'static str),
     Lag(Lag, u64),
     Request {
@@ -23,11 +23,11 @@ pub(crate) enum Event {
     },
 }
 
-impl Event {
+impl RecorderCall {
     pub(crate) fn record(&self, recorder: &mut Recorder) {
         match self {
-            Self::Exception(message) => recorder.exception(message, "main.py, line 1"),
-            Self::Lag(lag, us) => recorder.lag(*lag, *us),
+            Self::Exception(message) => recorder.record_exception(message, "main.py, line 1"),
+            Self::Lag(lag, us) => recorder.record_lag(*lag, *us),
             Self::Request { method, name, response_time_us, phases, bytes, error } => recorder.record(&Sample {
                 phases: *phases,
                 bytes_out: *bytes,
@@ -56,7 +56,7 @@ pub(crate) fn request<'a>(method: &'a str, name: &'a str, response_time_us: u64)
 }
 
 /// Events over `names` names and as many error texts, some of them too long for the histogram.
-pub(crate) fn events(names: usize) -> impl Strategy<Value = Vec<Event>> {
+pub(crate) fn events(names: usize) -> impl Strategy<Value = Vec<RecorderCall>> {
     let request = (
         prop_oneof![Just("GET"), Just("POST"), Just("")],
         0..names,
@@ -65,7 +65,7 @@ pub(crate) fn events(names: usize) -> impl Strategy<Value = Vec<Event>> {
         any::<u32>(),
         proptest::option::weighted(0.2, 0..names),
     )
-        .prop_map(|(method, name, response_time_us, phases, bytes, error)| Event::Request {
+        .prop_map(|(method, name, response_time_us, phases, bytes, error)| RecorderCall::Request {
             method,
             name: format!("/{name}"),
             response_time_us,
@@ -73,8 +73,8 @@ pub(crate) fn events(names: usize) -> impl Strategy<Value = Vec<Event>> {
             bytes: bytes.into(),
             error: error.map(|error| format!("error {error}")),
         });
-    let lag = (0..Lag::ALL.len(), 0..5_000_u64).prop_map(|(lag, us)| Event::Lag(Lag::ALL[lag], us));
-    let exception = prop_oneof![Just("KeyError"), Just("ValueError")].prop_map(Event::Exception);
+    let lag = (0..Lag::ALL.len(), 0..5_000_u64).prop_map(|(lag, us)| RecorderCall::Lag(Lag::ALL[lag], us));
+    let exception = prop_oneof![Just("KeyError"), Just("ValueError")].prop_map(RecorderCall::Exception);
     proptest::collection::vec(prop_oneof![10 => request, 3 => lag, 1 => exception], 0..300)
 }
 
@@ -93,7 +93,7 @@ fn phases() -> impl Strategy<Value = Phases> {
 
 /// Everything that an interval counted, in an order that does not depend on its history.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Content {
+pub(crate) struct IntervalContent {
     entries: BTreeMap<(String, String), EntryContent>,
     errors: BTreeMap<(String, String, String), u64>,
     exceptions: BTreeMap<(String, String), u64>,
@@ -104,7 +104,7 @@ pub(crate) struct Content {
 type EntryContent = ([u64; 6], Option<u64>, [PhaseTotal; 5], Vec<(u64, u64)>);
 type HistogramContent = ([u64; 4], Option<u64>, Vec<(u64, u64)>);
 
-impl Content {
+impl IntervalContent {
     pub(crate) fn of(interval: &Interval) -> Self {
         let entries = interval.entries().map(|entry| {
             let counts = [
@@ -117,7 +117,7 @@ impl Content {
             ];
             let key = (entry.method().into(), entry.name().into());
             let phases = Phase::ALL.map(|phase| entry.phase(phase));
-            (key, (counts, entry.min_us(), phases, entry.cells().collect()))
+            (key, (counts, entry.min_us(), phases, entry.buckets().collect()))
         });
         let errors = interval.errors().map(|error| {
             let key = (error.method().into(), error.name().into(), error.error().into());

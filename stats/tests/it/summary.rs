@@ -11,7 +11,7 @@ const T0: f64 = 1_700_000_000.0;
 
 #[test]
 fn entries_are_sorted_by_name_then_method_and_the_total_has_all() {
-    let mut summary = started();
+    let mut summary = started_summary();
     summary.add(
         &interval(&[
             request("POST", "/b", 400),
@@ -35,7 +35,7 @@ fn entries_are_sorted_by_name_then_method_and_the_total_has_all() {
 
 #[test]
 fn an_entry_without_requests_is_all_zero() {
-    let summary = started();
+    let summary = started_summary();
     let total = summary.total();
     assert_eq!((total.min_us(), total.max_us(), total.median_us()), (None, 0, 0));
     assert_eq!((total.avg_us(), total.fail_ratio()), (0.0, 0.0));
@@ -47,7 +47,7 @@ fn an_entry_without_requests_is_all_zero() {
 
 #[test]
 fn rates_are_over_whole_seconds_since_the_start_and_decay() {
-    let mut summary = started();
+    let mut summary = started_summary();
     let four = interval(&[
         request("GET", "/a", 1),
         request("GET", "/a", 1),
@@ -73,10 +73,10 @@ fn rates_are_over_whole_seconds_since_the_start_and_decay() {
 
 #[test]
 fn errors_and_exceptions_know_when_they_were_first_and_last_seen() {
-    let mut summary = started();
+    let mut summary = started_summary();
     let mut recorder = Recorder::new(Limits::default());
     recorder.record(&failure(request("GET", "/a", 1), "500"));
-    recorder.exception("KeyError", "main.py, line 1");
+    recorder.record_exception("KeyError", "main.py, line 1");
     let interval = recorder.take(Interval::new());
     assert_eq!(interval.errors().next().unwrap().first_seen_unix_s(), None);
     summary.add(&interval, T0 + 1.0);
@@ -94,12 +94,12 @@ fn errors_and_exceptions_know_when_they_were_first_and_last_seen() {
 
 #[test]
 fn a_reset_keeps_the_rows_and_a_start_forgets_them() {
-    let mut summary = started();
+    let mut summary = started_summary();
     let mut recorder = Recorder::new(Limits::default());
     let phases = Phases { connect_ns: 3_000, ..Phases::default() };
     recorder.record(&failure(Sample { phases, ..request("GET", "/a", 1) }, "500"));
-    recorder.exception("KeyError", "");
-    recorder.lag(Lag::Send, 12);
+    recorder.record_exception("KeyError", "");
+    recorder.record_lag(Lag::Send, 12);
     summary.add(&recorder.take(Interval::new()), T0 + 1.0);
     assert_eq!(summary.total().phase(Phase::Connect), PhaseTotal { count: 1, total_us: 3, max_us: 3 });
     assert_eq!(summary.lag(Lag::Send).max_us(), 12);
@@ -120,7 +120,7 @@ fn a_reset_keeps_the_rows_and_a_start_forgets_them() {
 
 #[test]
 fn buckets_are_locusts() {
-    let mut summary = started();
+    let mut summary = started_summary();
     let times = [400, 500, 600, 98_700, 104_000, 147_000, 152_000, 3_432_000, 58_760_000];
     let samples: Vec<_> = times.iter().map(|us| request("GET", "/", *us)).collect();
     summary.add(&interval(&samples), T0);
@@ -131,7 +131,7 @@ fn buckets_are_locusts() {
 
 #[test]
 fn the_current_percentile_forgets_what_is_older_than_ten_seconds() {
-    let mut summary = started();
+    let mut summary = started_summary();
     summary.add(&interval(&[request("GET", "/", 900)]), T0);
     summary.add(&interval(&[request("GET", "/", 100)]), T0 + 8.0);
     assert_eq!(summary.current_percentile_us(1.0, T0 + 8.5), Some(900));
@@ -145,7 +145,7 @@ proptest! {
 
     #[test]
     fn the_total_is_the_sum_of_all_entries(ticks in proptest::collection::vec(events(20), 1..4)) {
-        let mut summary = started();
+        let mut summary = started_summary();
         let mut sum = Interval::new();
         let mut recorder = Recorder::new(Limits::default());
         for (second, events) in ticks.iter().enumerate() {
@@ -172,7 +172,7 @@ proptest! {
             prop_assert_eq!(entry.num_requests(), part.num_requests());
             prop_assert_eq!(entry.min_us(), part.min_us());
             prop_assert_eq!(Phase::ALL.map(|phase| entry.phase(phase)), Phase::ALL.map(|phase| part.phase(phase)));
-            for (us, count) in part.cells() {
+            for (us, count) in part.buckets() {
                 prop_assert_eq!(hdr.count_at(us), count);
             }
         }
@@ -181,7 +181,7 @@ proptest! {
     }
 }
 
-fn started() -> Summary {
+fn started_summary() -> Summary {
     let mut summary = Summary::new(Limits::default());
     summary.start(T0);
     summary
