@@ -10,9 +10,9 @@ use std::task::{Context, Poll, Waker};
 use std::{cell::Cell, io};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use gregaria_http::proto::encode::{BodyFraming, append_end_of_head};
+use gregaria_http::proto::encode::{RequestFraming, append_head_end};
 use gregaria_http::proto::head::parse_head;
-use gregaria_http::proto::{Progress, RequestHead, ResponseParser};
+use gregaria_http::proto::{ParseProgress, RequestHead, ResponseParser};
 use gregaria_http::{
     BaseUrl, BodyPolicy, ClientConfig, DefaultHeaders, Error, HttpLimits, Method, Network, Origin, Request, Session,
     Transport,
@@ -34,16 +34,17 @@ fn encode(criterion: &mut Criterion) {
             target: "/catalog/item?id=1234",
             defaults: &defaults,
             headers,
-            without: &[],
-            names_origin: false,
+            suppressed: &[],
+            absolute_form: false,
         };
         let mut out = Vec::with_capacity(4096);
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 out.clear();
                 let wishes = black_box(&head).append_to(&mut out);
-                let framing = black_box(body).map_or(BodyFraming::None, |body| BodyFraming::Length(body.len() as u64));
-                append_end_of_head(&mut out, method, framing);
+                let framing =
+                    black_box(body).map_or(RequestFraming::None, |body| RequestFraming::Length(body.len() as u64));
+                append_head_end(&mut out, method, framing);
                 out.extend_from_slice(body.unwrap_or_default());
                 wishes
             });
@@ -83,7 +84,7 @@ fn chunked(criterion: &mut Criterion) {
                 buffer.clear();
                 buffer.extend_from_slice(&response);
                 let mut parser = ResponseParser::new(Method::Get, policy, &limits);
-                assert_eq!(parser.feed(&mut buffer), Ok(Progress::Done));
+                assert_eq!(parser.feed(&mut buffer), Ok(ParseProgress::Complete));
                 parser.body_bytes()
             });
         });

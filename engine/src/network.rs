@@ -3,7 +3,7 @@
 
 use std::{cell::RefCell, future::Future, rc::Rc, sync::Arc};
 
-use gregaria_http::{Error, Network, Origin, proto::HeadMemo};
+use gregaria_http::{Error, Network, Origin, proto::HeadCache};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 
 use crate::rt::{AddressBook, PooledFuture, Rt, SpareBuffers, Stream, Watchdog};
@@ -12,7 +12,7 @@ use crate::rt::{AddressBook, PooledFuture, Rt, SpareBuffers, Stream, Watchdog};
 pub(crate) struct Wires {
     pub(crate) rt: Rt,
     book: Arc<AddressBook>,
-    head_memo: RefCell<HeadMemo>,
+    head_memo: RefCell<HeadCache>,
     buffers: RefCell<SpareBuffers>,
 }
 
@@ -63,7 +63,7 @@ impl Network for UserNetwork {
         self.watchdog.guard(at_ns, future).await
     }
 
-    fn head_memo(&self) -> Option<&RefCell<HeadMemo>> {
+    fn head_memo(&self) -> Option<&RefCell<HeadCache>> {
         Some(&self.wires.head_memo)
     }
 

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::proto::encode::is_token;
+use crate::proto::encode::is_tchar;
 
 /// A request method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -106,7 +106,7 @@ impl ExtensionMethod {
     }
 
     fn read(token: &str) -> Result<Self, UnknownMethod> {
-        if token.is_empty() || !token.bytes().all(is_token) {
+        if token.is_empty() || !token.bytes().all(is_tchar) {
             return Err(UnknownMethod::NoToken);
         }
         let mut text = [0; Self::MAX_BYTES];

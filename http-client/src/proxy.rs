@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::auth::cut_user_info;
+use crate::auth::strip_user_info;
 use crate::{CredentialsLine, Origin, Scheme};
 
 /// Proxies for some targets or for all.
@@ -107,7 +107,7 @@ impl Proxies {
 impl Proxy {
     fn read(url: &str) -> Result<Self, InvalidProxy> {
         let url = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
-        let (url, user_info) = cut_user_info(&url);
+        let (url, user_info) = strip_user_info(&url);
         match url.split("://").next().unwrap_or_default().to_ascii_lowercase().as_str() {
             "http" => {}
             "https" => return Err(InvalidProxy::Https),
@@ -115,7 +115,8 @@ impl Proxy {
             _ => return Err(InvalidProxy::Url),
         }
         let origin = Origin::parse(&url).map_err(|_| InvalidProxy::Url)?;
-        let authorization = user_info.map(|user_info| CredentialsLine::of_url("Proxy-Authorization", user_info));
+        let authorization =
+            user_info.map(|user_info| CredentialsLine::from_user_info("Proxy-Authorization", user_info));
         Ok(Self { origin, authorization })
     }
 }

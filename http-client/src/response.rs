@@ -33,7 +33,7 @@ impl Response {
     /// What a finished parser left in its buffer; `None` before there is a final head.
     pub fn new(buffer: Vec<u8>, parser: &ResponseParser<'_>) -> Option<Self> {
         let head = parser.head()?;
-        let (head_len, body) = (head.len, parser.body());
+        let (head_len, body) = (head.len, parser.body_range());
         Some(Self { buffer, head_len, body, status: head.status, version: head.version, chain: None })
     }
 

@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::io;
 
-use crate::proto::HeadMemo;
+use crate::proto::HeadCache;
 use crate::{Error, Origin};
 
 /// One connection. Dropping it closes it, also in the middle of an operation.
@@ -73,7 +73,7 @@ pub trait Network {
     async fn deadline<F: Future>(&self, at_ns: u64, future: F) -> Option<F::Output>;
 
     /// Heads that sessions of this network have read before; none unless the network keeps them.
-    fn head_memo(&self) -> Option<&RefCell<HeadMemo>> {
+    fn head_memo(&self) -> Option<&RefCell<HeadCache>> {
         None
     }
 

@@ -14,11 +14,11 @@ pub(super) struct Challenge<'a> {
 
 impl<'a> Challenge<'a> {
     /// All challenges of one header, in order.
-    pub(super) fn all(header: &'a str) -> Vec<Self> {
+    pub(super) fn parse_all(header: &'a str) -> Vec<Self> {
         let mut challenges: Vec<Self> = Vec::new();
-        let mut rest = Rest(header);
-        while let Some(word) = rest.word() {
-            match (rest.value(), challenges.last_mut()) {
+        let mut cursor = HeaderCursor(header);
+        while let Some(word) = cursor.next_token() {
+            match (cursor.next_value(), challenges.last_mut()) {
                 (Some(value), Some(challenge)) => challenge.parameters.push((word, value)),
                 (Some(_), None) => {}
                 (None, _) => challenges.push(Self { scheme: word, parameters: Vec::new() }),
@@ -35,11 +35,11 @@ impl<'a> Challenge<'a> {
 }
 
 /// What of a header is not read yet.
-struct Rest<'a>(&'a str);
+struct HeaderCursor<'a>(&'a str);
 
-impl<'a> Rest<'a> {
+impl<'a> HeaderCursor<'a> {
     /// The next token; whatever cannot begin one is skipped.
-    fn word(&mut self) -> Option<&'a str> {
+    fn next_token(&mut self) -> Option<&'a str> {
         let start = self.0.find(|c: char| !is_separator(c))?;
         let text = &self.0[start..];
         let end = text.find(|c: char| is_separator(c)).unwrap_or(text.len());
@@ -48,10 +48,10 @@ impl<'a> Rest<'a> {
     }
 
     /// What follows a `=`, if one does.
-    fn value(&mut self) -> Option<Cow<'a, str>> {
+    fn next_value(&mut self) -> Option<Cow<'a, str>> {
         let text = self.0.trim_start_matches(BLANKS).strip_prefix('=')?.trim_start_matches(BLANKS);
         match text.strip_prefix('"') {
-            Some(quoted) => Some(self.quoted(quoted)),
+            Some(quoted) => Some(self.quoted_string(quoted)),
             None => {
                 let end = text.find([',', ' ', '\t']).unwrap_or(text.len());
                 self.0 = &text[end..];
@@ -61,7 +61,7 @@ impl<'a> Rest<'a> {
     }
 
     /// A string up to its closing quote, or to the end where that is missing.
-    fn quoted(&mut self, text: &'a str) -> Cow<'a, str> {
+    fn quoted_string(&mut self, text: &'a str) -> Cow<'a, str> {
         let mut escaped = false;
         let end = text.find(|c: char| {
             let ends = c == '"' && !escaped;
@@ -69,11 +69,11 @@ impl<'a> Rest<'a> {
             ends
         });
         self.0 = end.map_or("", |end| &text[end + 1..]);
-        unescaped(&text[..end.unwrap_or(text.len())])
+        unescape(&text[..end.unwrap_or(text.len())])
     }
 }
 
-fn unescaped(text: &str) -> Cow<'_, str> {
+fn unescape(text: &str) -> Cow<'_, str> {
     if !text.contains('\\') {
         return text.into();
     }
@@ -101,7 +101,7 @@ mod tests {
     fn one_header_may_have_several_challenges() {
         let header =
             "Negotiate, Basic realm=\"a, b\",charset = UTF-8 , , Digest realm=\"x\\\"y\", qop=\"auth,auth-int\"";
-        let challenges = Challenge::all(header);
+        let challenges = Challenge::parse_all(header);
         let schemes: Vec<_> = challenges.iter().map(|challenge| challenge.scheme).collect();
         assert_eq!(schemes, ["Negotiate", "Basic", "Digest"]);
         assert_eq!(challenges[1].parameter("REALM"), Some("a, b"));
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn what_servers_get_wrong_is_read_as_meant() {
-        let of = |header, name| Challenge::all(header).pop().unwrap().parameter(name).map(str::to_owned);
+        let of = |header, name| Challenge::parse_all(header).pop().unwrap().parameter(name).map(str::to_owned);
         assert_eq!(of("Digest realm=\"Gesch\u{fc}tzt\", nonce=abc==", "realm"), Some("Gesch\u{fc}tzt".into()));
         assert_eq!(of("Digest realm=x, nonce=abc==", "nonce"), Some("abc==".into()));
         assert_eq!(of("Digest realm=\"x\" nonce=\"y\"", "nonce"), Some("y".into()));
@@ -124,7 +124,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_read_to_its_end(text in "[a=\", \\\\\u{fc}]{0,40}|\\PC*") {
-            for challenge in Challenge::all(&text) {
+            for challenge in Challenge::parse_all(&text) {
                 prop_assert!(!challenge.scheme.is_empty());
                 let lengths = challenge.parameters.iter().map(|(name, value)| name.len() + value.len());
                 prop_assert!(lengths.sum::<usize>() < text.len());

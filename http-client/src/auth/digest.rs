@@ -8,7 +8,7 @@ use std::fmt::{self, Write};
 use md5::{Digest as _, Md5};
 use sha2::Sha256;
 
-use super::HIDDEN;
+use super::REDACTED;
 use super::challenge::Challenge;
 use crate::Method;
 
@@ -27,35 +27,35 @@ impl DigestCredentials {
 
 impl fmt::Debug for DigestCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(HIDDEN)
+        f.write_str(REDACTED)
     }
 }
 
 /// What a target has asked of one session, and how often it was answered.
 #[derive(Clone, Debug, Default)]
 pub struct DigestState {
-    asked: Option<Box<Asked>>,
+    challenge: Option<Box<DigestChallenge>>,
 }
 
 #[derive(Clone, Debug)]
-struct Asked {
+struct DigestChallenge {
     realm: String,
     nonce: String,
     opaque: Option<String>,
-    algorithm: Algorithm,
+    algorithm: DigestAlgorithm,
     /// Whether the target named the algorithm, and so expects to hear it again.
-    names_algorithm: bool,
+    echoes_algorithm: bool,
     /// Whether the target knows `qop=auth`.
-    counts: bool,
+    supports_qop_auth: bool,
     /// Answers given to this nonce.
-    answers: u32,
+    nonce_count: u32,
     cnonce: String,
 }
 
 impl DigestState {
     /// Nothing was asked yet.
     pub const fn new() -> Self {
-        Self { asked: None }
+        Self { challenge: None }
     }
 
     /// Takes in the `WWW-Authenticate` headers of a 401; whether there is something that can be answered. Of several
@@ -63,16 +63,18 @@ impl DigestState {
     ///
     /// A target may refuse an answer because its nonce is stale, and ask anew. So a request is worth a second try when
     /// this is true, and never a third. `cnonce` should be random.
-    pub fn answer<'a>(&mut self, www_authenticate: impl IntoIterator<Item = &'a [u8]>, cnonce: u64) -> bool {
+    pub fn accept_challenge<'a>(&mut self, www_authenticate: impl IntoIterator<Item = &'a [u8]>, cnonce: u64) -> bool {
         let headers = www_authenticate.into_iter().filter_map(|header| std::str::from_utf8(header).ok());
-        let mut challenges = headers.flat_map(Challenge::all);
-        let Some(mut asked) = challenges.find_map(|challenge| Asked::read(&challenge, format!("{cnonce:016x}"))) else {
+        let mut challenges = headers.flat_map(Challenge::parse_all);
+        let Some(mut challenge) =
+            challenges.find_map(|challenge| DigestChallenge::parse(&challenge, format!("{cnonce:016x}")))
+        else {
             return false;
         };
-        if let Some(before) = self.asked.take_if(|before| before.nonce == asked.nonce) {
-            asked.answers = before.answers;
+        if let Some(before) = self.challenge.take_if(|before| before.nonce == challenge.nonce) {
+            challenge.nonce_count = before.nonce_count;
         }
-        self.asked = Some(Box::new(asked));
+        self.challenge = Some(Box::new(challenge));
         true
     }
 
@@ -82,24 +84,25 @@ impl DigestState {
         &mut self,
         credentials: &DigestCredentials,
         method: Method,
-        wire_target: &str,
+        request_target: &str,
     ) -> Option<String> {
-        let asked = self.asked.as_mut()?;
-        asked.answers = asked.answers.saturating_add(1);
-        Some(asked.line(credentials, method, wire_target))
+        let challenge = self.challenge.as_mut()?;
+        challenge.nonce_count = challenge.nonce_count.saturating_add(1);
+        Some(challenge.header_line(credentials, method, request_target))
     }
 }
 
-impl Asked {
+impl DigestChallenge {
     /// `None` for what cannot be answered: another scheme, an unknown algorithm, no more than `qop=auth-int`.
-    fn read(challenge: &Challenge<'_>, cnonce: String) -> Option<Self> {
+    fn parse(challenge: &Challenge<'_>, cnonce: String) -> Option<Self> {
         if !challenge.scheme.eq_ignore_ascii_case("Digest") {
             return None;
         }
         let algorithm = challenge.parameter("algorithm");
         let qop = challenge.parameter("qop").filter(|qop| !qop.trim().is_empty());
-        let counts = qop.is_some_and(|qop| qop.split(',').any(|item| item.trim().eq_ignore_ascii_case("auth")));
-        if qop.is_some() && !counts {
+        let supports_qop_auth =
+            qop.is_some_and(|qop| qop.split(',').any(|item| item.trim().eq_ignore_ascii_case("auth")));
+        if qop.is_some() && !supports_qop_auth {
             return None;
         }
         let printable = |name: &str| challenge.parameter(name).filter(|value| !has_control(value)).map(str::to_owned);
@@ -107,66 +110,66 @@ impl Asked {
             realm: printable("realm")?,
             nonce: printable("nonce")?,
             opaque: printable("opaque"),
-            algorithm: algorithm.map_or(Some(Algorithm::Md5), Algorithm::read)?,
-            names_algorithm: algorithm.is_some(),
-            counts,
-            answers: 0,
+            algorithm: algorithm.map_or(Some(DigestAlgorithm::Md5), DigestAlgorithm::parse)?,
+            echoes_algorithm: algorithm.is_some(),
+            supports_qop_auth,
+            nonce_count: 0,
             cnonce,
         })
     }
 
-    fn line(&self, credentials: &DigestCredentials, method: Method, target: &str) -> String {
-        let mut line = format!("Authorization: Digest {}", user_parameter(&credentials.user));
-        let mut quoted = |name, value: &str| line.extend([", ", name, "=\"", &escaped(value), "\""]);
+    fn header_line(&self, credentials: &DigestCredentials, method: Method, target: &str) -> String {
+        let mut line = format!("Authorization: Digest {}", username_parameter(&credentials.user));
+        let mut quoted = |name, value: &str| line.extend([", ", name, "=\"", &escape(value), "\""]);
         quoted("realm", &self.realm);
         quoted("nonce", &self.nonce);
         quoted("uri", target);
-        quoted("response", &self.response(credentials, method, target));
+        quoted("response", &self.response_digest(credentials, method, target));
         if let Some(opaque) = &self.opaque {
             quoted("opaque", opaque);
         }
-        if self.counts || self.algorithm.is_session() {
+        if self.supports_qop_auth || self.algorithm.is_session() {
             quoted("cnonce", &self.cnonce);
         }
-        if self.names_algorithm {
+        if self.echoes_algorithm {
             line.extend([", algorithm=", self.algorithm.as_str()]);
         }
-        if self.counts {
-            line.extend([", qop=auth, nc=", &self.count()]);
+        if self.supports_qop_auth {
+            line.extend([", qop=auth, nc=", &self.nonce_count_hex()]);
         }
         line + "\r\n"
     }
 
     /// RFC 7616 §3.4.1.
-    fn response(&self, credentials: &DigestCredentials, method: Method, target: &str) -> String {
+    fn response_digest(&self, credentials: &DigestCredentials, method: Method, target: &str) -> String {
         let digest = |parts: &[&str]| self.algorithm.digest(&parts.join(":"));
         let mut user = digest(&[&credentials.user, &self.realm, &credentials.password]);
         if self.algorithm.is_session() {
             user = digest(&[&user, &self.nonce, &self.cnonce]);
         }
         let request = digest(&[method.as_str(), target]);
-        if self.counts {
-            digest(&[&user, &self.nonce, &self.count(), &self.cnonce, "auth", &request])
+        if self.supports_qop_auth {
+            digest(&[&user, &self.nonce, &self.nonce_count_hex(), &self.cnonce, "auth", &request])
         } else {
             digest(&[&user, &self.nonce, &request])
         }
     }
 
-    fn count(&self) -> String {
-        format!("{:08x}", self.answers)
+    fn nonce_count_hex(&self) -> String {
+        format!("{:08x}", self.nonce_count)
     }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Algorithm {
+enum DigestAlgorithm {
     Md5,
     Md5Session,
     Sha256,
     Sha256Session,
 }
 
-impl Algorithm {
-    fn read(name: &str) -> Option<Self> {
+impl DigestAlgorithm {
+    fn parse(name: &str) -> Option<Self> {
         let all = [Self::Md5, Self::Md5Session, Self::Sha256, Self::Sha256Session];
         all.into_iter().find(|algorithm| algorithm.as_str().eq_ignore_ascii_case(name.trim()))
     }
@@ -193,9 +196,9 @@ impl Algorithm {
 }
 
 /// A name that a quoted string cannot hold has a notation of its own (RFC 7616 §3.4.4).
-fn user_parameter(user: &str) -> String {
+fn username_parameter(user: &str) -> String {
     if !has_control(user) {
-        return format!("username=\"{}\"", escaped(user));
+        return format!("username=\"{}\"", escape(user));
     }
     let encoded = percent_encoding::utf8_percent_encode(user, percent_encoding::NON_ALPHANUMERIC);
     format!("username*=UTF-8''{encoded}")
@@ -205,7 +208,7 @@ fn has_control(text: &str) -> bool {
     text.bytes().any(|byte| byte.is_ascii_control())
 }
 
-fn escaped(text: &str) -> String {
+fn escape(text: &str) -> String {
     text.replace('\\', "\\\\").replace('"', "\\\"")
 }
 
@@ -222,7 +225,7 @@ mod tests {
 
     fn asked(challenge: &str) -> DigestState {
         let mut state = DigestState::new();
-        assert!(state.answer([challenge.as_bytes()], 0x0123_4567_89ab_cdef), "{challenge}");
+        assert!(state.accept_challenge([challenge.as_bytes()], 0x0123_4567_89ab_cdef), "{challenge}");
         state
     }
 
@@ -233,14 +236,14 @@ mod tests {
 
     /// The value of `name="value"` or `name=value`.
     fn parameter(line: &str, name: &str) -> String {
-        let challenges = Challenge::all(line.trim_end().strip_prefix("Authorization: ").unwrap());
+        let challenges = Challenge::parse_all(line.trim_end().strip_prefix("Authorization: ").unwrap());
         challenges[0].parameter(name).unwrap_or_default().to_owned()
     }
 
     /// A response with the cnonce of an example.
     fn response(challenge: &str, cnonce: &str, user: &str, password: &str) -> String {
         let mut state = asked(challenge);
-        state.asked.as_mut().unwrap().cnonce = cnonce.into();
+        state.challenge.as_mut().unwrap().cnonce = cnonce.into();
         parameter(&answered(&mut state, user, password, "/dir/index.html"), "response")
     }
 
@@ -301,9 +304,9 @@ mod tests {
         let mut state = asked(challenge);
         let count = |state: &mut DigestState| parameter(&answered(state, "u", "p", "/"), "nc");
         assert_eq!((count(&mut state), count(&mut state)), ("00000001".into(), "00000002".into()));
-        assert!(state.answer([challenge.as_bytes()], 2));
+        assert!(state.accept_challenge([challenge.as_bytes()], 2));
         assert_eq!(count(&mut state), "00000003");
-        assert!(state.answer([&b"Digest realm=\"r\", nonce=\"new\", stale=true, qop=auth"[..]], 3));
+        assert!(state.accept_challenge([&b"Digest realm=\"r\", nonce=\"new\", stale=true, qop=auth"[..]], 3));
         assert_eq!(count(&mut state), "00000001");
     }
 
@@ -316,9 +319,9 @@ mod tests {
             b"Digest realm=\"not UTF-8 \xff\", nonce=\"no\"",
             b"Digest realm=\"r\", nonce=\"first\", algorithm=SHA-256, Digest realm=\"r\", nonce=\"second\"",
         ];
-        assert!(state.answer(headers, 1));
+        assert!(state.accept_challenge(headers, 1));
         assert_eq!(parameter(&answered(&mut state, "u", "p", "/"), "nonce"), "first");
-        assert!(!state.answer(headers[..3].iter().copied(), 1));
+        assert!(!state.accept_challenge(headers[..3].iter().copied(), 1));
         assert_eq!(
             parameter(&answered(&mut state, "u", "p", "/"), "nonce"),
             "first",
@@ -331,7 +334,7 @@ mod tests {
         let credentials = DigestCredentials::new("u".into(), "p".into());
         let mut state = DigestState::new();
         for header in ["", "Basic realm=\"r\"", "Digest", "Digest nonce=\"n\"", "Digest realm=\"r\", nonce=\"a\tb\""] {
-            assert!(!state.answer([header.as_bytes()], 1), "{header}");
+            assert!(!state.accept_challenge([header.as_bytes()], 1), "{header}");
         }
         assert_eq!(state.authorization(&credentials, Method::Get, "/"), None);
     }

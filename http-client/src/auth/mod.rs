@@ -47,7 +47,7 @@ impl CredentialsLine {
     }
 
     /// From `user:password` as it stands in a URL, or `user` alone.
-    pub(crate) fn of_url(header: &str, user_info: &str) -> Self {
+    pub(crate) fn from_user_info(header: &str, user_info: &str) -> Self {
         let (user, password) = user_info.split_once(':').unwrap_or((user_info, ""));
         let decoded = |text| Cow::from(percent_decode_str(text));
         Self::basic(header, &decoded(user), &decoded(password))
@@ -61,18 +61,18 @@ impl CredentialsLine {
 
 impl fmt::Debug for CredentialsLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(HIDDEN)
+        f.write_str(REDACTED)
     }
 }
 
 /// Cuts user and password out of a URL: they become Basic authentication. A user alone has an empty password.
 pub fn split_credentials(url: &str) -> (Cow<'_, str>, Option<Auth>) {
-    let (url, user_info) = cut_user_info(url);
-    (url, user_info.map(|user_info| Auth::Basic(CredentialsLine::of_url("Authorization", user_info))))
+    let (url, user_info) = strip_user_info(url);
+    (url, user_info.map(|user_info| Auth::Basic(CredentialsLine::from_user_info("Authorization", user_info))))
 }
 
 /// A URL without what is before the `@` of its authority, and that, unless it is empty.
-pub(crate) fn cut_user_info(url: &str) -> (Cow<'_, str>, Option<&str>) {
+pub(crate) fn strip_user_info(url: &str) -> (Cow<'_, str>, Option<&str>) {
     let Some(start) = url.find("://").map(|at| at + "://".len()) else {
         return (url.into(), None);
     };
@@ -85,7 +85,7 @@ pub(crate) fn cut_user_info(url: &str) -> (Cow<'_, str>, Option<&str>) {
     (without.into(), Some(user_info).filter(|user_info| !user_info.is_empty()))
 }
 
-const HIDDEN: &str = "(hidden)";
+const REDACTED: &str = "(hidden)";
 
 #[cfg(test)]
 mod tests {

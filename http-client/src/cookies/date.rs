@@ -1,7 +1,7 @@
 //! The dates of cookies: whatever order and punctuation a server thinks of (RFC 6265 §5.1.1).
 
 /// Seconds since 1970 of a date in UTC; `None` where it is none.
-pub(super) fn unix_time_of(text: &str) -> Option<i64> {
+pub(super) fn parse_cookie_date(text: &str) -> Option<i64> {
     let (mut time, mut day, mut month, mut year) = (None, None, None, None);
     for token in text.as_bytes().split(|&byte| is_delimiter(byte)).filter(|token| !token.is_empty()) {
         if time.is_none()
@@ -105,13 +105,13 @@ mod tests {
             "2023 Nov 14 22:13:20xyz +0500",
             "22:13:20;14/NOV/23",
         ] {
-            assert_eq!(unix_time_of(text), Some(1_700_000_000), "{text}");
+            assert_eq!(parse_cookie_date(text), Some(1_700_000_000), "{text}");
         }
     }
 
     #[test]
     fn the_calendar_is_the_usual_one() {
-        let at = |date: &str| unix_time_of(&format!("{date} 00:00:00"));
+        let at = |date: &str| parse_cookie_date(&format!("{date} 00:00:00"));
         assert_eq!(at("1 Jan 1970"), Some(0));
         assert_eq!(at("31 Dec 1969"), Some(-86_400));
         assert_eq!(at("29 Feb 2000"), Some(951_782_400));
@@ -141,7 +141,7 @@ mod tests {
             "14 No 2023 00:00:00",
             "\u{661}4 Nov 2023 00:00:00",
         ] {
-            assert_eq!(unix_time_of(text), None, "{text}");
+            assert_eq!(parse_cookie_date(text), None, "{text}");
         }
     }
 }

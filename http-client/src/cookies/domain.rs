@@ -10,8 +10,8 @@ use public_suffix::DEFAULT_PROVIDER;
 use url::Host;
 
 /// The domain of a cookie that a host sets, and whether it is for that host alone; `None` when the host may not set it.
-pub(super) fn scope<'a>(attribute: Option<&'a str>, host: &'a str) -> Option<(Cow<'a, str>, bool)> {
-    let domain = canonical(attribute.unwrap_or_default())?;
+pub(super) fn cookie_scope<'a>(attribute: Option<&'a str>, host: &'a str) -> Option<(Cow<'a, str>, bool)> {
+    let domain = canonical_domain(attribute.unwrap_or_default())?;
     if domain.is_empty() {
         return Some((host.into(), true));
     }
@@ -31,7 +31,7 @@ pub(super) fn domain_matches(host: &str, domain: &str) -> bool {
 }
 
 /// As hosts are spelled: lower case, and international names in ASCII.
-fn canonical(domain: &str) -> Option<Cow<'_, str>> {
+fn canonical_domain(domain: &str) -> Option<Cow<'_, str>> {
     if !domain.is_ascii() {
         return Host::parse(domain).ok().map(|host| host.to_string().into());
     }
@@ -53,7 +53,7 @@ mod tests {
     use super::*;
 
     fn scoped(attribute: &str, host: &str) -> Option<(String, bool)> {
-        scope(Some(attribute), host).map(|(domain, host_only)| (domain.into_owned(), host_only))
+        cookie_scope(Some(attribute), host).map(|(domain, host_only)| (domain.into_owned(), host_only))
     }
 
     #[test]

@@ -14,14 +14,14 @@ mod stored;
 use std::ops::Range;
 
 use self::set_cookie::SetCookie;
-use self::stored::Stored;
+use self::stored::StoredCookie;
 use crate::{InvalidRequest, Origin};
 
 /// The cookies of one user.
 #[derive(Clone, Debug, Default)]
 pub struct CookieJar {
     /// In the order they are sent: longer paths first, then older first.
-    cookies: Vec<Stored>,
+    cookies: Vec<StoredCookie>,
 }
 
 /// One cookie, as a jar shows it and as a user gives it.
@@ -68,12 +68,12 @@ impl CookieJar {
 
     /// All cookies, whatever host they are for, in the order they are sent.
     pub fn iter(&self) -> impl Iterator<Item = Cookie<'_>> {
-        self.cookies.iter().map(Stored::view)
+        self.cookies.iter().map(StoredCookie::as_cookie)
     }
 
     /// The value of the first cookie of this name.
     pub fn value(&self, name: &str) -> Option<&str> {
-        self.cookies.iter().find(|own| own.name() == name).map(Stored::value)
+        self.cookies.iter().find(|own| own.name() == name).map(StoredCookie::value)
     }
 
     /// Puts in a cookie of the user's own, in place of one with the same name, domain and path. None of the rules that
@@ -86,7 +86,7 @@ impl CookieJar {
         let domain = cookie.domain.strip_prefix('.').unwrap_or(cookie.domain).to_ascii_lowercase();
         let path = if cookie.path.is_empty() { "/" } else { cookie.path };
         let cookie = Cookie { domain: &domain, path, ..cookie };
-        self.put(Stored::new(cookie).ok_or(InvalidRequest::Cookie)?, i64::MIN);
+        self.insert(StoredCookie::new(cookie).ok_or(InvalidRequest::Cookie)?, i64::MIN);
         Ok(())
     }
 
@@ -110,16 +110,16 @@ impl CookieJar {
     /// not set, or what is longer than a jar keeps, is ignored.
     pub fn store(&mut self, set_cookie: &str, origin: &Origin, path: &str, unix_time_s: u64) {
         let now = i64::try_from(unix_time_s).unwrap_or(i64::MAX);
-        let Some(cookie) = SetCookie::read(set_cookie).and_then(|read| read.allowed(origin, path, now)) else {
+        let Some(cookie) = SetCookie::parse(set_cookie).and_then(|read| read.validate(origin, path, now)) else {
             return;
         };
-        if !origin.scheme().is_secure() && self.cookies.iter().any(|own| own.is_shielded_from(&cookie)) {
+        if !origin.scheme().is_secure() && self.cookies.iter().any(|own| own.is_protected_from(&cookie)) {
             return;
         }
         if cookie.is_expired(now) {
-            self.cookies.retain(|own| !own.is_same(&cookie));
+            self.cookies.retain(|own| !own.has_same_key(&cookie));
         } else {
-            self.put(cookie, now);
+            self.insert(cookie, now);
         }
     }
 
@@ -133,12 +133,12 @@ impl CookieJar {
         extra: &[(&str, &str)],
         unix_time_s: impl FnOnce() -> u64,
     ) -> Result<(), InvalidRequest> {
-        let expiring = self.cookies.iter().any(Stored::expires);
+        let expiring = self.cookies.iter().any(StoredCookie::has_expiry);
         let now = if expiring { unix_time_s() as i64 } else { 0 };
         let mut separator = "Cookie: ";
         for cookie in &self.cookies {
             let replaced = extra.iter().any(|(name, _)| *name == cookie.name());
-            if !replaced && cookie.applies(origin, &out[path.clone()]) && !cookie.is_expired(now) {
+            if !replaced && cookie.applies_to(origin, &out[path.clone()]) && !cookie.is_expired(now) {
                 for part in [separator, cookie.pair()] {
                     out.extend_from_slice(part.as_bytes());
                 }
@@ -160,8 +160,8 @@ impl CookieJar {
     }
 
     /// A cookie takes the place of one that it replaces, or else one behind those that are sent before it.
-    fn put(&mut self, cookie: Stored, now: i64) {
-        if let Some(same) = self.cookies.iter_mut().find(|own| own.is_same(&cookie)) {
+    fn insert(&mut self, cookie: StoredCookie, now: i64) {
+        if let Some(same) = self.cookies.iter_mut().find(|own| own.has_same_key(&cookie)) {
             *same = cookie;
             return;
         }

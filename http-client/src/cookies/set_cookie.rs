@@ -1,8 +1,8 @@
 //! What a `Set-Cookie` header says, and whether the target may say it (RFC 6265bis §5.6, §5.7).
 
-use super::date::unix_time_of;
-use super::domain::scope;
-use super::stored::Stored;
+use super::date::parse_cookie_date;
+use super::domain::cookie_scope;
+use super::stored::StoredCookie;
 use super::{Cookie, CookieJar};
 use crate::Origin;
 
@@ -19,57 +19,57 @@ pub(super) struct SetCookie<'a> {
 }
 
 impl<'a> SetCookie<'a> {
-    pub(super) fn read(text: &'a str) -> Option<Self> {
+    pub(super) fn parse(text: &'a str) -> Option<Self> {
         if text.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
             return None;
         }
         let mut parts = text.split(';');
         let pair = trim(parts.next()?);
         let (name, value) = pair.split_once('=').map_or(("", pair), |(name, value)| (trim(name), trim(value)));
-        if pair.is_empty() || (name.is_empty() && (value.is_empty() || Prefix::of(value) != Prefix::None)) {
+        if pair.is_empty() || (name.is_empty() && (value.is_empty() || CookiePrefix::of(value) != CookiePrefix::None)) {
             return None;
         }
-        let mut read = Self { name, value, ..Self::default() };
+        let mut parsed = Self { name, value, ..Self::default() };
         for part in parts {
             let (key, value) = part.split_once('=').unwrap_or((part, ""));
-            read.note(trim(key), trim(value));
+            parsed.set_attribute(trim(key), trim(value));
         }
-        Some(read)
+        Some(parsed)
     }
 
     /// The cookie, unless a target at `origin` may not set it in an answer to a request for `path`.
-    pub(super) fn allowed(&self, origin: &Origin, path: &str, now_unix_s: i64) -> Option<Stored> {
+    pub(super) fn validate(&self, origin: &Origin, path: &str, now_unix_s: i64) -> Option<StoredCookie> {
         let is_secure = origin.scheme().is_secure();
         if self.secure && !is_secure {
             return None;
         }
-        let (domain, host_only) = scope(self.domain, origin.host())?;
-        let has_prefix_right = match Prefix::of(self.name) {
-            Prefix::None => true,
-            Prefix::Secure => self.secure,
-            Prefix::Host => self.secure && self.domain.is_none_or(str::is_empty) && self.path == Some("/"),
+        let (domain, host_only) = cookie_scope(self.domain, origin.host())?;
+        let satisfies_prefix = match CookiePrefix::of(self.name) {
+            CookiePrefix::None => true,
+            CookiePrefix::Secure => self.secure,
+            CookiePrefix::Host => self.secure && self.domain.is_none_or(str::is_empty) && self.path == Some("/"),
         };
         let max_age = self.max_age_s.map(|age_s| now_unix_s.saturating_add(age_s));
         let cookie = Cookie {
             name: self.name,
             value: self.value,
             domain: &domain,
-            path: self.path.unwrap_or_else(|| directory(path)),
+            path: self.path.unwrap_or_else(|| default_path(path)),
             secure: self.secure,
             host_only,
             expires_unix_s: max_age.or(self.expires_unix_s),
         };
-        if has_prefix_right { Stored::new(cookie) } else { None }
+        if satisfies_prefix { StoredCookie::new(cookie) } else { None }
     }
 
-    fn note(&mut self, key: &str, value: &'a str) {
+    fn set_attribute(&mut self, key: &str, value: &'a str) {
         if value.len() > CookieJar::MAX_ATTRIBUTE_BYTES {
             return;
         }
         if key.eq_ignore_ascii_case("Expires") {
-            self.expires_unix_s = unix_time_of(value).or(self.expires_unix_s);
+            self.expires_unix_s = parse_cookie_date(value).or(self.expires_unix_s);
         } else if key.eq_ignore_ascii_case("Max-Age") {
-            self.max_age_s = seconds(value).or(self.max_age_s);
+            self.max_age_s = parse_max_age(value).or(self.max_age_s);
         } else if key.eq_ignore_ascii_case("Domain") {
             self.domain = Some(value.strip_prefix('.').unwrap_or(value));
         } else if key.eq_ignore_ascii_case("Path") {
@@ -82,13 +82,13 @@ impl<'a> SetCookie<'a> {
 
 /// A promise that a cookie's name makes about how it was set.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Prefix {
+enum CookiePrefix {
     None,
     Secure,
     Host,
 }
 
-impl Prefix {
+impl CookiePrefix {
     fn of(name: &str) -> Self {
         let starts_with =
             |prefix: &str| name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix));
@@ -103,7 +103,7 @@ impl Prefix {
 }
 
 /// A whole number of seconds, as far as it can be counted; below zero is "long ago".
-fn seconds(text: &str) -> Option<i64> {
+fn parse_max_age(text: &str) -> Option<i64> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
@@ -113,7 +113,7 @@ fn seconds(text: &str) -> Option<i64> {
 }
 
 /// The path of a cookie that says none: the request's, up to its last slash.
-fn directory(path: &str) -> &str {
+fn default_path(path: &str) -> &str {
     match path.rfind('/') {
         Some(end) if end > 0 => &path[..end],
         _ => "/",
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn the_pair_is_what_stands_before_the_first_semicolon() {
-        let pair = |text| SetCookie::read(text).map(|read| (read.name, read.value));
+        let pair = |text| SetCookie::parse(text).map(|read| (read.name, read.value));
         assert_eq!(pair(" a = \"b c\" ; Path=/"), Some(("a", "\"b c\"")));
         assert_eq!(pair("a=b=c"), Some(("a", "b=c")));
         assert_eq!(pair("a="), Some(("a", "")));
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn the_last_attribute_counts() {
-        let read = |text| SetCookie::read(text).unwrap();
+        let read = |text| SetCookie::parse(text).unwrap();
         assert_eq!(read("a=b; Path=/a; PATH=/b; path").path, None);
         assert_eq!(read("a=b; Domain=.a; domain = b ").domain, Some("b"));
         assert_eq!(read("a=b; Max-Age=5; Max-Age=no; max-age=").max_age_s, Some(5));
@@ -153,16 +153,16 @@ mod tests {
 
     #[test]
     fn an_age_is_digits_and_a_sign() {
-        assert_eq!((seconds("0"), seconds("-1"), seconds("007")), (Some(0), Some(-1), Some(7)));
-        assert_eq!(seconds("99999999999999999999"), Some(i64::MAX));
-        assert_eq!(seconds("-99999999999999999999"), Some(i64::MIN));
+        assert_eq!((parse_max_age("0"), parse_max_age("-1"), parse_max_age("007")), (Some(0), Some(-1), Some(7)));
+        assert_eq!(parse_max_age("99999999999999999999"), Some(i64::MAX));
+        assert_eq!(parse_max_age("-99999999999999999999"), Some(i64::MIN));
         for text in ["", "-", "+1", "1.5", "1s", "--1", "\u{661}"] {
-            assert_eq!(seconds(text), None, "{text}");
+            assert_eq!(parse_max_age(text), None, "{text}");
         }
     }
 
     #[test]
     fn the_default_path_is_the_requests_directory() {
-        assert_eq!(["/", "/a", "/a/b", "/a/b/", ""].map(directory), ["/", "/", "/a", "/a/b", "/"]);
+        assert_eq!(["/", "/a", "/a/b", "/a/b/", ""].map(default_path), ["/", "/", "/a", "/a/b", "/"]);
     }
 }

@@ -5,7 +5,7 @@ use super::{Cookie, CookieJar};
 use crate::Origin;
 
 #[derive(Clone, Debug)]
-pub(super) struct Stored {
+pub(super) struct StoredCookie {
     /// Pair, domain and path, one behind the other.
     text: Box<str>,
     expires_unix_s: i64,
@@ -16,7 +16,7 @@ pub(super) struct Stored {
     secure: bool,
 }
 
-impl Stored {
+impl StoredCookie {
     /// `None` for a cookie beyond the jar's limits.
     pub(super) fn new(cookie: Cookie<'_>) -> Option<Self> {
         let Cookie { name, value, domain, path, secure, host_only, expires_unix_s } = cookie;
@@ -27,7 +27,7 @@ impl Stored {
         let equals = if name.is_empty() { "" } else { "=" };
         Some(Self {
             text: [name, equals, value, domain, path].concat().into(),
-            expires_unix_s: expires_unix_s.unwrap_or(NEVER),
+            expires_unix_s: expires_unix_s.unwrap_or(NO_EXPIRY),
             name_len: name.len() as u16,
             pair_len: (name.len() + equals.len() + value.len()) as u16,
             domain_len: domain.len() as u16,
@@ -36,7 +36,7 @@ impl Stored {
         })
     }
 
-    pub(super) fn view(&self) -> Cookie<'_> {
+    pub(super) fn as_cookie(&self) -> Cookie<'_> {
         Cookie {
             name: self.name(),
             value: self.value(),
@@ -44,7 +44,7 @@ impl Stored {
             path: self.path(),
             secure: self.secure,
             host_only: self.host_only,
-            expires_unix_s: self.expires().then_some(self.expires_unix_s),
+            expires_unix_s: self.has_expiry().then_some(self.expires_unix_s),
         }
     }
 
@@ -73,8 +73,8 @@ impl Stored {
     }
 
     /// Whether it ever does.
-    pub(super) const fn expires(&self) -> bool {
-        self.expires_unix_s != NEVER
+    pub(super) const fn has_expiry(&self) -> bool {
+        self.expires_unix_s != NO_EXPIRY
     }
 
     pub(super) const fn is_expired(&self, now_unix_s: i64) -> bool {
@@ -82,20 +82,21 @@ impl Stored {
     }
 
     /// Whether the other one replaces this one.
-    pub(super) fn is_same(&self, other: &Self) -> bool {
+    pub(super) fn has_same_key(&self, other: &Self) -> bool {
         self.name() == other.name() && self.domain() == other.domain() && self.path() == other.path()
     }
 
     /// Whether the other one, which came in the open, would take this one's place or be sent before it ("leave secure
     /// cookies alone").
-    pub(super) fn is_shielded_from(&self, open: &Self) -> bool {
-        let alike = domain_matches(self.domain(), open.domain()) || domain_matches(open.domain(), self.domain());
-        let (open_path, own_path) = (open.path().as_bytes(), self.path().as_bytes());
-        self.secure && self.name() == open.name() && alike && path_matches(open_path, own_path)
+    pub(super) fn is_protected_from(&self, insecure: &Self) -> bool {
+        let alike =
+            domain_matches(self.domain(), insecure.domain()) || domain_matches(insecure.domain(), self.domain());
+        let (open_path, own_path) = (insecure.path().as_bytes(), self.path().as_bytes());
+        self.secure && self.name() == insecure.name() && alike && path_matches(open_path, own_path)
     }
 
     /// Whether it goes with a request.
-    pub(super) fn applies(&self, origin: &Origin, path: &[u8]) -> bool {
+    pub(super) fn applies_to(&self, origin: &Origin, path: &[u8]) -> bool {
         let (host, domain) = (origin.host(), self.domain());
         let to_host = match domain {
             "" => true,
@@ -118,7 +119,7 @@ fn path_matches(path: &[u8], cookie_path: &[u8]) -> bool {
     }
 }
 
-const NEVER: i64 = i64::MAX;
+const NO_EXPIRY: i64 = i64::MAX;
 
 #[cfg(test)]
 mod tests {
@@ -126,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_stored_cookie_is_small() {
-        assert_eq!(size_of::<Stored>(), 32);
+        assert_eq!(size_of::<StoredCookie>(), 32);
     }
 
     #[test]

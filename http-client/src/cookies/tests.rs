@@ -5,35 +5,35 @@ use super::*;
 const NOW: u64 = 1_700_000_000;
 
 /// A jar that was told these `Set-Cookie` values by `url`.
-fn told(url: &str, set: &[&str]) -> CookieJar {
+fn jar_with(url: &str, set: &[&str]) -> CookieJar {
     let mut jar = CookieJar::new();
-    tell(&mut jar, url, set);
+    set_cookies(&mut jar, url, set);
     jar
 }
 
-fn tell(jar: &mut CookieJar, url: &str, set: &[&str]) {
+fn set_cookies(jar: &mut CookieJar, url: &str, set: &[&str]) {
     let origin = Origin::parse(url).unwrap();
     set.iter().for_each(|text| jar.store(text, &origin, "/dir/page", NOW));
 }
 
 /// The line that a request for a path at an origin would carry.
-fn line(jar: &CookieJar, url: &str, path: &str, extra: &[(&str, &str)]) -> Result<String, InvalidRequest> {
+fn cookie_line(jar: &CookieJar, url: &str, path: &str, extra: &[(&str, &str)]) -> Result<String, InvalidRequest> {
     let mut out = path.as_bytes().to_vec();
     let origin = Origin::parse(url).unwrap();
     jar.append_to(&mut out, &origin, 0..path.len(), extra, || NOW)?;
     Ok(String::from_utf8(out.split_off(path.len())).unwrap())
 }
 
-fn sent(jar: &CookieJar, url: &str) -> String {
-    line(jar, url, "/", &[]).unwrap().trim_end().trim_start_matches("Cookie: ").to_owned()
+fn cookies_sent(jar: &CookieJar, url: &str) -> String {
+    cookie_line(jar, url, "/", &[]).unwrap().trim_end().trim_start_matches("Cookie: ").to_owned()
 }
 
 #[test]
 fn secure_cookies_are_set_and_sent_over_https_only() {
-    assert!(told("http://h.example", &["a=1; Secure"]).is_empty());
-    let jar = told("https://h.example", &["a=1; Secure; Path=/", "b=1; Path=/"]);
-    assert_eq!(sent(&jar, "https://h.example"), "a=1; b=1");
-    assert_eq!(sent(&jar, "http://h.example"), "b=1");
+    assert!(jar_with("http://h.example", &["a=1; Secure"]).is_empty());
+    let jar = jar_with("https://h.example", &["a=1; Secure; Path=/", "b=1; Path=/"]);
+    assert_eq!(cookies_sent(&jar, "https://h.example"), "a=1; b=1");
+    assert_eq!(cookies_sent(&jar, "http://h.example"), "b=1");
 }
 
 #[test]
@@ -47,17 +47,17 @@ fn the_open_leaves_secure_cookies_alone() {
         ("a=2; Path=/other", true),
         ("b=2; Path=/dir", true),
     ] {
-        let mut jar = told("https://www.h.example", &[secure]);
-        tell(&mut jar, "http://www.h.example", &[open]);
+        let mut jar = jar_with("https://www.h.example", &[secure]);
+        set_cookies(&mut jar, "http://www.h.example", &[open]);
         assert_eq!((jar.len(), jar.value("a").is_some()), (1 + usize::from(is_kept), true), "{open}");
-        tell(&mut jar, "https://www.h.example", &["a=3; Path=/dir; Domain=h.example"]);
+        set_cookies(&mut jar, "https://www.h.example", &["a=3; Path=/dir; Domain=h.example"]);
         assert!(jar.iter().any(|cookie| (cookie.value, cookie.secure) == ("3", false)), "{open}");
     }
 }
 
 #[test]
 fn a_prefix_is_a_promise() {
-    let kept = |set| !told("https://www.h.example", &[set]).is_empty();
+    let kept = |set| !jar_with("https://www.h.example", &[set]).is_empty();
     for set in
         ["__Secure-a=1; Secure; Domain=h.example", "__Host-a=1; Secure; Path=/", "__host-a=1; Secure; Path=/; Domain="]
     {
@@ -73,12 +73,12 @@ fn a_prefix_is_a_promise() {
     ] {
         assert!(!kept(set), "{set}");
     }
-    assert!(told("http://www.h.example", &["__Host-a=1; Secure; Path=/"]).is_empty());
+    assert!(jar_with("http://www.h.example", &["__Host-a=1; Secure; Path=/"]).is_empty());
 }
 
 #[test]
 fn a_cookie_shows_all_it_is() {
-    let jar = told("https://www.h.example", &["a=1; Domain=.H.example; Max-Age=5; Secure", "b=\"2\"; Path=/x/"]);
+    let jar = jar_with("https://www.h.example", &["a=1; Domain=.H.example; Max-Age=5; Secure", "b=\"2\"; Path=/x/"]);
     let cookies: Vec<_> = jar.iter().collect();
     let a = Cookie {
         name: "a",
@@ -102,17 +102,17 @@ fn a_cookie_shows_all_it_is() {
 
 #[test]
 fn a_user_sets_what_it_likes() {
-    let mut jar = told("http://h.example", &["a=1; Path=/"]);
+    let mut jar = jar_with("http://h.example", &["a=1; Path=/"]);
     jar.set(Cookie { name: "all", value: "1", ..Cookie::default() }).unwrap();
     jar.set(Cookie { name: "wide", value: "1", domain: ".H.example", path: "/x", ..Cookie::default() }).unwrap();
     jar.set(Cookie { name: "own", value: "a; b", domain: "h.example", host_only: true, ..Cookie::default() }).unwrap();
     jar.set(Cookie { name: "co", value: "1", domain: "uk", ..Cookie::default() }).unwrap();
-    assert_eq!(sent(&jar, "http://h.example"), "a=1; all=1; own=a; b");
-    assert_eq!(sent(&jar, "http://127.0.0.1"), "all=1");
-    assert_eq!(sent(&jar, "http://a.co.uk"), "all=1; co=1");
-    assert_eq!(line(&jar, "http://www.h.example", "/x/y", &[]).unwrap(), "Cookie: wide=1; all=1\r\n");
+    assert_eq!(cookies_sent(&jar, "http://h.example"), "a=1; all=1; own=a; b");
+    assert_eq!(cookies_sent(&jar, "http://127.0.0.1"), "all=1");
+    assert_eq!(cookies_sent(&jar, "http://a.co.uk"), "all=1; co=1");
+    assert_eq!(cookie_line(&jar, "http://www.h.example", "/x/y", &[]).unwrap(), "Cookie: wide=1; all=1\r\n");
     jar.set(Cookie { name: "all", value: "2", ..Cookie::default() }).unwrap();
-    assert_eq!((jar.len(), sent(&jar, "http://127.0.0.1").as_str()), (5, "all=2"));
+    assert_eq!((jar.len(), cookies_sent(&jar, "http://127.0.0.1").as_str()), (5, "all=2"));
 }
 
 #[test]
@@ -125,12 +125,13 @@ fn a_user_cannot_set_what_cannot_be_sent() {
     }
     assert_eq!(jar.set(Cookie { name: "a", domain: &long, ..Cookie::default() }), Err(InvalidRequest::Cookie));
     assert_eq!(jar.set(Cookie { name: "a", value: &long[1..], ..Cookie::default() }), Ok(()));
-    assert_eq!(line(&jar, "http://h", "/", &[("a", "1\r\n")]), Err(InvalidRequest::Cookie));
+    assert_eq!(cookie_line(&jar, "http://h", "/", &[("a", "1\r\n")]), Err(InvalidRequest::Cookie));
 }
 
 #[test]
 fn cookies_are_removed_by_what_is_given() {
-    let jar = told("http://www.h.example", &["a=1; Path=/", "a=2; Path=/x", "a=3; Path=/; Domain=h.example", "b=1"]);
+    let jar =
+        jar_with("http://www.h.example", &["a=1; Path=/", "a=2; Path=/x", "a=3; Path=/; Domain=h.example", "b=1"]);
     let removed = |name, domain, path| {
         let mut jar = jar.clone();
         (jar.remove(name, domain, path), jar.len())
@@ -144,18 +145,18 @@ fn cookies_are_removed_by_what_is_given() {
 
 #[test]
 fn cookies_of_one_request_go_behind_the_jars() {
-    let jar = told("http://h.example", &["a=1; Path=/", "b=1; Path=/"]);
+    let jar = jar_with("http://h.example", &["a=1; Path=/", "b=1; Path=/"]);
     let extra = [("a", "mine"), ("c", "1"), ("", "alone")];
-    assert_eq!(line(&jar, "http://h.example", "/", &extra).unwrap(), "Cookie: b=1; a=mine; c=1; alone\r\n");
-    assert_eq!(line(&CookieJar::new(), "http://h.example", "/", &extra[..1]).unwrap(), "Cookie: a=mine\r\n");
-    assert_eq!(line(&CookieJar::new(), "http://h.example", "/", &[]).unwrap(), "");
+    assert_eq!(cookie_line(&jar, "http://h.example", "/", &extra).unwrap(), "Cookie: b=1; a=mine; c=1; alone\r\n");
+    assert_eq!(cookie_line(&CookieJar::new(), "http://h.example", "/", &extra[..1]).unwrap(), "Cookie: a=mine\r\n");
+    assert_eq!(cookie_line(&CookieJar::new(), "http://h.example", "/", &[]).unwrap(), "");
 }
 
 #[test]
 fn longer_paths_go_first_and_a_replaced_cookie_keeps_its_place() {
-    let mut jar = told("http://h.example", &["a=1; Path=/", "b=1; Path=/dir", "c=1; Path=/", "d=1; Path=/dir/x"]);
-    tell(&mut jar, "http://h.example", &["a=2; Path=/"]);
-    assert_eq!(line(&jar, "http://h.example", "/dir/x", &[]).unwrap(), "Cookie: d=1; b=1; a=2; c=1\r\n");
+    let mut jar = jar_with("http://h.example", &["a=1; Path=/", "b=1; Path=/dir", "c=1; Path=/", "d=1; Path=/dir/x"]);
+    set_cookies(&mut jar, "http://h.example", &["a=2; Path=/"]);
+    assert_eq!(cookie_line(&jar, "http://h.example", "/dir/x", &[]).unwrap(), "Cookie: d=1; b=1; a=2; c=1\r\n");
 }
 
 fn hosts() -> impl Strategy<Value = String> {
@@ -173,7 +174,7 @@ proptest! {
         };
         let mut jar = CookieJar::new();
         jar.store(&format!("a=1; Path=/; Domain={domain}"), &from, "/", NOW);
-        if !sent(&jar, &urls[1]).is_empty() && from != to {
+        if !cookies_sent(&jar, &urls[1]).is_empty() && from != to {
             let below = format!(".{domain}");
             for host in [from.host(), to.host()] {
                 prop_assert!(host == domain || host.ends_with(&below), "{}", host);
@@ -188,7 +189,7 @@ proptest! {
         let mut jar = CookieJar::new();
         texts.iter().for_each(|text| jar.store(text, &Origin::parse("https://h.example").unwrap(), "/a/b", NOW));
         prop_assert!(jar.len() <= CookieJar::MAX_COOKIES);
-        let line = line(&jar, "https://h.example", "/a/b", &[]).unwrap();
+        let line = cookie_line(&jar, "https://h.example", "/a/b", &[]).unwrap();
         let text = line.strip_suffix("\r\n").unwrap_or_default();
         prop_assert!(!text.contains(|c: char| c.is_ascii_control() && c != '\t'), "{text:?}");
     }

@@ -9,7 +9,7 @@ use crate::{Error, HttpLimits, InvalidResponse};
 /// Where in the coding the next byte stands.
 #[derive(Clone, Copy, Debug)]
 pub struct ChunkedDecoder {
-    state: State,
+    state: ChunkedState,
     /// The size being read, then the bytes of the chunk still to come.
     remaining: u64,
     /// How much more of extensions and of trailers there may be.
@@ -19,7 +19,7 @@ pub struct ChunkedDecoder {
 
 /// The next stretch of input: framing, then data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Stretch {
+pub struct ChunkSpan {
     /// Bytes of framing to skip.
     pub framing: usize,
     /// Bytes of data behind them.
@@ -29,7 +29,7 @@ pub struct Stretch {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum ChunkedState {
     /// Before the first digit of a size.
     SizeStart,
     Size,
@@ -53,7 +53,7 @@ impl ChunkedDecoder {
     /// A decoder at the start of a body.
     pub const fn new(limits: &HttpLimits) -> Self {
         Self {
-            state: State::SizeStart,
+            state: ChunkedState::SizeStart,
             remaining: 0,
             extension_bytes_left: limits.chunk_extension_bytes,
             trailer_bytes_left: limits.trailer_bytes,
@@ -64,9 +64,9 @@ impl ChunkedDecoder {
     ///
     /// # Errors
     /// When the bytes are not the chunked coding, or there is too much of it around too little data.
-    pub fn next(&mut self, input: &[u8]) -> Result<Stretch, Error> {
+    pub fn next_span(&mut self, input: &[u8]) -> Result<ChunkSpan, Error> {
         let mut framing = 0;
-        while self.state != State::Data && self.state != State::End {
+        while self.state != ChunkedState::Data && self.state != ChunkedState::End {
             let Some(&byte) = input.get(framing) else {
                 break;
             };
@@ -74,18 +74,18 @@ impl ChunkedDecoder {
             framing += 1;
         }
         let data = self.take_data(input.len() - framing);
-        let end = self.state == State::End;
-        Ok(Stretch { framing, data, end })
+        let end = self.state == ChunkedState::End;
+        Ok(ChunkSpan { framing, data, end })
     }
 
     fn take_data(&mut self, available: usize) -> usize {
-        if self.state != State::Data {
+        if self.state != ChunkedState::Data {
             return 0;
         }
         let data = usize::try_from(self.remaining).map_or(available, |remaining| available.min(remaining));
         self.remaining -= data as u64;
         if self.remaining == 0 {
-            self.state = State::DataCr;
+            self.state = ChunkedState::DataCr;
         }
         data
     }
@@ -93,21 +93,31 @@ impl ChunkedDecoder {
     /// Moves over one byte of framing.
     fn step(&mut self, byte: u8) -> Result<(), Error> {
         self.state = match (self.state, byte) {
-            (State::SizeStart | State::Size, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => self.add_digit(byte)?,
-            (State::SizeStart, _) => return Err(InvalidResponse::ChunkSize.into()),
-            (State::Size | State::SizePadding | State::Extension, b'\r') => State::SizeLf,
-            (State::Size | State::SizePadding, b';') => self.extension(State::Extension)?,
-            (State::Size | State::SizePadding, b' ' | b'\t') => self.extension(State::SizePadding)?,
-            (State::Size | State::SizePadding, _) => return Err(InvalidResponse::ChunkSize.into()),
-            (State::Extension, byte) if is_text(byte) => self.extension(State::Extension)?,
-            (State::SizeLf, b'\n') if self.remaining == 0 => State::LineStart,
-            (State::SizeLf, b'\n') => State::Data,
-            (State::DataCr, b'\r') => State::DataLf,
-            (State::DataLf, b'\n') => State::SizeStart,
-            (State::LineStart, b'\r') => State::EndLf,
-            (State::EndLf, b'\n') => State::End,
-            (State::LineStart | State::TrailerName | State::TrailerValue | State::TrailerLf, _) => {
-                let next = trailer(self.state, byte)?;
+            (ChunkedState::SizeStart | ChunkedState::Size, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
+                self.add_digit(byte)?
+            }
+            (ChunkedState::SizeStart, _) => return Err(InvalidResponse::ChunkSize.into()),
+            (ChunkedState::Size | ChunkedState::SizePadding | ChunkedState::Extension, b'\r') => ChunkedState::SizeLf,
+            (ChunkedState::Size | ChunkedState::SizePadding, b';') => self.count_extension(ChunkedState::Extension)?,
+            (ChunkedState::Size | ChunkedState::SizePadding, b' ' | b'\t') => {
+                self.count_extension(ChunkedState::SizePadding)?
+            }
+            (ChunkedState::Size | ChunkedState::SizePadding, _) => return Err(InvalidResponse::ChunkSize.into()),
+            (ChunkedState::Extension, byte) if is_text_byte(byte) => self.count_extension(ChunkedState::Extension)?,
+            (ChunkedState::SizeLf, b'\n') if self.remaining == 0 => ChunkedState::LineStart,
+            (ChunkedState::SizeLf, b'\n') => ChunkedState::Data,
+            (ChunkedState::DataCr, b'\r') => ChunkedState::DataLf,
+            (ChunkedState::DataLf, b'\n') => ChunkedState::SizeStart,
+            (ChunkedState::LineStart, b'\r') => ChunkedState::EndLf,
+            (ChunkedState::EndLf, b'\n') => ChunkedState::End,
+            (
+                ChunkedState::LineStart
+                | ChunkedState::TrailerName
+                | ChunkedState::TrailerValue
+                | ChunkedState::TrailerLf,
+                _,
+            ) => {
+                let next = trailer_state(self.state, byte)?;
                 self.trailer_bytes_left = self.trailer_bytes_left.checked_sub(1).ok_or(Error::TrailersTooLarge)?;
                 next
             }
@@ -116,45 +126,49 @@ impl ChunkedDecoder {
         Ok(())
     }
 
-    fn add_digit(&mut self, byte: u8) -> Result<State, Error> {
+    fn add_digit(&mut self, byte: u8) -> Result<ChunkedState, Error> {
         let digit = char::from(byte).to_digit(16).map_or(0, u64::from);
         let size = self.remaining.checked_mul(16).ok_or(InvalidResponse::ChunkSize)?;
         // Leading zeros would otherwise make a size line without end.
-        if self.state == State::Size && size == 0 {
-            self.extension(State::Size)?;
+        if self.state == ChunkedState::Size && size == 0 {
+            self.count_extension(ChunkedState::Size)?;
         }
         self.remaining = size | digit;
-        Ok(State::Size)
+        Ok(ChunkedState::Size)
     }
 
     /// Counts a byte that is neither size nor line end.
-    fn extension(&mut self, next: State) -> Result<State, Error> {
+    fn count_extension(&mut self, next: ChunkedState) -> Result<ChunkedState, Error> {
         self.extension_bytes_left = self.extension_bytes_left.checked_sub(1).ok_or(Error::ChunkExtensionsTooLarge)?;
         Ok(next)
     }
 }
 
 /// What follows a byte of a trailer line. A folded line begins with a blank, which begins no name.
-fn trailer(state: State, byte: u8) -> Result<State, InvalidResponse> {
+fn trailer_state(state: ChunkedState, byte: u8) -> Result<ChunkedState, InvalidResponse> {
     match (state, byte) {
-        (State::LineStart | State::TrailerName, byte) if is_name(byte) => Ok(State::TrailerName),
-        (State::TrailerName, b':') => Ok(State::TrailerValue),
-        (State::TrailerValue, b'\r') => Ok(State::TrailerLf),
-        (State::TrailerValue, byte) if is_text(byte) => Ok(State::TrailerValue),
-        (State::TrailerLf, b'\n') => Ok(State::LineStart),
-        (State::LineStart | State::TrailerValue, b'\n') | (State::TrailerLf, _) => Err(InvalidResponse::ChunkSyntax),
-        (State::TrailerValue, _) => Err(InvalidResponse::HeaderValue),
+        (ChunkedState::LineStart | ChunkedState::TrailerName, byte) if is_name_byte(byte) => {
+            Ok(ChunkedState::TrailerName)
+        }
+        (ChunkedState::TrailerName, b':') => Ok(ChunkedState::TrailerValue),
+        (ChunkedState::TrailerValue, b'\r') => Ok(ChunkedState::TrailerLf),
+        (ChunkedState::TrailerValue, byte) if is_text_byte(byte) => Ok(ChunkedState::TrailerValue),
+        (ChunkedState::TrailerLf, b'\n') => Ok(ChunkedState::LineStart),
+        (ChunkedState::LineStart | ChunkedState::TrailerValue, b'\n') | (ChunkedState::TrailerLf, _) => {
+            Err(InvalidResponse::ChunkSyntax)
+        }
+        (ChunkedState::TrailerValue, _) => Err(InvalidResponse::HeaderValue),
         _ => Err(InvalidResponse::HeaderName),
     }
 }
 
 /// A byte that may stand in an extension or in the value of a trailer.
-const fn is_text(byte: u8) -> bool {
+const fn is_text_byte(byte: u8) -> bool {
     !byte.is_ascii_control() || byte == b'\t'
 }
 
 /// A byte that may stand in the name of a trailer.
-const fn is_name(byte: u8) -> bool {
+const fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
 }

@@ -5,19 +5,19 @@
 use std::ops::Range;
 
 use super::coding::ACCEPT_ENCODING;
-use super::encode::{Wishes, check_header, is_framing};
+use super::encode::{HeaderFlags, check_header, is_framing_header};
 use crate::{Error, InvalidRequest};
 
 /// Headers that a request carries unless it has one of the same name.
 #[derive(Clone, Debug)]
 pub struct DefaultHeaders {
     block: String,
-    lines: Vec<Line>,
-    wishes: Wishes,
+    lines: Vec<HeaderLine>,
+    flags: HeaderFlags,
 }
 
 #[derive(Clone, Debug)]
-struct Line {
+struct HeaderLine {
     name: Range<usize>,
     end: usize,
 }
@@ -25,7 +25,7 @@ struct Line {
 impl DefaultHeaders {
     /// No headers at all.
     pub const fn none() -> Self {
-        Self { block: String::new(), lines: Vec::new(), wishes: Wishes::none() }
+        Self { block: String::new(), lines: Vec::new(), flags: HeaderFlags::none() }
     }
 
     /// Sets a header, in place of one with the same name in any case.
@@ -34,14 +34,14 @@ impl DefaultHeaders {
     /// [`Error::InvalidRequest`] when name or value could not be sent, or the name decides the framing.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
         check_header(name, value)?;
-        if is_framing(name) {
+        if is_framing_header(name) {
             return Err(InvalidRequest::FramingHeader.into());
         }
         self.remove(name);
         let start = self.block.len();
         self.block.extend([name, ": ", value, "\r\n"]);
-        self.lines.push(Line { name: start..start + name.len(), end: self.block.len() });
-        self.weigh();
+        self.lines.push(HeaderLine { name: start..start + name.len(), end: self.block.len() });
+        self.update_flags();
         Ok(())
     }
 
@@ -50,14 +50,14 @@ impl DefaultHeaders {
         let Some(at) = self.lines.iter().position(|line| self.name(line).eq_ignore_ascii_case(name)) else {
             return;
         };
-        let gone = self.lines.remove(at);
-        let length = gone.end - gone.name.start;
-        self.block.replace_range(gone.name.start..gone.end, "");
+        let removed = self.lines.remove(at);
+        let length = removed.end - removed.name.start;
+        self.block.replace_range(removed.name.start..removed.end, "");
         for line in &mut self.lines[at..] {
             line.name = line.name.start - length..line.name.end - length;
             line.end -= length;
         }
-        self.weigh();
+        self.update_flags();
     }
 
     /// All lines, each with its line end.
@@ -66,23 +66,23 @@ impl DefaultHeaders {
     }
 
     /// What they ask of the connection, and of what is added to them.
-    pub(crate) const fn wishes(&self) -> Wishes {
-        self.wishes
+    pub(crate) const fn flags(&self) -> HeaderFlags {
+        self.flags
     }
 
     /// Name and value of each header.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        let value = |line: &Line| &self.block[line.name.end + ": ".len()..line.end - "\r\n".len()];
+        let value = |line: &HeaderLine| &self.block[line.name.end + ": ".len()..line.end - "\r\n".len()];
         self.lines.iter().map(move |line| (self.name(line), value(line)))
     }
 
-    fn weigh(&mut self) {
-        let mut wishes = Wishes::none();
-        self.iter().for_each(|(name, value)| wishes.note(name, value));
-        self.wishes = wishes;
+    fn update_flags(&mut self) {
+        let mut flags = HeaderFlags::none();
+        self.iter().for_each(|(name, value)| flags.observe(name, value));
+        self.flags = flags;
     }
 
-    fn name(&self, line: &Line) -> &str {
+    fn name(&self, line: &HeaderLine) -> &str {
         &self.block[line.name.clone()]
     }
 }

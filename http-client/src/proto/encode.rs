@@ -25,29 +25,29 @@ pub struct RequestHead<'a> {
     /// This request's own headers, which replace defaults of the same name.
     pub headers: &'a [(&'a str, &'a str)],
     /// Names of defaults that are left out.
-    pub without: &'a [String],
+    pub suppressed: &'a [String],
     /// Whether the request line names the whole URL, as a proxy wants it.
-    pub names_origin: bool,
+    pub absolute_form: bool,
 }
 
 /// What the headers of an encoded request ask of the connection and of what is added to them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Wishes {
+pub struct HeaderFlags {
     /// The request says `Connection: close`.
     pub close: bool,
     /// The request brings its own `Cookie` header.
-    pub own_cookies: bool,
+    pub has_cookie: bool,
     /// The request brings its own `Authorization` header.
-    pub own_authorization: bool,
+    pub has_authorization: bool,
     /// The request brings its own `Content-Type` header.
-    pub own_content_type: bool,
+    pub has_content_type: bool,
     /// The request says `Expect: 100-continue`.
     pub expects_continue: bool,
 }
 
 /// How a request's body is framed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BodyFraming {
+pub enum RequestFraming {
     /// There is none.
     None,
     /// It has this many bytes.
@@ -61,44 +61,44 @@ impl RequestHead<'_> {
     ///
     /// # Errors
     /// When a part cannot be sent; `out` then holds a useless beginning.
-    pub fn append_to(&self, out: &mut Vec<u8>) -> Result<Wishes, InvalidRequest> {
+    pub fn append_to(&self, out: &mut Vec<u8>) -> Result<HeaderFlags, InvalidRequest> {
         out.extend_from_slice(self.method.as_str().as_bytes());
         out.push(b' ');
-        if self.names_origin {
+        if self.absolute_form {
             out.extend_from_slice(self.origin.as_str().as_bytes());
         }
         target::append(out, self.prefix, self.target)?;
         out.extend_from_slice(b" HTTP/1.1\r\n");
-        if self.headers.is_empty() && self.without.is_empty() {
+        if self.headers.is_empty() && self.suppressed.is_empty() {
             out.extend_from_slice(self.origin.host_line().as_bytes());
             out.extend_from_slice(self.defaults.block().as_bytes());
-            return Ok(self.defaults.wishes());
+            return Ok(self.defaults.flags());
         }
-        let mut wishes = Wishes::none();
-        self.append_defaults(out, &mut wishes);
-        self.append_headers(out, &mut wishes)?;
-        Ok(wishes)
+        let mut flags = HeaderFlags::none();
+        self.append_defaults(out, &mut flags);
+        self.append_headers(out, &mut flags)?;
+        Ok(flags)
     }
 
-    fn append_defaults(&self, out: &mut Vec<u8>, wishes: &mut Wishes) {
-        if !self.brings("Host") {
+    fn append_defaults(&self, out: &mut Vec<u8>, flags: &mut HeaderFlags) {
+        if !self.overrides("Host") {
             out.extend_from_slice(self.origin.host_line().as_bytes());
         }
         for (name, value) in self.defaults.iter() {
-            if !self.brings(name) && !self.leaves_out(name) {
-                wishes.note(name, value);
+            if !self.overrides(name) && !self.is_suppressed(name) {
+                flags.observe(name, value);
                 append_header(out, name, value);
             }
         }
     }
 
-    fn append_headers(&self, out: &mut Vec<u8>, wishes: &mut Wishes) -> Result<(), InvalidRequest> {
+    fn append_headers(&self, out: &mut Vec<u8>, flags: &mut HeaderFlags) -> Result<(), InvalidRequest> {
         for &(name, value) in self.headers {
             check_header(name, value)?;
-            if is_framing(name) {
+            if is_framing_header(name) {
                 return Err(InvalidRequest::FramingHeader);
             }
-            wishes.note(name, value);
+            flags.observe(name, value);
             append_header(out, name, value);
         }
         Ok(())
@@ -106,39 +106,39 @@ impl RequestHead<'_> {
 
     /// Where the target lies, without the origin, in what [`RequestHead::append_to`] has appended to an empty buffer.
     pub fn target_range(&self, out: &[u8]) -> Range<usize> {
-        let origin = if self.names_origin { self.origin.as_str().len() } else { 0 };
+        let origin = if self.absolute_form { self.origin.as_str().len() } else { 0 };
         let start = self.method.as_str().len() + 1 + origin;
         let length = memchr::memchr(b' ', &out[start..]).unwrap_or_default();
         start..start + length
     }
 
-    fn brings(&self, name: &str) -> bool {
+    fn overrides(&self, name: &str) -> bool {
         self.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name))
     }
 
-    fn leaves_out(&self, name: &str) -> bool {
-        self.without.iter().any(|other| other.eq_ignore_ascii_case(name))
+    fn is_suppressed(&self, name: &str) -> bool {
+        self.suppressed.iter().any(|other| other.eq_ignore_ascii_case(name))
     }
 }
 
-impl Wishes {
+impl HeaderFlags {
     /// Nothing in particular.
     pub(super) const fn none() -> Self {
         Self {
             close: false,
-            own_cookies: false,
-            own_authorization: false,
-            own_content_type: false,
+            has_cookie: false,
+            has_authorization: false,
+            has_content_type: false,
             expects_continue: false,
         }
     }
 
     /// Takes in a header of the request.
-    pub(super) fn note(&mut self, name: &str, value: &str) {
+    pub(super) fn observe(&mut self, name: &str, value: &str) {
         self.close |= name.eq_ignore_ascii_case("Connection") && has_token(value, "close");
-        self.own_cookies |= name.eq_ignore_ascii_case("Cookie");
-        self.own_authorization |= name.eq_ignore_ascii_case("Authorization");
-        self.own_content_type |= name.eq_ignore_ascii_case("Content-Type");
+        self.has_cookie |= name.eq_ignore_ascii_case("Cookie");
+        self.has_authorization |= name.eq_ignore_ascii_case("Authorization");
+        self.has_content_type |= name.eq_ignore_ascii_case("Content-Type");
         self.expects_continue |= name.eq_ignore_ascii_case("Expect") && has_token(value, "100-continue");
     }
 }
@@ -150,35 +150,35 @@ fn append_header(out: &mut Vec<u8>, name: &str, value: &str) {
 }
 
 /// The part of a target in front of its query.
-pub fn path_of_target(out: &[u8], target: Range<usize>) -> Range<usize> {
+pub fn path_range(out: &[u8], target: Range<usize>) -> Range<usize> {
     let length = memchr::memchr(b'?', &out[target.clone()]).unwrap_or_else(|| target.len());
     target.start..target.start + length
 }
 
 /// Ends the head, with what says where the body ends.
-pub fn append_end_of_head(out: &mut Vec<u8>, method: Method, body: BodyFraming) {
+pub fn append_head_end(out: &mut Vec<u8>, method: Method, body: RequestFraming) {
     match body {
-        BodyFraming::None if !method.expects_body() => {}
-        BodyFraming::None => out.extend_from_slice(b"Content-Length: 0\r\n"),
-        BodyFraming::Length(length) => {
+        RequestFraming::None if !method.expects_body() => {}
+        RequestFraming::None => out.extend_from_slice(b"Content-Length: 0\r\n"),
+        RequestFraming::Length(length) => {
             out.extend_from_slice(b"Content-Length: ");
             append_decimal(out, length);
             out.extend_from_slice(b"\r\n");
         }
-        BodyFraming::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+        RequestFraming::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
     }
     out.extend_from_slice(b"\r\n");
 }
 
 /// Makes a chunk of what is in `out` behind [`CHUNK_START`], which must not be empty.
 pub fn finish_chunk(out: &mut Vec<u8>) {
-    let size = format!("{:08x}\r\n", out.len() - CHUNK_START.len());
-    out[..CHUNK_START.len()].copy_from_slice(size.as_bytes());
+    let size = format!("{:08x}\r\n", out.len() - CHUNK_SIZE_PLACEHOLDER.len());
+    out[..CHUNK_SIZE_PLACEHOLDER.len()].copy_from_slice(size.as_bytes());
     out.extend_from_slice(b"\r\n");
 }
 
 /// Holds the place of a chunk's size until its data is there. Zeros may stand in front of a size.
-pub const CHUNK_START: &[u8] = b"00000000\r\n";
+pub const CHUNK_SIZE_PLACEHOLDER: &[u8] = b"00000000\r\n";
 /// Ends a body in chunks.
 pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
@@ -187,7 +187,7 @@ pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 /// # Errors
 /// [`InvalidRequest::HeaderName`] or [`InvalidRequest::HeaderValue`].
 pub fn check_header(name: &str, value: &str) -> Result<(), InvalidRequest> {
-    if name.is_empty() || !name.bytes().all(is_token) {
+    if name.is_empty() || !name.bytes().all(is_tchar) {
         return Err(InvalidRequest::HeaderName);
     }
     if value.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
@@ -197,7 +197,7 @@ pub fn check_header(name: &str, value: &str) -> Result<(), InvalidRequest> {
 }
 
 /// Whether a header of this name would decide where the request's body ends.
-pub(crate) fn is_framing(name: &str) -> bool {
+pub(crate) fn is_framing_header(name: &str) -> bool {
     name.eq_ignore_ascii_case("Content-Length") || name.eq_ignore_ascii_case("Transfer-Encoding")
 }
 
@@ -206,7 +206,7 @@ pub(crate) fn has_token(list: &str, token: &str) -> bool {
     list.split(',').any(|item| item.trim_matches([' ', '\t']).eq_ignore_ascii_case(token))
 }
 
-pub(crate) const fn is_token(byte: u8) -> bool {
+pub(crate) const fn is_tchar(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
         || matches!(
             byte,
@@ -242,15 +242,15 @@ mod tests {
             target: "/x",
             defaults: &DefaultHeaders::default(),
             headers,
-            without: &[],
-            names_origin: false,
+            suppressed: &[],
+            absolute_form: false,
         };
         let mut out = Vec::new();
         head.append_to(&mut out)?;
-        append_end_of_head(
+        append_head_end(
             &mut out,
             method,
-            body.map_or(BodyFraming::None, |body| BodyFraming::Length(body.len() as u64)),
+            body.map_or(RequestFraming::None, |body| RequestFraming::Length(body.len() as u64)),
         );
         out.extend_from_slice(body.unwrap_or_default());
         Ok(String::from_utf8(out).unwrap())
@@ -312,20 +312,20 @@ mod tests {
             target: "/x?q=?",
             defaults: &DefaultHeaders::default(),
             headers: &[],
-            without: &["accept".into(), "accept-encoding".into(), "user-agent".into()],
-            names_origin: true,
+            suppressed: &["accept".into(), "accept-encoding".into(), "user-agent".into()],
+            absolute_form: true,
         };
         let mut out = Vec::new();
         head.append_to(&mut out).unwrap();
         assert_eq!(out, b"GET http://h:81/api/x?q=? HTTP/1.1\r\nHost: h:81\r\n");
         let target = head.target_range(&out);
         assert_eq!(out[target.clone()], *b"/api/x?q=?");
-        assert_eq!(out[path_of_target(&out, target)], *b"/api/x");
+        assert_eq!(out[path_range(&out, target)], *b"/api/x");
     }
 
     #[test]
     fn chunks_have_their_sizes_in_front() {
-        let mut out = CHUNK_START.to_vec();
+        let mut out = CHUNK_SIZE_PLACEHOLDER.to_vec();
         out.extend_from_slice(b"0123456789abcdef!");
         finish_chunk(&mut out);
         assert_eq!(out, b"00000011\r\n0123456789abcdef!\r\n");
@@ -347,17 +347,17 @@ mod tests {
                 ("content-type", "text/plain"),
                 ("expect", "100-Continue"),
             ],
-            without: &[],
-            names_origin: false,
+            suppressed: &[],
+            absolute_form: false,
         };
-        let wishes = head.append_to(&mut Vec::new()).unwrap();
+        let flags = head.append_to(&mut Vec::new()).unwrap();
         assert_eq!(
-            wishes,
-            Wishes {
+            flags,
+            HeaderFlags {
                 close: true,
-                own_cookies: true,
-                own_authorization: true,
-                own_content_type: true,
+                has_cookie: true,
+                has_authorization: true,
+                has_content_type: true,
                 expects_continue: true,
             }
         );

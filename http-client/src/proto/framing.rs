@@ -4,7 +4,7 @@ use crate::{Error, InvalidResponse, Method, Version};
 
 /// How the end of a response's body is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Framing {
+pub enum ResponseFraming {
     /// There is no body.
     None,
     /// The body has this many bytes.
@@ -18,34 +18,34 @@ pub enum Framing {
 /// What a head said about framing, unjudged: fields that do not apply are not errors.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct FramingFields {
-    pub(super) length: Field<u64>,
-    pub(super) coding: Field<()>,
+    pub(super) content_length: ParsedField<u64>,
+    pub(super) transfer_encoding: ParsedField<()>,
 }
 
 /// A header that may be absent, given, or wrong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Field<T> {
+pub(super) enum ParsedField<T> {
     #[default]
     Absent,
-    Given(T),
-    Wrong(InvalidResponse),
+    Valid(T),
+    Invalid(InvalidResponse),
 }
 
 /// Decides the framing of a final response.
 ///
 /// A 2xx to CONNECT has no body either, whatever it says: what follows is the tunnel (RFC 9110 §9.3.6).
-pub(super) fn framing(method: Method, status: u16, fields: FramingFields) -> Result<Framing, Error> {
+pub(super) fn decide_framing(method: Method, status: u16, fields: FramingFields) -> Result<ResponseFraming, Error> {
     if method == Method::Head || opens_tunnel(method, status) || matches!(status, 100..=199 | 204 | 304) {
-        return Ok(Framing::None);
+        return Ok(ResponseFraming::None);
     }
-    match (fields.coding, fields.length) {
-        (Field::Absent, Field::Absent) => Ok(Framing::UntilClose),
-        (Field::Absent, Field::Given(length)) => Ok(Framing::Length(length)),
-        (Field::Absent, Field::Wrong(error)) => Err(error.into()),
+    match (fields.transfer_encoding, fields.content_length) {
+        (ParsedField::Absent, ParsedField::Absent) => Ok(ResponseFraming::UntilClose),
+        (ParsedField::Absent, ParsedField::Valid(length)) => Ok(ResponseFraming::Length(length)),
+        (ParsedField::Absent, ParsedField::Invalid(error)) => Err(error.into()),
         // The RFC lets a client obey the coding here, and warns of smuggling: nobody sends both in good faith.
-        (_, Field::Given(_) | Field::Wrong(_)) => Err(InvalidResponse::LengthAndCoding.into()),
-        (Field::Given(()), Field::Absent) => Ok(Framing::Chunked),
-        (Field::Wrong(error), Field::Absent) => Err(error.into()),
+        (_, ParsedField::Valid(_) | ParsedField::Invalid(_)) => Err(InvalidResponse::LengthAndCoding.into()),
+        (ParsedField::Valid(()), ParsedField::Absent) => Ok(ResponseFraming::Chunked),
+        (ParsedField::Invalid(error), ParsedField::Absent) => Err(error.into()),
     }
 }
 
@@ -55,29 +55,30 @@ pub(super) const fn opens_tunnel(method: Method, status: u16) -> bool {
 }
 
 impl FramingFields {
-    pub(super) fn note_length(&mut self, value: &[u8]) {
-        self.length = match (self.length, parse_length(value)) {
-            (Field::Absent, Some(length)) => Field::Given(length),
-            (Field::Absent, None) => Field::Wrong(InvalidResponse::ContentLength),
-            _ => Field::Wrong(InvalidResponse::DuplicateContentLength),
+    pub(super) fn observe_content_length(&mut self, value: &[u8]) {
+        self.content_length = match (self.content_length, parse_length(value)) {
+            (ParsedField::Absent, Some(length)) => ParsedField::Valid(length),
+            (ParsedField::Absent, None) => ParsedField::Invalid(InvalidResponse::ContentLength),
+            _ => ParsedField::Invalid(InvalidResponse::DuplicateContentLength),
         };
     }
 
-    pub(super) fn note_coding(&mut self, value: &[u8]) {
-        self.coding = if self.coding == Field::Absent && value.eq_ignore_ascii_case(b"chunked") {
-            Field::Given(())
-        } else {
-            Field::Wrong(InvalidResponse::TransferEncoding)
-        };
+    pub(super) fn observe_transfer_encoding(&mut self, value: &[u8]) {
+        self.transfer_encoding =
+            if self.transfer_encoding == ParsedField::Absent && value.eq_ignore_ascii_case(b"chunked") {
+                ParsedField::Valid(())
+            } else {
+                ParsedField::Invalid(InvalidResponse::TransferEncoding)
+            };
     }
 
     /// Whether these fields, which need not have decided anything, are such that a body may follow where we see none:
     /// then it would be read as the next response. A coding in an HTTP/1.0 response is suspect by itself (RFC 9112 §6.1).
     pub(super) fn is_suspect(self, version: Version, status: u16) -> bool {
-        match (self.coding, self.length) {
-            (Field::Absent, Field::Absent | Field::Given(0)) => false,
-            (Field::Absent, Field::Given(_)) => status == 204,
-            (Field::Given(()), Field::Absent) => status == 204 || version == Version::Http10,
+        match (self.transfer_encoding, self.content_length) {
+            (ParsedField::Absent, ParsedField::Absent | ParsedField::Valid(0)) => false,
+            (ParsedField::Absent, ParsedField::Valid(_)) => status == 204,
+            (ParsedField::Valid(()), ParsedField::Absent) => status == 204 || version == Version::Http10,
             _ => true,
         }
     }
@@ -101,60 +102,60 @@ fn parse_length(value: &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn decided(method: Method, status: u16, lengths: &[&str], codings: &[&str]) -> Result<Framing, Error> {
+    fn decide(method: Method, status: u16, lengths: &[&str], codings: &[&str]) -> Result<ResponseFraming, Error> {
         let mut fields = FramingFields::default();
-        lengths.iter().for_each(|value| fields.note_length(value.as_bytes()));
-        codings.iter().for_each(|value| fields.note_coding(value.as_bytes()));
-        framing(method, status, fields)
+        lengths.iter().for_each(|value| fields.observe_content_length(value.as_bytes()));
+        codings.iter().for_each(|value| fields.observe_transfer_encoding(value.as_bytes()));
+        decide_framing(method, status, fields)
     }
 
     #[test]
     fn some_responses_have_no_body_whatever_they_say() {
-        assert_eq!(decided(Method::Head, 200, &["5"], &[]), Ok(Framing::None));
-        assert_eq!(decided(Method::Get, 304, &["5"], &["chunked"]), Ok(Framing::None));
-        assert_eq!(decided(Method::Get, 204, &["x"], &[]), Ok(Framing::None));
-        assert_eq!(decided(Method::Get, 205, &["0"], &[]), Ok(Framing::Length(0)));
-        assert_eq!(decided(Method::Connect, 200, &["5"], &["chunked"]), Ok(Framing::None));
-        assert_eq!(decided(Method::Connect, 407, &["5"], &[]), Ok(Framing::Length(5)));
+        assert_eq!(decide(Method::Head, 200, &["5"], &[]), Ok(ResponseFraming::None));
+        assert_eq!(decide(Method::Get, 304, &["5"], &["chunked"]), Ok(ResponseFraming::None));
+        assert_eq!(decide(Method::Get, 204, &["x"], &[]), Ok(ResponseFraming::None));
+        assert_eq!(decide(Method::Get, 205, &["0"], &[]), Ok(ResponseFraming::Length(0)));
+        assert_eq!(decide(Method::Connect, 200, &["5"], &["chunked"]), Ok(ResponseFraming::None));
+        assert_eq!(decide(Method::Connect, 407, &["5"], &[]), Ok(ResponseFraming::Length(5)));
     }
 
     #[test]
     fn the_three_ends_of_a_body() {
-        assert_eq!(decided(Method::Get, 200, &["007"], &[]), Ok(Framing::Length(7)));
-        assert_eq!(decided(Method::Get, 200, &[], &["Chunked"]), Ok(Framing::Chunked));
-        assert_eq!(decided(Method::Get, 200, &[], &[]), Ok(Framing::UntilClose));
+        assert_eq!(decide(Method::Get, 200, &["007"], &[]), Ok(ResponseFraming::Length(7)));
+        assert_eq!(decide(Method::Get, 200, &[], &["Chunked"]), Ok(ResponseFraming::Chunked));
+        assert_eq!(decide(Method::Get, 200, &[], &[]), Ok(ResponseFraming::UntilClose));
     }
 
     #[test]
     fn a_length_is_digits_and_nothing_else() {
         let max = u64::MAX.to_string();
-        assert_eq!(decided(Method::Get, 200, &[&max], &[]), Ok(Framing::Length(u64::MAX)));
+        assert_eq!(decide(Method::Get, 200, &[&max], &[]), Ok(ResponseFraming::Length(u64::MAX)));
         for value in ["", "+5", "-5", "5 5", "5,5", "0x5", "1_0", "18446744073709551616", "٥"] {
             let expected = Err(InvalidResponse::ContentLength.into());
-            assert_eq!(decided(Method::Get, 200, &[value], &[]), expected, "{value:?}");
+            assert_eq!(decide(Method::Get, 200, &[value], &[]), expected, "{value:?}");
         }
     }
 
     #[test]
     fn a_length_comes_once() {
         let expected = Err(InvalidResponse::DuplicateContentLength.into());
-        assert_eq!(decided(Method::Get, 200, &["5", "5"], &[]), expected);
-        assert_eq!(decided(Method::Get, 200, &["x", "5"], &[]), expected);
+        assert_eq!(decide(Method::Get, 200, &["5", "5"], &[]), expected);
+        assert_eq!(decide(Method::Get, 200, &["x", "5"], &[]), expected);
     }
 
     #[test]
     fn length_and_coding_exclude_each_other() {
         let expected = Err(InvalidResponse::LengthAndCoding.into());
-        assert_eq!(decided(Method::Get, 200, &["5"], &["chunked"]), expected);
-        assert_eq!(decided(Method::Get, 200, &["5"], &["gzip"]), expected);
+        assert_eq!(decide(Method::Get, 200, &["5"], &["chunked"]), expected);
+        assert_eq!(decide(Method::Get, 200, &["5"], &["gzip"]), expected);
     }
 
     #[test]
     fn fields_that_do_not_apply_are_suspect_when_they_contradict() {
         let suspect = |status: u16, lengths: &[&str], codings: &[&str], version| {
             let mut fields = FramingFields::default();
-            lengths.iter().for_each(|value| fields.note_length(value.as_bytes()));
-            codings.iter().for_each(|value| fields.note_coding(value.as_bytes()));
+            lengths.iter().for_each(|value| fields.observe_content_length(value.as_bytes()));
+            codings.iter().for_each(|value| fields.observe_transfer_encoding(value.as_bytes()));
             fields.is_suspect(version, status)
         };
         for (status, lengths, codings) in [
@@ -183,7 +184,7 @@ mod tests {
     fn only_one_plain_chunked_is_understood() {
         let expected = Err(InvalidResponse::TransferEncoding.into());
         for codings in [&["gzip, chunked"][..], &["identity"], &["chunked", "chunked"], &["xchunked"], &[""]] {
-            assert_eq!(decided(Method::Get, 200, &[], codings), expected, "{codings:?}");
+            assert_eq!(decide(Method::Get, 200, &[], codings), expected, "{codings:?}");
         }
     }
 }

@@ -4,62 +4,67 @@
 //! Only the bytes of a whole head, with the method and the limits they were read under, are taken for the same head, so
 //! a remembered one cannot differ from a parsed one.
 
-use super::head::{Head, parse_head};
+use super::head::{ResponseHead, parse_head};
 use crate::{Error, HttpLimits, Method};
 
 /// A few heads, the oldest replaced first. One per shard.
 #[derive(Debug, Default)]
-pub struct HeadMemo {
-    entries: [Option<Entry>; ENTRIES],
+pub struct HeadCache {
+    entries: [Option<CachedHead>; MAX_ENTRIES],
     oldest: usize,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct CachedHead {
     bytes: Vec<u8>,
     method: Method,
     limits: HttpLimits,
-    head: Head,
+    head: ResponseHead,
 }
 
-impl HeadMemo {
+impl HeadCache {
     /// As [`parse_head`], from memory where the same head was read before.
     ///
     /// # Errors
     /// As [`parse_head`].
-    pub fn read(&mut self, bytes: &[u8], method: Method, limits: &HttpLimits) -> Result<Option<Head>, Error> {
+    pub fn get_or_parse(
+        &mut self,
+        bytes: &[u8],
+        method: Method,
+        limits: &HttpLimits,
+    ) -> Result<Option<ResponseHead>, Error> {
         let known = self.entries.iter().flatten().find(|entry| entry.matches(bytes, method, limits));
         if let Some(entry) = known {
             return Ok(Some(entry.head));
         }
         let parsed = parse_head(bytes, method, limits)?;
         if let Some(head) = parsed
-            && head.len <= LARGEST_BYTES
+            && head.len <= MAX_HEAD_BYTES
         {
-            self.remember(&bytes[..head.len], method, limits, head);
+            self.insert(&bytes[..head.len], method, limits, head);
         }
         Ok(parsed)
     }
 
-    fn remember(&mut self, bytes: &[u8], method: Method, limits: &HttpLimits, head: Head) {
-        let place = &mut self.entries[self.oldest];
-        self.oldest = (self.oldest + 1) % ENTRIES;
-        let mut own = place.take().map(|entry| entry.bytes).unwrap_or_default();
+    fn insert(&mut self, bytes: &[u8], method: Method, limits: &HttpLimits, head: ResponseHead) {
+        let slot = &mut self.entries[self.oldest];
+        self.oldest = (self.oldest + 1) % MAX_ENTRIES;
+        let mut own = slot.take().map(|entry| entry.bytes).unwrap_or_default();
         own.clear();
         own.extend_from_slice(bytes);
-        *place = Some(Entry { bytes: own, method, limits: *limits, head });
+        *slot = Some(CachedHead { bytes: own, method, limits: *limits, head });
     }
 }
 
-impl Entry {
+impl CachedHead {
     fn matches(&self, bytes: &[u8], method: Method, limits: &HttpLimits) -> bool {
         bytes.starts_with(&self.bytes) && self.method == method && self.limits == *limits
     }
 }
 
-const ENTRIES: usize = 4;
+const MAX_ENTRIES: usize = 4;
 /// Larger heads are rare and cost memory.
-const LARGEST_BYTES: usize = 4096;
+const MAX_HEAD_BYTES: usize = 4096;
 
 #[cfg(test)]
 mod tests {
@@ -72,14 +77,14 @@ mod tests {
             .chain([b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), b"HTTP/1.1 204 No Content\r\nConn".to_vec()])
             .collect();
         let narrow = HttpLimits { headers: 0, ..HttpLimits::default() };
-        let mut memo = HeadMemo::default();
+        let mut memo = HeadCache::default();
         for round in 0..50_usize {
             let bytes = &heads[round * 7 % heads.len()];
             for method in [Method::Get, Method::Head] {
                 for limits in [HttpLimits::default(), narrow] {
                     let expected = parse_head(bytes, method, &limits);
-                    assert_eq!(memo.read(bytes, method, &limits), expected, "round {round}");
-                    assert_eq!(memo.read(bytes, method, &limits), expected, "round {round}, again");
+                    assert_eq!(memo.get_or_parse(bytes, method, &limits), expected, "round {round}");
+                    assert_eq!(memo.get_or_parse(bytes, method, &limits), expected, "round {round}, again");
                 }
             }
         }
@@ -88,8 +93,8 @@ mod tests {
     #[test]
     fn a_head_that_only_begins_alike_is_read_anew() {
         let limits = HttpLimits::default();
-        let mut memo = HeadMemo::default();
-        let read = |memo: &mut HeadMemo, text: &str| memo.read(text.as_bytes(), Method::Get, &limits);
+        let mut memo = HeadCache::default();
+        let read = |memo: &mut HeadCache, text: &str| memo.get_or_parse(text.as_bytes(), Method::Get, &limits);
         assert_eq!(read(&mut memo, "HTTP/1.1 200 OK\r\nA: 1\r\n\r\n").unwrap().map(|head| head.len), Some(25));
         assert_eq!(read(&mut memo, "HTTP/1.1 200 OK\r\nA: 1\r\n"), Ok(None));
         assert_eq!(read(&mut memo, "HTTP/1.1 200 OK\r\nA: 1\r\nB: 2\r\n\r\n").unwrap().map(|head| head.len), Some(31));

@@ -7,9 +7,9 @@
 use std::cell::RefCell;
 
 use super::chunked::ChunkedDecoder;
-use super::framing::Framing;
-use super::head::{Head, parse_head};
-use super::memo::HeadMemo;
+use super::framing::ResponseFraming;
+use super::head::{ResponseHead, parse_head};
+use super::memo::HeadCache;
 use crate::{BodyPolicy, Error, HttpLimits, Method};
 
 /// Reads one response.
@@ -17,27 +17,27 @@ use crate::{BodyPolicy, Error, HttpLimits, Method};
 pub struct ResponseParser<'a> {
     limits: &'a HttpLimits,
     method: Method,
-    policy: BodyPolicy,
-    memo: Option<&'a RefCell<HeadMemo>>,
+    body_mode: BodyPolicy,
+    head_cache: Option<&'a RefCell<HeadCache>>,
     stage: Stage,
     /// The final head, once it is there.
-    head: Option<Head>,
+    head: Option<ResponseHead>,
     informational: u32,
     has_continue: bool,
     /// Where the kept body lies in the buffer.
     body_start: usize,
     body_end: usize,
     body_bytes: u64,
-    surplus: usize,
+    excess_bytes: usize,
 }
 
 /// What the parser needs next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
+pub enum ParseProgress {
     /// More bytes, or the end of the stream.
-    More,
+    NeedMore,
     /// Nothing: the response is complete.
-    Done,
+    Complete,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -57,12 +57,12 @@ enum Stage {
 
 impl<'a> ResponseParser<'a> {
     /// A parser for the response to a request of this method.
-    pub const fn new(method: Method, policy: BodyPolicy, limits: &'a HttpLimits) -> Self {
+    pub const fn new(method: Method, body_mode: BodyPolicy, limits: &'a HttpLimits) -> Self {
         Self {
             limits,
             method,
-            policy,
-            memo: None,
+            body_mode,
+            head_cache: None,
             stage: Stage::Head { seen: 0, retry: 0 },
             head: None,
             informational: 0,
@@ -70,13 +70,13 @@ impl<'a> ResponseParser<'a> {
             body_start: 0,
             body_end: 0,
             body_bytes: 0,
-            surplus: 0,
+            excess_bytes: 0,
         }
     }
 
     /// The same parser, reading heads through a memo that it shares with others.
-    pub const fn remembering(mut self, memo: Option<&'a RefCell<HeadMemo>>) -> Self {
-        self.memo = memo;
+    pub const fn with_head_cache(mut self, head_cache: Option<&'a RefCell<HeadCache>>) -> Self {
+        self.head_cache = head_cache;
         self
     }
 
@@ -88,11 +88,11 @@ impl<'a> ResponseParser<'a> {
     ///
     /// # Errors
     /// When the bytes are no acceptable response. The connection is then of no more use.
-    pub fn feed(&mut self, buffer: &mut Vec<u8>) -> Result<Progress, Error> {
+    pub fn feed(&mut self, buffer: &mut Vec<u8>) -> Result<ParseProgress, Error> {
         if let Stage::Head { seen, retry } = self.stage
             && !self.feed_head(buffer, seen, retry)?
         {
-            return Ok(Progress::More);
+            return Ok(ParseProgress::NeedMore);
         }
         self.feed_body(buffer)
     }
@@ -101,7 +101,7 @@ impl<'a> ResponseParser<'a> {
     ///
     /// # Errors
     /// When the response is not complete without further bytes.
-    pub fn end(&mut self, buffer: &[u8]) -> Result<(), Error> {
+    pub fn feed_eof(&mut self, buffer: &[u8]) -> Result<(), Error> {
         match self.stage {
             Stage::Done => Ok(()),
             Stage::UntilClose => {
@@ -119,7 +119,7 @@ impl<'a> ResponseParser<'a> {
     }
 
     /// How many bytes of body are still to come, as far as that can be known: one without a length is taken to be half over.
-    pub fn to_come(&self) -> u64 {
+    pub fn remaining_hint(&self) -> u64 {
         match self.stage {
             Stage::Length { remaining } => remaining,
             Stage::Chunked(_) | Stage::UntilClose => self.body_bytes,
@@ -128,8 +128,8 @@ impl<'a> ResponseParser<'a> {
     }
 
     /// How many of the next bytes are body that is not kept: nobody needs to look at them.
-    pub fn unwanted(&self) -> u64 {
-        match (self.stage, self.policy) {
+    pub fn discardable_bytes(&self) -> u64 {
+        match (self.stage, self.body_mode) {
             (Stage::Length { remaining }, BodyPolicy::Discard) => remaining,
             (Stage::UntilClose, BodyPolicy::Discard) => u64::MAX,
             _ => 0,
@@ -137,8 +137,8 @@ impl<'a> ResponseParser<'a> {
     }
 
     /// Takes in that `count` bytes have come and are gone. Those beyond what is unwanted are a surplus.
-    pub fn skip(&mut self, count: u64) -> Progress {
-        let data = count.min(self.unwanted());
+    pub fn advance_discarded(&mut self, count: u64) -> ParseProgress {
+        let data = count.min(self.discardable_bytes());
         self.body_bytes += data;
         if let Stage::Length { remaining } = &mut self.stage {
             *remaining -= data;
@@ -146,24 +146,24 @@ impl<'a> ResponseParser<'a> {
                 return self.finish((count - data) as usize);
             }
         }
-        Progress::More
+        ParseProgress::NeedMore
     }
 
     /// Makes sure that `buffer` has space for the next bytes: the rest of a kept body, a piece of one that is taken in
     /// pieces, or a useful minimum.
-    pub fn make_room(&self, buffer: &mut Vec<u8>) {
-        let most = match self.policy {
-            BodyPolicy::Keep => TRUSTED_BYTES.max(buffer.len()),
-            BodyPolicy::Discard => MIN_SPARE,
-            BodyPolicy::Stream => PIECE_BYTES,
+    pub fn reserve(&self, buffer: &mut Vec<u8>) {
+        let most = match self.body_mode {
+            BodyPolicy::Keep => MAX_TRUSTED_BYTES.max(buffer.len()),
+            BodyPolicy::Discard => MIN_SPARE_BYTES,
+            BodyPolicy::Stream => STREAM_CHUNK_BYTES,
         };
         let wanted = match self.stage {
             // A byte more, so that a surplus shows.
             Stage::Length { remaining } => {
                 usize::try_from(remaining).map_or(most, |remaining| most.min(remaining.saturating_add(1)))
             }
-            Stage::Chunked(_) | Stage::UntilClose if self.policy == BodyPolicy::Stream => most,
-            _ => MIN_SPARE,
+            Stage::Chunked(_) | Stage::UntilClose if self.body_mode == BodyPolicy::Stream => most,
+            _ => MIN_SPARE_BYTES,
         };
         if buffer.capacity() - buffer.len() < wanted {
             buffer.reserve(wanted);
@@ -171,28 +171,28 @@ impl<'a> ResponseParser<'a> {
     }
 
     /// The final head, once it is there.
-    pub const fn head(&self) -> Option<&Head> {
+    pub const fn head(&self) -> Option<&ResponseHead> {
         self.head.as_ref()
     }
 
     /// Where the kept body lies in the buffer.
-    pub const fn body(&self) -> std::ops::Range<usize> {
+    pub const fn body_range(&self) -> std::ops::Range<usize> {
         self.body_start..self.body_end
     }
 
     /// Forgets the body bytes at hand, so that the next ones take their place. The buffer then holds the head, and behind
     /// a complete response its surplus.
-    pub fn release_body(&mut self, buffer: &mut Vec<u8>) {
+    pub fn consume_body(&mut self, buffer: &mut Vec<u8>) {
         let Some(head) = &self.head else { return };
-        buffer.drain(head.len..buffer.len() - self.surplus);
+        buffer.drain(head.len..buffer.len() - self.excess_bytes);
         (self.body_start, self.body_end) = (head.len, head.len);
     }
 
     /// Nobody takes the body piece by piece any more: what is at hand is forgotten, what comes is discarded.
     pub fn stop_streaming(&mut self, buffer: &mut Vec<u8>) {
-        if self.policy == BodyPolicy::Stream {
-            self.release_body(buffer);
-            self.policy = BodyPolicy::Discard;
+        if self.body_mode == BodyPolicy::Stream {
+            self.consume_body(buffer);
+            self.body_mode = BodyPolicy::Discard;
         }
     }
 
@@ -202,8 +202,8 @@ impl<'a> ResponseParser<'a> {
     }
 
     /// Bytes at the end of the buffer that are not of this response. Nobody asked for them.
-    pub const fn surplus(&self) -> usize {
-        self.surplus
+    pub const fn excess_bytes(&self) -> usize {
+        self.excess_bytes
     }
 
     /// Whether the target has said "100 Continue": it waits for the request's body.
@@ -218,14 +218,14 @@ impl<'a> ResponseParser<'a> {
 
     /// Whether the connection may carry another request.
     pub fn is_reusable(&self) -> bool {
-        self.is_done() && self.surplus == 0 && self.head.is_some_and(|head| head.keep_alive)
+        self.is_done() && self.excess_bytes == 0 && self.head.is_some_and(|head| head.keep_alive)
     }
 
     /// Parses the head once it can be complete; true when the final one is there.
     fn feed_head(&mut self, buffer: &mut Vec<u8>, mut seen: usize, mut retry: usize) -> Result<bool, Error> {
         // The first bytes are parsed at once, for they are nearly always the whole head. After that only an empty line,
         // or as many bytes again, is a reason to try: bytes that drip in cost no more than bytes that arrive together.
-        while buffer.len() >= retry || buffer.len() >= self.limits.head_bytes || ends_line(buffer, seen) {
+        while buffer.len() >= retry || buffer.len() >= self.limits.head_bytes || has_empty_line(buffer, seen) {
             if buffer.is_empty() {
                 break;
             }
@@ -244,15 +244,15 @@ impl<'a> ResponseParser<'a> {
         Ok(false)
     }
 
-    fn read_head(&self, bytes: &[u8]) -> Result<Option<Head>, Error> {
-        match self.memo {
-            Some(memo) => memo.borrow_mut().read(bytes, self.method, self.limits),
+    fn read_head(&self, bytes: &[u8]) -> Result<Option<ResponseHead>, Error> {
+        match self.head_cache {
+            Some(cache) => cache.borrow_mut().get_or_parse(bytes, self.method, self.limits),
             None => parse_head(bytes, self.method, self.limits),
         }
     }
 
     /// Starts the body of a final head; an interim one is counted and refused.
-    fn accept_head(&mut self, head: &Head) -> Result<bool, Error> {
+    fn accept_head(&mut self, head: &ResponseHead) -> Result<bool, Error> {
         if head.status < 200 && head.status != 101 {
             self.has_continue |= head.status == 100;
             self.informational += 1;
@@ -265,61 +265,61 @@ impl<'a> ResponseParser<'a> {
         self.body_start = head.len;
         self.body_end = head.len;
         self.stage = match head.framing {
-            Framing::None => Stage::Length { remaining: 0 },
-            Framing::Length(length) => {
+            ResponseFraming::None => Stage::Length { remaining: 0 },
+            ResponseFraming::Length(length) => {
                 self.check_body_limit(length)?;
                 Stage::Length { remaining: length }
             }
-            Framing::Chunked => Stage::Chunked(ChunkedDecoder::new(self.limits)),
-            Framing::UntilClose => Stage::UntilClose,
+            ResponseFraming::Chunked => Stage::Chunked(ChunkedDecoder::new(self.limits)),
+            ResponseFraming::UntilClose => Stage::UntilClose,
         };
         Ok(true)
     }
 
-    fn feed_body(&mut self, buffer: &mut Vec<u8>) -> Result<Progress, Error> {
+    fn feed_body(&mut self, buffer: &mut Vec<u8>) -> Result<ParseProgress, Error> {
         let arrived = buffer.len() - self.body_end;
         match self.stage {
             Stage::Length { remaining } => {
                 let data = usize::try_from(remaining).map_or(arrived, |remaining| arrived.min(remaining));
-                self.take(buffer, self.body_end, data)?;
+                self.append_body(buffer, self.body_end, data)?;
                 self.stage = Stage::Length { remaining: remaining - data as u64 };
                 if data as u64 == remaining {
                     return Ok(self.finish(arrived - data));
                 }
             }
             Stage::Chunked(decoder) => return self.feed_chunked(buffer, decoder),
-            Stage::UntilClose => self.take(buffer, self.body_end, arrived)?,
-            Stage::Done => return Ok(Progress::Done),
-            Stage::Head { .. } => return Ok(Progress::More),
+            Stage::UntilClose => self.append_body(buffer, self.body_end, arrived)?,
+            Stage::Done => return Ok(ParseProgress::Complete),
+            Stage::Head { .. } => return Ok(ParseProgress::NeedMore),
         }
         buffer.truncate(self.body_end);
-        Ok(Progress::More)
+        Ok(ParseProgress::NeedMore)
     }
 
-    fn feed_chunked(&mut self, buffer: &mut Vec<u8>, mut decoder: ChunkedDecoder) -> Result<Progress, Error> {
+    fn feed_chunked(&mut self, buffer: &mut Vec<u8>, mut decoder: ChunkedDecoder) -> Result<ParseProgress, Error> {
         let mut at = self.body_end;
         while at < buffer.len() {
-            let stretch = decoder.next(&buffer[at..])?;
-            at += stretch.framing;
-            self.take(buffer, at, stretch.data)?;
-            at += stretch.data;
-            if stretch.end {
+            let span = decoder.next_span(&buffer[at..])?;
+            at += span.framing;
+            self.append_body(buffer, at, span.data)?;
+            at += span.data;
+            if span.end {
                 return Ok(self.finish(buffer.len() - at));
             }
         }
         self.stage = Stage::Chunked(decoder);
         buffer.truncate(self.body_end);
-        Ok(Progress::More)
+        Ok(ParseProgress::NeedMore)
     }
 
     /// Takes `data` bytes at `at` as the next of the body.
-    fn take(&mut self, buffer: &mut [u8], at: usize, data: usize) -> Result<(), Error> {
+    fn append_body(&mut self, buffer: &mut [u8], at: usize, data: usize) -> Result<(), Error> {
         self.body_bytes += data as u64;
-        if self.policy == BodyPolicy::Discard || data == 0 {
+        if self.body_mode == BodyPolicy::Discard || data == 0 {
             return Ok(());
         }
         self.check_body_limit(self.body_bytes)?;
-        self.check_untaken(data)?;
+        self.check_unread_limit(data)?;
         if self.body_start == self.body_end {
             // The first data can stay where it is, behind its chunk size.
             (self.body_start, self.body_end) = (at, at);
@@ -332,38 +332,38 @@ impl<'a> ResponseParser<'a> {
     }
 
     fn check_body_limit(&self, bytes: u64) -> Result<(), Error> {
-        if self.policy == BodyPolicy::Keep && bytes > self.limits.body_bytes as u64 {
+        if self.body_mode == BodyPolicy::Keep && bytes > self.limits.body_bytes as u64 {
             return Err(Error::BodyTooLarge);
         }
         Ok(())
     }
 
     /// Pieces that nobody takes yet, as when an upload is answered while it goes on, must not pile up.
-    fn check_untaken(&self, data: usize) -> Result<(), Error> {
+    fn check_unread_limit(&self, data: usize) -> Result<(), Error> {
         let held = self.body_end - self.body_start + data;
-        if self.policy == BodyPolicy::Stream && held > self.limits.body_bytes.max(TRUSTED_BYTES) {
+        if self.body_mode == BodyPolicy::Stream && held > self.limits.body_bytes.max(MAX_TRUSTED_BYTES) {
             return Err(Error::BodyTooLarge);
         }
         Ok(())
     }
 
-    const fn finish(&mut self, surplus: usize) -> Progress {
-        self.surplus = surplus;
+    const fn finish(&mut self, excess_bytes: usize) -> ParseProgress {
+        self.excess_bytes = excess_bytes;
         self.stage = Stage::Done;
-        Progress::Done
+        ParseProgress::Complete
     }
 }
 
 /// Whether an empty line may end behind `seen`, so that a head could be complete.
-fn ends_line(buffer: &[u8], seen: usize) -> bool {
+fn has_empty_line(buffer: &[u8], seen: usize) -> bool {
     let from = seen.saturating_sub(2);
     memchr::memchr_iter(b'\n', &buffer[from..])
         .any(|at| matches!(buffer[from + at + 1..], [b'\n', ..] | [b'\r', b'\n', ..]))
 }
 
 /// A `Content-Length` is believed up to here: beyond, the buffer doubles as the bytes really come.
-const TRUSTED_BYTES: usize = 1 << 20;
+const MAX_TRUSTED_BYTES: usize = 1 << 20;
 /// What is received at once of a body that is taken piece by piece.
-const PIECE_BYTES: usize = 64 << 10;
+const STREAM_CHUNK_BYTES: usize = 64 << 10;
 /// Smallest free space worth a receive.
-const MIN_SPARE: usize = 2 << 10;
+const MIN_SPARE_BYTES: usize = 2 << 10;

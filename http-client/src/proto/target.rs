@@ -33,7 +33,7 @@ pub(crate) fn path(prefix: &str, target: &str) -> String {
 
 fn append_part(out: &mut Vec<u8>, text: &str) -> Result<(), InvalidRequest> {
     let bytes = text.as_bytes();
-    let plain = bytes.iter().position(|&byte| class(byte) != Class::Plain).unwrap_or(bytes.len());
+    let plain = bytes.iter().position(|&byte| classify(byte) != ByteClass::Plain).unwrap_or(bytes.len());
     out.extend_from_slice(&bytes[..plain]);
     if plain == bytes.len() {
         return Ok(());
@@ -44,11 +44,11 @@ fn append_part(out: &mut Vec<u8>, text: &str) -> Result<(), InvalidRequest> {
 #[cold]
 fn append_encoded(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), InvalidRequest> {
     for &byte in bytes {
-        match class(byte) {
-            Class::Plain => out.push(byte),
-            Class::Encoded => out.extend([b'%', hex_digit(byte >> 4), hex_digit(byte & 15)]),
-            Class::Fragment => return Ok(()),
-            Class::Forbidden => return Err(InvalidRequest::Target),
+        match classify(byte) {
+            ByteClass::Plain => out.push(byte),
+            ByteClass::Encoded => out.extend([b'%', hex_digit(byte >> 4), hex_digit(byte & 15)]),
+            ByteClass::Fragment => return Ok(()),
+            ByteClass::Forbidden => return Err(InvalidRequest::Target),
         }
     }
     Ok(())
@@ -58,27 +58,27 @@ const fn hex_digit(value: u8) -> u8 {
     HEX_DIGITS[value as usize]
 }
 
-const fn class(byte: u8) -> Class {
-    CLASSES[byte as usize]
+const fn classify(byte: u8) -> ByteClass {
+    BYTE_CLASSES[byte as usize]
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Class {
+enum ByteClass {
     Plain,
     Encoded,
     Fragment,
     Forbidden,
 }
 
-const CLASSES: [Class; 256] = {
-    let mut classes = [Class::Plain; 256];
+const BYTE_CLASSES: [ByteClass; 256] = {
+    let mut classes = [ByteClass::Plain; 256];
     let mut byte = 0;
     while byte < 256 {
         classes[byte] = match byte as u8 {
-            0..=0x1f | 0x7f => Class::Forbidden,
-            b'#' => Class::Fragment,
-            b' ' | b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' | 0x80.. => Class::Encoded,
-            _ => Class::Plain,
+            0..=0x1f | 0x7f => ByteClass::Forbidden,
+            b'#' => ByteClass::Fragment,
+            b' ' | b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' | 0x80.. => ByteClass::Encoded,
+            _ => ByteClass::Plain,
         };
         byte += 1;
     }

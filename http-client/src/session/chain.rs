@@ -35,7 +35,7 @@ impl<N: Network> Session<N> {
             return false;
         };
         match head.status {
-            301 | 302 | 303 | 307 | 308 => head.redirects && self.follows(request),
+            301 | 302 | 303 | 307 | 308 => head.has_location && self.follows(request),
             401 => self.digest_auth(request).is_some(),
             _ => false,
         }
@@ -115,7 +115,7 @@ impl<N: Network> Session<N> {
         let challenges = response.headers().filter(|(name, _)| name.eq_ignore_ascii_case("www-authenticate"));
         let challenges = challenges.map(|(_, value)| value);
         let mut digest = self.digest.borrow_mut();
-        is_digest(auth) && digest.get_or_insert_default().answer(challenges, network.random())
+        is_digest(auth) && digest.get_or_insert_default().accept_challenge(challenges, network.random())
     }
 
     fn follows(&self, request: &Request<'_>) -> bool {

@@ -71,13 +71,13 @@ async fn open_tunnel(
     transport.send(&mut buffer).await.map_err(|error| Error::from_io(&error))?;
     let mut parser = ResponseParser::new(Method::Connect, BodyPolicy::Discard, limits);
     while parser.head().is_none() {
-        parser.make_room(&mut buffer);
+        parser.reserve(&mut buffer);
         let received = pin!(transport.recv(&mut buffer)).await.map_err(|error| Error::from_io(&error))?;
         if received == 0 {
-            parser.end(&buffer)?;
+            parser.feed_eof(&buffer)?;
         }
         parser.feed(&mut buffer)?;
     }
-    let accepts = parser.head().is_some_and(|head| (200..300).contains(&head.status)) && parser.surplus() == 0;
+    let accepts = parser.head().is_some_and(|head| (200..300).contains(&head.status)) && parser.excess_bytes() == 0;
     if accepts { Ok(()) } else { Err(Error::ProxyRefused) }
 }

@@ -39,7 +39,7 @@ impl<'s, T: Transport> Conversation<'s, T> {
             let asking = pin!(async {
                 connection.send(buffer).await?;
                 if buffer.capacity() > 0 {
-                    parser.make_room(buffer);
+                    parser.reserve(buffer);
                 }
                 connection.recv(buffer).await
             });
@@ -104,22 +104,22 @@ impl<'s, T: Transport> Conversation<'s, T> {
     ) -> Result<(), Error> {
         let Self { kept, parser, buffer, .. } = self;
         let connection = connection_of(kept)?;
-        let unwanted = parser.unwanted();
+        let unwanted = parser.discardable_bytes();
         if unwanted > 0 {
             // A byte more, so that a surplus shows.
             let skipping = pin!(connection.skip(unwanted.saturating_add(1)));
             return match patience.wait(network, since_ns, skipping).await? {
-                0 => parser.end(buffer),
+                0 => parser.feed_eof(buffer),
                 skipped => {
-                    parser.skip(skipped);
+                    parser.advance_discarded(skipped);
                     Ok(())
                 }
             };
         }
         if buffer.capacity() > 0 {
-            parser.make_room(buffer);
+            parser.reserve(buffer);
         }
-        let received = match parser.to_come() {
+        let received = match parser.remaining_hint() {
             // A wait that is given up must leave the buffer here: who asks for leave to send a body goes on.
             0 => {
                 let receiving = pin!(connection.recv(buffer));
@@ -177,7 +177,7 @@ impl<'s, T: Transport> Conversation<'s, T> {
 
     fn take_in(&mut self, received: usize) -> Result<(), Error> {
         match received {
-            0 => self.parser.end(&self.buffer),
+            0 => self.parser.feed_eof(&self.buffer),
             _ => self.parser.feed(&mut self.buffer).map(drop),
         }
     }

@@ -11,7 +11,7 @@ use super::trace::Trace;
 use super::upload::{self, Upload};
 use crate::connection::Connection;
 use crate::proto::coding::BodyDecoder;
-use crate::proto::encode::{self, RequestHead, Wishes};
+use crate::proto::encode::{self, HeaderFlags, RequestHead};
 use crate::proto::{ResponseParser, target};
 use crate::{Auth, ClientConfig, Error, InvalidRequest, Network, Request, Response};
 
@@ -48,7 +48,7 @@ impl<'a> Hop<'a> {
 
 /// What is left to do when the head of a request is in the buffer.
 struct Outgoing<'a> {
-    wishes: Wishes,
+    wishes: HeaderFlags,
     upload: Option<Upload<'a>>,
 }
 
@@ -56,7 +56,7 @@ impl<N: Network> Session<N> {
     /// What a request begins with.
     pub(super) fn begin<'s>(&'s self, network: &'s N, request: &Request<'_>) -> Conversation<'s, N::Transport> {
         let parser = ResponseParser::new(request.method, request.body_policy, &self.config.limits);
-        Conversation::new(parser.remembering(network.head_memo()), network.take_buffer())
+        Conversation::new(parser.with_head_cache(network.head_memo()), network.take_buffer())
     }
 
     /// Sends a request and reads up to the head of its response.
@@ -93,7 +93,7 @@ impl<N: Network> Session<N> {
         };
         trace.sent(conversation.sent_ns());
         received?;
-        if conversation.parser.head().is_some_and(|head| head.sets_cookies) {
+        if conversation.parser.head().is_some_and(|head| head.has_set_cookie) {
             self.store_cookies(network, conversation, &route);
         }
         conversation.place = route.place;
@@ -136,7 +136,7 @@ impl<N: Network> Session<N> {
         let parser = &conversation.parser;
         trace.complete(conversation.received_ns());
         trace.body_bytes(parser.body_bytes());
-        let is_coded = parser.head().is_some_and(|head| head.content_coded);
+        let is_coded = parser.head().is_some_and(|head| head.is_content_encoded);
         self.give_back(conversation);
         let (buffer, chain) = (conversation.take_buffer(), conversation.chain.take());
         let response = Response::new(buffer, &conversation.parser).ok_or(Error::ClosedBeforeResponse)?;
@@ -184,7 +184,7 @@ impl<N: Network> Session<N> {
             return Ok(None);
         };
         let mut decoded = response.head().to_vec();
-        decoder.feed(response.body(), &mut decoded)?;
+        decoder.decode(response.body(), &mut decoded)?;
         decoder.finish(&mut decoded)?;
         Ok(Some(decoded))
     }
@@ -208,21 +208,21 @@ impl<N: Network> Session<N> {
             target: route.path,
             defaults: &self.config.headers,
             headers: request.headers,
-            without: &without,
-            names_origin: proxy.is_some(),
+            suppressed: &without,
+            absolute_form: proxy.is_some(),
         };
         let mut wishes = head.append_to(out)?;
         if let Some(line) = proxy.and_then(|proxy| proxy.authorization.as_ref()) {
             out.extend_from_slice(line.as_str().as_bytes());
         }
         let auth = hop.auth.or_else(|| route.auth(&self.base));
-        if let Some(auth) = auth.filter(|_| !wishes.own_authorization) {
+        if let Some(auth) = auth.filter(|_| !wishes.has_authorization) {
             self.append_authorization(auth, &head, out);
         }
         let cookies = hop.cookies();
         let has_cookies = !cookies.is_empty() || !self.cookies.borrow().is_empty();
-        if has_cookies && !wishes.own_cookies {
-            let path = encode::path_of_target(out, head.target_range(out));
+        if has_cookies && !wishes.has_cookie {
+            let path = encode::path_range(out, head.target_range(out));
             let extra: Vec<_> = cookies.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             self.cookies.borrow().append_to(out, origin, path, &extra, || network.unix_time_s())?;
         }

@@ -137,7 +137,7 @@ async fn advance<N: Network>(
 ) -> Result<bool, Error> {
     let Conversation { parser, buffer, .. } = &mut *conversation;
     // Whoever waited before has gone away in the middle of it, and the connection has the buffer.
-    let body = buffer.get(parser.body()).ok_or(Error::ReadTimeout)?;
+    let body = buffer.get(parser.body_range()).ok_or(Error::ReadTimeout)?;
     let had = out.len();
     match decoder {
         None => out.extend_from_slice(body),
@@ -150,7 +150,7 @@ async fn advance<N: Network>(
             }
         }
     }
-    parser.release_body(buffer);
+    parser.consume_body(buffer);
     if parser.is_done() {
         return Ok(false);
     }
@@ -174,7 +174,7 @@ impl Decoding {
     /// Appends some of what `body` becomes; false when it is used up.
     fn take_some(&mut self, body: &[u8], out: &mut Vec<u8>) -> Result<bool, Error> {
         let mut rest = &body[self.taken..];
-        let more = self.decoder.feed_some(&mut rest, out)?;
+        let more = self.decoder.decode_some(&mut rest, out)?;
         self.taken = if more { body.len() - rest.len() } else { 0 };
         Ok(more)
     }
@@ -184,10 +184,10 @@ fn decoder<N: Network>(
     session: &Session<N>,
     conversation: &Conversation<'_, N::Transport>,
 ) -> Result<Option<Decoding>, Error> {
-    if !conversation.parser.head().is_some_and(|head| head.content_coded) {
+    if !conversation.parser.head().is_some_and(|head| head.is_content_encoded) {
         return Ok(None);
     }
     let codings = conversation.head_alone()?.content_codings();
     let decoder = BodyDecoder::for_codings(&codings, &session.config.limits)?;
-    Ok(decoder.map(|decoder| Decoding { decoder: decoder.unbounded(), taken: 0 }))
+    Ok(decoder.map(|decoder| Decoding { decoder: decoder.without_size_limit(), taken: 0 }))
 }

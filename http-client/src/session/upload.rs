@@ -10,7 +10,7 @@ use std::future::poll_fn;
 use super::conversation::Conversation;
 use super::patience::Patience;
 use super::trace::Trace;
-use crate::proto::encode::{self, BodyFraming, CHUNK_START, LAST_CHUNK, Wishes};
+use crate::proto::encode::{self, CHUNK_SIZE_PLACEHOLDER, HeaderFlags, LAST_CHUNK, RequestFraming};
 use crate::{Body, BodySource, ClientConfig, Error, Network, Request, Transport};
 
 /// A body that is sent behind its head.
@@ -24,19 +24,19 @@ pub(super) fn append<'a>(
     out: &mut Vec<u8>,
     request: &Request<'a>,
     config: &ClientConfig,
-    wishes: &mut Wishes,
+    wishes: &mut HeaderFlags,
 ) -> Option<Upload<'a>> {
     let (framing, upload) = match request.body {
-        Body::None => (BodyFraming::None, None),
-        Body::Bytes(bytes) => (BodyFraming::Length(bytes.len() as u64), Some(Upload::Bytes(bytes))),
+        Body::None => (RequestFraming::None, None),
+        Body::Bytes(bytes) => (RequestFraming::Length(bytes.len() as u64), Some(Upload::Bytes(bytes))),
         Body::Source(source) => {
             let length = source.borrow().len_bytes();
-            if let Some(content_type) = source.borrow().content_type().filter(|_| !wishes.own_content_type) {
+            if let Some(content_type) = source.borrow().content_type().filter(|_| !wishes.has_content_type) {
                 for part in ["Content-Type: ", &content_type, "\r\n"] {
                     out.extend_from_slice(part.as_bytes());
                 }
             }
-            let framing = length.map_or(BodyFraming::Chunked, BodyFraming::Length);
+            let framing = length.map_or(RequestFraming::Chunked, RequestFraming::Length);
             (framing, Some(Upload::Source { source, length }))
         }
     };
@@ -44,7 +44,7 @@ pub(super) fn append<'a>(
         wishes.expects_continue = true;
         out.extend_from_slice(b"Expect: 100-continue\r\n");
     }
-    encode::append_end_of_head(out, request.method, framing);
+    encode::append_head_end(out, request.method, framing);
     match upload {
         Some(Upload::Bytes(bytes)) if bytes.len() <= PIECE_BYTES && !wishes.expects_continue => {
             out.extend_from_slice(bytes);
@@ -54,14 +54,14 @@ pub(super) fn append<'a>(
     }
 }
 
-fn is_asked_first(framing: BodyFraming, config: &ClientConfig) -> bool {
+fn is_asked_first(framing: RequestFraming, config: &ClientConfig) -> bool {
     let Some(above_bytes) = config.expect_continue_above_bytes else {
         return false;
     };
     match framing {
-        BodyFraming::None => false,
-        BodyFraming::Length(length) => length > above_bytes,
-        BodyFraming::Chunked => true,
+        RequestFraming::None => false,
+        RequestFraming::Length(length) => length > above_bytes,
+        RequestFraming::Chunked => true,
     }
 }
 
@@ -149,9 +149,9 @@ impl<N: Network, T: Transport> Sending<'_, '_, N, T> {
         let mut has_more = true;
         while has_more {
             let mut piece = Vec::with_capacity(PIECE_BYTES);
-            piece.extend_from_slice(CHUNK_START);
+            piece.extend_from_slice(CHUNK_SIZE_PLACEHOLDER);
             has_more = self.next_piece(source, &mut piece).await?;
-            if piece.len() > CHUNK_START.len() {
+            if piece.len() > CHUNK_SIZE_PLACEHOLDER.len() {
                 encode::finish_chunk(&mut piece);
             } else {
                 piece.clear();

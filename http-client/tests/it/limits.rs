@@ -2,7 +2,7 @@
 //!
 //! Each limit as it is by default, and as somebody has set it.
 
-use gregaria_http::proto::{Progress, ResponseParser};
+use gregaria_http::proto::{ParseProgress, ResponseParser};
 use gregaria_http::{BodyPolicy, Error, HttpLimits, Method};
 
 use crate::reader::{Reader, Taking};
@@ -77,14 +77,14 @@ fn body_bytes_by_default() {
         let mut head = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n").into_bytes();
         ResponseParser::new(Method::Get, BodyPolicy::Keep, &limits).feed(&mut head)
     };
-    assert_eq!(stated(limits.body_bytes), Ok(Progress::More));
+    assert_eq!(stated(limits.body_bytes), Ok(ParseProgress::NeedMore));
     assert_eq!(stated(limits.body_bytes + 1), Err(Error::BodyTooLarge));
 
     let mut parser = ResponseParser::new(Method::Get, BodyPolicy::Keep, &limits);
     let mut buffer = chunked(&format!("{:x}\r\n", limits.body_bytes));
     buffer.resize(buffer.len() + limits.body_bytes, b'x');
-    assert_eq!(parser.feed(&mut buffer), Ok(Progress::More));
-    assert_eq!(parser.body().len(), limits.body_bytes);
+    assert_eq!(parser.feed(&mut buffer), Ok(ParseProgress::NeedMore));
+    assert_eq!(parser.body_range().len(), limits.body_bytes);
     buffer.extend_from_slice(b"\r\n1\r\nx");
     assert_eq!(parser.feed(&mut buffer), Err(Error::BodyTooLarge));
 }

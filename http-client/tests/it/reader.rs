@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 
-use gregaria_http::proto::{HeadMemo, Progress, ResponseParser};
+use gregaria_http::proto::{HeadCache, ParseProgress, ResponseParser};
 use gregaria_http::{BodyPolicy, Error, HttpLimits, Method, Response};
 
 /// What came of a response.
@@ -100,7 +100,7 @@ impl Reader {
     /// Reads a response that arrives in these pieces: without a memo, with one that does not know it, with one that does.
     pub(crate) fn pieces<'b>(&self, pieces: impl IntoIterator<Item = &'b [u8]> + Clone) -> Result<Read, Error> {
         let read = self.read_once(pieces.clone(), None);
-        let memo = RefCell::new(HeadMemo::default());
+        let memo = RefCell::new(HeadCache::default());
         for round in ["empty", "full"] {
             assert_eq!(self.read_once(pieces.clone(), Some(&memo)), read, "{round} memo, {self:?}");
         }
@@ -110,9 +110,9 @@ impl Reader {
     fn read_once<'b>(
         &self,
         pieces: impl IntoIterator<Item = &'b [u8]>,
-        memo: Option<&RefCell<HeadMemo>>,
+        memo: Option<&RefCell<HeadCache>>,
     ) -> Result<Read, Error> {
-        let mut parser = self.parser().remembering(memo);
+        let mut parser = self.parser().with_head_cache(memo);
         let mut buffer = Vec::new();
         let mut streamed = Vec::new();
         let mut fed = Vec::new();
@@ -125,17 +125,17 @@ impl Reader {
             }
             buffer.extend_from_slice(piece);
             fed.extend_from_slice(piece);
-            done = parser.feed(&mut buffer)? == Progress::Done;
+            done = parser.feed(&mut buffer)? == ParseProgress::Complete;
             if let Taking::Stream { every } = self.taking
                 && index % every == 0
             {
                 take_piece(&mut parser, &mut buffer, &mut streamed);
             }
         }
-        let surplus = parser.surplus();
+        let surplus = parser.excess_bytes();
         assert!(fed.ends_with(&buffer[buffer.len() - surplus..]), "surplus is left alone");
         if !done {
-            parser.end(&buffer)?;
+            parser.feed_eof(&buffer)?;
         }
         let keep_alive = parser.head().unwrap().keep_alive;
         assert_eq!(parser.is_reusable(), keep_alive && surplus == 0);
@@ -164,11 +164,11 @@ impl Reader {
 
 /// Takes the body bytes at hand, after which there are none.
 fn take_piece(parser: &mut ResponseParser<'_>, buffer: &mut Vec<u8>, streamed: &mut Vec<u8>) {
-    streamed.extend_from_slice(&buffer[parser.body()]);
-    parser.release_body(buffer);
-    assert!(parser.body().is_empty());
+    streamed.extend_from_slice(&buffer[parser.body_range()]);
+    parser.consume_body(buffer);
+    assert!(parser.body_range().is_empty());
     if let Some(head) = parser.head() {
-        assert_eq!(buffer.len(), head.len + parser.surplus(), "only the head stays");
+        assert_eq!(buffer.len(), head.len + parser.excess_bytes(), "only the head stays");
     }
 }
 

@@ -3,7 +3,7 @@
 //! What a response must come to, chapter by chapter, is in the corpus; here are the properties that no list of cases shows,
 //! and what a response may not cost.
 
-use gregaria_http::proto::{Progress, ResponseParser};
+use gregaria_http::proto::{ParseProgress, ResponseParser};
 use gregaria_http::{BodyPolicy, Error, HttpLimits, InvalidResponse, Method};
 use proptest::prelude::*;
 
@@ -187,8 +187,8 @@ fn a_discarded_body_needs_no_room() {
     let mut buffer = Vec::with_capacity(4096);
     buffer.extend_from_slice(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n");
     let mut left = 1_000_000;
-    while parser.feed(&mut buffer) == Ok(Progress::More) {
-        parser.make_room(&mut buffer);
+    while parser.feed(&mut buffer) == Ok(ParseProgress::NeedMore) {
+        parser.reserve(&mut buffer);
         let piece = left.min(buffer.capacity() - buffer.len());
         buffer.resize(buffer.len() + piece, b'x');
         left -= piece;
@@ -206,9 +206,9 @@ fn a_streamed_body_needs_the_room_of_a_piece() {
             buffer.extend_from_slice(b"3d0900\r\n");
         }
         let mut left = 4_000_000;
-        while parser.feed(&mut buffer) == Ok(Progress::More) && left > 0 {
-            parser.release_body(&mut buffer);
-            parser.make_room(&mut buffer);
+        while parser.feed(&mut buffer) == Ok(ParseProgress::NeedMore) && left > 0 {
+            parser.consume_body(&mut buffer);
+            parser.reserve(&mut buffer);
             let piece = left.min(buffer.capacity() - buffer.len());
             buffer.resize(buffer.len() + piece, b'x');
             left -= piece;
@@ -225,16 +225,16 @@ fn who_has_seen_the_head_may_decide_before_the_rest_comes() {
     let mut buffer = b"HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 12\r\n\r\nmov".to_vec();
     let before = buffer.clone();
     for _ in 0..2 {
-        assert_eq!(parser.feed(&mut buffer), Ok(Progress::More));
-        assert_eq!((&buffer, &buffer[parser.body()]), (&before, &b"mov"[..]));
-        assert!(parser.head().unwrap().redirects && !parser.is_reusable());
+        assert_eq!(parser.feed(&mut buffer), Ok(ParseProgress::NeedMore));
+        assert_eq!((&buffer, &buffer[parser.body_range()]), (&before, &b"mov"[..]));
+        assert!(parser.head().unwrap().has_location && !parser.is_reusable());
     }
-    parser.release_body(&mut buffer);
+    parser.consume_body(&mut buffer);
     assert_eq!((buffer.len(), parser.body_bytes()), (parser.head().unwrap().len, 3));
     buffer.extend_from_slice(b"ed awayX");
-    assert_eq!(parser.feed(&mut buffer), Ok(Progress::More));
-    assert_eq!(&buffer[parser.body()], b"ed awayX");
-    assert_eq!(parser.end(&buffer), Err(Error::ResponseCutShort));
+    assert_eq!(parser.feed(&mut buffer), Ok(ParseProgress::NeedMore));
+    assert_eq!(&buffer[parser.body_range()], b"ed awayX");
+    assert_eq!(parser.feed_eof(&buffer), Err(Error::ResponseCutShort));
 }
 
 #[test]
@@ -260,28 +260,28 @@ fn what_is_unwanted_may_be_dropped_unseen() {
     let head_of = |framing: &str, policy| {
         let mut parser = ResponseParser::new(Method::Get, policy, &limits);
         let mut buffer = format!("HTTP/1.1 200 OK\r\n{framing}\r\n\r\n12345").into_bytes();
-        assert_eq!((parser.unwanted(), parser.to_come()), (0, 0));
-        assert_eq!(parser.feed(&mut buffer), Ok(Progress::More));
+        assert_eq!((parser.discardable_bytes(), parser.remaining_hint()), (0, 0));
+        assert_eq!(parser.feed(&mut buffer), Ok(ParseProgress::NeedMore));
         parser
     };
     let mut parser = head_of("Content-Length: 100", BodyPolicy::Discard);
-    assert_eq!((parser.unwanted(), parser.to_come()), (95, 95));
-    assert_eq!(parser.skip(90), Progress::More);
-    assert_eq!(parser.skip(5), Progress::Done);
-    assert_eq!((parser.body_bytes(), parser.is_reusable(), parser.unwanted()), (100, true, 0));
+    assert_eq!((parser.discardable_bytes(), parser.remaining_hint()), (95, 95));
+    assert_eq!(parser.advance_discarded(90), ParseProgress::NeedMore);
+    assert_eq!(parser.advance_discarded(5), ParseProgress::Complete);
+    assert_eq!((parser.body_bytes(), parser.is_reusable(), parser.discardable_bytes()), (100, true, 0));
 
     let mut parser = head_of("Content-Length: 100", BodyPolicy::Discard);
-    assert_eq!(parser.skip(96), Progress::Done);
-    assert_eq!((parser.body_bytes(), parser.surplus(), parser.is_reusable()), (100, 1, false));
+    assert_eq!(parser.advance_discarded(96), ParseProgress::Complete);
+    assert_eq!((parser.body_bytes(), parser.excess_bytes(), parser.is_reusable()), (100, 1, false));
 
     let mut parser = head_of("Connection: close", BodyPolicy::Discard);
-    assert_eq!((parser.unwanted(), parser.skip(1 << 40)), (u64::MAX, Progress::More));
-    assert_eq!((parser.end(b""), parser.body_bytes()), (Ok(()), (1 << 40) + 5));
+    assert_eq!((parser.discardable_bytes(), parser.advance_discarded(1 << 40)), (u64::MAX, ParseProgress::NeedMore));
+    assert_eq!((parser.feed_eof(b""), parser.body_bytes()), (Ok(()), (1 << 40) + 5));
 
     let parser = head_of("Content-Length: 100", BodyPolicy::Keep);
-    assert_eq!((parser.unwanted(), parser.to_come()), (0, 95));
+    assert_eq!((parser.discardable_bytes(), parser.remaining_hint()), (0, 95));
     let parser = head_of("Connection: close", BodyPolicy::Keep);
-    assert_eq!((parser.unwanted(), parser.to_come()), (0, 5));
+    assert_eq!((parser.discardable_bytes(), parser.remaining_hint()), (0, 5));
 }
 
 #[test]
@@ -290,8 +290,8 @@ fn a_stated_length_is_believed_up_to_a_point() {
     let room = |length: usize| {
         let mut parser = ResponseParser::new(Method::Get, BodyPolicy::Keep, &limits);
         let mut buffer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n").into_bytes();
-        assert_eq!(parser.feed(&mut buffer), Ok(Progress::More));
-        parser.make_room(&mut buffer);
+        assert_eq!(parser.feed(&mut buffer), Ok(ParseProgress::NeedMore));
+        parser.reserve(&mut buffer);
         buffer.capacity() - buffer.len()
     };
     assert!((100_000..200_000).contains(&room(100_000)));
@@ -304,8 +304,8 @@ fn a_single_chunk_is_not_moved() {
     let mut parser = ResponseParser::new(Method::Get, BodyPolicy::Keep, &limits);
     let mut buffer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n".to_vec();
     let before = buffer.clone();
-    assert_eq!(parser.feed(&mut buffer), Ok(Progress::Done));
-    assert_eq!((buffer == before, &buffer[parser.body()]), (true, &b"hello"[..]));
+    assert_eq!(parser.feed(&mut buffer), Ok(ParseProgress::Complete));
+    assert_eq!((buffer == before, &buffer[parser.body_range()]), (true, &b"hello"[..]));
 }
 
 /// Pieces of responses, whole and broken, so that random strings of them get deep into the parser.

@@ -2,64 +2,64 @@
 
 use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
 
-use super::Step;
+use super::DecodeStep;
 use crate::Error;
 
 /// One stream. What follows its end is ignored, as browsers ignore it.
 pub(super) struct Brotli {
-    state: Box<State>,
-    place: Place,
+    decoder: Box<DecoderState>,
+    state: StreamState,
 }
 
-type State = BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>;
+type DecoderState = BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum StreamState {
     Start,
     InStream,
-    Over,
+    Ended,
 }
 
 impl Brotli {
     pub(super) fn new() -> Self {
         let allocator = StandardAlloc::default;
-        let state = State::new_strict(allocator(), allocator(), allocator());
-        Self { state: Box::new(state), place: Place::Start }
+        let state = DecoderState::new_strict(allocator(), allocator(), allocator());
+        Self { decoder: Box::new(state), state: StreamState::Start }
     }
 
-    pub(super) fn step(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<Step, Error> {
-        if self.place == Place::Over {
-            return Ok(Step { taken: input.len(), ..Step::default() });
+    pub(super) fn step(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<DecodeStep, Error> {
+        if self.state == StreamState::Ended {
+            return Ok(DecodeStep { consumed: input.len(), ..DecodeStep::default() });
         }
-        let input = &input[..input.len().min(PIECE_BYTES)];
+        let input = &input[..input.len().min(MAX_STEP_BYTES)];
         let start = out.len();
-        out.resize(out.capacity().min(start + PIECE_BYTES), 0);
-        let (mut taken, mut made) = (0, 0);
+        out.resize(out.capacity().min(start + MAX_STEP_BYTES), 0);
+        let (mut consumed, mut produced) = (0, 0);
         let (mut unread, mut room) = (input.len(), out.len() - start);
         let result = BrotliDecompressStream(
             &mut unread,
-            &mut taken,
+            &mut consumed,
             input,
             &mut room,
-            &mut made,
+            &mut produced,
             &mut out[start..],
             &mut 0,
-            &mut self.state,
+            &mut self.decoder,
         );
-        out.truncate(start + made);
-        self.place = match result {
+        out.truncate(start + produced);
+        self.state = match result {
             BrotliResult::ResultFailure => return Err(Error::ContentCoding),
-            BrotliResult::ResultSuccess => Place::Over,
-            BrotliResult::NeedsMoreInput | BrotliResult::NeedsMoreOutput => Place::InStream,
+            BrotliResult::ResultSuccess => StreamState::Ended,
+            BrotliResult::NeedsMoreInput | BrotliResult::NeedsMoreOutput => StreamState::InStream,
         };
-        Ok(Step { taken, made, has_more: matches!(result, BrotliResult::NeedsMoreOutput) })
+        Ok(DecodeStep { consumed, produced, has_more: matches!(result, BrotliResult::NeedsMoreOutput) })
     }
 
-    pub(super) const fn is_whole(&self) -> bool {
-        !matches!(self.place, Place::InStream)
+    pub(super) const fn is_complete(&self) -> bool {
+        !matches!(self.state, StreamState::InStream)
     }
 }
 
 /// What is read and written in one step: room is filled with zeros before it is written to, and the library counts input
 /// in 32 bits.
-const PIECE_BYTES: usize = 16 << 10;
+const MAX_STEP_BYTES: usize = 16 << 10;

@@ -6,59 +6,61 @@
 
 use flate2::{Decompress, FlushDecompress, Status};
 
-use super::Step;
+use super::DecodeStep;
 use crate::Error;
 
 /// gzip: one member, or several in a row. Anything else behind a member is ignored, as browsers and urllib3 ignore it:
 /// some servers pad with zeros.
 pub(super) struct Gzip {
     inflater: Decompress,
-    place: Place,
+    state: GzipState,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum GzipState {
     Start,
     InMember,
-    BehindMember,
+    AfterMember,
     /// Behind the first of the two bytes that a member begins with.
     InMagic,
-    Over,
+    Ended,
 }
 
 impl Gzip {
     pub(super) fn new() -> Self {
-        Self { inflater: Decompress::new_gzip(WINDOW_BITS), place: Place::Start }
+        Self { inflater: Decompress::new_gzip(WINDOW_BITS), state: GzipState::Start }
     }
 
-    pub(super) fn step(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<Step, Error> {
+    pub(super) fn step(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<DecodeStep, Error> {
         let first = input.first().copied();
-        match self.place {
-            Place::Start | Place::InMember => self.inflate(input, out),
-            Place::BehindMember if first == Some(MAGIC[0]) => Ok(self.pass(Place::InMagic, 1)),
-            Place::InMagic if first == Some(MAGIC[1]) => {
+        match self.state {
+            GzipState::Start | GzipState::InMember => self.inflate(input, out),
+            GzipState::AfterMember if first == Some(GZIP_MAGIC[0]) => Ok(self.skip(GzipState::InMagic, 1)),
+            GzipState::InMagic if first == Some(GZIP_MAGIC[1]) => {
                 self.inflater = Decompress::new_gzip(WINDOW_BITS);
-                inflate(&mut self.inflater, &MAGIC, out)?;
-                Ok(self.pass(Place::InMember, 1))
+                inflate(&mut self.inflater, &GZIP_MAGIC, out)?;
+                Ok(self.skip(GzipState::InMember, 1))
             }
-            Place::BehindMember | Place::InMagic | Place::Over => Ok(self.pass(Place::Over, input.len())),
+            GzipState::AfterMember | GzipState::InMagic | GzipState::Ended => {
+                Ok(self.skip(GzipState::Ended, input.len()))
+            }
         }
     }
 
-    fn inflate(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<Step, Error> {
+    fn inflate(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<DecodeStep, Error> {
         let (step, is_over) = inflate(&mut self.inflater, input, out)?;
-        self.place = if is_over { Place::BehindMember } else { Place::InMember };
+        self.state = if is_over { GzipState::AfterMember } else { GzipState::InMember };
         Ok(step)
     }
 
     /// Moves over bytes that are no data.
-    const fn pass(&mut self, next: Place, taken: usize) -> Step {
-        self.place = next;
-        Step { taken, made: 0, has_more: false }
+    const fn skip(&mut self, next: GzipState, consumed: usize) -> DecodeStep {
+        self.state = next;
+        DecodeStep { consumed, produced: 0, has_more: false }
     }
 
-    pub(super) const fn is_whole(&self) -> bool {
-        !matches!(self.place, Place::InMember)
+    pub(super) const fn is_complete(&self) -> bool {
+        !matches!(self.state, GzipState::InMember)
     }
 }
 
@@ -66,33 +68,35 @@ impl Gzip {
 pub(super) struct Deflate {
     /// Not before it is known whether there is a header.
     inflater: Option<Decompress>,
-    first: Option<u8>,
-    is_over: bool,
+    first_byte: Option<u8>,
+    is_ended: bool,
 }
 
 impl Deflate {
     pub(super) const fn new() -> Self {
-        Self { inflater: None, first: None, is_over: false }
+        Self { inflater: None, first_byte: None, is_ended: false }
     }
 
-    pub(super) fn step(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<Step, Error> {
-        if self.is_over {
-            return Ok(Step { taken: input.len(), ..Step::default() });
+    pub(super) fn step(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<DecodeStep, Error> {
+        if self.is_ended {
+            return Ok(DecodeStep { consumed: input.len(), ..DecodeStep::default() });
         }
         if self.inflater.is_none() {
-            let Some(inflater) = self.begin(input, out)? else { return Ok(Step { taken: 1, ..Step::default() }) };
+            let Some(inflater) = self.create_inflater(input, out)? else {
+                return Ok(DecodeStep { consumed: 1, ..DecodeStep::default() });
+            };
             self.inflater = Some(inflater);
         }
-        let Some(inflater) = &mut self.inflater else { return Ok(Step::default()) };
+        let Some(inflater) = &mut self.inflater else { return Ok(DecodeStep::default()) };
         let (step, is_over) = inflate(inflater, input, out)?;
-        self.is_over = is_over;
+        self.is_ended = is_over;
         Ok(step)
     }
 
     /// Nothing for the first byte, which is kept; an inflater behind that byte for the second, which is not taken.
-    fn begin(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<Option<Decompress>, Error> {
-        let (Some(first), Some(second)) = (self.first, input.first()) else {
-            self.first = input.first().copied();
+    fn create_inflater(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<Option<Decompress>, Error> {
+        let (Some(first), Some(second)) = (self.first_byte, input.first()) else {
+            self.first_byte = input.first().copied();
             return Ok(None);
         };
         let mut inflater = Decompress::new(is_zlib([first, *second]));
@@ -101,8 +105,8 @@ impl Deflate {
         Ok(Some(inflater))
     }
 
-    pub(super) const fn is_whole(&self) -> bool {
-        self.is_over || self.first.is_none()
+    pub(super) const fn is_complete(&self) -> bool {
+        self.is_ended || self.first_byte.is_none()
     }
 }
 
@@ -112,16 +116,16 @@ const fn is_zlib(header: [u8; 2]) -> bool {
 }
 
 /// One step, and whether it came to the end.
-fn inflate(inflater: &mut Decompress, input: &[u8], out: &mut Vec<u8>) -> Result<(Step, bool), Error> {
+fn inflate(inflater: &mut Decompress, input: &[u8], out: &mut Vec<u8>) -> Result<(DecodeStep, bool), Error> {
     let (taken_before, made_before) = (inflater.total_in(), out.len());
     let status = inflater.decompress_vec(input, out, FlushDecompress::None).map_err(|_| Error::ContentCoding)?;
     let is_over = status == Status::StreamEnd;
-    let taken = (inflater.total_in() - taken_before) as usize;
+    let consumed = (inflater.total_in() - taken_before) as usize;
     let has_more = !is_over && out.len() == out.capacity();
-    Ok((Step { taken, made: out.len() - made_before, has_more }, is_over))
+    Ok((DecodeStep { consumed, produced: out.len() - made_before, has_more }, is_over))
 }
 
 /// The largest window there is, which every sender may use.
 const WINDOW_BITS: u8 = 15;
 /// What a gzip member begins with.
-const MAGIC: [u8; 2] = [0x1f, 0x8b];
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];

@@ -31,11 +31,11 @@ pub const ACCEPT_ENCODING: &str = "gzip, deflate, br, zstd";
 /// is an error, as RFC 9659 says), and for brotli as much as the body is long, at most 16 MiB.
 pub struct BodyDecoder {
     /// The coding that was applied last.
-    outer: Layer,
+    outer: CodingLayer,
     /// Those that were applied before it, the last of them first.
     inner: Vec<InnerLayer>,
-    bounds: Bounds,
-    failed: Option<Error>,
+    limits: DecodeLimits,
+    error: Option<Error>,
 }
 
 impl BodyDecoder {
@@ -49,22 +49,22 @@ impl BodyDecoder {
     pub fn for_codings(value: &[u8], limits: &HttpLimits) -> Result<Option<Self>, Error> {
         let mut layers = Vec::new();
         for name in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|name| changes_bytes(name)) {
-            let Some(coding) = Coding::named(name) else { return Ok(None) };
-            if layers.len() == CODINGS_MAX {
+            let Some(coding) = Coding::from_name(name) else { return Ok(None) };
+            if layers.len() == MAX_CODINGS {
                 return Err(Error::ContentCoding);
             }
-            layers.push(Layer::new(coding));
+            layers.push(CodingLayer::new(coding));
         }
         let Some(outer) = layers.pop() else { return Ok(None) };
         let inner = layers.into_iter().rev().map(InnerLayer::new).collect();
-        Ok(Some(Self { outer, inner, bounds: Bounds::new(limits), failed: None }))
+        Ok(Some(Self { outer, inner, limits: DecodeLimits::new(limits), error: None }))
     }
 
     /// Lets the decoded body be of any length, for those who do not keep it; it still may not grow by more than
     /// [`HttpLimits::decoded_ratio`].
     #[must_use]
-    pub const fn unbounded(mut self) -> Self {
-        self.bounds.bytes = u64::MAX;
+    pub const fn without_size_limit(mut self) -> Self {
+        self.limits.max_bytes = u64::MAX;
         self
     }
 
@@ -72,9 +72,9 @@ impl BodyDecoder {
     ///
     /// # Errors
     /// [`Error::ContentCoding`], [`Error::DecodedTooLarge`] or [`Error::DecodedTooMuch`]; it stays at that.
-    pub fn feed(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
+    pub fn decode(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
         let mut rest = input;
-        while self.feed_some(&mut rest, out)? {}
+        while self.decode_some(&mut rest, out)? {}
         Ok(())
     }
 
@@ -84,15 +84,15 @@ impl BodyDecoder {
     ///
     /// # Errors
     /// As [`feed`](Self::feed).
-    pub fn feed_some(&mut self, input: &mut &[u8], out: &mut Vec<u8>) -> Result<bool, Error> {
-        if let Some(error) = self.failed {
+    pub fn decode_some(&mut self, input: &mut &[u8], out: &mut Vec<u8>) -> Result<bool, Error> {
+        if let Some(error) = self.error {
             return Err(error);
         }
-        let made_before = self.inner.last().map_or(&self.outer, |inner| &inner.layer).made;
-        self.bounds.make_room(out, made_before);
-        let mut source = Source { layer: &mut self.outer, input, bounds: &mut self.bounds };
-        let read = read(&mut self.inner, &mut source, out);
-        self.failed = read.err();
+        let made_before = self.inner.last().map_or(&self.outer, |inner| &inner.layer).produced;
+        self.limits.reserve_output(out, made_before);
+        let mut source = OuterReader { layer: &mut self.outer, input, limits: &mut self.limits };
+        let read = read_layers(&mut self.inner, &mut source, out);
+        self.error = read.err();
         read.map(|made| made > 0)
     }
 
@@ -101,15 +101,16 @@ impl BodyDecoder {
     /// # Errors
     /// As [`feed`](Self::feed); [`Error::ContentCoding`] also when the coding's own end has not come.
     pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Error> {
-        self.feed(&[], out)?;
-        let is_whole = self.outer.coding.is_whole() && self.inner.iter().all(|inner| inner.layer.coding.is_whole());
-        if is_whole { Ok(()) } else { Err(Error::ContentCoding) }
+        self.decode(&[], out)?;
+        let is_complete =
+            self.outer.coding.is_complete() && self.inner.iter().all(|inner| inner.layer.coding.is_complete());
+        if is_complete { Ok(()) } else { Err(Error::ContentCoding) }
     }
 }
 
 impl fmt::Debug for BodyDecoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BodyDecoder").field("failed", &self.failed).finish_non_exhaustive()
+        f.debug_struct("BodyDecoder").field("failed", &self.error).finish_non_exhaustive()
     }
 }
 
@@ -120,41 +121,41 @@ fn changes_bytes(name: &[u8]) -> bool {
 
 /// Appends what comes next of `source` after all `layers`, as much as there is room for in `out`. Nothing came: the input
 /// is used up.
-fn read(layers: &mut [InnerLayer], source: &mut Source<'_, '_>, out: &mut Vec<u8>) -> Result<usize, Error> {
+fn read_layers(layers: &mut [InnerLayer], source: &mut OuterReader<'_, '_>, out: &mut Vec<u8>) -> Result<usize, Error> {
     let Some((last, before)) = layers.split_last_mut() else {
         return source.read(out);
     };
     loop {
-        if last.taken == last.inbox.len() {
-            last.taken = 0;
-            last.inbox.clear();
-            read(before, source, &mut last.inbox)?;
+        if last.consumed == last.input.len() {
+            last.consumed = 0;
+            last.input.clear();
+            read_layers(before, source, &mut last.input)?;
         }
-        let step = last.layer.step(&last.inbox[last.taken..], out)?;
-        last.taken += step.taken;
-        source.bounds.check(last.layer.made)?;
-        if step.made > 0 || last.inbox.is_empty() {
-            return Ok(step.made);
+        let step = last.layer.step(&last.input[last.consumed..], out)?;
+        last.consumed += step.consumed;
+        source.limits.check(last.layer.produced)?;
+        if step.produced > 0 || last.input.is_empty() {
+            return Ok(step.produced);
         }
     }
 }
 
 /// Where all layers read from: the body as it came, less the outer coding.
-struct Source<'a, 'input> {
-    layer: &'a mut Layer,
+struct OuterReader<'a, 'input> {
+    layer: &'a mut CodingLayer,
     input: &'a mut &'input [u8],
-    bounds: &'a mut Bounds,
+    limits: &'a mut DecodeLimits,
 }
 
-impl Source<'_, '_> {
+impl OuterReader<'_, '_> {
     fn read(&mut self, out: &mut Vec<u8>) -> Result<usize, Error> {
         loop {
             let step = self.layer.step(self.input, out)?;
-            *self.input = &self.input[step.taken..];
-            self.bounds.taken += step.taken as u64;
-            self.bounds.check(self.layer.made)?;
-            if step.made > 0 || self.input.is_empty() {
-                return Ok(step.made);
+            *self.input = &self.input[step.consumed..];
+            self.limits.consumed += step.consumed as u64;
+            self.limits.check(self.layer.produced)?;
+            if step.produced > 0 || self.input.is_empty() {
+                return Ok(step.produced);
             }
         }
     }
@@ -162,50 +163,50 @@ impl Source<'_, '_> {
 
 /// A layer that reads what the one before it has made.
 struct InnerLayer {
-    layer: Layer,
-    inbox: Vec<u8>,
+    layer: CodingLayer,
+    input: Vec<u8>,
     /// Bytes of the inbox that the layer has read.
-    taken: usize,
+    consumed: usize,
 }
 
 impl InnerLayer {
-    fn new(layer: Layer) -> Self {
-        Self { layer, inbox: Vec::with_capacity(ROOM_BYTES), taken: 0 }
+    fn new(layer: CodingLayer) -> Self {
+        Self { layer, input: Vec::with_capacity(OUTPUT_CHUNK_BYTES), consumed: 0 }
     }
 }
 
 /// One coding, and what has come of it.
-struct Layer {
+struct CodingLayer {
     coding: Coding,
-    made: u64,
+    produced: u64,
     /// Whether the coding may hold back some of what it has made.
     has_more: bool,
 }
 
-impl Layer {
+impl CodingLayer {
     const fn new(coding: Coding) -> Self {
-        Self { coding, made: 0, has_more: false }
+        Self { coding, produced: 0, has_more: false }
     }
 
-    fn step(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<Step, Error> {
+    fn step(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<DecodeStep, Error> {
         if input.is_empty() && !self.has_more {
-            return Ok(Step::default());
+            return Ok(DecodeStep::default());
         }
         let step = self.coding.step(input, out)?;
-        if step.taken == 0 && step.made == 0 && !input.is_empty() {
+        if step.consumed == 0 && step.produced == 0 && !input.is_empty() {
             return Err(Error::ContentCoding);
         }
         self.has_more = step.has_more;
-        self.made += step.made as u64;
+        self.produced += step.produced as u64;
         Ok(step)
     }
 }
 
 /// What a coding did when it was given input and room.
 #[derive(Clone, Copy, Default)]
-struct Step {
-    taken: usize,
-    made: usize,
+struct DecodeStep {
+    consumed: usize,
+    produced: usize,
     /// Whether more may come of what was taken, when there is room for it.
     has_more: bool,
 }
@@ -218,7 +219,7 @@ enum Coding {
 }
 
 impl Coding {
-    fn named(name: &[u8]) -> Option<Self> {
+    fn from_name(name: &[u8]) -> Option<Self> {
         let is = |own: &str| name.eq_ignore_ascii_case(own.as_bytes());
         if is("gzip") || is("x-gzip") {
             Some(Self::Gzip(Gzip::new()))
@@ -234,7 +235,7 @@ impl Coding {
     }
 
     /// Takes from `input` and appends to `out`, which has some room and keeps its place in memory.
-    fn step(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<Step, Error> {
+    fn step(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<DecodeStep, Error> {
         match self {
             Self::Brotli(brotli) => brotli.step(input, out),
             Self::Deflate(deflate) => deflate.step(input, out),
@@ -244,54 +245,54 @@ impl Coding {
     }
 
     /// Whether the input may end here.
-    const fn is_whole(&self) -> bool {
+    const fn is_complete(&self) -> bool {
         match self {
-            Self::Brotli(brotli) => brotli.is_whole(),
-            Self::Deflate(deflate) => deflate.is_whole(),
-            Self::Gzip(gzip) => gzip.is_whole(),
-            Self::Zstd(zstd) => zstd.is_whole(),
+            Self::Brotli(brotli) => brotli.is_complete(),
+            Self::Deflate(deflate) => deflate.is_complete(),
+            Self::Gzip(gzip) => gzip.is_complete(),
+            Self::Zstd(zstd) => zstd.is_complete(),
         }
     }
 }
 
 /// How much may come of a body. Every layer keeps to it: what is little in the end may have been much in between.
-struct Bounds {
-    bytes: u64,
-    ratio: u64,
+struct DecodeLimits {
+    max_bytes: u64,
+    max_ratio: u64,
     /// Bytes of the body as it came that were decoded.
-    taken: u64,
+    consumed: u64,
 }
 
-impl Bounds {
+impl DecodeLimits {
     fn new(limits: &HttpLimits) -> Self {
-        Self { bytes: limits.decoded_bytes as u64, ratio: limits.decoded_ratio.into(), taken: 0 }
+        Self { max_bytes: limits.decoded_bytes as u64, max_ratio: limits.decoded_ratio.into(), consumed: 0 }
     }
 
-    fn check(&self, made: u64) -> Result<(), Error> {
-        if made > self.bytes {
+    fn check(&self, produced: u64) -> Result<(), Error> {
+        if produced > self.max_bytes {
             return Err(Error::DecodedTooLarge);
         }
-        if made > UNSUSPICIOUS_BYTES && made > self.taken.saturating_mul(self.ratio) {
+        if produced > MAX_RATIO_EXEMPT_BYTES && produced > self.consumed.saturating_mul(self.max_ratio) {
             return Err(Error::DecodedTooMuch);
         }
         Ok(())
     }
 
     /// Lets a full `out` grow as vectors do, but not beyond the limit and the one byte that shows that it is exceeded.
-    fn make_room(&self, out: &mut Vec<u8>, made: u64) {
+    fn reserve_output(&self, out: &mut Vec<u8>, produced: u64) {
         if out.len() == out.capacity() {
-            let left = usize::try_from(self.bytes.saturating_sub(made)).unwrap_or(usize::MAX);
-            out.reserve_exact(out.len().max(ROOM_BYTES).min(left.saturating_add(1)));
+            let left = usize::try_from(self.max_bytes.saturating_sub(produced)).unwrap_or(usize::MAX);
+            out.reserve_exact(out.len().max(OUTPUT_CHUNK_BYTES).min(left.saturating_add(1)));
         }
     }
 }
 
 /// As many as urllib3 undoes.
-const CODINGS_MAX: usize = 5;
+const MAX_CODINGS: usize = 5;
 /// What a decoder appends at a time, while `out` is small.
-const ROOM_BYTES: usize = 32 << 10;
+const OUTPUT_CHUNK_BYTES: usize = 32 << 10;
 /// Up to here a body may grow by any ratio: a page of blanks is no attack.
-const UNSUSPICIOUS_BYTES: u64 = 1 << 20;
+const MAX_RATIO_EXEMPT_BYTES: u64 = 1 << 20;
 
 #[cfg(test)]
 mod tests;

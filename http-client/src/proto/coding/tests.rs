@@ -13,17 +13,17 @@ use super::BodyDecoder;
 use crate::{Error, HttpLimits};
 
 #[derive(Clone, Copy)]
-struct Reader<'a> {
+struct DecoderHarness<'a> {
     codings: &'a str,
     limits: HttpLimits,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> DecoderHarness<'a> {
     fn new(codings: &'a str) -> Self {
         Self { codings, limits: HttpLimits::default() }
     }
 
-    fn bounded(codings: &'a str, decoded_bytes: usize, decoded_ratio: u32) -> Self {
+    fn with_limits(codings: &'a str, decoded_bytes: usize, decoded_ratio: u32) -> Self {
         Self { codings, limits: HttpLimits { decoded_bytes, decoded_ratio, ..HttpLimits::default() } }
     }
 
@@ -33,31 +33,31 @@ impl<'a> Reader<'a> {
 
     /// Decodes in every way there is, and checks that all agree.
     fn read(&self, bytes: &[u8]) -> Result<Vec<u8>, Error> {
-        let whole = self.pieces([bytes]);
-        assert_eq!(self.pieces(bytes.chunks(1)), whole, "bytewise");
-        assert_eq!(self.squeezed(bytes), whole, "with little room");
+        let whole = self.read_pieces([bytes]);
+        assert_eq!(self.read_pieces(bytes.chunks(1)), whole, "bytewise");
+        assert_eq!(self.read_squeezed(bytes), whole, "with little room");
         for at in 0..bytes.len() {
             let (head, tail) = bytes.split_at(at);
-            assert_eq!(self.pieces([head, tail]), whole, "split at {at}");
+            assert_eq!(self.read_pieces([head, tail]), whole, "split at {at}");
         }
         whole
     }
 
-    fn pieces<'b>(&self, pieces: impl IntoIterator<Item = &'b [u8]>) -> Result<Vec<u8>, Error> {
+    fn read_pieces<'b>(&self, pieces: impl IntoIterator<Item = &'b [u8]>) -> Result<Vec<u8>, Error> {
         let mut decoder = self.decoder();
         let mut out = b"before".to_vec();
         for piece in pieces {
-            decoder.feed(piece, &mut out)?;
+            decoder.decode(piece, &mut out)?;
         }
         decoder.finish(&mut out)?;
         Ok(out.split_off(b"before".len()))
     }
 
     /// With room for a few bytes at a time.
-    fn squeezed(&self, bytes: &[u8]) -> Result<Vec<u8>, Error> {
+    fn read_squeezed(&self, bytes: &[u8]) -> Result<Vec<u8>, Error> {
         let (mut decoder, mut input) = (self.decoder(), bytes);
         let (mut all, mut some) = (Vec::new(), Vec::with_capacity(3));
-        while decoder.feed_some(&mut input, &mut some)? {
+        while decoder.decode_some(&mut input, &mut some)? {
             all.append(&mut some);
         }
         decoder.finish(&mut some)?;
@@ -109,9 +109,9 @@ fn streamed_zstd(bytes: &[u8], window_log: u32) -> Vec<u8> {
 }
 
 /// A way to encode a body, and the name under which it can be decoded.
-type Sample = (&'static str, fn(&[u8]) -> Vec<u8>);
+type CodingSample = (&'static str, fn(&[u8]) -> Vec<u8>);
 
-const SAMPLES: [Sample; 6] = [
+const SAMPLES: [CodingSample; 6] = [
     ("gzip", gzip),
     ("deflate", zlib),
     ("deflate", raw_deflate),
@@ -129,7 +129,7 @@ fn text() -> Vec<u8> {
 fn every_coding_is_undone() {
     for (coding, encode) in SAMPLES {
         for body in [&b""[..], b"a", b"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", &text()] {
-            assert_eq!(Reader::new(coding).read(&encode(body)).as_deref(), Ok(body), "{coding}");
+            assert_eq!(DecoderHarness::new(coding).read(&encode(body)).as_deref(), Ok(body), "{coding}");
         }
     }
 }
@@ -139,10 +139,12 @@ fn a_body_larger_than_the_room_is_undone() {
     let body: Vec<u8> = (0..30_000_u32).flat_map(|number| (number.wrapping_mul(number) >> 7).to_le_bytes()).collect();
     for (coding, encode) in SAMPLES {
         let encoded = encode(&body);
-        let reader = Reader::new(coding);
-        assert!(reader.pieces([&encoded[..]]).unwrap() == body, "{coding}");
-        assert!(reader.pieces(encoded.chunks(1000)).unwrap() == body, "{coding} in pieces");
-        assert!(Reader::new(&format!("gzip, {coding}")).pieces([&encode(&gzip(&body))[..]]).unwrap() == body);
+        let reader = DecoderHarness::new(coding);
+        assert!(reader.read_pieces([&encoded[..]]).unwrap() == body, "{coding}");
+        assert!(reader.read_pieces(encoded.chunks(1000)).unwrap() == body, "{coding} in pieces");
+        assert!(
+            DecoderHarness::new(&format!("gzip, {coding}")).read_pieces([&encode(&gzip(&body))[..]]).unwrap() == body
+        );
     }
 }
 
@@ -150,7 +152,7 @@ fn a_body_larger_than_the_room_is_undone() {
 fn names_are_read_in_any_case_and_identity_changes_nothing() {
     let body = text();
     for codings in ["gzip", "x-gzip", "X-GZip", "identity, gzip", " gzip ,, identity,", "GZIP"] {
-        assert_eq!(Reader::new(codings).pieces([&gzip(&body)[..]]).as_deref(), Ok(&body[..]), "{codings}");
+        assert_eq!(DecoderHarness::new(codings).read_pieces([&gzip(&body)[..]]).as_deref(), Ok(&body[..]), "{codings}");
     }
     for codings in
         ["", " ", "identity", "Identity,identity", ",", "foo", "gzip, foo", "foo, gzip", "compress", "gzip;q=1"]
@@ -158,19 +160,19 @@ fn names_are_read_in_any_case_and_identity_changes_nothing() {
         let decoder = BodyDecoder::for_codings(codings.as_bytes(), &HttpLimits::default());
         assert!(matches!(decoder, Ok(None)), "{codings}");
     }
-    assert!(super::ACCEPT_ENCODING.split(", ").all(|name| super::Coding::named(name.as_bytes()).is_some()));
+    assert!(super::ACCEPT_ENCODING.split(", ").all(|name| super::Coding::from_name(name.as_bytes()).is_some()));
 }
 
 #[test]
 fn lists_are_undone_from_the_last_to_the_first() {
     let body = text();
     let twice = brotli(&gzip(&body));
-    assert_eq!(Reader::new("gzip, br").read(&twice).as_deref(), Ok(&body[..]));
-    assert_eq!(Reader::new("br, gzip").read(&twice), Err(Error::ContentCoding));
+    assert_eq!(DecoderHarness::new("gzip, br").read(&twice).as_deref(), Ok(&body[..]));
+    assert_eq!(DecoderHarness::new("br, gzip").read(&twice), Err(Error::ContentCoding));
     let all = zstd(&brotli(&zlib(&gzip(&raw_deflate(&body)))));
-    assert_eq!(Reader::new("deflate, gzip, deflate, br, zstd").read(&all).as_deref(), Ok(&body[..]));
-    assert_eq!(Reader::new("gzip, br").read(b""), Ok(Vec::new()));
-    assert_eq!(Reader::new("gzip, br").read(&brotli(b"")), Ok(Vec::new()));
+    assert_eq!(DecoderHarness::new("deflate, gzip, deflate, br, zstd").read(&all).as_deref(), Ok(&body[..]));
+    assert_eq!(DecoderHarness::new("gzip, br").read(b""), Ok(Vec::new()));
+    assert_eq!(DecoderHarness::new("gzip, br").read(&brotli(b"")), Ok(Vec::new()));
 }
 
 #[test]
@@ -183,7 +185,7 @@ fn more_than_five_codings_are_refused() {
 #[test]
 fn a_body_of_no_bytes_is_whole() {
     for (coding, _) in SAMPLES {
-        assert_eq!(Reader::new(coding).read(b""), Ok(Vec::new()), "{coding}");
+        assert_eq!(DecoderHarness::new(coding).read(b""), Ok(Vec::new()), "{coding}");
     }
 }
 
@@ -193,14 +195,22 @@ fn a_body_cut_short_anywhere_is_an_error() {
     for (coding, encode) in SAMPLES {
         let encoded = encode(&body);
         for end in 1..encoded.len() {
-            let reader = Reader::new(coding);
-            assert_eq!(reader.pieces([&encoded[..end]]), Err(Error::ContentCoding), "{coding} cut at {end}");
-            assert_eq!(reader.pieces(encoded[..end].chunks(1)), Err(Error::ContentCoding), "{coding} cut at {end}");
+            let reader = DecoderHarness::new(coding);
+            assert_eq!(reader.read_pieces([&encoded[..end]]), Err(Error::ContentCoding), "{coding} cut at {end}");
+            assert_eq!(
+                reader.read_pieces(encoded[..end].chunks(1)),
+                Err(Error::ContentCoding),
+                "{coding} cut at {end}"
+            );
         }
     }
     let both = gzip(&brotli(&body));
     for end in 1..both.len() {
-        assert_eq!(Reader::new("br, gzip").pieces([&both[..end]]), Err(Error::ContentCoding), "list cut at {end}");
+        assert_eq!(
+            DecoderHarness::new("br, gzip").read_pieces([&both[..end]]),
+            Err(Error::ContentCoding),
+            "list cut at {end}"
+        );
     }
 }
 
@@ -208,23 +218,27 @@ fn a_body_cut_short_anywhere_is_an_error() {
 fn what_is_not_in_the_coding_is_an_error() {
     for (coding, _) in SAMPLES {
         for bytes in [&b"plain text, which is in no coding at all"[..], &[0xff; 64]] {
-            assert_eq!(Reader::new(coding).read(bytes), Err(Error::ContentCoding), "{coding}");
+            assert_eq!(DecoderHarness::new(coding).read(bytes), Err(Error::ContentCoding), "{coding}");
         }
     }
-    assert_eq!(Reader::new("zstd").read(&gzip(b"other")), Err(Error::ContentCoding));
-    assert_eq!(Reader::new("deflate").read(&gzip(b"other")), Err(Error::ContentCoding));
+    assert_eq!(DecoderHarness::new("zstd").read(&gzip(b"other")), Err(Error::ContentCoding));
+    assert_eq!(DecoderHarness::new("deflate").read(&gzip(b"other")), Err(Error::ContentCoding));
 }
 
 #[test]
 fn checksums_are_checked() {
     let body = text();
-    let checked: [Sample; 3] = [("gzip", gzip), ("deflate", zlib), ("zstd", |bytes| streamed_zstd(bytes, 17))];
+    let checked: [CodingSample; 3] = [("gzip", gzip), ("deflate", zlib), ("zstd", |bytes| streamed_zstd(bytes, 17))];
     for (coding, encode) in checked {
         let encoded = encode(&body);
         for at in encoded.len() - 4..encoded.len() {
             let mut broken = encoded.clone();
             broken[at] ^= 1;
-            assert_eq!(Reader::new(coding).pieces([&broken[..]]), Err(Error::ContentCoding), "{coding} at {at}");
+            assert_eq!(
+                DecoderHarness::new(coding).read_pieces([&broken[..]]),
+                Err(Error::ContentCoding),
+                "{coding} at {at}"
+            );
         }
     }
 }
@@ -234,10 +248,10 @@ fn members_and_frames_follow_one_another() {
     let body = text();
     let expected = [&body[..], b"", b"more"].concat();
     let members = [gzip(&body), gzip(b""), gzip(b"more")].concat();
-    assert_eq!(Reader::new("gzip").read(&members).as_deref(), Ok(&expected[..]));
+    assert_eq!(DecoderHarness::new("gzip").read(&members).as_deref(), Ok(&expected[..]));
     let skippable = [&[0x50, 0x2a, 0x4d, 0x18, 3, 0, 0, 0], &b"abc"[..]].concat();
     let frames = [zstd(&body), skippable, zstd(b""), streamed_zstd(b"more", 17)].concat();
-    assert_eq!(Reader::new("zstd").read(&frames).as_deref(), Ok(&expected[..]));
+    assert_eq!(DecoderHarness::new("zstd").read(&frames).as_deref(), Ok(&expected[..]));
 }
 
 #[test]
@@ -246,29 +260,29 @@ fn what_follows_the_end_is_ignored_except_among_frames() {
         for garbage in [&b"garbage"[..], &[0; 700], b"\x1f", b"\x1f\x1f\x8b"] {
             let expected = if coding == "zstd" { Err(Error::ContentCoding) } else { Ok(b"body".to_vec()) };
             let bytes = [&encode(b"body")[..], garbage].concat();
-            assert_eq!(Reader::new(coding).read(&bytes), expected, "{coding}, {garbage:?}");
+            assert_eq!(DecoderHarness::new(coding).read(&bytes), expected, "{coding}, {garbage:?}");
         }
     }
     let half_a_member = [&gzip(b"body")[..], &gzip(b"more")[..9]].concat();
-    assert_eq!(Reader::new("gzip").read(&half_a_member), Err(Error::ContentCoding));
+    assert_eq!(DecoderHarness::new("gzip").read(&half_a_member), Err(Error::ContentCoding));
 }
 
 #[test]
 fn windows_larger_than_the_web_allows_are_refused() {
     let body = text();
-    assert_eq!(Reader::new("zstd").read(&streamed_zstd(&body, 23)).as_deref(), Ok(&body[..]));
-    assert_eq!(Reader::new("zstd").read(&streamed_zstd(&body, 24)), Err(Error::ContentCoding));
+    assert_eq!(DecoderHarness::new("zstd").read(&streamed_zstd(&body, 23)).as_deref(), Ok(&body[..]));
+    assert_eq!(DecoderHarness::new("zstd").read(&streamed_zstd(&body, 24)), Err(Error::ContentCoding));
     // The header of an extension of brotli, with a window of 30 bits.
-    let fed = Reader::new("br").decoder().feed(&[0x11, 30], &mut Vec::new());
+    let fed = DecoderHarness::new("br").decoder().decode(&[0x11, 30], &mut Vec::new());
     assert_eq!(fed, Err(Error::ContentCoding));
 }
 
 #[test]
 fn an_error_stays() {
-    let mut decoder = Reader::new("gzip").decoder();
+    let mut decoder = DecoderHarness::new("gzip").decoder();
     let mut out = Vec::new();
-    assert_eq!(decoder.feed(b"not gzip at all", &mut out), Err(Error::ContentCoding));
-    assert_eq!(decoder.feed(&gzip(b"body"), &mut out), Err(Error::ContentCoding));
+    assert_eq!(decoder.decode(b"not gzip at all", &mut out), Err(Error::ContentCoding));
+    assert_eq!(decoder.decode(&gzip(b"body"), &mut out), Err(Error::ContentCoding));
     assert_eq!(decoder.finish(&mut out), Err(Error::ContentCoding));
     assert!(out.is_empty());
 }
@@ -289,11 +303,11 @@ fn a_bomb_ends_at_the_limits_and_takes_no_more_memory() {
     const LIMIT: usize = 2 << 20;
     for (coding, bomb) in bombs() {
         for (reader, expected) in [
-            (Reader::bounded(coding, LIMIT, u32::MAX), Error::DecodedTooLarge),
-            (Reader::bounded(coding, 1 << 30, 50), Error::DecodedTooMuch),
+            (DecoderHarness::with_limits(coding, LIMIT, u32::MAX), Error::DecodedTooLarge),
+            (DecoderHarness::with_limits(coding, 1 << 30, 50), Error::DecodedTooMuch),
         ] {
             let (mut decoder, mut out) = (reader.decoder(), Vec::new());
-            let memory = allocation_counter::measure(|| assert_eq!(decoder.feed(&bomb, &mut out), Err(expected)));
+            let memory = allocation_counter::measure(|| assert_eq!(decoder.decode(&bomb, &mut out), Err(expected)));
             assert!(out.len() <= LIMIT + 1, "{coding}: {} bytes came", out.len());
             // A vector that grows holds what it held, too, for a moment.
             let window_bytes = if coding.contains("br") { 16 << 20 } else { 0 };
@@ -306,10 +320,10 @@ fn a_bomb_ends_at_the_limits_and_takes_no_more_memory() {
 #[test]
 fn a_bomb_is_handed_on_in_pieces() {
     for (coding, bomb) in bombs() {
-        let mut decoder = Reader::bounded(coding, 0, u32::MAX).decoder().unbounded();
+        let mut decoder = DecoderHarness::with_limits(coding, 0, u32::MAX).decoder().without_size_limit();
         let (mut input, mut out, mut total) = (&bomb[..], Vec::with_capacity(10_000), 0);
         while total < 4 << 20 {
-            assert_eq!(decoder.feed_some(&mut input, &mut out), Ok(true), "{coding}");
+            assert_eq!(decoder.decode_some(&mut input, &mut out), Ok(true), "{coding}");
             assert_eq!(out.capacity(), 10_000);
             total += out.len();
             out.clear();
@@ -322,7 +336,7 @@ fn what_is_much_only_in_between_is_too_much() {
     // Many blocks without a byte in them, packed once more.
     let blocks = [&[0, 0, 0, 0xff, 0xff].repeat(300_000)[..], &[3, 0]].concat();
     let hollow = gzip(&blocks);
-    let read = |bytes, ratio| Reader::bounded("deflate, gzip", bytes, ratio).pieces([&hollow[..]]);
+    let read = |bytes, ratio| DecoderHarness::with_limits("deflate, gzip", bytes, ratio).read_pieces([&hollow[..]]);
     assert_eq!(read(1 << 30, u32::MAX), Ok(Vec::new()));
     assert_eq!(read(1 << 20, u32::MAX), Err(Error::DecodedTooLarge));
     assert_eq!(read(1 << 30, 20), Err(Error::DecodedTooMuch));
@@ -333,11 +347,19 @@ fn limits_are_exact() {
     let body = text();
     for (coding, encode) in SAMPLES {
         let encoded = encode(&body);
-        assert_eq!(Reader::bounded(coding, body.len(), 1).read(&encoded).as_deref(), Ok(&body[..]), "{coding}");
-        assert_eq!(Reader::bounded(coding, body.len() - 1, 1).read(&encoded), Err(Error::DecodedTooLarge), "{coding}");
-        let unbounded = Reader::bounded(coding, 0, 1);
-        let (mut decoder, mut out) = (unbounded.decoder().unbounded(), Vec::new());
-        assert_eq!((decoder.feed(&encoded, &mut out), decoder.finish(&mut out)), (Ok(()), Ok(())));
+        assert_eq!(
+            DecoderHarness::with_limits(coding, body.len(), 1).read(&encoded).as_deref(),
+            Ok(&body[..]),
+            "{coding}"
+        );
+        assert_eq!(
+            DecoderHarness::with_limits(coding, body.len() - 1, 1).read(&encoded),
+            Err(Error::DecodedTooLarge),
+            "{coding}"
+        );
+        let unbounded = DecoderHarness::with_limits(coding, 0, 1);
+        let (mut decoder, mut out) = (unbounded.decoder().without_size_limit(), Vec::new());
+        assert_eq!((decoder.decode(&encoded, &mut out), decoder.finish(&mut out)), (Ok(()), Ok(())));
         assert_eq!(out, body);
     }
 }
@@ -348,8 +370,8 @@ fn a_body_costs_a_decoder_and_its_own_length() {
     let encoded = gzip(&body);
     let mut out = Vec::with_capacity(64 << 10);
     let memory = allocation_counter::measure(|| {
-        let mut decoder = Reader::new("gzip").decoder();
-        assert_eq!((decoder.feed(&encoded, &mut out), decoder.finish(&mut out)), (Ok(()), Ok(())));
+        let mut decoder = DecoderHarness::new("gzip").decoder();
+        assert_eq!((decoder.decode(&encoded, &mut out), decoder.finish(&mut out)), (Ok(()), Ok(())));
     });
     assert!(memory.count_total <= 2 && memory.bytes_max < 50_000, "{memory:?}");
     assert!(size_of::<BodyDecoder>() <= 256, "{}", size_of::<BodyDecoder>());
@@ -369,8 +391,8 @@ proptest! {
     fn what_was_encoded_comes_back(body in bodies(), piece in 1_usize..500) {
         for (coding, encode) in SAMPLES {
             let encoded = encode(&body);
-            let reader = Reader::new(coding);
-            let (pieces, squeezed) = (reader.pieces(encoded.chunks(piece)), reader.squeezed(&encoded));
+            let reader = DecoderHarness::new(coding);
+            let (pieces, squeezed) = (reader.read_pieces(encoded.chunks(piece)), reader.read_squeezed(&encoded));
             prop_assert_eq!(pieces.as_deref(), Ok(&body[..]), "{}", coding);
             prop_assert_eq!(squeezed, pieces, "{}", coding);
         }
@@ -382,8 +404,8 @@ proptest! {
             let mut broken = encode(&body);
             let at = at.index(broken.len());
             broken[at] ^= byte;
-            let reader = Reader::bounded(coding, 1 << 20, 1000);
-            let (whole, pieces) = (reader.pieces([&broken[..]]), reader.pieces(broken.chunks(piece)));
+            let reader = DecoderHarness::with_limits(coding, 1 << 20, 1000);
+            let (whole, pieces) = (reader.read_pieces([&broken[..]]), reader.read_pieces(broken.chunks(piece)));
             // A frame that zstd has whole it reads in another way, which knows more of an empty block that has no kind.
             let is_empty_block = coding == "zstd" && body.is_empty() && (pieces == Ok(Vec::new()) || pieces.is_err());
             prop_assert!(pieces == whole || is_empty_block, "{}, byte {}: {:?} {:?}", coding, at, pieces, whole);
@@ -393,8 +415,8 @@ proptest! {
     #[test]
     fn any_bytes_are_survived(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         for codings in ["gzip", "deflate", "br", "zstd", "br, deflate"] {
-            let reader = Reader::bounded(codings, 1 << 20, 1000);
-            prop_assert_eq!(reader.pieces(bytes.chunks(1)), reader.pieces([&bytes[..]]), "{}", codings);
+            let reader = DecoderHarness::with_limits(codings, 1 << 20, 1000);
+            prop_assert_eq!(reader.read_pieces(bytes.chunks(1)), reader.read_pieces([&bytes[..]]), "{}", codings);
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use gregaria_http::proto::chunked::ChunkedDecoder;
 use gregaria_http::proto::coding::BodyDecoder;
-use gregaria_http::proto::{Progress, ResponseParser};
+use gregaria_http::proto::{ParseProgress, ResponseParser};
 use gregaria_http::{
     BaseUrl, BodyPolicy, CookieJar, Error, Fault, HttpLimits, Method, Origin, follow, split_credentials,
 };
@@ -53,15 +53,15 @@ fn receive_without_end(bytes: &[u8], taking: Taking) {
     let tail = &bytes[bytes.len().saturating_sub(64)..];
     let mut coming = bytes.iter().chain(tail.iter().cycle()).take(ENDLESS_BYTES).peekable();
     while coming.peek().is_some() {
-        parser.make_room(&mut buffer);
+        parser.reserve(&mut buffer);
         assert!(buffer.capacity() <= HELD_BYTES_MAX, "{} bytes are held, {taking:?}", buffer.capacity());
         let room = buffer.capacity() - buffer.len();
         buffer.extend(coming.by_ref().take(room));
-        if parser.feed(&mut buffer) != Ok(Progress::More) {
+        if parser.feed(&mut buffer) != Ok(ParseProgress::NeedMore) {
             break;
         }
         if policy == BodyPolicy::Stream {
-            parser.release_body(&mut buffer);
+            parser.consume_body(&mut buffer);
         }
     }
 }
@@ -90,7 +90,7 @@ fn unchunk<'b>(pieces: impl IntoIterator<Item = &'b [u8]>) -> Result<(Vec<u8>, b
     let mut data = Vec::new();
     for mut piece in pieces {
         while !piece.is_empty() {
-            let stretch = decoder.next(piece)?;
+            let stretch = decoder.next_span(piece)?;
             if stretch.end {
                 assert_eq!(stretch.data, 0);
                 return Ok((data, true));
@@ -123,10 +123,10 @@ fn pass_through(codings: &[u8], mut body: &[u8]) -> Result<(), Error> {
     let Some(decoder) = BodyDecoder::for_codings(codings, &LIMITS)? else {
         return Ok(());
     };
-    let mut decoder = decoder.unbounded();
+    let mut decoder = decoder.without_size_limit();
     let mut made = 0;
     let mut out = Vec::new();
-    while decoder.feed_some(&mut body, &mut out)? {
+    while decoder.decode_some(&mut body, &mut out)? {
         made += out.len() as u64;
         assert!(made <= most && out.capacity() <= 64 << 10, "{made} bytes came out, {} at once", out.capacity());
         out.clear();
@@ -140,7 +140,7 @@ fn decode<'b>(codings: &[u8], pieces: impl IntoIterator<Item = &'b [u8]>) -> Res
         return Ok(None);
     };
     let mut out = Vec::new();
-    let mut all = pieces.into_iter().try_for_each(|piece| decoder.feed(piece, &mut out));
+    let mut all = pieces.into_iter().try_for_each(|piece| decoder.decode(piece, &mut out));
     if all.is_ok() {
         all = decoder.finish(&mut out);
     }
