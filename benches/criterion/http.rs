@@ -14,8 +14,8 @@ use gregaria_http::proto::encode::{RequestFraming, append_head_end};
 use gregaria_http::proto::head::parse_head;
 use gregaria_http::proto::{ParseProgress, RequestHead, ResponseParser};
 use gregaria_http::{
-    BaseUrl, BodyPolicy, ClientConfig, DefaultHeaders, Error, HttpLimits, Method, Network, Origin, Request, Session,
-    Transport,
+    BaseUrl, ClientConfig, ClientRuntime, DefaultHeaders, Error, HttpLimits, Method, Origin, Request, ResponseBodyMode,
+    Session, Transport,
 };
 
 criterion_main!(benches);
@@ -78,7 +78,7 @@ fn chunked(criterion: &mut Criterion) {
     let mut buffer = Vec::with_capacity(response.len());
     let mut group = criterion.benchmark_group("http/chunked");
     group.throughput(Throughput::Bytes(16 * 1024));
-    for (name, policy) in [("kept", BodyPolicy::Keep), ("discarded", BodyPolicy::Discard)] {
+    for (name, policy) in [("kept", ResponseBodyMode::Keep), ("discarded", ResponseBodyMode::Discard)] {
         group.bench_function(format!("16 chunks of 1 KiB, {name}"), |bencher| {
             bencher.iter(|| {
                 buffer.clear();
@@ -104,13 +104,14 @@ fn exchange(criterion: &mut Criterion) {
         for cookie in cookies {
             session.cookies().borrow_mut().store(cookie, base.origin(), "/", 0);
         }
-        let request = Request { body_policy: BodyPolicy::Discard, ..Request::get("/catalog/item?id=1234") };
+        let request =
+            Request { response_body_mode: ResponseBodyMode::Discard, ..Request::get("/catalog/item?id=1234") };
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 let exchange = ready(session.send(&network, black_box(&request)));
                 let response = exchange.result.expect("a response");
                 let status = response.status();
-                network.give_buffer(response.into_buffer());
+                network.release_buffer(response.into_buffer());
                 status
             });
         });
@@ -133,7 +134,7 @@ impl Null {
     }
 }
 
-impl Network for Null {
+impl ClientRuntime for Null {
     type Transport = NullTransport;
 
     fn now_ns(&self) -> u64 {
@@ -149,19 +150,19 @@ impl Network for Null {
         Ok(NullTransport(self.response))
     }
 
-    async fn deadline<F: Future>(&self, _: u64, future: F) -> Option<F::Output> {
+    async fn timeout_at<F: Future>(&self, _: u64, future: F) -> Option<F::Output> {
         Some(future.await)
     }
 
-    fn random(&self) -> u64 {
+    fn random_u64(&self) -> u64 {
         0
     }
 
-    fn take_buffer(&self) -> Vec<u8> {
+    fn acquire_buffer(&self) -> Vec<u8> {
         self.buffer.take()
     }
 
-    fn give_buffer(&self, buffer: Vec<u8>) {
+    fn release_buffer(&self, buffer: Vec<u8>) {
         self.buffer.set(buffer);
     }
 }

@@ -3,7 +3,7 @@
 
 use std::{cell::RefCell, future::Future, rc::Rc, sync::Arc};
 
-use gregaria_http::{Error, Network, Origin, proto::HeadCache};
+use gregaria_http::{ClientRuntime, Error, Origin, proto::HeadCache};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 
 use crate::rt::{AddressBook, PooledFuture, Rt, SpareBuffers, Stream, Watchdog};
@@ -43,7 +43,7 @@ impl UserNetwork {
     }
 }
 
-impl Network for UserNetwork {
+impl ClientRuntime for UserNetwork {
     type Transport = Stream;
 
     fn now_ns(&self) -> u64 {
@@ -59,23 +59,23 @@ impl Network for UserNetwork {
         PooledFuture::new(|| self.wires.rt.connect(&self.wires.book, origin, resolved_ns)).await
     }
 
-    async fn deadline<F: Future>(&self, at_ns: u64, future: F) -> Option<F::Output> {
+    async fn timeout_at<F: Future>(&self, at_ns: u64, future: F) -> Option<F::Output> {
         self.watchdog.guard(at_ns, future).await
     }
 
-    fn head_memo(&self) -> Option<&RefCell<HeadCache>> {
+    fn head_cache(&self) -> Option<&RefCell<HeadCache>> {
         Some(&self.wires.head_memo)
     }
 
-    fn random(&self) -> u64 {
+    fn random_u64(&self) -> u64 {
         SmallRng::from_os_rng().random()
     }
 
-    fn take_buffer(&self) -> Vec<u8> {
+    fn acquire_buffer(&self) -> Vec<u8> {
         self.wires.take_buffer()
     }
 
-    fn give_buffer(&self, buffer: Vec<u8>) {
+    fn release_buffer(&self, buffer: Vec<u8>) {
         self.wires.give_buffer(buffer);
     }
 }

@@ -8,7 +8,7 @@ use std::{cell::RefCell, time::Duration};
 use gregaria_engine::{
     Command, EndReason, HttpUser, RunnerOptions, TaskResult, TaskSet, User, UserClass, between, constant,
     constant_pacing,
-    http::{Error, Phases},
+    http::{Error, ExchangePhases},
     interrupt,
     stats::{Phase, PhaseTotal},
     stop_user,
@@ -93,9 +93,9 @@ fn exactly_n_requests_are_recorded_failures_included() {
 #[test]
 fn failing_links_are_rows_in_the_error_table_and_lose_no_user() {
     let faults = [
-        (Fault::Reset, Error::Reset.message()),
+        (Fault::Reset, Error::ConnectionReset.message()),
         (Fault::Close, Error::ClosedBeforeResponse.message()),
-        (Fault::Truncate, Error::ResponseCutShort.message()),
+        (Fault::Truncate, Error::IncompleteResponse.message()),
         (Fault::Never, Error::ReadTimeout.message()),
         (Fault::Status500, "HTTP 500 Internal Server Error"),
     ];
@@ -328,7 +328,7 @@ fn the_task_decides_the_outcome() {
 
 #[test]
 fn the_phases_of_a_request_reach_its_task_and_the_summary() {
-    thread_local!(static PHASES: RefCell<Vec<Phases>> = const { RefCell::new(Vec::new()) });
+    thread_local!(static PHASES: RefCell<Vec<ExchangePhases>> = const { RefCell::new(Vec::new()) });
     let note = |phases| PHASES.with_borrow_mut(|all| all.push(phases));
     let class = UserClass::http("Website").wait(constant(1.0)).tasks(TaskSet::new("T").task_named(
         "look",
@@ -343,8 +343,8 @@ fn the_phases_of_a_request_reach_its_task_and_the_summary() {
     sim.serve(Server::answering_after_ms(10, 10).connecting_in_ms(30));
     sim.spawn(1, f64::INFINITY);
     sim.finish();
-    let kept = Phases { first_byte_ns: 10_000_000, ..Phases::default() };
-    assert_eq!(PHASES.take(), [Phases { connect_ns: 30_000_000, ..kept }, kept, kept, kept]);
+    let kept = ExchangePhases { first_byte_ns: 10_000_000, ..ExchangePhases::default() };
+    assert_eq!(PHASES.take(), [ExchangePhases { connect_ns: 30_000_000, ..kept }, kept, kept, kept]);
     let totals = sim.summary(|summary| Phase::ALL.map(|phase| summary.entry("GET", "/").unwrap().phase(phase)));
     let nothing = PhaseTotal::default();
     let connect = PhaseTotal { count: 1, total_us: 30_000, max_us: 30_000 };

@@ -33,8 +33,8 @@ pub struct FileBody {
     path: PathBuf,
     len_bytes: u64,
     /// With the bytes that are still to be read.
-    open: Option<io::Take<File>>,
-    is_over: bool,
+    open_file: Option<io::Take<File>>,
+    is_finished: bool,
 }
 
 impl FileBody {
@@ -49,26 +49,26 @@ impl FileBody {
         if !metadata.is_file() {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
         }
-        Ok(Self { path, len_bytes: metadata.len(), open: None, is_over: false })
+        Ok(Self { path, len_bytes: metadata.len(), open_file: None, is_finished: false })
     }
 
     /// Appends the next piece; `false` at the end.
-    pub(crate) fn read(&mut self, out: &mut Vec<u8>) -> io::Result<bool> {
-        if self.is_over {
+    pub(crate) fn read_chunk(&mut self, out: &mut Vec<u8>) -> io::Result<bool> {
+        if self.is_finished {
             return Ok(false);
         }
-        let mut file = match self.open.take() {
+        let mut file = match self.open_file.take() {
             Some(file) => file,
             None => File::open(&self.path)?.take(self.len_bytes),
         };
-        let wanted = file.limit().min(PIECE_BYTES as u64);
+        let wanted = file.limit().min(READ_CHUNK_BYTES as u64);
         out.reserve(wanted as usize);
         let read = (&mut file).take(wanted).read_to_end(out)? as u64;
         if read < wanted {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        self.is_over = file.limit() == 0;
-        self.open = (!self.is_over).then_some(file);
+        self.is_finished = file.limit() == 0;
+        self.open_file = (!self.is_finished).then_some(file);
         Ok(read > 0)
     }
 }
@@ -79,12 +79,12 @@ impl BodySource for FileBody {
     }
 
     fn poll_next(&mut self, _cx: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<io::Result<bool>> {
-        Poll::Ready(self.read(out))
+        Poll::Ready(self.read_chunk(out))
     }
 
     fn rewind(&mut self) -> bool {
-        self.open = None;
-        self.is_over = false;
+        self.open_file = None;
+        self.is_finished = false;
         true
     }
 }
@@ -103,9 +103,9 @@ impl<R: Read> ReaderBody<R> {
     }
 
     /// One piece, as long as one read gives it: the rest may be long in coming.
-    fn read(&mut self, out: &mut Vec<u8>) -> io::Result<bool> {
+    fn read_chunk(&mut self, out: &mut Vec<u8>) -> io::Result<bool> {
         let start = out.len();
-        out.resize(start + PIECE_BYTES, 0);
+        out.resize(start + READ_CHUNK_BYTES, 0);
         let read = loop {
             match self.reader.read(&mut out[start..]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -123,7 +123,7 @@ impl<R: Read> BodySource for ReaderBody<R> {
     }
 
     fn poll_next(&mut self, _cx: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<io::Result<bool>> {
-        Poll::Ready(self.read(out))
+        Poll::Ready(self.read_chunk(out))
     }
 
     fn rewind(&mut self) -> bool {
@@ -132,11 +132,11 @@ impl<R: Read> BodySource for ReaderBody<R> {
 }
 
 /// A piece: a few system calls for each MiB, and little memory for each upload.
-pub(crate) const PIECE_BYTES: usize = 32 << 10;
+pub(crate) const READ_CHUNK_BYTES: usize = 32 << 10;
 
 /// All pieces of a source that never has to wait, for tests.
 #[cfg(test)]
-pub(crate) fn pieces(source: &mut dyn BodySource) -> io::Result<Vec<Vec<u8>>> {
+pub(crate) fn read_all_chunks(source: &mut dyn BodySource) -> io::Result<Vec<Vec<u8>>> {
     let mut cx = Context::from_waker(std::task::Waker::noop());
     let mut pieces = Vec::new();
     loop {
@@ -163,14 +163,14 @@ mod tests {
 
     #[test]
     fn a_file_comes_in_pieces_and_again() {
-        for len in [0, 1, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES] {
+        for len in [0, 1, READ_CHUNK_BYTES - 1, READ_CHUNK_BYTES, READ_CHUNK_BYTES + 1, 3 * READ_CHUNK_BYTES] {
             let content: Vec<u8> = (0..len).map(|at| at as u8).collect();
             let file = temporary(&content);
             let mut body = FileBody::new(file.path()).unwrap();
             for _ in 0..2 {
-                let pieces = pieces(&mut body).unwrap();
-                assert_eq!((pieces.concat(), pieces.len()), (content.clone(), len.div_ceil(PIECE_BYTES)));
-                assert!(body.open.is_none(), "it stays open");
+                let pieces = read_all_chunks(&mut body).unwrap();
+                assert_eq!((pieces.concat(), pieces.len()), (content.clone(), len.div_ceil(READ_CHUNK_BYTES)));
+                assert!(body.open_file.is_none(), "it stays open");
                 assert_eq!((body.len_bytes(), body.rewind()), (Some(len as u64), true));
             }
         }
@@ -178,11 +178,11 @@ mod tests {
 
     #[test]
     fn a_file_begun_begins_again() {
-        let file = temporary(&[7; 3 * PIECE_BYTES]);
+        let file = temporary(&[7; 3 * READ_CHUNK_BYTES]);
         let mut body = FileBody::new(file.path()).unwrap();
-        assert!(body.read(&mut Vec::new()).unwrap());
+        assert!(body.read_chunk(&mut Vec::new()).unwrap());
         assert!(body.rewind());
-        assert_eq!(pieces(&mut body).unwrap().len(), 3);
+        assert_eq!(read_all_chunks(&mut body).unwrap().len(), 3);
     }
 
     #[test]
@@ -190,10 +190,10 @@ mod tests {
         let file = temporary(b"as it was");
         let mut body = FileBody::new(file.path()).unwrap();
         std::fs::write(file.path(), b"as it was, and more").unwrap();
-        assert_eq!(pieces(&mut body).unwrap().concat(), b"as it was");
+        assert_eq!(read_all_chunks(&mut body).unwrap().concat(), b"as it was");
         std::fs::write(file.path(), b"less").unwrap();
         assert!(body.rewind());
-        assert_eq!(pieces(&mut body).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
+        assert_eq!(read_all_chunks(&mut body).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
     }
 
     #[test]
@@ -214,13 +214,13 @@ mod tests {
                 out.clear();
             }
         });
-        assert!(memory.bytes_max < 2 * PIECE_BYTES as u64, "{memory:?}");
+        assert!(memory.bytes_max < 2 * READ_CHUNK_BYTES as u64, "{memory:?}");
     }
 
     /// Gives what is in it by and by, interrupted each time.
-    struct Halting(Vec<io::Result<&'static [u8]>>);
+    struct InterruptingReader(Vec<io::Result<&'static [u8]>>);
 
-    impl Read for Halting {
+    impl Read for InterruptingReader {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
             let next = self.0.pop().unwrap_or(Ok(b""))?;
             buffer[..next.len()].copy_from_slice(next);
@@ -231,10 +231,10 @@ mod tests {
     #[test]
     fn a_reader_is_read_to_its_end() {
         let interrupted = || Err(io::ErrorKind::Interrupted.into());
-        let mut body = ReaderBody::new(Halting(vec![Ok(b"cd"), interrupted(), Ok(b"ab"), interrupted()]));
-        assert_eq!(pieces(&mut body).unwrap(), [b"ab", b"cd"]);
+        let mut body = ReaderBody::new(InterruptingReader(vec![Ok(b"cd"), interrupted(), Ok(b"ab"), interrupted()]));
+        assert_eq!(read_all_chunks(&mut body).unwrap(), [b"ab", b"cd"]);
         assert_eq!((body.len_bytes(), body.rewind()), (None, false));
-        let mut body = ReaderBody::new(Halting(vec![Err(io::ErrorKind::BrokenPipe.into()), Ok(b"ab")]));
-        assert_eq!(pieces(&mut body).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
+        let mut body = ReaderBody::new(InterruptingReader(vec![Err(io::ErrorKind::BrokenPipe.into()), Ok(b"ab")]));
+        assert_eq!(read_all_chunks(&mut body).unwrap_err().kind(), io::ErrorKind::BrokenPipe);
     }
 }

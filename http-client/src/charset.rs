@@ -12,12 +12,14 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 ///
 /// The charset is the one of the header `Content-Type`, if it names one that is known; else the one of a byte order mark;
 /// else UTF-8, if all of the body is that; else the one it seems to be in. A byte order mark is no part of the text.
-pub fn text<'a>(content_type: Option<&str>, body: &'a [u8]) -> Cow<'a, str> {
-    let named = content_type.and_then(charset).and_then(|label| Encoding::for_label(label.as_bytes()));
+pub fn decode<'a>(content_type: Option<&str>, body: &'a [u8]) -> Cow<'a, str> {
+    let named = content_type.and_then(content_type_charset).and_then(|label| Encoding::for_label(label.as_bytes()));
     let encoding = match named {
-        Some(encoding) if is_utf_16(encoding) => marked(body).filter(|marked| is_utf_16(marked)).unwrap_or(encoding),
+        Some(encoding) if is_utf_16(encoding) => {
+            bom_encoding(body).filter(|marked| is_utf_16(marked)).unwrap_or(encoding)
+        }
         Some(encoding) => encoding,
-        None => marked(body).unwrap_or_else(|| guess(body)),
+        None => bom_encoding(body).unwrap_or_else(|| detect_encoding(body)),
     };
     encoding.decode_with_bom_removal(body).0
 }
@@ -25,11 +27,11 @@ pub fn text<'a>(content_type: Option<&str>, body: &'a [u8]) -> Cow<'a, str> {
 /// The charset that a body seems to be in, whatever its sender says, by its name in the Encoding Standard. Plain ASCII is
 /// `UTF-8`.
 pub fn apparent_encoding(body: &[u8]) -> &'static str {
-    marked(body).unwrap_or_else(|| guess(body)).name()
+    bom_encoding(body).unwrap_or_else(|| detect_encoding(body)).name()
 }
 
 /// The parameter `charset` of a header `Content-Type`, as it stands there, without quotes.
-pub fn charset(content_type: &str) -> Option<&str> {
+pub fn content_type_charset(content_type: &str) -> Option<&str> {
     let parameters = content_type.split(';').skip(1);
     let named = parameters.filter_map(|parameter| parameter.split_once('='));
     let mut values = named.filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset")).map(|(_, value)| value);
@@ -37,7 +39,7 @@ pub fn charset(content_type: &str) -> Option<&str> {
 }
 
 /// The encoding of the byte order mark, if there is one.
-fn marked(body: &[u8]) -> Option<&'static Encoding> {
+fn bom_encoding(body: &[u8]) -> Option<&'static Encoding> {
     Encoding::for_bom(body).map(|(encoding, _)| encoding)
 }
 
@@ -46,10 +48,10 @@ fn is_utf_16(encoding: &Encoding) -> bool {
     encoding == UTF_16LE || encoding == UTF_16BE
 }
 
-fn guess(body: &[u8]) -> &'static Encoding {
+fn detect_encoding(body: &[u8]) -> &'static Encoding {
     let Err(error) = std::str::from_utf8(body) else { return UTF_8 };
     let strange = &body[error.valid_up_to()..];
-    let sample = &strange[..strange.len().min(SAMPLE_BYTES)];
+    let sample = &strange[..strange.len().min(MAX_SAMPLE_BYTES)];
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
     detector.feed(sample, sample.len() == strange.len());
     detector.guess(None, Utf8Detection::Allow)
@@ -61,7 +63,7 @@ const fn is_quote_or_blank(letter: char) -> bool {
 
 /// How much is looked at, from the first byte on that is not UTF-8: more would not tell more, and everyone else on the
 /// thread would wait for it.
-const SAMPLE_BYTES: usize = 64 << 10;
+const MAX_SAMPLE_BYTES: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests {
@@ -79,7 +81,7 @@ mod tests {
             ("text/html; charset=utf-16", b"\xfe\xff\0a", "a"),
             ("text/html; charset=iso-8859-1", b"\xef\xbb\xbfa", "ï»¿a"),
         ] {
-            assert_eq!(text(Some(content_type), body), expected, "{content_type}");
+            assert_eq!(decode(Some(content_type), body), expected, "{content_type}");
         }
     }
 
@@ -89,18 +91,18 @@ mod tests {
         let (in_1251, ..) = encoding_rs::WINDOWS_1251.encode(russian);
         for content_type in [None, Some("text/html"), Some("text/html; charset=none-such"), Some("text/html; charset=")]
         {
-            assert_eq!(text(content_type, b""), "");
-            assert_eq!(text(content_type, "plain, café".as_bytes()), "plain, café");
-            assert_eq!(text(content_type, b"\xef\xbb\xbfcaf\xc3\xa9"), "café");
-            assert_eq!(text(content_type, b"\xff\xfea\0b\0"), "ab");
-            assert_eq!(text(content_type, &in_1251), russian);
+            assert_eq!(decode(content_type, b""), "");
+            assert_eq!(decode(content_type, "plain, café".as_bytes()), "plain, café");
+            assert_eq!(decode(content_type, b"\xef\xbb\xbfcaf\xc3\xa9"), "café");
+            assert_eq!(decode(content_type, b"\xff\xfea\0b\0"), "ab");
+            assert_eq!(decode(content_type, &in_1251), russian);
         }
     }
 
     #[test]
     fn what_is_utf_8_is_not_copied() {
-        assert!(matches!(text(None, "café".as_bytes()), Cow::Borrowed("café")));
-        assert!(matches!(text(Some("text/html; charset=UTF8"), b"abc"), Cow::Borrowed("abc")));
+        assert!(matches!(decode(None, "café".as_bytes()), Cow::Borrowed("café")));
+        assert!(matches!(decode(Some("text/html; charset=UTF8"), b"abc"), Cow::Borrowed("abc")));
     }
 
     #[test]
@@ -121,12 +123,12 @@ mod tests {
 
     #[test]
     fn charsets_are_read_as_they_stand() {
-        assert_eq!(charset("text/html; charset=x-Any"), Some("x-Any"));
-        assert_eq!(charset("text/html; a=b;charset=\"a\"; charset=c"), Some("a"));
+        assert_eq!(content_type_charset("text/html; charset=x-Any"), Some("x-Any"));
+        assert_eq!(content_type_charset("text/html; a=b;charset=\"a\"; charset=c"), Some("a"));
         for content_type in
             ["", "charset=a", "text/html", "text/html; charset", "text/html; charset=\"\"", "text/html; x-charset=a"]
         {
-            assert_eq!(charset(content_type), None, "{content_type}");
+            assert_eq!(content_type_charset(content_type), None, "{content_type}");
         }
     }
 }

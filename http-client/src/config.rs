@@ -14,7 +14,7 @@ pub struct ClientConfig {
     /// Longest time for a request in all, redirects included, in nanoseconds. Default none.
     pub total_timeout_ns: Option<u64>,
     /// After so many requests a connection is closed and another one made; 0 for never. Default 0.
-    pub requests_per_connection: u32,
+    pub max_requests_per_connection: u32,
     /// A request with a body larger than this, or of unknown length, asks for leave to send it (`Expect: 100-continue`).
     /// Default none; a header of the request's own asks for it at any length.
     pub expect_continue_above_bytes: Option<u64>,
@@ -25,7 +25,7 @@ pub struct ClientConfig {
     /// Bounds on a response.
     pub limits: HttpLimits,
     /// Headers of every request that does not bring its own. Default `User-Agent`, `Accept-Encoding` and `Accept: */*`.
-    pub headers: DefaultHeaders,
+    pub default_headers: DefaultHeaders,
     /// Who the user is, for targets that want to know. Default nobody.
     pub auth: Option<Auth>,
     /// Proxies between here and the targets. Default none.
@@ -40,12 +40,12 @@ impl Default for ClientConfig {
             connect_timeout_ns: 60 * SECOND_NS,
             read_timeout_ns: 60 * SECOND_NS,
             total_timeout_ns: None,
-            requests_per_connection: 0,
+            max_requests_per_connection: 0,
             expect_continue_above_bytes: None,
             expect_continue_timeout_ns: SECOND_NS,
             follow_redirects: true,
             limits: HttpLimits::default(),
-            headers: DefaultHeaders::default(),
+            default_headers: DefaultHeaders::default(),
             auth: None,
             proxies: Proxies::default(),
             tls: TlsConfig::default(),

@@ -5,12 +5,12 @@ use std::io;
 use crate::{TlsStream, Transport};
 
 /// What requests are sent on.
-pub(crate) enum Connection<T: Transport> {
+pub(crate) enum MaybeTlsStream<T: Transport> {
     Plain(T),
     Tls(TlsStream<T>),
 }
 
-impl<T: Transport> Transport for Connection<T> {
+impl<T: Transport> Transport for MaybeTlsStream<T> {
     async fn send(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
         match self {
             Self::Plain(transport) => transport.send(buffer).await,
@@ -18,10 +18,10 @@ impl<T: Transport> Transport for Connection<T> {
         }
     }
 
-    async fn until_sendable(&mut self) -> io::Result<()> {
+    async fn writable(&mut self) -> io::Result<()> {
         match self {
-            Self::Plain(transport) => transport.until_sendable().await,
-            Self::Tls(stream) => stream.until_sendable().await,
+            Self::Plain(transport) => transport.writable().await,
+            Self::Tls(stream) => stream.writable().await,
         }
     }
 
@@ -32,17 +32,17 @@ impl<T: Transport> Transport for Connection<T> {
         }
     }
 
-    async fn recv_long(&mut self, buffer: &mut Vec<u8>, to_come: u64) -> io::Result<usize> {
+    async fn recv_direct(&mut self, buffer: &mut Vec<u8>, to_come: u64) -> io::Result<usize> {
         match self {
-            Self::Plain(transport) => transport.recv_long(buffer, to_come).await,
+            Self::Plain(transport) => transport.recv_direct(buffer, to_come).await,
             Self::Tls(stream) => stream.recv(buffer).await,
         }
     }
 
-    async fn skip(&mut self, len: u64) -> io::Result<u64> {
+    async fn discard(&mut self, len: u64) -> io::Result<u64> {
         match self {
-            Self::Plain(transport) => transport.skip(len).await,
-            Self::Tls(stream) => stream.skip(len).await,
+            Self::Plain(transport) => transport.discard(len).await,
+            Self::Tls(stream) => stream.discard(len).await,
         }
     }
 

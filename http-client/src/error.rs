@@ -11,11 +11,11 @@ use std::io;
 #[non_exhaustive]
 pub enum Error {
     /// What gives the request's body has failed; the request was cut short.
-    BodySource,
+    BodySourceFailed,
     /// A kept body grew beyond [`HttpLimits::body_bytes`](crate::HttpLimits::body_bytes).
     BodyTooLarge,
     /// The request must be sent once more, because of a redirect or of authentication, and its body can be read only once.
-    BodyUsedUp,
+    BodyNotRewindable,
     /// Chunk extensions grew beyond [`HttpLimits::chunk_extension_bytes`](crate::HttpLimits::chunk_extension_bytes).
     ChunkExtensionsTooLarge,
     /// The target closed the connection before the first byte of the final response.
@@ -27,11 +27,11 @@ pub enum Error {
     /// The connection was not made in time, name resolution included.
     ConnectTimeout,
     /// The body is not what its `Content-Encoding` says.
-    ContentCoding,
+    InvalidContentCoding,
     /// The body grew beyond [`HttpLimits::decoded_bytes`](crate::HttpLimits::decoded_bytes) when its coding was undone.
     DecodedTooLarge,
     /// The body grew by more than [`HttpLimits::decoded_ratio`](crate::HttpLimits::decoded_ratio) when its coding was undone.
-    DecodedTooMuch,
+    DecodedRatioExceeded,
     /// The head grew beyond [`HttpLimits::head_bytes`](crate::HttpLimits::head_bytes).
     HeadTooLarge,
     /// The request cannot be put on the wire as asked; nothing was sent.
@@ -45,17 +45,17 @@ pub enum Error {
     /// The target has an IP version of which no address was given for connections to come from.
     NoSourceAddress,
     /// This machine has no file descriptor left for a connection.
-    OutOfFiles,
+    TooManyOpenFiles,
     /// This machine has no local port left towards the target.
-    OutOfPorts,
+    NoLocalPorts,
     /// The proxy does not open a tunnel to the target.
     ProxyRefused,
     /// Nothing more of the response came for too long.
     ReadTimeout,
     /// The target reset the connection, or closed it while the request was being sent.
-    Reset,
+    ConnectionReset,
     /// The target closed the connection in the middle of the response.
-    ResponseCutShort,
+    IncompleteResponse,
     /// There is no safe connection.
     Tls(TlsFailure),
     /// The request, redirects included, took longer than it may in all.
@@ -78,29 +78,29 @@ impl Error {
     /// The error as one line for a table or a log. Equal errors have equal messages.
     pub const fn message(self) -> &'static str {
         match self {
-            Self::BodySource => "reading the request's body failed",
+            Self::BodySourceFailed => "reading the request's body failed",
             Self::BodyTooLarge => "response body too large",
-            Self::BodyUsedUp => "the request's body cannot be sent a second time",
+            Self::BodyNotRewindable => "the request's body cannot be sent a second time",
             Self::ChunkExtensionsTooLarge => "chunk extensions too large",
             Self::ClosedBeforeResponse => "connection closed before the response",
             Self::ConnectFailed => "connecting failed",
             Self::ConnectRefused => "connection refused",
             Self::ConnectTimeout => "connect timeout",
-            Self::ContentCoding => "response body does not match its Content-Encoding",
+            Self::InvalidContentCoding => "response body does not match its Content-Encoding",
             Self::DecodedTooLarge => "decompressed response body too large",
-            Self::DecodedTooMuch => "response body grows too much when decompressed",
+            Self::DecodedRatioExceeded => "response body grows too much when decompressed",
             Self::HeadTooLarge => "response head too large",
             Self::InvalidRequest(detail) => detail.message(),
             Self::InvalidResponse(detail) => detail.message(),
             Self::InvalidRedirect => "redirect to something that is no http or https URL",
             Self::NameNotFound => "host name not found",
             Self::NoSourceAddress => "no source address of the target's IP version",
-            Self::OutOfFiles => "out of file descriptors on this machine: raise ulimit -n",
-            Self::OutOfPorts => "out of local ports on this machine: widen net.ipv4.ip_local_port_range",
+            Self::TooManyOpenFiles => "out of file descriptors on this machine: raise ulimit -n",
+            Self::NoLocalPorts => "out of local ports on this machine: widen net.ipv4.ip_local_port_range",
             Self::ProxyRefused => "the proxy refuses the tunnel",
             Self::ReadTimeout => "read timeout",
-            Self::Reset => "connection reset",
-            Self::ResponseCutShort => "connection closed in the middle of the response",
+            Self::ConnectionReset => "connection reset",
+            Self::IncompleteResponse => "connection closed in the middle of the response",
             Self::Tls(failure) => failure.message(),
             Self::TotalTimeout => "timeout",
             Self::TrailersTooLarge => "trailers too large",
@@ -113,11 +113,13 @@ impl Error {
     }
 
     /// Who has to change something for the error to go away.
-    pub const fn fault(self) -> Fault {
+    pub const fn category(self) -> ErrorCategory {
         match self {
-            Self::NoSourceAddress | Self::OutOfFiles | Self::OutOfPorts => Fault::Local,
-            Self::BodySource | Self::BodyUsedUp | Self::InvalidRequest(_) | Self::UnsupportedScheme => Fault::Scenario,
-            _ => Fault::Target,
+            Self::NoSourceAddress | Self::TooManyOpenFiles | Self::NoLocalPorts => ErrorCategory::Local,
+            Self::BodySourceFailed | Self::BodyNotRewindable | Self::InvalidRequest(_) | Self::UnsupportedScheme => {
+                ErrorCategory::Scenario
+            }
+            _ => ErrorCategory::Target,
         }
     }
 
@@ -126,11 +128,11 @@ impl Error {
         match error.kind() {
             // A Unix socket that does not exist is one where nobody listens.
             io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => Self::ConnectRefused,
-            io::ErrorKind::ConnectionReset => Self::Reset,
+            io::ErrorKind::ConnectionReset => Self::ConnectionReset,
             io::ErrorKind::TimedOut => Self::ConnectTimeout,
-            io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable => Self::OutOfPorts,
+            io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable => Self::NoLocalPorts,
             io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Self::Unreachable,
-            _ if matches!(error.raw_os_error(), Some(ENFILE | EMFILE)) => Self::OutOfFiles,
+            _ if matches!(error.raw_os_error(), Some(ENFILE | EMFILE)) => Self::TooManyOpenFiles,
             _ => Self::ConnectFailed,
         }
     }
@@ -143,8 +145,8 @@ impl Error {
         match error.kind() {
             io::ErrorKind::TimedOut => Self::ReadTimeout,
             io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => Self::Unreachable,
-            io::ErrorKind::UnexpectedEof => Self::ResponseCutShort,
-            _ => Self::Reset,
+            io::ErrorKind::UnexpectedEof => Self::IncompleteResponse,
+            _ => Self::ConnectionReset,
         }
     }
 }
@@ -184,13 +186,13 @@ pub enum TlsFailure {
     /// The target's certificate cannot be read, or is not one for a server.
     CertificateInvalid,
     /// The target's certificate is for another name.
-    CertificateName,
+    CertificateNameMismatch,
     /// The target wants a certificate of ours, or does not want the one it got.
-    CertificateRequired,
+    ClientCertificateRequired,
     /// Nobody whom we trust stands for the target's certificate.
     CertificateUntrusted,
     /// The two sides have no version or cipher in common.
-    NoCommonGround,
+    PeerIncompatible,
     /// What arrived is not TLS, or broken.
     Protocol,
 }
@@ -200,10 +202,10 @@ impl TlsFailure {
         match self {
             Self::CertificateExpired => "TLS: the certificate has expired or is not valid yet",
             Self::CertificateInvalid => "TLS: the certificate is not valid",
-            Self::CertificateName => "TLS: the certificate is for another name",
-            Self::CertificateRequired => "TLS: the target refuses without a valid client certificate",
+            Self::CertificateNameMismatch => "TLS: the certificate is for another name",
+            Self::ClientCertificateRequired => "TLS: the target refuses without a valid client certificate",
             Self::CertificateUntrusted => "TLS: the certificate is not signed by anyone who is trusted",
-            Self::NoCommonGround => "TLS: no version or cipher in common",
+            Self::PeerIncompatible => "TLS: no version or cipher in common",
             Self::Protocol => "TLS: what arrived is not TLS",
         }
     }
@@ -226,7 +228,7 @@ impl From<TlsFailure> for io::Error {
 
 /// Who has to change something for an [`Error`] to go away.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Fault {
+pub enum ErrorCategory {
     /// This machine: a limit of the load generator, not a property of the target.
     Local,
     /// The scenario: it asked for something that cannot be sent.
@@ -323,18 +325,18 @@ mod tests {
     #[test]
     fn a_full_table_of_files_is_our_own_fault() {
         let error = Error::from_connect(&io::Error::from_raw_os_error(EMFILE));
-        assert_eq!((error, error.fault()), (Error::OutOfFiles, Fault::Local));
+        assert_eq!((error, error.category()), (Error::TooManyOpenFiles, ErrorCategory::Local));
     }
 
     #[test]
     fn a_broken_pipe_is_a_reset() {
-        assert_eq!(Error::from_io(&io::ErrorKind::BrokenPipe.into()), Error::Reset);
+        assert_eq!(Error::from_io(&io::ErrorKind::BrokenPipe.into()), Error::ConnectionReset);
     }
 
     #[test]
     fn a_failure_of_tls_comes_through_a_transport() {
-        let error = io::Error::from(TlsFailure::CertificateRequired);
-        assert_eq!(Error::from_io(&error), Error::Tls(TlsFailure::CertificateRequired));
+        let error = io::Error::from(TlsFailure::ClientCertificateRequired);
+        assert_eq!(Error::from_io(&error), Error::Tls(TlsFailure::ClientCertificateRequired));
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub struct Exchange {
     /// When the last bytes of the response had arrived, or it failed.
     pub done_ns: u64,
     /// How long each phase took.
-    pub phases: Phases,
+    pub phases: ExchangePhases,
     /// Bytes of all requests, head and body; 0 where there was no connection to send them on.
     pub bytes_out: u64,
     /// Bytes of the response's body as its reader gets it: without chunks, and decompressed unless it is discarded.
@@ -29,7 +29,7 @@ pub struct Exchange {
 /// How long the phases of a request took, in nanoseconds, each the sum over all its redirects. A phase that did not
 /// happen is 0.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Phases {
+pub struct ExchangePhases {
     /// Finding the target's addresses; 0 when they were known.
     pub resolve_ns: u64,
     /// Making the connection, the tunnel of a proxy included; 0 on a kept one.
@@ -45,7 +45,7 @@ pub struct Phases {
 impl Exchange {
     /// What is left of the time from due to done when the phases are taken away: the generator's own, in nanoseconds.
     pub const fn lag_ns(&self) -> u64 {
-        let Phases { resolve_ns, connect_ns, tls_ns, first_byte_ns, body_ns } = self.phases;
+        let ExchangePhases { resolve_ns, connect_ns, tls_ns, first_byte_ns, body_ns } = self.phases;
         let phases_ns = resolve_ns + connect_ns + tls_ns + first_byte_ns + body_ns;
         (self.done_ns - self.due_ns).saturating_sub(phases_ns)
     }

@@ -7,20 +7,20 @@ use std::borrow::Cow;
 
 /// One link of a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Link<'a> {
+pub struct LinkValue<'a> {
     /// Where it leads, as the target wrote it: often relative to the address of the response.
     pub url: &'a str,
     parameters: Vec<(&'a str, Cow<'a, str>)>,
 }
 
-impl Link<'_> {
+impl LinkValue<'_> {
     /// What the link is to the response, such as `next`; several relations are separated by blanks.
     pub fn rel(&self) -> Option<&str> {
         self.parameter("rel")
     }
 
     /// Whether this is among the relations; they are compared in any case.
-    pub fn is(&self, relation: &str) -> bool {
+    pub fn has_rel(&self, relation: &str) -> bool {
         self.rel().is_some_and(|rel| rel.split_ascii_whitespace().any(|own| own.eq_ignore_ascii_case(relation)))
     }
 
@@ -37,38 +37,38 @@ impl Link<'_> {
 
 /// The links of a header, or of several of them joined by commas. What is no link is passed over, up to the next `<`
 /// behind a comma.
-pub fn links(header: &str) -> Vec<Link<'_>> {
-    let mut scanner = Scanner { rest: header };
+pub fn links(header: &str) -> Vec<LinkValue<'_>> {
+    let mut scanner = LinkParser { rest: header };
     let mut links = Vec::new();
-    while let Some(link) = scanner.link() {
+    while let Some(link) = scanner.next_link() {
         links.push(link);
     }
     links
 }
 
-struct Scanner<'a> {
+struct LinkParser<'a> {
     rest: &'a str,
 }
 
-impl<'a> Scanner<'a> {
-    fn link(&mut self) -> Option<Link<'a>> {
-        self.skip(is_blank_or_comma);
+impl<'a> LinkParser<'a> {
+    fn next_link(&mut self) -> Option<LinkValue<'a>> {
+        self.skip_while(is_blank_or_comma);
         while !self.rest.is_empty() && !self.eat('<') {
-            self.value(&[',']);
-            self.skip(is_blank_or_comma);
+            self.parse_value(&[',']);
+            self.skip_while(is_blank_or_comma);
         }
         let (url, rest) = self.rest.split_once('>')?;
         self.rest = rest;
-        Some(Link { url: url.trim(), parameters: self.parameters() })
+        Some(LinkValue { url: url.trim(), parameters: self.parse_parameters() })
     }
 
     /// What stands between an address and the comma behind it.
-    fn parameters(&mut self) -> Vec<(&'a str, Cow<'a, str>)> {
+    fn parse_parameters(&mut self) -> Vec<(&'a str, Cow<'a, str>)> {
         let mut parameters = Vec::new();
         while !self.rest.is_empty() && !self.rest.starts_with(',') {
-            self.skip(is_blank_or_semicolon);
-            let name = self.until(&['=', ';', ',']).trim_end();
-            let value = if self.eat('=') { self.value(&[';', ',']) } else { Cow::Borrowed("") };
+            self.skip_while(is_blank_or_semicolon);
+            let name = self.take_until(&['=', ';', ',']).trim_end();
+            let value = if self.eat('=') { self.parse_value(&[';', ',']) } else { Cow::Borrowed("") };
             if !name.is_empty() {
                 parameters.push((name, value));
             }
@@ -77,21 +77,21 @@ impl<'a> Scanner<'a> {
     }
 
     /// A value in quotes, or everything up to one of `ends`.
-    fn value(&mut self, ends: &[char]) -> Cow<'a, str> {
-        self.skip(is_blank);
+    fn parse_value(&mut self, ends: &[char]) -> Cow<'a, str> {
+        self.skip_while(is_blank);
         if !self.eat('"') {
-            return self.until(ends).trim_end().into();
+            return self.take_until(ends).trim_end().into();
         }
-        let value = self.quoted();
-        self.until(ends);
+        let value = self.parse_quoted();
+        self.take_until(ends);
         value
     }
 
     /// A quoted string without its quotes and backslashes; its end may be missing.
-    fn quoted(&mut self) -> Cow<'a, str> {
+    fn parse_quoted(&mut self) -> Cow<'a, str> {
         let mut value = Cow::Borrowed("");
         loop {
-            value += self.until(&['"', '\\']);
+            value += self.take_until(&['"', '\\']);
             if !self.eat('\\') {
                 self.eat('"');
                 return value;
@@ -103,13 +103,13 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn until(&mut self, ends: &[char]) -> &'a str {
+    fn take_until(&mut self, ends: &[char]) -> &'a str {
         let (taken, rest) = self.rest.split_at(self.rest.find(ends).unwrap_or(self.rest.len()));
         self.rest = rest;
         taken
     }
 
-    fn skip(&mut self, is_skipped: fn(char) -> bool) {
+    fn skip_while(&mut self, is_skipped: fn(char) -> bool) {
         self.rest = self.rest.trim_start_matches(is_skipped);
     }
 
@@ -138,7 +138,7 @@ mod tests {
 
     /// As `url name=value name=value`.
     fn read(header: &str) -> Vec<String> {
-        let line = |link: &Link<'_>| {
+        let line = |link: &LinkValue<'_>| {
             let parameters = link.parameters().map(|(name, value)| format!(" {name}={value}"));
             link.url.to_owned() + &parameters.collect::<String>()
         };
@@ -179,8 +179,8 @@ mod tests {
     fn relations_are_found_in_any_case() {
         let links = links(r#"<a>; REL="Next prefetch"; rel=last"#);
         assert_eq!(links[0].rel(), Some("Next prefetch"));
-        assert!(links[0].is("next") && links[0].is("PREFETCH"));
-        assert!(!links[0].is("last") && !links[0].is("") && !links[0].is("Next prefetch"));
+        assert!(links[0].has_rel("next") && links[0].has_rel("PREFETCH"));
+        assert!(!links[0].has_rel("last") && !links[0].has_rel("") && !links[0].has_rel("Next prefetch"));
         assert_eq!(links[0].parameter("title"), None);
     }
 

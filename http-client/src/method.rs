@@ -55,7 +55,7 @@ impl Method {
         matches!(self, Self::Post | Self::Put | Self::Patch)
     }
 
-    const NAMED: [Self; 9] = [
+    const STANDARD: [Self; 9] = [
         Self::Get,
         Self::Head,
         Self::Post,
@@ -75,15 +75,15 @@ impl fmt::Display for Method {
 }
 
 impl FromStr for Method {
-    type Err = UnknownMethod;
+    type Err = InvalidMethod;
 
     /// Reads a method. One with a name of its own may be in any case, as a person types `-X post`; others are taken as
     /// they are.
-    fn from_str(text: &str) -> Result<Self, UnknownMethod> {
+    fn from_str(text: &str) -> Result<Self, InvalidMethod> {
         let named = |method: &Self| method.as_str().eq_ignore_ascii_case(text);
-        match Self::NAMED.into_iter().find(named) {
+        match Self::STANDARD.into_iter().find(named) {
             Some(method) => Ok(method),
-            None => ExtensionMethod::read(text).map(Self::Extension),
+            None => ExtensionMethod::parse(text).map(Self::Extension),
         }
     }
 }
@@ -105,12 +105,12 @@ impl ExtensionMethod {
         std::str::from_utf8(&self.text[..len]).unwrap_or_default()
     }
 
-    fn read(token: &str) -> Result<Self, UnknownMethod> {
+    fn parse(token: &str) -> Result<Self, InvalidMethod> {
         if token.is_empty() || !token.bytes().all(is_tchar) {
-            return Err(UnknownMethod::NoToken);
+            return Err(InvalidMethod::NotAToken);
         }
         let mut text = [0; Self::MAX_BYTES];
-        text.get_mut(..token.len()).ok_or(UnknownMethod::TooLong)?.copy_from_slice(token.as_bytes());
+        text.get_mut(..token.len()).ok_or(InvalidMethod::TooLong)?.copy_from_slice(token.as_bytes());
         Ok(Self { text })
     }
 }
@@ -123,23 +123,23 @@ impl fmt::Debug for ExtensionMethod {
 
 /// Why a text is no [`Method`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UnknownMethod {
+pub enum InvalidMethod {
     /// It is empty, or has a character that no method may have.
-    NoToken,
+    NotAToken,
     /// It is longer than [`ExtensionMethod::MAX_BYTES`].
     TooLong,
 }
 
-impl fmt::Display for UnknownMethod {
+impl fmt::Display for InvalidMethod {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoToken => f.write_str("a method is a word of letters, digits and !#$%&'*+-.^_`|~"),
+            Self::NotAToken => f.write_str("a method is a word of letters, digits and !#$%&'*+-.^_`|~"),
             Self::TooLong => write!(f, "a method has at most {} characters", ExtensionMethod::MAX_BYTES),
         }
     }
 }
 
-impl std::error::Error for UnknownMethod {}
+impl std::error::Error for InvalidMethod {}
 
 #[cfg(test)]
 mod tests {
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn every_named_method_reads_back_in_any_case() {
-        for method in Method::NAMED {
+        for method in Method::STANDARD {
             assert_eq!(method.as_str().parse(), Ok(method));
             assert_eq!(method.as_str().to_lowercase().parse(), Ok(method));
         }
@@ -166,10 +166,10 @@ mod tests {
     #[test]
     fn what_is_no_method_says_why() {
         for text in ["", "GET /", "GET\r\n", "PÜRGE", "a\0", "(x)"] {
-            assert_eq!(text.parse::<Method>(), Err(UnknownMethod::NoToken), "{text:?}");
+            assert_eq!(text.parse::<Method>(), Err(InvalidMethod::NotAToken), "{text:?}");
         }
-        assert_eq!("123456789012345678901234".parse::<Method>(), Err(UnknownMethod::TooLong));
-        assert_eq!(UnknownMethod::TooLong.to_string(), "a method has at most 23 characters");
+        assert_eq!("123456789012345678901234".parse::<Method>(), Err(InvalidMethod::TooLong));
+        assert_eq!(InvalidMethod::TooLong.to_string(), "a method has at most 23 characters");
     }
 
     #[test]

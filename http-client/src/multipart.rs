@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 use std::task::{Context, Poll};
 
-use crate::body::{BodySource, FileBody, PIECE_BYTES};
+use crate::body::{BodySource, FileBody, READ_CHUNK_BYTES};
 
 /// A form of texts and files.
 ///
@@ -19,15 +19,15 @@ use crate::body::{BodySource, FileBody, PIECE_BYTES};
 #[derive(Debug)]
 pub struct Multipart {
     boundary: String,
-    stretches: Vec<Stretch>,
+    segments: Vec<MultipartSegment>,
     /// The stretch that is being read, and how much of it was read already, if it is of bytes.
-    at: usize,
-    offset: usize,
+    segment_index: usize,
+    segment_offset: usize,
 }
 
 /// What is read from one place.
 #[derive(Debug)]
-enum Stretch {
+enum MultipartSegment {
     Bytes(Vec<u8>),
     File(FileBody),
 }
@@ -35,20 +35,20 @@ enum Stretch {
 impl Multipart {
     /// A form without any field.
     pub fn new() -> Self {
-        Self::with_boundary(boundary())
+        Self::with_boundary(random_boundary())
     }
 
     fn with_boundary(boundary: String) -> Self {
-        let closing = format!("--{boundary}{CLOSING}").into_bytes();
-        Self { boundary, stretches: vec![Stretch::Bytes(closing)], at: 0, offset: 0 }
+        let closing = format!("--{boundary}{CLOSE_DELIMITER_SUFFIX}").into_bytes();
+        Self { boundary, segments: vec![MultipartSegment::Bytes(closing)], segment_index: 0, segment_offset: 0 }
     }
 
     /// Adds a field.
     #[must_use]
     pub fn text(mut self, name: &str, value: &str) -> Self {
-        self.begin(&format!("name=\"{}\"", escaped(name)), None);
-        self.push(value.as_bytes());
-        self.end();
+        self.begin_field(&format!("name=\"{}\"", escape_name(name)), None);
+        self.push_bytes(value.as_bytes());
+        self.end_field();
         self
     }
 
@@ -57,7 +57,7 @@ impl Multipart {
     /// # Errors
     /// As [`FileBody::new`].
     pub fn file(self, name: &str, path: impl AsRef<Path>) -> io::Result<Self> {
-        self.file_of_type(name, ANY_TYPE, path)
+        self.file_of_type(name, DEFAULT_CONTENT_TYPE, path)
     }
 
     /// As [`file`](Self::file), with a content type, such as `image/png`.
@@ -69,8 +69,8 @@ impl Multipart {
         let file = FileBody::new(path)?;
         let file_name = path.file_name().unwrap_or_default().to_string_lossy();
         self.begin_file(name, &file_name, content_type);
-        self.stretches.push(Stretch::File(file));
-        self.end();
+        self.segments.push(MultipartSegment::File(file));
+        self.end_field();
         Ok(self)
     }
 
@@ -78,8 +78,8 @@ impl Multipart {
     #[must_use]
     pub fn bytes(mut self, name: &str, file_name: &str, content_type: &str, content: impl AsRef<[u8]>) -> Self {
         self.begin_file(name, file_name, content_type);
-        self.push(content.as_ref());
-        self.end();
+        self.push_bytes(content.as_ref());
+        self.end_field();
         self
     }
 
@@ -89,39 +89,42 @@ impl Multipart {
     }
 
     fn begin_file(&mut self, name: &str, file_name: &str, content_type: &str) {
-        self.begin(&format!("name=\"{}\"; filename=\"{}\"", escaped(name), escaped(file_name)), Some(content_type));
+        self.begin_field(
+            &format!("name=\"{}\"; filename=\"{}\"", escape_name(name), escape_name(file_name)),
+            Some(content_type),
+        );
     }
 
     /// Opens a field where the form was closed.
-    fn begin(&mut self, disposition: &str, content_type: Option<&str>) {
-        if let Some(Stretch::Bytes(bytes)) = self.stretches.last_mut() {
-            bytes.truncate(bytes.len() - CLOSING.len());
+    fn begin_field(&mut self, disposition: &str, content_type: Option<&str>) {
+        if let Some(MultipartSegment::Bytes(bytes)) = self.segments.last_mut() {
+            bytes.truncate(bytes.len() - CLOSE_DELIMITER_SUFFIX.len());
         }
-        self.push(b"\r\nContent-Disposition: form-data; ");
-        self.push(disposition.as_bytes());
+        self.push_bytes(b"\r\nContent-Disposition: form-data; ");
+        self.push_bytes(disposition.as_bytes());
         if let Some(content_type) = content_type {
-            self.push(b"\r\nContent-Type: ");
-            self.push(content_type.replace(['\r', '\n'], " ").as_bytes());
+            self.push_bytes(b"\r\nContent-Type: ");
+            self.push_bytes(content_type.replace(['\r', '\n'], " ").as_bytes());
         }
-        self.push(b"\r\n\r\n");
+        self.push_bytes(b"\r\n\r\n");
     }
 
     /// Ends a field, and the form for now.
-    fn end(&mut self) {
-        self.push(format!("\r\n--{}{CLOSING}", self.boundary).as_bytes());
+    fn end_field(&mut self) {
+        self.push_bytes(format!("\r\n--{}{CLOSE_DELIMITER_SUFFIX}", self.boundary).as_bytes());
     }
 
-    fn push(&mut self, bytes: &[u8]) {
-        match self.stretches.last_mut() {
-            Some(Stretch::Bytes(own)) => own.extend_from_slice(bytes),
-            _ => self.stretches.push(Stretch::Bytes(bytes.to_vec())),
+    fn push_bytes(&mut self, bytes: &[u8]) {
+        match self.segments.last_mut() {
+            Some(MultipartSegment::Bytes(own)) => own.extend_from_slice(bytes),
+            _ => self.segments.push(MultipartSegment::Bytes(bytes.to_vec())),
         }
     }
 }
 
 impl BodySource for Multipart {
     fn len_bytes(&self) -> Option<u64> {
-        self.stretches.iter().map(Stretch::len_bytes).sum()
+        self.segments.iter().map(MultipartSegment::len_bytes).sum()
     }
 
     fn content_type(&self) -> Option<String> {
@@ -130,25 +133,25 @@ impl BodySource for Multipart {
 
     fn poll_next(&mut self, _cx: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<io::Result<bool>> {
         let start = out.len();
-        while out.len() - start < PIECE_BYTES
-            && let Some(stretch) = self.stretches.get_mut(self.at)
+        while out.len() - start < READ_CHUNK_BYTES
+            && let Some(stretch) = self.segments.get_mut(self.segment_index)
         {
-            if !stretch.read(&mut self.offset, out)? {
-                self.at += 1;
-                self.offset = 0;
+            if !stretch.read_chunk(&mut self.segment_offset, out)? {
+                self.segment_index += 1;
+                self.segment_offset = 0;
             }
         }
         Poll::Ready(Ok(out.len() > start))
     }
 
     fn rewind(&mut self) -> bool {
-        self.at = 0;
-        self.offset = 0;
-        self.stretches.iter_mut().all(Stretch::rewind)
+        self.segment_index = 0;
+        self.segment_offset = 0;
+        self.segments.iter_mut().all(MultipartSegment::rewind)
     }
 }
 
-impl Stretch {
+impl MultipartSegment {
     fn len_bytes(&self) -> Option<u64> {
         match self {
             Self::Bytes(bytes) => Some(bytes.len() as u64),
@@ -157,16 +160,16 @@ impl Stretch {
     }
 
     /// Appends a piece; `false` at the end.
-    fn read(&mut self, offset: &mut usize, out: &mut Vec<u8>) -> io::Result<bool> {
+    fn read_chunk(&mut self, offset: &mut usize, out: &mut Vec<u8>) -> io::Result<bool> {
         match self {
             Self::Bytes(bytes) => {
                 let rest = &bytes[*offset..];
-                let piece = &rest[..rest.len().min(PIECE_BYTES)];
+                let piece = &rest[..rest.len().min(READ_CHUNK_BYTES)];
                 out.extend_from_slice(piece);
                 *offset += piece.len();
                 Ok(!piece.is_empty())
             }
-            Self::File(file) => file.read(out),
+            Self::File(file) => file.read_chunk(out),
         }
     }
 
@@ -179,24 +182,24 @@ impl Stretch {
 }
 
 /// A name in quotes, written as the HTML standard has it: what could end the quotes or the line is percent-encoded.
-fn escaped(name: &str) -> String {
+fn escape_name(name: &str) -> String {
     name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
 }
 
 /// 128 random bits: nobody's content has them. The standard library's only source of such bits seeds its hash tables.
-fn boundary() -> String {
+fn random_boundary() -> String {
     let bits = || RandomState::new().build_hasher().finish();
     format!("{:016x}{:016x}", bits(), bits())
 }
 
 /// Makes the last delimiter of one that could have a field behind it.
-const CLOSING: &str = "--\r\n";
-const ANY_TYPE: &str = "application/octet-stream";
+const CLOSE_DELIMITER_SUFFIX: &str = "--\r\n";
+const DEFAULT_CONTENT_TYPE: &str = "application/octet-stream";
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::body::pieces;
+    use crate::body::read_all_chunks;
 
     #[test]
     fn a_form_is_laid_out_as_browsers_do() {
@@ -222,7 +225,7 @@ mod tests {
         .concat();
         assert_eq!(form.len_bytes(), Some(expected.len() as u64));
         for _ in 0..2 {
-            let pieces = pieces(&mut form).unwrap();
+            let pieces = read_all_chunks(&mut form).unwrap();
             assert_eq!((String::from_utf8(pieces.concat()).unwrap(), pieces.len()), (expected.clone(), 1));
             assert!(form.rewind());
         }
@@ -232,7 +235,7 @@ mod tests {
     #[test]
     fn a_form_without_fields_is_closed() {
         let mut form = Multipart::with_boundary("XX".to_owned());
-        assert_eq!(pieces(&mut form).unwrap(), [b"--XX--\r\n"]);
+        assert_eq!(read_all_chunks(&mut form).unwrap(), [b"--XX--\r\n"]);
     }
 
     #[test]
@@ -240,19 +243,20 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         let large: Vec<u8> = (0..200_000_u32).map(|at| (at / 7) as u8).collect();
         std::fs::write(file.path(), &large).unwrap();
-        let form = Multipart::new().file("file", file.path()).unwrap().bytes("bytes", "b", ANY_TYPE, &large);
+        let form =
+            Multipart::new().file("file", file.path()).unwrap().bytes("bytes", "b", DEFAULT_CONTENT_TYPE, &large);
         let mut form = form.file("again", file.path()).unwrap();
-        let first = pieces(&mut form).unwrap();
+        let first = read_all_chunks(&mut form).unwrap();
         assert_eq!(Some(first.concat().len() as u64), form.len_bytes());
-        assert!(first.iter().all(|piece| piece.len() <= 2 * PIECE_BYTES));
-        assert!(first.iter().rev().skip(1).all(|piece| piece.len() >= PIECE_BYTES));
+        assert!(first.iter().all(|piece| piece.len() <= 2 * READ_CHUNK_BYTES));
+        assert!(first.iter().rev().skip(1).all(|piece| piece.len() >= READ_CHUNK_BYTES));
         assert!(form.rewind());
         let mut cx = Context::from_waker(std::task::Waker::noop());
         for _ in 0..2 {
             assert!(matches!(form.poll_next(&mut cx, &mut Vec::new()), Poll::Ready(Ok(true))));
         }
         assert!(form.rewind());
-        assert_eq!(pieces(&mut form).unwrap(), first);
+        assert_eq!(read_all_chunks(&mut form).unwrap(), first);
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl Origin {
         let authority = if port == scheme.default_port() { host.to_string() } else { format!("{host}:{port}") };
         Self {
             scheme,
-            host: bare(host),
+            host: unbracketed_host(host),
             port,
             text: format!("{}://{authority}", scheme.as_str()),
             host_line: format!("Host: {authority}\r\n"),
@@ -119,9 +119,9 @@ impl Origin {
     }
 
     /// The part of an absolute URL behind this origin, if it is spelled as [`Origin::as_str`] spells it.
-    pub(crate) fn path_of<'a>(&self, url: &'a str) -> Option<&'a str> {
+    pub(crate) fn strip_origin<'a>(&self, url: &'a str) -> Option<&'a str> {
         let path = url.strip_prefix(self.text.as_str())?;
-        path.as_bytes().first().is_none_or(|byte| AUTHORITY_ENDS.contains(byte)).then_some(path)
+        path.as_bytes().first().is_none_or(|byte| AUTHORITY_TERMINATORS.contains(byte)).then_some(path)
     }
 }
 
@@ -148,7 +148,7 @@ impl BaseUrl {
         let url = url.trim_matches(' ');
         let (url, auth) = split_credentials(url);
         let origin = Origin::parse(&url)?;
-        let path = path_of(&url).ok_or(InvalidRequest::Url)?;
+        let path = after_authority(&url).ok_or(InvalidRequest::Url)?;
         let prefix = path.split('#').next().unwrap_or_default().to_owned();
         Ok(Self { origin, prefix, auth })
     }
@@ -176,19 +176,19 @@ impl fmt::Display for BaseUrl {
 }
 
 /// Whether a target is a URL of its own rather than a path below the base URL.
-pub(crate) fn is_absolute(target: &str) -> bool {
+pub(crate) fn is_absolute_url(target: &str) -> bool {
     let starts_with = |scheme: &str| target.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
     starts_with("http://") || starts_with("https://")
 }
 
 /// The part of an absolute URL behind its authority, as written; `None` without a `scheme://`.
-pub(crate) fn path_of(url: &str) -> Option<&str> {
+pub(crate) fn after_authority(url: &str) -> Option<&str> {
     let (_, rest) = url.split_once("://")?;
-    let end = rest.bytes().position(|byte| AUTHORITY_ENDS.contains(&byte));
+    let end = rest.bytes().position(|byte| AUTHORITY_TERMINATORS.contains(&byte));
     Some(end.map_or("", |end| &rest[end..]))
 }
 
-fn bare(host: &Host<&str>) -> String {
+fn unbracketed_host(host: &Host<&str>) -> String {
     match host {
         Host::Domain(name) => (*name).to_owned(),
         Host::Ipv4(address) => Ipv4Addr::to_string(address),
@@ -197,7 +197,7 @@ fn bare(host: &Host<&str>) -> String {
 }
 
 /// The backslash as browsers have it: a path of which it is the first character is then refused as a target.
-pub(crate) const AUTHORITY_ENDS: &[u8] = b"/?#\\";
+pub(crate) const AUTHORITY_TERMINATORS: &[u8] = b"/?#\\";
 
 #[cfg(test)]
 mod tests {
@@ -260,16 +260,16 @@ mod tests {
     #[test]
     fn an_origin_ends_where_its_authority_ends() {
         let origin = Origin::parse("http://h:81").unwrap();
-        assert_eq!(origin.path_of("http://h:81/x"), Some("/x"));
-        assert_eq!(origin.path_of("http://h:81"), Some(""));
-        assert_eq!(origin.path_of("http://h:811/x"), None);
-        assert_eq!(origin.path_of("http://h:81@evil/x"), None);
-        assert_eq!(path_of("http://h\\@evil/x"), Some("\\@evil/x"));
+        assert_eq!(origin.strip_origin("http://h:81/x"), Some("/x"));
+        assert_eq!(origin.strip_origin("http://h:81"), Some(""));
+        assert_eq!(origin.strip_origin("http://h:811/x"), None);
+        assert_eq!(origin.strip_origin("http://h:81@evil/x"), None);
+        assert_eq!(after_authority("http://h\\@evil/x"), Some("\\@evil/x"));
     }
 
     #[test]
     fn only_http_urls_are_absolute() {
-        assert!(is_absolute("HTTP://h") && is_absolute("https://h"));
-        assert!(!is_absolute("/http://h") && !is_absolute("httpx://") && !is_absolute(""));
+        assert!(is_absolute_url("HTTP://h") && is_absolute_url("https://h"));
+        assert!(!is_absolute_url("/http://h") && !is_absolute_url("httpx://") && !is_absolute_url(""));
     }
 }

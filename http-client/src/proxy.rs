@@ -13,8 +13,8 @@ use crate::{CredentialsLine, Origin, Scheme};
 /// Proxies for some targets or for all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proxies {
-    rules: Vec<Rule>,
-    exceptions: Vec<Exception>,
+    rules: Vec<ProxyRule>,
+    no_proxy: Vec<NoProxyRule>,
 }
 
 /// A proxy, and who we are to it.
@@ -28,14 +28,14 @@ pub struct Proxy {
 
 /// The proxy of the targets that a key names; `None` keeps them from any other.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Rule {
-    key: Key,
+struct ProxyRule {
+    key: ProxyKey,
     proxy: Option<Proxy>,
 }
 
 /// `http`, `all://host` and so on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Key {
+struct ProxyKey {
     scheme: Option<Scheme>,
     host: Option<Box<str>>,
 }
@@ -43,7 +43,7 @@ struct Key {
 impl Proxies {
     /// No proxy for anything.
     pub const fn none() -> Self {
-        Self { rules: Vec::new(), exceptions: Vec::new() }
+        Self { rules: Vec::new(), no_proxy: Vec::new() }
     }
 
     /// Whether no target has a proxy.
@@ -61,10 +61,10 @@ impl Proxies {
             self.set_no_proxy(url);
             return Ok(());
         }
-        let key = Key::read(key).ok_or(InvalidProxy::Key)?;
-        let proxy = if url.trim().is_empty() { None } else { Some(Proxy::read(url.trim())?) };
+        let key = ProxyKey::parse(key).ok_or(InvalidProxy::Key)?;
+        let proxy = if url.trim().is_empty() { None } else { Some(Proxy::parse(url.trim())?) };
         self.rules.retain(|rule| rule.key != key);
-        self.rules.push(Rule { key, proxy });
+        self.rules.push(ProxyRule { key, proxy });
         Ok(())
     }
 
@@ -72,7 +72,7 @@ impl Proxies {
     /// each with a port or without, divided by commas; `*` is all.
     pub fn set_no_proxy(&mut self, list: &str) {
         let items = list.split([',', ' ', '\t']).filter(|item| !item.is_empty());
-        self.exceptions = items.map(Exception::read).collect();
+        self.no_proxy = items.map(NoProxyRule::parse).collect();
     }
 
     /// Reads `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy`, each also in capitals, where those in small letters
@@ -98,14 +98,15 @@ impl Proxies {
     /// The proxy for requests to this origin. A rule for the host counts before one for the scheme, and that before one
     /// for all.
     pub fn proxy_for(&self, origin: &Origin) -> Option<&Proxy> {
-        let best = self.rules.iter().filter(|rule| rule.key.matches(origin)).max_by_key(|rule| rule.key.weight())?;
+        let best =
+            self.rules.iter().filter(|rule| rule.key.matches(origin)).max_by_key(|rule| rule.key.specificity())?;
         let proxy = best.proxy.as_ref()?;
-        (!self.exceptions.iter().any(|exception| exception.matches(origin))).then_some(proxy)
+        (!self.no_proxy.iter().any(|exception| exception.matches(origin))).then_some(proxy)
     }
 }
 
 impl Proxy {
-    fn read(url: &str) -> Result<Self, InvalidProxy> {
+    fn parse(url: &str) -> Result<Self, InvalidProxy> {
         let url = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
         let (url, user_info) = strip_user_info(&url);
         match url.split("://").next().unwrap_or_default().to_ascii_lowercase().as_str() {
@@ -121,8 +122,8 @@ impl Proxy {
     }
 }
 
-impl Key {
-    fn read(text: &str) -> Option<Self> {
+impl ProxyKey {
+    fn parse(text: &str) -> Option<Self> {
         let (scheme, host) = text.split_once("://").map_or((text, None), |(scheme, host)| (scheme, Some(host)));
         let scheme = match scheme {
             "http" => Some(Scheme::Http),
@@ -144,61 +145,61 @@ impl Key {
     }
 
     /// The order of requests: `http://host`, `http`, `all://host`, `all`.
-    const fn weight(&self) -> (bool, bool) {
+    const fn specificity(&self) -> (bool, bool) {
         (self.scheme.is_some(), self.host.is_some())
     }
 }
 
 /// Some targets that have no proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Exception {
-    hosts: Hosts,
+struct NoProxyRule {
+    pattern: HostPattern,
     port: Option<u16>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Hosts {
+enum HostPattern {
     All,
     Network(IpNet),
     /// A name, and all below it.
-    Named(Box<str>),
+    Domain(Box<str>),
 }
 
-impl Exception {
-    fn read(item: &str) -> Self {
-        if let Some(hosts) = Hosts::network(item) {
-            return Self { hosts, port: None };
+impl NoProxyRule {
+    fn parse(item: &str) -> Self {
+        if let Some(pattern) = HostPattern::parse_network(item) {
+            return Self { pattern, port: None };
         }
         let with_port = item.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
         let (host, port) = with_port.map_or((item, None), |(host, port)| (host, Some(port)));
-        Self { hosts: Hosts::network(host).unwrap_or_else(|| Hosts::named(host)), port }
+        Self { pattern: HostPattern::parse_network(host).unwrap_or_else(|| HostPattern::parse_domain(host)), port }
     }
 
     fn matches(&self, origin: &Origin) -> bool {
-        self.port.is_none_or(|port| port == origin.port()) && self.hosts.contain(origin.host())
+        self.port.is_none_or(|port| port == origin.port()) && self.pattern.matches(origin.host())
     }
 }
 
-impl Hosts {
+impl HostPattern {
     /// An address, in brackets or not, or a network.
-    fn network(text: &str) -> Option<Self> {
+    fn parse_network(text: &str) -> Option<Self> {
         let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
         let address = bare.parse::<IpAddr>().map(IpNet::from);
         address.ok().or_else(|| text.parse().ok()).map(Self::Network)
     }
 
-    fn named(text: &str) -> Self {
+    fn parse_domain(text: &str) -> Self {
         if text == "*" {
             return Self::All;
         }
-        Self::Named(text.trim_start_matches("*.").trim_start_matches('.').to_ascii_lowercase().into())
+        Self::Domain(text.trim_start_matches("*.").trim_start_matches('.').to_ascii_lowercase().into())
     }
 
-    fn contain(&self, host: &str) -> bool {
+    fn matches(&self, host: &str) -> bool {
         match self {
             Self::All => true,
             Self::Network(network) => host.parse::<IpAddr>().is_ok_and(|address| network.contains(&address)),
-            Self::Named(name) => {
+            Self::Domain(name) => {
                 let above = host.strip_suffix(&**name);
                 above.is_some_and(|rest| rest.is_empty() || rest.ends_with('.')) && host.parse::<IpAddr>().is_err()
             }

@@ -25,13 +25,18 @@ pub struct Redirect {
 ///
 /// # Errors
 /// [`Error::InvalidRedirect`] when the location is no URL, has a control character, or leads away from http and https.
-pub fn follow(method: Method, status: u16, location: &[u8], from_url: &str) -> Result<Option<Redirect>, Error> {
+pub fn resolve_redirect(
+    method: Method,
+    status: u16,
+    location: &[u8],
+    from_url: &str,
+) -> Result<Option<Redirect>, Error> {
     let location = location.trim_ascii();
     if !matches!(status, 301 | 302 | 303 | 307 | 308) || location.is_empty() {
         return Ok(None);
     }
     let from = Url::parse(from_url).map_err(|_| Error::InvalidRedirect)?;
-    let to = join(&from, location)?;
+    let to = join_location(&from, location)?;
     Ok(Some(Redirect {
         method: next_method(method, status),
         keeps_body: matches!(status, 307 | 308),
@@ -49,12 +54,12 @@ fn next_method(method: Method, status: u16) -> Method {
     }
 }
 
-fn join(from: &Url, location: &[u8]) -> Result<Url, Error> {
+fn join_location(from: &Url, location: &[u8]) -> Result<Url, Error> {
     // The `url` crate would drop these, and what is left could be another URL than somebody before us has seen.
     if location.iter().any(u8::is_ascii_control) {
         return Err(Error::InvalidRedirect);
     }
-    let mut url = from.join(&as_text(location)).map_err(|_| Error::InvalidRedirect)?;
+    let mut url = from.join(&location_to_string(location)).map_err(|_| Error::InvalidRedirect)?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(Error::InvalidRedirect);
     }
@@ -65,7 +70,7 @@ fn join(from: &Url, location: &[u8]) -> Result<Url, Error> {
 }
 
 /// As UTF-8, which is what servers mean; bytes of anything else are percent-encoded as they are.
-fn as_text(location: &[u8]) -> String {
+fn location_to_string(location: &[u8]) -> String {
     let mut text = String::with_capacity(location.len());
     for chunk in location.utf8_chunks() {
         text.push_str(chunk.valid());
@@ -85,18 +90,19 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::origin::path_of;
+    use crate::origin::after_authority;
     use crate::proto::target;
     use crate::{Origin, split_credentials};
 
     fn to(location: &str, from_url: &str) -> Redirect {
-        follow(Method::Get, 302, location.as_bytes(), from_url).unwrap().unwrap()
+        resolve_redirect(Method::Get, 302, location.as_bytes(), from_url).unwrap().unwrap()
     }
 
     #[test]
     fn only_redirects_with_a_location_are_followed() {
-        let follows =
-            |status, location: &str| follow(Method::Get, status, location.as_bytes(), "http://h/").unwrap().is_some();
+        let follows = |status, location: &str| {
+            resolve_redirect(Method::Get, status, location.as_bytes(), "http://h/").unwrap().is_some()
+        };
         for status in [301, 302, 303, 307, 308] {
             assert!(follows(status, "/x") && !follows(status, "") && !follows(status, " "), "{status}");
         }
@@ -116,7 +122,7 @@ mod tests {
             (308, head, post, put, true),
         ] {
             for (method, next) in [(get, get), (head, next_of_head), (post, next_of_post), (put, next_of_put)] {
-                let redirect = follow(method, status, b"/x", "http://h/").unwrap().unwrap();
+                let redirect = resolve_redirect(method, status, b"/x", "http://h/").unwrap().unwrap();
                 assert_eq!((redirect.method, redirect.keeps_body), (next, keeps_body), "{status} {method}");
             }
         }
@@ -147,7 +153,7 @@ mod tests {
 
     #[test]
     fn bytes_that_are_no_text_go_on_as_they_are() {
-        let redirect = follow(Method::Get, 302, b" /caf\xe9?\xc3\xa9 ", "http://h/").unwrap().unwrap();
+        let redirect = resolve_redirect(Method::Get, 302, b" /caf\xe9?\xc3\xa9 ", "http://h/").unwrap().unwrap();
         assert_eq!(redirect.url, "http://h/caf%E9?%C3%A9");
     }
 
@@ -179,7 +185,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_followed_says_why() {
-        let error = |location: &[u8]| follow(Method::Get, 301, location, "http://h/").unwrap_err();
+        let error = |location: &[u8]| resolve_redirect(Method::Get, 301, location, "http://h/").unwrap_err();
         for location in ["ftp://h/", "javascript:alert(1)", "mailto:a@b", "file:///etc/passwd"] {
             assert_eq!(error(location.as_bytes()), Error::InvalidRedirect, "{location}");
         }
@@ -199,13 +205,13 @@ mod tests {
             ],
             from_url in "http://h/[a-z %?#\u{fc}./]{0,10}",
         ) {
-            let Ok(Some(redirect)) = follow(Method::Get, 302, &location, &from_url) else {
+            let Ok(Some(redirect)) = resolve_redirect(Method::Get, 302, &location, &from_url) else {
                 return Ok(());
             };
             prop_assert!(redirect.url.bytes().all(|byte| byte.is_ascii_graphic()), "{:?}", redirect.url);
             let (url, _) = split_credentials(&redirect.url);
             prop_assert!(Origin::parse(&url).is_ok(), "{url:?}");
-            let path = path_of(&url).unwrap();
+            let path = after_authority(&url).unwrap();
             let mut wire = Vec::new();
             prop_assert_eq!(target::append(&mut wire, "", path), Ok(()));
             let wire = String::from_utf8(wire).unwrap();

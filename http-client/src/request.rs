@@ -19,7 +19,7 @@ pub struct Request<'a> {
     /// The body; `Content-Length` or `Transfer-Encoding` follow from it.
     pub body: Body<'a>,
     /// What becomes of the response's body.
-    pub body_policy: BodyPolicy,
+    pub response_body_mode: ResponseBodyMode,
     /// What is rarely asked for.
     pub options: &'a RequestOptions,
 }
@@ -27,8 +27,8 @@ pub struct Request<'a> {
 impl<'a> Request<'a> {
     /// A request without headers or body, whose response body is kept.
     pub const fn new(method: Method, target: &'a str) -> Self {
-        let (body, body_policy) = (Body::None, BodyPolicy::Keep);
-        Self { method, target, headers: &[], body, body_policy, options: &NO_OPTIONS }
+        let (body, response_body_mode) = (Body::None, ResponseBodyMode::Keep);
+        Self { method, target, headers: &[], body, response_body_mode, options: &NO_OPTIONS }
     }
 
     /// `GET target`.
@@ -68,7 +68,7 @@ impl fmt::Debug for Body<'_> {
 
 /// What becomes of a response's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum BodyPolicy {
+pub enum ResponseBodyMode {
     /// It stays in the response, up to [`HttpLimits::body_bytes`](crate::HttpLimits::body_bytes).
     #[default]
     Keep,
@@ -102,7 +102,7 @@ pub struct RequestOptions {
     /// Overrides [`ClientConfig::tls`](crate::ClientConfig::tls).
     pub tls: Option<TlsConfig>,
     /// Default headers that are not sent, by name in any case.
-    pub without_headers: Vec<String>,
+    pub suppressed_default_headers: Vec<String>,
 }
 
 static NO_OPTIONS: RequestOptions = RequestOptions::none();
@@ -120,7 +120,7 @@ impl RequestOptions {
             auth: None,
             proxies: None,
             tls: None,
-            without_headers: Vec::new(),
+            suppressed_default_headers: Vec::new(),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::proto::ResponseParser;
-use crate::{Link, charset, links};
+use crate::{LinkValue, charset, links};
 
 /// The HTTP version of a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct Response {
     status: u16,
     version: Version,
     /// Redirects are rare.
-    chain: Option<Box<Chain>>,
+    history: Option<Box<ResponseHistory>>,
 }
 
 impl Response {
@@ -34,19 +34,19 @@ impl Response {
     pub fn new(buffer: Vec<u8>, parser: &ResponseParser<'_>) -> Option<Self> {
         let head = parser.head()?;
         let (head_len, body) = (head.len, parser.body_range());
-        Some(Self { buffer, head_len, body, status: head.status, version: head.version, chain: None })
+        Some(Self { buffer, head_len, body, status: head.status, version: head.version, history: None })
     }
 
     /// A copy of the head that is in the parser's buffer, without a body.
-    pub(crate) fn of_head(buffer: &[u8], parser: &ResponseParser<'_>) -> Option<Self> {
+    pub(crate) fn from_head(buffer: &[u8], parser: &ResponseParser<'_>) -> Option<Self> {
         let head = parser.head()?;
         let buffer = buffer[..head.len].to_vec();
         let body = head.len..head.len;
-        Some(Self { buffer, head_len: head.len, body, status: head.status, version: head.version, chain: None })
+        Some(Self { buffer, head_len: head.len, body, status: head.status, version: head.version, history: None })
     }
 
-    pub(crate) fn with_chain(mut self, chain: Option<Box<Chain>>) -> Self {
-        self.chain = chain;
+    pub(crate) fn with_history(mut self, history: Option<Box<ResponseHistory>>) -> Self {
+        self.history = history;
         self
     }
 
@@ -80,8 +80,8 @@ impl Response {
     }
 
     /// All headers in the order they came.
-    pub fn headers(&self) -> Headers<'_> {
-        Headers::of(self.head())
+    pub fn headers(&self) -> HeaderIter<'_> {
+        HeaderIter::from_head(self.head())
     }
 
     /// Name and value of the cookies that this response sets, whatever becomes of them.
@@ -95,7 +95,7 @@ impl Response {
     }
 
     /// What its `Link` headers point to.
-    pub fn links(&self) -> Vec<Link<'_>> {
+    pub fn links(&self) -> Vec<LinkValue<'_>> {
         let values = self.headers().filter(|(name, _)| name.eq_ignore_ascii_case("link"));
         values.filter_map(|(_, value)| std::str::from_utf8(value).ok()).flat_map(links).collect()
     }
@@ -112,12 +112,12 @@ impl Response {
 
     /// Where it came from, when others led there: the URL that was asked for in the end.
     pub fn redirected_to(&self) -> Option<&str> {
-        self.chain.as_ref().map(|chain| chain.url.as_str())
+        self.history.as_ref().map(|chain| chain.url.as_str())
     }
 
     /// The responses that led to this one, oldest first: redirects, and questions for a password.
     pub fn history(&self) -> &[Self] {
-        self.chain.as_ref().map_or(&[], |chain| &chain.history)
+        self.history.as_ref().map_or(&[], |chain| &chain.responses)
     }
 
     /// Status line and headers as they came, with the empty line.
@@ -138,7 +138,7 @@ impl Response {
 
     /// The body as text: in the character set that the response names, else in the one that it looks like.
     pub fn text(&self) -> Cow<'_, str> {
-        charset::text(self.header("content-type"), self.body())
+        charset::decode(self.header("content-type"), self.body())
     }
 
     /// The buffer, emptied, for [`Network::give_buffer`](crate::Network::give_buffer).
@@ -151,51 +151,51 @@ impl Response {
 
 /// What led to a response.
 #[derive(Debug, Default)]
-pub(crate) struct Chain {
+pub(crate) struct ResponseHistory {
     /// Where the response itself came from.
     url: String,
-    history: Vec<Response>,
-    redirects: usize,
+    responses: Vec<Response>,
+    redirect_count: usize,
 }
 
-impl Chain {
+impl ResponseHistory {
     /// One more response that was not the last.
     pub(crate) fn push(&mut self, response: Response, url: String, is_redirect: bool) {
-        self.redirects += usize::from(is_redirect);
+        self.redirect_count += usize::from(is_redirect);
         let chain = Self { url, ..Self::default() };
-        self.history.push(response.with_chain(Some(Box::new(chain))));
+        self.responses.push(response.with_history(Some(Box::new(chain))));
     }
 
-    pub(crate) fn redirects(&self) -> usize {
-        self.redirects
+    pub(crate) fn redirect_count(&self) -> usize {
+        self.redirect_count
     }
 
     /// Whether nothing has led there.
     pub(crate) fn is_empty(&self) -> bool {
-        self.history.is_empty()
+        self.responses.is_empty()
     }
 
     /// The last response comes from here.
-    pub(crate) fn end(&mut self, url: String) {
+    pub(crate) fn set_url(&mut self, url: String) {
         self.url = url;
     }
 }
 
 /// The headers of a [`Response`], as name and value.
 #[derive(Clone, Debug)]
-pub struct Headers<'a> {
+pub struct HeaderIter<'a> {
     rest: &'a [u8],
 }
 
-impl<'a> Headers<'a> {
+impl<'a> HeaderIter<'a> {
     /// The head was parsed before: its lines need only be split.
-    pub(crate) fn of(head: &'a [u8]) -> Self {
+    pub(crate) fn from_head(head: &'a [u8]) -> Self {
         let mut headers = Self { rest: head };
-        headers.line();
+        headers.next_line();
         headers
     }
 
-    fn line(&mut self) -> Option<&'a [u8]> {
+    fn next_line(&mut self) -> Option<&'a [u8]> {
         let end = memchr::memchr(b'\n', self.rest)?;
         let line = &self.rest[..end];
         self.rest = &self.rest[end + 1..];
@@ -203,11 +203,11 @@ impl<'a> Headers<'a> {
     }
 }
 
-impl<'a> Iterator for Headers<'a> {
+impl<'a> Iterator for HeaderIter<'a> {
     type Item = (&'a str, &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let line = self.line()?;
+        let line = self.next_line()?;
         let colon = memchr::memchr(b':', line)?;
         let name = std::str::from_utf8(&line[..colon]).ok()?;
         Some((name, line[colon + 1..].trim_ascii()))

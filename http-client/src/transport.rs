@@ -18,7 +18,7 @@ pub trait Transport {
 
     /// Waits until a send need not wait for one before it, or until something has come: a target may want to be rid of its
     /// answer before it takes more. A connection whose sends never wait for long is ready at once.
-    async fn until_sendable(&mut self) -> io::Result<()> {
+    async fn writable(&mut self) -> io::Result<()> {
         Ok(())
     }
 
@@ -30,15 +30,15 @@ pub trait Transport {
     /// As [`Transport::recv`], where about `to_come` bytes are still to come: if they are many, and `buffer` has space for
     /// many, a connection may receive straight into it. It then has the buffer until bytes come: dropped before, this leaves
     /// an empty buffer and a connection that is of no more use.
-    async fn recv_long(&mut self, buffer: &mut Vec<u8>, to_come: u64) -> io::Result<usize> {
-        let _ = to_come;
+    async fn recv_direct(&mut self, buffer: &mut Vec<u8>, remaining_hint: u64) -> io::Result<usize> {
+        let _ = remaining_hint;
         self.recv(buffer).await
     }
 
     /// Receives up to `len` bytes, but at least one, that nobody wants, and says how many. `Ok(0)` is the end of the stream.
     /// Dropped before it is done, it leaves a connection that is of no more use.
-    async fn skip(&mut self, len: u64) -> io::Result<u64> {
-        let mut unwanted = Vec::with_capacity(len.min(MOST_SKIPPED) as usize);
+    async fn discard(&mut self, len: u64) -> io::Result<u64> {
+        let mut unwanted = Vec::with_capacity(len.min(MAX_DISCARD_BYTES) as usize);
         self.recv(&mut unwanted).await.map(|count| count as u64)
     }
 
@@ -55,7 +55,7 @@ pub trait Transport {
 
 /// The place a session runs in: what makes connections, knows the time, and lends buffers.
 #[expect(async_fn_in_trait, reason = "a network never leaves its shard, so no future needs to be Send")]
-pub trait Network {
+pub trait ClientRuntime {
     /// The connections it makes.
     type Transport: Transport;
 
@@ -70,22 +70,22 @@ pub trait Network {
     async fn connect(&self, origin: &Origin, resolved_ns: &mut u64) -> Result<Self::Transport, Error>;
 
     /// Runs `future` until `at_ns` of [`Network::now_ns`]; `None` when the time is up first. The future is then dropped.
-    async fn deadline<F: Future>(&self, at_ns: u64, future: F) -> Option<F::Output>;
+    async fn timeout_at<F: Future>(&self, deadline_ns: u64, future: F) -> Option<F::Output>;
 
     /// Heads that sessions of this network have read before; none unless the network keeps them.
-    fn head_memo(&self) -> Option<&RefCell<HeadCache>> {
+    fn head_cache(&self) -> Option<&RefCell<HeadCache>> {
         None
     }
 
     /// A number that nobody can guess. Only digests ask for it.
-    fn random(&self) -> u64;
+    fn random_u64(&self) -> u64;
 
     /// Lends an empty buffer.
-    fn take_buffer(&self) -> Vec<u8>;
+    fn acquire_buffer(&self) -> Vec<u8>;
 
     /// Takes a buffer back. It may have grown to the size of a body: a pool decides what it keeps.
-    fn give_buffer(&self, buffer: Vec<u8>);
+    fn release_buffer(&self, buffer: Vec<u8>);
 }
 
 /// What is received to be dropped has room for so many bytes.
-const MOST_SKIPPED: u64 = 16 << 10;
+const MAX_DISCARD_BYTES: u64 = 16 << 10;

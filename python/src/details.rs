@@ -96,7 +96,7 @@ fn auth(user: &[u8], password: &[u8], is_digest: bool) -> Auth {
 fn add_header(errand: &mut Errand, name: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
     let name = part(name, "name", is_valid_name)?;
     if value.is_none() {
-        errand.options().without_headers.push(name.to_owned());
+        errand.options().suppressed_default_headers.push(name.to_owned());
         return Ok(());
     }
     let value = part(value, "value", is_valid_value)?;

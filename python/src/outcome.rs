@@ -16,7 +16,7 @@ pub(crate) fn transport_error(py: Python<'_>, error: Error) -> PyResult<Bound<'_
     let of_requests = |class: &str| py.import("requests.exceptions")?.getattr(class)?.call1((error.message(),));
     match error {
         Error::ConnectRefused => builtin("ConnectionRefusedError", 111, "Connection refused"),
-        Error::Reset => builtin("ConnectionResetError", 104, "Connection reset by peer"),
+        Error::ConnectionReset => builtin("ConnectionResetError", 104, "Connection reset by peer"),
         Error::ClosedBeforeResponse => py
             .import("http.client")?
             .getattr("RemoteDisconnected")?
@@ -29,9 +29,9 @@ pub(crate) fn transport_error(py: Python<'_>, error: Error) -> PyResult<Bound<'_
         Error::Tls(_) => of_requests("SSLError"),
         Error::ProxyRefused => of_requests("ProxyError"),
         Error::TooManyRedirects => of_requests("TooManyRedirects"),
-        Error::BodyUsedUp => of_requests("UnrewindableBodyError"),
-        Error::ResponseCutShort => of_requests("ChunkedEncodingError"),
-        Error::ContentCoding => of_requests("ContentDecodingError"),
+        Error::BodyNotRewindable => of_requests("UnrewindableBodyError"),
+        Error::IncompleteResponse => of_requests("ChunkedEncodingError"),
+        Error::InvalidContentCoding => of_requests("ContentDecodingError"),
         _ => of_requests("ConnectionError"),
     }
 }
@@ -63,8 +63,8 @@ pub(crate) fn unmakeable_error<'py>(py: Python<'py>, error: Error, url: &str) ->
 /// What requests would have raised while the body of a response is read.
 pub(crate) fn reading_error(py: Python<'_>, error: Error) -> PyResult<Bound<'_, PyAny>> {
     let class = match error {
-        Error::ContentCoding => "ContentDecodingError",
-        Error::ResponseCutShort | Error::InvalidResponse(_) => "ChunkedEncodingError",
+        Error::InvalidContentCoding => "ContentDecodingError",
+        Error::IncompleteResponse | Error::InvalidResponse(_) => "ChunkedEncodingError",
         _ => "ConnectionError",
     };
     py.import("requests.exceptions")?.getattr(class)?.call1((error.message(),))

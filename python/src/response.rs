@@ -13,7 +13,7 @@ use std::{
 };
 
 use gregaria_engine::{carrier::Buffers, place, rt};
-use gregaria_http::{Error, Exchange, Phases, Response as HttpResponse};
+use gregaria_http::{Error, Exchange, ExchangePhases, Response as HttpResponse};
 use gregaria_stats::Phase;
 use pyo3::{
     exceptions::PyTypeError,
@@ -491,7 +491,7 @@ fn nothing(at_ns: u64) -> Exchange {
         due_ns: at_ns,
         sent_ns: at_ns,
         first_byte_ns: at_ns,
-        phases: Phases::default(),
+        phases: ExchangePhases::default(),
         done_ns: at_ns,
         bytes_out: 0,
         bytes_in: 0,

@@ -3,7 +3,7 @@
 
 use std::{cell::RefCell, collections::HashMap};
 
-use gregaria_http::{Proxies, TlsConfig, TlsSettings, Trust};
+use gregaria_http::{CertificateCheck, Proxies, TlsConfig, TlsOptions};
 use pyo3::{exceptions::PyOSError, prelude::*};
 
 /// What was wished for so far.
@@ -41,12 +41,12 @@ impl Routes {
         }
         let (checks, bundle, identity) = wish;
         let trust = match bundle {
-            Some(bundle) => Trust::Bundle(bundle.into()),
-            None if *checks => Trust::System,
-            None => Trust::Nobody,
+            Some(bundle) => CertificateCheck::CaBundle(bundle.into()),
+            None if *checks => CertificateCheck::SystemRoots,
+            None => CertificateCheck::AcceptAnyCertificate,
         };
         let client_identity = identity.as_ref().map(|(certificate, key)| (certificate.into(), key.into()));
-        let config = TlsConfig::new(&TlsSettings { trust, client_identity });
+        let config = TlsConfig::new(&TlsOptions { certificate_check: trust, client_identity });
         let config = config.map_err(|error| PyOSError::new_err(format!("TLS: {error}")))?;
         self.tls.borrow_mut().insert(wish.clone(), config.clone());
         Ok(config)

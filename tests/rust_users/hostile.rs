@@ -148,10 +148,10 @@ fn a_flood_of_cookies_ends_at_what_a_jar_holds() {
 
 fn small_bodies() -> ClientConfig {
     let mut config = ClientConfig::default();
-    config.limits.body_bytes = 1_000_000;
-    config.limits.decoded_bytes = 2_000_000;
+    config.limits.max_body_bytes = 1_000_000;
+    config.limits.max_decoded_bytes = 2_000_000;
     // What deflate makes of zeros is a little less than a thousandth.
-    config.limits.decoded_ratio = 500;
+    config.limits.max_decoded_ratio = 500;
     config
 }
 

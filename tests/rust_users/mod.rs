@@ -115,7 +115,7 @@ fn a_kept_body_has_a_limit_and_a_discarded_one_none() {
         Ok(())
     }
     let mut config = ClientConfig::default();
-    config.limits.body_bytes = 1_000_000;
+    config.limits.max_body_bytes = 1_000_000;
     let class = UserClass::http("Collector").client(config).tasks(TaskSet::new("Collect").task(1, keep));
     let outcome = start(1, &hostile.url(""), [class], requests(3)).outcome();
     assert_eq!(outcome.failures("kept", "response body too large"), 1, "{:?}", outcome.errors);

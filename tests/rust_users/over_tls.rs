@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use gregaria_engine::HttpUser;
-use gregaria_engine::http::{ClientConfig, TlsConfig, TlsSettings, Trust};
+use gregaria_engine::http::{CertificateCheck, ClientConfig, TlsConfig, TlsOptions};
 use gregaria_engine::rt::RingChoice;
 use support::nginx::{Logged, Tls};
 use support::{Nginx, nginx};
@@ -69,7 +69,7 @@ fn who_is_not_trusted_is_a_row_and_no_request() {
         assert_eq!(outcome.failures("/", row), 6, "{:?}", outcome.errors);
     }
     assert_eq!(nginx.log(), []);
-    let config = with(TlsSettings { trust: Trust::Nobody, client_identity: None });
+    let config = with(TlsOptions { certificate_check: CertificateCheck::AcceptAnyCertificate, client_identity: None });
     let careless = visitor_with(config, async |user: &mut HttpUser| {
         user.get("/").await;
         Ok(())
@@ -81,8 +81,8 @@ fn who_is_not_trusted_is_a_row_and_no_request() {
 #[test]
 fn a_server_may_want_to_know_its_clients() {
     let nginx = with_tls(Tls::ForKnownClients);
-    let known = TlsConfig::new(&TlsSettings {
-        trust: Trust::Bundle(nginx.authority()),
+    let known = TlsConfig::new(&TlsOptions {
+        certificate_check: CertificateCheck::CaBundle(nginx.authority()),
         client_identity: Some((nginx.client_identity(), nginx.client_identity())),
     });
     let known = known.expect("the files are good");
@@ -120,10 +120,10 @@ fn with_tls(tls: Tls) -> Nginx {
 }
 
 fn trusting(nginx: &Nginx) -> ClientConfig {
-    with(TlsSettings { trust: Trust::Bundle(nginx.authority()), client_identity: None })
+    with(TlsOptions { certificate_check: CertificateCheck::CaBundle(nginx.authority()), client_identity: None })
 }
 
-fn with(settings: TlsSettings) -> ClientConfig {
+fn with(settings: TlsOptions) -> ClientConfig {
     let tls = TlsConfig::new(&settings).expect("the files are good");
     ClientConfig { tls, ..ClientConfig::default() }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use gregaria_engine::HttpUser;
-use gregaria_engine::http::{ClientConfig, Proxies, TlsConfig, TlsSettings, Trust};
+use gregaria_engine::http::{CertificateCheck, ClientConfig, Proxies, TlsConfig, TlsOptions};
 use gregaria_engine::rt::RingChoice;
 use support::hostile::Refusing;
 use support::nginx::Tls;
@@ -79,7 +79,8 @@ fn some_hosts_need_no_proxy() {
 fn tls_goes_through_a_tunnel() {
     for ring in RINGS {
         let (nginx, proxy) = (with_files(Some(Tls::Open)), ForwardProxy::start_for("bG9jdXN0OmRlc2VydA=="));
-        let settings = TlsSettings { trust: Trust::Bundle(nginx.authority()), client_identity: None };
+        let settings =
+            TlsOptions { certificate_check: CertificateCheck::CaBundle(nginx.authority()), client_identity: None };
         let tls = TlsConfig::new(&settings).expect("the authority can be read");
         let known = proxies(&[("https", &format!("http://locust:desert@{}", proxy.address()))]);
         let class = visitor_with(ClientConfig { tls, ..by(&proxy, "https") }, async move |user: &mut HttpUser| {

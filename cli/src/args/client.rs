@@ -5,7 +5,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use gregaria_http::{ClientConfig, TlsConfig, TlsSettings, Trust};
+use gregaria_http::{CertificateCheck, ClientConfig, TlsConfig, TlsOptions};
 
 use super::{
     given::Given,
@@ -41,7 +41,7 @@ impl ClientPlan {
         config.connect_timeout_ns = self.connect_timeout.map_or(config.connect_timeout_ns, ns);
         config.read_timeout_ns = self.read_timeout.map_or(config.read_timeout_ns, ns);
         config.total_timeout_ns = self.timeout.map(ns).or(config.total_timeout_ns);
-        config.requests_per_connection = self.requests_per_connection.unwrap_or(config.requests_per_connection);
+        config.max_requests_per_connection = self.requests_per_connection.unwrap_or(config.max_requests_per_connection);
         config.expect_continue_above_bytes = self.expect_continue_above_bytes.or(config.expect_continue_above_bytes);
         self.limits.iter().for_each(|limit| limit.apply(&mut config.limits));
         if let Some(tls) = &self.tls {
@@ -71,12 +71,12 @@ pub(super) fn plan(network: &NetworkArgs, tls: &TlsArgs) -> Result<ClientPlan, R
 /// Reads the files at once: what is wrong with them is said before anything runs.
 fn tls_plan(args: &TlsArgs) -> Result<Option<TlsConfig>, Refusal> {
     let trust = match &args.cacert {
-        _ if args.insecure => Trust::Nobody,
-        Some(bundle) => Trust::Bundle(PathBuf::from(&bundle.text)),
-        None => Trust::System,
+        _ if args.insecure => CertificateCheck::AcceptAnyCertificate,
+        Some(bundle) => CertificateCheck::CaBundle(PathBuf::from(&bundle.text)),
+        None => CertificateCheck::SystemRoots,
     };
-    let settings = TlsSettings { trust, client_identity: identity(args)? };
-    if settings == TlsSettings::default() {
+    let settings = TlsOptions { certificate_check: trust, client_identity: identity(args)? };
+    if settings == TlsOptions::default() {
         return Ok(None);
     }
     TlsConfig::new(&settings).map(Some).map_err(|error| Refusal::usage(error.to_string()))
@@ -102,8 +102,8 @@ mod tests {
 
     #[test]
     fn what_is_given_is_laid_over_and_the_rest_stays() {
-        let mut own = ClientConfig { connect_timeout_ns: 1, requests_per_connection: 9, ..ClientConfig::default() };
-        own.limits.headers = 3;
+        let mut own = ClientConfig { connect_timeout_ns: 1, max_requests_per_connection: 9, ..ClientConfig::default() };
+        own.limits.max_headers = 3;
         let mut same = own.clone();
         plan(&NetworkArgs::default(), &TlsArgs::default()).unwrap().lay_over(&mut same);
         assert_eq!(format!("{same:?}"), format!("{own:?}"));
@@ -118,9 +118,9 @@ mod tests {
         };
         plan(&args, &TlsArgs::default()).unwrap().lay_over(&mut own);
         assert_eq!((own.connect_timeout_ns, own.read_timeout_ns), (2_000_000_000, 500_000_000));
-        assert_eq!((own.total_timeout_ns, own.requests_per_connection), (Some(60_000_000_000), 0));
+        assert_eq!((own.total_timeout_ns, own.max_requests_per_connection), (Some(60_000_000_000), 0));
         assert_eq!(own.expect_continue_above_bytes, Some(1 << 20));
-        assert_eq!((own.limits.body_bytes, own.limits.headers), (2048, 3));
+        assert_eq!((own.limits.max_body_bytes, own.limits.max_headers), (2048, 3));
     }
 
     #[test]

@@ -75,15 +75,15 @@ const fn count(name: &'static str, most: u32, set: fn(&mut HttpLimits, u64)) -> 
 }
 
 const FIELDS: &[Field] = &[
-    bytes_of("head-bytes", |limits, bytes| limits.head_bytes = bytes as usize),
-    count("headers", HttpLimits::MAX_HEADERS as u32, |limits, headers| limits.headers = headers as usize),
-    bytes_of("body-bytes", |limits, bytes| limits.body_bytes = bytes as usize),
-    bytes_of("decoded-bytes", |limits, bytes| limits.decoded_bytes = bytes as usize),
-    count("decoded-ratio", u32::MAX, |limits, ratio| limits.decoded_ratio = ratio as u32),
-    count("redirects", u32::MAX, |limits, redirects| limits.redirects = redirects as u32),
-    count("informational", u32::MAX, |limits, responses| limits.informational = responses as u32),
-    bytes_of("chunk-extension-bytes", |limits, bytes| limits.chunk_extension_bytes = bytes as usize),
-    bytes_of("trailer-bytes", |limits, bytes| limits.trailer_bytes = bytes as usize),
+    bytes_of("head-bytes", |limits, bytes| limits.max_head_bytes = bytes as usize),
+    count("headers", HttpLimits::MAX_SUPPORTED_HEADERS as u32, |limits, headers| limits.max_headers = headers as usize),
+    bytes_of("body-bytes", |limits, bytes| limits.max_body_bytes = bytes as usize),
+    bytes_of("decoded-bytes", |limits, bytes| limits.max_decoded_bytes = bytes as usize),
+    count("decoded-ratio", u32::MAX, |limits, ratio| limits.max_decoded_ratio = ratio as u32),
+    count("redirects", u32::MAX, |limits, redirects| limits.max_redirects = redirects as u32),
+    count("informational", u32::MAX, |limits, responses| limits.max_informational = responses as u32),
+    bytes_of("chunk-extension-bytes", |limits, bytes| limits.max_chunk_extension_bytes = bytes as usize),
+    bytes_of("trailer-bytes", |limits, bytes| limits.max_trailer_bytes = bytes as usize),
 ];
 
 #[cfg(test)]
@@ -113,15 +113,15 @@ mod tests {
             Limit::read(&text.into()).unwrap().apply(&mut limits);
         }
         let expected = HttpLimits {
-            head_bytes: 1024,
-            headers: 7,
-            body_bytes: 2 << 20,
-            decoded_bytes: 3 << 30,
-            decoded_ratio: 4,
-            redirects: 0,
-            informational: 5,
-            chunk_extension_bytes: 6,
-            trailer_bytes: 8,
+            max_head_bytes: 1024,
+            max_headers: 7,
+            max_body_bytes: 2 << 20,
+            max_decoded_bytes: 3 << 30,
+            max_decoded_ratio: 4,
+            max_redirects: 0,
+            max_informational: 5,
+            max_chunk_extension_bytes: 6,
+            max_trailer_bytes: 8,
         };
         assert_eq!(limits, expected);
     }

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use gregaria_engine::{Method, rt::RingChoice};
-use gregaria_http::{BaseUrl, DefaultHeaders, UnknownMethod};
+use gregaria_http::{BaseUrl, DefaultHeaders, InvalidMethod};
 use log::LevelFilter;
 
 use super::{duration, given::Given};
@@ -82,7 +82,7 @@ pub(super) fn base_and_target(text: &str) -> Result<(String, String), Refusal> {
 
 /// A request method, in any case.
 pub(super) fn method(flag: &str, given: &Given) -> Result<Method, Refusal> {
-    given.text.parse().map_err(|unknown: UnknownMethod| wrong(flag, given, &unknown.to_string()))
+    given.text.parse().map_err(|unknown: InvalidMethod| wrong(flag, given, &unknown.to_string()))
 }
 
 /// A request header, `Name: value`.

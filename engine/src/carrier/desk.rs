@@ -211,7 +211,7 @@ impl Desk {
         let opened = {
             let headers = errand.headers();
             let source = source.as_ref().map(|source| source as _);
-            tap.unless_left(client.session.open(&network, &errand.unpack(&headers, source))).await
+            tap.unless_left(client.session.send_streaming(&network, &errand.unpack(&headers, source))).await
         };
         let (exchange, stream) = opened.unzip();
         self.finish(errand, exchange);

@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, str};
 
-use gregaria_http::{Body, BodyPolicy, BodySource, Exchange, Method, Request, RequestOptions};
+use gregaria_http::{Body, BodySource, Exchange, Method, Request, RequestOptions, ResponseBodyMode};
 
 use super::{SessionId, Upload};
 
@@ -117,7 +117,7 @@ impl Errand {
             target: self.text(0, self.target_end),
             headers,
             body: source.map_or(packed, Body::Source),
-            body_policy: BodyPolicy::Keep,
+            response_body_mode: ResponseBodyMode::Keep,
             options: self.options.as_deref().unwrap_or(&NO_OPTIONS),
         }
     }

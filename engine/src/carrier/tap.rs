@@ -45,7 +45,7 @@ impl Tap {
     pub(super) async fn serve(&self, desk: &Desk, mut stream: BodyStream<'_, UserNetwork>) {
         while let Some(reader) = self.next_reader().await {
             let mut piece = Vec::new();
-            let Some(next) = self.unless_left(stream.next(&mut piece)).await else {
+            let Some(next) = self.unless_left(stream.read_chunk(&mut piece)).await else {
                 return;
             };
             let is_over = next != Ok(true);
@@ -54,9 +54,9 @@ impl Tap {
                 return self.turn_away(desk);
             }
         }
-        let until_bytes = stream.bytes() + DRAINED_BYTES;
+        let until_bytes = stream.bytes_read() + DRAINED_BYTES;
         let mut piece = Vec::new();
-        while stream.bytes() < until_bytes && stream.next(&mut piece).await == Ok(true) {
+        while stream.bytes_read() < until_bytes && stream.read_chunk(&mut piece).await == Ok(true) {
             piece.clear();
         }
     }

@@ -90,6 +90,6 @@ impl Ledger {
 
 /// The phases of an exchange, for its sample.
 pub fn phases(exchange: &Exchange) -> Phases {
-    let gregaria_http::Phases { resolve_ns, connect_ns, tls_ns, first_byte_ns, body_ns } = exchange.phases;
+    let gregaria_http::ExchangePhases { resolve_ns, connect_ns, tls_ns, first_byte_ns, body_ns } = exchange.phases;
     Phases { resolve_ns, connect_ns, tls_ns, first_byte_ns, body_ns }
 }

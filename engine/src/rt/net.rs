@@ -47,7 +47,7 @@ impl Transport for Stream {
         Ok(())
     }
 
-    async fn until_sendable(&mut self) -> io::Result<()> {
+    async fn writable(&mut self) -> io::Result<()> {
         if let Link::Ring(stream) = &mut self.0 {
             stream.until_sendable().await;
         }
@@ -62,14 +62,14 @@ impl Transport for Stream {
         }
     }
 
-    async fn recv_long(&mut self, buffer: &mut Vec<u8>, to_come: u64) -> io::Result<usize> {
+    async fn recv_direct(&mut self, buffer: &mut Vec<u8>, to_come: u64) -> io::Result<usize> {
         match &mut self.0 {
             Link::Ring(stream) => stream.recv_long(buffer, to_come).await,
             _ => self.recv(buffer).await,
         }
     }
 
-    async fn skip(&mut self, len: u64) -> io::Result<u64> {
+    async fn discard(&mut self, len: u64) -> io::Result<u64> {
         match &mut self.0 {
             Link::Ring(stream) => stream.skip(len).await,
             _ => {
@@ -152,7 +152,7 @@ async fn connect_address(thread: &Thread, sources: &Sources, address: SocketAddr
             Ok(link) => return Ok(link),
             Err(error) => refusal = Error::from_connect(&error),
         }
-        if refusal != Error::OutOfPorts {
+        if refusal != Error::NoLocalPorts {
             break;
         }
     }

@@ -125,7 +125,7 @@ async fn receive_exactly(stream: &mut Stream, len: usize) -> Vec<u8> {
 async fn skip_exactly(stream: &mut Stream, len: usize) {
     let mut unwanted = len as u64;
     while unwanted > 0 {
-        let count = stream.skip(unwanted).await.unwrap();
+        let count = stream.discard(unwanted).await.unwrap();
         assert!((1..=unwanted).contains(&count), "{count} of {unwanted}");
         unwanted -= count;
     }
@@ -240,7 +240,7 @@ fn long_bodies_arrive_in_the_buffer_they_belong_in() {
                 let to_come = len - body.len();
                 body.reserve(to_come.min(room * 100));
                 let (before, space) = (body.len(), body.capacity() - body.len());
-                let count = stream.recv_long(&mut body, to_come as u64).await.unwrap();
+                let count = stream.recv_direct(&mut body, to_come as u64).await.unwrap();
                 assert!((1..=space).contains(&count) && body.len() == before + count, "{count} of {len}");
             }
             assert!(body == pattern(len), "{len} bytes, room for {room}");
@@ -271,7 +271,7 @@ fn who_skips_more_than_comes_is_told() {
             order(&mut stream, len).await;
             let mut skipped = 0;
             while skipped < len as u64 {
-                skipped += stream.skip(u64::MAX).await.unwrap();
+                skipped += stream.discard(u64::MAX).await.unwrap();
             }
             assert_eq!(skipped, len as u64);
         }
@@ -291,14 +291,14 @@ fn an_end_is_seen_behind_a_long_body_and_in_the_middle_of_one() {
             let mut skipped = 0;
             let mut count = 1;
             while count > 0 && skipped < wanted as u64 {
-                count = stream.skip(wanted as u64 - skipped).await.unwrap();
+                count = stream.discard(wanted as u64 - skipped).await.unwrap();
                 skipped += count;
             }
             assert_eq!((skipped, count == 0), (LARGE as u64, is_cut_short));
             while !stream.is_stale() {
                 rt.sleep_until(rt.now_ns() + 1_000_000).await;
             }
-            assert_eq!(stream.recv_long(&mut Vec::with_capacity(LARGE), LARGE as u64).await.unwrap(), 0);
+            assert_eq!(stream.recv_direct(&mut Vec::with_capacity(LARGE), LARGE as u64).await.unwrap(), 0);
         }
     });
 }
@@ -315,12 +315,12 @@ fn on_a_ring_a_long_receive_that_was_given_up_spoils_the_connection() {
                 let mut body = Vec::with_capacity(LARGE);
                 while body.len() < LARGE {
                     let to_come = (LARGE - body.len()) as u64;
-                    stream.recv_long(&mut body, to_come).await.unwrap();
+                    stream.recv_direct(&mut body, to_come).await.unwrap();
                 }
             }
             order(&mut stream, 1).await;
             receive(&mut stream, 1, 1).await.unwrap();
-            poll_once(stream.recv_long(&mut Vec::with_capacity(LARGE), LARGE as u64)).await;
+            poll_once(stream.recv_direct(&mut Vec::with_capacity(LARGE), LARGE as u64)).await;
             order(&mut stream, LARGE).await;
             let error = loop {
                 match stream.recv(&mut Vec::with_capacity(10)).await {
@@ -656,8 +656,8 @@ fn what_is_dropped_half_way_is_closed() {
             }
             match round % 4 {
                 0 => poll_once(stream.recv(&mut Vec::with_capacity(10))).await,
-                1 => poll_once(stream.recv_long(&mut Vec::with_capacity(LARGE), LARGE as u64)).await,
-                2 => poll_once(stream.skip(u64::MAX)).await,
+                1 => poll_once(stream.recv_direct(&mut Vec::with_capacity(LARGE), LARGE as u64)).await,
+                2 => poll_once(stream.discard(u64::MAX)).await,
                 _ => {}
             }
         }

@@ -9,8 +9,8 @@ use std::{
 };
 
 use gregaria_http::{
-    Auth, Body, BodyPolicy, BodySource, Exchange, Method, Multipart, Proxies, Request as HttpRequest, RequestOptions,
-    TlsConfig,
+    Auth, Body, BodySource, Exchange, Method, Multipart, Proxies, Request as HttpRequest, RequestOptions,
+    ResponseBodyMode, TlsConfig,
 };
 
 use super::{
@@ -43,7 +43,7 @@ pub struct Request<'a, S = ()> {
     name: Option<&'a str>,
     headers: Cow<'a, [(&'a str, &'a str)]>,
     body: Payload<'a>,
-    body_policy: BodyPolicy,
+    body_policy: ResponseBodyMode,
     /// Boxed, as it is rare and large.
     options: Option<Box<RequestOptions>>,
     expect: Option<Expect>,
@@ -75,7 +75,7 @@ impl<'a, S: 'static> Request<'a, S> {
             name: None,
             headers: Cow::Borrowed(&[]),
             body: Payload::None,
-            body_policy: BodyPolicy::Keep,
+            body_policy: ResponseBodyMode::Keep,
             options: None,
             expect: None,
         }
@@ -101,7 +101,7 @@ impl<'a, S: 'static> Request<'a, S> {
 
     /// Leaves out a header that the class's settings would add, such as `Accept-Encoding`.
     pub fn without_header(self, name: &str) -> Self {
-        self.with(|options| options.without_headers.push(name.to_owned()))
+        self.with(|options| options.suppressed_default_headers.push(name.to_owned()))
     }
 
     /// Adds to the query of the target.
@@ -156,7 +156,7 @@ impl<'a, S: 'static> Request<'a, S> {
 
     /// Reads and counts the response's body without keeping it.
     pub fn discard_body(mut self) -> Self {
-        self.body_policy = BodyPolicy::Discard;
+        self.body_policy = ResponseBodyMode::Discard;
         self
     }
 
@@ -226,7 +226,8 @@ impl<'a, S: 'static> Request<'a, S> {
     /// The user, and the request as its session wants it.
     fn split(&mut self) -> (&HttpUser<S>, HttpRequest<'_>) {
         let Self { user, method, target, headers, body, body_policy, options, .. } = self;
-        let mut request = HttpRequest { headers, body_policy: *body_policy, ..HttpRequest::new(*method, target) };
+        let mut request =
+            HttpRequest { headers, response_body_mode: *body_policy, ..HttpRequest::new(*method, target) };
         request.body = body.as_body();
         if let Some(options) = options {
             request.options = options;
@@ -267,12 +268,13 @@ impl<'a, S: 'static> Request<'a, S> {
         let (method, expect) = (self.method, self.expect.take());
         let Self { user, target, headers, body, body_policy, options, .. } = self;
         let user: &'a HttpUser<S> = user;
-        let mut request = HttpRequest { headers: &headers, body_policy, ..HttpRequest::new(method, &target) };
+        let mut request =
+            HttpRequest { headers: &headers, response_body_mode: body_policy, ..HttpRequest::new(method, &target) };
         request.body = body.as_body();
         if let Some(options) = &options {
             request.options = options;
         }
-        let (exchange, body) = user.session.open(&user.network, &request).await;
+        let (exchange, body) = user.session.send_streaming(&user.network, &request).await;
         let shard = Rc::clone(user.core.shard());
         StreamedResponse::new(on_wire, method, name, exchange, body, expect, shard)
     }

@@ -4,7 +4,7 @@
 
 use std::{borrow::Cow, mem, ops::Deref, rc::Rc, time::Duration};
 
-use gregaria_http::{Error, Exchange, Method, Phases, Response as HttpResponse};
+use gregaria_http::{Error, Exchange, ExchangePhases, Method, Response as HttpResponse};
 use gregaria_stats::Outcome;
 
 use super::outcome::Verdict;
@@ -14,7 +14,7 @@ use crate::shards::{OnWire, Shard, Stamps};
 pub struct Response {
     result: Result<HttpResponse, Error>,
     elapsed: Duration,
-    phases: Phases,
+    phases: ExchangePhases,
     shard: Rc<Shard>,
 }
 
@@ -73,7 +73,7 @@ impl Response {
     }
 
     /// What that time went to, as far as the request got. What the phases leave of it is the generator's own.
-    pub fn phases(&self) -> Phases {
+    pub fn phases(&self) -> ExchangePhases {
         self.phases
     }
 }

@@ -73,7 +73,7 @@ impl<'a> StreamedResponse<'a> {
             return Some(std::mem::take(&mut self.ahead));
         }
         let mut piece = Vec::new();
-        let more = self.body.as_mut()?.next(&mut piece).await;
+        let more = self.body.as_mut()?.read_chunk(&mut piece).await;
         (more == Ok(true)).then_some(piece)
     }
 
@@ -88,7 +88,7 @@ impl<'a> StreamedResponse<'a> {
                 return Some(line);
             }
             searched = self.ahead.len();
-            let more = self.body.as_mut()?.next(&mut self.ahead).await;
+            let more = self.body.as_mut()?.read_chunk(&mut self.ahead).await;
             if more != Ok(true) {
                 let rest = std::mem::take(&mut self.ahead);
                 return (!rest.is_empty()).then_some(rest);
@@ -117,7 +117,7 @@ impl Drop for StreamedResponse<'_> {
             return;
         };
         if let Some(body) = &self.body {
-            body.settle(&mut self.exchange);
+            body.update_exchange(&mut self.exchange);
         }
         let verdict = Verdict::of(&self.exchange.result, self.expect.as_ref());
         on_wire.decided(self.method, &self.name, &self.exchange, verdict.outcome());

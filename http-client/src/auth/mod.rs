@@ -13,7 +13,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use percent_encoding::percent_decode_str;
 
 pub use self::digest::{DigestCredentials, DigestState};
-use crate::origin::AUTHORITY_ENDS;
+use crate::origin::AUTHORITY_TERMINATORS;
 
 /// What a request carries to prove who sends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +77,7 @@ pub(crate) fn strip_user_info(url: &str) -> (Cow<'_, str>, Option<&str>) {
         return (url.into(), None);
     };
     let rest = &url[start..];
-    let end = rest.bytes().position(|byte| AUTHORITY_ENDS.contains(&byte)).unwrap_or(rest.len());
+    let end = rest.bytes().position(|byte| AUTHORITY_TERMINATORS.contains(&byte)).unwrap_or(rest.len());
     let Some((user_info, _)) = rest[..end].rsplit_once('@') else {
         return (url.into(), None);
     };

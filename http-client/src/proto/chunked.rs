@@ -55,8 +55,8 @@ impl ChunkedDecoder {
         Self {
             state: ChunkedState::SizeStart,
             remaining: 0,
-            extension_bytes_left: limits.chunk_extension_bytes,
-            trailer_bytes_left: limits.trailer_bytes,
+            extension_bytes_left: limits.max_chunk_extension_bytes,
+            trailer_bytes_left: limits.max_trailer_bytes,
         }
     }
 

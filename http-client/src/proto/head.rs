@@ -38,14 +38,14 @@ pub fn parse_head(bytes: &[u8], method: Method, limits: &HttpLimits) -> Result<O
     if matches!(bytes.first(), Some(b'\r' | b'\n')) {
         return Err(InvalidResponse::Version.into());
     }
-    let bytes = &bytes[..bytes.len().min(limits.head_bytes)];
-    let mut storage = [const { MaybeUninit::uninit() }; HttpLimits::MAX_HEADERS];
-    let storage = &mut storage[..limits.headers.min(HttpLimits::MAX_HEADERS)];
+    let bytes = &bytes[..bytes.len().min(limits.max_head_bytes)];
+    let mut storage = [const { MaybeUninit::uninit() }; HttpLimits::MAX_SUPPORTED_HEADERS];
+    let storage = &mut storage[..limits.max_headers.min(HttpLimits::MAX_SUPPORTED_HEADERS)];
     let mut response = httparse::Response::new(&mut []);
     let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut response, bytes, storage);
     match parsed.map_err(parse_error)? {
         httparse::Status::Complete(len) => build_head(&response, len, method).map(Some),
-        httparse::Status::Partial if bytes.len() == limits.head_bytes => Err(Error::HeadTooLarge),
+        httparse::Status::Partial if bytes.len() == limits.max_head_bytes => Err(Error::HeadTooLarge),
         httparse::Status::Partial => Ok(None),
     }
 }

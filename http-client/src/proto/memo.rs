@@ -76,7 +76,7 @@ mod tests {
             .map(|length| format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\nbody").into_bytes())
             .chain([b"HTTP/1.1 200 OK\r\n\r\n".to_vec(), b"HTTP/1.1 204 No Content\r\nConn".to_vec()])
             .collect();
-        let narrow = HttpLimits { headers: 0, ..HttpLimits::default() };
+        let narrow = HttpLimits { max_headers: 0, ..HttpLimits::default() };
         let mut memo = HeadCache::default();
         for round in 0..50_usize {
             let bytes = &heads[round * 7 % heads.len()];

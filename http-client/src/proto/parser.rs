@@ -10,14 +10,14 @@ use super::chunked::ChunkedDecoder;
 use super::framing::ResponseFraming;
 use super::head::{ResponseHead, parse_head};
 use super::memo::HeadCache;
-use crate::{BodyPolicy, Error, HttpLimits, Method};
+use crate::{Error, HttpLimits, Method, ResponseBodyMode};
 
 /// Reads one response.
 #[derive(Debug)]
 pub struct ResponseParser<'a> {
     limits: &'a HttpLimits,
     method: Method,
-    body_mode: BodyPolicy,
+    body_mode: ResponseBodyMode,
     head_cache: Option<&'a RefCell<HeadCache>>,
     stage: Stage,
     /// The final head, once it is there.
@@ -57,7 +57,7 @@ enum Stage {
 
 impl<'a> ResponseParser<'a> {
     /// A parser for the response to a request of this method.
-    pub const fn new(method: Method, body_mode: BodyPolicy, limits: &'a HttpLimits) -> Self {
+    pub const fn new(method: Method, body_mode: ResponseBodyMode, limits: &'a HttpLimits) -> Self {
         Self {
             limits,
             method,
@@ -112,9 +112,9 @@ impl<'a> ResponseParser<'a> {
             // A head that arrives in pieces is not parsed at each: garbage in it may have gone unnoticed until now.
             Stage::Head { .. } => {
                 parse_head(buffer, self.method, self.limits)?;
-                Err(Error::ResponseCutShort)
+                Err(Error::IncompleteResponse)
             }
-            Stage::Length { .. } | Stage::Chunked(_) => Err(Error::ResponseCutShort),
+            Stage::Length { .. } | Stage::Chunked(_) => Err(Error::IncompleteResponse),
         }
     }
 
@@ -130,8 +130,8 @@ impl<'a> ResponseParser<'a> {
     /// How many of the next bytes are body that is not kept: nobody needs to look at them.
     pub fn discardable_bytes(&self) -> u64 {
         match (self.stage, self.body_mode) {
-            (Stage::Length { remaining }, BodyPolicy::Discard) => remaining,
-            (Stage::UntilClose, BodyPolicy::Discard) => u64::MAX,
+            (Stage::Length { remaining }, ResponseBodyMode::Discard) => remaining,
+            (Stage::UntilClose, ResponseBodyMode::Discard) => u64::MAX,
             _ => 0,
         }
     }
@@ -153,16 +153,16 @@ impl<'a> ResponseParser<'a> {
     /// pieces, or a useful minimum.
     pub fn reserve(&self, buffer: &mut Vec<u8>) {
         let most = match self.body_mode {
-            BodyPolicy::Keep => MAX_TRUSTED_BYTES.max(buffer.len()),
-            BodyPolicy::Discard => MIN_SPARE_BYTES,
-            BodyPolicy::Stream => STREAM_CHUNK_BYTES,
+            ResponseBodyMode::Keep => MAX_TRUSTED_BYTES.max(buffer.len()),
+            ResponseBodyMode::Discard => MIN_SPARE_BYTES,
+            ResponseBodyMode::Stream => STREAM_CHUNK_BYTES,
         };
         let wanted = match self.stage {
             // A byte more, so that a surplus shows.
             Stage::Length { remaining } => {
                 usize::try_from(remaining).map_or(most, |remaining| most.min(remaining.saturating_add(1)))
             }
-            Stage::Chunked(_) | Stage::UntilClose if self.body_mode == BodyPolicy::Stream => most,
+            Stage::Chunked(_) | Stage::UntilClose if self.body_mode == ResponseBodyMode::Stream => most,
             _ => MIN_SPARE_BYTES,
         };
         if buffer.capacity() - buffer.len() < wanted {
@@ -190,9 +190,9 @@ impl<'a> ResponseParser<'a> {
 
     /// Nobody takes the body piece by piece any more: what is at hand is forgotten, what comes is discarded.
     pub fn stop_streaming(&mut self, buffer: &mut Vec<u8>) {
-        if self.body_mode == BodyPolicy::Stream {
+        if self.body_mode == ResponseBodyMode::Stream {
             self.consume_body(buffer);
-            self.body_mode = BodyPolicy::Discard;
+            self.body_mode = ResponseBodyMode::Discard;
         }
     }
 
@@ -225,7 +225,7 @@ impl<'a> ResponseParser<'a> {
     fn feed_head(&mut self, buffer: &mut Vec<u8>, mut seen: usize, mut retry: usize) -> Result<bool, Error> {
         // The first bytes are parsed at once, for they are nearly always the whole head. After that only an empty line,
         // or as many bytes again, is a reason to try: bytes that drip in cost no more than bytes that arrive together.
-        while buffer.len() >= retry || buffer.len() >= self.limits.head_bytes || has_empty_line(buffer, seen) {
+        while buffer.len() >= retry || buffer.len() >= self.limits.max_head_bytes || has_empty_line(buffer, seen) {
             if buffer.is_empty() {
                 break;
             }
@@ -256,7 +256,7 @@ impl<'a> ResponseParser<'a> {
         if head.status < 200 && head.status != 101 {
             self.has_continue |= head.status == 100;
             self.informational += 1;
-            if self.informational > self.limits.informational {
+            if self.informational > self.limits.max_informational {
                 return Err(Error::TooManyInformational);
             }
             return Ok(false);
@@ -315,7 +315,7 @@ impl<'a> ResponseParser<'a> {
     /// Takes `data` bytes at `at` as the next of the body.
     fn append_body(&mut self, buffer: &mut [u8], at: usize, data: usize) -> Result<(), Error> {
         self.body_bytes += data as u64;
-        if self.body_mode == BodyPolicy::Discard || data == 0 {
+        if self.body_mode == ResponseBodyMode::Discard || data == 0 {
             return Ok(());
         }
         self.check_body_limit(self.body_bytes)?;
@@ -332,7 +332,7 @@ impl<'a> ResponseParser<'a> {
     }
 
     fn check_body_limit(&self, bytes: u64) -> Result<(), Error> {
-        if self.body_mode == BodyPolicy::Keep && bytes > self.limits.body_bytes as u64 {
+        if self.body_mode == ResponseBodyMode::Keep && bytes > self.limits.max_body_bytes as u64 {
             return Err(Error::BodyTooLarge);
         }
         Ok(())
@@ -341,7 +341,7 @@ impl<'a> ResponseParser<'a> {
     /// Pieces that nobody takes yet, as when an upload is answered while it goes on, must not pile up.
     fn check_unread_limit(&self, data: usize) -> Result<(), Error> {
         let held = self.body_end - self.body_start + data;
-        if self.body_mode == BodyPolicy::Stream && held > self.limits.body_bytes.max(MAX_TRUSTED_BYTES) {
+        if self.body_mode == ResponseBodyMode::Stream && held > self.limits.max_body_bytes.max(MAX_TRUSTED_BYTES) {
             return Err(Error::BodyTooLarge);
         }
         Ok(())

@@ -3,122 +3,123 @@
 use std::borrow::Cow;
 
 use super::Session;
-use super::conversation::Conversation;
-use super::hop::{CREDENTIALS, Hop};
-use super::trace::Trace;
-use crate::origin::is_absolute;
+use super::conversation::ExchangeIo;
+use super::hop::{CREDENTIAL_HEADERS, Hop};
+use super::trace::ExchangeTimer;
+use crate::origin::is_absolute_url;
 use crate::redirect::{self, Redirect};
-use crate::response::Chain;
-use crate::{Auth, Body, Error, Method, Network, Request, Transport};
+use crate::response::ResponseHistory;
+use crate::{Auth, Body, ClientRuntime, Error, Method, Request, Transport};
 
 /// What is to be asked for next.
-enum Step {
+enum FollowUp {
     /// The same again: what was missing is known now.
-    Again,
+    Reauthenticate,
     Redirect(Redirect),
 }
 
 /// The state of a chain: how its next request is made.
-struct Next<'a> {
+struct NextRequest<'a> {
     method: Method,
     url: Cow<'a, str>,
     headers: Vec<(&'a str, &'a str)>,
     body: Body<'a>,
     auth: Option<&'a Auth>,
-    is_foreign: bool,
+    is_cross_origin: bool,
 }
 
-impl<N: Network> Session<N> {
+impl<N: ClientRuntime> Session<N> {
     /// Whether this response is not the last word.
-    pub(super) fn leads_on<T: Transport>(&self, conversation: &Conversation<'_, T>, request: &Request<'_>) -> bool {
-        let Some(head) = conversation.parser.head() else {
+    pub(super) fn needs_follow_up<T: Transport>(&self, exchange_io: &ExchangeIo<'_, T>, request: &Request<'_>) -> bool {
+        let Some(head) = exchange_io.parser.head() else {
             return false;
         };
         match head.status {
-            301 | 302 | 303 | 307 | 308 => head.has_location && self.follows(request),
+            301 | 302 | 303 | 307 | 308 => head.has_location && self.follows_redirects(request),
             401 => self.digest_auth(request).is_some(),
             _ => false,
         }
     }
 
     /// Goes on until there is a response that leads nowhere.
-    pub(super) async fn pursue<'s>(
+    pub(super) async fn follow_until_final<'s>(
         &'s self,
-        network: &'s N,
+        runtime: &'s N,
         request: &Request<'_>,
-        conversation: &mut Conversation<'s, N::Transport>,
-        trace: &mut Trace,
+        exchange_io: &mut ExchangeIo<'s, N::Transport>,
+        timer: &mut ExchangeTimer,
     ) -> Result<(), Error> {
-        let route = self.connections.route(&self.base, request)?;
-        let mut next = Next {
+        let route = self.pool.route(&self.base_url, request)?;
+        let mut next_request = NextRequest {
             method: request.method,
-            url: self.absolute(request.target),
+            url: self.absolute_url(request.target),
             headers: request.headers.to_vec(),
             body: request.body,
-            auth: Hop::first(request, &self.config).auth.or_else(|| route.auth(&self.base)),
-            is_foreign: false,
+            auth: Hop::first(request, &self.config).auth.or_else(|| route.auth(&self.base_url)),
+            is_cross_origin: false,
         };
-        let most_redirects = request.options.max_redirects.unwrap_or(self.config.limits.redirects);
-        let mut chain = Chain::default();
-        let mut may_ask_again = true;
-        while let Some(step) = self.step(network, conversation, &next, may_ask_again).transpose() {
+        let max_redirects = request.options.max_redirects.unwrap_or(self.config.limits.max_redirects);
+        let mut chain = ResponseHistory::default();
+        let mut may_reauthenticate = true;
+        while let Some(step) = self.next_follow_up(runtime, exchange_io, &next_request, may_reauthenticate).transpose()
+        {
             // Wherever it leads, its connection is as good as before.
-            conversation.read_on(network, self.patience(request, trace.due_ns()), trace).await?;
-            let response = self.finish(network, conversation, trace)?;
-            let url = next.url.to_string();
-            match step.and_then(|step| next.take(step, chain.redirects() < most_redirects as usize)) {
+            exchange_io.read_to_end(runtime, self.timeouts(request, timer.due_ns()), timer).await?;
+            let response = self.take_response(runtime, exchange_io, timer)?;
+            let url = next_request.url.to_string();
+            match step.and_then(|step| next_request.apply(step, chain.redirect_count() < max_redirects as usize)) {
                 Ok(was_redirect) => {
-                    may_ask_again = was_redirect;
+                    may_reauthenticate = was_redirect;
                     chain.push(response, url, was_redirect);
                 }
                 Err(error) => {
-                    trace.body_bytes(0);
-                    conversation.buffer = response.into_buffer();
+                    timer.set_bytes_in(0);
+                    exchange_io.buffer = response.into_buffer();
                     return Err(error);
                 }
             }
-            trace.next_hop();
-            let request = next.request(request);
-            *conversation = self.begin(network, &request);
-            self.open_hop(network, &next.hop(&request), conversation, trace).await?;
+            timer.start_next_hop();
+            let request = next_request.as_request(request);
+            *exchange_io = self.new_exchange_io(runtime, &request);
+            self.send_hop(runtime, &next_request.as_hop(&request), exchange_io, timer).await?;
         }
         if !chain.is_empty() {
-            chain.end(next.url.into_owned());
-            conversation.chain = Some(Box::new(chain));
+            chain.set_url(next_request.url.into_owned());
+            exchange_io.history = Some(Box::new(chain));
         }
         Ok(())
     }
 
     /// What follows from a response to the latest request.
-    fn step<T: Transport>(
+    fn next_follow_up<T: Transport>(
         &self,
-        network: &N,
-        conversation: &Conversation<'_, T>,
-        next: &Next<'_>,
-        may_ask_again: bool,
-    ) -> Result<Option<Step>, Error> {
-        let response = conversation.head_alone()?;
+        runtime: &N,
+        exchange_io: &ExchangeIo<'_, T>,
+        next_request: &NextRequest<'_>,
+        may_reauthenticate: bool,
+    ) -> Result<Option<FollowUp>, Error> {
+        let response = exchange_io.response_head()?;
         if response.status() == 401 {
-            let is_answered =
-                may_ask_again && next.auth.is_some_and(|auth| self.take_challenge(network, auth, &response));
-            return Ok(is_answered.then_some(Step::Again));
+            let is_answered = may_reauthenticate
+                && next_request.auth.is_some_and(|auth| self.accept_challenge(runtime, auth, &response));
+            return Ok(is_answered.then_some(FollowUp::Reauthenticate));
         }
         let Some((_, location)) = response.headers().find(|(name, _)| name.eq_ignore_ascii_case("location")) else {
             return Ok(None);
         };
-        let redirect = redirect::follow(next.method, response.status(), location, &next.url)?;
-        Ok(redirect.map(Step::Redirect))
+        let redirect = redirect::resolve_redirect(next_request.method, response.status(), location, &next_request.url)?;
+        Ok(redirect.map(FollowUp::Redirect))
     }
 
     /// Whether there is something in the response that a digest can be made of.
-    fn take_challenge(&self, network: &N, auth: &Auth, response: &crate::Response) -> bool {
+    fn accept_challenge(&self, runtime: &N, auth: &Auth, response: &crate::Response) -> bool {
         let challenges = response.headers().filter(|(name, _)| name.eq_ignore_ascii_case("www-authenticate"));
         let challenges = challenges.map(|(_, value)| value);
-        let mut digest = self.digest.borrow_mut();
-        is_digest(auth) && digest.get_or_insert_default().accept_challenge(challenges, network.random())
+        let mut digest = self.digest_state.borrow_mut();
+        is_digest(auth) && digest.get_or_insert_default().accept_challenge(challenges, runtime.random_u64())
     }
 
-    fn follows(&self, request: &Request<'_>) -> bool {
+    fn follows_redirects(&self, request: &Request<'_>) -> bool {
         let by_default = self.config.follow_redirects && request.method != Method::Head;
         request.options.follow_redirects.unwrap_or(by_default)
     }
@@ -128,11 +129,11 @@ impl<N: Network> Session<N> {
     }
 
     /// A target as a URL of its own.
-    fn absolute<'a>(&self, target: &'a str) -> Cow<'a, str> {
-        if is_absolute(target) {
+    fn absolute_url<'a>(&self, target: &'a str) -> Cow<'a, str> {
+        if is_absolute_url(target) {
             return crate::split_credentials(target).0;
         }
-        Cow::Owned(format!("{}{target}", self.base))
+        Cow::Owned(format!("{}{target}", self.base_url))
     }
 }
 
@@ -140,45 +141,45 @@ fn is_digest(auth: &Auth) -> bool {
     matches!(auth, Auth::Digest(_))
 }
 
-impl<'a> Next<'a> {
+impl<'a> NextRequest<'a> {
     /// Makes it the request that the step says; true for that of a redirect.
-    fn take(&mut self, step: Step, may_be_redirected: bool) -> Result<bool, Error> {
-        let is_redirect = matches!(step, Step::Redirect(_));
-        if let Step::Redirect(redirect) = step {
-            if !may_be_redirected {
+    fn apply(&mut self, follow_up: FollowUp, may_redirect: bool) -> Result<bool, Error> {
+        let is_redirect = matches!(follow_up, FollowUp::Redirect(_));
+        if let FollowUp::Redirect(redirect) = follow_up {
+            if !may_redirect {
                 return Err(Error::TooManyRedirects);
             }
             self.method = redirect.method;
             self.url = Cow::Owned(redirect.url);
             // It was made for the URL before; the session may have learned others since.
-            self.leave_out(&["Cookie"]);
+            self.remove_headers(&["Cookie"]);
             if !redirect.keeps_body {
                 self.body = Body::None;
-                self.leave_out(&["Content-Type", "Expect"]);
+                self.remove_headers(&["Content-Type", "Expect"]);
             }
             if !redirect.same_origin {
                 self.auth = None;
-                self.is_foreign = true;
-                self.leave_out(&["Host"]);
-                self.leave_out(&CREDENTIALS);
+                self.is_cross_origin = true;
+                self.remove_headers(&["Host"]);
+                self.remove_headers(&CREDENTIAL_HEADERS);
             }
         }
         match self.body {
-            Body::Source(source) if !source.borrow_mut().rewind() => Err(Error::BodyUsedUp),
+            Body::Source(source) if !source.borrow_mut().rewind() => Err(Error::BodyNotRewindable),
             _ => Ok(is_redirect),
         }
     }
 
     /// The next request; what the first one says of no address holds for it as well.
-    fn request<'b>(&'b self, first: &Request<'b>) -> Request<'b> {
+    fn as_request<'b>(&'b self, first: &Request<'b>) -> Request<'b> {
         Request { method: self.method, target: &self.url, headers: &self.headers, body: self.body, ..*first }
     }
 
-    fn hop<'b>(&'b self, request: &'b Request<'b>) -> Hop<'b> {
-        Hop { request, auth: self.auth, is_foreign: self.is_foreign }
+    fn as_hop<'b>(&'b self, request: &'b Request<'b>) -> Hop<'b> {
+        Hop { request, auth: self.auth, is_cross_origin: self.is_cross_origin }
     }
 
-    fn leave_out(&mut self, names: &[&str]) {
+    fn remove_headers(&mut self, names: &[&str]) {
         self.headers.retain(|(name, _)| !names.iter().any(|other| name.eq_ignore_ascii_case(other)));
     }
 }

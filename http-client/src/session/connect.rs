@@ -2,55 +2,55 @@
 
 use std::pin::pin;
 
-use super::connections::Destination;
-use super::patience::Patience;
-use super::trace::Trace;
-use crate::connection::Connection;
+use super::connections::PoolKey;
+use super::patience::Timeouts;
+use super::trace::ExchangeTimer;
+use crate::connection::MaybeTlsStream;
 use crate::proto::ResponseParser;
 use crate::{
-    BodyPolicy, ClientConfig, CredentialsLine, Error, HttpLimits, Method, Network, Origin, Proxy, Scheme, TlsConfig,
-    TlsSessions, TlsStream, Transport,
+    ClientConfig, ClientRuntime, CredentialsLine, Error, HttpLimits, Method, Origin, Proxy, ResponseBodyMode, Scheme,
+    TlsConfig, TlsSessionCache, TlsStream, Transport,
 };
 
 /// Makes a connection to send requests for this destination on.
-pub(super) async fn connect<N: Network>(
-    network: &N,
+pub(super) async fn connect<N: ClientRuntime>(
+    runtime: &N,
     config: &ClientConfig,
-    sessions: &TlsSessions,
-    destination: &Destination,
-    patience: Patience,
-    trace: &mut Trace,
-) -> Result<Connection<N::Transport>, Error> {
-    let since_ns = trace.hop_ns();
-    let origin = &destination.origin;
-    let proxy = destination.proxy(config);
+    session_cache: &TlsSessionCache,
+    key: &PoolKey,
+    timeouts: Timeouts,
+    timer: &mut ExchangeTimer,
+) -> Result<MaybeTlsStream<N::Transport>, Error> {
+    let since_ns = timer.hop_start_ns();
+    let origin = &key.origin;
+    let proxy = key.proxy(config);
     let mut resolved_ns = 0;
-    let reach = reach(network, origin, proxy, &config.limits, &mut resolved_ns);
-    let reached = patience.connect(network, since_ns, reach).await;
-    trace.connected(resolved_ns, network.now_ns());
+    let reach = connect_transport(runtime, origin, proxy, &config.limits, &mut resolved_ns);
+    let reached = timeouts.run_connect(runtime, since_ns, reach).await;
+    timer.connect_done(resolved_ns, runtime.now_ns());
     let transport = reached?;
     if origin.scheme() == Scheme::Http {
-        return Ok(Connection::Plain(transport));
+        return Ok(MaybeTlsStream::Plain(transport));
     }
-    let tls: &TlsConfig = destination.tls.as_ref().unwrap_or(&config.tls);
-    let handshake = TlsStream::handshake(transport, tls, sessions, origin.host());
-    let secured = patience.connect(network, since_ns, handshake).await;
-    trace.secured(network.now_ns());
-    secured.map(Connection::Tls)
+    let tls: &TlsConfig = key.tls.as_ref().unwrap_or(&config.tls);
+    let handshake = TlsStream::handshake(transport, tls, session_cache, origin.host());
+    let secured = timeouts.run_connect(runtime, since_ns, handshake).await;
+    timer.tls_done(runtime.now_ns());
+    secured.map(MaybeTlsStream::Tls)
 }
 
 /// Connects to the target, or to the proxy that stands for it.
-async fn reach<N: Network>(
-    network: &N,
+async fn connect_transport<N: ClientRuntime>(
+    runtime: &N,
     origin: &Origin,
     proxy: Option<&Proxy>,
     limits: &HttpLimits,
     resolved_ns: &mut u64,
 ) -> Result<N::Transport, Error> {
     let Some(proxy) = proxy else {
-        return network.connect(origin, resolved_ns).await;
+        return runtime.connect(origin, resolved_ns).await;
     };
-    let mut transport = network.connect(&proxy.origin, resolved_ns).await?;
+    let mut transport = runtime.connect(&proxy.origin, resolved_ns).await?;
     if origin.scheme() == Scheme::Https {
         open_tunnel(&mut transport, origin, proxy, limits).await?;
     }
@@ -69,7 +69,7 @@ async fn open_tunnel(
     let request = format!("CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n{authorization}\r\n");
     let mut buffer = request.into_bytes();
     transport.send(&mut buffer).await.map_err(|error| Error::from_io(&error))?;
-    let mut parser = ResponseParser::new(Method::Connect, BodyPolicy::Discard, limits);
+    let mut parser = ResponseParser::new(Method::Connect, ResponseBodyMode::Discard, limits);
     while parser.head().is_none() {
         parser.reserve(&mut buffer);
         let received = pin!(transport.recv(&mut buffer)).await.map_err(|error| Error::from_io(&error))?;

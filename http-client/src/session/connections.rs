@@ -6,35 +6,35 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use crate::origin::{is_absolute, path_of};
+use crate::origin::{after_authority, is_absolute_url};
 use crate::{
     Auth, BaseUrl, ClientConfig, Error, Origin, Proxies, Proxy, Request, TlsConfig, Transport, split_credentials,
 };
 
 /// The idle connections of a session.
-pub(super) struct Connections<T> {
+pub(super) struct ConnectionPool<T> {
     /// The one that a user who does one thing at a time always takes; more to the same origin are among the others.
-    home: Cell<Option<Kept<T>>>,
-    others: RefCell<Vec<Other<T>>>,
+    base_idle: Cell<Option<PooledConnection<T>>>,
+    other_origins: RefCell<Vec<OriginPool<T>>>,
 }
 
 /// A connection, and what it has behind it.
 #[derive(Debug)]
-pub(super) struct Kept<T> {
+pub(super) struct PooledConnection<T> {
     pub(super) transport: T,
     /// Requests that it was taken for.
-    pub(super) served: u32,
+    pub(super) requests_served: u32,
 }
 
 #[derive(Debug)]
-struct Other<T> {
-    destination: Rc<Destination>,
-    idle: Vec<Kept<T>>,
+struct OriginPool<T> {
+    key: Rc<PoolKey>,
+    idle: Vec<PooledConnection<T>>,
 }
 
 /// What a connection is for: requests to one origin that go the same way.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Destination {
+pub(super) struct PoolKey {
     pub(super) origin: Origin,
     /// In place of the session's.
     proxies: Option<Proxies>,
@@ -42,8 +42,8 @@ pub(super) struct Destination {
     pub(super) tls: Option<TlsConfig>,
 }
 
-impl Destination {
-    pub(super) fn home(base: &BaseUrl) -> Self {
+impl PoolKey {
+    pub(super) fn for_base(base: &BaseUrl) -> Self {
         Self { origin: base.origin().clone(), proxies: None, tls: None }
     }
 
@@ -52,15 +52,15 @@ impl Destination {
         self.proxies.as_ref().unwrap_or(&config.proxies).proxy_for(&self.origin)
     }
 
-    fn is_plain(&self) -> bool {
+    fn uses_session_settings(&self) -> bool {
         self.proxies.is_none() && self.tls.is_none()
     }
 }
 
 /// Where a request goes.
 #[derive(Clone, Debug)]
-pub(super) struct Route<'a> {
-    pub(super) place: Place,
+pub(super) struct RequestRoute<'a> {
+    pub(super) slot: PoolSlot,
     pub(super) path: &'a str,
     is_absolute: bool,
     /// Who the URL says is asking.
@@ -69,29 +69,29 @@ pub(super) struct Route<'a> {
 
 /// Where a connection is kept.
 #[derive(Clone, Debug)]
-pub(super) enum Place {
-    Home,
-    Other(Rc<Destination>),
+pub(super) enum PoolSlot {
+    Base,
+    Other(Rc<PoolKey>),
 }
 
-impl Route<'_> {
+impl RequestRoute<'_> {
     /// What stands before the path on the wire: an absolute URL has its own path.
     pub(super) fn prefix<'b>(&self, base: &'b BaseUrl) -> &'b str {
         if self.is_absolute { "" } else { base.prefix() }
     }
 
     pub(super) fn origin<'b>(&'b self, base: &'b BaseUrl) -> &'b Origin {
-        match &self.place {
-            Place::Home => base.origin(),
-            Place::Other(destination) => &destination.origin,
+        match &self.slot {
+            PoolSlot::Base => base.origin(),
+            PoolSlot::Other(key) => &key.origin,
         }
     }
 
     /// The proxy on the way, if there is one.
     pub(super) fn proxy<'b>(&'b self, base: &BaseUrl, config: &'b ClientConfig) -> Option<&'b Proxy> {
-        match &self.place {
-            Place::Home => config.proxies.proxy_for(base.origin()),
-            Place::Other(destination) => destination.proxy(config),
+        match &self.slot {
+            PoolSlot::Base => config.proxies.proxy_for(base.origin()),
+            PoolSlot::Other(key) => key.proxy(config),
         }
     }
 
@@ -102,54 +102,54 @@ impl Route<'_> {
     }
 }
 
-impl<T: Transport> Connections<T> {
+impl<T: Transport> ConnectionPool<T> {
     pub(super) const fn new() -> Self {
-        Self { home: Cell::new(None), others: RefCell::new(Vec::new()) }
+        Self { base_idle: Cell::new(None), other_origins: RefCell::new(Vec::new()) }
     }
 
     /// Finds the place for a request, making one for a destination that was not met before.
-    pub(super) fn route<'a>(&self, base: &BaseUrl, request: &Request<'a>) -> Result<Route<'a>, Error> {
+    pub(super) fn route<'a>(&self, base: &BaseUrl, request: &Request<'a>) -> Result<RequestRoute<'a>, Error> {
         let (target, options) = (request.target, request.options);
-        let is_absolute = is_absolute(target);
+        let is_absolute = is_absolute_url(target);
         if options.proxies.is_some() || options.tls.is_some() {
-            return self.unusual_route(base, request, is_absolute);
+            return self.route_slow(base, request, is_absolute);
         }
-        let known = |place, path| Route { place, path, is_absolute, auth: None };
+        let known = |slot, path| RequestRoute { slot, path, is_absolute, auth: None };
         if !is_absolute {
-            return Ok(known(Place::Home, target));
+            return Ok(known(PoolSlot::Base, target));
         }
-        if let Some(path) = base.origin().path_of(target) {
-            return Ok(known(Place::Home, path));
+        if let Some(path) = base.origin().strip_origin(target) {
+            return Ok(known(PoolSlot::Base, path));
         }
-        for other in self.others.borrow().iter().filter(|other| other.destination.is_plain()) {
-            if let Some(path) = other.destination.origin.path_of(target) {
-                return Ok(known(Place::Other(Rc::clone(&other.destination)), path));
+        for other in self.other_origins.borrow().iter().filter(|other| other.key.uses_session_settings()) {
+            if let Some(path) = other.key.origin.strip_origin(target) {
+                return Ok(known(PoolSlot::Other(Rc::clone(&other.key)), path));
             }
         }
-        self.unusual_route(base, request, is_absolute)
+        self.route_slow(base, request, is_absolute)
     }
 
     /// Takes an idle connection of which nothing was heard: what has come unasked would be taken for an answer.
-    pub(super) fn take(&self, route: &Route<'_>, base: &BaseUrl) -> Option<Kept<T>> {
+    pub(super) fn acquire(&self, route: &RequestRoute<'_>, base: &BaseUrl) -> Option<PooledConnection<T>> {
         loop {
-            let kept = match &route.place {
-                Place::Home => self.home.take().or_else(|| self.take_other(&Destination::home(base))),
-                Place::Other(destination) => self.take_other(destination),
+            let connection = match &route.slot {
+                PoolSlot::Base => self.base_idle.take().or_else(|| self.acquire_other(&PoolKey::for_base(base))),
+                PoolSlot::Other(key) => self.acquire_other(key),
             }?;
-            if !kept.transport.is_stale() {
-                return Some(kept);
+            if !connection.transport.is_stale() {
+                return Some(connection);
             }
         }
     }
 
     /// Keeps a connection for the next request, unless its place has been given to another destination in the meantime.
-    pub(super) fn keep(&self, place: &Place, base: &BaseUrl, kept: Kept<T>) {
-        match place {
-            Place::Other(destination) => self.keep_other(destination, kept),
-            Place::Home => {
-                if let Some(before) = self.home.replace(Some(kept)) {
-                    let destination = self.find_or_add(Destination::home(base));
-                    self.keep_other(&destination, before);
+    pub(super) fn release(&self, slot: &PoolSlot, base: &BaseUrl, connection: PooledConnection<T>) {
+        match slot {
+            PoolSlot::Other(key) => self.release_other(key, connection),
+            PoolSlot::Base => {
+                if let Some(before) = self.base_idle.replace(Some(connection)) {
+                    let key = self.find_or_insert(PoolKey::for_base(base));
+                    self.release_other(&key, before);
                 }
             }
         }
@@ -157,63 +157,68 @@ impl<T: Transport> Connections<T> {
 
     /// Closes all that are idle.
     pub(super) fn clear(&self) {
-        self.home.take();
-        self.others.take();
+        self.base_idle.take();
+        self.other_origins.take();
     }
 
     /// The route of a request that goes its own way, or whose origin is spelled in an unusual way or was not met before.
     #[cold]
-    fn unusual_route<'a>(&self, base: &BaseUrl, request: &Request<'a>, is_absolute: bool) -> Result<Route<'a>, Error> {
+    fn route_slow<'a>(
+        &self,
+        base: &BaseUrl,
+        request: &Request<'a>,
+        is_absolute: bool,
+    ) -> Result<RequestRoute<'a>, Error> {
         let (target, options) = (request.target, request.options);
         let (proxies, tls) = (options.proxies.clone(), options.tls.clone());
         if !is_absolute {
-            let destination = Destination { proxies, tls, ..Destination::home(base) };
-            return Ok(Route { place: self.place_of(base, destination), path: target, is_absolute, auth: None });
+            let key = PoolKey { proxies, tls, ..PoolKey::for_base(base) };
+            return Ok(RequestRoute { slot: self.slot_for(base, key), path: target, is_absolute, auth: None });
         }
         let (url, auth) = split_credentials(target);
-        let destination = Destination { origin: Origin::parse(&url)?, proxies, tls };
-        let path = path_of(target).unwrap_or_default();
-        Ok(Route { place: self.place_of(base, destination), path, is_absolute, auth: auth.map(Box::new) })
+        let key = PoolKey { origin: Origin::parse(&url)?, proxies, tls };
+        let path = after_authority(target).unwrap_or_default();
+        Ok(RequestRoute { slot: self.slot_for(base, key), path, is_absolute, auth: auth.map(Box::new) })
     }
 
-    fn place_of(&self, base: &BaseUrl, destination: Destination) -> Place {
-        if destination.is_plain() && destination.origin == *base.origin() {
-            return Place::Home;
+    fn slot_for(&self, base: &BaseUrl, key: PoolKey) -> PoolSlot {
+        if key.uses_session_settings() && key.origin == *base.origin() {
+            return PoolSlot::Base;
         }
-        Place::Other(self.find_or_add(destination))
+        PoolSlot::Other(self.find_or_insert(key))
     }
 
-    fn find_or_add(&self, destination: Destination) -> Rc<Destination> {
-        let mut others = self.others.borrow_mut();
-        if let Some(other) = others.iter().find(|other| *other.destination == destination) {
-            return Rc::clone(&other.destination);
+    fn find_or_insert(&self, key: PoolKey) -> Rc<PoolKey> {
+        let mut others = self.other_origins.borrow_mut();
+        if let Some(other) = others.iter().find(|other| *other.key == key) {
+            return Rc::clone(&other.key);
         }
-        if others.len() == MAX_OTHERS {
+        if others.len() == MAX_OTHER_ORIGINS {
             others.remove(0);
         }
-        let destination = Rc::new(destination);
-        others.push(Other { destination: Rc::clone(&destination), idle: Vec::new() });
-        destination
+        let key = Rc::new(key);
+        others.push(OriginPool { key: Rc::clone(&key), idle: Vec::new() });
+        key
     }
 
-    fn take_other(&self, destination: &Destination) -> Option<Kept<T>> {
-        self.with_other(destination, |other| other.idle.pop()).flatten()
+    fn acquire_other(&self, key: &PoolKey) -> Option<PooledConnection<T>> {
+        self.with_origin_pool(key, |other| other.idle.pop()).flatten()
     }
 
-    fn keep_other(&self, destination: &Destination, kept: Kept<T>) {
-        self.with_other(destination, |other| {
-            if other.idle.len() < MOST_SPARE {
-                other.idle.push(kept);
+    fn release_other(&self, key: &PoolKey, connection: PooledConnection<T>) {
+        self.with_origin_pool(key, |other| {
+            if other.idle.len() < MAX_IDLE_PER_ORIGIN {
+                other.idle.push(connection);
             }
         });
     }
 
-    fn with_other<R>(&self, destination: &Destination, change: impl FnOnce(&mut Other<T>) -> R) -> Option<R> {
-        self.others.borrow_mut().iter_mut().find(|other| *other.destination == *destination).map(change)
+    fn with_origin_pool<R>(&self, key: &PoolKey, change: impl FnOnce(&mut OriginPool<T>) -> R) -> Option<R> {
+        self.other_origins.borrow_mut().iter_mut().find(|other| *other.key == *key).map(change)
     }
 }
 
 /// Idle connections to one destination beside the first; what comes back beyond them is closed.
-const MOST_SPARE: usize = 9;
+const MAX_IDLE_PER_ORIGIN: usize = 9;
 /// Destinations beside the base URL's with connections of their own; the one met first gives way.
-const MAX_OTHERS: usize = 8;
+const MAX_OTHER_ORIGINS: usize = 8;

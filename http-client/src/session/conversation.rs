@@ -5,36 +5,41 @@
 use std::mem;
 use std::pin::pin;
 
-use super::connections::{Kept, Place};
-use super::patience::Patience;
-use super::trace::Trace;
-use crate::connection::Connection;
+use super::connections::{PoolSlot, PooledConnection};
+use super::patience::Timeouts;
+use super::trace::ExchangeTimer;
+use crate::connection::MaybeTlsStream;
 use crate::proto::ResponseParser;
-use crate::response::Chain;
-use crate::{Error, Network, Response, Transport};
+use crate::response::ResponseHistory;
+use crate::{ClientRuntime, Error, Response, Transport};
 
 /// A conversation, from before there is a connection to the end of the response.
-pub(super) struct Conversation<'s, T: Transport> {
+pub(super) struct ExchangeIo<'s, T: Transport> {
     /// Taken when it is given back.
-    pub(super) kept: Option<Kept<Connection<T>>>,
-    pub(super) place: Place,
+    pub(super) connection: Option<PooledConnection<MaybeTlsStream<T>>>,
+    pub(super) pool_slot: PoolSlot,
     pub(super) parser: ResponseParser<'s>,
     pub(super) buffer: Vec<u8>,
     /// The request has asked for the connection's end, or was not sent wholly.
-    pub(super) closes: bool,
-    pub(super) chain: Option<Box<Chain>>,
+    pub(super) must_close: bool,
+    pub(super) history: Option<Box<ResponseHistory>>,
 }
 
-impl<'s, T: Transport> Conversation<'s, T> {
+impl<'s, T: Transport> ExchangeIo<'s, T> {
     pub(super) const fn new(parser: ResponseParser<'s>, buffer: Vec<u8>) -> Self {
-        Self { kept: None, place: Place::Home, parser, buffer, closes: false, chain: None }
+        Self { connection: None, pool_slot: PoolSlot::Base, parser, buffer, must_close: false, history: None }
     }
 
     /// Sends what is in the buffer, and reads what comes first. All the time that nothing was heard since `since_ns` is
     /// one silence.
-    pub(super) async fn ask(&mut self, network: &impl Network, patience: Patience, since_ns: u64) -> Result<(), Error> {
-        let Self { kept, parser, buffer, .. } = self;
-        let connection = connection_of(kept)?;
+    pub(super) async fn send_and_receive(
+        &mut self,
+        runtime: &impl ClientRuntime,
+        timeouts: Timeouts,
+        idle_since_ns: u64,
+    ) -> Result<(), Error> {
+        let Self { connection: pooled, parser, buffer, .. } = self;
+        let connection = require_connection(pooled)?;
         let received = {
             let asking = pin!(async {
                 connection.send(buffer).await?;
@@ -43,54 +48,54 @@ impl<'s, T: Transport> Conversation<'s, T> {
                 }
                 connection.recv(buffer).await
             });
-            patience.wait(network, since_ns, asking).await?
+            timeouts.run_io(runtime, idle_since_ns, asking).await?
         };
-        self.take_in(received)
+        self.feed_parser(received)
     }
 
     /// Sends what is in the buffer, and no more.
     pub(super) async fn send_head(
         &mut self,
-        network: &impl Network,
-        patience: Patience,
-        since_ns: u64,
+        runtime: &impl ClientRuntime,
+        timeouts: Timeouts,
+        idle_since_ns: u64,
     ) -> Result<(), Error> {
-        let sending = pin!(connection_of(&mut self.kept)?.send(&mut self.buffer));
-        patience.wait(network, since_ns, sending).await
+        let sending = pin!(require_connection(&mut self.connection)?.send(&mut self.buffer));
+        timeouts.run_io(runtime, idle_since_ns, sending).await
     }
 
     /// Waits until a piece can be sent, or something has come.
-    pub(super) async fn until_sendable(&mut self, network: &impl Network, patience: Patience) -> Result<(), Error> {
-        let since_ns = network.now_ns();
-        let waiting = pin!(connection_of(&mut self.kept)?.until_sendable());
-        patience.wait(network, since_ns, waiting).await
+    pub(super) async fn writable(&mut self, runtime: &impl ClientRuntime, timeouts: Timeouts) -> Result<(), Error> {
+        let since_ns = runtime.now_ns();
+        let waiting = pin!(require_connection(&mut self.connection)?.writable());
+        timeouts.run_io(runtime, since_ns, waiting).await
     }
 
     /// Sends a piece of the body.
-    pub(super) async fn send_piece(
+    pub(super) async fn send_body_chunk(
         &mut self,
-        network: &impl Network,
-        patience: Patience,
-        mut piece: Vec<u8>,
+        runtime: &impl ClientRuntime,
+        timeouts: Timeouts,
+        mut chunk: Vec<u8>,
     ) -> Result<(), Error> {
-        let since_ns = network.now_ns();
-        let sending = pin!(connection_of(&mut self.kept)?.send(&mut piece));
-        patience.wait(network, since_ns, sending).await
+        let since_ns = runtime.now_ns();
+        let sending = pin!(require_connection(&mut self.connection)?.send(&mut chunk));
+        timeouts.run_io(runtime, since_ns, sending).await
     }
 
     /// Reads until there is enough; nothing was heard since `since_ns`.
-    pub(super) async fn receive(
+    pub(super) async fn receive_until(
         &mut self,
-        network: &impl Network,
-        patience: Patience,
-        mut since_ns: u64,
-        trace: &mut Trace,
+        runtime: &impl ClientRuntime,
+        timeouts: Timeouts,
+        mut idle_since_ns: u64,
+        timer: &mut ExchangeTimer,
         is_enough: impl Fn(&ResponseParser<'_>) -> bool,
     ) -> Result<(), Error> {
         while !is_enough(&self.parser) {
-            self.receive_once(network, patience, since_ns).await?;
-            since_ns = self.received_ns();
-            self.note_first_byte(trace);
+            self.receive_once(runtime, timeouts, idle_since_ns).await?;
+            idle_since_ns = self.received_ns();
+            self.stamp_first_byte(timer);
         }
         Ok(())
     }
@@ -98,17 +103,17 @@ impl<'s, T: Transport> Conversation<'s, T> {
     /// Reads what comes next, or the end.
     pub(super) async fn receive_once(
         &mut self,
-        network: &impl Network,
-        patience: Patience,
-        since_ns: u64,
+        runtime: &impl ClientRuntime,
+        timeouts: Timeouts,
+        idle_since_ns: u64,
     ) -> Result<(), Error> {
-        let Self { kept, parser, buffer, .. } = self;
-        let connection = connection_of(kept)?;
-        let unwanted = parser.discardable_bytes();
-        if unwanted > 0 {
+        let Self { connection: pooled, parser, buffer, .. } = self;
+        let connection = require_connection(pooled)?;
+        let discardable = parser.discardable_bytes();
+        if discardable > 0 {
             // A byte more, so that a surplus shows.
-            let skipping = pin!(connection.skip(unwanted.saturating_add(1)));
-            return match patience.wait(network, since_ns, skipping).await? {
+            let skipping = pin!(connection.discard(discardable.saturating_add(1)));
+            return match timeouts.run_io(runtime, idle_since_ns, skipping).await? {
                 0 => parser.feed_eof(buffer),
                 skipped => {
                     parser.advance_discarded(skipped);
@@ -123,51 +128,51 @@ impl<'s, T: Transport> Conversation<'s, T> {
             // A wait that is given up must leave the buffer here: who asks for leave to send a body goes on.
             0 => {
                 let receiving = pin!(connection.recv(buffer));
-                patience.wait(network, since_ns, receiving).await?
+                timeouts.run_io(runtime, idle_since_ns, receiving).await?
             }
-            to_come => {
-                let receiving = pin!(connection.recv_long(buffer, to_come));
-                patience.wait(network, since_ns, receiving).await?
+            remaining_hint => {
+                let receiving = pin!(connection.recv_direct(buffer, remaining_hint));
+                timeouts.run_io(runtime, idle_since_ns, receiving).await?
             }
         };
-        self.take_in(received)
+        self.feed_parser(received)
     }
 
     /// Reads to the end of the body.
-    pub(super) async fn read_on(
+    pub(super) async fn read_to_end(
         &mut self,
-        network: &impl Network,
-        patience: Patience,
-        trace: &mut Trace,
+        runtime: &impl ClientRuntime,
+        timeouts: Timeouts,
+        timer: &mut ExchangeTimer,
     ) -> Result<(), Error> {
         self.parser.stop_streaming(&mut self.buffer);
         let since_ns = self.received_ns();
-        self.receive(network, patience, since_ns, trace, |parser| parser.is_done()).await
+        self.receive_until(runtime, timeouts, since_ns, timer, |parser| parser.is_done()).await
     }
 
     /// Stamps the first bytes of a response that is not complete with them.
-    pub(super) fn note_first_byte(&self, trace: &mut Trace) {
+    pub(super) fn stamp_first_byte(&self, timer: &mut ExchangeTimer) {
         if !self.parser.is_done() {
-            trace.first_byte(self.received_ns());
+            timer.first_byte_received(self.received_ns());
         }
     }
 
     /// Whether something has come that nobody has read.
-    pub(super) fn has_news(&self) -> bool {
-        self.kept.as_ref().is_some_and(|kept| kept.transport.is_stale())
+    pub(super) fn is_readable(&self) -> bool {
+        self.connection.as_ref().is_some_and(|kept| kept.transport.is_stale())
     }
 
     pub(super) fn sent_ns(&self) -> u64 {
-        self.kept.as_ref().map_or(0, |kept| kept.transport.sent_ns())
+        self.connection.as_ref().map_or(0, |kept| kept.transport.sent_ns())
     }
 
     pub(super) fn received_ns(&self) -> u64 {
-        self.kept.as_ref().map_or(0, |kept| kept.transport.received_ns())
+        self.connection.as_ref().map_or(0, |kept| kept.transport.received_ns())
     }
 
     /// The response as far as its head.
-    pub(super) fn head_alone(&self) -> Result<Response, Error> {
-        Response::of_head(&self.buffer, &self.parser).ok_or(Error::ClosedBeforeResponse)
+    pub(super) fn response_head(&self) -> Result<Response, Error> {
+        Response::from_head(&self.buffer, &self.parser).ok_or(Error::ClosedBeforeResponse)
     }
 
     /// The buffer, for the network.
@@ -175,7 +180,7 @@ impl<'s, T: Transport> Conversation<'s, T> {
         mem::take(&mut self.buffer)
     }
 
-    fn take_in(&mut self, received: usize) -> Result<(), Error> {
+    fn feed_parser(&mut self, received: usize) -> Result<(), Error> {
         match received {
             0 => self.parser.feed_eof(&self.buffer),
             _ => self.parser.feed(&mut self.buffer).map(drop),
@@ -184,6 +189,8 @@ impl<'s, T: Transport> Conversation<'s, T> {
 }
 
 /// Nobody speaks before there is a connection.
-fn connection_of<T: Transport>(kept: &mut Option<Kept<Connection<T>>>) -> Result<&mut Connection<T>, Error> {
-    kept.as_mut().map(|kept| &mut kept.transport).ok_or(Error::ConnectFailed)
+fn require_connection<T: Transport>(
+    pooled: &mut Option<PooledConnection<MaybeTlsStream<T>>>,
+) -> Result<&mut MaybeTlsStream<T>, Error> {
+    pooled.as_mut().map(|kept| &mut kept.transport).ok_or(Error::ConnectFailed)
 }

@@ -4,16 +4,16 @@ use std::borrow::Cow;
 
 use super::Session;
 use super::connect::connect;
-use super::connections::{Destination, Kept, Place, Route};
-use super::conversation::Conversation;
-use super::patience::Patience;
-use super::trace::Trace;
-use super::upload::{self, Upload};
-use crate::connection::Connection;
+use super::connections::{PoolKey, PoolSlot, PooledConnection, RequestRoute};
+use super::conversation::ExchangeIo;
+use super::patience::Timeouts;
+use super::trace::ExchangeTimer;
+use super::upload::{self, DeferredBody};
+use crate::connection::MaybeTlsStream;
 use crate::proto::coding::BodyDecoder;
 use crate::proto::encode::{self, HeaderFlags, RequestHead};
 use crate::proto::{ResponseParser, target};
-use crate::{Auth, ClientConfig, Error, InvalidRequest, Network, Request, Response};
+use crate::{Auth, ClientConfig, ClientRuntime, Error, InvalidRequest, Request, Response};
 
 /// A request as it is made of one host.
 pub(super) struct Hop<'a> {
@@ -21,165 +21,166 @@ pub(super) struct Hop<'a> {
     /// Who asks; nobody once a redirect has led to somebody else.
     pub(super) auth: Option<&'a Auth>,
     /// A redirect has led to somebody else, who is not to see what says who asks.
-    pub(super) is_foreign: bool,
+    pub(super) is_cross_origin: bool,
 }
 
 impl<'a> Hop<'a> {
     /// The one that the user asked for.
     pub(super) fn first(request: &'a Request<'_>, config: &'a ClientConfig) -> Self {
         let auth = request.options.auth.as_ref().or(config.auth.as_ref());
-        Self { request, auth, is_foreign: false }
+        Self { request, auth, is_cross_origin: false }
     }
 
     /// Cookies beside those of the session.
-    fn cookies(&self) -> &'a [(String, String)] {
-        if self.is_foreign { &[] } else { &self.request.options.cookies }
+    fn request_cookies(&self) -> &'a [(String, String)] {
+        if self.is_cross_origin { &[] } else { &self.request.options.cookies }
     }
 
     /// Default headers that are left out.
-    fn without_headers(&self) -> Cow<'a, [String]> {
-        let mut without = Cow::Borrowed(&*self.request.options.without_headers);
-        if self.is_foreign {
-            without.to_mut().extend(CREDENTIALS.map(String::from));
+    fn suppressed_headers(&self) -> Cow<'a, [String]> {
+        let mut without = Cow::Borrowed(&*self.request.options.suppressed_default_headers);
+        if self.is_cross_origin {
+            without.to_mut().extend(CREDENTIAL_HEADERS.map(String::from));
         }
         without
     }
 }
 
 /// What is left to do when the head of a request is in the buffer.
-struct Outgoing<'a> {
-    wishes: HeaderFlags,
-    upload: Option<Upload<'a>>,
+struct EncodedRequest<'a> {
+    header_flags: HeaderFlags,
+    deferred_body: Option<DeferredBody<'a>>,
 }
 
-impl<N: Network> Session<N> {
+impl<N: ClientRuntime> Session<N> {
     /// What a request begins with.
-    pub(super) fn begin<'s>(&'s self, network: &'s N, request: &Request<'_>) -> Conversation<'s, N::Transport> {
-        let parser = ResponseParser::new(request.method, request.body_policy, &self.config.limits);
-        Conversation::new(parser.with_head_cache(network.head_memo()), network.take_buffer())
+    pub(super) fn new_exchange_io<'s>(&'s self, runtime: &'s N, request: &Request<'_>) -> ExchangeIo<'s, N::Transport> {
+        let parser = ResponseParser::new(request.method, request.response_body_mode, &self.config.limits);
+        ExchangeIo::new(parser.with_head_cache(runtime.head_cache()), runtime.acquire_buffer())
     }
 
     /// Sends a request and reads up to the head of its response.
-    pub(super) async fn open_hop(
+    pub(super) async fn send_hop(
         &self,
-        network: &N,
+        runtime: &N,
         hop: &Hop<'_>,
-        conversation: &mut Conversation<'_, N::Transport>,
-        trace: &mut Trace,
+        exchange_io: &mut ExchangeIo<'_, N::Transport>,
+        timer: &mut ExchangeTimer,
     ) -> Result<(), Error> {
         let request = hop.request;
-        let route = self.connections.route(&self.base, request)?;
-        let Outgoing { wishes, upload } = self.encode(network, hop, &route, &mut conversation.buffer)?;
-        let patience = self.patience(request, trace.due_ns());
-        conversation.kept = Some(self.connection(network, &route, patience, trace).await?);
-        conversation.closes = wishes.close;
+        let route = self.pool.route(&self.base_url, request)?;
+        let EncodedRequest { header_flags, deferred_body } =
+            self.encode_request(runtime, hop, &route, &mut exchange_io.buffer)?;
+        let timeouts = self.timeouts(request, timer.due_ns());
+        exchange_io.connection = Some(self.acquire_connection(runtime, &route, timeouts, timer).await?);
+        exchange_io.must_close = header_flags.close;
 
-        trace.bytes_out(conversation.buffer.len());
-        let answered = match upload {
-            None => conversation.ask(network, patience, trace.ready_ns()).await,
+        timer.add_bytes_out(exchange_io.buffer.len());
+        let answered = match deferred_body {
+            None => exchange_io.send_and_receive(runtime, timeouts, timer.connected_at_ns()).await,
             // Rare and large: boxed, so that it does not weigh on every request.
             Some(upload) => {
-                let asks_first = wishes.expects_continue;
-                Box::pin(upload::send(upload, network, patience, conversation, &self.config, asks_first, trace)).await
+                let asks_first = header_flags.expects_continue;
+                Box::pin(upload::send(upload, runtime, timeouts, exchange_io, &self.config, asks_first, timer)).await
             }
         };
         let received = match answered {
             Ok(()) => {
-                conversation.note_first_byte(trace);
-                let since_ns = conversation.received_ns();
-                conversation.receive(network, patience, since_ns, trace, |parser| parser.head().is_some()).await
+                exchange_io.stamp_first_byte(timer);
+                let since_ns = exchange_io.received_ns();
+                exchange_io.receive_until(runtime, timeouts, since_ns, timer, |parser| parser.head().is_some()).await
             }
             Err(error) => Err(error),
         };
-        trace.sent(conversation.sent_ns());
+        timer.request_sent(exchange_io.sent_ns());
         received?;
-        if conversation.parser.head().is_some_and(|head| head.has_set_cookie) {
-            self.store_cookies(network, conversation, &route);
+        if exchange_io.parser.head().is_some_and(|head| head.has_set_cookie) {
+            self.store_cookies(runtime, exchange_io, &route);
         }
-        conversation.place = route.place;
+        exchange_io.pool_slot = route.slot;
         Ok(())
     }
 
     /// An idle connection, or a new one.
-    async fn connection(
+    async fn acquire_connection(
         &self,
-        network: &N,
-        route: &Route<'_>,
-        patience: Patience,
-        trace: &mut Trace,
-    ) -> Result<Kept<Connection<N::Transport>>, Error> {
-        if let Some(kept) = self.connections.take(route, &self.base) {
-            return Ok(kept);
+        runtime: &N,
+        route: &RequestRoute<'_>,
+        timeouts: Timeouts,
+        timer: &mut ExchangeTimer,
+    ) -> Result<PooledConnection<MaybeTlsStream<N::Transport>>, Error> {
+        if let Some(pooled) = self.pool.acquire(route, &self.base_url) {
+            return Ok(pooled);
         }
         // Rare and large: boxed, so that it does not weigh on every request.
         let connected = Box::pin(async {
             let home;
-            let destination = match &route.place {
-                Place::Other(destination) => &**destination,
-                Place::Home => {
-                    home = Destination::home(&self.base);
+            let key = match &route.slot {
+                PoolSlot::Other(key) => &**key,
+                PoolSlot::Base => {
+                    home = PoolKey::for_base(&self.base_url);
                     &home
                 }
             };
-            connect(network, &self.config, &self.tls_sessions, destination, patience, trace).await
+            connect(runtime, &self.config, &self.tls_session_cache, key, timeouts, timer).await
         });
-        connected.await.map(|transport| Kept { transport, served: 0 })
+        connected.await.map(|transport| PooledConnection { transport, requests_served: 0 })
     }
 
     /// A response that was read to its end; its connection is kept.
-    pub(super) fn finish(
+    pub(super) fn take_response(
         &self,
-        network: &N,
-        conversation: &mut Conversation<'_, N::Transport>,
-        trace: &mut Trace,
+        runtime: &N,
+        exchange_io: &mut ExchangeIo<'_, N::Transport>,
+        timer: &mut ExchangeTimer,
     ) -> Result<Response, Error> {
-        let parser = &conversation.parser;
-        trace.complete(conversation.received_ns());
-        trace.body_bytes(parser.body_bytes());
+        let parser = &exchange_io.parser;
+        timer.response_complete(exchange_io.received_ns());
+        timer.set_bytes_in(parser.body_bytes());
         let is_coded = parser.head().is_some_and(|head| head.is_content_encoded);
-        self.give_back(conversation);
-        let (buffer, chain) = (conversation.take_buffer(), conversation.chain.take());
-        let response = Response::new(buffer, &conversation.parser).ok_or(Error::ClosedBeforeResponse)?;
-        let response = response.with_chain(chain);
+        self.release_connection(exchange_io);
+        let (buffer, chain) = (exchange_io.take_buffer(), exchange_io.history.take());
+        let response = Response::new(buffer, &exchange_io.parser).ok_or(Error::ClosedBeforeResponse)?;
+        let response = response.with_history(chain);
         if is_coded && !response.body().is_empty() {
-            return self.undo_codings(network, response, trace);
+            return self.decode_body(runtime, response, timer);
         }
         Ok(response)
     }
 
     /// Keeps a connection whose response is complete, unless it is of no more use, or has served enough requests.
-    pub(super) fn give_back(&self, conversation: &mut Conversation<'_, N::Transport>) {
-        let Some(mut kept) = conversation.kept.take() else {
+    pub(super) fn release_connection(&self, exchange_io: &mut ExchangeIo<'_, N::Transport>) {
+        let Some(mut pooled) = exchange_io.connection.take() else {
             return;
         };
-        kept.served = kept.served.saturating_add(1);
-        let most = self.config.requests_per_connection;
-        let is_worn = conversation.closes || (most > 0 && kept.served >= most);
-        if conversation.parser.is_reusable() && !is_worn {
-            self.connections.keep(&conversation.place, &self.base, kept);
+        pooled.requests_served = pooled.requests_served.saturating_add(1);
+        let most = self.config.max_requests_per_connection;
+        let is_worn = exchange_io.must_close || (most > 0 && pooled.requests_served >= most);
+        if exchange_io.parser.is_reusable() && !is_worn {
+            self.pool.release(&exchange_io.pool_slot, &self.base_url, pooled);
         }
     }
 
     /// The response as its reader wants it: without content codings, as far as they are known.
     #[cold]
-    fn undo_codings(&self, network: &N, mut response: Response, trace: &mut Trace) -> Result<Response, Error> {
-        match self.decoded(&response) {
+    fn decode_body(&self, runtime: &N, mut response: Response, timer: &mut ExchangeTimer) -> Result<Response, Error> {
+        match self.decode_to_buffer(&response) {
             Ok(None) => Ok(response),
             Ok(Some(decoded)) => {
-                network.give_buffer(response.replace_buffer(decoded));
-                trace.body_bytes(response.body().len() as u64);
+                runtime.release_buffer(response.replace_buffer(decoded));
+                timer.set_bytes_in(response.body().len() as u64);
                 Ok(response)
             }
             Err(error) => {
-                trace.body_bytes(0);
-                network.give_buffer(response.into_buffer());
+                timer.set_bytes_in(0);
+                runtime.release_buffer(response.into_buffer());
                 Err(error)
             }
         }
     }
 
     /// Head and decoded body; `None` when there is no coding that is known.
-    fn decoded(&self, response: &Response) -> Result<Option<Vec<u8>>, Error> {
+    fn decode_to_buffer(&self, response: &Response) -> Result<Option<Vec<u8>>, Error> {
         let Some(mut decoder) = BodyDecoder::for_codings(&response.content_codings(), &self.config.limits)? else {
             return Ok(None);
         };
@@ -190,44 +191,44 @@ impl<N: Network> Session<N> {
     }
 
     /// Puts the request's head into the buffer, with its body if that is short.
-    fn encode<'a>(
+    fn encode_request<'a>(
         &self,
-        network: &N,
+        runtime: &N,
         hop: &Hop<'a>,
-        route: &Route<'_>,
+        route: &RequestRoute<'_>,
         out: &mut Vec<u8>,
-    ) -> Result<Outgoing<'a>, InvalidRequest> {
+    ) -> Result<EncodedRequest<'a>, InvalidRequest> {
         let request = hop.request;
-        let origin = route.origin(&self.base);
-        let proxy = if origin.scheme().is_secure() { None } else { route.proxy(&self.base, &self.config) };
-        let without = hop.without_headers();
+        let origin = route.origin(&self.base_url);
+        let proxy = if origin.scheme().is_secure() { None } else { route.proxy(&self.base_url, &self.config) };
+        let without = hop.suppressed_headers();
         let head = RequestHead {
             method: request.method,
             origin,
-            prefix: route.prefix(&self.base),
+            prefix: route.prefix(&self.base_url),
             target: route.path,
-            defaults: &self.config.headers,
+            defaults: &self.config.default_headers,
             headers: request.headers,
             suppressed: &without,
             absolute_form: proxy.is_some(),
         };
-        let mut wishes = head.append_to(out)?;
+        let mut header_flags = head.append_to(out)?;
         if let Some(line) = proxy.and_then(|proxy| proxy.authorization.as_ref()) {
             out.extend_from_slice(line.as_str().as_bytes());
         }
-        let auth = hop.auth.or_else(|| route.auth(&self.base));
-        if let Some(auth) = auth.filter(|_| !wishes.has_authorization) {
+        let auth = hop.auth.or_else(|| route.auth(&self.base_url));
+        if let Some(auth) = auth.filter(|_| !header_flags.has_authorization) {
             self.append_authorization(auth, &head, out);
         }
-        let cookies = hop.cookies();
+        let cookies = hop.request_cookies();
         let has_cookies = !cookies.is_empty() || !self.cookies.borrow().is_empty();
-        if has_cookies && !wishes.has_cookie {
+        if has_cookies && !header_flags.has_cookie {
             let path = encode::path_range(out, head.target_range(out));
             let extra: Vec<_> = cookies.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-            self.cookies.borrow().append_to(out, origin, path, &extra, || network.unix_time_s())?;
+            self.cookies.borrow().append_to(out, origin, path, &extra, || runtime.unix_time_s())?;
         }
-        let upload = upload::append(out, request, &self.config, &mut wishes);
-        Ok(Outgoing { wishes, upload })
+        let deferred_body = upload::append_body(out, request, &self.config, &mut header_flags);
+        Ok(EncodedRequest { header_flags, deferred_body })
     }
 
     fn append_authorization(&self, auth: &Auth, head: &RequestHead<'_>, out: &mut Vec<u8>) {
@@ -235,7 +236,7 @@ impl<N: Network> Session<N> {
             Auth::Basic(line) => out.extend_from_slice(line.as_str().as_bytes()),
             Auth::Digest(credentials) => {
                 let target = String::from_utf8_lossy(&out[head.target_range(out)]).into_owned();
-                let mut digest = self.digest.borrow_mut();
+                let mut digest = self.digest_state.borrow_mut();
                 let line = digest.as_mut().and_then(|state| state.authorization(credentials, head.method, &target));
                 out.extend_from_slice(line.unwrap_or_default().as_bytes());
             }
@@ -243,12 +244,12 @@ impl<N: Network> Session<N> {
     }
 
     #[cold]
-    fn store_cookies(&self, network: &N, conversation: &Conversation<'_, N::Transport>, route: &Route<'_>) {
-        let path = target::path(route.prefix(&self.base), route.path);
-        let origin = route.origin(&self.base);
-        let now = network.unix_time_s();
-        let head = conversation.parser.head().map_or(0, |head| head.len);
-        for (name, value) in crate::Headers::of(&conversation.buffer[..head]) {
+    fn store_cookies(&self, runtime: &N, exchange_io: &ExchangeIo<'_, N::Transport>, route: &RequestRoute<'_>) {
+        let path = target::path(route.prefix(&self.base_url), route.path);
+        let origin = route.origin(&self.base_url);
+        let now = runtime.unix_time_s();
+        let head = exchange_io.parser.head().map_or(0, |head| head.len);
+        for (name, value) in crate::HeaderIter::from_head(&exchange_io.buffer[..head]) {
             if name.eq_ignore_ascii_case("set-cookie")
                 && let Ok(value) = std::str::from_utf8(value)
             {
@@ -259,4 +260,4 @@ impl<N: Network> Session<N> {
 }
 
 /// Headers that say who asks.
-pub(super) const CREDENTIALS: [&str; 3] = ["Authorization", "Cookie", "Proxy-Authorization"];
+pub(super) const CREDENTIAL_HEADERS: [&str; 3] = ["Authorization", "Cookie", "Proxy-Authorization"];

@@ -20,44 +20,47 @@ use std::sync::Arc;
 
 pub use self::stream::BodyStream;
 
-use self::connections::Connections;
-use self::conversation::Conversation;
+use self::connections::ConnectionPool;
+use self::conversation::ExchangeIo;
 use self::hop::Hop;
-use self::patience::Patience;
-use self::trace::Trace;
+use self::patience::Timeouts;
+use self::trace::ExchangeTimer;
 use crate::auth::DigestState;
-use crate::connection::Connection;
-use crate::{BaseUrl, BodyPolicy, ClientConfig, CookieJar, Error, Exchange, Network, Request, Response, TlsSessions};
+use crate::connection::MaybeTlsStream;
+use crate::{
+    BaseUrl, ClientConfig, ClientRuntime, CookieJar, Error, Exchange, Request, Response, ResponseBodyMode,
+    TlsSessionCache,
+};
 
 /// One user's connections and cookies.
 ///
 /// Idle, it holds no buffer and no memory beside its cookies and, where it talks to several hosts, their names.
-pub struct Session<N: Network> {
-    base: Arc<BaseUrl>,
+pub struct Session<N: ClientRuntime> {
+    base_url: Arc<BaseUrl>,
     config: Arc<ClientConfig>,
-    connections: Connections<Connection<N::Transport>>,
+    pool: ConnectionPool<MaybeTlsStream<N::Transport>>,
     cookies: RefCell<CookieJar>,
     /// What a target has said that digests are to be made of.
-    digest: RefCell<Option<Box<DigestState>>>,
-    tls_sessions: TlsSessions,
+    digest_state: RefCell<Option<Box<DigestState>>>,
+    tls_session_cache: TlsSessionCache,
 }
 
-impl<N: Network> Session<N> {
+impl<N: ClientRuntime> Session<N> {
     /// A session without connections and cookies.
-    pub const fn new(base: Arc<BaseUrl>, config: Arc<ClientConfig>) -> Self {
+    pub const fn new(base_url: Arc<BaseUrl>, config: Arc<ClientConfig>) -> Self {
         Self {
-            base,
+            base_url,
             config,
-            connections: Connections::new(),
+            pool: ConnectionPool::new(),
             cookies: RefCell::new(CookieJar::new()),
-            digest: RefCell::new(None),
-            tls_sessions: TlsSessions::new(),
+            digest_state: RefCell::new(None),
+            tls_session_cache: TlsSessionCache::new(),
         }
     }
 
     /// The URL that targets are appended to.
-    pub fn base(&self) -> &BaseUrl {
-        &self.base
+    pub fn base_url(&self) -> &BaseUrl {
+        &self.base_url
     }
 
     /// The settings.
@@ -72,7 +75,7 @@ impl<N: Network> Session<N> {
 
     /// Closes all connections; the next request makes a new one.
     pub fn disconnect(&self) {
-        self.connections.clear();
+        self.pool.clear();
     }
 
     /// Sends a request and reads its response, that of the last redirect if there are any. Whatever comes of it is part of
@@ -80,61 +83,65 @@ impl<N: Network> Session<N> {
     ///
     /// Several may be under way at once, each on a connection of its own. A dropped future closes its connection, so
     /// half a request or response is never met by the next one.
-    pub async fn send(&self, network: &N, request: &Request<'_>) -> Exchange {
-        let mut trace = Trace::due(network.now_ns());
-        let result = self.perform(network, request, &mut trace).await;
-        trace.finish(network, result)
+    pub async fn send(&self, runtime: &N, request: &Request<'_>) -> Exchange {
+        let mut timer = ExchangeTimer::starting_at(runtime.now_ns());
+        let result = self.execute(runtime, request, &mut timer).await;
+        timer.finish(runtime, result)
     }
 
     /// Sends a request and reads the head of its response, whose body is then read piece by piece from the stream. The
     /// exchange ends with the head, and its response has no body. Without a response there is no stream.
-    pub async fn open<'s>(&'s self, network: &'s N, request: &Request<'_>) -> (Exchange, Option<BodyStream<'s, N>>) {
-        let mut trace = Trace::due(network.now_ns());
-        let request = &Request { body_policy: BodyPolicy::Stream, ..*request };
-        let mut conversation = self.begin(network, request);
-        if let Err(error) = self.reach_head(network, request, &mut conversation, &mut trace).await {
-            network.give_buffer(conversation.take_buffer());
-            return (trace.finish(network, Err(error)), None);
+    pub async fn send_streaming<'s>(
+        &'s self,
+        runtime: &'s N,
+        request: &Request<'_>,
+    ) -> (Exchange, Option<BodyStream<'s, N>>) {
+        let mut timer = ExchangeTimer::starting_at(runtime.now_ns());
+        let request = &Request { response_body_mode: ResponseBodyMode::Stream, ..*request };
+        let mut exchange_io = self.new_exchange_io(runtime, request);
+        if let Err(error) = self.send_and_follow(runtime, request, &mut exchange_io, &mut timer).await {
+            runtime.release_buffer(exchange_io.take_buffer());
+            return (timer.finish(runtime, Err(error)), None);
         }
-        trace.complete(conversation.received_ns());
-        let chain = conversation.chain.take();
-        let head = conversation.head_alone().map(|response| response.with_chain(chain));
-        let exchange = trace.finish(network, head);
-        (exchange, Some(BodyStream::new(self, network, conversation, self.patience(request, trace.due_ns()))))
+        timer.response_complete(exchange_io.received_ns());
+        let chain = exchange_io.history.take();
+        let head = exchange_io.response_head().map(|response| response.with_history(chain));
+        let exchange = timer.finish(runtime, head);
+        (exchange, Some(BodyStream::new(self, runtime, exchange_io, self.timeouts(request, timer.due_ns()))))
     }
 
-    async fn perform(&self, network: &N, request: &Request<'_>, trace: &mut Trace) -> Result<Response, Error> {
-        let mut conversation = self.begin(network, request);
-        let mut read = self.reach_head(network, request, &mut conversation, trace).await;
-        if read.is_ok() && !conversation.parser.is_done() {
-            read = conversation.read_on(network, self.patience(request, trace.due_ns()), trace).await;
+    async fn execute(&self, runtime: &N, request: &Request<'_>, timer: &mut ExchangeTimer) -> Result<Response, Error> {
+        let mut exchange_io = self.new_exchange_io(runtime, request);
+        let mut read = self.send_and_follow(runtime, request, &mut exchange_io, timer).await;
+        if read.is_ok() && !exchange_io.parser.is_done() {
+            read = exchange_io.read_to_end(runtime, self.timeouts(request, timer.due_ns()), timer).await;
         }
         match read {
-            Ok(()) => self.finish(network, &mut conversation, trace),
+            Ok(()) => self.take_response(runtime, &mut exchange_io, timer),
             Err(error) => {
-                network.give_buffer(conversation.take_buffer());
+                runtime.release_buffer(exchange_io.take_buffer());
                 Err(error)
             }
         }
     }
 
     /// Reads up to the head of the response that is the last of its chain.
-    async fn reach_head<'s>(
+    async fn send_and_follow<'s>(
         &'s self,
-        network: &'s N,
+        runtime: &'s N,
         request: &Request<'_>,
-        conversation: &mut Conversation<'s, N::Transport>,
-        trace: &mut Trace,
+        exchange_io: &mut ExchangeIo<'s, N::Transport>,
+        timer: &mut ExchangeTimer,
     ) -> Result<(), Error> {
-        self.open_hop(network, &Hop::first(request, &self.config), conversation, trace).await?;
-        if self.leads_on(conversation, request) {
+        self.send_hop(runtime, &Hop::first(request, &self.config), exchange_io, timer).await?;
+        if self.needs_follow_up(exchange_io, request) {
             // Rare and large: boxed, so that it does not weigh on every request.
-            Box::pin(self.pursue(network, request, conversation, trace)).await?;
+            Box::pin(self.follow_until_final(runtime, request, exchange_io, timer)).await?;
         }
         Ok(())
     }
 
-    fn patience(&self, request: &Request<'_>, due_ns: u64) -> Patience {
-        Patience::of(request, &self.config, due_ns)
+    fn timeouts(&self, request: &Request<'_>, due_ns: u64) -> Timeouts {
+        Timeouts::for_request(request, &self.config, due_ns)
     }
 }

@@ -3,34 +3,34 @@
 //!
 //! A request that is redirected makes several hops: a stamp is that of the last, a phase the sum of all.
 
-use crate::{Error, Exchange, Network, Phases, Response};
+use crate::{ClientRuntime, Error, Exchange, ExchangePhases, Response};
 
 /// Times in nanoseconds; 0 where a step was not reached yet.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Trace {
+pub(super) struct ExchangeTimer {
     due_ns: u64,
     /// When the hop began.
-    hop_ns: u64,
+    hop_start_ns: u64,
     /// When there was a connection to send on.
-    ready_ns: u64,
+    connected_at_ns: u64,
     sent_ns: u64,
     first_byte_ns: u64,
     done_ns: u64,
-    phases: Phases,
+    phases: ExchangePhases,
     bytes_out: u64,
     bytes_in: u64,
 }
 
-impl Trace {
-    pub(super) const fn due(due_ns: u64) -> Self {
+impl ExchangeTimer {
+    pub(super) const fn starting_at(due_ns: u64) -> Self {
         Self {
             due_ns,
-            hop_ns: due_ns,
-            ready_ns: due_ns,
+            hop_start_ns: due_ns,
+            connected_at_ns: due_ns,
             sent_ns: 0,
             first_byte_ns: 0,
             done_ns: 0,
-            phases: Phases { resolve_ns: 0, connect_ns: 0, tls_ns: 0, first_byte_ns: 0, body_ns: 0 },
+            phases: ExchangePhases { resolve_ns: 0, connect_ns: 0, tls_ns: 0, first_byte_ns: 0, body_ns: 0 },
             bytes_out: 0,
             bytes_in: 0,
         }
@@ -42,71 +42,71 @@ impl Trace {
     }
 
     /// When its present hop began.
-    pub(super) const fn hop_ns(&self) -> u64 {
-        self.hop_ns
+    pub(super) const fn hop_start_ns(&self) -> u64 {
+        self.hop_start_ns
     }
 
     /// When there was a connection to send on.
-    pub(super) const fn ready_ns(&self) -> u64 {
-        self.ready_ns
+    pub(super) const fn connected_at_ns(&self) -> u64 {
+        self.connected_at_ns
     }
 
     /// Stamps the end of connecting, successful or not. `resolved_ns` is 0 where nothing was looked up.
-    pub(super) const fn connected(&mut self, resolved_ns: u64, now_ns: u64) {
-        let resolve_ns = resolved_ns.saturating_sub(self.ready_ns);
+    pub(super) const fn connect_done(&mut self, resolved_ns: u64, now_ns: u64) {
+        let resolve_ns = resolved_ns.saturating_sub(self.connected_at_ns);
         self.phases.resolve_ns += resolve_ns;
-        self.phases.connect_ns += now_ns.saturating_sub(self.ready_ns + resolve_ns);
-        self.ready_ns = now_ns;
+        self.phases.connect_ns += now_ns.saturating_sub(self.connected_at_ns + resolve_ns);
+        self.connected_at_ns = now_ns;
     }
 
     /// Stamps the end of a TLS handshake, successful or not.
-    pub(super) const fn secured(&mut self, now_ns: u64) {
-        self.phases.tls_ns += now_ns.saturating_sub(self.ready_ns);
-        self.ready_ns = now_ns;
+    pub(super) const fn tls_done(&mut self, now_ns: u64) {
+        self.phases.tls_ns += now_ns.saturating_sub(self.connected_at_ns);
+        self.connected_at_ns = now_ns;
     }
 
     /// Stamps the first bytes, when they were not all of the response.
-    pub(super) const fn first_byte(&mut self, received_ns: u64) {
+    pub(super) const fn first_byte_received(&mut self, received_ns: u64) {
         if self.first_byte_ns == 0 {
             self.first_byte_ns = received_ns;
         }
     }
 
     /// Stamps the request as sent; 0 when it was not. One with a long body is on its way from its head on.
-    pub(super) const fn sent(&mut self, sent_ns: u64) {
+    pub(super) const fn request_sent(&mut self, sent_ns: u64) {
         if self.sent_ns == 0 {
             self.sent_ns = sent_ns;
         }
     }
 
     /// Stamps the end of a complete response.
-    pub(super) const fn complete(&mut self, received_ns: u64) {
+    pub(super) const fn response_complete(&mut self, received_ns: u64) {
         self.done_ns = received_ns;
     }
 
     /// So many bytes more are sent.
-    pub(super) const fn bytes_out(&mut self, bytes: usize) {
+    pub(super) const fn add_bytes_out(&mut self, bytes: usize) {
         self.bytes_out += bytes as u64;
     }
 
     /// How large the body is for who reads it.
-    pub(super) const fn body_bytes(&mut self, bytes_in: u64) {
+    pub(super) const fn set_bytes_in(&mut self, bytes_in: u64) {
         self.bytes_in = bytes_in;
     }
 
     /// The response was not the last word: another hop begins where it ended.
-    pub(super) fn next_hop(&mut self) {
-        self.end_hop(self.done_ns);
-        self.hop_ns = self.done_ns;
-        self.ready_ns = self.done_ns;
+    pub(super) fn start_next_hop(&mut self) {
+        self.finish_hop(self.done_ns);
+        self.hop_start_ns = self.done_ns;
+        self.connected_at_ns = self.done_ns;
         self.bytes_in = 0;
         (self.sent_ns, self.first_byte_ns, self.done_ns) = (0, 0, 0);
     }
 
     /// In order, even where bytes had arrived before they were asked for.
-    pub(super) fn finish(mut self, network: &impl Network, result: Result<Response, Error>) -> Exchange {
-        let ended_ns = if self.done_ns == 0 { network.now_ns() } else { self.done_ns };
-        self.end_hop(ended_ns);
+    pub(super) fn finish(mut self, runtime: &impl ClientRuntime, result: Result<Response, Error>) -> Exchange {
+        let ended_ns = if self.done_ns == 0 { runtime.now_ns() } else { self.done_ns };
+        self.finish_hop(ended_ns);
         Exchange {
             due_ns: self.due_ns,
             sent_ns: self.sent_ns,
@@ -120,9 +120,9 @@ impl Trace {
     }
 
     /// Fills in what was not reached, and adds the hop to the phases.
-    fn end_hop(&mut self, ended_ns: u64) {
+    fn finish_hop(&mut self, ended_ns: u64) {
         let reached = |at_ns| if at_ns == 0 { ended_ns } else { at_ns };
-        self.sent_ns = reached(self.sent_ns).max(self.ready_ns);
+        self.sent_ns = reached(self.sent_ns).max(self.connected_at_ns);
         self.first_byte_ns = reached(self.first_byte_ns).max(self.sent_ns);
         self.done_ns = ended_ns.max(self.first_byte_ns);
         self.phases.first_byte_ns += self.first_byte_ns - self.sent_ns;

@@ -11,7 +11,7 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, KeyLogFile};
 
-use super::verify::verifier;
+use super::verify::certificate_verifier;
 
 /// How targets are trusted and what we show them. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -19,9 +19,9 @@ pub struct TlsConfig(Arc<ClientConfig>);
 
 /// What a [`TlsConfig`] is made from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TlsSettings {
+pub struct TlsOptions {
     /// Whose certificates are good.
-    pub trust: Trust,
+    pub certificate_check: CertificateCheck,
     /// Files in PEM: our certificate, followed by those between it and an authority, and its private key. One file with
     /// all of them may be named twice.
     pub client_identity: Option<(PathBuf, PathBuf)>,
@@ -29,16 +29,16 @@ pub struct TlsSettings {
 
 /// Whose certificates are good.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Trust {
+pub enum CertificateCheck {
     /// Those of the system's authorities, or of the ones in `SSL_CERT_FILE` and `SSL_CERT_DIR`. They are read when the
     /// first certificate is to be judged; most users never meet one.
     #[default]
-    System,
+    SystemRoots,
     /// Those of the authorities in this PEM file, or in the PEM files of this folder, and no others. A certificate that
     /// stands there itself is good too.
-    Bundle(PathBuf),
+    CaBundle(PathBuf),
     /// Anyone's: nothing is checked.
-    Nobody,
+    AcceptAnyCertificate,
 }
 
 impl TlsConfig {
@@ -46,19 +46,19 @@ impl TlsConfig {
     ///
     /// # Errors
     /// When a file cannot be read, or has not what it should have.
-    pub fn new(settings: &TlsSettings) -> Result<Self, TlsConfigError> {
+    pub fn new(options: &TlsOptions) -> Result<Self, TlsConfigError> {
         let provider = Arc::new(default_provider());
-        let verifier = verifier(&settings.trust, provider.signature_verification_algorithms)?;
+        let verifier = certificate_verifier(&options.certificate_check, provider.signature_verification_algorithms)?;
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .expect("the provider has ciphers for both versions")
             .dangerous()
             .with_custom_certificate_verifier(verifier);
-        let mut config = match &settings.client_identity {
+        let mut config = match &options.client_identity {
             None => builder.with_no_client_auth(),
             Some((chain, key)) => builder
-                .with_client_auth_cert(certificates(chain)?, private_key(key)?)
-                .map_err(|error| unfit(chain, key, &error))?,
+                .with_client_auth_cert(read_certificates(chain)?, read_private_key(key)?)
+                .map_err(|error| client_identity_error(chain, key, &error))?,
         };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         config.key_log = Arc::new(KeyLogFile::new());
@@ -82,7 +82,7 @@ impl Eq for TlsConfig {}
 impl Default for TlsConfig {
     /// Trusts the system's authorities and shows nothing.
     fn default() -> Self {
-        Self::new(&TlsSettings::default()).expect("no file is named")
+        Self::new(&TlsOptions::default()).expect("no file is named")
     }
 }
 
@@ -90,37 +90,37 @@ impl Default for TlsConfig {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsConfigError {
     path: PathBuf,
-    what: String,
+    message: String,
 }
 
 impl TlsConfigError {
-    pub(super) fn new(path: &Path, what: impl Into<String>) -> Self {
-        Self { path: path.to_owned(), what: what.into() }
+    pub(super) fn new(path: &Path, message: impl Into<String>) -> Self {
+        Self { path: path.to_owned(), message: message.into() }
     }
 }
 
 impl fmt::Display for TlsConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path.display(), self.what)
+        write!(f, "{}: {}", self.path.display(), self.message)
     }
 }
 
 impl std::error::Error for TlsConfigError {}
 
-fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsConfigError> {
+fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsConfigError> {
     let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     match read {
         Ok(certificates) if certificates.is_empty() => Err(TlsConfigError::new(path, NO_CERTIFICATE)),
         Ok(certificates) => Ok(certificates),
-        Err(error) => Err(unreadable(path, NO_CERTIFICATE, &error)),
+        Err(error) => Err(pem_error(path, NO_CERTIFICATE, &error)),
     }
 }
 
-fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsConfigError> {
-    PrivateKeyDer::from_pem_file(path).map_err(|error| unreadable(path, NO_KEY, &error))
+fn read_private_key(path: &Path) -> Result<PrivateKeyDer<'static>, TlsConfigError> {
+    PrivateKeyDer::from_pem_file(path).map_err(|error| pem_error(path, NO_KEY, &error))
 }
 
-fn unreadable(path: &Path, missing: &str, error: &pem::Error) -> TlsConfigError {
+fn pem_error(path: &Path, missing: &str, error: &pem::Error) -> TlsConfigError {
     match error {
         pem::Error::Io(error) => TlsConfigError::new(path, error.to_string()),
         pem::Error::NoItemsFound => TlsConfigError::new(path, missing),
@@ -128,7 +128,7 @@ fn unreadable(path: &Path, missing: &str, error: &pem::Error) -> TlsConfigError 
     }
 }
 
-fn unfit(chain: &Path, key: &Path, error: &rustls::Error) -> TlsConfigError {
+fn client_identity_error(chain: &Path, key: &Path, error: &rustls::Error) -> TlsConfigError {
     match error {
         rustls::Error::InconsistentKeys(_) => {
             TlsConfigError::new(key, format!("is not the private key of the certificate in {}", chain.display()))

@@ -5,23 +5,23 @@ use rustls::{AlertDescription, CertificateError, Error};
 use crate::TlsFailure;
 
 /// Reads an error of rustls. `agreed` says whether the target had already agreed to a version and a cipher.
-pub(super) fn failure(error: &Error, agreed: bool) -> TlsFailure {
+pub(super) fn classify_error(error: &Error, negotiated: bool) -> TlsFailure {
     match error {
-        Error::AlertReceived(alert) => refusal(*alert, agreed),
-        Error::InvalidCertificate(error) => bad_certificate(error),
+        Error::AlertReceived(alert) => classify_alert(*alert, negotiated),
+        Error::InvalidCertificate(error) => classify_certificate_error(error),
         Error::NoCertificatesPresented | Error::UnsupportedNameType => TlsFailure::CertificateInvalid,
-        Error::PeerIncompatible(_) => TlsFailure::NoCommonGround,
+        Error::PeerIncompatible(_) => TlsFailure::PeerIncompatible,
         _ => TlsFailure::Protocol,
     }
 }
 
-fn bad_certificate(error: &CertificateError) -> TlsFailure {
+fn classify_certificate_error(error: &CertificateError) -> TlsFailure {
     use CertificateError as C;
     match error {
         C::Expired | C::ExpiredContext { .. } | C::NotValidYet | C::NotValidYetContext { .. } => {
             TlsFailure::CertificateExpired
         }
-        C::NotValidForName | C::NotValidForNameContext { .. } => TlsFailure::CertificateName,
+        C::NotValidForName | C::NotValidForNameContext { .. } => TlsFailure::CertificateNameMismatch,
         C::UnknownIssuer | C::BadSignature | C::Revoked => TlsFailure::CertificateUntrusted,
         _ => TlsFailure::CertificateInvalid,
     }
@@ -29,14 +29,14 @@ fn bad_certificate(error: &CertificateError) -> TlsFailure {
 
 /// What the target's last word means. A handshake that fails when all is agreed fails for want of our certificate: before
 /// TLS 1.3 there was no alert of its own for that.
-fn refusal(alert: AlertDescription, agreed: bool) -> TlsFailure {
+fn classify_alert(alert: AlertDescription, negotiated: bool) -> TlsFailure {
     use AlertDescription as A;
     match alert {
-        A::HandshakeFailure if agreed => TlsFailure::CertificateRequired,
+        A::HandshakeFailure if negotiated => TlsFailure::ClientCertificateRequired,
         A::HandshakeFailure | A::ProtocolVersion | A::InsufficientSecurity | A::NoApplicationProtocol => {
-            TlsFailure::NoCommonGround
+            TlsFailure::PeerIncompatible
         }
-        A::UnrecognisedName => TlsFailure::CertificateName,
+        A::UnrecognisedName => TlsFailure::CertificateNameMismatch,
         A::AccessDenied
         | A::BadCertificate
         | A::CertificateExpired
@@ -45,7 +45,7 @@ fn refusal(alert: AlertDescription, agreed: bool) -> TlsFailure {
         | A::CertificateUnknown
         | A::NoCertificate
         | A::UnknownCA
-        | A::UnsupportedCertificate => TlsFailure::CertificateRequired,
+        | A::UnsupportedCertificate => TlsFailure::ClientCertificateRequired,
         _ => TlsFailure::Protocol,
     }
 }

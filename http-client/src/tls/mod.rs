@@ -15,6 +15,6 @@ mod sessions;
 mod stream;
 mod verify;
 
-pub use config::{TlsConfig, TlsConfigError, TlsSettings, Trust};
-pub use sessions::TlsSessions;
+pub use config::{CertificateCheck, TlsConfig, TlsConfigError, TlsOptions};
+pub use sessions::TlsSessionCache;
 pub use stream::TlsStream;

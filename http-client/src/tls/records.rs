@@ -9,49 +9,49 @@ use rustls::client::UnbufferedClientConnection;
 use rustls::pki_types::ServerName;
 use rustls::unbuffered::{ConnectionState, EncodeError, EncodeTlsData, EncryptError, InsufficientSizeError};
 
-use super::failure::failure;
-use super::{TlsConfig, TlsSessions, scratch};
+use super::failure::classify_error;
+use super::{TlsConfig, TlsSessionCache, scratch};
 use crate::{Error, InvalidRequest, TlsFailure};
 
 /// A connection from the first byte of its handshake on.
-pub(super) struct Records {
+pub(super) struct RecordLayer {
     connection: UnbufferedClientConnection,
-    phase: Phase,
+    state: TlsState,
     /// What was received, up to the end of the last record that is not whole. Has memory only when it has bytes.
     pub(super) incoming: Vec<u8>,
     /// What must be sent, before anything else.
     pub(super) outgoing: Vec<u8>,
     /// Decrypted, and found no room where it should go.
-    surplus: Vec<u8>,
+    decrypted: Vec<u8>,
 }
 
 /// How far a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Phase {
-    Handshake,
-    Open,
+pub(super) enum TlsState {
+    Handshaking,
+    Established,
     /// The target has said that it sends nothing more.
-    Closed,
+    PeerClosed,
     /// There is no way to go on.
     Failed(TlsFailure),
 }
 
-impl Records {
-    pub(super) fn new(config: &TlsConfig, sessions: &TlsSessions, host: &str) -> Result<Self, Error> {
+impl RecordLayer {
+    pub(super) fn new(config: &TlsConfig, session_cache: &TlsSessionCache, host: &str) -> Result<Self, Error> {
         let name = ServerName::try_from(host.to_owned()).map_err(|_| InvalidRequest::Url)?;
-        let connection = UnbufferedClientConnection::new(sessions.configure(config), name)
-            .map_err(|error| failure(&error, false))?;
-        let [incoming, outgoing, surplus] = [const { Vec::new() }; 3];
-        Ok(Self { connection, phase: Phase::Handshake, incoming, outgoing, surplus })
+        let connection = UnbufferedClientConnection::new(session_cache.client_config(config), name)
+            .map_err(|error| classify_error(&error, false))?;
+        let [incoming, outgoing, decrypted] = [const { Vec::new() }; 3];
+        Ok(Self { connection, state: TlsState::Handshaking, incoming, outgoing, decrypted })
     }
 
-    pub(super) const fn phase(&self) -> Phase {
-        self.phase
+    pub(super) const fn state(&self) -> TlsState {
+        self.state
     }
 
     /// Whether there is plaintext that nobody has taken.
-    pub(super) const fn has_surplus(&self) -> bool {
-        !self.surplus.is_empty()
+    pub(super) const fn has_decrypted(&self) -> bool {
+        !self.decrypted.is_empty()
     }
 
     /// Whether there is something to be sent that the target may wait for.
@@ -61,7 +61,7 @@ impl Records {
 
     /// Makes room in `incoming` for the rest of the record that has begun; what has no memory is given some by whoever
     /// receives into it.
-    pub(super) fn make_room(&mut self) {
+    pub(super) fn reserve_record(&mut self) {
         if self.incoming.capacity() > 0 {
             let missing = record_bytes(&self.incoming).saturating_sub(self.incoming.len());
             self.incoming.reserve(missing.max(1));
@@ -70,62 +70,62 @@ impl Records {
 
     /// Goes through `incoming`: plaintext is appended to `into` as far as that has room, answers to `outgoing`. What comes
     /// of it is the phase.
-    pub(super) fn advance(&mut self, mut into: Option<&mut Vec<u8>>) {
+    pub(super) fn process_incoming(&mut self, mut into: Option<&mut Vec<u8>>) {
         let mut used = 0;
-        while !matches!(self.phase, Phase::Failed(_)) {
+        while !matches!(self.state, TlsState::Failed(_)) {
             let status = self.connection.process_tls_records(&mut self.incoming[used..]);
             used += status.discard;
             match status.state {
                 Ok(ConnectionState::ReadTraffic(mut traffic)) => {
                     while let Some(Ok(record)) = traffic.next_record() {
-                        deliver(record.payload, into.as_deref_mut(), &mut self.surplus);
+                        deliver_plaintext(record.payload, into.as_deref_mut(), &mut self.decrypted);
                         used += record.discard;
                     }
                 }
-                Ok(ConnectionState::EncodeTlsData(mut data)) => append(&mut data, &mut self.outgoing),
+                Ok(ConnectionState::EncodeTlsData(mut data)) => append_tls_data(&mut data, &mut self.outgoing),
                 Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
                 Ok(ConnectionState::BlockedHandshake) => break,
                 Ok(ConnectionState::WriteTraffic(_)) => {
-                    if self.phase == Phase::Handshake {
-                        self.phase = Phase::Open;
+                    if self.state == TlsState::Handshaking {
+                        self.state = TlsState::Established;
                     }
                     break;
                 }
-                Ok(ConnectionState::PeerClosed) => self.phase = Phase::Closed,
-                Ok(_) => self.phase = Phase::Failed(TlsFailure::Protocol),
+                Ok(ConnectionState::PeerClosed) => self.state = TlsState::PeerClosed,
+                Ok(_) => self.state = TlsState::Failed(TlsFailure::Protocol),
                 Err(error) => self.fail(&error, used),
             }
         }
-        self.let_go(used);
+        self.consume(used);
     }
 
     /// Moves plaintext that found no room before.
-    pub(super) fn hand_over(&mut self, into: &mut Vec<u8>) {
-        if self.surplus.is_empty() {
+    pub(super) fn take_decrypted(&mut self, into: &mut Vec<u8>) {
+        if self.decrypted.is_empty() {
             return;
         }
         if into.capacity() == 0 {
-            *into = mem::take(&mut self.surplus);
+            *into = mem::take(&mut self.decrypted);
             return;
         }
-        let fitting = self.surplus.len().min(into.capacity() - into.len());
-        into.extend(self.surplus.drain(..fitting));
-        if self.surplus.is_empty() {
-            self.surplus = Vec::new();
+        let fitting = self.decrypted.len().min(into.capacity() - into.len());
+        into.extend(self.decrypted.drain(..fitting));
+        if self.decrypted.is_empty() {
+            self.decrypted = Vec::new();
         }
     }
 
     /// Replaces plaintext by the records to be sent, answers first.
     pub(super) fn encrypt(&mut self, buffer: &mut Vec<u8>) -> Result<(), TlsFailure> {
-        let plaintext = mem::replace(buffer, scratch::take());
+        let plaintext = mem::replace(buffer, scratch::acquire());
         buffer.append(&mut self.outgoing);
         let result = self.append_encrypted(&plaintext, buffer);
-        scratch::give(plaintext);
+        scratch::release(plaintext);
         result
     }
 
     fn append_encrypted(&mut self, plaintext: &[u8], out: &mut Vec<u8>) -> Result<(), TlsFailure> {
-        let mut room = plaintext.len() + (plaintext.len() / RECORD_PLAINTEXT_BYTES + 1) * RECORD_OVERHEAD_BYTES;
+        let mut room = plaintext.len() + (plaintext.len() / MAX_RECORD_PLAINTEXT_BYTES + 1) * MAX_RECORD_OVERHEAD_BYTES;
         loop {
             match self.connection.process_tls_records(&mut self.incoming).state {
                 Ok(ConnectionState::WriteTraffic(mut traffic)) => {
@@ -142,7 +142,7 @@ impl Records {
                         Err(EncryptError::EncryptExhausted) => return Err(TlsFailure::Protocol),
                     }
                 }
-                Ok(ConnectionState::EncodeTlsData(mut data)) => append(&mut data, out),
+                Ok(ConnectionState::EncodeTlsData(mut data)) => append_tls_data(&mut data, out),
                 Ok(ConnectionState::TransmitTlsData(data)) => data.done(),
                 _ => return Err(TlsFailure::Protocol),
             }
@@ -155,38 +155,38 @@ impl Records {
             && let Ok(ConnectionState::EncodeTlsData(mut data)) =
                 self.connection.process_tls_records(&mut self.incoming[used..]).state
         {
-            append(&mut data, &mut self.outgoing);
+            append_tls_data(&mut data, &mut self.outgoing);
         }
-        self.phase = Phase::Failed(failure(error, self.connection.protocol_version().is_some()));
+        self.state = TlsState::Failed(classify_error(error, self.connection.protocol_version().is_some()));
     }
 
     /// Forgets the records that are done with, and the memory with the last of them.
-    fn let_go(&mut self, used: usize) {
+    fn consume(&mut self, used: usize) {
         if used == self.incoming.len() {
-            scratch::give(mem::take(&mut self.incoming));
+            scratch::release(mem::take(&mut self.incoming));
         } else {
             self.incoming.drain(..used);
         }
     }
 }
 
-fn deliver(plaintext: &[u8], into: Option<&mut Vec<u8>>, surplus: &mut Vec<u8>) {
+fn deliver_plaintext(plaintext: &[u8], into: Option<&mut Vec<u8>>, decrypted: &mut Vec<u8>) {
     let mut rest = plaintext;
     if let Some(into) = into
-        && surplus.is_empty()
+        && decrypted.is_empty()
     {
         if into.capacity() == 0 {
-            *into = scratch::take();
+            *into = scratch::acquire();
             into.reserve(plaintext.len());
         }
         let (now, later) = plaintext.split_at(plaintext.len().min(into.capacity() - into.len()));
         into.extend_from_slice(now);
         rest = later;
     }
-    surplus.extend_from_slice(rest);
+    decrypted.extend_from_slice(rest);
 }
 
-fn append<Data>(data: &mut EncodeTlsData<'_, Data>, out: &mut Vec<u8>) {
+fn append_tls_data<Data>(data: &mut EncodeTlsData<'_, Data>, out: &mut Vec<u8>) {
     let start = out.len();
     // The first call tells the size.
     while let Err(EncodeError::InsufficientSize(InsufficientSizeError { required_size })) =
@@ -208,6 +208,6 @@ fn record_bytes(bytes: &[u8]) -> usize {
 const CHANGE_CIPHER_SPEC: [u8; 6] = [20, 3, 3, 0, 1, 1];
 
 const RECORD_HEADER_BYTES: usize = 5;
-const RECORD_PLAINTEXT_BYTES: usize = 16 * 1024;
+const MAX_RECORD_PLAINTEXT_BYTES: usize = 16 * 1024;
 /// What a record has beside its plaintext, at most: header, explicit nonce, type, tag.
-const RECORD_OVERHEAD_BYTES: usize = RECORD_HEADER_BYTES + 8 + 1 + 16;
+const MAX_RECORD_OVERHEAD_BYTES: usize = RECORD_HEADER_BYTES + 8 + 1 + 16;

@@ -7,20 +7,20 @@
 use std::cell::Cell;
 
 /// A buffer without content, and perhaps without memory.
-pub(super) fn take() -> Vec<u8> {
-    SPARE.take()
+pub(super) fn acquire() -> Vec<u8> {
+    SCRATCH_BUFFER.take()
 }
 
 /// Keeps the memory of a buffer, unless it is large.
-pub(super) fn give(mut buffer: Vec<u8>) {
-    if (1..=LARGEST_KEPT_BYTES).contains(&buffer.capacity()) {
+pub(super) fn release(mut buffer: Vec<u8>) {
+    if (1..=MAX_KEPT_BYTES).contains(&buffer.capacity()) {
         buffer.clear();
-        SPARE.set(buffer);
+        SCRATCH_BUFFER.set(buffer);
     }
 }
 
-const LARGEST_KEPT_BYTES: usize = 64 * 1024;
+const MAX_KEPT_BYTES: usize = 64 * 1024;
 
 thread_local! {
-    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    static SCRATCH_BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }

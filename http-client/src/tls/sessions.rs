@@ -11,9 +11,9 @@ use super::TlsConfig;
 
 /// What one user can resume. Without TLS it takes no memory.
 #[derive(Debug, Default)]
-pub struct TlsSessions(OnceCell<Arc<ClientSessionMemoryCache>>);
+pub struct TlsSessionCache(OnceCell<Arc<ClientSessionMemoryCache>>);
 
-impl TlsSessions {
+impl TlsSessionCache {
     /// Nothing to resume yet.
     #[must_use]
     pub const fn new() -> Self {
@@ -21,8 +21,8 @@ impl TlsSessions {
     }
 
     /// The configuration, for a connection of this user.
-    pub(super) fn configure(&self, config: &TlsConfig) -> Arc<ClientConfig> {
-        let store = self.0.get_or_init(|| Arc::new(ClientSessionMemoryCache::new(MOST_SESSIONS)));
+    pub(super) fn client_config(&self, config: &TlsConfig) -> Arc<ClientConfig> {
+        let store = self.0.get_or_init(|| Arc::new(ClientSessionMemoryCache::new(MAX_CACHED_SESSIONS)));
         let mut own = ClientConfig::clone(config.rustls());
         own.resumption = Resumption::store(Arc::<ClientSessionMemoryCache>::clone(store));
         Arc::new(own)
@@ -30,4 +30,4 @@ impl TlsSessions {
 }
 
 /// Of all targets together; rustls keeps up to 8 for one.
-const MOST_SESSIONS: usize = 32;
+const MAX_CACHED_SESSIONS: usize = 32;

@@ -7,18 +7,18 @@ use std::io;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use super::records::{Phase, Records};
-use super::{TlsConfig, TlsSessions};
+use super::records::{RecordLayer, TlsState};
+use super::{TlsConfig, TlsSessionCache};
 use crate::{Error, Transport};
 
 /// A connection over TLS. Idle, it holds no buffers.
-pub struct TlsStream<T>(Box<RefCell<Inner<T>>>);
+pub struct TlsStream<T>(Box<RefCell<TlsStreamInner<T>>>);
 
-struct Inner<T> {
+struct TlsStreamInner<T> {
     transport: T,
-    records: Records,
+    record_layer: RecordLayer,
     /// Whether anything was received since something was sent.
-    is_answered: bool,
+    received_since_send: bool,
 }
 
 impl<T: Transport> TlsStream<T> {
@@ -31,21 +31,22 @@ impl<T: Transport> TlsStream<T> {
     pub async fn handshake(
         transport: T,
         config: &TlsConfig,
-        sessions: &TlsSessions,
+        session_cache: &TlsSessionCache,
         host: &str,
     ) -> Result<Self, Error> {
-        let records = Records::new(config, sessions, host)?;
-        let mut stream = Self(Box::new(RefCell::new(Inner { transport, records, is_answered: false })));
+        let record_layer = RecordLayer::new(config, session_cache, host)?;
+        let mut stream =
+            Self(Box::new(RefCell::new(TlsStreamInner { transport, record_layer, received_since_send: false })));
         let inner = stream.0.get_mut();
-        inner.records.advance(None);
+        inner.record_layer.process_incoming(None);
         inner.flush().await.map_err(|error| Error::from_io(&error))?;
         loop {
-            match inner.records.phase() {
-                Phase::Handshake => {}
-                Phase::Open | Phase::Closed => return Ok(stream),
-                Phase::Failed(failure) => return Err(failure.into()),
+            match inner.record_layer.state() {
+                TlsState::Handshaking => {}
+                TlsState::Established | TlsState::PeerClosed => return Ok(stream),
+                TlsState::Failed(failure) => return Err(failure.into()),
             }
-            if !inner.hear(None).await.map_err(|error| Error::from_io(&error))? {
+            if !inner.read_records(None).await.map_err(|error| Error::from_io(&error))? {
                 return Err(Error::ClosedBeforeResponse);
             }
         }
@@ -55,13 +56,13 @@ impl<T: Transport> TlsStream<T> {
 impl<T: Transport> Transport for TlsStream<T> {
     async fn send(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
         let inner = self.0.get_mut();
-        inner.is_answered = false;
-        inner.records.encrypt(buffer)?;
+        inner.received_since_send = false;
+        inner.record_layer.encrypt(buffer)?;
         inner.transport.send(buffer).await
     }
 
-    async fn until_sendable(&mut self) -> io::Result<()> {
-        self.0.get_mut().transport.until_sendable().await
+    async fn writable(&mut self) -> io::Result<()> {
+        self.0.get_mut().transport.writable().await
     }
 
     /// As promised by the trait. An end that the target has not announced is [`io::ErrorKind::UnexpectedEof`] once
@@ -70,18 +71,18 @@ impl<T: Transport> Transport for TlsStream<T> {
         let inner = self.0.get_mut();
         let before = buffer.len();
         loop {
-            inner.records.hand_over(buffer);
+            inner.record_layer.take_decrypted(buffer);
             if buffer.len() > before {
-                inner.is_answered = true;
+                inner.received_since_send = true;
                 return Ok(buffer.len() - before);
             }
-            match inner.records.phase() {
-                Phase::Handshake | Phase::Open => {}
-                Phase::Closed => return Ok(0),
-                Phase::Failed(failure) => return Err(failure.into()),
+            match inner.record_layer.state() {
+                TlsState::Handshaking | TlsState::Established => {}
+                TlsState::PeerClosed => return Ok(0),
+                TlsState::Failed(failure) => return Err(failure.into()),
             }
-            if !inner.hear(Some(buffer)).await? {
-                return if inner.is_answered { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(0) };
+            if !inner.read_records(Some(buffer)).await? {
+                return if inner.received_since_send { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(0) };
             }
         }
     }
@@ -97,47 +98,47 @@ impl<T: Transport> Transport for TlsStream<T> {
     /// Session tickets and new keys may come at any time, and mean nothing: they are taken in here.
     fn is_stale(&self) -> bool {
         let inner = &mut *self.0.borrow_mut();
-        while !inner.records.has_surplus() && inner.transport.is_stale() {
-            if !inner.hear_at_once() {
+        while !inner.record_layer.has_decrypted() && inner.transport.is_stale() {
+            if !inner.try_read_records() {
                 return true;
             }
         }
-        inner.records.phase() != Phase::Open || inner.records.has_surplus()
+        inner.record_layer.state() != TlsState::Established || inner.record_layer.has_decrypted()
     }
 }
 
-impl<T: Transport> Inner<T> {
+impl<T: Transport> TlsStreamInner<T> {
     /// Waits for bytes and goes through them; false at the end of the stream.
-    async fn hear(&mut self, plaintext: Option<&mut Vec<u8>>) -> io::Result<bool> {
-        self.records.make_room();
-        if self.transport.recv(&mut self.records.incoming).await? == 0 {
+    async fn read_records(&mut self, plaintext: Option<&mut Vec<u8>>) -> io::Result<bool> {
+        self.record_layer.reserve_record();
+        if self.transport.recv(&mut self.record_layer.incoming).await? == 0 {
             return Ok(false);
         }
-        self.records.advance(plaintext);
+        self.record_layer.process_incoming(plaintext);
         let flushed = self.flush().await;
         // That the target is not there to hear of a failure is no other one.
-        if !matches!(self.records.phase(), Phase::Failed(_)) {
+        if !matches!(self.record_layer.state(), TlsState::Failed(_)) {
             flushed?;
         }
         Ok(true)
     }
 
     /// Goes through bytes that have come; false if there are none.
-    fn hear_at_once(&mut self) -> bool {
-        self.records.make_room();
+    fn try_read_records(&mut self) -> bool {
+        self.record_layer.reserve_record();
         let received =
-            pin!(self.transport.recv(&mut self.records.incoming)).poll(&mut Context::from_waker(Waker::noop()));
+            pin!(self.transport.recv(&mut self.record_layer.incoming)).poll(&mut Context::from_waker(Waker::noop()));
         let has_come = matches!(received, Poll::Ready(Ok(1..)));
         if has_come {
-            self.records.advance(None);
+            self.record_layer.process_incoming(None);
         }
         has_come
     }
 
     async fn flush(&mut self) -> io::Result<()> {
-        if self.records.has_flight() {
-            self.transport.send(&mut self.records.outgoing).await?;
-            self.records.outgoing = Vec::new();
+        if self.record_layer.has_flight() {
+            self.transport.send(&mut self.record_layer.outgoing).await?;
+            self.record_layer.outgoing = Vec::new();
         }
         Ok(())
     }

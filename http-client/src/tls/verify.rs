@@ -11,42 +11,44 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use rustls_native_certs::{ErrorKind, load_certs_from_paths, load_native_certs};
 
-use super::config::{NO_CERTIFICATE, TlsConfigError, Trust};
+use super::config::{CertificateCheck, NO_CERTIFICATE, TlsConfigError};
 
 /// The judge that the settings ask for.
-pub(super) fn verifier(
-    trust: &Trust,
+pub(super) fn certificate_verifier(
+    certificate_check: &CertificateCheck,
     algorithms: WebPkiSupportedAlgorithms,
 ) -> Result<Arc<dyn ServerCertVerifier>, TlsConfigError> {
-    Ok(match trust {
-        Trust::System => Arc::new(Judge { trusted: OnceLock::new(), algorithms }),
-        Trust::Bundle(path) => Arc::new(Judge { trusted: Trusted::in_bundle(path)?.into(), algorithms }),
-        Trust::Nobody => Arc::new(Blind(algorithms)),
+    Ok(match certificate_check {
+        CertificateCheck::SystemRoots => Arc::new(ChainVerifier { trust_store: OnceLock::new(), algorithms }),
+        CertificateCheck::CaBundle(path) => {
+            Arc::new(ChainVerifier { trust_store: TrustStore::from_bundle(path)?.into(), algorithms })
+        }
+        CertificateCheck::AcceptAnyCertificate => Arc::new(NoVerification(algorithms)),
     })
 }
 
 /// Checks names, dates and signatures up to someone trusted: the system's authorities if nothing else was said.
 #[derive(Debug)]
-struct Judge {
-    trusted: OnceLock<Trusted>,
+struct ChainVerifier {
+    trust_store: OnceLock<TrustStore>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
 #[derive(Debug)]
-struct Trusted {
-    authorities: RootCertStore,
+struct TrustStore {
+    roots: RootCertStore,
     certificates: Vec<CertificateDer<'static>>,
 }
 
-impl Trusted {
-    fn in_bundle(path: &Path) -> Result<Self, TlsConfigError> {
+impl TrustStore {
+    fn from_bundle(path: &Path) -> Result<Self, TlsConfigError> {
         let found = if path.is_dir() {
             load_certs_from_paths(None, Some(path))
         } else {
             load_certs_from_paths(Some(path), None)
         };
         let trusted = Self::new(found.certs);
-        if !trusted.authorities.is_empty() {
+        if !trusted.roots.is_empty() {
             return Ok(trusted);
         }
         let what = found.errors.iter().find_map(|error| match &error.kind {
@@ -56,9 +58,9 @@ impl Trusted {
         Err(TlsConfigError::new(path, what.unwrap_or_else(|| NO_CERTIFICATE.to_owned())))
     }
 
-    fn of_system() -> Self {
+    fn from_system() -> Self {
         let trusted = Self::new(load_native_certs().certs);
-        if trusted.authorities.is_empty() {
+        if trusted.roots.is_empty() {
             log::warn!(
                 "no certificate authorities on this machine, so no https target can be trusted: install \
                  ca-certificates, or set SSL_CERT_FILE"
@@ -68,13 +70,13 @@ impl Trusted {
     }
 
     fn new(certificates: Vec<CertificateDer<'static>>) -> Self {
-        let mut authorities = RootCertStore::empty();
-        authorities.add_parsable_certificates(certificates.iter().cloned());
-        Self { authorities, certificates }
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(certificates.iter().cloned());
+        Self { roots, certificates }
     }
 }
 
-impl ServerCertVerifier for Judge {
+impl ServerCertVerifier for ChainVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -83,9 +85,9 @@ impl ServerCertVerifier for Judge {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let trusted = self.trusted.get_or_init(Trusted::of_system);
+        let trusted = self.trust_store.get_or_init(TrustStore::from_system);
         let certificate = ParsedCertificate::try_from(end_entity)?;
-        let (authorities, algorithms) = (&trusted.authorities, self.algorithms.all);
+        let (authorities, algorithms) = (&trusted.roots, self.algorithms.all);
         match verify_server_cert_signed_by_trust_anchor(&certificate, authorities, intermediates, now, algorithms) {
             // One that was made by `openssl req -x509` is an authority, which by the book is no server's: good only if it
             // is trusted itself. Its dates have been looked at before.
@@ -126,9 +128,9 @@ impl ServerCertVerifier for Judge {
 /// Finds everything good, also what cannot be read: who trusts nobody in particular is not to be kept from a test system
 /// by a certificate of 1995.
 #[derive(Debug)]
-struct Blind(WebPkiSupportedAlgorithms);
+struct NoVerification(WebPkiSupportedAlgorithms);
 
-impl ServerCertVerifier for Blind {
+impl ServerCertVerifier for NoVerification {
     fn verify_server_cert(
         &self,
         _end_entity: &CertificateDer<'_>,

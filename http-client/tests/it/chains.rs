@@ -81,7 +81,7 @@ fn whether_redirects_are_followed_can_be_said() {
 #[test]
 fn redirects_end() {
     let limited = |redirects| ClientConfig {
-        limits: HttpLimits { redirects, ..HttpLimits::default() },
+        limits: HttpLimits { max_redirects: redirects, ..HttpLimits::default() },
         ..ClientConfig::default()
     };
     let answers = [&*redirect(302, "/b"), &*redirect(302, "/c"), OK];
@@ -178,7 +178,7 @@ fn credentials_among_the_default_headers_stay_with_their_origin_too() {
     let network = Scripted::new([accept([&redirect(302, "http://other/x")]), accept([OK])]);
     let mut config = ClientConfig::default();
     for (name, value) in [("Authorization", "Bearer x"), ("Cookie", "a=1"), ("X-Other", "stays")] {
-        config.headers.set(name, value).unwrap();
+        config.default_headers.set(name, value).unwrap();
     }
     let request = Request { headers: &[("Proxy-Authorization", "Basic x")], ..Request::get("/") };
     assert!(network.send(&network.session_with("http://target", config), &request).result.is_ok());
@@ -216,7 +216,7 @@ fn a_response_that_leads_nowhere_was_not_redirected_to() {
 fn a_redirect_that_is_not_followed_to_its_end_costs_neither_connection_nor_buffer() {
     for (location, redirects, error) in [("/x", 0, Error::TooManyRedirects), ("ftp://x", 9, Error::InvalidRedirect)] {
         let network = Scripted::answering([&redirect(302, location), OK]);
-        let limits = HttpLimits { redirects, ..HttpLimits::default() };
+        let limits = HttpLimits { max_redirects: redirects, ..HttpLimits::default() };
         let session = network.session_with("http://target", ClientConfig { limits, ..ClientConfig::default() });
         let exchange = network.send(&session, &Request::get("/"));
         assert_eq!((exchange.result.unwrap_err(), exchange.bytes_in, network.pooled_buffers()), (error, 0, 1));

@@ -191,7 +191,7 @@ fn a_default_header_may_ask_for_the_end_of_the_connection() {
     for headers in [&[][..], &[("X", "1")]] {
         let network = Scripted::new([accept([OK, OK]), accept([OK])]);
         let mut config = ClientConfig::default();
-        config.headers.set("Connection", "close").unwrap();
+        config.default_headers.set("Connection", "close").unwrap();
         let session = network.session_with("http://target", config);
         for _ in 0..2 {
             assert!(network.send(&session, &Request { headers, ..Request::get("/") }).result.is_ok());

@@ -115,12 +115,12 @@ fn set_limit(limits: &mut HttpLimits, text: &str) -> Option<()> {
     let (name, value) = text.split_once(' ')?;
     let value: usize = value.parse().ok()?;
     match name {
-        "head_bytes" => limits.head_bytes = value,
-        "headers" => limits.headers = value,
-        "body_bytes" => limits.body_bytes = value,
-        "informational" => limits.informational = value.try_into().ok()?,
-        "chunk_extension_bytes" => limits.chunk_extension_bytes = value,
-        "trailer_bytes" => limits.trailer_bytes = value,
+        "head_bytes" => limits.max_head_bytes = value,
+        "headers" => limits.max_headers = value,
+        "body_bytes" => limits.max_body_bytes = value,
+        "informational" => limits.max_informational = value.try_into().ok()?,
+        "chunk_extension_bytes" => limits.max_chunk_extension_bytes = value,
+        "trailer_bytes" => limits.max_trailer_bytes = value,
         _ => return None,
     }
     Some(())
@@ -186,7 +186,7 @@ fn no_beginning_of_a_response_is_a_response() {
         let end = if has_end { case.bytes.len() - whole.surplus } else { 0 };
         for cut in 0..end {
             let read = read(&case.bytes[..cut]);
-            let is_cut = matches!(read, Err(Error::ResponseCutShort | Error::ClosedBeforeResponse));
+            let is_cut = matches!(read, Err(Error::IncompleteResponse | Error::ClosedBeforeResponse));
             assert!(is_cut, "{}, cut at {cut}: {read:?}", case.title);
         }
     }

@@ -1,12 +1,12 @@
 //! What a failing target, network or machine is called.
 
-use gregaria_http::{ClientConfig, Error, Fault, InvalidRequest, InvalidResponse, Request, RequestOptions};
+use gregaria_http::{ClientConfig, Error, ErrorCategory, InvalidRequest, InvalidResponse, Request, RequestOptions};
 
 use crate::scripted::{OK, Scripted, Start, Step, accept, send};
 
 #[test]
 fn connecting_can_fail() {
-    for error in [Error::ConnectRefused, Error::NameNotFound, Error::OutOfPorts] {
+    for error in [Error::ConnectRefused, Error::NameNotFound, Error::NoLocalPorts] {
         let network = Scripted::new([Start::Fail(error), accept([OK])]);
         let session = network.session();
         let exchange = network.send(&session, &Request::get("/"));
@@ -68,12 +68,12 @@ fn each_way_to_break_off_has_a_name() {
     let chunk = || send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe");
     let cases = [
         (vec![Step::Close], Error::ClosedBeforeResponse),
-        (vec![Step::Reset], Error::Reset),
-        (vec![half(), Step::Close], Error::ResponseCutShort),
-        (vec![half(), Step::Reset], Error::Reset),
-        (vec![chunk(), Step::Close], Error::ResponseCutShort),
-        (vec![send("HTTP/1.1 200 OK\r\n\r\nhe"), Step::Reset], Error::Reset),
-        (vec![send("HTTP/1"), Step::Close], Error::ResponseCutShort),
+        (vec![Step::Reset], Error::ConnectionReset),
+        (vec![half(), Step::Close], Error::IncompleteResponse),
+        (vec![half(), Step::Reset], Error::ConnectionReset),
+        (vec![chunk(), Step::Close], Error::IncompleteResponse),
+        (vec![send("HTTP/1.1 200 OK\r\n\r\nhe"), Step::Reset], Error::ConnectionReset),
+        (vec![send("HTTP/1"), Step::Close], Error::IncompleteResponse),
         (vec![send("\u{7f}ELF")], InvalidResponse::Version.into()),
     ];
     for (script, error) in cases {
@@ -91,7 +91,7 @@ fn a_target_that_stops_listening_resets() {
     let session = network.session();
     assert_eq!(network.get(&session, "/"), Ok(200));
     network.wire(0).refuse();
-    assert_eq!(network.get(&session, "/"), Err(Error::Reset));
+    assert_eq!(network.get(&session, "/"), Err(Error::ConnectionReset));
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn a_scenario_can_ask_for_the_impossible() {
     ];
     for (target, error) in cases {
         assert_eq!(network.get(&session, target), Err(error), "{target:?}");
-        assert_eq!(error.fault(), Fault::Scenario);
+        assert_eq!(error.category(), ErrorCategory::Scenario);
     }
     assert_eq!(network.connections(), 0);
 }

@@ -7,7 +7,7 @@
 use std::cell::RefCell;
 
 use gregaria_http::proto::{HeadCache, ParseProgress, ResponseParser};
-use gregaria_http::{BodyPolicy, Error, HttpLimits, Method, Response};
+use gregaria_http::{Error, HttpLimits, Method, Response, ResponseBodyMode};
 
 /// What came of a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,7 +85,7 @@ impl Reader {
 
     /// A streamed body is the kept one, a discarded one is as long, and neither is too large.
     fn check_other_takings(&self, bytes: &[u8], kept: &Result<Read, Error>) {
-        let limits = HttpLimits { body_bytes: usize::MAX, ..self.limits };
+        let limits = HttpLimits { max_body_bytes: usize::MAX, ..self.limits };
         let unlimited = match kept {
             Err(Error::BodyTooLarge) => Self { limits, ..*self }.pieces([bytes]),
             kept => kept.clone(),
@@ -155,9 +155,9 @@ impl Reader {
 
     fn parser(&self) -> ResponseParser<'_> {
         match self.taking {
-            Taking::Keep => ResponseParser::new(self.method, BodyPolicy::Keep, &self.limits),
-            Taking::Discard => ResponseParser::new(self.method, BodyPolicy::Discard, &self.limits),
-            Taking::Stream { .. } => ResponseParser::new(self.method, BodyPolicy::Stream, &self.limits),
+            Taking::Keep => ResponseParser::new(self.method, ResponseBodyMode::Keep, &self.limits),
+            Taking::Discard => ResponseParser::new(self.method, ResponseBodyMode::Discard, &self.limits),
+            Taking::Stream { .. } => ResponseParser::new(self.method, ResponseBodyMode::Stream, &self.limits),
         }
     }
 }

@@ -2,14 +2,14 @@
 
 use std::io::Write;
 
-use gregaria_http::{BodyPolicy, ClientConfig, Error, HttpLimits, InvalidRequest, Method, Request, Version};
+use gregaria_http::{ClientConfig, Error, HttpLimits, InvalidRequest, Method, Request, ResponseBodyMode, Version};
 
 use crate::scripted::{OK, Scripted, Start, Step, accept};
 
 fn on_the_wire(base: &str, request: &Request<'_>) -> String {
     let network = Scripted::answering([OK]);
     let mut config = ClientConfig::default();
-    config.headers.set("User-Agent", "test").unwrap();
+    config.default_headers.set("User-Agent", "test").unwrap();
     let session = network.session_with(base, config);
     let exchange = network.send(&session, request);
     assert!(exchange.result.is_ok());
@@ -95,7 +95,7 @@ fn a_body_larger_than_the_buffer_is_kept_or_counted() {
     assert_eq!(exchange.bytes_in, 100_000);
     assert_eq!(exchange.result.unwrap().body(), body.as_bytes());
 
-    let discard = Request { body_policy: BodyPolicy::Discard, ..Request::get("/") };
+    let discard = Request { response_body_mode: ResponseBodyMode::Discard, ..Request::get("/") };
     let exchange = network.send(&session, &discard);
     assert_eq!(exchange.bytes_in, 100_000);
     let response = exchange.result.unwrap();
@@ -114,7 +114,7 @@ fn a_compressed_body_is_read_as_its_sender_meant_it() {
     let kept = exchange.result.unwrap();
     assert_eq!((kept.body(), kept.header("content-encoding")), (text.as_bytes(), Some("gzip")));
 
-    let discard = Request { body_policy: BodyPolicy::Discard, ..Request::get("/") };
+    let discard = Request { response_body_mode: ResponseBodyMode::Discard, ..Request::get("/") };
     let exchange = network.send(&session, &discard);
     assert!(exchange.bytes_in < 1_000, "what nobody reads is not decompressed");
     assert_eq!(network.connections(), 1);
@@ -126,7 +126,7 @@ fn a_body_that_is_not_what_it_says_is_an_error_and_costs_no_connection() {
     let network = Scripted::answering([&lie[..lie.len() - 1], OK]);
     let session = network.session();
     let exchange = network.send(&session, &Request::get("/"));
-    assert_eq!((exchange.result.unwrap_err(), exchange.bytes_in), (Error::ContentCoding, 0));
+    assert_eq!((exchange.result.unwrap_err(), exchange.bytes_in), (Error::InvalidContentCoding, 0));
     assert_eq!((network.get(&session, "/"), network.connections()), (Ok(200), 1));
     assert_eq!(network.pooled_buffers(), 1);
 }
@@ -135,8 +135,8 @@ fn a_body_that_is_not_what_it_says_is_an_error_and_costs_no_connection() {
 fn a_body_may_not_grow_without_bounds() {
     let response = compressed(&"\0".repeat(5_000_000));
     let limits = [
-        (HttpLimits { decoded_bytes: 4_999_999, ..HttpLimits::default() }, Error::DecodedTooLarge),
-        (HttpLimits { decoded_ratio: 100, ..HttpLimits::default() }, Error::DecodedTooMuch),
+        (HttpLimits { max_decoded_bytes: 4_999_999, ..HttpLimits::default() }, Error::DecodedTooLarge),
+        (HttpLimits { max_decoded_ratio: 100, ..HttpLimits::default() }, Error::DecodedRatioExceeded),
     ];
     for (limits, error) in limits {
         let network = Scripted::new([Start::Accept(0, vec![Step::Send(response.clone())])]);

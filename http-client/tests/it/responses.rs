@@ -4,7 +4,7 @@
 //! and what a response may not cost.
 
 use gregaria_http::proto::{ParseProgress, ResponseParser};
-use gregaria_http::{BodyPolicy, Error, HttpLimits, InvalidResponse, Method};
+use gregaria_http::{Error, HttpLimits, InvalidResponse, Method, ResponseBodyMode};
 use proptest::prelude::*;
 
 use crate::reader::{Read, Reader, Taking};
@@ -172,18 +172,18 @@ fn a_cut_is_told_from_silence() {
     assert_eq!(read(""), Err(Error::ClosedBeforeResponse));
     let bytes = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell";
     for end in 1..=bytes.len() {
-        assert_eq!(read(&bytes[..end]), Err(Error::ResponseCutShort), "{end}");
+        assert_eq!(read(&bytes[..end]), Err(Error::IncompleteResponse), "{end}");
     }
     let bytes = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nA: b\r\n\r";
     for end in 1..=bytes.len() {
-        assert_eq!(read(&bytes[..end]), Err(Error::ResponseCutShort), "{end}");
+        assert_eq!(read(&bytes[..end]), Err(Error::IncompleteResponse), "{end}");
     }
 }
 
 #[test]
 fn a_discarded_body_needs_no_room() {
     let limits = HttpLimits::default();
-    let mut parser = ResponseParser::new(Method::Get, BodyPolicy::Discard, &limits);
+    let mut parser = ResponseParser::new(Method::Get, ResponseBodyMode::Discard, &limits);
     let mut buffer = Vec::with_capacity(4096);
     buffer.extend_from_slice(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n");
     let mut left = 1_000_000;
@@ -198,9 +198,9 @@ fn a_discarded_body_needs_no_room() {
 
 #[test]
 fn a_streamed_body_needs_the_room_of_a_piece() {
-    let limits = HttpLimits { body_bytes: 0, ..HttpLimits::default() };
+    let limits = HttpLimits { max_body_bytes: 0, ..HttpLimits::default() };
     for framing in ["Content-Length: 4000000\r\n", "Transfer-Encoding: chunked\r\n"] {
-        let mut parser = ResponseParser::new(Method::Get, BodyPolicy::Stream, &limits);
+        let mut parser = ResponseParser::new(Method::Get, ResponseBodyMode::Stream, &limits);
         let mut buffer = format!("HTTP/1.1 200 OK\r\n{framing}\r\n").into_bytes();
         if framing.starts_with('T') {
             buffer.extend_from_slice(b"3d0900\r\n");
@@ -221,7 +221,7 @@ fn a_streamed_body_needs_the_room_of_a_piece() {
 #[test]
 fn who_has_seen_the_head_may_decide_before_the_rest_comes() {
     let limits = HttpLimits::default();
-    let mut parser = ResponseParser::new(Method::Get, BodyPolicy::Stream, &limits);
+    let mut parser = ResponseParser::new(Method::Get, ResponseBodyMode::Stream, &limits);
     let mut buffer = b"HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 12\r\n\r\nmov".to_vec();
     let before = buffer.clone();
     for _ in 0..2 {
@@ -234,14 +234,14 @@ fn who_has_seen_the_head_may_decide_before_the_rest_comes() {
     buffer.extend_from_slice(b"ed awayX");
     assert_eq!(parser.feed(&mut buffer), Ok(ParseProgress::NeedMore));
     assert_eq!(&buffer[parser.body_range()], b"ed awayX");
-    assert_eq!(parser.feed_eof(&buffer), Err(Error::ResponseCutShort));
+    assert_eq!(parser.feed_eof(&buffer), Err(Error::IncompleteResponse));
 }
 
 #[test]
 fn a_wish_for_the_body_is_noticed() {
     let limits = HttpLimits::default();
     let has_continue = |bytes: &str| {
-        let mut parser = ResponseParser::new(Method::Post, BodyPolicy::Keep, &limits);
+        let mut parser = ResponseParser::new(Method::Post, ResponseBodyMode::Keep, &limits);
         let mut buffer = bytes.as_bytes().to_vec();
         assert!(parser.feed(&mut buffer).is_ok());
         parser.has_continue()
@@ -264,23 +264,23 @@ fn what_is_unwanted_may_be_dropped_unseen() {
         assert_eq!(parser.feed(&mut buffer), Ok(ParseProgress::NeedMore));
         parser
     };
-    let mut parser = head_of("Content-Length: 100", BodyPolicy::Discard);
+    let mut parser = head_of("Content-Length: 100", ResponseBodyMode::Discard);
     assert_eq!((parser.discardable_bytes(), parser.remaining_hint()), (95, 95));
     assert_eq!(parser.advance_discarded(90), ParseProgress::NeedMore);
     assert_eq!(parser.advance_discarded(5), ParseProgress::Complete);
     assert_eq!((parser.body_bytes(), parser.is_reusable(), parser.discardable_bytes()), (100, true, 0));
 
-    let mut parser = head_of("Content-Length: 100", BodyPolicy::Discard);
+    let mut parser = head_of("Content-Length: 100", ResponseBodyMode::Discard);
     assert_eq!(parser.advance_discarded(96), ParseProgress::Complete);
     assert_eq!((parser.body_bytes(), parser.excess_bytes(), parser.is_reusable()), (100, 1, false));
 
-    let mut parser = head_of("Connection: close", BodyPolicy::Discard);
+    let mut parser = head_of("Connection: close", ResponseBodyMode::Discard);
     assert_eq!((parser.discardable_bytes(), parser.advance_discarded(1 << 40)), (u64::MAX, ParseProgress::NeedMore));
     assert_eq!((parser.feed_eof(b""), parser.body_bytes()), (Ok(()), (1 << 40) + 5));
 
-    let parser = head_of("Content-Length: 100", BodyPolicy::Keep);
+    let parser = head_of("Content-Length: 100", ResponseBodyMode::Keep);
     assert_eq!((parser.discardable_bytes(), parser.remaining_hint()), (0, 95));
-    let parser = head_of("Connection: close", BodyPolicy::Keep);
+    let parser = head_of("Connection: close", ResponseBodyMode::Keep);
     assert_eq!((parser.discardable_bytes(), parser.remaining_hint()), (0, 5));
 }
 
@@ -288,7 +288,7 @@ fn what_is_unwanted_may_be_dropped_unseen() {
 fn a_stated_length_is_believed_up_to_a_point() {
     let limits = HttpLimits::default();
     let room = |length: usize| {
-        let mut parser = ResponseParser::new(Method::Get, BodyPolicy::Keep, &limits);
+        let mut parser = ResponseParser::new(Method::Get, ResponseBodyMode::Keep, &limits);
         let mut buffer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n").into_bytes();
         assert_eq!(parser.feed(&mut buffer), Ok(ParseProgress::NeedMore));
         parser.reserve(&mut buffer);
@@ -301,7 +301,7 @@ fn a_stated_length_is_believed_up_to_a_point() {
 #[test]
 fn a_single_chunk_is_not_moved() {
     let limits = HttpLimits::default();
-    let mut parser = ResponseParser::new(Method::Get, BodyPolicy::Keep, &limits);
+    let mut parser = ResponseParser::new(Method::Get, ResponseBodyMode::Keep, &limits);
     let mut buffer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n".to_vec();
     let before = buffer.clone();
     assert_eq!(parser.feed(&mut buffer), Ok(ParseProgress::Complete));
@@ -350,12 +350,12 @@ fn responses() -> impl Strategy<Value = Vec<u8>> {
 
 fn small_limits() -> HttpLimits {
     HttpLimits {
-        head_bytes: 100,
-        headers: 4,
-        body_bytes: 12,
-        informational: 1,
-        chunk_extension_bytes: 10,
-        trailer_bytes: 10,
+        max_head_bytes: 100,
+        max_headers: 4,
+        max_body_bytes: 12,
+        max_informational: 1,
+        max_chunk_extension_bytes: 10,
+        max_trailer_bytes: 10,
         ..HttpLimits::default()
     }
 }

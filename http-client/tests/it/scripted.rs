@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use gregaria_http::{BaseUrl, ClientConfig, Error, Exchange, Network, Origin, Request, Session, Transport};
+use gregaria_http::{BaseUrl, ClientConfig, ClientRuntime, Error, Exchange, Origin, Request, Session, Transport};
 
 /// What a target does when the client waits for bytes.
 #[derive(Clone)]
@@ -101,7 +101,7 @@ impl Scripted {
         let exchange = self.send(session, &Request::get(target));
         exchange.result.map(|response| {
             let status = response.status();
-            self.give_buffer(response.into_buffer());
+            self.release_buffer(response.into_buffer());
             status
         })
     }
@@ -152,7 +152,7 @@ impl Scripted {
     }
 }
 
-impl Network for Scripted {
+impl ClientRuntime for Scripted {
     type Transport = ScriptedTransport;
 
     fn now_ns(&self) -> u64 {
@@ -182,7 +182,7 @@ impl Network for Scripted {
         Ok(ScriptedTransport { network, wire, sent_ns: 0, received_ns: 0 })
     }
 
-    async fn deadline<F: Future>(&self, at_ns: u64, future: F) -> Option<F::Output> {
+    async fn timeout_at<F: Future>(&self, at_ns: u64, future: F) -> Option<F::Output> {
         let mut future = pin!(future);
         poll_fn(|context| match future.as_mut().poll(context) {
             Poll::Ready(output) if self.0.now_ns.get() <= at_ns => Poll::Ready(Some(output)),
@@ -195,16 +195,16 @@ impl Network for Scripted {
         .await
     }
 
-    fn random(&self) -> u64 {
+    fn random_u64(&self) -> u64 {
         7
     }
 
-    fn take_buffer(&self) -> Vec<u8> {
+    fn acquire_buffer(&self) -> Vec<u8> {
         let pooled = self.0.pool.borrow_mut().pop();
         pooled.unwrap_or_else(|| Vec::with_capacity(4096))
     }
 
-    fn give_buffer(&self, mut buffer: Vec<u8>) {
+    fn release_buffer(&self, mut buffer: Vec<u8>) {
         buffer.clear();
         self.0.pool.borrow_mut().push(buffer);
     }
@@ -255,7 +255,7 @@ impl Transport for ScriptedTransport {
     }
 
     /// Has the buffer in the meantime, as it may.
-    async fn recv_long(&mut self, buffer: &mut Vec<u8>, _: u64) -> io::Result<usize> {
+    async fn recv_direct(&mut self, buffer: &mut Vec<u8>, _: u64) -> io::Result<usize> {
         let mut own = std::mem::take(buffer);
         let received = self.recv(&mut own).await;
         *buffer = own;

@@ -19,7 +19,7 @@ fn a_body_comes_piece_by_piece() {
     ];
     let network = Scripted::new([Start::Accept(0, script)]);
     let session = network.session();
-    let (mut exchange, stream) = block_on(session.open(&network, &Request::get("/")));
+    let (mut exchange, stream) = block_on(session.send_streaming(&network, &Request::get("/")));
     let mut stream = stream.unwrap();
     let head = exchange.result.as_ref().unwrap();
     assert_eq!((head.status(), head.header("x"), head.body().len()), (200, Some("1"), 0));
@@ -27,15 +27,15 @@ fn a_body_comes_piece_by_piece() {
     let mut pieces = Vec::new();
     loop {
         let mut piece = Vec::new();
-        if !block_on(stream.next(&mut piece)).unwrap() {
+        if !block_on(stream.read_chunk(&mut piece)).unwrap() {
             break;
         }
         pieces.push(String::from_utf8(piece).unwrap());
     }
     assert_eq!(pieces, ["one", "two", "three"]);
-    assert_eq!(block_on(stream.next(&mut Vec::new())), Ok(false));
-    stream.settle(&mut exchange);
-    assert_eq!((exchange.phases.body_ns, exchange.bytes_in, stream.bytes()), (100, 11, 11));
+    assert_eq!(block_on(stream.read_chunk(&mut Vec::new())), Ok(false));
+    stream.update_exchange(&mut exchange);
+    assert_eq!((exchange.phases.body_ns, exchange.bytes_in, stream.bytes_read()), (100, 11, 11));
     assert_eq!(exchange.done_ns - exchange.first_byte_ns, 100);
     drop(stream);
     assert_eq!((network.get(&session, "/"), network.connections()), (Ok(200), 1));
@@ -46,11 +46,11 @@ fn a_body_that_nobody_reads_on_closes_its_connection_or_is_drained() {
     for drains in [true, false] {
         let network = Scripted::new([accept([HEAD, "3\r\none\r\n", "0\r\n\r\n", OK]), accept([OK])]);
         let session = network.session();
-        let (_, stream) = block_on(session.open(&network, &Request::get("/")));
+        let (_, stream) = block_on(session.send_streaming(&network, &Request::get("/")));
         let mut stream = stream.unwrap();
         if drains {
             assert_eq!(block_on(stream.drain()), Ok(()));
-            assert_eq!(stream.bytes(), 3);
+            assert_eq!(stream.bytes_read(), 3);
         }
         drop(stream);
         assert_eq!(network.wire(0).is_closed(), !drains);
@@ -64,15 +64,15 @@ fn a_body_that_nobody_reads_on_closes_its_connection_or_is_drained() {
 fn a_body_that_ends_too_early_says_so_each_time() {
     let network = Scripted::new([Start::Accept(0, vec![send(HEAD), send("9\r\nbeg"), Step::Close])]);
     let session = network.session();
-    let (mut exchange, stream) = block_on(session.open(&network, &Request::get("/")));
+    let (mut exchange, stream) = block_on(session.send_streaming(&network, &Request::get("/")));
     let mut stream = stream.unwrap();
     let mut out = Vec::new();
-    assert_eq!((block_on(stream.next(&mut out)), &out[..]), (Ok(true), &b"beg"[..]));
+    assert_eq!((block_on(stream.read_chunk(&mut out)), &out[..]), (Ok(true), &b"beg"[..]));
     for _ in 0..2 {
-        assert_eq!(block_on(stream.next(&mut out)), Err(Error::ResponseCutShort));
+        assert_eq!(block_on(stream.read_chunk(&mut out)), Err(Error::IncompleteResponse));
     }
-    stream.settle(&mut exchange);
-    assert_eq!(exchange.result.unwrap_err(), Error::ResponseCutShort);
+    stream.update_exchange(&mut exchange);
+    assert_eq!(exchange.result.unwrap_err(), Error::IncompleteResponse);
 }
 
 #[test]
@@ -80,11 +80,11 @@ fn what_is_streamed_may_be_longer_than_what_is_kept() {
     let body = "x".repeat(100_000);
     let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{body}");
     let network = Scripted::answering([&answer]);
-    let limits = HttpLimits { body_bytes: 1_000, ..HttpLimits::default() };
+    let limits = HttpLimits { max_body_bytes: 1_000, ..HttpLimits::default() };
     let session = network.session_with("http://target", ClientConfig { limits, ..ClientConfig::default() });
-    let (_, stream) = block_on(session.open(&network, &Request::get("/")));
+    let (_, stream) = block_on(session.send_streaming(&network, &Request::get("/")));
     let (mut stream, mut bytes, mut piece) = (stream.unwrap(), 0, Vec::new());
-    while block_on(stream.next(&mut piece)).unwrap() {
+    while block_on(stream.read_chunk(&mut piece)).unwrap() {
         assert!(piece.len() < 70_000, "a piece is what has come, not all there is");
         bytes += piece.len();
         piece.clear();
@@ -97,17 +97,17 @@ fn a_redirect_is_followed_before_the_stream_begins() {
     let redirect = "HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 3\r\n\r\nfoo";
     let network = Scripted::answering([redirect, OK]);
     let session = network.session();
-    let (exchange, stream) = block_on(session.open(&network, &Request::get("/")));
+    let (exchange, stream) = block_on(session.send_streaming(&network, &Request::get("/")));
     assert_eq!(exchange.result.unwrap().history().len(), 1);
     let mut out = Vec::new();
-    assert_eq!((block_on(stream.unwrap().next(&mut out)), &out[..]), (Ok(true), &b"ok"[..]));
+    assert_eq!((block_on(stream.unwrap().read_chunk(&mut out)), &out[..]), (Ok(true), &b"ok"[..]));
 }
 
 #[test]
 fn without_a_response_there_is_no_stream() {
     let network = Scripted::new([Start::Fail(Error::ConnectRefused)]);
     let session = network.session();
-    let (exchange, stream) = block_on(session.open(&network, &Request::get("/")));
+    let (exchange, stream) = block_on(session.send_streaming(&network, &Request::get("/")));
     assert!(stream.is_none() && exchange.result.is_err());
 }
 
@@ -116,12 +116,12 @@ fn a_piece_that_is_no_longer_waited_for_leaves_no_body_behind() {
     let network = Scripted::answering(["HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\none"]);
     network.be_patient();
     let session = network.session();
-    let (_, stream) = block_on(session.open(&network, &Request::get("/")));
+    let (_, stream) = block_on(session.send_streaming(&network, &Request::get("/")));
     let mut stream = stream.unwrap();
-    assert_eq!(block_on(stream.next(&mut Vec::new())), Ok(true));
-    assert!(poll_once(pin!(stream.next(&mut Vec::new()))).is_pending());
+    assert_eq!(block_on(stream.read_chunk(&mut Vec::new())), Ok(true));
+    assert!(poll_once(pin!(stream.read_chunk(&mut Vec::new()))).is_pending());
     network.wire(0).then(send("two456"));
-    assert_eq!(block_on(stream.next(&mut Vec::new())), Err(Error::ReadTimeout));
+    assert_eq!(block_on(stream.read_chunk(&mut Vec::new())), Err(Error::ReadTimeout));
     assert!(network.wire(0).is_closed());
 }
 
@@ -129,10 +129,10 @@ fn a_piece_that_is_no_longer_waited_for_leaves_no_body_behind() {
 fn a_silence_that_is_too_long_is_part_of_the_time() {
     let network = Scripted::answering([&format!("{HEAD}3\r\none\r\n")]);
     let session = network.session();
-    let (mut exchange, stream) = block_on(session.open(&network, &Request::get("/")));
+    let (mut exchange, stream) = block_on(session.send_streaming(&network, &Request::get("/")));
     let mut stream = stream.unwrap();
     assert_eq!(block_on(stream.drain()), Err(Error::ReadTimeout));
-    stream.settle(&mut exchange);
+    stream.update_exchange(&mut exchange);
     assert_eq!(exchange.phases.body_ns, ClientConfig::default().read_timeout_ns);
 }
 
@@ -141,10 +141,10 @@ fn a_body_that_was_read_in_part_is_counted_as_it_was_read() {
     let text = "so much the same ".repeat(20_000);
     let network = Scripted::new([Start::Accept(0, vec![Step::Send(compressed(&text))])]);
     let session = network.session();
-    let (_, stream) = block_on(session.open(&network, &Request::get("/")));
+    let (_, stream) = block_on(session.send_streaming(&network, &Request::get("/")));
     let mut stream = stream.unwrap();
     let mut piece = Vec::new();
-    assert_eq!(block_on(stream.next(&mut piece)), Ok(true));
+    assert_eq!(block_on(stream.read_chunk(&mut piece)), Ok(true));
     assert!(piece.len() < text.len());
-    assert_eq!((block_on(stream.drain()), stream.bytes()), (Ok(()), text.len() as u64));
+    assert_eq!((block_on(stream.drain()), stream.bytes_read()), (Ok(()), text.len() as u64));
 }

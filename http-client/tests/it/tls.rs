@@ -4,7 +4,9 @@ use std::io;
 use std::sync::Arc;
 
 use allocation_counter::{measure, opt_out};
-use gregaria_http::{Error, TlsConfig, TlsFailure, TlsSessions, TlsSettings, TlsStream, Transport, Trust};
+use gregaria_http::{
+    CertificateCheck, Error, TlsConfig, TlsFailure, TlsOptions, TlsSessionCache, TlsStream, Transport,
+};
 use rustls::version::{TLS12, TLS13};
 use rustls::{HandshakeKind, ServerConfig};
 
@@ -13,7 +15,8 @@ use crate::tls_peer::{Authority, Kind, Peer, PeerTransport};
 
 /// What all these connections speak; who is trusted is another file's subject.
 fn anyone() -> TlsConfig {
-    TlsConfig::new(&TlsSettings { trust: Trust::Nobody, ..Default::default() }).unwrap()
+    TlsConfig::new(&TlsOptions { certificate_check: CertificateCheck::AcceptAnyCertificate, ..Default::default() })
+        .unwrap()
 }
 
 fn server() -> Arc<ServerConfig> {
@@ -140,7 +143,7 @@ fn http_is_offered_and_the_host_is_named() {
 fn a_target_that_speaks_something_else_has_nothing_in_common_with_us() {
     let identity = Authority::new().sign(["target"]);
     let peer = Peer::new(&Kind { protocols: &["h2"], ..Kind::of(&identity) }.config());
-    assert_eq!(peer.handshake(&anyone(), "target").err(), Some(Error::Tls(TlsFailure::NoCommonGround)));
+    assert_eq!(peer.handshake(&anyone(), "target").err(), Some(Error::Tls(TlsFailure::PeerIncompatible)));
 }
 
 #[test]
@@ -149,7 +152,7 @@ fn a_second_connection_resumes_the_session_of_the_first() {
         let identity = Authority::new().sign(["target"]);
         let server = Kind { versions, ..Kind::of(&identity) }.config();
         let config = anyone();
-        let kind_of_handshake = |config: &TlsConfig, sessions: &TlsSessions| {
+        let kind_of_handshake = |config: &TlsConfig, sessions: &TlsSessionCache| {
             let peer = Peer::new(&server);
             let mut stream = peer.resume(config, sessions, "target").unwrap();
             send(&mut stream, b"question");
@@ -157,7 +160,7 @@ fn a_second_connection_resumes_the_session_of_the_first() {
             assert_eq!(recv(&mut stream).unwrap(), b"answer");
             peer.server().handshake_kind()
         };
-        let [user, other] = [TlsSessions::new(), TlsSessions::new()];
+        let [user, other] = [TlsSessionCache::new(), TlsSessionCache::new()];
         assert_eq!(kind_of_handshake(&config, &user), Some(HandshakeKind::Full));
         assert_eq!(kind_of_handshake(&config, &user), Some(HandshakeKind::Resumed));
         assert_eq!(kind_of_handshake(&config, &other), Some(HandshakeKind::Full), "each user resumes its own");
@@ -176,7 +179,7 @@ fn something_else_than_tls_is_told_apart() {
 fn a_target_that_hangs_up_in_the_handshake_is_no_failure_of_tls() {
     let peer = Peer::new(&server());
     peer.close();
-    assert_eq!(peer.handshake(&anyone(), "target").err(), Some(Error::Reset));
+    assert_eq!(peer.handshake(&anyone(), "target").err(), Some(Error::ConnectionReset));
     let peer = Peer::new(&server()).hanging_up();
     assert_eq!(peer.handshake(&anyone(), "target").err(), Some(Error::ClosedBeforeResponse));
 }
@@ -319,7 +322,7 @@ fn a_request_allocates_no_more_than_rustls_does() {
 #[test]
 fn an_idle_connection_is_small() {
     let (config, server) = (anyone(), server());
-    let sessions = TlsSessions::new();
+    let sessions = TlsSessionCache::new();
     // The first ones make room for all sessions that may be resumed.
     for _ in 0..10 {
         let _stream = idle(&config, &sessions, &server);
@@ -330,7 +333,7 @@ fn an_idle_connection_is_small() {
     assert_eq!(size_of_val(&stream), size_of::<usize>());
 }
 
-fn idle(config: &TlsConfig, sessions: &TlsSessions, server: &Arc<ServerConfig>) -> TlsStream<PeerTransport> {
+fn idle(config: &TlsConfig, sessions: &TlsSessionCache, server: &Arc<ServerConfig>) -> TlsStream<PeerTransport> {
     let mut peer = None;
     opt_out(|| peer = Some(Peer::new(server)));
     let peer = peer.unwrap();

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
 use allocation_counter::opt_out;
-use gregaria_http::{Error, TlsConfig, TlsSessions, TlsStream, Transport};
+use gregaria_http::{Error, TlsConfig, TlsSessionCache, TlsStream, Transport};
 use rcgen::{BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::PrivateKeyDer;
@@ -175,14 +175,14 @@ impl Peer {
     }
 
     pub(crate) fn handshake(&self, config: &TlsConfig, host: &str) -> Result<TlsStream<PeerTransport>, Error> {
-        self.resume(config, &TlsSessions::new(), host)
+        self.resume(config, &TlsSessionCache::new(), host)
     }
 
     /// As a user that was here before.
     pub(crate) fn resume(
         &self,
         config: &TlsConfig,
-        sessions: &TlsSessions,
+        sessions: &TlsSessionCache,
         host: &str,
     ) -> Result<TlsStream<PeerTransport>, Error> {
         block_on(TlsStream::handshake(PeerTransport(self.clone()), config, sessions, host))

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-use gregaria_http::{Error, TlsConfig, TlsFailure, TlsSettings, Transport, Trust};
+use gregaria_http::{CertificateCheck, Error, TlsConfig, TlsFailure, TlsOptions, Transport};
 use rustls::version::{TLS12, TLS13};
 use tempfile::TempDir;
 
@@ -22,7 +22,8 @@ fn handshake(config: &TlsConfig, identity: &Identity, host: &str) -> Result<(), 
 }
 
 fn trusting(path: &Path) -> TlsConfig {
-    TlsConfig::new(&TlsSettings { trust: Trust::Bundle(path.to_owned()), ..Default::default() }).unwrap()
+    TlsConfig::new(&TlsOptions { certificate_check: CertificateCheck::CaBundle(path.to_owned()), ..Default::default() })
+        .unwrap()
 }
 
 fn written(folder: &TempDir, name: &str, text: &str) -> PathBuf {
@@ -44,7 +45,7 @@ fn a_certificate_is_good_for_its_names_and_addresses() {
         assert_eq!(verdict(&pem, &identity, host), Ok(()), "{host}");
     }
     for host in ["other", "a.b.wild.example", "127.0.0.2", "::2"] {
-        assert_eq!(verdict(&pem, &identity, host), refused(TlsFailure::CertificateName), "{host}");
+        assert_eq!(verdict(&pem, &identity, host), refused(TlsFailure::CertificateNameMismatch), "{host}");
     }
 }
 
@@ -75,7 +76,7 @@ fn a_self_signed_certificate_is_good_where_it_is_trusted_itself() {
         let identity = Identity::self_signed("target", is_authority);
         let pem = identity.certificate.pem();
         assert_eq!(verdict(&pem, &identity, "target"), Ok(()));
-        assert_eq!(verdict(&pem, &identity, "other"), refused(TlsFailure::CertificateName));
+        assert_eq!(verdict(&pem, &identity, "other"), refused(TlsFailure::CertificateNameMismatch));
         let of_another = Identity::self_signed("target", is_authority).certificate.pem();
         assert_eq!(verdict(&of_another, &identity, "target"), refused(TlsFailure::CertificateUntrusted));
     }
@@ -89,7 +90,9 @@ fn a_self_signed_certificate_that_has_expired_is_not_good_anywhere() {
 
 #[test]
 fn who_trusts_nobody_in_particular_takes_everyone() {
-    let config = TlsConfig::new(&TlsSettings { trust: Trust::Nobody, ..Default::default() }).unwrap();
+    let config =
+        TlsConfig::new(&TlsOptions { certificate_check: CertificateCheck::AcceptAnyCertificate, ..Default::default() })
+            .unwrap();
     let identities =
         [Identity::self_signed("target", true), Authority::new().sign_expired("target"), Authority::new().sign(["x"])];
     for versions in [&[&TLS12], &[&TLS13]] {
@@ -128,7 +131,10 @@ fn a_client_certificate_is_shown_to_who_asks_for_it() {
     let certificate = written(&folder, "us.crt", &us.certificate.pem());
     let key = written(&folder, "us.key", &us.key.serialize_pem());
     for client_identity in [(both.clone(), both), (certificate, key)] {
-        let settings = TlsSettings { trust: Trust::Nobody, client_identity: Some(client_identity) };
+        let settings = TlsOptions {
+            certificate_check: CertificateCheck::AcceptAnyCertificate,
+            client_identity: Some(client_identity),
+        };
         let config = TlsConfig::new(&settings).unwrap();
         for versions in [&[&TLS12], &[&TLS13]] {
             let peer = Peer::new(&Kind { versions, clients: Some(&authority), ..Kind::of(&identity) }.config());
@@ -145,13 +151,15 @@ fn a_client_certificate_that_is_missing_or_wrong_is_named_as_the_reason() {
     let identity = authority.sign(["target"]);
     let wrong = written(&folder, "wrong.pem", &Authority::new().sign(["us"]).pem());
     for client_identity in [None, Some((wrong.clone(), wrong))] {
-        let config = TlsConfig::new(&TlsSettings { trust: Trust::Nobody, client_identity }).unwrap();
+        let config =
+            TlsConfig::new(&TlsOptions { certificate_check: CertificateCheck::AcceptAnyCertificate, client_identity })
+                .unwrap();
         for versions in [&[&TLS12], &[&TLS13]] {
             let peer = Peer::new(&Kind { versions, clients: Some(&authority), ..Kind::of(&identity) }.config());
             let result = peer.handshake(&config, "target").and_then(|mut stream| {
                 block_on(stream.recv(&mut Vec::new())).map(drop).map_err(|error| Error::from_io(&error))
             });
-            assert_eq!(result, refused(TlsFailure::CertificateRequired), "{:?}", peer.complaint());
+            assert_eq!(result, refused(TlsFailure::ClientCertificateRequired), "{:?}", peer.complaint());
         }
     }
 }
@@ -166,8 +174,9 @@ fn clones_are_the_same_configuration_and_others_are_not() {
 /// What is said of these settings, without the folder.
 fn complaint(folder: &TempDir, trust: Option<&str>, client_identity: Option<(&str, &str)>) -> String {
     let in_folder = |name: &str| folder.path().join(name);
-    let settings = TlsSettings {
-        trust: trust.map_or(Trust::Nobody, |name| Trust::Bundle(in_folder(name))),
+    let settings = TlsOptions {
+        certificate_check: trust
+            .map_or(CertificateCheck::AcceptAnyCertificate, |name| CertificateCheck::CaBundle(in_folder(name))),
         client_identity: client_identity.map(|(chain, key)| (in_folder(chain), in_folder(key))),
     };
     let error = TlsConfig::new(&settings).unwrap_err().to_string();

@@ -94,7 +94,7 @@ fn a_source_that_breaks_its_word_breaks_the_request() {
     for promised in [2 * PIECE as u64 + 1, 2 * PIECE as u64 - 1] {
         let network = Scripted::answering([OK]);
         let exchange = network.send(&network.session(), &put(&Pieces::new(2, Some(promised))));
-        assert_eq!(exchange.result.unwrap_err(), Error::BodySource);
+        assert_eq!(exchange.result.unwrap_err(), Error::BodySourceFailed);
         assert!(network.wire(0).is_closed());
     }
 }
@@ -147,7 +147,7 @@ fn a_body_is_sent_again_where_a_redirect_keeps_it() {
         source.borrow_mut().rewinds = rewinds;
         let exchange = network.send(&network.session(), &put(&source));
         let status = exchange.result.map(|response| response.status());
-        assert_eq!(status, if rewinds { Ok(200) } else { Err(Error::BodyUsedUp) });
+        assert_eq!(status, if rewinds { Ok(200) } else { Err(Error::BodyNotRewindable) });
     }
 }
 
@@ -229,10 +229,10 @@ fn what_comes_back_of_an_upload_and_is_not_taken_yet_is_limited() {
     let mut script = vec![Step::Interject(b"HTTP/1.1 200 OK\r\n\r\n".to_vec())];
     script.extend((0..600).map(|_| Step::Interject(echo.clone())));
     let network = Scripted::new([Start::Accept(0, script)]);
-    let limits = HttpLimits { body_bytes: 2 << 20, ..HttpLimits::default() };
+    let limits = HttpLimits { max_body_bytes: 2 << 20, ..HttpLimits::default() };
     let session = network.session_with("http://target", ClientConfig { limits, ..ClientConfig::default() });
     let source = Pieces::new(3, None);
-    let (exchange, stream) = block_on(session.open(&network, &put(&source)));
+    let (exchange, stream) = block_on(session.send_streaming(&network, &put(&source)));
     assert_eq!(exchange.result.unwrap_err(), Error::BodyTooLarge);
     assert!(stream.is_none());
 }

@@ -48,7 +48,7 @@ impl Brotli {
         );
         out.truncate(start + produced);
         self.state = match result {
-            BrotliResult::ResultFailure => return Err(Error::ContentCoding),
+            BrotliResult::ResultFailure => return Err(Error::InvalidContentCoding),
             BrotliResult::ResultSuccess => StreamState::Ended,
             BrotliResult::NeedsMoreInput | BrotliResult::NeedsMoreOutput => StreamState::InStream,
         };

@@ -118,7 +118,7 @@ const fn is_zlib(header: [u8; 2]) -> bool {
 /// One step, and whether it came to the end.
 fn inflate(inflater: &mut Decompress, input: &[u8], out: &mut Vec<u8>) -> Result<(DecodeStep, bool), Error> {
     let (taken_before, made_before) = (inflater.total_in(), out.len());
-    let status = inflater.decompress_vec(input, out, FlushDecompress::None).map_err(|_| Error::ContentCoding)?;
+    let status = inflater.decompress_vec(input, out, FlushDecompress::None).map_err(|_| Error::InvalidContentCoding)?;
     let is_over = status == Status::StreamEnd;
     let consumed = (inflater.total_in() - taken_before) as usize;
     let has_more = !is_over && out.len() == out.capacity();

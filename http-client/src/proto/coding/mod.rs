@@ -51,7 +51,7 @@ impl BodyDecoder {
         for name in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|name| changes_bytes(name)) {
             let Some(coding) = Coding::from_name(name) else { return Ok(None) };
             if layers.len() == MAX_CODINGS {
-                return Err(Error::ContentCoding);
+                return Err(Error::InvalidContentCoding);
             }
             layers.push(CodingLayer::new(coding));
         }
@@ -104,7 +104,7 @@ impl BodyDecoder {
         self.decode(&[], out)?;
         let is_complete =
             self.outer.coding.is_complete() && self.inner.iter().all(|inner| inner.layer.coding.is_complete());
-        if is_complete { Ok(()) } else { Err(Error::ContentCoding) }
+        if is_complete { Ok(()) } else { Err(Error::InvalidContentCoding) }
     }
 }
 
@@ -194,7 +194,7 @@ impl CodingLayer {
         }
         let step = self.coding.step(input, out)?;
         if step.consumed == 0 && step.produced == 0 && !input.is_empty() {
-            return Err(Error::ContentCoding);
+            return Err(Error::InvalidContentCoding);
         }
         self.has_more = step.has_more;
         self.produced += step.produced as u64;
@@ -265,7 +265,7 @@ struct DecodeLimits {
 
 impl DecodeLimits {
     fn new(limits: &HttpLimits) -> Self {
-        Self { max_bytes: limits.decoded_bytes as u64, max_ratio: limits.decoded_ratio.into(), consumed: 0 }
+        Self { max_bytes: limits.max_decoded_bytes as u64, max_ratio: limits.max_decoded_ratio.into(), consumed: 0 }
     }
 
     fn check(&self, produced: u64) -> Result<(), Error> {
@@ -273,7 +273,7 @@ impl DecodeLimits {
             return Err(Error::DecodedTooLarge);
         }
         if produced > MAX_RATIO_EXEMPT_BYTES && produced > self.consumed.saturating_mul(self.max_ratio) {
-            return Err(Error::DecodedTooMuch);
+            return Err(Error::DecodedRatioExceeded);
         }
         Ok(())
     }

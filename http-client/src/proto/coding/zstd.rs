@@ -23,7 +23,7 @@ impl Zstd {
         let start = out.len();
         let mut unread = InBuffer::around(input);
         let hint = self.context.decompress_stream(&mut OutBuffer::around_pos(out, start), &mut unread);
-        self.is_in_frame = hint.map_err(|_| Error::ContentCoding)? != FRAME_COMPLETE;
+        self.is_in_frame = hint.map_err(|_| Error::InvalidContentCoding)? != FRAME_COMPLETE;
         // Behind a frame nothing is held back, and to ask would begin another.
         let has_more = self.is_in_frame && out.len() == out.capacity();
         Ok(DecodeStep { consumed: unread.pos(), produced: out.len() - start, has_more })

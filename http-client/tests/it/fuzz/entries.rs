@@ -7,22 +7,23 @@ use gregaria_http::proto::chunked::ChunkedDecoder;
 use gregaria_http::proto::coding::BodyDecoder;
 use gregaria_http::proto::{ParseProgress, ResponseParser};
 use gregaria_http::{
-    BaseUrl, BodyPolicy, CookieJar, Error, Fault, HttpLimits, Method, Origin, follow, split_credentials,
+    BaseUrl, CookieJar, Error, ErrorCategory, HttpLimits, Method, Origin, ResponseBodyMode, resolve_redirect,
+    split_credentials,
 };
 
 use crate::reader::{Reader, Taking};
 
 /// Small, so that they are met.
 const LIMITS: HttpLimits = HttpLimits {
-    head_bytes: 1 << 10,
-    headers: 20,
-    body_bytes: 4 << 10,
-    decoded_bytes: 64 << 10,
-    decoded_ratio: 100,
-    redirects: 5,
-    informational: 4,
-    chunk_extension_bytes: 64,
-    trailer_bytes: 64,
+    max_head_bytes: 1 << 10,
+    max_headers: 20,
+    max_body_bytes: 4 << 10,
+    max_decoded_bytes: 64 << 10,
+    max_decoded_ratio: 100,
+    max_redirects: 5,
+    max_informational: 4,
+    max_chunk_extension_bytes: 64,
+    max_trailer_bytes: 64,
 };
 
 /// A response: the same however it arrives and however its body is taken.
@@ -44,9 +45,9 @@ pub(crate) fn response(bytes: &[u8]) {
 /// The target sends the bytes, and then the last of them again and again; the client holds no more than it may.
 fn receive_without_end(bytes: &[u8], taking: Taking) {
     let policy = match taking {
-        Taking::Keep => BodyPolicy::Keep,
-        Taking::Discard => BodyPolicy::Discard,
-        Taking::Stream { .. } => BodyPolicy::Stream,
+        Taking::Keep => ResponseBodyMode::Keep,
+        Taking::Discard => ResponseBodyMode::Discard,
+        Taking::Stream { .. } => ResponseBodyMode::Stream,
     };
     let mut parser = ResponseParser::new(Method::Get, policy, &LIMITS);
     let mut buffer = Vec::new();
@@ -60,7 +61,7 @@ fn receive_without_end(bytes: &[u8], taking: Taking) {
         if parser.feed(&mut buffer) != Ok(ParseProgress::NeedMore) {
             break;
         }
-        if policy == BodyPolicy::Stream {
+        if policy == ResponseBodyMode::Stream {
             parser.consume_body(&mut buffer);
         }
     }
@@ -119,7 +120,7 @@ pub(crate) fn decompression(input: &[u8]) {
 
 /// Decodes a body of any length without keeping it: what comes out is still in proportion to what went in.
 fn pass_through(codings: &[u8], mut body: &[u8]) -> Result<(), Error> {
-    let most = (1 << 20) + body.len() as u64 * u64::from(LIMITS.decoded_ratio) + (64 << 10);
+    let most = (1 << 20) + body.len() as u64 * u64::from(LIMITS.max_decoded_ratio) + (64 << 10);
     let Some(decoder) = BodyDecoder::for_codings(codings, &LIMITS)? else {
         return Ok(());
     };
@@ -145,7 +146,7 @@ fn decode<'b>(codings: &[u8], pieces: impl IntoIterator<Item = &'b [u8]>) -> Res
         all = decoder.finish(&mut out);
     }
     // One byte shows that there are too many.
-    let most = LIMITS.decoded_bytes + usize::from(all.is_err());
+    let most = LIMITS.max_decoded_bytes + usize::from(all.is_err());
     assert!(out.len() <= most && out.capacity() <= most + 1, "{} bytes came out, {all:?}", out.len());
     all.map(|()| Some(out))
 }
@@ -183,12 +184,12 @@ pub(crate) fn url_and_redirect(bytes: &[u8]) {
         Ok(base) => check_base(&base),
         Err(error) => assert!(matches!(error, Error::InvalidRequest(_) | Error::UnsupportedScheme), "{error:?}"),
     }
-    match follow(Method::Post, 302, location, &url) {
+    match resolve_redirect(Method::Post, 302, location, &url) {
         Ok(Some(redirect)) => {
             assert!(redirect.url.bytes().all(|byte| byte.is_ascii_graphic()), "{:?}", redirect.url);
             let (bare, _) = split_credentials(&redirect.url);
             check_base(&BaseUrl::parse(&bare).unwrap());
-            let again = follow(Method::Post, 302, redirect.url.as_bytes(), &url).unwrap().unwrap();
+            let again = resolve_redirect(Method::Post, 302, redirect.url.as_bytes(), &url).unwrap().unwrap();
             assert_eq!(again, redirect, "a URL leads to itself");
         }
         Ok(None) => assert!(location.trim_ascii().is_empty()),
@@ -207,12 +208,12 @@ fn check_base(base: &BaseUrl) {
 
 /// Whatever a target sends is its own doing.
 fn blame_target(error: Option<Error>) {
-    assert!(error.is_none_or(|error| error.fault() == Fault::Target), "{error:?}");
+    assert!(error.is_none_or(|error| error.category() == ErrorCategory::Target), "{error:?}");
 }
 
 const CODINGS: &[&[u8]] =
     &[b"gzip", b"deflate", b"br", b"zstd", b"gzip, br", b"x-gzip, identity", b"deflate, deflate", b"what"];
 /// A head and a body of the largest size, and what is received at once, in a buffer that has doubled.
-const HELD_BYTES_MAX: usize = 2 * (LIMITS.head_bytes + LIMITS.body_bytes + (64 << 10));
+const HELD_BYTES_MAX: usize = 2 * (LIMITS.max_head_bytes + LIMITS.max_body_bytes + (64 << 10));
 /// What a target sends that does not stop: more than may be held.
 const ENDLESS_BYTES: usize = 2 * HELD_BYTES_MAX;
