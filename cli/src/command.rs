@@ -109,12 +109,13 @@ fn run_users(scenario: RustScenario, plan: &Plan) -> Result<u8, Refusal> {
     let scenario = Arc::new(scenario.with_host(grounds.host.as_deref()).map_err(|error| refuse_scenario(&error))?);
     let options = ShardOptions {
         shards: plan.load.shards,
-        ring: plan.load.ring,
-        addresses: plan.addresses.clone(),
+        driver: plan.load.ring,
+        connect_config: plan.addresses.clone(),
         ..ShardOptions::default()
     };
     let swarm = ShardSwarm::start(Arc::clone(&scenario), &options).map_err(refuse_shards)?;
-    let place = format!("Shards: {}, over {}", swarm.shards(), swarm.ring().map_or("nothing", RingKind::as_str));
+    let place =
+        format!("Shards: {}, over {}", swarm.shard_count(), swarm.driver_kind().map_or("nothing", RingKind::as_str));
     let scenario: Arc<dyn Scenario> = scenario;
     let handle = run::start(&scenario, swarm, &grounds, plan, &place)?;
     run::follow(&*scenario, &handle, &grounds, plan, &mut LastWord::default)
@@ -125,7 +126,7 @@ fn refuse_shards(error: ShardError) -> Refusal {
     match error {
         ShardError::NoShards | ShardError::TooManyShards { .. } => Refusal::usage(format!("--shards: {error}")),
         ShardError::NoHost(_) => Refusal::usage(error.to_string()),
-        ShardError::Ring(_) | ShardError::Thread(_) => Refusal::cannot_run(error.to_string()),
+        ShardError::Driver(_) | ShardError::Thread(_) => Refusal::cannot_run(error.to_string()),
     }
 }
 

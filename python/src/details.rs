@@ -2,7 +2,7 @@
 
 use std::str;
 
-use gregaria_engine::carrier::{Errand, Upload};
+use gregaria_engine::carrier::{PackedRequest, UploadInfo};
 use gregaria_http::Auth;
 use pyo3::{
     buffer::PyBuffer,
@@ -36,50 +36,50 @@ pub(crate) struct Details<'py> {
 }
 
 impl Details<'_> {
-    pub(crate) fn pack(&self, py: Python<'_>, errand: &mut Errand, hub: &Hub) -> PyResult<()> {
+    pub(crate) fn pack(&self, py: Python<'_>, errand: &mut PackedRequest, hub: &Hub) -> PyResult<()> {
         for (name, value) in self.headers.iter().flatten() {
             add_header(errand, name, value)?;
         }
         match (&self.body, self.upload) {
-            (_, Some((length, can_rewind))) => errand.upload(Upload { length, can_rewind }),
+            (_, Some((length, can_rewind))) => errand.upload(UploadInfo { length_bytes: length, can_rewind }),
             (Some(body), None) => add_body(errand, body)?,
             (None, None) => {}
         }
         if self.is_streamed {
-            errand.stream();
+            errand.stream_response();
         }
         self.pack_timeouts(errand);
         if let Some(follow) = self.follow_redirects {
-            errand.options().follow_redirects = Some(follow);
+            errand.options_mut().follow_redirects = Some(follow);
         }
         if let Some(most) = self.max_redirects {
-            errand.options().max_redirects = Some(most);
+            errand.options_mut().max_redirects = Some(most);
         }
         if let Some(cookies) = &self.cookies {
-            errand.options().cookies.clone_from(cookies);
+            errand.options_mut().cookies.clone_from(cookies);
         }
         if let Some((user, password, is_digest)) = &self.auth {
-            errand.options().auth = Some(auth(user, password, *is_digest));
+            errand.options_mut().auth = Some(auth(user, password, *is_digest));
         }
         if let Some(proxies) = &self.proxies {
-            errand.options().proxies = Some(hub.routes.proxies(py, proxies)?);
+            errand.options_mut().proxies = Some(hub.routes.proxies(py, proxies)?);
         }
         if let Some(wish) = &self.tls {
-            errand.options().tls = Some(hub.routes.tls(wish)?);
+            errand.options_mut().tls = Some(hub.routes.tls(wish)?);
         }
         Ok(())
     }
 
-    fn pack_timeouts(&self, errand: &mut Errand) {
+    fn pack_timeouts(&self, errand: &mut PackedRequest) {
         let nanoseconds = |seconds: f64| (seconds.max(0.0) * 1e9) as u64;
         if let Some(seconds) = self.connect_timeout_s {
-            errand.options().connect_timeout_ns = Some(nanoseconds(seconds));
+            errand.options_mut().connect_timeout_ns = Some(nanoseconds(seconds));
         }
         if let Some(seconds) = self.read_timeout_s {
-            errand.options().read_timeout_ns = Some(nanoseconds(seconds));
+            errand.options_mut().read_timeout_ns = Some(nanoseconds(seconds));
         }
         if let Some(seconds) = self.total_timeout_s {
-            errand.options().total_timeout_ns = Some(nanoseconds(seconds));
+            errand.options_mut().total_timeout_ns = Some(nanoseconds(seconds));
         }
     }
 }
@@ -93,10 +93,10 @@ fn auth(user: &[u8], password: &[u8], is_digest: bool) -> Auth {
 }
 
 /// What decides the framing follows from the body, whatever the task says: as in requests.
-fn add_header(errand: &mut Errand, name: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+fn add_header(errand: &mut PackedRequest, name: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
     let name = part(name, "name", is_valid_name)?;
     if value.is_none() {
-        errand.options().suppressed_default_headers.push(name.to_owned());
+        errand.options_mut().suppressed_default_headers.push(name.to_owned());
         return Ok(());
     }
     let value = part(value, "value", is_valid_value)?;
@@ -135,7 +135,7 @@ fn is_valid_value(value: &str) -> bool {
     !value.starts_with(char::is_whitespace) && !value.contains(['\r', '\n', '\0'])
 }
 
-fn add_body(errand: &mut Errand, body: &Bound<'_, PyAny>) -> PyResult<()> {
+fn add_body(errand: &mut PackedRequest, body: &Bound<'_, PyAny>) -> PyResult<()> {
     if let Ok(text) = body.cast::<PyString>() {
         errand.body(text.to_str()?.as_bytes());
     } else if let Ok(bytes) = body.cast::<PyBytes>() {

@@ -16,8 +16,8 @@ use std::{
 };
 
 use gregaria_engine::{
-    carrier::{Buffers, Carrier, Done, Errand, SessionId, Word},
-    place::{Ledger, Place, Residents},
+    carrier::{CompletedRequest, IoEvent, IoThread, PackedRequest, SessionId, SharedBufferPool},
+    place::{Accounting, ThreadAgent, UserPool},
     rt::{self, Bell},
 };
 use gregaria_http::{BaseUrl, ClientConfig, CookieJar, Error, Exchange};
@@ -38,9 +38,9 @@ use crate::{
 /// The place of the Python users.
 #[pyclass(unsendable)]
 pub(crate) struct Hub {
-    pub(crate) ledger: Ledger,
-    place: RefCell<Place>,
-    carrier: RefCell<Carrier>,
+    pub(crate) ledger: Accounting,
+    place: RefCell<ThreadAgent>,
+    carrier: RefCell<IoThread>,
     carrier_bell: Bell,
     order_bell: Bell,
     tickets: RefCell<Numbered<Ticket>>,
@@ -65,9 +65,9 @@ pub(crate) type ClosedSessions = Arc<Mutex<Vec<SessionId>>>;
 
 /// What a hub is made of.
 pub(crate) struct HubParts {
-    pub(crate) ledger: Ledger,
-    pub(crate) place: Place,
-    pub(crate) carrier: Carrier,
+    pub(crate) ledger: Accounting,
+    pub(crate) place: ThreadAgent,
+    pub(crate) carrier: IoThread,
     pub(crate) carrier_bell: Bell,
     pub(crate) order_bell: Bell,
     pub(crate) classes: usize,
@@ -125,22 +125,22 @@ impl Hub {
                 base
             }
         };
-        let session = self.carrier.borrow_mut().open(Arc::clone(&base), Arc::clone(&self.config));
+        let session = self.carrier.borrow_mut().open_session(Arc::clone(&base), Arc::clone(&self.config));
         Ok((session, base))
     }
 
-    pub(crate) fn buffers(&self) -> Buffers {
-        self.carrier.borrow().buffers().clone()
+    pub(crate) fn buffers(&self) -> SharedBufferPool {
+        self.carrier.borrow().buffer_pool().clone()
     }
 
-    pub(crate) fn errand(&self) -> Errand {
-        self.carrier.borrow().errand()
+    pub(crate) fn errand(&self) -> PackedRequest {
+        self.carrier.borrow().new_request()
     }
 
-    pub(crate) fn send(&self, mut errand: Errand, session: SessionId, due_ns: u64, ticket: Ticket) -> usize {
+    pub(crate) fn send(&self, mut errand: PackedRequest, session: SessionId, due_ns: u64, ticket: Ticket) -> usize {
         let number = self.tickets.borrow_mut().insert(ticket);
-        errand.seal(session, due_ns, number);
-        self.carrier.borrow_mut().send(errand);
+        errand.finish(session, due_ns, number);
+        self.carrier.borrow_mut().submit(errand);
         self.flush_unless_resuming();
         number
     }
@@ -153,14 +153,14 @@ impl Hub {
 
     /// The answer to what an upload wants; `None` for the end of it.
     pub(crate) fn feed(&self, number: usize, piece: Option<Vec<u8>>) {
-        self.carrier.borrow_mut().feed(number, piece);
+        self.carrier.borrow_mut().send_upload_chunk(number, piece);
         self.flush_unless_resuming();
     }
 
     /// Asks for a piece of the body of a response. Gives a number for [`Hub::unread`].
     pub(crate) fn read(&self, ticket: usize, switch: Py<PyAny>) -> usize {
         let reader = self.readers.borrow_mut().insert(switch);
-        self.carrier.borrow_mut().read(ticket, reader);
+        self.carrier.borrow_mut().read_body_chunk(ticket, reader);
         self.flush_unless_resuming();
         reader
     }
@@ -174,7 +174,7 @@ impl Hub {
 
     /// Nobody reads this response any more.
     pub(crate) fn leave(&self, ticket: usize) {
-        self.carrier.borrow_mut().leave(ticket);
+        self.carrier.borrow_mut().drop_body(ticket);
         self.flush_unless_resuming();
     }
 
@@ -187,24 +187,28 @@ impl Hub {
         session: SessionId,
         act: impl FnOnce(&mut CookieJar) -> R + Send + 'static,
     ) -> PyResult<R> {
-        let result = self.carrier.borrow_mut().with_jar(session, act);
+        let result = self.carrier.borrow_mut().with_cookies(session, act);
         result.ok_or_else(|| PyRuntimeError::new_err("the cookies of this client are gone"))
     }
 
-    fn done<'py>(slf: &Bound<'py, Self>, hub: &Self, mut done: Done) -> PyResult<Option<Bound<'py, PyTuple>>> {
+    fn done<'py>(
+        slf: &Bound<'py, Self>,
+        hub: &Self,
+        mut done: CompletedRequest,
+    ) -> PyResult<Option<Bound<'py, PyTuple>>> {
         let py = slf.py();
-        let ticket = hub.tickets.borrow_mut().remove(done.ticket);
+        let ticket = hub.tickets.borrow_mut().remove(done.request_id);
         let Some(mut ticket) = ticket else {
             return Ok(None);
         };
         let switch = ticket.switch.take();
         let exchange = &mut done.exchange;
         let resumed_ns = rt::now_ns();
-        hub.ledger.lag(Lag::Resume, resumed_ns.saturating_sub(exchange.done_ns) / 1000);
-        hub.ledger.lag(Lag::Send, exchange.lag_ns() / 1000);
+        hub.ledger.record_lag(Lag::Resume, resumed_ns.saturating_sub(exchange.done_ns) / 1000);
+        hub.ledger.record_lag(Lag::Send, exchange.lag_ns() / 1000);
         if let Err(error @ (Error::InvalidRequest(_) | Error::UnsupportedScheme)) = exchange.result {
             // Wrong is what the task wants, and it is told so.
-            hub.ledger.take_back();
+            hub.ledger.cancel_admission();
             let wrong = outcome::unmakeable_error(py, error, ticket.url.to_str(py)?)?;
             return Ok(Some((switch, wrong).into_pyobject(py)?));
         }
@@ -214,7 +218,7 @@ impl Hub {
         let is_caught = ticket.is_caught;
         let is_streamed = ticket.stream.is_some() && done.exchange.result.is_ok();
         let response = Response::new(slf, done.exchange, ticket, hub.buffers());
-        let response = if is_streamed { response.with_stream(py, done.ticket)? } else { response };
+        let response = if is_streamed { response.with_stream(py, done.request_id)? } else { response };
         if !is_caught {
             response.decide_by_status(hub, py);
         }
@@ -250,7 +254,7 @@ impl Hub {
 
     fn close_sessions(&self) {
         let closed = std::mem::take(&mut *self.closed.lock().unwrap_or_else(PoisonError::into_inner));
-        closed.into_iter().for_each(|session| self.carrier.borrow_mut().close(session));
+        closed.into_iter().for_each(|session| self.carrier.borrow_mut().close_session(session));
         self.flush_unless_resuming();
     }
 }
@@ -272,7 +276,7 @@ impl Hub {
     /// `finished_fd` was seen readable: greenlets are resumed until [`Hub::flush`].
     fn heard_finished(&self) {
         self.is_resuming.set(true);
-        self.carrier.borrow_mut().heard();
+        self.carrier.borrow_mut().clear_wakeup();
     }
 
     /// `orders_fd` was seen readable.
@@ -285,13 +289,15 @@ impl Hub {
     fn next_finished<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyTuple>>> {
         let hub = slf.borrow();
         loop {
-            let Some(word) = hub.carrier.borrow_mut().next_word() else {
+            let Some(word) = hub.carrier.borrow_mut().next_event() else {
                 return Ok(None);
             };
             let told = match word {
-                Word::Done(done) => Self::done(slf, &hub, done)?,
-                Word::Wants { ticket, again } => hub.wanted(slf.py(), ticket, again)?,
-                Word::Piece { reader, piece } => hub.piece(slf.py(), reader, piece)?,
+                IoEvent::Completed(done) => Self::done(slf, &hub, done)?,
+                IoEvent::UploadChunkNeeded { request_id, from_start } => {
+                    hub.wanted(slf.py(), request_id, from_start)?
+                }
+                IoEvent::BodyChunk { reader, chunk } => hub.piece(slf.py(), reader, chunk)?,
             };
             if told.is_some() {
                 return Ok(told);
@@ -319,15 +325,15 @@ impl Hub {
     /// Whether it may be worth while to ask again for a request that might not start.
     #[getter]
     fn has_room(&self) -> bool {
-        self.ledger.has_room()
+        self.ledger.may_admit_soon()
     }
 
     /// Nobody waits for this request any more.
     fn abandon(&self, number: usize) {
         let ticket = self.tickets.borrow_mut().remove(number);
         if let Some(ticket) = ticket {
-            self.ledger.cut_off();
-            self.carrier.borrow_mut().give_up(ticket.session, number);
+            self.ledger.record_aborted();
+            self.carrier.borrow_mut().cancel(ticket.session, number);
             self.flush_unless_resuming();
         }
     }
@@ -336,7 +342,7 @@ impl Hub {
     fn abandon_all(&self) {
         // With its last reference a greenlet ends, and may call back from there: nothing is borrowed then.
         let under_way = self.tickets.borrow_mut().take();
-        under_way.iter().for_each(|_| self.ledger.cut_off());
+        under_way.iter().for_each(|_| self.ledger.record_aborted());
     }
 
     /// Counts a request that a client of the locustfile's own has made. `exception`, which may be a text, is `None` for a
@@ -352,7 +358,7 @@ impl Hub {
         let error = exception.map(outcome::error_text);
         let done_ns = rt::now_ns();
         let due_ns = done_ns.saturating_sub((response_time_ms.max(0.0) * 1e6) as u64);
-        self.ledger.record_foreign(&Sample {
+        self.ledger.record_external(&Sample {
             method: request_type,
             name,
             due_ns,
@@ -366,12 +372,12 @@ impl Hub {
 
     /// Counts an exception in a user's own code.
     fn exception(&self, message: &str, traceback: &str) {
-        self.ledger.exception(message, traceback);
+        self.ledger.record_exception(message, traceback);
     }
 
     /// A user has waited longer than it wanted to, by so many seconds.
     fn waited(&self, late_s: f64) {
-        self.ledger.lag(Lag::Wait, (late_s.max(0.0) * 1e6) as u64);
+        self.ledger.record_lag(Lag::Wait, (late_s.max(0.0) * 1e6) as u64);
     }
 
     /// Follows the run's orders: what is to be done to the users, in order, and in how many seconds to turn again;
@@ -380,7 +386,7 @@ impl Hub {
         let now_ns = rt::now_ns();
         self.alive_ns.store(now_ns, Ordering::Relaxed);
         self.close_sessions();
-        let due_ns = self.place.borrow_mut().turn(self, now_ns)?;
+        let due_ns = self.place.borrow_mut().tick(self, now_ns)?;
         let actions = std::mem::take(&mut *self.actions.borrow_mut());
         Some((due_ns.saturating_sub(rt::now_ns()) as f64 / 1e9, actions))
     }
@@ -402,33 +408,33 @@ impl Hub {
     }
 }
 
-impl Residents for Hub {
-    fn ledger(&self) -> &Ledger {
+impl UserPool for Hub {
+    fn accounting(&self) -> &Accounting {
         &self.ledger
     }
 
-    fn begin(&self) {
+    fn on_run_start(&self) {
         self.actions.borrow_mut().push(("begin", 0));
     }
 
-    fn come(&self, class: usize) {
+    fn spawn_user(&self, class: usize) {
         self.actions.borrow_mut().push(("come", class));
     }
 
-    fn leave(&self, class: usize) {
+    fn stop_user(&self, class: usize) {
         self.actions.borrow_mut().push(("leave", class));
     }
 
-    fn leave_all(&self) {
+    fn stop_all(&self) {
         self.actions.borrow_mut().push(("leave_all", 0));
     }
 
-    fn cut_all(&self) {
+    fn abort_all(&self) {
         self.actions.borrow_mut().push(("cut_all", 0));
     }
 
     /// Those who are about to come are there: a turn says so before anyone has made them.
-    fn users(&self) -> Vec<u32> {
+    fn user_counts(&self) -> Vec<u32> {
         let mut users = self.users.borrow().clone();
         for (_, class) in self.actions.borrow().iter().filter(|(what, _)| *what == "come") {
             users[*class] += 1;

@@ -12,7 +12,7 @@ use std::{
     thread::{self, ThreadId},
 };
 
-use gregaria_engine::{carrier::Buffers, place, rt};
+use gregaria_engine::{carrier::SharedBufferPool, place, rt};
 use gregaria_http::{Error, Exchange, ExchangePhases, Response as HttpResponse};
 use gregaria_stats::Phase;
 use pyo3::{
@@ -44,7 +44,7 @@ pub(crate) struct Response {
     stream: Option<Py<Stream>>,
     /// It never left: the run was over.
     is_unsent: bool,
-    buffers: Buffers,
+    buffers: SharedBufferPool,
     verdict: Mutex<Verdict>,
     content: PyOnceLock<Py<PyBytes>>,
     raw: PyOnceLock<Py<PyAny>>,
@@ -56,7 +56,7 @@ pub(crate) struct Response {
 }
 
 impl Response {
-    pub(crate) fn new(hub: &Bound<'_, Hub>, exchange: Exchange, ticket: Ticket, buffers: Buffers) -> Self {
+    pub(crate) fn new(hub: &Bound<'_, Hub>, exchange: Exchange, ticket: Ticket, buffers: SharedBufferPool) -> Self {
         Self {
             hub: hub.clone().unbind(),
             thread: thread::current().id(),
@@ -86,7 +86,7 @@ impl Response {
     }
 
     /// What a user gets for a request that does not start any more: no response, and nothing to count.
-    pub(crate) fn unsent(hub: &Bound<'_, Hub>, ticket: Ticket, buffers: Buffers) -> Self {
+    pub(crate) fn unsent(hub: &Bound<'_, Hub>, ticket: Ticket, buffers: SharedBufferPool) -> Self {
         let mut response = Self::new(hub, nothing(rt::now_ns()), ticket, buffers);
         response.is_unsent = true;
         *response.verdict() = Verdict::Decided;
@@ -292,7 +292,7 @@ impl Response {
     /// Milliseconds that each phase of the request took, by its name; 0 for one that did not happen.
     #[getter]
     fn phases<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let (phases, by_name) = (place::phases(&self.exchange), PyDict::new(py));
+        let (phases, by_name) = (place::exchange_phases(&self.exchange), PyDict::new(py));
         for phase in Phase::ALL {
             by_name.set_item(phase.name(), phases.of(phase) as f64 / 1e6)?;
         }
@@ -475,7 +475,7 @@ impl Drop for Response {
         }
         let nothing = Err(Error::ClosedBeforeResponse);
         if let Ok(response) = std::mem::replace(&mut self.exchange.result, nothing) {
-            self.buffers.give(response);
+            self.buffers.recycle(response);
         }
     }
 }

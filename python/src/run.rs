@@ -23,8 +23,8 @@ use gregaria::{
 };
 use gregaria_engine::{
     Command, EndReason, Notice, RunHandle, Scenario,
-    carrier::Carrier,
-    place::{Ledger, Place, Places},
+    carrier::IoThread,
+    place::{Accounting, Coordinator, ThreadAgent},
     rt::{self, Bell},
     scenario,
 };
@@ -119,15 +119,15 @@ pub(crate) fn start(
 
     let cannot = |what: &str, error: std::io::Error| refused(Refusal::cannot_run(format!("{what}: {error}")));
     let (carrier_bell, order_bell) = (Bell::new()?, Bell::new()?);
-    let carrier = Carrier::start(carrier_bell.clone(), plan.load.ring, plan.addresses.clone())
+    let carrier = IoThread::start(carrier_bell.clone(), plan.load.ring, plan.addresses.clone())
         .map_err(|error| cannot("the thread that carries requests cannot be started", error))?;
     let alive_ns = Arc::new(AtomicU64::new(rt::now_ns()));
     let mut config = ClientConfig::default();
     plan.client.lay_over(&mut config);
-    let mut places = Places::new(infos.len());
+    let mut places = Coordinator::new(infos.len());
     let parts = HubParts {
-        ledger: Ledger::new(Limits::default()),
-        place: Place::new(places.add()),
+        ledger: Accounting::new(Limits::default()),
+        place: ThreadAgent::new(places.add_agent()),
         classes: infos.len(),
         config: Arc::new(config),
         carrier_bell,
@@ -135,8 +135,8 @@ pub(crate) fn start(
         alive_ns: Arc::clone(&alive_ns),
         carrier,
     };
-    let place = format!("Python users on gevent, requests over {}", parts.carrier.ring().as_str());
-    let swarm = HubSwarm::new(places, order_bell.clone(), parts.carrier.gauge(), alive_ns);
+    let place = format!("Python users on gevent, requests over {}", parts.carrier.driver_kind().as_str());
+    let swarm = HubSwarm::new(places, order_bell.clone(), parts.carrier.status(), alive_ns);
     let hub = Hub::new(parts);
 
     let scenario: Arc<dyn Scenario> = Arc::new(PythonScenario(infos));

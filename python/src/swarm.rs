@@ -12,8 +12,8 @@ use std::{
 
 use gregaria_engine::{
     Role, Segment, ShardLoad, Swarm, SwarmReport,
-    carrier::Gauge,
-    place::Places,
+    carrier::IoThreadStatus,
+    place::Coordinator,
     rt::{self, Bell},
 };
 use gregaria_stats::Interval;
@@ -23,9 +23,9 @@ use crate::log::LOG;
 
 /// The swarm of the Python users.
 pub(crate) struct HubSwarm {
-    places: Places,
+    places: Coordinator,
     bell: Bell,
-    carrier: Gauge,
+    carrier: IoThreadStatus,
     carrier_began_ns: u64,
     /// When the hub turned last.
     alive_ns: Arc<AtomicU64>,
@@ -34,7 +34,7 @@ pub(crate) struct HubSwarm {
 }
 
 impl HubSwarm {
-    pub(crate) fn new(places: Places, bell: Bell, carrier: Gauge, alive_ns: Arc<AtomicU64>) -> Self {
+    pub(crate) fn new(places: Coordinator, bell: Bell, carrier: IoThreadStatus, alive_ns: Arc<AtomicU64>) -> Self {
         Self { places, bell, carrier, carrier_began_ns: 0, alive_ns, is_on: false, is_stuck: false }
     }
 
@@ -96,7 +96,7 @@ impl Swarm for HubSwarm {
 
 impl Drop for HubSwarm {
     fn drop(&mut self) {
-        self.places.quit();
+        self.places.shutdown();
         self.bell.ring();
     }
 }

@@ -55,7 +55,7 @@ impl Wire {
         // Whatever could not be counted later must not be sent.
         name.as_ref().map(|name| name.to_str()).transpose()?;
         let mut errand = hub.errand();
-        errand.request(method, target);
+        errand.request_line(method, target);
         let mut is_streamed = false;
         if let Some(details) = &details {
             let details: Details<'_> = details.extract()?;

@@ -83,7 +83,7 @@ pub(super) fn start_on(
 ) -> Started {
     let scenario = RustScenario::new(classes).and_then(|scenario| scenario.with_host(Some(host)));
     let scenario = Arc::new(scenario.expect("the scenario is sound"));
-    let shards = ShardOptions { shards: Some(2), ring, ..ShardOptions::default() };
+    let shards = ShardOptions { shards: Some(2), driver: ring, ..ShardOptions::default() };
     let swarm = ShardSwarm::start(Arc::clone(&scenario), &shards).expect("two shards can be started");
     let handle = Runner::start(scenario, swarm, options).expect("a thread can be started");
     handle.command(Command::Spawn { users, spawn_rate: f64::INFINITY });

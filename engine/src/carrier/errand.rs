@@ -4,34 +4,34 @@ use std::{cell::RefCell, str};
 
 use gregaria_http::{Body, BodySource, Exchange, Method, Request, RequestOptions, ResponseBodyMode};
 
-use super::{SessionId, Upload};
+use super::{SessionId, UploadInfo};
 
 /// A request on its way to the carrier.
-pub struct Errand {
+pub struct PackedRequest {
     /// Target, then header names and values, then the body.
     packed: Vec<u8>,
     target_end: usize,
     /// Where each header's name and value end.
     headers: Vec<(usize, usize)>,
     has_body: bool,
-    pub(super) upload: Option<Upload>,
+    pub(super) upload: Option<UploadInfo>,
     pub(super) is_streamed: bool,
     method: Method,
     options: Option<Box<RequestOptions>>,
     due_ns: u64,
-    pub(super) ticket: usize,
+    pub(super) request_id: usize,
     pub(super) session: SessionId,
 }
 
 /// An errand that is done.
-pub struct Done {
+pub struct CompletedRequest {
     /// As given to [`Errand::seal`].
-    pub ticket: usize,
+    pub request_id: usize,
     /// What came of it. Due is the time given to [`Errand::seal`].
     pub exchange: Exchange,
 }
 
-impl Errand {
+impl PackedRequest {
     pub(super) fn new(mut packed: Vec<u8>) -> Self {
         packed.clear();
         Self {
@@ -44,13 +44,13 @@ impl Errand {
             method: Method::Get,
             options: None,
             due_ns: 0,
-            ticket: 0,
+            request_id: 0,
             session: SessionId(0),
         }
     }
 
     /// Method and target, which come first.
-    pub fn request(&mut self, method: Method, target: &str) {
+    pub fn request_line(&mut self, method: Method, target: &str) {
         self.method = method;
         self.packed.extend_from_slice(target.as_bytes());
         self.target_end = self.packed.len();
@@ -72,25 +72,25 @@ impl Errand {
 
     /// A body that the carrier is to ask for, piece by piece ([`Word::Wants`](super::Word::Wants)), in place of one that
     /// comes with the errand.
-    pub fn upload(&mut self, upload: Upload) {
+    pub fn upload(&mut self, upload: UploadInfo) {
         self.upload = Some(upload);
     }
 
     /// The errand is done with the head of the response; the body is read with [`Carrier::read`](super::Carrier::read).
-    pub fn stream(&mut self) {
+    pub fn stream_response(&mut self) {
         self.is_streamed = true;
     }
 
     /// What is rarely asked for.
-    pub fn options(&mut self) -> &mut RequestOptions {
+    pub fn options_mut(&mut self) -> &mut RequestOptions {
         self.options.get_or_insert_default()
     }
 
     /// Whose it is, when it was called for (monotonic), and the number by which its sender knows it.
-    pub fn seal(&mut self, session: SessionId, due_ns: u64, ticket: usize) {
+    pub fn finish(&mut self, session: SessionId, due_ns: u64, request_id: usize) {
         self.session = session;
         self.due_ns = due_ns;
-        self.ticket = ticket;
+        self.request_id = request_id;
     }
 
     /// The headers, for [`Errand::unpack`].
@@ -105,7 +105,7 @@ impl Errand {
     }
 
     /// The request, with the body that it comes with or the one that is given here.
-    pub(super) fn unpack<'a>(
+    pub(super) fn as_request<'a>(
         &'a self,
         headers: &'a [(&'a str, &'a str)],
         source: Option<&'a RefCell<dyn BodySource>>,
@@ -122,9 +122,9 @@ impl Errand {
         }
     }
 
-    pub(super) fn done(self, mut exchange: Exchange) -> (Done, Vec<u8>) {
+    pub(super) fn complete(self, mut exchange: Exchange) -> (CompletedRequest, Vec<u8>) {
         exchange.due_ns = self.due_ns;
-        (Done { ticket: self.ticket, exchange }, self.packed)
+        (CompletedRequest { request_id: self.request_id, exchange }, self.packed)
     }
 
     fn text(&self, from: usize, to: usize) -> &str {

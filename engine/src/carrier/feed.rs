@@ -12,102 +12,102 @@ use std::{
 
 use gregaria_http::BodySource;
 
-use super::{SessionId, Word, desk::Desk};
+use super::{IoEvent, SessionId, desk::IoWorker};
 
 /// What is known of a body before its first piece.
 #[derive(Clone, Copy, Debug)]
-pub struct Upload {
+pub struct UploadInfo {
     /// All bytes there will be, if that is known.
-    pub length: Option<u64>,
+    pub length_bytes: Option<u64>,
     /// Whether the host can begin again.
     pub can_rewind: bool,
 }
 
 /// A body that is being sent.
-pub(super) struct Feed {
-    desk: Rc<Desk>,
+pub(super) struct RemoteUpload {
+    worker: Rc<IoWorker>,
     pub(super) session: SessionId,
-    ticket: usize,
-    upload: Upload,
-    state: RefCell<State>,
+    request_id: usize,
+    info: UploadInfo,
+    state: RefCell<UploadState>,
 }
 
 /// The end at which an exchange takes the pieces.
-pub(super) struct FeedSource(pub(super) Rc<Feed>);
+pub(super) struct RemoteBodySource(pub(super) Rc<RemoteUpload>);
 
 #[derive(Default)]
-struct State {
-    answer: Option<Answer>,
-    is_asked: bool,
+struct UploadState {
+    reply: Option<UploadReply>,
+    is_reply_pending: bool,
     /// Answers that are still to come to questions from before a new beginning.
-    stale: usize,
+    stale_replies: usize,
     waker: Option<Waker>,
 }
 
 /// What the host says when it is asked for a piece.
-enum Answer {
-    Piece(Vec<u8>),
+enum UploadReply {
+    Data(Vec<u8>),
     End,
     /// Nobody will ever answer again.
-    Gone,
+    Aborted,
 }
 
-impl Feed {
+impl RemoteUpload {
     /// Asks for the first piece at once: it may be read while the connection is made.
-    pub(super) fn new(desk: Rc<Desk>, session: SessionId, ticket: usize, upload: Upload) -> Rc<Self> {
-        let feed = Self { desk, session, ticket, upload, state: RefCell::default() };
-        feed.ask(false);
+    pub(super) fn new(worker: Rc<IoWorker>, session: SessionId, request_id: usize, info: UploadInfo) -> Rc<Self> {
+        let feed = Self { worker, session, request_id, info, state: RefCell::default() };
+        feed.request_chunk(false);
         Rc::new(feed)
     }
 
     /// The host's answer; `None` for the end of the body.
-    pub(super) fn answer(&self, piece: Option<Vec<u8>>) {
+    pub(super) fn on_reply(&self, chunk: Option<Vec<u8>>) {
         let mut state = self.state.borrow_mut();
-        if state.stale > 0 {
-            state.stale -= 1;
+        if state.stale_replies > 0 {
+            state.stale_replies -= 1;
             return;
         }
-        state.is_asked = false;
-        state.tell(piece.map_or(Answer::End, Answer::Piece));
+        state.is_reply_pending = false;
+        state.set_reply(chunk.map_or(UploadReply::End, UploadReply::Data));
     }
 
     /// The host has given up.
-    pub(super) fn abandon(&self) {
-        self.state.borrow_mut().tell(Answer::Gone);
+    pub(super) fn abort(&self) {
+        self.state.borrow_mut().set_reply(UploadReply::Aborted);
     }
 
-    fn ask(&self, again: bool) {
-        self.state.borrow_mut().is_asked = true;
-        self.desk.say(Word::Wants { ticket: self.ticket, again });
+    fn request_chunk(&self, from_start: bool) {
+        self.state.borrow_mut().is_reply_pending = true;
+        self.worker.emit(IoEvent::UploadChunkNeeded { request_id: self.request_id, from_start });
     }
 }
 
-impl State {
-    fn tell(&mut self, answer: Answer) {
-        self.answer = Some(answer);
+impl UploadState {
+    fn set_reply(&mut self, reply: UploadReply) {
+        self.reply = Some(reply);
         if let Some(waker) = self.waker.take() {
             waker.wake();
         }
     }
 }
 
-impl BodySource for FeedSource {
+impl BodySource for RemoteBodySource {
     fn len_bytes(&self) -> Option<u64> {
-        self.0.upload.length
+        self.0.info.length_bytes
     }
 
     fn poll_next(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<io::Result<bool>> {
         let mut state = self.0.state.borrow_mut();
-        match state.answer.take() {
-            Some(Answer::Piece(piece)) => {
+        match state.reply.take() {
+            Some(UploadReply::Data(piece)) => {
                 out.extend_from_slice(&piece);
                 drop(state);
-                self.0.ask(false);
+                self.0.request_chunk(false);
                 Poll::Ready(Ok(true))
             }
-            Some(Answer::End) => Poll::Ready(Ok(false)),
-            Some(Answer::Gone) => {
-                state.answer = Some(Answer::Gone);
+            Some(UploadReply::End) => Poll::Ready(Ok(false)),
+            Some(UploadReply::Aborted) => {
+                state.reply = Some(UploadReply::Aborted);
                 Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
             }
             None => {
@@ -119,13 +119,13 @@ impl BodySource for FeedSource {
 
     fn rewind(&mut self) -> bool {
         let mut state = self.0.state.borrow_mut();
-        if !self.0.upload.can_rewind || matches!(state.answer, Some(Answer::Gone)) {
+        if !self.0.info.can_rewind || matches!(state.reply, Some(UploadReply::Aborted)) {
             return false;
         }
-        state.stale += usize::from(mem::take(&mut state.is_asked));
-        state.answer = None;
+        state.stale_replies += usize::from(mem::take(&mut state.is_reply_pending));
+        state.reply = None;
         drop(state);
-        self.0.ask(true);
+        self.0.request_chunk(true);
         true
     }
 }

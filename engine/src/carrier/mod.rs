@@ -27,29 +27,29 @@ use gregaria_http::{BaseUrl, ClientConfig, CookieJar, Error, Response};
 use rtrb::{Consumer, Producer, RingBuffer};
 use slab::Slab;
 
-pub use errand::{Done, Errand};
-pub use feed::Upload;
+pub use errand::{CompletedRequest, PackedRequest};
+pub use feed::UploadInfo;
 
 use crate::{
     addresses::Addresses,
     network::Wires,
     rt::{self, AddressBook, Bell, RingChoice, RingKind},
 };
-use desk::Desk;
+use desk::IoWorker;
 
 /// The outside of a carrier. Belongs to one thread.
-pub struct Carrier {
-    orders: Producer<Order>,
-    said: Consumer<Word>,
+pub struct IoThread {
+    commands: Producer<IoCommand>,
+    events: Consumer<IoEvent>,
     /// Orders for which the queue had no room.
-    waiting: VecDeque<Order>,
-    sessions: Slab<()>,
-    buffers: Buffers,
-    shared: Arc<Shared>,
+    overflow_commands: VecDeque<IoCommand>,
+    session_ids: Slab<()>,
+    buffer_pool: SharedBufferPool,
+    shared: Arc<IoThreadShared>,
     waker: Waker,
     /// Something was ordered since the thread was woken last.
-    has_ordered: bool,
-    kind: RingKind,
+    needs_wakeup: bool,
+    driver_kind: RingKind,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
 
@@ -58,74 +58,74 @@ pub struct Carrier {
 pub struct SessionId(usize);
 
 /// What is ordered.
-enum Order {
-    Open { session: SessionId, base: Arc<BaseUrl>, config: Arc<ClientConfig> },
-    Carry(Errand),
-    Feed { ticket: usize, piece: Option<Vec<u8>> },
-    Read { ticket: usize, reader: usize },
-    Leave { ticket: usize },
-    Jar { session: SessionId, act: Box<dyn FnOnce(&mut CookieJar) + Send> },
-    GiveUp { session: SessionId, ticket: usize },
-    Close(SessionId),
-    Quit,
+enum IoCommand {
+    OpenSession { session: SessionId, base: Arc<BaseUrl>, config: Arc<ClientConfig> },
+    Submit(PackedRequest),
+    UploadChunk { request_id: usize, chunk: Option<Vec<u8>> },
+    ReadBody { request_id: usize, reader: usize },
+    DropBody { request_id: usize },
+    WithCookies { session: SessionId, action: Box<dyn FnOnce(&mut CookieJar) + Send> },
+    Cancel { session: SessionId, request_id: usize },
+    CloseSession(SessionId),
+    Shutdown,
 }
 
 /// What the thread tells.
-pub enum Word {
+pub enum IoEvent {
     /// An errand is done.
-    Done(Done),
+    Completed(CompletedRequest),
     /// The next piece of the body of the errand with this ticket is wanted: the first one if `again`. To be answered with
     /// [`Carrier::feed`], each time.
-    Wants {
+    UploadChunkNeeded {
         /// The errand's.
-        ticket: usize,
+        request_id: usize,
         /// The body must be sent once more.
-        again: bool,
+        from_start: bool,
     },
     /// The answer to a [`Carrier::read`]: what came next, `None` at the end of the body, or why the rest will not come.
-    Piece {
+    BodyChunk {
         /// Who has asked.
         reader: usize,
         /// What there is.
-        piece: Result<Option<Vec<u8>>, Error>,
+        chunk: Result<Option<Vec<u8>>, Error>,
     },
 }
 
 /// What both sides touch.
-struct Shared {
-    bell: Bell,
+struct IoThreadShared {
+    event_fd: Bell,
     /// The bell has been rung and nobody has come yet.
-    has_rung: AtomicBool,
+    wakeup_pending: AtomicBool,
     cpu_ns: AtomicU64,
     is_alive: AtomicBool,
 }
 
 /// Buffers that went out with a response and are to come back with an errand. Clones are the same.
 #[derive(Clone, Debug, Default)]
-pub struct Buffers(Arc<Mutex<Vec<Vec<u8>>>>);
+pub struct SharedBufferPool(Arc<Mutex<Vec<Vec<u8>>>>);
 
-impl Carrier {
+impl IoThread {
     /// Starts the thread. It rings `bell` when errands are done. For `addresses` see [`Addresses::check`].
     ///
     /// # Errors
     /// When the thread cannot be started, or the kernel refuses what it is to run on.
-    pub fn start(bell: Bell, choice: RingChoice, addresses: Addresses) -> io::Result<Self> {
-        let (orders, for_desk) = RingBuffer::new(QUEUE);
-        let (from_desk, said) = RingBuffer::new(QUEUE);
-        let shared = Arc::new(Shared {
-            bell,
-            has_rung: AtomicBool::new(false),
+    pub fn start(event_fd: Bell, driver: RingChoice, connect_config: Addresses) -> io::Result<Self> {
+        let (orders, for_desk) = RingBuffer::new(QUEUE_CAPACITY);
+        let (from_desk, said) = RingBuffer::new(QUEUE_CAPACITY);
+        let shared = Arc::new(IoThreadShared {
+            event_fd,
+            wakeup_pending: AtomicBool::new(false),
             cpu_ns: AtomicU64::new(0),
             is_alive: AtomicBool::new(true),
         });
         let (tell, told) = mpsc::channel();
         let desk_shared = Arc::clone(&shared);
-        let alive = Alive(Arc::clone(&shared));
+        let alive = AliveGuard(Arc::clone(&shared));
         let thread = std::thread::Builder::new().name("gregaria-carrier".into()).spawn(move || {
             let _alive = alive;
-            rt::block_on(choice, |rt, kind| {
-                let wires = Wires::new(rt, AddressBook::new(addresses));
-                Desk::run(wires, for_desk, from_desk, desk_shared, move |waker| {
+            rt::block_on(driver, |rt, kind| {
+                let wires = Wires::new(rt, AddressBook::new(connect_config));
+                IoWorker::run(wires, for_desk, from_desk, desk_shared, move |waker| {
                     // The starter waits for it below.
                     let _ = tell.send((waker, kind));
                 })
@@ -136,93 +136,93 @@ impl Carrier {
             return Err(refusal.unwrap_or_else(|| io::Error::other("the thread died while it was set up")));
         };
         Ok(Self {
-            orders,
-            said,
-            waiting: VecDeque::new(),
-            sessions: Slab::new(),
-            buffers: Buffers::default(),
+            commands: orders,
+            events: said,
+            overflow_commands: VecDeque::new(),
+            session_ids: Slab::new(),
+            buffer_pool: SharedBufferPool::default(),
             shared,
             waker,
-            has_ordered: false,
-            kind,
+            needs_wakeup: false,
+            driver_kind: kind,
             thread: Some(thread),
         })
     }
 
     /// What the thread runs on.
-    pub fn ring(&self) -> RingKind {
-        self.kind
+    pub fn driver_kind(&self) -> RingKind {
+        self.driver_kind
     }
 
     /// A session: connections and cookies of one user.
-    pub fn open(&mut self, base: Arc<BaseUrl>, config: Arc<ClientConfig>) -> SessionId {
-        let session = SessionId(self.sessions.insert(()));
-        self.order(Order::Open { session, base, config });
+    pub fn open_session(&mut self, base: Arc<BaseUrl>, config: Arc<ClientConfig>) -> SessionId {
+        let session = SessionId(self.session_ids.insert(()));
+        self.send_command(IoCommand::OpenSession { session, base, config });
         session
     }
 
     /// The user is gone: its connections are closed, and what it had on the wire is dropped and never done.
-    pub fn close(&mut self, session: SessionId) {
-        self.sessions.remove(session.0);
-        self.order(Order::Close(session));
+    pub fn close_session(&mut self, session: SessionId) {
+        self.session_ids.remove(session.0);
+        self.send_command(IoCommand::CloseSession(session));
     }
 
     /// Nobody waits for this errand any more: its exchange is dropped. It may be done all the same.
-    pub fn give_up(&mut self, session: SessionId, ticket: usize) {
-        self.order(Order::GiveUp { session, ticket });
+    pub fn cancel(&mut self, session: SessionId, request_id: usize) {
+        self.send_command(IoCommand::Cancel { session, request_id });
     }
 
     /// An errand to fill in and [`send`](Self::send). Its buffer has carried others before.
-    pub fn errand(&self) -> Errand {
-        Errand::new(self.buffers.take())
+    pub fn new_request(&self) -> PackedRequest {
+        PackedRequest::new(self.buffer_pool.acquire())
     }
 
     /// Where the buffers of responses are to be brought when nobody needs them any more.
-    pub fn buffers(&self) -> &Buffers {
-        &self.buffers
+    pub fn buffer_pool(&self) -> &SharedBufferPool {
+        &self.buffer_pool
     }
 
     /// Hands an errand over. The thread is woken by [`flush`](Self::flush).
-    pub fn send(&mut self, errand: Errand) {
-        self.order(Order::Carry(errand));
+    pub fn submit(&mut self, request: PackedRequest) {
+        self.send_command(IoCommand::Submit(request));
     }
 
     /// Gives the piece of an upload that was asked for, of some tens of KiB; `None` when there is nothing more.
-    pub fn feed(&mut self, ticket: usize, piece: Option<Vec<u8>>) {
-        self.order(Order::Feed { ticket, piece });
+    pub fn send_upload_chunk(&mut self, request_id: usize, chunk: Option<Vec<u8>>) {
+        self.send_command(IoCommand::UploadChunk { request_id, chunk });
     }
 
     /// Asks for the next piece of the body of a streamed response, on behalf of `reader`.
-    pub fn read(&mut self, ticket: usize, reader: usize) {
-        self.order(Order::Read { ticket, reader });
+    pub fn read_body_chunk(&mut self, request_id: usize, reader: usize) {
+        self.send_command(IoCommand::ReadBody { request_id, reader });
     }
 
     /// Nobody will read more of this streamed response. What is left of it is read if that is little, so that the
     /// connection can be used again.
-    pub fn leave(&mut self, ticket: usize) {
-        self.order(Order::Leave { ticket });
+    pub fn drop_body(&mut self, request_id: usize) {
+        self.send_command(IoCommand::DropBody { request_id });
     }
 
     /// Does something to a session's cookies, at once: waits until the thread has done it, which takes some microseconds.
     /// `None` when the session is closed.
-    pub fn with_jar<R: Send + 'static>(
+    pub fn with_cookies<R: Send + 'static>(
         &mut self,
         session: SessionId,
-        act: impl FnOnce(&mut CookieJar) -> R + Send + 'static,
+        action: impl FnOnce(&mut CookieJar) -> R + Send + 'static,
     ) -> Option<R> {
         let (tell, told) = mpsc::channel();
         let act = Box::new(move |jar: &mut CookieJar| {
             // The asker waits for it below.
-            let _ = tell.send(act(jar));
+            let _ = tell.send(action(jar));
         });
-        self.order(Order::Jar { session, act });
+        self.send_command(IoCommand::WithCookies { session, action: act });
         loop {
             // The order may still wait for room in the queue.
-            self.has_ordered = true;
+            self.needs_wakeup = true;
             self.flush();
-            match told.recv_timeout(LOOK_AGAIN) {
+            match told.recv_timeout(LIVENESS_CHECK_PERIOD) {
                 Ok(result) => return Some(result),
-                Err(mpsc::RecvTimeoutError::Timeout) if self.gauge().is_alive() => {}
+                Err(mpsc::RecvTimeoutError::Timeout) if self.status().is_alive() => {}
                 Err(_) => return None,
             }
         }
@@ -230,50 +230,50 @@ impl Carrier {
 
     /// Wakes the thread if anything was ordered since.
     pub fn flush(&mut self) {
-        while let Some(order) = self.waiting.pop_front() {
-            if let Err(rtrb::PushError::Full(order)) = self.orders.push(order) {
-                self.waiting.push_front(order);
+        while let Some(order) = self.overflow_commands.pop_front() {
+            if let Err(rtrb::PushError::Full(order)) = self.commands.push(order) {
+                self.overflow_commands.push_front(order);
                 break;
             }
         }
-        if std::mem::take(&mut self.has_ordered) {
+        if std::mem::take(&mut self.needs_wakeup) {
             self.waker.wake_by_ref();
         }
     }
 
     /// The bell was heard: from now on it is rung again.
-    pub fn heard(&mut self) {
-        self.shared.bell.silence();
-        self.shared.has_rung.swap(false, Ordering::SeqCst);
+    pub fn clear_wakeup(&mut self) {
+        self.shared.event_fd.silence();
+        self.shared.wakeup_pending.swap(false, Ordering::SeqCst);
         // Either side may wait for room that there will be now.
-        self.has_ordered |= !self.waiting.is_empty() || self.said.slots() == QUEUE;
+        self.needs_wakeup |= !self.overflow_commands.is_empty() || self.events.slots() == QUEUE_CAPACITY;
     }
 
     /// What the thread tells next.
-    pub fn next_word(&mut self) -> Option<Word> {
-        self.said.pop().ok()
+    pub fn next_event(&mut self) -> Option<IoEvent> {
+        self.events.pop().ok()
     }
 
     /// How the thread is, for whoever watches it.
-    pub fn gauge(&self) -> Gauge {
-        Gauge(Arc::clone(&self.shared))
+    pub fn status(&self) -> IoThreadStatus {
+        IoThreadStatus(Arc::clone(&self.shared))
     }
 
-    fn order(&mut self, order: Order) {
-        self.has_ordered = true;
-        if !self.waiting.is_empty() {
-            return self.waiting.push_back(order);
+    fn send_command(&mut self, command: IoCommand) {
+        self.needs_wakeup = true;
+        if !self.overflow_commands.is_empty() {
+            return self.overflow_commands.push_back(command);
         }
-        if let Err(rtrb::PushError::Full(order)) = self.orders.push(order) {
-            self.waiting.push_back(order);
+        if let Err(rtrb::PushError::Full(order)) = self.commands.push(command) {
+            self.overflow_commands.push_back(order);
         }
     }
 }
 
-impl Drop for Carrier {
+impl Drop for IoThread {
     fn drop(&mut self) {
-        self.waiting.clear();
-        while self.orders.push(Order::Quit).is_err() && self.gauge().is_alive() {
+        self.overflow_commands.clear();
+        while self.commands.push(IoCommand::Shutdown).is_err() && self.status().is_alive() {
             self.waker.wake_by_ref();
             std::thread::yield_now();
         }
@@ -287,9 +287,9 @@ impl Drop for Carrier {
 
 /// How the carrier's thread is, readable from any thread.
 #[derive(Clone)]
-pub struct Gauge(Arc<Shared>);
+pub struct IoThreadStatus(Arc<IoThreadShared>);
 
-impl Gauge {
+impl IoThreadStatus {
     /// CPU time so far in nanoseconds, some 100 ms old.
     pub fn cpu_ns(&self) -> u64 {
         self.0.cpu_ns.load(Ordering::Relaxed)
@@ -302,25 +302,25 @@ impl Gauge {
 }
 
 /// Held by the thread, however it ends.
-struct Alive(Arc<Shared>);
+struct AliveGuard(Arc<IoThreadShared>);
 
-impl Drop for Alive {
+impl Drop for AliveGuard {
     fn drop(&mut self) {
         self.0.is_alive.store(false, Ordering::Relaxed);
     }
 }
 
-impl Buffers {
+impl SharedBufferPool {
     /// Takes back what a response was in.
-    pub fn give(&self, response: Response) {
+    pub fn recycle(&self, response: Response) {
         let buffer = response.into_buffer();
         let mut buffers = self.lock();
-        if buffers.len() < KEPT_BUFFERS && (1..=LARGEST_KEPT_BYTES).contains(&buffer.capacity()) {
+        if buffers.len() < MAX_POOLED_BUFFERS && (1..=MAX_POOLED_BUFFER_BYTES).contains(&buffer.capacity()) {
             buffers.push(buffer);
         }
     }
 
-    fn take(&self) -> Vec<u8> {
+    fn acquire(&self) -> Vec<u8> {
         self.lock().pop().unwrap_or_default()
     }
 
@@ -330,10 +330,10 @@ impl Buffers {
 }
 
 /// Orders and results that may lie between the threads; more wait on their own side.
-const QUEUE: usize = 1024;
-const LOOK_AGAIN: Duration = Duration::from_millis(1);
-const KEPT_BUFFERS: usize = 1024;
-const LARGEST_KEPT_BYTES: usize = 64 * 1024;
+const QUEUE_CAPACITY: usize = 1024;
+const LIVENESS_CHECK_PERIOD: Duration = Duration::from_millis(1);
+const MAX_POOLED_BUFFERS: usize = 1024;
+const MAX_POOLED_BUFFER_BYTES: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests;

@@ -12,49 +12,49 @@ use std::{
 
 use gregaria_http::BodyStream;
 
-use super::{Word, desk::Desk};
+use super::{IoEvent, desk::IoWorker};
 use crate::network::UserNetwork;
 
 /// What the host wants of a body.
 #[derive(Default)]
-pub(super) struct Tap(RefCell<State>);
+pub(super) struct RemoteDownload(RefCell<DownloadState>);
 
 #[derive(Default)]
-struct State {
+struct DownloadState {
     /// Who waits for a piece.
-    readers: VecDeque<usize>,
-    is_left: bool,
+    waiting_readers: VecDeque<usize>,
+    is_dropped: bool,
     waker: Option<Waker>,
 }
 
-impl Tap {
+impl RemoteDownload {
     /// Somebody wants the next piece.
-    pub(super) fn read(&self, reader: usize) {
-        self.0.borrow_mut().readers.push_back(reader);
+    pub(super) fn add_reader(&self, reader: usize) {
+        self.0.borrow_mut().waiting_readers.push_back(reader);
         self.wake();
     }
 
     /// Nobody wants anything any more.
-    pub(super) fn leave(&self) {
-        self.0.borrow_mut().is_left = true;
+    pub(super) fn drop_body(&self) {
+        self.0.borrow_mut().is_dropped = true;
         self.wake();
     }
 
     /// Answers readers until the body is at its end, or left: then a short rest is read, so that the connection can be
     /// used again, and a long one cut off.
-    pub(super) async fn serve(&self, desk: &Desk, mut stream: BodyStream<'_, UserNetwork>) {
+    pub(super) async fn serve(&self, worker: &IoWorker, mut stream: BodyStream<'_, UserNetwork>) {
         while let Some(reader) = self.next_reader().await {
             let mut piece = Vec::new();
-            let Some(next) = self.unless_left(stream.read_chunk(&mut piece)).await else {
+            let Some(next) = self.until_dropped(stream.read_chunk(&mut piece)).await else {
                 return;
             };
             let is_over = next != Ok(true);
-            desk.say(Word::Piece { reader, piece: next.map(|more| more.then_some(piece)) });
+            worker.emit(IoEvent::BodyChunk { reader, chunk: next.map(|more| more.then_some(piece)) });
             if is_over {
-                return self.turn_away(desk);
+                return self.finish_waiting_readers(worker);
             }
         }
-        let until_bytes = stream.bytes_read() + DRAINED_BYTES;
+        let until_bytes = stream.bytes_read() + MAX_DRAIN_BYTES;
         let mut piece = Vec::new();
         while stream.bytes_read() < until_bytes && stream.read_chunk(&mut piece).await == Ok(true) {
             piece.clear();
@@ -62,9 +62,9 @@ impl Tap {
     }
 
     /// Tells those who still wait that there is nothing more.
-    fn turn_away(&self, desk: &Desk) {
-        for reader in self.0.borrow_mut().readers.drain(..) {
-            desk.say(Word::Piece { reader, piece: Ok(None) });
+    fn finish_waiting_readers(&self, worker: &IoWorker) {
+        for reader in self.0.borrow_mut().waiting_readers.drain(..) {
+            worker.emit(IoEvent::BodyChunk { reader, chunk: Ok(None) });
         }
     }
 
@@ -72,10 +72,10 @@ impl Tap {
     async fn next_reader(&self) -> Option<usize> {
         poll_fn(|cx| {
             let mut state = self.0.borrow_mut();
-            if state.is_left {
+            if state.is_dropped {
                 return Poll::Ready(None);
             }
-            let reader = state.readers.pop_front();
+            let reader = state.waiting_readers.pop_front();
             if reader.is_none() {
                 state.waker = Some(cx.waker().clone());
             }
@@ -85,10 +85,10 @@ impl Tap {
     }
 
     /// `None` when the body is left before that.
-    pub(super) async fn unless_left<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+    pub(super) async fn until_dropped<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         let mut future = pin!(future);
         poll_fn(|cx| {
-            if self.0.borrow().is_left {
+            if self.0.borrow().is_dropped {
                 return Poll::Ready(None);
             }
             let output = future.as_mut().poll(cx);
@@ -108,4 +108,4 @@ impl Tap {
 }
 
 /// A rest up to this is cheaper to read than a new connection to make.
-const DRAINED_BYTES: u64 = 64 << 10;
+const MAX_DRAIN_BYTES: u64 = 64 << 10;

@@ -21,12 +21,12 @@ fn an_errand_comes_back_with_its_ticket_and_response() {
         let mut bench = Bench::new(choice);
         let session = bench.session();
         bench.send(session, 7, |errand| {
-            errand.request(Method::Post, "/cart?x=1");
+            errand.request_line(Method::Post, "/cart?x=1");
             errand.header("X-Kind", "fresh");
             errand.body(b"two");
         });
         let done = bench.wait();
-        assert_eq!(done.ticket, 7);
+        assert_eq!(done.request_id, 7);
         assert_eq!(done.exchange.due_ns, 5, "due when it was called for");
         let response = done.exchange.result.unwrap();
         let echo = String::from_utf8(response.body().to_vec()).unwrap();
@@ -39,13 +39,13 @@ fn an_errand_comes_back_with_its_ticket_and_response() {
 fn more_errands_than_fit_between_the_threads_all_come_back() {
     let mut bench = Bench::new(RingChoice::Auto);
     let sessions: Vec<SessionId> = (0..8).map(|_| bench.session()).collect();
-    let all = 3 * QUEUE;
+    let all = 3 * QUEUE_CAPACITY;
     // Several at once for each session: those beside the first have connections of their own.
     for ticket in 0..all {
-        bench.order(sessions[ticket % 8], ticket, |errand| errand.request(Method::Get, "/"));
+        bench.order(sessions[ticket % 8], ticket, |errand| errand.request_line(Method::Get, "/"));
         if ticket % 64 == 63 {
             bench.carrier.flush();
-            let tickets: HashSet<usize> = (0..64).map(|_| bench.wait().ticket).collect();
+            let tickets: HashSet<usize> = (0..64).map(|_| bench.wait().request_id).collect();
             assert_eq!(tickets, (ticket - 63..=ticket).collect());
         }
     }
@@ -54,11 +54,11 @@ fn more_errands_than_fit_between_the_threads_all_come_back() {
 #[test]
 fn orders_beyond_the_queue_wait_and_are_not_lost() {
     let mut bench = Bench::new(RingChoice::Auto);
-    let sessions: Vec<SessionId> = (0..QUEUE + 100).map(|_| bench.session()).collect();
+    let sessions: Vec<SessionId> = (0..QUEUE_CAPACITY + 100).map(|_| bench.session()).collect();
     for (ticket, session) in sessions.iter().rev().take(20).enumerate() {
-        bench.send(*session, ticket, |errand| errand.request(Method::Get, "/"));
+        bench.send(*session, ticket, |errand| errand.request_line(Method::Get, "/"));
     }
-    let tickets: HashSet<usize> = (0..20).map(|_| bench.wait().ticket).collect();
+    let tickets: HashSet<usize> = (0..20).map(|_| bench.wait().request_id).collect();
     assert_eq!(tickets.len(), 20);
 }
 
@@ -66,29 +66,29 @@ fn orders_beyond_the_queue_wait_and_are_not_lost() {
 fn what_a_closed_session_had_on_the_wire_is_never_done() {
     let mut bench = Bench::new(RingChoice::Auto);
     let (gone, staying) = (bench.session(), bench.session());
-    bench.send(gone, 1, |errand| errand.request(Method::Get, "/silence"));
-    bench.carrier.close(gone);
-    bench.send(staying, 2, |errand| errand.request(Method::Get, "/"));
-    assert_eq!(bench.wait().ticket, 2);
-    assert!(bench.carrier.next_word().is_none());
+    bench.send(gone, 1, |errand| errand.request_line(Method::Get, "/silence"));
+    bench.carrier.close_session(gone);
+    bench.send(staying, 2, |errand| errand.request_line(Method::Get, "/"));
+    assert_eq!(bench.wait().request_id, 2);
+    assert!(bench.carrier.next_event().is_none());
 }
 
 #[test]
 fn what_is_given_up_leaves_the_wire_and_the_next_goes_on() {
     let mut bench = Bench::new(RingChoice::Auto);
     let session = bench.session();
-    bench.send(session, 1, |errand| errand.request(Method::Get, "/silence"));
-    bench.carrier.give_up(session, 2);
-    bench.carrier.give_up(session, 1);
-    bench.send(session, 3, |errand| errand.request(Method::Get, "/"));
-    assert_eq!(bench.wait().ticket, 3);
-    assert!(bench.carrier.next_word().is_none());
+    bench.send(session, 1, |errand| errand.request_line(Method::Get, "/silence"));
+    bench.carrier.cancel(session, 2);
+    bench.carrier.cancel(session, 1);
+    bench.send(session, 3, |errand| errand.request_line(Method::Get, "/"));
+    assert_eq!(bench.wait().request_id, 3);
+    assert!(bench.carrier.next_event().is_none());
 }
 
 #[test]
 fn a_thread_that_is_gone_is_noticed() {
     let bench = Bench::new(RingChoice::Auto);
-    let gauge = bench.carrier.gauge();
+    let gauge = bench.carrier.status();
     assert!(gauge.is_alive());
     drop(bench);
     assert!(!gauge.is_alive());
@@ -98,18 +98,18 @@ fn a_thread_that_is_gone_is_noticed() {
 fn more_that_is_done_than_fits_is_fetched_without_a_wait() {
     let mut bench = Bench::new(RingChoice::Auto);
     let sessions: Vec<SessionId> = (0..64).map(|_| bench.session()).collect();
-    let all = QUEUE + 500;
+    let all = QUEUE_CAPACITY + 500;
     for ticket in 0..all {
-        bench.order(sessions[ticket % 64], ticket, |errand| errand.request(Method::Get, "/"));
+        bench.order(sessions[ticket % 64], ticket, |errand| errand.request_line(Method::Get, "/"));
     }
     // Until all that fits lies in the queue, and the rest beside it.
-    while bench.carrier.said.slots() < QUEUE {
-        bench.carrier.heard();
+    while bench.carrier.events.slots() < QUEUE_CAPACITY {
+        bench.carrier.clear_wakeup();
         bench.carrier.flush();
         thread::yield_now();
     }
     let began_ns = now_ns();
-    let tickets: HashSet<usize> = (0..all).map(|_| bench.wait().ticket).collect();
+    let tickets: HashSet<usize> = (0..all).map(|_| bench.wait().request_id).collect();
     assert_eq!(tickets.len(), all);
     assert!(now_ns() - began_ns < 60_000_000_000, "a bound for a stuck queue, no measure of speed");
 }
@@ -118,36 +118,36 @@ fn more_that_is_done_than_fits_is_fetched_without_a_wait() {
 fn buffers_go_round() {
     let mut bench = Bench::new(RingChoice::Auto);
     let session = bench.session();
-    bench.send(session, 0, |errand| errand.request(Method::Get, "/"));
+    bench.send(session, 0, |errand| errand.request_line(Method::Get, "/"));
     let response = bench.wait().exchange.result.unwrap();
-    bench.carrier.buffers().give(response);
-    assert_eq!(bench.carrier.buffers().lock().len(), 1);
-    let _errand = bench.carrier.errand();
-    assert_eq!(bench.carrier.buffers().lock().len(), 0);
+    bench.carrier.buffer_pool().recycle(response);
+    assert_eq!(bench.carrier.buffer_pool().lock().len(), 1);
+    let _errand = bench.carrier.new_request();
+    assert_eq!(bench.carrier.buffer_pool().lock().len(), 0);
 }
 
 #[test]
 fn a_body_is_asked_for_piece_by_piece_and_once_more_for_a_redirect() {
     let mut bench = Bench::new(RingChoice::Auto);
     let session = bench.session();
-    let upload = Upload { length: Some(9), can_rewind: true };
+    let upload = UploadInfo { length_bytes: Some(9), can_rewind: true };
     bench.send(session, 3, |errand| {
-        errand.request(Method::Put, "/again");
+        errand.request_line(Method::Put, "/again");
         errand.upload(upload);
     });
     let mut pieces = ["one", "two", "six"].iter();
     let mut beginnings = 0;
     let done = loop {
         match bench.listen() {
-            Word::Wants { ticket: 3, again } => {
+            IoEvent::UploadChunkNeeded { request_id: 3, from_start: again } => {
                 if again {
                     beginnings += 1;
                     pieces = ["one", "two", "six"].iter();
                 }
-                bench.carrier.feed(3, pieces.next().map(|piece| piece.as_bytes().to_vec()));
+                bench.carrier.send_upload_chunk(3, pieces.next().map(|piece| piece.as_bytes().to_vec()));
                 bench.carrier.flush();
             }
-            Word::Done(done) => break done,
+            IoEvent::Completed(done) => break done,
             _ => panic!("nothing else is under way"),
         }
     };
@@ -162,17 +162,17 @@ fn a_streamed_response_is_done_with_its_head_and_read_on_demand() {
     let mut bench = Bench::new(RingChoice::Auto);
     let session = bench.session();
     bench.send(session, 4, |errand| {
-        errand.request(Method::Get, "/");
-        errand.stream();
+        errand.request_line(Method::Get, "/");
+        errand.stream_response();
     });
     let done = bench.wait();
     assert!(done.exchange.result.unwrap().body().is_empty());
     let (mut body, mut is_over) = (Vec::new(), false);
     while !is_over {
-        bench.carrier.read(4, 77);
+        bench.carrier.read_body_chunk(4, 77);
         bench.carrier.flush();
         match bench.listen() {
-            Word::Piece { reader: 77, piece } => match piece.unwrap() {
+            IoEvent::BodyChunk { reader: 77, chunk: piece } => match piece.unwrap() {
                 Some(piece) => body.extend(piece),
                 None => is_over = true,
             },
@@ -180,10 +180,10 @@ fn a_streamed_response_is_done_with_its_head_and_read_on_demand() {
         }
     }
     assert!(body.starts_with(b"GET / HTTP/1.1\r\n"));
-    bench.carrier.leave(4);
-    bench.carrier.read(4, 78);
+    bench.carrier.drop_body(4);
+    bench.carrier.read_body_chunk(4, 78);
     bench.carrier.flush();
-    assert!(matches!(bench.listen(), Word::Piece { reader: 78, piece: Ok(None) }), "one that is over stays so");
+    assert!(matches!(bench.listen(), IoEvent::BodyChunk { reader: 78, chunk: Ok(None) }), "one that is over stays so");
 }
 
 #[test]
@@ -191,16 +191,16 @@ fn everyone_who_reads_a_body_hears_of_its_end() {
     let mut bench = Bench::new(RingChoice::Auto);
     let session = bench.session();
     bench.send(session, 4, |errand| {
-        errand.request(Method::Get, "/");
-        errand.stream();
+        errand.request_line(Method::Get, "/");
+        errand.stream_response();
     });
     assert!(bench.wait().exchange.result.is_ok());
     for reader in 0..9 {
-        bench.carrier.read(4, reader);
+        bench.carrier.read_body_chunk(4, reader);
     }
     bench.carrier.flush();
     let answers = (0..9).map(|_| match bench.listen() {
-        Word::Piece { reader, piece } => (reader, piece.unwrap().is_some()),
+        IoEvent::BodyChunk { reader, chunk: piece } => (reader, piece.unwrap().is_some()),
         _ => panic!("nothing else is under way"),
     });
     let (readers, pieces): (HashSet<usize>, Vec<bool>) = answers.unzip();
@@ -212,16 +212,16 @@ fn cookies_are_read_and_written_from_outside() {
     let mut bench = Bench::new(RingChoice::Auto);
     let (session, gone) = (bench.session(), bench.session());
     let cookie = Cookie { name: "a", value: "1", ..Cookie::default() };
-    assert_eq!(bench.carrier.with_jar(session, move |jar| jar.set(cookie)), Some(Ok(())));
-    bench.send(session, 1, |errand| errand.request(Method::Get, "/"));
+    assert_eq!(bench.carrier.with_cookies(session, move |jar| jar.set(cookie)), Some(Ok(())));
+    bench.send(session, 1, |errand| errand.request_line(Method::Get, "/"));
     let response = bench.wait().exchange.result.unwrap();
     assert!(response.text().contains("Cookie: a=1\r\n"));
-    bench.carrier.close(gone);
-    assert_eq!(bench.carrier.with_jar(gone, |jar| jar.len()), None);
+    bench.carrier.close_session(gone);
+    assert_eq!(bench.carrier.with_cookies(gone, |jar| jar.len()), None);
 }
 
 struct Bench {
-    carrier: Carrier,
+    carrier: IoThread,
     bell: Bell,
     base: Arc<BaseUrl>,
 }
@@ -231,48 +231,48 @@ impl Bench {
         let bell = Bell::new().unwrap();
         let base = BaseUrl::parse(&format!("http://{}", echo_server())).unwrap();
         Self {
-            carrier: Carrier::start(bell.clone(), choice, Addresses::default()).unwrap(),
+            carrier: IoThread::start(bell.clone(), choice, Addresses::default()).unwrap(),
             bell,
             base: Arc::new(base),
         }
     }
 
     fn session(&mut self) -> SessionId {
-        self.carrier.open(Arc::clone(&self.base), Arc::new(ClientConfig::default()))
+        self.carrier.open_session(Arc::clone(&self.base), Arc::new(ClientConfig::default()))
     }
 
-    fn order(&mut self, session: SessionId, ticket: usize, fill: impl FnOnce(&mut Errand)) {
-        let mut errand = self.carrier.errand();
+    fn order(&mut self, session: SessionId, ticket: usize, fill: impl FnOnce(&mut PackedRequest)) {
+        let mut errand = self.carrier.new_request();
         fill(&mut errand);
-        errand.seal(session, 5, ticket);
-        self.carrier.send(errand);
+        errand.finish(session, 5, ticket);
+        self.carrier.submit(errand);
     }
 
-    fn send(&mut self, session: SessionId, ticket: usize, fill: impl FnOnce(&mut Errand)) {
+    fn send(&mut self, session: SessionId, ticket: usize, fill: impl FnOnce(&mut PackedRequest)) {
         self.order(session, ticket, fill);
         self.carrier.flush();
     }
 
     /// What is done next, when nothing else is said.
-    fn wait(&mut self) -> Done {
+    fn wait(&mut self) -> CompletedRequest {
         match self.listen() {
-            Word::Done(done) => done,
-            Word::Wants { ticket, .. } => panic!("{ticket} wants a piece"),
-            Word::Piece { reader, .. } => panic!("a piece for {reader}"),
+            IoEvent::Completed(done) => done,
+            IoEvent::UploadChunkNeeded { request_id: ticket, .. } => panic!("{ticket} wants a piece"),
+            IoEvent::BodyChunk { reader, .. } => panic!("a piece for {reader}"),
         }
     }
 
     /// What is said next; waits for the bell as an event loop does.
-    fn listen(&mut self) -> Word {
+    fn listen(&mut self) -> IoEvent {
         let until_ns = now_ns() + 10_000_000_000;
         loop {
-            if let Some(word) = self.carrier.next_word() {
+            if let Some(word) = self.carrier.next_event() {
                 return word;
             }
             assert!(now_ns() < until_ns, "the bell is not rung");
             let mut files = [PollFd::from_borrowed_fd(self.bell.as_fd(), PollFlags::IN)];
             poll(&mut files, Some(&Timespec { tv_sec: 1, tv_nsec: 0 })).unwrap();
-            self.carrier.heard();
+            self.carrier.clear_wakeup();
             self.carrier.flush();
         }
     }

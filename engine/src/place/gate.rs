@@ -17,75 +17,75 @@ use std::{
 pub(super) type Quota = Arc<AtomicU64>;
 
 /// A place's gate.
-pub(crate) struct Gate {
-    open: Cell<bool>,
+pub(crate) struct Admission {
+    is_open: Cell<bool>,
     /// Nobody is left who could make a request.
-    over: Cell<bool>,
+    is_finished: Cell<bool>,
     quota: RefCell<Option<Quota>>,
-    limited: Cell<bool>,
-    leased: Cell<u64>,
-    waiting: RefCell<Vec<Waker>>,
+    is_limited: Cell<bool>,
+    leased_permits: Cell<u64>,
+    waiters: RefCell<Vec<Waker>>,
 }
 
-impl Gate {
+impl Admission {
     pub(super) fn new() -> Self {
         Self {
-            open: Cell::new(false),
-            over: Cell::new(true),
+            is_open: Cell::new(false),
+            is_finished: Cell::new(true),
             quota: RefCell::new(None),
-            limited: Cell::new(false),
-            leased: Cell::new(0),
-            waiting: RefCell::default(),
+            is_limited: Cell::new(false),
+            leased_permits: Cell::new(0),
+            waiters: RefCell::default(),
         }
     }
 
     pub(super) fn open(&self, quota: Option<Quota>) {
-        self.limited.set(quota.is_some());
-        self.leased.set(0);
+        self.is_limited.set(quota.is_some());
+        self.leased_permits.set(0);
         *self.quota.borrow_mut() = quota;
-        self.open.set(true);
-        self.over.set(false);
+        self.is_open.set(true);
+        self.is_finished.set(false);
     }
 
     pub(super) fn close(&self) {
-        self.open.set(false);
-        self.waiting.borrow_mut().clear();
+        self.is_open.set(false);
+        self.waiters.borrow_mut().clear();
     }
 
     /// The run is over: the place has handed over all that it will.
-    pub(super) fn end(&self) {
-        self.over.set(true);
+    pub(super) fn finish(&self) {
+        self.is_finished.set(true);
     }
 
     /// Takes a permit for a request that is finished already. What closes the gate is the start of requests.
-    pub(super) fn try_count(&self) -> bool {
-        !self.over.get() && (!self.limited.get() || self.take_permit())
+    pub(super) fn try_admit_finished(&self) -> bool {
+        !self.is_finished.get() && (!self.is_limited.get() || self.try_take_permit())
     }
 
     /// Takes a permit if there is one at once.
     pub(crate) fn try_admit(&self) -> bool {
-        self.open.get() && (!self.limited.get() || self.take_permit())
+        self.is_open.get() && (!self.is_limited.get() || self.try_take_permit())
     }
 
     pub(crate) fn is_open(&self) -> bool {
-        self.open.get()
+        self.is_open.get()
     }
 
-    pub(super) fn has_room(&self) -> bool {
+    pub(super) fn may_admit_soon(&self) -> bool {
         let left = self.quota.borrow().as_ref().is_none_or(|quota| quota.load(Ordering::Relaxed) > 0);
-        self.open.get() && (left || self.leased.get() > 0)
+        self.is_open.get() && (left || self.leased_permits.get() > 0)
     }
 
     /// Waits for a permit: until one comes back, or for ever when the run is over, which `halt` is told.
-    pub(crate) async fn admit(&self, halt: impl Fn()) {
+    pub(crate) async fn admit(&self, on_closed: impl Fn()) {
         poll_fn(|cx| {
             if self.try_admit() {
                 return Poll::Ready(());
             }
-            if self.open.get() {
-                self.waiting.borrow_mut().push(cx.waker().clone());
+            if self.is_open.get() {
+                self.waiters.borrow_mut().push(cx.waker().clone());
             } else {
-                halt();
+                on_closed();
             }
             Poll::Pending
         })
@@ -93,41 +93,41 @@ impl Gate {
     }
 
     /// A request was admitted but never decided: its permit is another's.
-    pub(super) fn give_back(&self) {
+    pub(super) fn release(&self) {
         if let Some(quota) = self.quota.borrow().as_ref() {
             quota.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// Wakes those who wait when there is something to have again.
-    pub(super) fn recheck(&self) {
+    pub(super) fn wake_waiters(&self) {
         let left = self.quota.borrow().as_ref().is_some_and(|quota| quota.load(Ordering::Relaxed) > 0);
         if left {
-            self.waiting.borrow_mut().drain(..).for_each(Waker::wake);
+            self.waiters.borrow_mut().drain(..).for_each(Waker::wake);
         }
     }
 
-    fn take_permit(&self) -> bool {
-        if self.leased.get() == 0 {
-            self.leased.set(self.quota.borrow().as_ref().map_or(0, |quota| lease(quota)));
+    fn try_take_permit(&self) -> bool {
+        if self.leased_permits.get() == 0 {
+            self.leased_permits.set(self.quota.borrow().as_ref().map_or(0, |quota| lease_block(quota)));
         }
-        let has = self.leased.get() > 0;
+        let has = self.leased_permits.get() > 0;
         if has {
-            self.leased.set(self.leased.get() - 1);
+            self.leased_permits.set(self.leased_permits.get() - 1);
         }
         has
     }
 }
 
 /// Takes a block off the quota: the larger, the more is left.
-fn lease(quota: &AtomicU64) -> u64 {
-    let block = |left: u64| (left / BLOCKS_LEFT).clamp(1, LARGEST_BLOCK).min(left);
+fn lease_block(quota: &AtomicU64) -> u64 {
+    let block = |left: u64| (left / LEASE_DIVISOR).clamp(1, MAX_LEASE_REQUESTS).min(left);
     let before = quota.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left - block(left)));
     before.map_or(0, block)
 }
 
-const BLOCKS_LEFT: u64 = 256;
-const LARGEST_BLOCK: u64 = 256;
+const LEASE_DIVISOR: u64 = 256;
+const MAX_LEASE_REQUESTS: u64 = 256;
 
 #[cfg(test)]
 mod tests {
@@ -136,18 +136,18 @@ mod tests {
     #[test]
     fn leases_add_up_to_the_quota_exactly() {
         let quota: Quota = Arc::new(AtomicU64::new(100_003));
-        let gates = [Gate::new(), Gate::new(), Gate::new()];
+        let gates = [Admission::new(), Admission::new(), Admission::new()];
         gates.iter().for_each(|gate| gate.open(Some(Arc::clone(&quota))));
         let mut admitted = 0;
         while gates.iter().any(|gate| gate.try_admit().then(|| admitted += 1).is_some()) {}
         assert_eq!(admitted, 100_003);
-        gates[0].give_back();
+        gates[0].release();
         assert!(gates[1].try_admit() && !gates[0].try_admit());
     }
 
     #[test]
     fn a_closed_gate_admits_no_one() {
-        let gate = Gate::new();
+        let gate = Admission::new();
         assert!(!gate.try_admit());
         gate.open(None);
         assert!(gate.try_admit());
@@ -157,15 +157,15 @@ mod tests {
 
     #[test]
     fn what_is_finished_counts_until_the_run_is_over_and_never_beyond_the_quota() {
-        let gate = Gate::new();
-        assert!(!gate.try_count());
+        let gate = Admission::new();
+        assert!(!gate.try_admit_finished());
         gate.open(Some(Arc::new(AtomicU64::new(2))));
         gate.close();
-        assert!(gate.try_count() && gate.try_count() && !gate.try_count());
+        assert!(gate.try_admit_finished() && gate.try_admit_finished() && !gate.try_admit_finished());
         gate.open(None);
         gate.close();
-        assert!(gate.try_count());
-        gate.end();
-        assert!(!gate.try_count());
+        assert!(gate.try_admit_finished());
+        gate.finish();
+        assert!(!gate.try_admit_finished());
     }
 }

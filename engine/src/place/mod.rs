@@ -14,29 +14,29 @@ use std::collections::VecDeque;
 
 use gregaria_stats::Interval;
 
-pub use ledger::{Ledger, phases};
-pub use link::Link;
-pub use places::Places;
+pub use ledger::{Accounting, exchange_phases};
+pub use link::AgentEnd;
+pub use places::Coordinator;
 
 use crate::{health::ShardLoad, ramp::Step};
-use link::{HAND_OVERS, HandOver, Message};
+use link::{AgentCommand, AgentReport, REPORT_QUEUE_CAPACITY};
 
 /// The users of a place, and the thread that they live on.
-pub trait Residents {
+pub trait UserPool {
     /// What admits their requests and counts them.
-    fn ledger(&self) -> &Ledger;
+    fn accounting(&self) -> &Accounting;
     /// A run begins.
-    fn begin(&self) {}
+    fn on_run_start(&self) {}
     /// A user of this class comes.
-    fn come(&self, class: usize);
+    fn spawn_user(&self, class: usize);
     /// The class's latest user is to leave: it may finish the request that is on the wire.
-    fn leave(&self, class: usize);
+    fn stop_user(&self, class: usize);
     /// Everyone is to leave.
-    fn leave_all(&self);
+    fn stop_all(&self);
     /// Everyone who is still there goes now.
-    fn cut_all(&self);
+    fn abort_all(&self);
     /// Users that nobody has told to leave, per class.
-    fn users(&self) -> Vec<u32>;
+    fn user_counts(&self) -> Vec<u32>;
     /// Whether nobody is left, those on their way out included.
     fn is_empty(&self) -> bool;
     /// CPU time of the thread in nanoseconds.
@@ -44,158 +44,158 @@ pub trait Residents {
 }
 
 /// What follows the orders. See the top of this file.
-pub struct Place {
-    link: Link,
-    spare: Vec<Interval>,
+pub struct ThreadAgent {
+    channel: AgentEnd,
+    spare_intervals: Vec<Interval>,
     steps: VecDeque<Step>,
-    taken: Vec<Step>,
-    phase: Phase,
-    began_ns: u64,
-    began_cpu_ns: u64,
-    tick_ns: u64,
-    quit: bool,
+    applied_steps: Vec<Step>,
+    state: AgentState,
+    run_start_ns: u64,
+    run_start_cpu_ns: u64,
+    next_report_ns: u64,
+    is_shut_down: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Phase {
+enum AgentState {
     Idle,
-    On,
+    Running,
     Stopping { deadline_ns: u64 },
 }
 
-impl Place {
+impl ThreadAgent {
     /// A place without orders.
-    pub fn new(link: Link) -> Self {
+    pub fn new(channel: AgentEnd) -> Self {
         Self {
-            link,
-            spare: (0..HAND_OVERS).map(|_| Interval::new()).collect(),
+            channel,
+            spare_intervals: (0..REPORT_QUEUE_CAPACITY).map(|_| Interval::new()).collect(),
             steps: VecDeque::new(),
-            taken: Vec::new(),
-            phase: Phase::Idle,
-            began_ns: 0,
-            began_cpu_ns: 0,
-            tick_ns: 0,
-            quit: false,
+            applied_steps: Vec::new(),
+            state: AgentState::Idle,
+            run_start_ns: 0,
+            run_start_cpu_ns: 0,
+            next_report_ns: 0,
+            is_shut_down: false,
         }
     }
 
     /// Does what is due at `now_ns` (monotonic) and says when to be called again at the latest; `None` when the place is
     /// given up.
-    pub fn turn(&mut self, residents: &impl Residents, now_ns: u64) -> Option<u64> {
-        while let Ok(message) = self.link.inbox.pop() {
-            self.obey(message, residents, now_ns);
+    pub fn tick(&mut self, users: &impl UserPool, now_ns: u64) -> Option<u64> {
+        while let Ok(message) = self.channel.commands.pop() {
+            self.handle_command(message, users, now_ns);
         }
-        if self.quit {
+        if self.is_shut_down {
             return None;
         }
-        self.take_steps(residents, now_ns);
-        residents.ledger().gate.recheck();
-        self.cut_late(residents, now_ns);
-        if now_ns >= self.tick_ns || self.has_stopped(residents) {
-            self.hand_over(residents, now_ns);
+        self.apply_due_steps(users, now_ns);
+        users.accounting().admission.wake_waiters();
+        self.abort_overdue(users, now_ns);
+        if now_ns >= self.next_report_ns || self.has_stopped(users) {
+            self.send_report(users, now_ns);
         }
         let step_ns = self.steps.front().map_or(u64::MAX, |step| step.due_ns);
-        Some(self.tick_ns.min(step_ns).max(now_ns))
+        Some(self.next_report_ns.min(step_ns).max(now_ns))
     }
 
     /// Whether a run is on and nobody has ended it.
-    pub fn is_on(&self) -> bool {
-        self.phase == Phase::On
+    pub fn is_running(&self) -> bool {
+        self.state == AgentState::Running
     }
 
-    fn obey(&mut self, message: Message, residents: &impl Residents, now_ns: u64) {
-        match message {
-            Message::Begin(quota) => {
-                residents.ledger().begin(quota);
-                residents.begin();
-                self.phase = Phase::On;
-                self.began_ns = now_ns;
-                self.began_cpu_ns = residents.thread_cpu_ns();
-                self.tick_ns = self.began_ns + TICK_NS;
+    fn handle_command(&mut self, command: AgentCommand, users: &impl UserPool, now_ns: u64) {
+        match command {
+            AgentCommand::StartRun(quota) => {
+                users.accounting().start_run(quota);
+                users.on_run_start();
+                self.state = AgentState::Running;
+                self.run_start_ns = now_ns;
+                self.run_start_cpu_ns = users.thread_cpu_ns();
+                self.next_report_ns = self.run_start_ns + REPORT_PERIOD_NS;
             }
-            Message::Plan { from_ns, steps } => self.plan(residents, from_ns, steps),
-            Message::Stop { deadline_ns } => self.stop(residents, deadline_ns),
-            Message::Emptied(interval) => self.spare.push(interval),
-            Message::Quit => {
-                residents.ledger().gate.close();
-                self.quit = true;
+            AgentCommand::ReplaceSteps { from_ns, steps } => self.replace_steps(users, from_ns, steps),
+            AgentCommand::Stop { deadline_ns } => self.stop(users, deadline_ns),
+            AgentCommand::ReturnInterval(interval) => self.spare_intervals.push(interval),
+            AgentCommand::Shutdown => {
+                users.accounting().admission.close();
+                self.is_shut_down = true;
             }
         }
     }
 
     /// Replaces what was planned from `from_ns` on. A step that was taken already is taken back.
-    fn plan(&mut self, residents: &impl Residents, from_ns: u64, steps: Vec<Step>) {
+    fn replace_steps(&mut self, users: &impl UserPool, from_ns: u64, steps: Vec<Step>) {
         self.steps.retain(|step| step.due_ns < from_ns);
-        while let Some(step) = self.taken.pop_if(|step| step.due_ns >= from_ns) {
-            take(residents, Step { comes: !step.comes, ..step });
+        while let Some(step) = self.applied_steps.pop_if(|step| step.due_ns >= from_ns) {
+            apply_step(users, Step { comes: !step.comes, ..step });
         }
         self.steps.extend(steps);
-        self.taken.clear();
+        self.applied_steps.clear();
     }
 
-    fn take_steps(&mut self, residents: &impl Residents, now_ns: u64) {
+    fn apply_due_steps(&mut self, users: &impl UserPool, now_ns: u64) {
         while let Some(step) = self.steps.pop_front_if(|step| step.due_ns <= now_ns) {
-            take(residents, step);
-            self.taken.push(step);
+            apply_step(users, step);
+            self.applied_steps.push(step);
         }
     }
 
-    fn stop(&mut self, residents: &impl Residents, deadline_ns: u64) {
-        residents.ledger().gate.close();
+    fn stop(&mut self, users: &impl UserPool, deadline_ns: u64) {
+        users.accounting().admission.close();
         self.steps.clear();
-        self.taken.clear();
-        self.phase = Phase::Stopping { deadline_ns };
-        residents.leave_all();
+        self.applied_steps.clear();
+        self.state = AgentState::Stopping { deadline_ns };
+        users.stop_all();
     }
 
-    fn cut_late(&self, residents: &impl Residents, now_ns: u64) {
-        if matches!(self.phase, Phase::Stopping { deadline_ns } if now_ns >= deadline_ns) {
-            residents.cut_all();
+    fn abort_overdue(&self, users: &impl UserPool, now_ns: u64) {
+        if matches!(self.state, AgentState::Stopping { deadline_ns } if now_ns >= deadline_ns) {
+            users.abort_all();
         }
     }
 
-    fn hand_over(&mut self, residents: &impl Residents, now_ns: u64) {
-        self.tick_ns = now_ns + TICK_NS;
-        if self.phase == Phase::Idle || self.link.outbox.is_full() {
+    fn send_report(&mut self, users: &impl UserPool, now_ns: u64) {
+        self.next_report_ns = now_ns + REPORT_PERIOD_NS;
+        if self.state == AgentState::Idle || self.channel.reports.is_full() {
             return;
         }
-        let Some(emptied) = self.spare.pop() else {
+        let Some(emptied) = self.spare_intervals.pop() else {
             return;
         };
-        let stopped = self.has_stopped(residents);
-        let hand_over = HandOver {
-            interval: residents.ledger().recorder.borrow_mut().take(emptied),
+        let stopped = self.has_stopped(users);
+        let hand_over = AgentReport {
+            interval: users.accounting().recorder.borrow_mut().take(emptied),
             as_of_ns: now_ns,
-            users: residents.users(),
-            cut: residents.ledger().cut(),
+            user_counts: users.user_counts(),
+            aborted: users.accounting().aborted(),
             load: ShardLoad {
-                cpu_ns: residents.thread_cpu_ns() - self.began_cpu_ns,
-                wall_ns: now_ns - self.began_ns,
+                cpu_ns: users.thread_cpu_ns() - self.run_start_cpu_ns,
+                wall_ns: now_ns - self.run_start_ns,
                 ..ShardLoad::default()
             },
             stopped,
         };
-        if self.link.outbox.push(hand_over).is_err() {
+        if self.channel.reports.push(hand_over).is_err() {
             unreachable!("the queue had room a moment ago, and this is its only writer");
         }
         if stopped {
-            residents.ledger().gate.end();
-            self.phase = Phase::Idle;
+            users.accounting().admission.finish();
+            self.state = AgentState::Idle;
         }
     }
 
-    fn has_stopped(&self, residents: &impl Residents) -> bool {
-        matches!(self.phase, Phase::Stopping { .. }) && residents.is_empty()
+    fn has_stopped(&self, users: &impl UserPool) -> bool {
+        matches!(self.state, AgentState::Stopping { .. }) && users.is_empty()
     }
 }
 
-fn take(residents: &impl Residents, step: Step) {
+fn apply_step(users: &impl UserPool, step: Step) {
     if step.comes {
-        residents.come(step.class);
+        users.spawn_user(step.class);
     } else {
-        residents.leave(step.class);
+        users.stop_user(step.class);
     }
 }
 
 /// How often measurements are handed over.
-const TICK_NS: u64 = 100_000_000;
+const REPORT_PERIOD_NS: u64 = 100_000_000;

@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::AtomicU64};
 use gregaria_stats::Interval;
 
 use super::{
-    link::{HandOver, Link, Message, Reins, link},
+    link::{AgentCommand, AgentEnd, AgentReport, CoordinatorEnd, agent_channel},
     placement::Placement,
 };
 use crate::{
@@ -15,110 +15,112 @@ use crate::{
 };
 
 /// Any number of places as one [`Swarm`].
-pub struct Places {
+pub struct Coordinator {
     classes: usize,
     placement: Placement,
-    places: Vec<Remote>,
+    agents: Vec<RemoteAgent>,
 }
 
 /// A place, as its swarm sees it.
-struct Remote {
-    reins: Reins,
+struct RemoteAgent {
+    channel: CoordinatorEnd,
     as_of_ns: u64,
-    users: Vec<u32>,
-    cut: u64,
+    user_counts: Vec<u32>,
+    aborted: u64,
     load: ShardLoad,
     stopped: bool,
 }
 
-impl Places {
+impl Coordinator {
     /// No place, for users of so many classes.
     pub fn new(classes: usize) -> Self {
-        Self { classes, placement: Placement::new(classes, 0), places: Vec::new() }
+        Self { classes, placement: Placement::new(classes, 0), agents: Vec::new() }
     }
 
     /// One more; whoever gets the link makes a [`Place`](super::Place) of it. Not while a run is on.
-    pub fn add(&mut self) -> Link {
-        let (reins, link) = link();
-        self.places.push(Remote::new(reins));
+    pub fn add_agent(&mut self) -> AgentEnd {
+        let (reins, link) = agent_channel();
+        self.agents.push(RemoteAgent::new(reins));
         link
     }
 
     /// How many there are.
-    pub fn len(&self) -> usize {
-        self.places.len()
+    pub fn agent_count(&self) -> usize {
+        self.agents.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
+        self.agents.is_empty()
     }
 
     /// Gives all places up.
-    pub fn quit(&mut self) {
-        self.places.iter_mut().for_each(|place| place.tell(Message::Quit));
+    pub fn shutdown(&mut self) {
+        self.agents.iter_mut().for_each(|place| place.send(AgentCommand::Shutdown));
     }
 }
 
-impl Swarm for Places {
+impl Swarm for Coordinator {
     fn begin(&mut self, num_requests: Option<u64>) {
         let quota = num_requests.map(|count| Arc::new(AtomicU64::new(count)));
-        self.placement = Placement::new(self.classes, self.places.len());
-        for place in &mut self.places {
+        self.placement = Placement::new(self.classes, self.agents.len());
+        for place in &mut self.agents {
             place.stopped = false;
-            place.cut = 0;
-            place.tell(Message::Begin(quota.clone()));
+            place.aborted = 0;
+            place.send(AgentCommand::StartRun(quota.clone()));
         }
     }
 
     fn ramp(&mut self, segment: &Segment) {
-        let plans = self.placement.follow(segment);
-        for (place, steps) in self.places.iter_mut().zip(plans) {
-            place.tell(Message::Plan { from_ns: segment.start_ns, steps });
+        let plans = self.placement.apply(segment);
+        for (place, steps) in self.agents.iter_mut().zip(plans) {
+            place.send(AgentCommand::ReplaceSteps { from_ns: segment.start_ns, steps });
         }
     }
 
     fn stop(&mut self, deadline_ns: u64) {
-        self.places.iter_mut().for_each(|place| place.tell(Message::Stop { deadline_ns }));
+        self.agents.iter_mut().for_each(|place| place.send(AgentCommand::Stop { deadline_ns }));
     }
 
     fn collect(&mut self, sink: &mut dyn FnMut(&Interval)) -> SwarmReport {
         let mut users = vec![0; self.classes];
-        for place in &mut self.places {
+        for place in &mut self.agents {
             place.collect(sink);
-            users.iter_mut().zip(&place.users).for_each(|(sum, count)| *sum += count);
+            users.iter_mut().zip(&place.user_counts).for_each(|(sum, count)| *sum += count);
         }
         SwarmReport {
-            as_of_ns: self.places.iter().map(|place| place.as_of_ns).min().unwrap_or_default(),
+            as_of_ns: self.agents.iter().map(|place| place.as_of_ns).min().unwrap_or_default(),
             users,
-            stopped: self.places.iter().all(|place| place.stopped),
-            cut: self.places.iter().map(|place| place.cut).sum(),
-            loads: self.places.iter().map(|place| place.load).collect(),
+            stopped: self.agents.iter().all(|place| place.stopped),
+            cut: self.agents.iter().map(|place| place.aborted).sum(),
+            loads: self.agents.iter().map(|place| place.load).collect(),
             fault: None,
         }
     }
 }
 
-impl Remote {
-    fn new(reins: Reins) -> Self {
-        Self { reins, as_of_ns: 0, users: Vec::new(), cut: 0, load: ShardLoad::default(), stopped: false }
+impl RemoteAgent {
+    fn new(channel: CoordinatorEnd) -> Self {
+        Self { channel, as_of_ns: 0, user_counts: Vec::new(), aborted: 0, load: ShardLoad::default(), stopped: false }
     }
 
     /// A place reads its messages every tick at the latest; one that has not for dozens of them is dead or stuck, which
     /// is noticed elsewhere.
-    fn tell(&mut self, message: Message) {
-        if self.reins.inbox.push(message).is_err() {
+    fn send(&mut self, command: AgentCommand) {
+        if self.channel.commands.push(command).is_err() {
             log::error!("a place of users does not take messages any more");
         }
     }
 
     fn collect(&mut self, sink: &mut dyn FnMut(&Interval)) {
-        while let Ok(HandOver { mut interval, as_of_ns, users, cut, load, stopped }) = self.reins.outbox.pop() {
+        while let Ok(AgentReport { mut interval, as_of_ns, user_counts: users, aborted: cut, load, stopped }) =
+            self.channel.reports.pop()
+        {
             sink(&interval);
             interval.clear();
-            self.tell(Message::Emptied(interval));
-            (self.as_of_ns, self.users) = (as_of_ns, users);
-            (self.cut, self.load, self.stopped) = (cut, load, stopped);
+            self.send(AgentCommand::ReturnInterval(interval));
+            (self.as_of_ns, self.user_counts) = (as_of_ns, users);
+            (self.aborted, self.load, self.stopped) = (cut, load, stopped);
         }
     }
 }

@@ -18,13 +18,13 @@ use gregaria_stats::{Interval, Limits};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use thiserror::Error;
 
-pub(crate) use life::Life;
-pub(crate) use on_wire::{OnWire, Stamps};
-pub(crate) use shard::Shard;
+pub(crate) use life::UserHandle;
+pub(crate) use on_wire::{ExchangeMetrics, InFlightRequest};
+pub(crate) use shard::ShardContext;
 
 use crate::{
     addresses::Addresses,
-    place::{Link, Places},
+    place::{AgentEnd, Coordinator},
     ramp::Segment,
     rt::{self, AddressBook, RingChoice, RingKind, Rt},
     scenario::Scenario,
@@ -39,13 +39,13 @@ pub struct ShardOptions {
     /// How many; `None` is one for each core in this process's affinity mask.
     pub shards: Option<usize>,
     /// What they run on.
-    pub ring: RingChoice,
+    pub driver: RingChoice,
     /// Caps of the statistics.
     pub limits: Limits,
     /// Where the random numbers begin; `None` is different each time.
     pub seed: Option<u64>,
     /// Where connections go and come from; see [`Addresses::check`].
-    pub addresses: Addresses,
+    pub connect_config: Addresses,
 }
 
 /// Why shards could not be started.
@@ -59,7 +59,7 @@ pub enum ShardError {
     NoHost(String),
     /// The ring that was asked for, or any at all, was refused by the kernel.
     #[error("the kernel refuses the ring: {0}")]
-    Ring(io::Error),
+    Driver(io::Error),
     /// More threads than the cores could serve in time.
     #[error("{asked} shards are too many: at most {most} on the cores of this process")]
     TooManyShards {
@@ -76,9 +76,9 @@ pub enum ShardError {
 /// Rust users on pinned cores.
 pub struct ShardSwarm {
     scenario: Arc<RustScenario>,
-    places: Places,
+    coordinator: Coordinator,
     threads: Vec<JoinHandle<io::Result<()>>>,
-    kind: Option<RingKind>,
+    driver_kind: Option<RingKind>,
 }
 
 impl ShardSwarm {
@@ -95,13 +95,13 @@ impl ShardSwarm {
             return Err(ShardError::TooManyShards { asked: count, most });
         }
         let mut swarm = Self::empty(scenario, count)?;
-        let book = AddressBook::new(options.addresses.clone());
+        let book = AddressBook::new(options.connect_config.clone());
         for index in 0..count {
             let core = cores[index % cores.len()];
-            let link = swarm.places.add();
+            let link = swarm.coordinator.add_agent();
             let (thread, kind) = start_thread(&swarm.scenario, options, &book, link, index, core, seed)?;
             swarm.threads.push(thread);
-            swarm.kind = Some(kind);
+            swarm.driver_kind = Some(kind);
         }
         Ok(swarm)
     }
@@ -113,24 +113,24 @@ impl ShardSwarm {
     pub fn simulate(scenario: Arc<RustScenario>, options: &ShardOptions, rt: &Rt) -> Result<Self, ShardError> {
         let count = options.shards.unwrap_or(1);
         let mut swarm = Self::empty(scenario, count)?;
-        let book = AddressBook::new(options.addresses.clone());
+        let book = AddressBook::new(options.connect_config.clone());
         for index in 0..count {
-            let link = swarm.places.add();
+            let link = swarm.coordinator.add_agent();
             let seed = options.seed.unwrap_or_default() + index as u64;
-            let shard = Shard::new(rt.clone(), Arc::clone(&book), &swarm.scenario, options.limits.clone(), seed);
+            let shard = ShardContext::new(rt.clone(), Arc::clone(&book), &swarm.scenario, options.limits.clone(), seed);
             rt.spawn(ShardLoop::new(shard, Arc::clone(&swarm.scenario), link).run());
         }
         Ok(swarm)
     }
 
     /// What the shards run on; `None` in a simulated world.
-    pub fn ring(&self) -> Option<RingKind> {
-        self.kind
+    pub fn driver_kind(&self) -> Option<RingKind> {
+        self.driver_kind
     }
 
     /// How many shards there are.
-    pub fn shards(&self) -> usize {
-        self.places.len()
+    pub fn shard_count(&self) -> usize {
+        self.coordinator.agent_count()
     }
 
     fn empty(scenario: Arc<RustScenario>, count: usize) -> Result<Self, ShardError> {
@@ -140,33 +140,33 @@ impl ShardSwarm {
         if let Some(class) = scenario.lacks_host() {
             return Err(ShardError::NoHost(class.to_owned()));
         }
-        let places = Places::new(scenario.user_classes().len());
-        Ok(Self { scenario, places, threads: Vec::new(), kind: None })
+        let places = Coordinator::new(scenario.user_classes().len());
+        Ok(Self { scenario, coordinator: places, threads: Vec::new(), driver_kind: None })
     }
 }
 
 impl Swarm for ShardSwarm {
     fn begin(&mut self, num_requests: Option<u64>) {
-        self.places.begin(num_requests);
+        self.coordinator.begin(num_requests);
     }
 
     fn ramp(&mut self, segment: &Segment) {
-        self.places.ramp(segment);
+        self.coordinator.ramp(segment);
     }
 
     fn stop(&mut self, deadline_ns: u64) {
-        self.places.stop(deadline_ns);
+        self.coordinator.stop(deadline_ns);
     }
 
     fn collect(&mut self, sink: &mut dyn FnMut(&Interval)) -> SwarmReport {
         let dead = self.threads.iter().position(JoinHandle::is_finished);
-        SwarmReport { fault: dead.map(|index| format!("shard {index} has died")), ..self.places.collect(sink) }
+        SwarmReport { fault: dead.map(|index| format!("shard {index} has died")), ..self.coordinator.collect(sink) }
     }
 }
 
 impl Drop for ShardSwarm {
     fn drop(&mut self) {
-        self.places.quit();
+        self.coordinator.shutdown();
         for thread in self.threads.drain(..) {
             // How it ended was reported while it mattered.
             let _ = thread.join();
@@ -177,15 +177,15 @@ impl Drop for ShardSwarm {
 fn start_thread(
     scenario: &Arc<RustScenario>,
     options: &ShardOptions,
-    book: &Arc<AddressBook>,
-    link: Link,
+    resolver: &Arc<AddressBook>,
+    channel: AgentEnd,
     index: usize,
     core: usize,
     seed: u64,
 ) -> Result<(JoinHandle<io::Result<()>>, RingKind), ShardError> {
     let (tell_kind, kind) = mpsc::channel();
-    let (scenario, book) = (Arc::clone(scenario), Arc::clone(book));
-    let (ring, limits) = (options.ring, options.limits.clone());
+    let (scenario, book) = (Arc::clone(scenario), Arc::clone(resolver));
+    let (ring, limits) = (options.driver, options.limits.clone());
     let thread = std::thread::Builder::new()
         .name(format!("gregaria-shard-{index}"))
         .spawn(move || {
@@ -196,14 +196,14 @@ fn start_thread(
             rt::block_on(ring, |rt, kind| {
                 // The swarm waits for it below.
                 let _ = tell_kind.send(kind);
-                let shard = Shard::new(rt, book, &scenario, limits, seed);
-                ShardLoop::new(shard, scenario, link).run()
+                let shard = ShardContext::new(rt, book, &scenario, limits, seed);
+                ShardLoop::new(shard, scenario, channel).run()
             })
         })
         .map_err(ShardError::Thread)?;
     match kind.recv() {
         Ok(kind) => Ok((thread, kind)),
-        Err(mpsc::RecvError) => Err(ShardError::Ring(match thread.join() {
+        Err(mpsc::RecvError) => Err(ShardError::Driver(match thread.join() {
             Ok(Err(error)) => error,
             _ => io::Error::other("the thread died while it was set up"),
         })),

@@ -8,18 +8,18 @@ use std::{cell::Cell, rc::Rc};
 use gregaria_http::{Exchange, Method};
 use gregaria_stats::{Lag, Outcome, Phases, Sample};
 
-use super::{life::Life, shard::Shard};
-use crate::place::phases;
+use super::{life::UserHandle, shard::ShardContext};
+use crate::place::exchange_phases;
 
 /// Stands for the request until it is counted.
-pub(crate) struct OnWire {
-    shard: Rc<Shard>,
-    life: Rc<Life>,
-    decided: Cell<bool>,
+pub(crate) struct InFlightRequest {
+    context: Rc<ShardContext>,
+    user: Rc<UserHandle>,
+    is_complete: Cell<bool>,
 }
 
 /// The times and sizes of an exchange that a sample needs.
-pub(crate) struct Stamps {
+pub(crate) struct ExchangeMetrics {
     due_ns: u64,
     done_ns: u64,
     phases: Phases,
@@ -28,12 +28,12 @@ pub(crate) struct Stamps {
     bytes_in: u64,
 }
 
-impl Stamps {
-    pub(crate) fn of(exchange: &Exchange) -> Self {
+impl ExchangeMetrics {
+    pub(crate) fn new(exchange: &Exchange) -> Self {
         Self {
             due_ns: exchange.due_ns,
             done_ns: exchange.done_ns,
-            phases: phases(exchange),
+            phases: exchange_phases(exchange),
             lag_ns: exchange.lag_ns(),
             bytes_out: exchange.bytes_out,
             bytes_in: exchange.bytes_in,
@@ -41,46 +41,46 @@ impl Stamps {
     }
 }
 
-impl OnWire {
-    pub(crate) fn new(shard: Rc<Shard>, life: Rc<Life>) -> Self {
-        life.on_wire.set(true);
-        Self { shard, life, decided: Cell::new(false) }
+impl InFlightRequest {
+    pub(crate) fn new(context: Rc<ShardContext>, user: Rc<UserHandle>) -> Self {
+        user.request_in_flight.set(true);
+        Self { context, user, is_complete: Cell::new(false) }
     }
 
     /// The response is here; whether it is good is not decided yet.
-    pub(crate) fn answered(&self) {
-        self.life.on_wire.set(false);
+    pub(crate) fn response_received(&self) {
+        self.user.request_in_flight.set(false);
     }
 
     /// The outcome is decided: one sample.
-    pub(crate) fn decided(self, method: Method, name: &str, exchange: &Exchange, outcome: Outcome<'_>) {
-        self.decided_at(method, name, &Stamps::of(exchange), outcome);
+    pub(crate) fn complete(self, method: Method, name: &str, exchange: &Exchange, outcome: Outcome<'_>) {
+        self.complete_with(method, name, &ExchangeMetrics::new(exchange), outcome);
     }
 
     /// As [`OnWire::decided`], with the times kept from earlier.
-    pub(crate) fn decided_at(self, method: Method, name: &str, stamps: &Stamps, outcome: Outcome<'_>) {
-        let mut recorder = self.shard.ledger.recorder.borrow_mut();
+    pub(crate) fn complete_with(self, method: Method, name: &str, metrics: &ExchangeMetrics, outcome: Outcome<'_>) {
+        let mut recorder = self.context.accounting.recorder.borrow_mut();
         recorder.record(&Sample {
             method: method.as_str(),
             name,
-            due_ns: stamps.due_ns,
-            done_ns: stamps.done_ns,
-            phases: stamps.phases,
-            bytes_out: stamps.bytes_out,
-            bytes_in: stamps.bytes_in,
+            due_ns: metrics.due_ns,
+            done_ns: metrics.done_ns,
+            phases: metrics.phases,
+            bytes_out: metrics.bytes_out,
+            bytes_in: metrics.bytes_in,
             outcome,
         });
-        recorder.record_lag(Lag::Send, stamps.lag_ns / 1000);
+        recorder.record_lag(Lag::Send, metrics.lag_ns / 1000);
         drop(recorder);
-        self.decided.set(true);
+        self.is_complete.set(true);
     }
 }
 
-impl Drop for OnWire {
+impl Drop for InFlightRequest {
     fn drop(&mut self) {
-        self.life.on_wire.set(false);
-        if !self.decided.get() {
-            self.shard.ledger.cut_off();
+        self.user.request_in_flight.set(false);
+        if !self.is_complete.get() {
+            self.context.accounting.record_aborted();
         }
     }
 }

@@ -2,64 +2,69 @@
 
 use std::rc::Rc;
 
-use super::life::{Life, Order};
+use super::life::{StopSignal, UserHandle};
 
 /// The users of one shard.
-pub(super) struct Roster {
+pub(super) struct UserRegistry {
     /// Per class, in the order in which they came.
-    staying: Vec<Vec<Rc<Life>>>,
-    leaving: Vec<Rc<Life>>,
-    present: usize,
-    counts: Vec<u32>,
+    active: Vec<Vec<Rc<UserHandle>>>,
+    stopping: Vec<Rc<UserHandle>>,
+    alive_count: usize,
+    active_counts: Vec<u32>,
 }
 
-impl Roster {
+impl UserRegistry {
     pub(super) fn new(classes: usize) -> Self {
-        Self { staying: vec![Vec::new(); classes], leaving: Vec::new(), present: 0, counts: vec![0; classes] }
+        Self {
+            active: vec![Vec::new(); classes],
+            stopping: Vec::new(),
+            alive_count: 0,
+            active_counts: vec![0; classes],
+        }
     }
 
-    pub(super) fn add(&mut self, life: &Rc<Life>) {
-        self.staying[life.class].push(Rc::clone(life));
-        self.counts[life.class] += 1;
-        self.present += 1;
+    pub(super) fn add(&mut self, user: &Rc<UserHandle>) {
+        self.active[user.class].push(Rc::clone(user));
+        self.active_counts[user.class] += 1;
+        self.alive_count += 1;
     }
 
     /// Tells the class's latest user to leave. A user that went by itself in the meantime has left already.
-    pub(super) fn dismiss_latest(&mut self, class: usize) -> Option<Rc<Life>> {
-        let life = self.staying[class].pop()?;
-        if !life.gone.get() {
-            self.counts[class] -= 1;
-            if self.leaving.len() == self.leaving.capacity() {
-                self.leaving.retain(|life| !life.gone.get());
+    pub(super) fn stop_latest(&mut self, class: usize) -> Option<Rc<UserHandle>> {
+        let life = self.active[class].pop()?;
+        if !life.has_exited.get() {
+            self.active_counts[class] -= 1;
+            if self.stopping.len() == self.stopping.capacity() {
+                self.stopping.retain(|life| !life.has_exited.get());
             }
-            self.leaving.push(Rc::clone(&life));
+            self.stopping.push(Rc::clone(&life));
         }
         Some(life)
     }
 
     /// Everyone who is to be told that the run is over.
-    pub(super) fn dismiss_all(&mut self) -> Vec<Rc<Life>> {
-        for class in 0..self.staying.len() {
-            while self.dismiss_latest(class).is_some() {}
+    pub(super) fn stop_all(&mut self) -> Vec<Rc<UserHandle>> {
+        for class in 0..self.active.len() {
+            while self.stop_latest(class).is_some() {}
         }
-        self.leaving.clone()
+        self.stopping.clone()
     }
 
-    pub(super) fn went(&mut self, life: &Life) {
-        life.gone.set(true);
-        self.present -= 1;
-        if life.order() == Order::Stay {
-            self.counts[life.class] -= 1;
+    pub(super) fn user_exited(&mut self, user: &UserHandle) {
+        user.has_exited.set(true);
+        self.alive_count -= 1;
+        if user.stop_signal() == StopSignal::Unset {
+            self.active_counts[user.class] -= 1;
         }
     }
 
     /// Users that nobody has told to leave, per class.
-    pub(super) fn counts(&self) -> &[u32] {
-        &self.counts
+    pub(super) fn active_counts(&self) -> &[u32] {
+        &self.active_counts
     }
 
     /// Whether nobody is left, those on their way out included.
     pub(super) fn is_empty(&self) -> bool {
-        self.present == 0
+        self.alive_count == 0
     }
 }

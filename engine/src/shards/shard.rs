@@ -9,120 +9,126 @@ use gregaria_stats::{Lag, Limits};
 use rand::{SeedableRng, rngs::SmallRng};
 
 use super::{
-    life::{Life, Order},
-    roster::Roster,
+    life::{StopSignal, UserHandle},
+    roster::UserRegistry,
 };
 use crate::{
     network::Wires,
-    place::{Ledger, Link, Place, Residents},
+    place::{Accounting, AgentEnd, ThreadAgent, UserPool},
     rt::{AddressBook, Rt},
     user::RustScenario,
 };
 
 /// What the users of a shard share.
-pub(crate) struct Shard {
+pub(crate) struct ShardContext {
     pub(crate) rt: Rt,
-    pub(crate) wires: Rc<Wires>,
-    pub(crate) ledger: Ledger,
+    pub(crate) thread_network: Rc<Wires>,
+    pub(crate) accounting: Accounting,
     pub(crate) rng: RefCell<SmallRng>,
-    roster: RefCell<Roster>,
+    registry: RefCell<UserRegistry>,
 }
 
-impl Shard {
-    pub(super) fn new(rt: Rt, book: Arc<AddressBook>, scenario: &RustScenario, limits: Limits, seed: u64) -> Rc<Self> {
+impl ShardContext {
+    pub(super) fn new(
+        rt: Rt,
+        resolver: Arc<AddressBook>,
+        scenario: &RustScenario,
+        limits: Limits,
+        seed: u64,
+    ) -> Rc<Self> {
         Rc::new(Self {
-            wires: Wires::new(rt.clone(), book),
+            thread_network: Wires::new(rt.clone(), resolver),
             rt,
-            ledger: Ledger::new(limits),
+            accounting: Accounting::new(limits),
             rng: RefCell::new(SmallRng::seed_from_u64(seed)),
-            roster: RefCell::new(Roster::new(crate::Scenario::user_classes(scenario).len())),
+            registry: RefCell::new(UserRegistry::new(crate::Scenario::user_classes(scenario).len())),
         })
     }
 
     /// A user is gone.
-    pub(crate) fn went(&self, life: &Life) {
-        self.roster.borrow_mut().went(life);
+    pub(crate) fn user_exited(&self, user: &UserHandle) {
+        self.registry.borrow_mut().user_exited(user);
     }
 }
 
 /// A shard's loop.
 pub(super) struct ShardLoop {
-    users: ShardUsers,
-    place: Place,
+    user_pool: ShardUserPool,
+    agent: ThreadAgent,
 }
 
-struct ShardUsers {
-    shard: Rc<Shard>,
+struct ShardUserPool {
+    context: Rc<ShardContext>,
     scenario: Arc<RustScenario>,
 }
 
 impl ShardLoop {
-    pub(super) fn new(shard: Rc<Shard>, scenario: Arc<RustScenario>, link: Link) -> Self {
-        Self { users: ShardUsers { shard, scenario }, place: Place::new(link) }
+    pub(super) fn new(context: Rc<ShardContext>, scenario: Arc<RustScenario>, channel: AgentEnd) -> Self {
+        Self { user_pool: ShardUserPool { context, scenario }, agent: ThreadAgent::new(channel) }
     }
 
     /// Runs until told to quit.
     pub(super) async fn run(mut self) {
-        let rt = self.users.shard.rt.clone();
+        let rt = self.user_pool.context.rt.clone();
         loop {
             let now_ns = rt.now_ns();
-            let Some(due_ns) = self.place.turn(&self.users, now_ns) else {
+            let Some(due_ns) = self.agent.tick(&self.user_pool, now_ns) else {
                 return;
             };
-            let wake_ns = due_ns.min(now_ns + PROBE_NS);
+            let wake_ns = due_ns.min(now_ns + MAX_SLEEP_NS);
             rt.sleep_until(wake_ns).await;
-            self.probe(rt.now_ns().saturating_sub(wake_ns));
+            self.record_wakeup_lag(rt.now_ns().saturating_sub(wake_ns));
         }
     }
 
     /// This wake waited in the same queue as every response does: its delay is theirs.
-    fn probe(&self, lag_ns: u64) {
-        if self.place.is_on() {
-            self.users.shard.ledger.lag(Lag::Resume, lag_ns / 1000);
+    fn record_wakeup_lag(&self, lag_ns: u64) {
+        if self.agent.is_running() {
+            self.user_pool.context.accounting.record_lag(Lag::Resume, lag_ns / 1000);
         }
     }
 }
 
-impl Residents for ShardUsers {
-    fn ledger(&self) -> &Ledger {
-        &self.shard.ledger
+impl UserPool for ShardUserPool {
+    fn accounting(&self) -> &Accounting {
+        &self.context.accounting
     }
 
-    fn come(&self, class: usize) {
-        let life = Rc::new(Life::new(class));
-        self.shard.roster.borrow_mut().add(&life);
-        self.scenario.spawn(class, &self.shard, life);
+    fn spawn_user(&self, class: usize) {
+        let life = Rc::new(UserHandle::new(class));
+        self.context.registry.borrow_mut().add(&life);
+        self.scenario.spawn(class, &self.context, life);
     }
 
-    fn leave(&self, class: usize) {
-        let dismissed = self.shard.roster.borrow_mut().dismiss_latest(class);
+    fn stop_user(&self, class: usize) {
+        let dismissed = self.context.registry.borrow_mut().stop_latest(class);
         if let Some(life) = dismissed {
-            life.tell(Order::Leave);
+            life.signal(StopSignal::Graceful);
         }
     }
 
-    fn leave_all(&self) {
-        let all = self.shard.roster.borrow_mut().dismiss_all();
-        all.iter().for_each(|life| life.tell(Order::Leave));
+    fn stop_all(&self) {
+        let all = self.context.registry.borrow_mut().stop_all();
+        all.iter().for_each(|life| life.signal(StopSignal::Graceful));
     }
 
-    fn cut_all(&self) {
-        let all = self.shard.roster.borrow_mut().dismiss_all();
-        all.iter().for_each(|life| life.tell(Order::Cut));
+    fn abort_all(&self) {
+        let all = self.context.registry.borrow_mut().stop_all();
+        all.iter().for_each(|life| life.signal(StopSignal::Immediate));
     }
 
-    fn users(&self) -> Vec<u32> {
-        self.shard.roster.borrow().counts().to_vec()
+    fn user_counts(&self) -> Vec<u32> {
+        self.context.registry.borrow().active_counts().to_vec()
     }
 
     fn is_empty(&self) -> bool {
-        self.shard.roster.borrow().is_empty()
+        self.context.registry.borrow().is_empty()
     }
 
     fn thread_cpu_ns(&self) -> u64 {
-        self.shard.rt.thread_cpu_ns()
+        self.context.rt.thread_cpu_ns()
     }
 }
 
 /// How often the loop looks for messages, at the least.
-const PROBE_NS: u64 = 5_000_000;
+const MAX_SLEEP_NS: u64 = 5_000_000;

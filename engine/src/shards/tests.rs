@@ -15,10 +15,10 @@ use std::{
 use allocation_counter::measure;
 use gregaria_stats::Limits;
 
-use super::{Shard, shard::ShardLoop};
+use super::{ShardContext, shard::ShardLoop};
 use crate::{
     Addresses, Segment, Swarm,
-    place::Places,
+    place::Coordinator,
     rt::{self, AddressBook, RingChoice, RingKind},
     user::{HttpUser, RustScenario, TaskResult, TaskSet, UserClass},
 };
@@ -77,14 +77,14 @@ fn scenario(server: SocketAddr, tasks: TaskSet<HttpUser>) -> Arc<RustScenario> {
 
 /// Runs one shard with a few users until it has recorded `requests`, and counts its thread's allocations.
 fn allocations(scenario: &Arc<RustScenario>, ring: RingChoice, requests: u64) -> u64 {
-    let mut places = Places::new(1);
-    let link = places.add();
+    let mut places = Coordinator::new(1);
+    let link = places.add_agent();
     let swarm = thread::spawn(move || steer(places, requests));
     let scenario = Arc::clone(scenario);
     let counted = measure(|| {
         rt::block_on(ring, |rt, _| async move {
             let book = AddressBook::new(Addresses::default());
-            let shard = Shard::new(rt, book, &scenario, Limits::default(), 1);
+            let shard = ShardContext::new(rt, book, &scenario, Limits::default(), 1);
             ShardLoop::new(shard, scenario, link).run().await;
         })
         .unwrap();
@@ -94,7 +94,7 @@ fn allocations(scenario: &Arc<RustScenario>, ring: RingChoice, requests: u64) ->
 }
 
 /// The swarm's side of a run: returns how many requests were recorded, and how many of them had failed.
-fn steer(mut places: Places, requests: u64) -> (u64, u64) {
+fn steer(mut places: Coordinator, requests: u64) -> (u64, u64) {
     places.begin(Some(requests));
     places.ramp(&Segment::at_rate(0, vec![0], vec![USERS], f64::INFINITY));
     let (mut recorded, mut failed, mut stopping) = (0, 0, false);
@@ -105,7 +105,7 @@ fn steer(mut places: Places, requests: u64) -> (u64, u64) {
             failed += interval.num_failures();
         });
         if report.stopped {
-            places.quit();
+            places.shutdown();
             return (recorded, failed);
         }
         if recorded == requests && !stopping {

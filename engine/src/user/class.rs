@@ -23,7 +23,7 @@ use super::{
 use crate::{
     rt::PooledFuture,
     scenario::{self, Scenario, ScenarioError, UserClassInfo},
-    shards::{Life, Shard},
+    shards::{ShardContext, UserHandle},
 };
 
 /// A class of users: what they do, how long they wait, how many there are relative to others.
@@ -44,7 +44,7 @@ pub struct UserClass {
     spawn: Box<Spawn>,
 }
 
-type Spawn = dyn Fn(Option<&Arc<BaseUrl>>, &Arc<ClientConfig>, Rc<Shard>, Rc<Life>) + Send + Sync;
+type Spawn = dyn Fn(Option<&Arc<BaseUrl>>, &Arc<ClientConfig>, Rc<ShardContext>, Rc<UserHandle>) + Send + Sync;
 
 impl UserClass {
     /// A class of users that speak HTTP and have no state of their own.
@@ -169,22 +169,27 @@ struct Plan<U> {
 /// A user's whole life. The farewell is pooled apart: it must not weigh on a user that lives. Nor must arguments that an
 /// `async fn` would hold beside what it makes of them.
 #[expect(clippy::manual_async_fn, reason = "see above: this future's size is paid per idle user")]
-fn live<U: User>(mut user: U, plan: Arc<Plan<U>>, shard: Rc<Shard>, life: Rc<Life>) -> impl Future<Output = ()> {
+fn live<U: User>(
+    mut user: U,
+    plan: Arc<Plan<U>>,
+    shard: Rc<ShardContext>,
+    life: Rc<UserHandle>,
+) -> impl Future<Output = ()> {
     async move {
         let mut hello = PooledFuture::new(|| user.run_hook(plan.on_start.as_ref()));
-        let greeted = life.while_wanted(Pin::new(&mut hello)).await;
+        let greeted = life.run_until_stopped(Pin::new(&mut hello)).await;
         drop(hello);
         if let Some(Ok(())) = greeted {
-            life.while_wanted(pin!(user.run_tasks(&plan.tasks))).await;
+            life.run_until_stopped(pin!(user.run_tasks(&plan.tasks))).await;
         }
         let mut farewell = PooledFuture::new(|| async {
             user.leave_task_sets().await;
             // The user goes whatever it answers.
             let _ = user.run_hook(plan.on_stop.as_ref()).await;
         });
-        life.until_cut(Pin::new(&mut farewell)).await;
+        life.run_until_aborted(Pin::new(&mut farewell)).await;
         drop(farewell);
-        shard.went(&life);
+        shard.user_exited(&life);
     }
 }
 
@@ -248,7 +253,7 @@ impl RustScenario {
     }
 
     /// Starts a user of this class on a shard.
-    pub(crate) fn spawn(&self, class: usize, shard: &Rc<Shard>, life: Rc<Life>) {
+    pub(crate) fn spawn(&self, class: usize, shard: &Rc<ShardContext>, life: Rc<UserHandle>) {
         let UserClass { spawn, config, .. } = &self.classes[class];
         spawn(self.bases[class].as_ref(), config, Rc::clone(shard), life);
     }

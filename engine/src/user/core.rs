@@ -11,7 +11,7 @@ use super::{
     task_set::{self, TaskSet},
     wait::Wait,
 };
-use crate::shards::{Life, OnWire, Shard};
+use crate::shards::{InFlightRequest, ShardContext, UserHandle};
 
 /// A simulated user. [`HttpUser`](super::HttpUser) is one; users of other protocols implement it around their client.
 pub trait User: Sized + 'static {
@@ -27,8 +27,8 @@ pub trait User: Sized + 'static {
 
 /// A user's way to its shard.
 pub struct UserCore<U> {
-    shard: Rc<Shard>,
-    life: Rc<Life>,
+    shard: Rc<ShardContext>,
+    life: Rc<UserHandle>,
     active: Vec<Active<U>>,
     wait: Option<Wait>,
     task_started_ns: u64,
@@ -43,7 +43,7 @@ struct Active<U> {
 }
 
 impl<U: User> UserCore<U> {
-    pub(crate) fn new(shard: Rc<Shard>, life: Rc<Life>, wait: Option<Wait>) -> Self {
+    pub(crate) fn new(shard: Rc<ShardContext>, life: Rc<UserHandle>, wait: Option<Wait>) -> Self {
         Self { shard, life, active: Vec::new(), wait, task_started_ns: 0, waits_at_start: 0 }
     }
 
@@ -60,24 +60,24 @@ impl<U: User> UserCore<U> {
     /// Counts a request that a client of the scenario's own has made. When the run is over, or its number of requests
     /// reached, it is one that was cut off.
     pub fn record(&mut self, sample: &Sample<'_>) {
-        self.shard.ledger.record_foreign(sample);
+        self.shard.accounting.record_external(sample);
     }
 
-    pub(crate) fn shard(&self) -> &Rc<Shard> {
+    pub(crate) fn shard(&self) -> &Rc<ShardContext> {
         &self.shard
     }
 
     /// Waits until a request may start; for ever when the run is over.
-    pub(crate) async fn admit(&self) -> OnWire {
-        let gate = &self.shard.ledger.gate;
+    pub(crate) async fn admit(&self) -> InFlightRequest {
+        let gate = &self.shard.accounting.admission;
         if !gate.try_admit() {
-            gate.admit(|| self.life.halt()).await;
+            gate.admit(|| self.life.mark_admission_closed()).await;
         }
-        OnWire::new(Rc::clone(&self.shard), Rc::clone(&self.life))
+        InFlightRequest::new(Rc::clone(&self.shard), Rc::clone(&self.life))
     }
 
     pub(super) fn record_exception(&self, message: &str, traceback: &str) {
-        self.shard.ledger.exception(message, traceback);
+        self.shard.accounting.record_exception(message, traceback);
     }
 
     pub(super) fn enter(&mut self, set: Arc<TaskSet<U>>) {
@@ -101,7 +101,7 @@ impl<U: User> UserCore<U> {
     }
 
     pub(super) fn begin_task(&mut self, wait_of_set: Option<Wait>) {
-        self.waits_at_start = self.life.waits();
+        self.waits_at_start = self.life.yield_count();
         if wait_of_set.or(self.wait).is_some_and(Wait::is_paced) {
             self.task_started_ns = self.now_ns();
         }
@@ -127,16 +127,16 @@ impl<U: User> UserCore<U> {
         }
         self.shard.rt.sleep_until(deadline_ns).await;
         let lag_us = self.now_ns().saturating_sub(deadline_ns) / 1000;
-        self.shard.ledger.lag(Lag::Wait, lag_us);
+        self.shard.accounting.record_lag(Lag::Wait, lag_us);
     }
 
     /// Lets others run, and the ring deliver what has come, when the last task has waited for nothing. A thread in which
     /// someone can always run would never enter the kernel.
     pub(super) async fn breathe(&mut self) {
-        if self.life.waits() == self.waits_at_start {
+        if self.life.yield_count() == self.waits_at_start {
             self.shard.rt.sleep_until(self.now_ns() + BREATH_NS).await;
         }
-        self.waits_at_start = self.life.waits();
+        self.waits_at_start = self.life.yield_count();
     }
 }
 

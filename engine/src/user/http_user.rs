@@ -25,7 +25,7 @@ pub struct HttpUser<S = ()> {
 
 impl<S: 'static> HttpUser<S> {
     pub(super) fn new(core: UserCore<Self>, base: Arc<BaseUrl>, config: Arc<ClientConfig>, state: S) -> Self {
-        let network = UserNetwork::new(&core.shard().wires);
+        let network = UserNetwork::new(&core.shard().thread_network);
         Self { core, session: Session::new(base, config), network, state }
     }
 

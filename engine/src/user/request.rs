@@ -246,7 +246,7 @@ impl<'a, S: 'static> Request<'a, S> {
             let on_wire = self.user.core.admit().await;
             let exchange = self.send().await;
             let verdict = Verdict::of(&exchange.result, self.expect.as_ref());
-            on_wire.decided(self.method, self.sample_name(), &exchange, verdict.outcome());
+            on_wire.complete(self.method, self.sample_name(), &exchange, verdict.outcome());
             Response::new(exchange, Rc::clone(self.user.core.shard()))
         }
     }

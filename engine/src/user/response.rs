@@ -8,18 +8,18 @@ use gregaria_http::{Error, Exchange, ExchangePhases, Method, Response as HttpRes
 use gregaria_stats::Outcome;
 
 use super::outcome::Verdict;
-use crate::shards::{OnWire, Shard, Stamps};
+use crate::shards::{ExchangeMetrics, InFlightRequest, ShardContext};
 
 /// A response, or the fact that there was none: then the status is 0 and the body empty.
 pub struct Response {
     result: Result<HttpResponse, Error>,
     elapsed: Duration,
     phases: ExchangePhases,
-    shard: Rc<Shard>,
+    shard: Rc<ShardContext>,
 }
 
 impl Response {
-    pub(super) fn new(exchange: Exchange, shard: Rc<Shard>) -> Self {
+    pub(super) fn new(exchange: Exchange, shard: Rc<ShardContext>) -> Self {
         let elapsed = Duration::from_nanos(exchange.done_ns - exchange.due_ns);
         Self { result: exchange.result, elapsed, phases: exchange.phases, shard }
     }
@@ -81,7 +81,7 @@ impl Response {
 impl Drop for Response {
     fn drop(&mut self) {
         if let Ok(response) = mem::replace(&mut self.result, Err(Error::ClosedBeforeResponse)) {
-            self.shard.wires.give_buffer(response.into_buffer());
+            self.shard.thread_network.give_buffer(response.into_buffer());
         }
     }
 }
@@ -107,27 +107,27 @@ pub struct CaughtResponse {
 }
 
 struct Pending {
-    on_wire: OnWire,
+    on_wire: InFlightRequest,
     method: Method,
     /// In a buffer of the shard's, so that catching allocates nothing.
     name: Vec<u8>,
-    stamps: Stamps,
+    stamps: ExchangeMetrics,
     verdict: Verdict,
 }
 
 impl CaughtResponse {
     pub(super) fn new(
-        on_wire: OnWire,
+        on_wire: InFlightRequest,
         method: Method,
         name: &str,
         exchange: Exchange,
         verdict: Verdict,
-        shard: Rc<Shard>,
+        shard: Rc<ShardContext>,
     ) -> Self {
-        on_wire.answered();
-        let mut buffer = shard.wires.take_buffer();
+        on_wire.response_received();
+        let mut buffer = shard.thread_network.take_buffer();
         buffer.extend_from_slice(name.as_bytes());
-        let pending = Pending { on_wire, method, name: buffer, stamps: Stamps::of(&exchange), verdict };
+        let pending = Pending { on_wire, method, name: buffer, stamps: ExchangeMetrics::new(&exchange), verdict };
         Self { response: Response::new(exchange, shard), pending: Some(pending) }
     }
 
@@ -147,8 +147,8 @@ impl CaughtResponse {
         };
         let Pending { on_wire, method, name, stamps, verdict } = pending;
         let outcome = told.unwrap_or_else(|| verdict.outcome());
-        on_wire.decided_at(method, &String::from_utf8_lossy(&name), &stamps, outcome);
-        self.response.shard.wires.give_buffer(name);
+        on_wire.complete_with(method, &String::from_utf8_lossy(&name), &stamps, outcome);
+        self.response.shard.thread_network.give_buffer(name);
     }
 }
 

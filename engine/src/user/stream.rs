@@ -6,7 +6,7 @@ use gregaria_http::{BodyStream, Error, Exchange, Method, Response as HttpRespons
 
 use super::outcome::{Expect, Verdict};
 use crate::network::UserNetwork;
-use crate::shards::{OnWire, Shard};
+use crate::shards::{InFlightRequest, ShardContext};
 
 /// A response of which only the head is there: [`chunk`](Self::chunk) and [`line`](Self::line) bring the body.
 ///
@@ -35,19 +35,19 @@ pub struct StreamedResponse<'a> {
     method: Method,
     name: String,
     /// Taken when it is counted.
-    on_wire: Option<OnWire>,
-    shard: Rc<Shard>,
+    on_wire: Option<InFlightRequest>,
+    shard: Rc<ShardContext>,
 }
 
 impl<'a> StreamedResponse<'a> {
     pub(super) fn new(
-        on_wire: OnWire,
+        on_wire: InFlightRequest,
         method: Method,
         name: String,
         exchange: Exchange,
         body: Option<BodyStream<'a, UserNetwork>>,
         expect: Option<Expect>,
-        shard: Rc<Shard>,
+        shard: Rc<ShardContext>,
     ) -> Self {
         Self { body, exchange, ahead: Vec::new(), expect, method, name, on_wire: Some(on_wire), shard }
     }
@@ -120,9 +120,9 @@ impl Drop for StreamedResponse<'_> {
             body.update_exchange(&mut self.exchange);
         }
         let verdict = Verdict::of(&self.exchange.result, self.expect.as_ref());
-        on_wire.decided(self.method, &self.name, &self.exchange, verdict.outcome());
+        on_wire.complete(self.method, &self.name, &self.exchange, verdict.outcome());
         if let Ok(response) = std::mem::replace(&mut self.exchange.result, Err(Error::ClosedBeforeResponse)) {
-            self.shard.wires.give_buffer(response.into_buffer());
+            self.shard.thread_network.give_buffer(response.into_buffer());
         }
     }
 }
