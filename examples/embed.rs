@@ -11,8 +11,8 @@
 use std::{error::Error, sync::Arc, time::Duration};
 
 use gregaria_engine::{
-    Command, HttpUser, RunHandle, Runner, RunnerOptions, RustScenario, ShardOptions, ShardSwarm, TaskResult, TaskSet,
-    UserClass, constant_throughput,
+    HttpUser, RunCommand, RunHandle, Runner, RunnerOptions, RustScenario, ShardOptions, ShardSwarm, TaskResult,
+    TaskSet, UserClass, constant_throughput,
 };
 
 async fn index(user: &mut HttpUser) -> TaskResult {
@@ -29,13 +29,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let run = Runner::start(scenario, swarm, RunnerOptions::default())?;
 
     for users in [10, 40, 5] {
-        run.command(Command::Spawn { users, spawn_rate: 100.0 });
+        run.send_command(RunCommand::Spawn { users, spawn_rate: 100.0 });
         std::thread::sleep(Duration::from_secs(1));
         say(&run);
     }
-    run.command(Command::Stop);
+    run.send_command(RunCommand::Stop);
     let report = run.wait();
-    println!("ended after {:.1} s, {} requests cut off", report.elapsed.as_secs_f64(), report.cut);
+    println!("ended after {:.1} s, {} requests cut off", report.elapsed.as_secs_f64(), report.aborted);
     Ok(())
 }
 

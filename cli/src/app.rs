@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use gregaria_engine::{Command, EndReason, Notice, RunHandle, RunReport, Scenario, State};
+use gregaria_engine::{EndReason, RunCommand, RunEvent, RunHandle, RunReport, RunnerState, Scenario};
 use gregaria_stats::Summary;
 
 use crate::{
@@ -42,7 +42,7 @@ pub fn run(
     last_word: &mut dyn FnMut() -> LastWord,
     outputs: &mut Outputs<'_>,
 ) -> u8 {
-    let notices = run.notices();
+    let notices = run.events();
     if !plan.headless {
         log::info!("There is no web page yet: the run starts at once, as with --headless");
     }
@@ -51,7 +51,7 @@ pub fn run(
     let mut display = Display::new(run, &plan.load, keys.is_some());
     loop {
         match notices.recv_timeout(REDRAW_EVERY) {
-            Ok(Notice::Stopped) | Err(RecvTimeoutError::Disconnected) => break,
+            Ok(RunEvent::Stopped) | Err(RecvTimeoutError::Disconnected) => break,
             Ok(notice) => tell(&notice, scenario, run),
             Err(RecvTimeoutError::Timeout) => {}
         }
@@ -85,13 +85,13 @@ fn ramp_to(users: u32, run: &RunHandle, load: &LoadPlan) {
     } else {
         log::info!("Ramping to {users} users at once");
     }
-    run.command(Command::Spawn { users, spawn_rate: load.spawn_rate });
+    run.send_command(RunCommand::Spawn { users, spawn_rate: load.spawn_rate });
 }
 
 /// Unlike Locust's, keys during a ramp count too: they move its end.
 fn obey(keys: &Receiver<Key>, run: &RunHandle, load: &LoadPlan) {
     let status = run.status();
-    if !matches!(status.state, State::Spawning | State::Running) {
+    if !matches!(status.state, RunnerState::Spawning | RunnerState::Running) {
         return;
     }
     let mut users = status.target_users;
@@ -101,7 +101,7 @@ fn obey(keys: &Receiver<Key>, run: &RunHandle, load: &LoadPlan) {
             Key::FewerUsers(count) => users = users.saturating_sub(count),
             Key::Quit => {
                 log::info!("Got q: ending the run");
-                return run.command(Command::Stop);
+                return run.send_command(RunCommand::Stop);
             }
         }
     }
@@ -110,17 +110,17 @@ fn obey(keys: &Receiver<Key>, run: &RunHandle, load: &LoadPlan) {
     }
 }
 
-fn tell(notice: &Notice, scenario: &dyn Scenario, run: &RunHandle) {
+fn tell(notice: &RunEvent, scenario: &dyn Scenario, run: &RunHandle) {
     match notice {
-        Notice::SpawningComplete(users) => {
+        RunEvent::SpawningComplete(users) => {
             let counts = run.status().users_per_class;
             let classes = scenario.user_classes().iter().zip(counts);
             let counts: Vec<String> = classes.map(|(class, count)| format!("{:?}: {count}", class.name)).collect();
             log::info!("All users spawned: {{{}}} ({users} total users)", counts.join(", "));
         }
-        Notice::Stopping(EndReason::Fault(fault)) => log::error!("The run cannot go on: {fault}"),
-        Notice::Stopping(reason) => log::info!("{}, shutting down", reason_text(reason)),
-        Notice::Started | Notice::Stopped => {}
+        RunEvent::Stopping(EndReason::FatalError(fault)) => log::error!("The run cannot go on: {fault}"),
+        RunEvent::Stopping(reason) => log::info!("{}, shutting down", reason_text(reason)),
+        RunEvent::Started | RunEvent::Stopped => {}
     }
 }
 
@@ -128,9 +128,9 @@ fn reason_text(reason: &EndReason) -> &str {
     match reason {
         EndReason::RunTime => "--run-time limit reached",
         EndReason::NumRequests => "--num-request limit reached",
-        EndReason::Commanded => "Stop asked for",
+        EndReason::Requested => "Stop asked for",
         EndReason::NoUsersLeft => "All users have stopped",
-        EndReason::Fault(fault) => fault,
+        EndReason::FatalError(fault) => fault,
     }
 }
 
@@ -153,8 +153,8 @@ fn finish(run: &RunHandle, plan: &Plan, last_word: &mut dyn FnMut() -> LastWord,
 fn facts(report: &RunReport, summary: &Summary, last_word: LastWord, stored: bool) -> RunFacts {
     RunFacts {
         last_word,
-        broken: !stored || matches!(report.end, EndReason::Fault(_)),
-        lagged: report.health.verdict().is_some(),
+        broken: !stored || matches!(report.end_reason, EndReason::FatalError(_)),
+        lagged: report.health.bottleneck().is_some(),
         errors: summary.total().num_failures() > 0 || summary.exceptions().next().is_some(),
     }
 }
@@ -216,7 +216,7 @@ mod tests {
         thread,
     };
 
-    use gregaria_engine::{Runner, Segment, ShardLoad, Swarm, SwarmReport, rt};
+    use gregaria_engine::{Runner, Segment, Swarm, SwarmReport, ThreadLoad, rt};
     use gregaria_stats::{Interval, Limits, Outcome, Recorder};
 
     use super::*;
@@ -232,14 +232,14 @@ mod tests {
     }
 
     impl Swarm for Scripted {
-        fn begin(&mut self, _: Option<u64>) {
+        fn start_run(&mut self, _: Option<u64>) {
             for (us, outcome) in [(64, Outcome::Success), (12_300, Outcome::Failure("500 Internal Server Error"))] {
                 self.recorder.record(&fixture::sample("GET", "/", us, outcome));
             }
         }
 
-        fn ramp(&mut self, segment: &Segment) {
-            self.report.users.clone_from(&segment.to);
+        fn apply_segment(&mut self, segment: &Segment) {
+            self.report.users_per_class.clone_from(&segment.to);
         }
 
         fn stop(&mut self, _: u64) {
@@ -281,7 +281,7 @@ mod tests {
 
     #[test]
     fn a_run_ends_with_its_tables_reports_and_last_lines() {
-        let (code, console, data) = follow("", SwarmReport { cut: 3, ..SwarmReport::default() });
+        let (code, console, data) = follow("", SwarmReport { aborted: 3, ..SwarmReport::default() });
         assert_eq!((code, data.as_str()), (1, ""));
         let parts = [
             "# fails |",
@@ -320,7 +320,7 @@ mod tests {
     #[test]
     fn a_generator_without_room_is_named_and_can_fail_the_run() {
         let report = || SwarmReport {
-            loads: vec![ShardLoad { cpu_ns: 99, wall_ns: 100, ..ShardLoad::default() }],
+            loads: vec![ThreadLoad { cpu_ns: 99, wall_ns: 100, ..ThreadLoad::default() }],
             ..SwarmReport::default()
         };
         let (code, console, _) = follow("--exit-code-on-error 0", report());
@@ -331,7 +331,7 @@ mod tests {
 
     #[test]
     fn a_run_that_cannot_go_on_is_no_success() {
-        let report = SwarmReport { fault: Some("a shard is gone".into()), ..SwarmReport::default() };
+        let report = SwarmReport { fatal_error: Some("a shard is gone".into()), ..SwarmReport::default() };
         assert_eq!(follow("--exit-code-on-error 0", report).0, exit::CANNOT_RUN);
     }
 
@@ -342,9 +342,9 @@ mod tests {
             typing.send(key).unwrap();
         }
         let later = thread::spawn(move || {
-            rt::pause(Duration::from_millis(500));
+            rt::sleep_blocking(Duration::from_millis(500));
             typing.send(Key::FewerUsers(100)).unwrap();
-            rt::pause(Duration::from_millis(500));
+            rt::sleep_blocking(Duration::from_millis(500));
             typing.send(Key::Quit).unwrap();
         });
         let terminal = Memory::terminal(80, 24);

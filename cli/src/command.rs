@@ -12,7 +12,7 @@ use std::{
 };
 
 use gregaria_engine::{
-    RustScenario, Scenario, ScenarioError, ShardError, ShardOptions, ShardSwarm, UserClass, rt::RingKind,
+    RustScenario, Scenario, ScenarioError, ShardError, ShardOptions, ShardSwarm, UserClass, rt::DriverKind,
 };
 
 use crate::{
@@ -97,7 +97,7 @@ fn choose(scenario: RustScenario, target: &Target) -> Result<RustScenario, Refus
 /// Hosts are a matter of the command line; everything else is wrong with the scenario itself.
 pub fn refuse_scenario(error: &ScenarioError) -> Refusal {
     match error {
-        ScenarioError::Host { .. } | ScenarioError::NoHost(_) => Refusal::usage(error.to_string()),
+        ScenarioError::InvalidHost { .. } | ScenarioError::NoHost(_) => Refusal::usage(error.to_string()),
         ScenarioError::UnknownClass(_) => Refusal::cannot_run(format!("{error}: see --list")),
         _ => Refusal::cannot_run(error.to_string()),
     }
@@ -115,7 +115,7 @@ fn run_users(scenario: RustScenario, plan: &Plan) -> Result<u8, Refusal> {
     };
     let swarm = ShardSwarm::start(Arc::clone(&scenario), &options).map_err(refuse_shards)?;
     let place =
-        format!("Shards: {}, over {}", swarm.shard_count(), swarm.driver_kind().map_or("nothing", RingKind::as_str));
+        format!("Shards: {}, over {}", swarm.shard_count(), swarm.driver_kind().map_or("nothing", DriverKind::as_str));
     let scenario: Arc<dyn Scenario> = scenario;
     let handle = run::start(&scenario, swarm, &grounds, plan, &place)?;
     run::follow(&*scenario, &handle, &grounds, plan, &mut LastWord::default)

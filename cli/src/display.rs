@@ -4,7 +4,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use gregaria_engine::{Health, RunHandle, ShardLoad, Status, rt};
+use gregaria_engine::{GeneratorHealth, RunHandle, RunStatus, ThreadLoad, rt};
 use gregaria_stats::{StatsEntry, Summary};
 
 use crate::{
@@ -20,7 +20,7 @@ pub(crate) struct Display<'a> {
     has_keys: bool,
     next_table: Duration,
     /// What the shards had cost at the last few moments.
-    loads: VecDeque<Vec<ShardLoad>>,
+    loads: VecDeque<Vec<ThreadLoad>>,
 }
 
 impl<'a> Display<'a> {
@@ -49,16 +49,16 @@ impl<'a> Display<'a> {
         }
     }
 
-    fn moment(&mut self, status: &Status) -> Moment {
+    fn moment(&mut self, status: &RunStatus) -> Moment {
         let loads = self.recent_loads(&status.loads);
         let rates = rates(status);
-        let core_shares = loads.iter().map(ShardLoad::share).collect();
+        let core_shares = loads.iter().map(ThreadLoad::cpu_share).collect();
         let seen = self.run.with_summary(|summary| Moment {
             requests_per_s: rates.of(summary.total()).0,
             num_requests: summary.total().num_requests(),
             num_failures: summary.total().num_failures(),
             times: times(summary, rt::unix_time_s()),
-            verdict: Health::new(summary, &loads).verdict(),
+            verdict: GeneratorHealth::new(summary, &loads).bottleneck(),
             names: busiest_names(summary, rates),
             ..Moment::default()
         });
@@ -75,7 +75,7 @@ impl<'a> Display<'a> {
     }
 
     /// What the shards have cost lately: a mean since the start would hide that they have become busy.
-    fn recent_loads(&mut self, now: &[ShardLoad]) -> Vec<ShardLoad> {
+    fn recent_loads(&mut self, now: &[ThreadLoad]) -> Vec<ThreadLoad> {
         self.loads.push_back(now.to_vec());
         if self.loads.len() > MOMENTS {
             self.loads.pop_front();
@@ -84,7 +84,7 @@ impl<'a> Display<'a> {
         let Some(before) = before else {
             return now.to_vec();
         };
-        let since = |(now, before): (&ShardLoad, &ShardLoad)| ShardLoad {
+        let since = |(now, before): (&ThreadLoad, &ThreadLoad)| ThreadLoad {
             role: now.role,
             cpu_ns: now.cpu_ns.saturating_sub(before.cpu_ns),
             wall_ns: now.wall_ns.saturating_sub(before.wall_ns),
@@ -94,7 +94,7 @@ impl<'a> Display<'a> {
 }
 
 /// Locust's current rate looks at whole seconds that are two seconds old: until there is one, the mean so far.
-fn rates(status: &Status) -> Rates {
+fn rates(status: &RunStatus) -> Rates {
     let measured_s = status.measured().as_secs_f64();
     if measured_s < 4.0 { Rates::Total(measured_s) } else { Rates::Current(rt::unix_time_s()) }
 }

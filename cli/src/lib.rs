@@ -46,8 +46,8 @@ pub mod terminal;
 
 pub use command::{main, print, refuse_scenario, run_line};
 pub use gregaria_engine::{
-    CaughtRequest, CaughtResponse, ClassBuilder, Expect, HttpUser, Interruption, Method, Request, Response, TaskResult,
-    TaskSet, User, UserClass, UserCore, Wait, between, constant, constant_pacing, constant_throughput, interrupt,
-    stop_user,
+    CaughtRequest, CaughtResponse, ClassBuilder, ExpectedStatus, HttpUser, Method, Request, Response, TaskExit,
+    TaskResult, TaskSet, User, UserClass, UserContext, Wait, between, constant, constant_pacing, constant_throughput,
+    interrupt, stop_user,
 };
 pub use gregaria_http::{ClientConfig, DefaultHeaders, HttpLimits};

@@ -3,11 +3,11 @@
 
 use std::fs;
 
-use gregaria_engine::Addresses;
+use gregaria_engine::ConnectConfig;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Raises the limit on open files as far as this process may, and warns of what may not be enough for so many users.
-pub(crate) fn make_room_for(users: u32, addresses: &Addresses) {
+pub(crate) fn make_room_for(users: u32, addresses: &ConnectConfig) {
     let before = getrlimit(Resource::Nofile);
     // Refused is as good as not tried: the warning below says what is missing.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: before.maximum, ..before });
@@ -23,7 +23,7 @@ fn files(users: u32, allowed: Option<u64>) -> Option<String> {
 }
 
 /// Every connection from one address to another has a local port of its own.
-fn ports(users: u32, range: &str, addresses: &Addresses) -> Option<String> {
+fn ports(users: u32, range: &str, addresses: &ConnectConfig) -> Option<String> {
     if addresses.unix_socket.is_some() {
         return None;
     }
@@ -57,14 +57,17 @@ mod tests {
         let said = "100 users may need 200 open files, but the limit is 199: raise it with ulimit -n";
         assert_eq!(files(100, Some(199)).unwrap(), said);
         let few = "40000\t40010\n";
-        let anywhere = Addresses::default();
+        let anywhere = ConnectConfig::default();
         assert_eq!(ports(11, few, &anywhere), None);
         let said = "there are 11: widen net.ipv4.ip_local_port_range or give several --source-ip";
         assert!(ports(12, few, &anywhere).unwrap().ends_with(said));
         assert_eq!(ports(12, "", &anywhere), None);
-        let two = Addresses { source_ips: vec![[127, 0, 0, 1].into(), [127, 0, 0, 2].into()], ..Addresses::default() };
+        let two = ConnectConfig {
+            source_ips: vec![[127, 0, 0, 1].into(), [127, 0, 0, 2].into()],
+            ..ConnectConfig::default()
+        };
         assert_eq!(ports(22, few, &two), None);
         assert!(ports(23, few, &two).unwrap().contains("there are 22: "));
-        assert_eq!(ports(99, few, &Addresses { unix_socket: Some("x".into()), ..Addresses::default() }), None);
+        assert_eq!(ports(99, few, &ConnectConfig { unix_socket: Some("x".into()), ..ConnectConfig::default() }), None);
     }
 }

@@ -5,7 +5,7 @@
 
 use std::{io, process::Command, sync::Arc};
 
-use gregaria_engine::{AddressError, RunHandle, Runner, Scenario, Swarm};
+use gregaria_engine::{ConnectConfigError, RunHandle, Runner, Scenario, Swarm};
 
 use crate::{
     app::{self, Outputs},
@@ -85,10 +85,10 @@ pub fn follow(
 }
 
 /// Only now that there is to be a run is the machine asked.
-fn refuse_addresses(error: &AddressError) -> Refusal {
+fn refuse_addresses(error: &ConnectConfigError) -> Refusal {
     match error {
-        AddressError::Source { .. } => Refusal::usage(format!("--source-ip: {error}")),
-        AddressError::Unix { .. } => Refusal::usage(error.to_string()),
+        ConnectConfigError::SourceIp { .. } => Refusal::usage(format!("--source-ip: {error}")),
+        ConnectConfigError::UnixSocket { .. } => Refusal::usage(error.to_string()),
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-use gregaria_engine::{Command, RunHandle};
+use gregaria_engine::{RunCommand, RunHandle};
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
     flag,
@@ -32,7 +32,7 @@ pub(crate) fn steer(run: RunHandle, let_go: impl FnOnce() + Send + 'static) -> i
         if let Some(signal) = signals.forever().next() {
             let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
             // The run first: what follows waits for a terminal that may be held up.
-            run.command(Command::Stop);
+            run.send_command(RunCommand::Stop);
             let_go();
             log::info!("Got {name}: ending the run; a second signal ends it at once");
         }

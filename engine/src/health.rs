@@ -7,9 +7,9 @@ use gregaria_stats::{Lag, Summary};
 
 /// What a thread of the swarm has cost since the run began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ShardLoad {
+pub struct ThreadLoad {
     /// What the thread does.
-    pub role: Role,
+    pub role: ThreadRole,
     /// CPU time of the shard's thread, user and system, in nanoseconds.
     pub cpu_ns: u64,
     /// Wall time over which it was spent, in nanoseconds.
@@ -18,35 +18,35 @@ pub struct ShardLoad {
 
 /// What a thread of a swarm does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Role {
+pub enum ThreadRole {
     /// It runs Rust users.
     #[default]
     Shard,
     /// It runs the Python users.
-    Hub,
+    Python,
     /// It carries requests for the Python users.
-    Carrier,
+    Io,
 }
 
-impl ShardLoad {
+impl ThreadLoad {
     /// The thread's name for people; `index` counts the swarm's threads.
     pub fn name(&self, index: usize) -> String {
         match self.role {
-            Role::Shard => format!("shard {index}"),
-            Role::Hub => "the Python hub".to_owned(),
-            Role::Carrier => "the thread that carries requests".to_owned(),
+            ThreadRole::Shard => format!("shard {index}"),
+            ThreadRole::Python => "the Python hub".to_owned(),
+            ThreadRole::Io => "the thread that carries requests".to_owned(),
         }
     }
 
     /// CPU time as a share of one core, 0 to 1.
-    pub fn share(&self) -> f64 {
+    pub fn cpu_share(&self) -> f64 {
         if self.wall_ns == 0 { 0.0 } else { self.cpu_ns as f64 / self.wall_ns as f64 }
     }
 }
 
 /// How the generator itself fared.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Health {
+pub struct GeneratorHealth {
     /// 99th percentile of wait deadline -> user runs, in microseconds.
     pub wait_lag_p99_us: u64,
     /// 99th percentile of request called -> request sent, in microseconds.
@@ -55,12 +55,12 @@ pub struct Health {
     /// sample it, in microseconds.
     pub resume_lag_p99_us: u64,
     /// One per shard.
-    pub loads: Vec<ShardLoad>,
+    pub loads: Vec<ThreadLoad>,
 }
 
-impl Health {
+impl GeneratorHealth {
     /// Reads the lags of a summary beside the shards' loads.
-    pub fn new(summary: &Summary, loads: &[ShardLoad]) -> Self {
+    pub fn new(summary: &Summary, loads: &[ThreadLoad]) -> Self {
         let p99_us = |lag| summary.lag(lag).percentile_us(0.99);
         Self {
             wait_lag_p99_us: p99_us(Lag::Wait),
@@ -71,10 +71,10 @@ impl Health {
     }
 
     /// Why the run's figures are the generator's rather than the target's, in one sentence; `None` when they are not.
-    pub fn verdict(&self) -> Option<String> {
-        let busiest = self.loads.iter().enumerate().max_by(|a, b| a.1.share().total_cmp(&b.1.share()));
-        if let Some((shard, load)) = busiest.filter(|(_, load)| load.share() >= BUSY_SHARE) {
-            return Some(format!("{} used {:.0} % of its core", load.name(shard), load.share() * 100.0));
+    pub fn bottleneck(&self) -> Option<String> {
+        let busiest = self.loads.iter().enumerate().max_by(|a, b| a.1.cpu_share().total_cmp(&b.1.cpu_share()));
+        if let Some((shard, load)) = busiest.filter(|(_, load)| load.cpu_share() >= MIN_BUSY_CPU_SHARE) {
+            return Some(format!("{} used {:.0} % of its core", load.name(shard), load.cpu_share() * 100.0));
         }
         let lags = [
             ("users resumed late after a response", self.resume_lag_p99_us),
@@ -82,16 +82,16 @@ impl Health {
             ("requests left late", self.send_lag_p99_us),
         ];
         lags.into_iter()
-            .find(|(_, p99_us)| *p99_us >= LATE_US)
+            .find(|(_, p99_us)| *p99_us >= MIN_LATE_LAG_US)
             .map(|(what, p99_us)| format!("{what}: p99 of the lag is {:.1} ms", p99_us as f64 / 1000.0))
     }
 }
 
 /// A shard that used this share of its core had no room left.
-const BUSY_SHARE: f64 = 0.95;
+const MIN_BUSY_CPU_SHARE: f64 = 0.95;
 
 /// A lag that shows in percentiles of the target: 10 ms.
-const LATE_US: u64 = 10_000;
+const MIN_LATE_LAG_US: u64 = 10_000;
 
 #[cfg(test)]
 mod tests {
@@ -99,16 +99,16 @@ mod tests {
 
     #[test]
     fn the_verdict_names_the_figure_that_decided() {
-        let mut health = Health {
-            loads: vec![ShardLoad { cpu_ns: 50, wall_ns: 100, ..ShardLoad::default() }; 2],
-            ..Health::default()
+        let mut health = GeneratorHealth {
+            loads: vec![ThreadLoad { cpu_ns: 50, wall_ns: 100, ..ThreadLoad::default() }; 2],
+            ..GeneratorHealth::default()
         };
-        assert_eq!(health.verdict(), None);
+        assert_eq!(health.bottleneck(), None);
         health.wait_lag_p99_us = 12_345;
-        assert_eq!(health.verdict().unwrap(), "users woke late from their waits: p99 of the lag is 12.3 ms");
+        assert_eq!(health.bottleneck().unwrap(), "users woke late from their waits: p99 of the lag is 12.3 ms");
         health.loads[1].cpu_ns = 98;
-        assert_eq!(health.verdict().unwrap(), "shard 1 used 98 % of its core");
-        health.loads[1].role = Role::Hub;
-        assert_eq!(health.verdict().unwrap(), "the Python hub used 98 % of its core");
+        assert_eq!(health.bottleneck().unwrap(), "shard 1 used 98 % of its core");
+        health.loads[1].role = ThreadRole::Python;
+        assert_eq!(health.bottleneck().unwrap(), "the Python hub used 98 % of its core");
     }
 }

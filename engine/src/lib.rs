@@ -24,18 +24,20 @@ pub mod scenario;
 pub mod shards;
 pub mod user;
 
-pub use addresses::{AddressError, Addresses, Destination, Override};
+pub use addresses::{ConnectConfig, ConnectConfigError, OverrideTarget, ResolveOverride};
 pub use gregaria_http as http;
 pub use gregaria_stats as stats;
-pub use health::{Health, Role, ShardLoad};
-pub use ramp::{Ramp, Segment, Step};
-pub use runner::{Command, EndReason, Notice, Now, RunHandle, RunReport, Runner, RunnerOptions, State, Status};
+pub use health::{GeneratorHealth, ThreadLoad, ThreadRole};
+pub use ramp::{Ramp, RampStep, Segment};
+pub use runner::{
+    ClockReading, EndReason, RunCommand, RunEvent, RunHandle, RunReport, RunStatus, Runner, RunnerOptions, RunnerState,
+};
 pub use scenario::{Scenario, ScenarioError, TaskInfo, UserClassInfo};
 
 pub use shards::{ShardError, ShardOptions, ShardSwarm};
 pub use swarm::{Swarm, SwarmReport};
 pub use user::{
-    CaughtRequest, CaughtResponse, ClassBuilder, Expect, HttpUser, Interruption, Method, Request, Response,
-    RustScenario, StreamedRequest, StreamedResponse, TaskResult, TaskSet, User, UserClass, UserCore, Wait, between,
+    CaughtRequest, CaughtResponse, ClassBuilder, ExpectedStatus, HttpUser, Method, Request, Response, RustScenario,
+    StreamedRequest, StreamedResponse, TaskExit, TaskResult, TaskSet, User, UserClass, UserContext, Wait, between,
     constant, constant_pacing, constant_throughput, interrupt, stop_user,
 };

@@ -6,65 +6,65 @@ use std::{cell::RefCell, future::Future, rc::Rc, sync::Arc};
 use gregaria_http::{ClientRuntime, Error, Origin, proto::HeadCache};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 
-use crate::rt::{AddressBook, PooledFuture, Rt, SpareBuffers, Stream, Watchdog};
+use crate::rt::{NetStream, PooledFuture, Resolver, ReusableDeadline, Runtime, ThreadBufferPool};
 
 /// What the sessions of one thread share.
-pub(crate) struct Wires {
-    pub(crate) rt: Rt,
-    book: Arc<AddressBook>,
-    head_memo: RefCell<HeadCache>,
-    buffers: RefCell<SpareBuffers>,
+pub(crate) struct ThreadNetwork {
+    pub(crate) rt: Runtime,
+    resolver: Arc<Resolver>,
+    head_cache: RefCell<HeadCache>,
+    buffer_pool: RefCell<ThreadBufferPool>,
 }
 
-impl Wires {
-    pub(crate) fn new(rt: Rt, book: Arc<AddressBook>) -> Rc<Self> {
-        Rc::new(Self { rt, book, head_memo: RefCell::default(), buffers: RefCell::default() })
+impl ThreadNetwork {
+    pub(crate) fn new(rt: Runtime, resolver: Arc<Resolver>) -> Rc<Self> {
+        Rc::new(Self { rt, resolver, head_cache: RefCell::default(), buffer_pool: RefCell::default() })
     }
 
     /// An empty buffer: a user holds one only while a request is on the wire.
-    pub(crate) fn take_buffer(&self) -> Vec<u8> {
-        self.buffers.borrow_mut().take().unwrap_or_else(|| Vec::with_capacity(BUFFER_BYTES))
+    pub(crate) fn acquire_buffer(&self) -> Vec<u8> {
+        self.buffer_pool.borrow_mut().acquire().unwrap_or_else(|| Vec::with_capacity(DEFAULT_BUFFER_BYTES))
     }
 
-    pub(crate) fn give_buffer(&self, buffer: Vec<u8>) {
-        self.buffers.borrow_mut().keep(buffer);
+    pub(crate) fn release_buffer(&self, buffer: Vec<u8>) {
+        self.buffer_pool.borrow_mut().release(buffer);
     }
 }
 
 /// One user's view of its thread. Serves one request at a time.
 pub(crate) struct UserNetwork {
-    wires: Rc<Wires>,
-    watchdog: Watchdog,
+    thread_network: Rc<ThreadNetwork>,
+    deadline: ReusableDeadline,
 }
 
 impl UserNetwork {
-    pub(crate) fn new(wires: &Rc<Wires>) -> Self {
-        Self { wires: Rc::clone(wires), watchdog: wires.rt.watchdog() }
+    pub(crate) fn new(thread_network: &Rc<ThreadNetwork>) -> Self {
+        Self { thread_network: Rc::clone(thread_network), deadline: thread_network.rt.reusable_deadline() }
     }
 }
 
 impl ClientRuntime for UserNetwork {
-    type Transport = Stream;
+    type Transport = NetStream;
 
     fn now_ns(&self) -> u64 {
-        self.wires.rt.now_ns()
+        self.thread_network.rt.now_ns()
     }
 
     fn unix_time_s(&self) -> u64 {
-        self.wires.rt.unix_time_s() as u64
+        self.thread_network.rt.unix_time_s() as u64
     }
 
-    async fn connect(&self, origin: &Origin, resolved_ns: &mut u64) -> Result<Stream, Error> {
+    async fn connect(&self, origin: &Origin, resolved_ns: &mut u64) -> Result<NetStream, Error> {
         // Rare and large: pooled, so that it does not weigh on every request.
-        PooledFuture::new(|| self.wires.rt.connect(&self.wires.book, origin, resolved_ns)).await
+        PooledFuture::new(|| self.thread_network.rt.connect(&self.thread_network.resolver, origin, resolved_ns)).await
     }
 
-    async fn timeout_at<F: Future>(&self, at_ns: u64, future: F) -> Option<F::Output> {
-        self.watchdog.guard(at_ns, future).await
+    async fn timeout_at<F: Future>(&self, deadline_ns: u64, future: F) -> Option<F::Output> {
+        self.deadline.run(deadline_ns, future).await
     }
 
     fn head_cache(&self) -> Option<&RefCell<HeadCache>> {
-        Some(&self.wires.head_memo)
+        Some(&self.thread_network.head_cache)
     }
 
     fn random_u64(&self) -> u64 {
@@ -72,13 +72,13 @@ impl ClientRuntime for UserNetwork {
     }
 
     fn acquire_buffer(&self) -> Vec<u8> {
-        self.wires.take_buffer()
+        self.thread_network.acquire_buffer()
     }
 
     fn release_buffer(&self, buffer: Vec<u8>) {
-        self.wires.give_buffer(buffer);
+        self.thread_network.release_buffer(buffer);
     }
 }
 
 /// Holds a small request and its response; one that was too small comes back larger.
-const BUFFER_BYTES: usize = 1024;
+const DEFAULT_BUFFER_BYTES: usize = 1024;

@@ -29,19 +29,19 @@ impl Segment {
 #[derive(Clone, Debug)]
 pub struct Ramp {
     from: Vec<u32>,
-    steps: Vec<Step>,
+    steps: Vec<RampStep>,
     end_ns: u64,
 }
 
 /// One user comes or goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct RampStep {
     /// When, monotonic.
     pub due_ns: u64,
     /// Which class, an index in the scenario's order.
     pub class: usize,
     /// Whether a user comes; else the class's latest one goes.
-    pub comes: bool,
+    pub is_spawn: bool,
 }
 
 impl Ramp {
@@ -57,22 +57,22 @@ impl Ramp {
                 let class = furthest_behind(&deltas, &done, index + 1, count);
                 done[class] += 1;
                 let offset_ns = (u128::from(length_ns) * u128::from(index) / u128::from(count)) as u64;
-                Step { due_ns: segment.start_ns + offset_ns, class, comes: deltas[class] > 0 }
+                RampStep { due_ns: segment.start_ns + offset_ns, class, is_spawn: deltas[class] > 0 }
             })
             .collect();
         Self { from: segment.from.clone(), steps, end_ns: segment.end_ns }
     }
 
     /// All steps in order of their due times.
-    pub fn steps(&self) -> &[Step] {
+    pub fn steps(&self) -> &[RampStep] {
         &self.steps
     }
 
     /// Users per class when all steps due before `now_ns` are done.
-    pub fn counts_before(&self, now_ns: u64) -> Vec<u32> {
+    pub fn counts_at(&self, now_ns: u64) -> Vec<u32> {
         let mut counts = self.from.clone();
         for step in self.steps.iter().take_while(|step| step.due_ns < now_ns) {
-            counts[step.class] = if step.comes { counts[step.class] + 1 } else { counts[step.class] - 1 };
+            counts[step.class] = if step.is_spawn { counts[step.class] + 1 } else { counts[step.class] - 1 };
         }
         counts
     }
@@ -110,7 +110,7 @@ mod tests {
     #[test]
     fn classes_come_interleaved_and_end_at_their_counts() {
         let ramp = Ramp::new(&Segment::at_rate(0, vec![0, 4], vec![9, 1], f64::INFINITY));
-        assert_eq!(ramp.counts_before(u64::MAX), [9, 1]);
+        assert_eq!(ramp.counts_at(u64::MAX), [9, 1]);
         assert!(ramp.steps().iter().all(|step| step.due_ns == 0));
         let even = Ramp::new(&Segment::at_rate(0, vec![0, 0], vec![3, 3], 6.0));
         let order: Vec<usize> = even.steps().iter().map(|step| step.class).collect();
@@ -122,7 +122,7 @@ mod tests {
         let ramp = Ramp::new(&Segment::at_rate(0, vec![2000, 0], vec![0, 500], 1000.0));
         let line = |now_ns: u64| 2000.0 - 1500.0 * (now_ns as f64 / 2.5e9);
         for now_ns in (0..2_500_000_000).step_by(100_000_000) {
-            let total: u32 = ramp.counts_before(now_ns).iter().sum();
+            let total: u32 = ramp.counts_at(now_ns).iter().sum();
             assert!((f64::from(total) - line(now_ns)).abs() <= 2.0, "{total} at {now_ns}");
         }
     }

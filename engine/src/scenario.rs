@@ -50,7 +50,7 @@ pub enum ScenarioError {
     DuplicateClass(String),
     /// A host is not one.
     #[error("{host:?} of user class {class} is not a host: {reason}")]
-    Host {
+    InvalidHost {
         /// The class's name.
         class: String,
         /// What was given.
@@ -78,7 +78,7 @@ pub enum ScenarioError {
 ///
 /// # Errors
 /// When a name is not a class's.
-pub fn select(classes: &[UserClassInfo], names: &[String]) -> Result<Vec<usize>, ScenarioError> {
+pub fn select_classes(classes: &[UserClassInfo], names: &[String]) -> Result<Vec<usize>, ScenarioError> {
     if let Some(unknown) = names.iter().find(|name| classes.iter().all(|class| class.name != **name)) {
         return Err(ScenarioError::UnknownClass(unknown.clone()));
     }
@@ -90,29 +90,28 @@ pub fn select(classes: &[UserClassInfo], names: &[String]) -> Result<Vec<usize>,
 ///
 /// # Errors
 /// When a class that needs a host has none, or one that cannot be read.
-pub fn settle_hosts(
+pub fn resolve_base_urls(
     classes: &mut [UserClassInfo],
     host: Option<&str>,
 ) -> Result<Vec<Option<Arc<BaseUrl>>>, ScenarioError> {
-    let settle =
-        |class: &mut UserClassInfo| {
-            if let Some(host) = host {
-                class.host = Some(host.to_owned());
-            }
-            match &class.host {
-                Some(host) => BaseUrl::parse(host).map(|base| Some(Arc::new(base))).map_err(|error| {
-                    ScenarioError::Host { class: class.name.clone(), host: host.clone(), reason: error.message() }
-                }),
-                None if class.needs_host => Err(ScenarioError::NoHost(class.name.clone())),
-                None => Ok(None),
-            }
-        };
+    let settle = |class: &mut UserClassInfo| {
+        if let Some(host) = host {
+            class.host = Some(host.to_owned());
+        }
+        match &class.host {
+            Some(host) => BaseUrl::parse(host).map(|base| Some(Arc::new(base))).map_err(|error| {
+                ScenarioError::InvalidHost { class: class.name.clone(), host: host.clone(), reason: error.message() }
+            }),
+            None if class.needs_host => Err(ScenarioError::NoHost(class.name.clone())),
+            None => Ok(None),
+        }
+    };
     classes.iter_mut().map(settle).collect()
 }
 
 /// How many users of each class make up `users`: fixed counts first, the rest by weight (largest remainder), so
 /// that the counts always add up. Classes that get fewer than they asked for are the later ones.
-pub(crate) fn distribute(classes: &[UserClassInfo], users: u32) -> Vec<u32> {
+pub(crate) fn distribute_users(classes: &[UserClassInfo], users: u32) -> Vec<u32> {
     let mut left = users;
     let mut counts: Vec<u32> = classes
         .iter()
@@ -158,19 +157,19 @@ mod tests {
     #[test]
     fn users_are_shared_out_by_weight_and_always_add_up() {
         let classes = [class("A", 5.0, 0), class("B", 1.0, 0)];
-        assert_eq!(distribute(&classes, 1), [1, 0]);
-        assert_eq!(distribute(&classes, 6), [5, 1]);
+        assert_eq!(distribute_users(&classes, 1), [1, 0]);
+        assert_eq!(distribute_users(&classes, 6), [5, 1]);
         let thirds = [class("A", 1.0, 0), class("B", 1.0, 0), class("C", 1.0, 0)];
         for users in 0..50 {
-            assert_eq!(distribute(&thirds, users).iter().sum::<u32>(), users);
+            assert_eq!(distribute_users(&thirds, users).iter().sum::<u32>(), users);
         }
     }
 
     #[test]
     fn fixed_counts_come_first() {
         let classes = [class("A", 1.0, 0), class("Admin", 7.0, 2)];
-        assert_eq!(distribute(&classes, 1), [0, 1]);
-        assert_eq!(distribute(&classes, 5), [3, 2]);
-        assert_eq!(distribute(&[class("Admin", 1.0, 2)], 5), [2]);
+        assert_eq!(distribute_users(&classes, 1), [0, 1]);
+        assert_eq!(distribute_users(&classes, 5), [3, 2]);
+        assert_eq!(distribute_users(&[class("Admin", 1.0, 2)], 5), [2]);
     }
 }

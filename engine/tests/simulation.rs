@@ -6,7 +6,7 @@ mod world;
 use std::{cell::RefCell, time::Duration};
 
 use gregaria_engine::{
-    Command, EndReason, HttpUser, RunnerOptions, TaskResult, TaskSet, User, UserClass, between, constant,
+    EndReason, HttpUser, RunCommand, RunnerOptions, TaskResult, TaskSet, User, UserClass, between, constant,
     constant_pacing,
     http::{Error, ExchangePhases},
     interrupt,
@@ -65,7 +65,7 @@ fn counts_equal_the_servers_after_a_run_without_cuts() {
         let server = sim.serve(Server::answering_after_ms(1, 30));
         sim.spawn(50, f64::INFINITY);
         let report = sim.finish();
-        assert_eq!((report.end, report.cut), (EndReason::RunTime, 0), "seed {seed}");
+        assert_eq!((report.end_reason, report.aborted), (EndReason::RunTime, 0), "seed {seed}");
         let requests = |name| sim.summary(|summary| summary.entry("GET", name).map_or(0, |entry| entry.num_requests()));
         assert_eq!(requests("/"), server.count("/"), "seed {seed}");
         assert_eq!(requests("/profile"), server.count("/profile?id=7"), "seed {seed}");
@@ -84,7 +84,7 @@ fn exactly_n_requests_are_recorded_failures_included() {
         let report = sim.finish();
         let (requests, failures) =
             sim.summary(|summary| (summary.total().num_requests(), summary.total().num_failures()));
-        assert_eq!((report.end, requests), (EndReason::NumRequests, count), "seed {seed}");
+        assert_eq!((report.end_reason, requests), (EndReason::NumRequests, count), "seed {seed}");
         assert_eq!(server.total(), count, "seed {seed}: no request beyond the quota");
         assert!(count < 1000 || failures > count / 10, "seed {seed}: {failures} failures");
     }
@@ -134,7 +134,7 @@ fn requests_on_the_wire_are_read_to_their_end_within_the_stop_timeout() {
     let server = sim.serve(Server::answering_after_ms(700, 700));
     sim.spawn(10, f64::INFINITY);
     let report = sim.finish();
-    assert_eq!(report.cut, 0);
+    assert_eq!(report.aborted, 0);
     assert_eq!(sim.summary(|summary| summary.total().num_requests()), 20);
     assert_eq!(server.total(), 20);
 }
@@ -146,7 +146,7 @@ fn what_outlasts_the_stop_timeout_is_cut_and_said() {
     let server = sim.serve(Server::answering_after_ms(700, 700));
     sim.spawn(10, f64::INFINITY);
     let report = sim.finish();
-    assert_eq!(report.cut, 10);
+    assert_eq!(report.aborted, 10);
     assert_eq!(sim.summary(|summary| summary.total().num_requests()), 10);
     assert_eq!(server.total(), 20);
     assert_eq!(sim.summary(|summary| summary.total().num_failures()), 0);
@@ -277,7 +277,7 @@ fn a_user_that_stops_itself_goes_and_the_last_one_ends_the_run() {
     let mut sim = Simulation::new(1, 2, [class], RunnerOptions::default());
     let server = sim.serve(Server::answering_after_ms(10, 10));
     sim.spawn(5, f64::INFINITY);
-    assert_eq!(sim.finish().end, EndReason::NoUsersLeft);
+    assert_eq!(sim.finish().end_reason, EndReason::NoUsersLeft);
     assert_eq!(server.total(), 15);
 }
 
@@ -376,8 +376,8 @@ fn the_user_count_can_change_in_the_middle_of_a_ramp() {
     sim.spawn(70, f64::INFINITY);
     sim.run_until(6 * SECOND_NS);
     assert_eq!(sim.users_now(), 70);
-    sim.command(Command::Stop);
-    assert_eq!(sim.finish().end, EndReason::Commanded);
+    sim.command(RunCommand::Stop);
+    assert_eq!(sim.finish().end_reason, EndReason::Requested);
 }
 
 #[test]

@@ -4,8 +4,8 @@
 use std::{sync::Arc, time::Duration};
 
 use gregaria_engine::{
-    Command, EndReason, HttpUser, Runner, RunnerOptions, RustScenario, ShardOptions, ShardSwarm, TaskResult, TaskSet,
-    UserClass, interrupt,
+    EndReason, HttpUser, RunCommand, Runner, RunnerOptions, RustScenario, ShardOptions, ShardSwarm, TaskResult,
+    TaskSet, UserClass, interrupt,
 };
 
 /// Refused before it touches the network.
@@ -26,10 +26,10 @@ fn run_for_300_ms(tasks: TaskSet<HttpUser>) -> (EndReason, u64, u64) {
     let swarm = ShardSwarm::start(Arc::clone(&scenario), &shards).unwrap();
     let options = RunnerOptions { run_time: Some(Duration::from_millis(300)), ..RunnerOptions::default() };
     let run = Runner::start(scenario, swarm, options).unwrap();
-    run.command(Command::Spawn { users: 3, spawn_rate: f64::INFINITY });
+    run.send_command(RunCommand::Spawn { users: 3, spawn_rate: f64::INFINITY });
     let report = run.wait();
     let counts = run.with_summary(|summary| (summary.total().num_requests(), summary.total().num_failures()));
-    (report.end, counts.0, counts.1)
+    (report.end_reason, counts.0, counts.1)
 }
 
 #[test]

@@ -123,7 +123,7 @@ impl CommandLine {
             Target::Classes(names) => names.as_slice(),
             Target::Quick(_) => &[],
         };
-        scenario::select(infos, names).map_err(|error| refused(gregaria::refuse_scenario(&error)))
+        scenario::select_classes(infos, names).map_err(|error| refused(gregaria::refuse_scenario(&error)))
     }
 }
 

@@ -18,7 +18,7 @@ use std::{
 use gregaria_engine::{
     carrier::{CompletedRequest, IoEvent, IoThread, PackedRequest, SessionId, SharedBufferPool},
     place::{Accounting, ThreadAgent, UserPool},
-    rt::{self, Bell},
+    rt::{self, EventFd},
 };
 use gregaria_http::{BaseUrl, ClientConfig, CookieJar, Error, Exchange};
 use gregaria_stats::{Lag, Outcome, Sample};
@@ -41,8 +41,8 @@ pub(crate) struct Hub {
     pub(crate) ledger: Accounting,
     place: RefCell<ThreadAgent>,
     carrier: RefCell<IoThread>,
-    carrier_bell: Bell,
-    order_bell: Bell,
+    carrier_bell: EventFd,
+    order_bell: EventFd,
     tickets: RefCell<Numbered<Ticket>>,
     /// Resume those who wait for a piece of a body.
     readers: RefCell<Numbered<Py<PyAny>>>,
@@ -68,8 +68,8 @@ pub(crate) struct HubParts {
     pub(crate) ledger: Accounting,
     pub(crate) place: ThreadAgent,
     pub(crate) carrier: IoThread,
-    pub(crate) carrier_bell: Bell,
-    pub(crate) order_bell: Bell,
+    pub(crate) carrier_bell: EventFd,
+    pub(crate) order_bell: EventFd,
     pub(crate) classes: usize,
     /// The client settings of all users.
     pub(crate) config: Arc<ClientConfig>,
@@ -281,7 +281,7 @@ impl Hub {
 
     /// `orders_fd` was seen readable.
     fn heard_orders(&self) {
-        self.order_bell.silence();
+        self.order_bell.drain();
     }
 
     /// What has come next: whom to resume, and with what. That is a response, whose outcome is decided unless the task does;
@@ -313,7 +313,7 @@ impl Hub {
 
     /// Has `finished_fd` become readable once more: not all that is done was taken.
     fn ring(&self) {
-        self.carrier_bell.ring();
+        self.carrier_bell.notify();
     }
 
     /// Whether the run is on, so that a request that may not start now may later.

@@ -22,10 +22,10 @@ use gregaria::{
     terminal::{Screen, Stream},
 };
 use gregaria_engine::{
-    Command, EndReason, Notice, RunHandle, Scenario,
+    EndReason, RunCommand, RunEvent, RunHandle, Scenario,
     carrier::IoThread,
     place::{Accounting, Coordinator, ThreadAgent},
-    rt::{self, Bell},
+    rt::{self, EventFd},
     scenario,
 };
 use gregaria_http::ClientConfig;
@@ -68,13 +68,13 @@ type News = (&'static str, u64);
 #[derive(Clone)]
 struct Herald {
     news: Sender<News>,
-    bell: Bell,
+    bell: EventFd,
 }
 
 impl Herald {
     fn tell(&self, what: &'static str, number: u64) -> bool {
         let told = self.news.send((what, number)).is_ok();
-        self.bell.ring();
+        self.bell.notify();
         told
     }
 }
@@ -112,13 +112,13 @@ pub(crate) fn start(
     let plan = command_line.plan.clone();
     let mut infos = infos(classes)?;
     // Each class has the host that it is to have; the locustfile may have changed it.
-    let settled = scenario::settle_hosts(&mut infos, None);
+    let settled = scenario::resolve_base_urls(&mut infos, None);
     settled.map_err(|error| refused(gregaria::refuse_scenario(&error)))?;
     let grounds = prepared.grounds.lock().unwrap_or_else(PoisonError::into_inner).take();
     let grounds = grounds.ok_or_else(|| refused(Refusal::cannot_run("a run is started once")))?;
 
     let cannot = |what: &str, error: std::io::Error| refused(Refusal::cannot_run(format!("{what}: {error}")));
-    let (carrier_bell, order_bell) = (Bell::new()?, Bell::new()?);
+    let (carrier_bell, order_bell) = (EventFd::new()?, EventFd::new()?);
     let carrier = IoThread::start(carrier_bell.clone(), plan.load.ring, plan.addresses.clone())
         .map_err(|error| cannot("the thread that carries requests cannot be started", error))?;
     let alive_ns = Arc::new(AtomicU64::new(rt::now_ns()));
@@ -165,10 +165,10 @@ impl Follower {
     fn follow(self, scenario: &dyn Scenario, plan: &gregaria::args::Plan, grounds: &Grounds) {
         let herald = self.herald.clone();
         self.handle.subscribe(move |notice| match notice {
-            Notice::SpawningComplete(users) => herald.tell("spawning_complete", u64::from(*users)),
-            Notice::Stopped => herald.tell("stopped", 0),
+            RunEvent::SpawningComplete(users) => herald.tell("spawning_complete", u64::from(*users)),
+            RunEvent::Stopped => herald.tell("stopped", 0),
             // The hub's orders say it.
-            Notice::Started | Notice::Stopping(_) => true,
+            RunEvent::Started | RunEvent::Stopping(_) => true,
         });
         let followed = run::follow(scenario, &self.handle, grounds, plan, &mut || self.last_word());
         let code = followed.unwrap_or_else(|refusal| {
@@ -177,7 +177,7 @@ impl Follower {
         });
         self.herald.tell("exit", u64::from(code));
         if self.has_failed() {
-            rt::pause(LEAVE_WITHIN);
+            rt::sleep_blocking(LEAVE_WITHIN);
             if !self.has_left.load(Ordering::Relaxed) {
                 // The hub is stuck in the locustfile's own code, which nobody else can end.
                 log::error!(target: LOG, "The Python hub does not come back: the process ends without it");
@@ -187,7 +187,7 @@ impl Follower {
     }
 
     fn has_failed(&self) -> bool {
-        matches!(self.handle.status().end, Some(EndReason::Fault(_)))
+        matches!(self.handle.status().end_reason, Some(EndReason::FatalError(_)))
     }
 
     /// Asks the hub, unless it is stuck.
@@ -238,7 +238,7 @@ impl Run {
     /// The process ends by itself. Waits until the run has let go of the terminal, for a run that has not ended in order, too.
     fn finish(&self, py: Python<'_>) {
         self.has_left.store(true, Ordering::Relaxed);
-        self.handle.command(Command::Stop);
+        self.handle.send_command(RunCommand::Stop);
         self.say_last_word(None, true);
         let follower = self.follower.lock().unwrap_or_else(PoisonError::into_inner).take();
         // How it ended has been said.
@@ -247,16 +247,16 @@ impl Run {
 
     /// Moves to this many users at this many a second.
     fn spawn(&self, users: u32, spawn_rate: f64) {
-        self.handle.command(Command::Spawn { users, spawn_rate });
+        self.handle.send_command(RunCommand::Spawn { users, spawn_rate });
     }
 
     /// Ends the run as its time limit would.
     fn stop(&self) {
-        self.handle.command(Command::Stop);
+        self.handle.send_command(RunCommand::Stop);
     }
 
     fn reset_stats(&self) {
-        self.handle.command(Command::ResetStats);
+        self.handle.send_command(RunCommand::ResetStats);
     }
 
     #[getter]

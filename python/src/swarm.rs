@@ -11,10 +11,10 @@ use std::{
 };
 
 use gregaria_engine::{
-    Role, Segment, ShardLoad, Swarm, SwarmReport,
+    Segment, Swarm, SwarmReport, ThreadLoad, ThreadRole,
     carrier::IoThreadStatus,
     place::Coordinator,
-    rt::{self, Bell},
+    rt::{self, EventFd},
 };
 use gregaria_stats::Interval;
 use pyo3::prelude::*;
@@ -24,7 +24,7 @@ use crate::log::LOG;
 /// The swarm of the Python users.
 pub(crate) struct HubSwarm {
     places: Coordinator,
-    bell: Bell,
+    bell: EventFd,
     carrier: IoThreadStatus,
     carrier_began_ns: u64,
     /// When the hub turned last.
@@ -34,7 +34,7 @@ pub(crate) struct HubSwarm {
 }
 
 impl HubSwarm {
-    pub(crate) fn new(places: Coordinator, bell: Bell, carrier: IoThreadStatus, alive_ns: Arc<AtomicU64>) -> Self {
+    pub(crate) fn new(places: Coordinator, bell: EventFd, carrier: IoThreadStatus, alive_ns: Arc<AtomicU64>) -> Self {
         Self { places, bell, carrier, carrier_began_ns: 0, alive_ns, is_on: false, is_stuck: false }
     }
 
@@ -61,22 +61,22 @@ impl HubSwarm {
 }
 
 impl Swarm for HubSwarm {
-    fn begin(&mut self, num_requests: Option<u64>) {
+    fn start_run(&mut self, num_requests: Option<u64>) {
         self.alive_ns.store(rt::now_ns(), Ordering::Relaxed);
         self.carrier_began_ns = self.carrier.cpu_ns();
         self.is_on = true;
-        self.places.begin(num_requests);
-        self.bell.ring();
+        self.places.start_run(num_requests);
+        self.bell.notify();
     }
 
-    fn ramp(&mut self, segment: &Segment) {
-        self.places.ramp(segment);
-        self.bell.ring();
+    fn apply_segment(&mut self, segment: &Segment) {
+        self.places.apply_segment(segment);
+        self.bell.notify();
     }
 
     fn stop(&mut self, deadline_ns: u64) {
         self.places.stop(deadline_ns);
-        self.bell.ring();
+        self.bell.notify();
     }
 
     fn collect(&mut self, sink: &mut dyn FnMut(&Interval)) -> SwarmReport {
@@ -84,12 +84,12 @@ impl Swarm for HubSwarm {
         let mut report = self.places.collect(sink);
         self.is_on &= !report.stopped;
         let wall_ns = report.loads.first().map_or(0, |load| load.wall_ns);
-        report.loads.iter_mut().for_each(|load| load.role = Role::Hub);
+        report.loads.iter_mut().for_each(|load| load.role = ThreadRole::Python);
         let cpu_ns = self.carrier.cpu_ns().saturating_sub(self.carrier_began_ns);
         if self.is_on && !self.carrier.is_alive() {
-            report.fault = Some("the thread that carries requests has died: this is a bug of gregaria".into());
+            report.fatal_error = Some("the thread that carries requests has died: this is a bug of gregaria".into());
         }
-        report.loads.push(ShardLoad { role: Role::Carrier, cpu_ns, wall_ns });
+        report.loads.push(ThreadLoad { role: ThreadRole::Io, cpu_ns, wall_ns });
         report
     }
 }
@@ -97,7 +97,7 @@ impl Swarm for HubSwarm {
 impl Drop for HubSwarm {
     fn drop(&mut self) {
         self.places.shutdown();
-        self.bell.ring();
+        self.bell.notify();
     }
 }
 

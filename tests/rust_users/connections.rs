@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use gregaria_engine::HttpUser;
-use gregaria_engine::rt::RingChoice;
+use gregaria_engine::rt::DriverChoice;
 use support::{Nginx, nginx};
 
 use super::run::{RINGS, requests, start_on, visitor};
@@ -21,7 +21,7 @@ fn a_server_may_end_connections_when_it_likes() {
                 user.get("/redirect/302/").await;
                 Ok(())
             });
-            let run = start_on(RingChoice::Only(ring), 4, &nginx.url(""), [class], requests(40));
+            let run = start_on(DriverChoice::Only(ring), 4, &nginx.url(""), [class], requests(40));
             let outcome = run.outcome().expect_success();
             let log = nginx.log();
             let redirected = outcome.counts.get("/redirect/302/").copied().unwrap_or(0);

@@ -1,6 +1,6 @@
 //! Bodies from nginx: large, compressed, in part, in pieces. Requests and bytes are those of its log.
 
-use gregaria_engine::rt::RingChoice;
+use gregaria_engine::rt::DriverChoice;
 use gregaria_engine::{HttpUser, TaskResult};
 use support::{Nginx, nginx};
 
@@ -20,7 +20,7 @@ fn large_bodies_are_as_long_as_the_server_says() {
             user.get("/chunked/10MiB").await;
             Ok(())
         });
-        let outcome = start_on(RingChoice::Only(ring), 2, &nginx.url(""), [class], requests(20)).outcome();
+        let outcome = start_on(DriverChoice::Only(ring), 2, &nginx.url(""), [class], requests(20)).outcome();
         let outcome = outcome.expect_success();
         let log = nginx.log();
         assert_eq!((outcome.total(), log.len()), (20, 20 * (at + 1)), "{ring:?}");
@@ -55,7 +55,7 @@ fn compressed_bodies_are_as_long_as_they_were() {
             drop(coded);
             let mut lines = user.get("/gzip/64KiB").name("in lines").stream().await;
             let mut bytes = 0;
-            while let Some(line) = lines.line().await {
+            while let Some(line) = lines.next_line().await {
                 bytes += line.len() + 1;
             }
             assert_eq!((bytes, lines.error()), ((64 << 10) + 1, None));
@@ -64,7 +64,7 @@ fn compressed_bodies_are_as_long_as_they_were() {
             assert_eq!((plain.header("Content-Encoding"), plain.body().len()), (None, 64 << 10));
             Ok(())
         });
-        let run = start_on(RingChoice::Only(ring), 1, &nginx.url(""), [class], requests(6));
+        let run = start_on(DriverChoice::Only(ring), 1, &nginx.url(""), [class], requests(6));
         let outcome = run.outcome().expect_success();
         assert!(outcome.bytes.values().all(|bytes| *bytes == 2 * (64 << 10)), "{:?} on {ring:?}", outcome.bytes);
     }
@@ -79,21 +79,21 @@ fn bodies_are_read_in_pieces() {
     async fn read(user: &mut HttpUser) -> TaskResult {
         let mut whole = user.get("/10MiB").name("whole").stream().await;
         let mut bytes = 0;
-        while let Some(chunk) = whole.chunk().await {
+        while let Some(chunk) = whole.next_chunk().await {
             bytes += chunk.len();
         }
         assert_eq!((bytes, whole.error()), (10 << 20, None));
         drop(whole);
         let mut lines = user.get("/64KiB").name("lines").stream().await;
-        assert_eq!(lines.line().await.as_deref(), Some(&b"The desert locust eats its own weight every day."[..]));
+        assert_eq!(lines.next_line().await.as_deref(), Some(&b"The desert locust eats its own weight every day."[..]));
         lines.drain().await;
         drop(lines);
         let mut start = user.get("/10MiB").name("start").stream().await;
-        assert!(start.chunk().await.is_some());
+        assert!(start.next_chunk().await.is_some());
         Ok(())
     }
     for ring in RINGS {
-        let run = start_on(RingChoice::Only(ring), 1, &nginx.url(""), [visitor(read)], requests(6));
+        let run = start_on(DriverChoice::Only(ring), 1, &nginx.url(""), [visitor(read)], requests(6));
         let outcome = run.outcome().expect_success();
         assert_eq!(outcome.counts["start"], 2);
         assert_eq!((outcome.bytes["whole"], outcome.bytes["lines"]), (20 << 20, 128 << 10), "{ring:?}");

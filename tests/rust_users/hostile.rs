@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use gregaria_engine::http::{ClientConfig, CookieJar};
-use gregaria_engine::rt::RingChoice;
+use gregaria_engine::rt::DriverChoice;
 use gregaria_engine::{HttpUser, TaskSet, UserClass};
 use support::Hostile;
 
@@ -86,7 +86,7 @@ fn each_path_has_its_outcome() {
             }
             Ok(())
         });
-        let outcome = start_on(RingChoice::Only(ring), 1, &hostile.url(""), [class], requests(total)).outcome();
+        let outcome = start_on(DriverChoice::Only(ring), 1, &hostile.url(""), [class], requests(total)).outcome();
         expect_accounts(&outcome, &hostile, total);
         assert!(paths().all(|path| outcome.counts[path] == 1), "{ring:?}");
     }
@@ -107,7 +107,7 @@ fn twenty_users_meet_all_of_it_and_nothing_is_lost() {
             });
         }
         let class = UserClass::http("Brave").client(small_bodies()).tasks(tasks);
-        let outcome = start_on(RingChoice::Only(ring), 20, &hostile.url(""), [class], requests(500)).outcome();
+        let outcome = start_on(DriverChoice::Only(ring), 20, &hostile.url(""), [class], requests(500)).outcome();
         expect_accounts(&outcome, &hostile, 500);
     }
 }
@@ -122,7 +122,7 @@ fn an_answer_before_the_body_was_sent_is_the_answer() {
             user.get("/ok").await;
             Ok(())
         });
-        let run = start_on(RingChoice::Only(ring), 2, &hostile.url(""), [class], requests(12));
+        let run = start_on(DriverChoice::Only(ring), 2, &hostile.url(""), [class], requests(12));
         let outcome = run.outcome().expect_success();
         assert_eq!(outcome.counts, hostile.requests_per_path(), "{ring:?}");
         // Each refused body is the end of its connection.
@@ -162,7 +162,7 @@ fn patience(path: &str) -> Duration {
 
 /// Every sample was a request, with the outcome of its path and the bytes of it.
 fn expect_accounts(outcome: &Outcome, hostile: &Hostile, total: u64) {
-    assert_eq!((outcome.total(), outcome.report.cut, outcome.exceptions.len()), (total, 0, 0));
+    assert_eq!((outcome.total(), outcome.report.aborted, outcome.exceptions.len()), (total, 0, 0));
     for (path, count) in &outcome.counts {
         // The first request of a loop, and the thirty that follow it.
         let each = if path == "/redirect-loop" { 31 } else { 1 };

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use gregaria_engine::http::ClientConfig;
-use gregaria_engine::rt::RingChoice;
+use gregaria_engine::rt::DriverChoice;
 use gregaria_engine::{HttpUser, Method};
 use support::{Hostile, HyperServer};
 
@@ -50,7 +50,7 @@ fn bodies_stream_both_ways() {
             }
             Ok(())
         });
-        let run = start_on(RingChoice::Only(ring), 1, &server.url(""), [class], requests(6));
+        let run = start_on(DriverChoice::Only(ring), 1, &server.url(""), [class], requests(6));
         let outcome = run.outcome().expect_success();
         assert_eq!((outcome.counts["/echo"], server.log().len()), (6, 6));
         assert_eq!(outcome.bytes["/echo"], 2 * (1 + (64 << 10) + (10 << 20)), "{ring:?}");
@@ -89,7 +89,7 @@ fn an_upload_is_asked_for_no_more_than_the_target_takes() {
                 user.post("/stall-upload").body_from(letters).read_timeout(Duration::from_millis(300)).await;
                 Ok(())
             });
-            let run = start_on(RingChoice::Only(ring), 1, &hostile.url(""), [class], requests(1));
+            let run = start_on(DriverChoice::Only(ring), 1, &hostile.url(""), [class], requests(1));
             assert_eq!(run.outcome().failures("/stall-upload", "read timeout"), 1);
             // What the kernel keeps of a connection is a few MiB on either side; nobody else keeps any.
             let given = given.load(Ordering::Relaxed);

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use gregaria_engine::http::ClientConfig;
 use gregaria_engine::{
-    Command, EndReason, HttpUser, RunnerOptions, TaskResult, TaskSet, UserClass, between, constant, interrupt,
+    EndReason, HttpUser, RunCommand, RunnerOptions, TaskResult, TaskSet, UserClass, between, constant, interrupt,
 };
 use run::{Outcome, requests, seconds, start};
 use support::hostile::Unanswering;
@@ -40,7 +40,7 @@ fn counts_per_name_equal_the_servers_log() {
     let admin = UserClass::http("Admin").fixed_count(1).wait(constant(0.01));
     let admin = admin.tasks(TaskSet::new("Admin").on_start(log_in).task(1, account));
     let outcome = start(8, &nginx.url(""), [website, admin], seconds(1)).outcome();
-    assert_eq!((outcome.report.cut, outcome.errors.as_slice()), (0, [].as_slice()));
+    assert_eq!((outcome.report.aborted, outcome.errors.as_slice()), (0, [].as_slice()));
     let log = nginx.requests_per_path();
     for path in ["/", "/login"] {
         assert_eq!(outcome.counts[path], log[path], "{path}");
@@ -62,7 +62,7 @@ fn a_task_that_keeps_its_thread_makes_the_generator_the_bottleneck() {
     }
     let thinker = UserClass::http("Thinker").tasks(TaskSet::new("Think").task(1, think));
     let outcome = start(4, &nginx.url(""), [thinker], seconds(1)).outcome();
-    let verdict = outcome.report.health.verdict().expect("users resumed late");
+    let verdict = outcome.report.health.bottleneck().expect("users resumed late");
     assert!(verdict.starts_with("users resumed late after a response: p99 of the lag is "), "{verdict}");
 }
 
@@ -167,13 +167,13 @@ fn the_number_of_users_can_change_while_they_run() {
     let class = UserClass::http_with("Website", || 0).wait(constant(0.02)).tasks(TaskSet::new("Visit").task(1, index));
     let run = start(4, &nginx.url(""), [class], RunnerOptions::default());
     run.wait_for_users(4);
-    run.handle.command(Command::Spawn { users: 10, spawn_rate: 100.0 });
+    run.handle.send_command(RunCommand::Spawn { users: 10, spawn_rate: 100.0 });
     run.wait_for_users(10);
-    run.handle.command(Command::Spawn { users: 1, spawn_rate: 100.0 });
+    run.handle.send_command(RunCommand::Spawn { users: 1, spawn_rate: 100.0 });
     run.wait_for_users(1);
-    run.handle.command(Command::Stop);
+    run.handle.send_command(RunCommand::Stop);
     let outcome: Outcome = run.outcome();
-    assert_eq!((outcome.report.end.clone(), outcome.report.cut), (EndReason::Commanded, 0));
+    assert_eq!((outcome.report.end_reason.clone(), outcome.report.aborted), (EndReason::Requested, 0));
     assert_eq!(outcome.counts["/"], nginx.log().len() as u64);
 }
 

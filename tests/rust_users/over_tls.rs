@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use gregaria_engine::HttpUser;
 use gregaria_engine::http::{CertificateCheck, ClientConfig, TlsConfig, TlsOptions};
-use gregaria_engine::rt::RingChoice;
+use gregaria_engine::rt::DriverChoice;
 use support::nginx::{Logged, Tls};
 use support::{Nginx, nginx};
 
@@ -24,7 +24,7 @@ fn requests_and_bytes_are_those_of_the_log() {
             assert_eq!(user.get("/gzip/10MiB").name("gzip").discard_body().await.status(), 200);
             Ok(())
         });
-        let run = start_on(RingChoice::Only(ring), 2, &nginx.url(""), [class], requests(10));
+        let run = start_on(DriverChoice::Only(ring), 2, &nginx.url(""), [class], requests(10));
         let outcome = run.outcome().expect_success();
         assert_eq!(outcome.bytes["/10MiB"], outcome.counts["/10MiB"] * (10 << 20));
         let log = nginx.log();
@@ -44,7 +44,7 @@ fn connections_that_the_server_ends_are_made_anew() {
             user.get("/").await;
             Ok(())
         });
-        let run = start_on(RingChoice::Only(ring), 2, &nginx.url(""), [class], requests(50));
+        let run = start_on(DriverChoice::Only(ring), 2, &nginx.url(""), [class], requests(50));
         assert_eq!(run.outcome().expect_success().bytes["/"], 50 * 128, "{ring:?}");
     }
     let log = nginx.log();

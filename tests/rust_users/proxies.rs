@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use gregaria_engine::HttpUser;
 use gregaria_engine::http::{CertificateCheck, ClientConfig, Proxies, TlsConfig, TlsOptions};
-use gregaria_engine::rt::RingChoice;
+use gregaria_engine::rt::DriverChoice;
 use support::hostile::Refusing;
 use support::nginx::Tls;
 use support::{ForwardProxy, Hostile, Nginx, nginx};
@@ -22,7 +22,7 @@ fn plain_requests_go_by_the_proxy() {
             user.get("/redirect/302/").name("redirect").await;
             Ok(())
         });
-        let run = start_on(RingChoice::Only(ring), 2, &nginx.url(""), [class], requests(40));
+        let run = start_on(DriverChoice::Only(ring), 2, &nginx.url(""), [class], requests(40));
         let outcome = run.outcome().expect_success();
         let (log, of_target) = (proxy.log(), nginx.requests_per_path());
         assert_eq!(log.len() as u64, 40 + outcome.counts["redirect"], "a redirect is one sample and two requests");
@@ -89,7 +89,7 @@ fn tls_goes_through_a_tunnel() {
             assert_eq!(page.body().len(), 64 << 10);
             Ok(())
         });
-        let run = start_on(RingChoice::Only(ring), 1, &nginx.url(""), [class], requests(20));
+        let run = start_on(DriverChoice::Only(ring), 1, &nginx.url(""), [class], requests(20));
         let outcome = run.outcome();
         assert_eq!(outcome.failures("stranger", "the proxy refuses the tunnel"), 10, "{:?}", outcome.errors);
         assert_eq!((outcome.counts["known"], outcome.exceptions.as_slice()), (10, [].as_slice()));

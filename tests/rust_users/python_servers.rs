@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gregaria_engine::HttpUser;
 use gregaria_engine::http::Auth;
-use gregaria_engine::rt::RingChoice;
+use gregaria_engine::rt::DriverChoice;
 use support::nginx::{PASSWORD, USER};
 use support::python_server::{Kind, PythonServer};
 
@@ -24,7 +24,7 @@ fn each_kind_answers_what_it_logs() {
                 assert_eq!(user.head("/").name("head").expect(200).await.body(), b"");
                 Ok(())
             });
-            let run = start_on(RingChoice::Only(ring), 3, &server.url(""), [class], requests(60));
+            let run = start_on(DriverChoice::Only(ring), 3, &server.url(""), [class], requests(60));
             for (name, count) in run.outcome().expect_success().counts {
                 *counts.entry(name).or_insert(0) += count;
             }

@@ -1,7 +1,7 @@
 //! Redirects: however many requests a target makes of one, it is one sample, named by the first.
 
 use gregaria_engine::HttpUser;
-use gregaria_engine::rt::RingChoice;
+use gregaria_engine::rt::DriverChoice;
 use support::{Nginx, nginx};
 
 use super::run::{RINGS, requests, start, start_on, visitor};
@@ -12,7 +12,7 @@ fn a_chain_is_one_sample_and_as_many_lines_of_the_log() {
         let nginx = Nginx::start();
         let class = visitor(async |user: &mut HttpUser| {
             let end = user.get("/redirect/301/redirect/302/redirect/307/?a=b").name("chain").expect(200).await;
-            let received = end.received().expect("a response");
+            let received = end.http_response().expect("a response");
             let statuses: Vec<_> = received.history().iter().map(|response| response.status()).collect();
             assert_eq!((&statuses[..], received.reason()), (&[301, 302, 307][..], &b"OK"[..]));
             drop(end);
@@ -21,7 +21,7 @@ fn a_chain_is_one_sample_and_as_many_lines_of_the_log() {
             user.head("/redirect/303/").name("head").expect(303).await;
             Ok(())
         });
-        let outcome = start_on(RingChoice::Only(ring), 1, &nginx.url(""), [class], requests(8)).outcome();
+        let outcome = start_on(DriverChoice::Only(ring), 1, &nginx.url(""), [class], requests(8)).outcome();
         let outcome = outcome.expect_success();
         let log = nginx.requests_per_path();
         // Four requests for the chain, two for nothing, one for each of the others.

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gregaria_engine::http::ClientConfig;
-use gregaria_engine::rt::{RingChoice, RingKind};
+use gregaria_engine::rt::{DriverChoice, DriverKind};
 use gregaria_engine::stats::{StatsEntry, Summary};
 use gregaria_engine::{
-    Command, HttpUser, RunHandle, RunReport, Runner, RunnerOptions, RustScenario, ShardOptions, ShardSwarm, TaskResult,
-    TaskSet, UserClass,
+    HttpUser, RunCommand, RunHandle, RunReport, Runner, RunnerOptions, RustScenario, ShardOptions, ShardSwarm,
+    TaskResult, TaskSet, UserClass,
 };
 
 /// A run that was started.
@@ -48,7 +48,7 @@ fn patient() -> RunnerOptions {
 }
 
 /// What runs differ in most: what the kernel receives into, and when.
-pub(super) const RINGS: [RingKind; 2] = [RingKind::Full, RingKind::Epoll];
+pub(super) const RINGS: [DriverKind; 2] = [DriverKind::IoUring, DriverKind::Epoll];
 
 /// Users that do this again and again.
 pub(super) fn visitor(task: impl AsyncFn(&mut HttpUser) -> TaskResult + Send + Sync + 'static) -> UserClass {
@@ -70,12 +70,12 @@ pub(super) fn start(
     classes: impl IntoIterator<Item = UserClass>,
     options: RunnerOptions,
 ) -> Started {
-    start_on(RingChoice::Auto, users, host, classes, options)
+    start_on(DriverChoice::Auto, users, host, classes, options)
 }
 
 /// Starts so many users at once on this ring.
 pub(super) fn start_on(
-    ring: RingChoice,
+    ring: DriverChoice,
     users: u32,
     host: &str,
     classes: impl IntoIterator<Item = UserClass>,
@@ -86,14 +86,14 @@ pub(super) fn start_on(
     let shards = ShardOptions { shards: Some(2), driver: ring, ..ShardOptions::default() };
     let swarm = ShardSwarm::start(Arc::clone(&scenario), &shards).expect("two shards can be started");
     let handle = Runner::start(scenario, swarm, options).expect("a thread can be started");
-    handle.command(Command::Spawn { users, spawn_rate: f64::INFINITY });
+    handle.send_command(RunCommand::Spawn { users, spawn_rate: f64::INFINITY });
     Started { handle }
 }
 
 impl Started {
     /// Waits until exactly so many users live.
     pub(super) fn wait_for_users(&self, users: u32) {
-        let notices = self.handle.notices();
+        let notices = self.handle.events();
         for _ in 0..500 {
             if self.handle.status().users == users {
                 return;
@@ -133,7 +133,7 @@ impl Outcome {
     /// Fails the test unless everything went well.
     pub(super) fn expect_success(self) -> Self {
         assert_eq!(
-            (self.report.cut, self.errors.as_slice(), self.exceptions.as_slice()),
+            (self.report.aborted, self.errors.as_slice(), self.exceptions.as_slice()),
             (0, [].as_slice(), [].as_slice())
         );
         self

@@ -2,7 +2,7 @@
 
 use gregaria_engine::HttpUser;
 use gregaria_engine::http::ClientConfig;
-use gregaria_engine::rt::RingChoice;
+use gregaria_engine::rt::DriverChoice;
 use support::Nginx;
 
 use super::letters::Letters;
@@ -24,7 +24,7 @@ fn large_bodies_arrive_whole() {
             }
             Ok(())
         });
-        let run = start_on(RingChoice::Only(ring), 1, &nginx.url(""), [class], requests(6));
+        let run = start_on(DriverChoice::Only(ring), 1, &nginx.url(""), [class], requests(6));
         let outcome = run.outcome().expect_success();
         let log = nginx.log();
         assert_eq!((outcome.total(), log.len()), (6, 6), "{ring:?}");
@@ -47,7 +47,7 @@ fn a_body_that_is_refused_is_not_sent_to_its_end() {
             user.post("/small-upload").name("small").body(b"one locust").expect(200).await;
             Ok(())
         });
-        let run = start_on(RingChoice::Only(ring), 1, &nginx.url(""), [class], requests(6));
+        let run = start_on(DriverChoice::Only(ring), 1, &nginx.url(""), [class], requests(6));
         let outcome = run.outcome().expect_success();
         let log = nginx.requests_per_path_and_status();
         let path = || "/small-upload".to_owned();

@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use gregaria_engine::{Addresses, Destination, Override};
+use gregaria_engine::{ConnectConfig, OverrideTarget, ResolveOverride};
 use gregaria_http::Origin;
 use ipnet::{IpNet, Ipv4AddrRange, Ipv6AddrRange};
 
@@ -13,16 +13,16 @@ use super::{given::Given, typed::NetworkArgs, values};
 use crate::exit::Refusal;
 
 /// Finds out where connections are to go and come from.
-pub(super) fn plan(args: &NetworkArgs) -> Result<Addresses, Refusal> {
+pub(super) fn plan(args: &NetworkArgs) -> Result<ConnectConfig, Refusal> {
     refuse_what_a_socket_has_not(args)?;
-    let usual = Addresses::default();
+    let usual = ConnectConfig::default();
     let dns_ttl = values::optional(&args.dns_ttl, |given| values::seconds("--dns-ttl", given))?;
     let overrides = args.resolve.iter().map(resolve).collect::<Result<_, _>>()?;
     let mut source_ips = Vec::new();
     for given in &args.source_ip {
         source_ips.extend(sources(given)?);
     }
-    Ok(Addresses {
+    Ok(ConnectConfig {
         overrides,
         dns_ttl: dns_ttl.unwrap_or(usual.dns_ttl),
         unix_socket: args.unix_socket.as_ref().map(|path| path.text.clone().into()),
@@ -46,7 +46,7 @@ fn refuse_what_a_socket_has_not(args: &NetworkArgs) -> Result<(), Refusal> {
 }
 
 /// `HOST:PORT:ADDRESS[,ADDRESS]…` or `HOST:PORT:unix:PATH`; host and port may be `*`.
-fn resolve(given: &Given) -> Result<Override, Refusal> {
+fn resolve(given: &Given) -> Result<ResolveOverride, Refusal> {
     let wrong = |what: &str| values::wrong("--resolve", given, what);
     let (host, port, to) = apart(&given.text).ok_or_else(|| wrong(TAKES_A_RULE))?;
     let host = match host {
@@ -62,13 +62,13 @@ fn resolve(given: &Given) -> Result<Override, Refusal> {
     };
     let destination = match to.strip_prefix("unix:") {
         Some("") => return Err(wrong(TAKES_A_RULE)),
-        Some(path) => Destination::Unix(path.into()),
+        Some(path) => OverrideTarget::UnixSocket(path.into()),
         None => {
             let ips = to.split(',').map(ip).collect::<Option<_>>();
-            Destination::Ips(ips.ok_or_else(|| wrong("its address is not an IP address, or unix:PATH"))?)
+            OverrideTarget::Ips(ips.ok_or_else(|| wrong("its address is not an IP address, or unix:PATH"))?)
         }
     };
-    Ok(Override { host, port, destination })
+    Ok(ResolveOverride { host, port, target: destination })
 }
 
 /// An IPv6 address in place of a host has brackets.
@@ -148,16 +148,17 @@ mod tests {
     #[test]
     fn a_rule_names_host_port_and_destination() {
         let rule = |text: &str| resolve(&text.into()).unwrap();
-        let made = |host: &str, port, destination| Override { host: Some(host.into()), port, destination };
-        let home = || Destination::Ips(ips(&["127.0.0.1"]));
+        let made =
+            |host: &str, port, destination| ResolveOverride { host: Some(host.into()), port, target: destination };
+        let home = || OverrideTarget::Ips(ips(&["127.0.0.1"]));
         assert_eq!(rule("Shop.Example:80:127.0.0.1"), made("shop.example", Some(80), home()));
         assert_eq!(rule("bücher.example:*:127.0.0.1"), made("xn--bcher-kva.example", None, home()));
-        assert_eq!(rule("*:*:127.0.0.1"), Override { host: None, port: None, destination: home() });
-        let both = || Destination::Ips(ips(&["::1", "127.0.0.1"]));
+        assert_eq!(rule("*:*:127.0.0.1"), ResolveOverride { host: None, port: None, target: home() });
+        let both = || OverrideTarget::Ips(ips(&["::1", "127.0.0.1"]));
         assert_eq!(rule("h:80:[::1],127.0.0.1"), made("h", Some(80), both()));
         assert_eq!(rule("h:80:::1, 127.0.0.1"), made("h", Some(80), both()));
         assert_eq!(rule("[::1]:80:127.0.0.1"), made("::1", Some(80), home()));
-        assert_eq!(rule("h:80:unix:/run/a:b"), made("h", Some(80), Destination::Unix("/run/a:b".into())));
+        assert_eq!(rule("h:80:unix:/run/a:b"), made("h", Some(80), OverrideTarget::UnixSocket("/run/a:b".into())));
     }
 
     #[test]
@@ -204,7 +205,7 @@ mod tests {
         };
         let planned = plan(&args).unwrap();
         assert_eq!((planned.overrides.len(), planned.source_ips.len(), planned.dns_ttl), (2, 3, Duration::ZERO));
-        assert_eq!(plan(&NetworkArgs::default()).unwrap(), Addresses::default());
+        assert_eq!(plan(&NetworkArgs::default()).unwrap(), ConnectConfig::default());
         assert!(
             refusal(&NetworkArgs { dns_ttl: Some("-1".into()), ..args }).starts_with("--dns-ttl -1: takes seconds")
         );

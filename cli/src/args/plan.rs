@@ -5,7 +5,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use gregaria_engine::{Addresses, RunnerOptions, rt::RingChoice};
+use gregaria_engine::{ConnectConfig, RunnerOptions, rt::DriverChoice};
 use log::LevelFilter;
 
 use super::{
@@ -35,7 +35,7 @@ pub struct Plan {
     /// How much load, and for how long.
     pub load: LoadPlan,
     /// Where connections go and come from.
-    pub addresses: Addresses,
+    pub addresses: ConnectConfig,
     /// What is laid over the client settings of every user class.
     pub client: ClientPlan,
     /// Whether a run was asked for that begins at once and has no web page. Quick runs always are.
@@ -88,7 +88,7 @@ pub struct LoadPlan {
     /// Number of shards; `None` for all cores.
     pub shards: Option<usize>,
     /// How shards talk to the kernel.
-    pub ring: RingChoice,
+    pub ring: DriverChoice,
 }
 
 /// What is shown and stored.
@@ -205,7 +205,7 @@ const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(1);
 mod tests {
     use std::ffi::OsString;
 
-    use gregaria_engine::{Method, rt::RingKind};
+    use gregaria_engine::{Method, rt::DriverKind};
 
     use super::{
         super::{
@@ -246,7 +246,7 @@ mod tests {
         let load = plan("", &OWN).load;
         assert_eq!((load.users, load.spawn_rate, load.users_given), (1, 1.0, None));
         assert_eq!((load.stop_timeout, load.run_time, load.num_requests), (Duration::from_secs(1), None, None));
-        assert_eq!((load.shards, load.ring), (None, RingChoice::Auto));
+        assert_eq!((load.shards, load.ring), (None, DriverChoice::Auto));
     }
 
     #[test]
@@ -256,7 +256,7 @@ mod tests {
         let load = plan.load;
         assert_eq!((load.users, load.users_given, load.spawn_rate), (64, Some(64), 2.5));
         assert_eq!(load.host.as_deref(), Some("http://h"));
-        assert_eq!((load.shards, load.ring), (Some(2), RingChoice::Only(RingKind::Epoll)));
+        assert_eq!((load.shards, load.ring), (Some(2), DriverChoice::Only(DriverKind::Epoll)));
         assert_eq!(plan.target, Target::Classes(vec!["Web".into()]));
         let options = load.runner_options();
         assert_eq!((options.run_time, options.num_requests), (Some(Duration::from_secs(5400)), Some(1000)));

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use gregaria_engine::{Method, rt::RingChoice};
+use gregaria_engine::{Method, rt::DriverChoice};
 use gregaria_http::{BaseUrl, DefaultHeaders, InvalidMethod};
 use log::LevelFilter;
 
@@ -94,7 +94,7 @@ pub(super) fn header(flag: &str, given: &Given) -> Result<(String, String), Refu
 }
 
 /// How shards talk to the kernel.
-pub(super) fn ring(given: &Given) -> Result<RingChoice, Refusal> {
+pub(super) fn ring(given: &Given) -> Result<DriverChoice, Refusal> {
     given.text.parse().map_err(|error: String| wrong("--ring", given, &error))
 }
 

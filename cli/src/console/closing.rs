@@ -2,14 +2,14 @@
 //!
 //! Each is said only when there is something to say, except for the generator's health, which is said of every run.
 
-use gregaria_engine::{Health, RunReport};
+use gregaria_engine::{GeneratorHealth, RunReport};
 use gregaria_stats::{FOLDED_ERROR, FOLDED_EXCEPTION, FOLDED_NAME, Overflow, Phase, StatsEntry};
 
 use super::figures::milliseconds;
 
 /// What to know besides the tables, a line each; `total` is all requests together.
 pub fn closing(report: &RunReport, total: &StatsEntry, overflow: &Overflow) -> String {
-    let cut = counted(report.cut, "request", "cut off");
+    let cut = counted(report.aborted, "request", "cut off");
     let last = [connecting(total), Some(health(&report.health)), verdict(&report.health)];
     let lines = [cut].into_iter().chain(hidden(overflow)).chain(last);
     lines.flatten().map(|line| line + "\n").collect()
@@ -39,8 +39,8 @@ fn connecting(total: &StatsEntry) -> Option<String> {
     (!parts.is_empty()).then(|| format!("Requests with {}", parts.join(", ")))
 }
 
-fn health(health: &Health) -> String {
-    let shares: Vec<String> = health.loads.iter().map(|load| format!("{:.0} %", load.share() * 100.0)).collect();
+fn health(health: &GeneratorHealth) -> String {
+    let shares: Vec<String> = health.loads.iter().map(|load| format!("{:.0} %", load.cpu_share() * 100.0)).collect();
     let lags = [
         (health.wait_lag_p99_us, "after waits"),
         (health.send_lag_p99_us, "before sending"),
@@ -54,8 +54,8 @@ fn health(health: &Health) -> String {
     format!("Generator: {}", if parts.is_empty() { "nothing measured".into() } else { parts.join("; ") })
 }
 
-fn verdict(health: &Health) -> Option<String> {
-    let figure = health.verdict()?;
+fn verdict(health: &GeneratorHealth) -> Option<String> {
+    let figure = health.bottleneck()?;
     Some(format!("The generator was the bottleneck: {figure}. The figures above are its own, not the target's."))
 }
 
@@ -72,7 +72,7 @@ fn counted(count: u64, noun: &str, what: &str) -> Option<String> {
 mod tests {
     use std::time::Duration;
 
-    use gregaria_engine::{EndReason, ShardLoad};
+    use gregaria_engine::{EndReason, ThreadLoad};
     use gregaria_stats::{Limits, Outcome, Phases, Recorder, Sample, Summary};
 
     use super::*;
@@ -82,18 +82,22 @@ mod tests {
         fixture::summary(&[])
     }
 
-    fn report(cut: u64, health: Health) -> RunReport {
-        RunReport { end: EndReason::RunTime, cut, elapsed: Duration::from_secs(1), health }
+    fn report(cut: u64, health: GeneratorHealth) -> RunReport {
+        RunReport { end_reason: EndReason::RunTime, aborted: cut, elapsed: Duration::from_secs(1), health }
     }
 
-    fn load(percent: u64) -> ShardLoad {
-        ShardLoad { cpu_ns: percent, wall_ns: 100, ..ShardLoad::default() }
+    fn load(percent: u64) -> ThreadLoad {
+        ThreadLoad { cpu_ns: percent, wall_ns: 100, ..ThreadLoad::default() }
     }
 
     #[test]
     fn a_good_run_says_only_how_the_generator_fared() {
-        let health =
-            Health { wait_lag_p99_us: 210, send_lag_p99_us: 60, loads: vec![load(45), load(44)], ..Health::default() };
+        let health = GeneratorHealth {
+            wait_lag_p99_us: 210,
+            send_lag_p99_us: 60,
+            loads: vec![load(45), load(44)],
+            ..GeneratorHealth::default()
+        };
         assert_eq!(
             closing(&report(0, health), nothing().total(), &Overflow::default()),
             "Generator: CPU 45 %, 44 % of a core; p99 of its lag 0.210 ms after waits, 0.060 ms before sending\n"
@@ -104,7 +108,7 @@ mod tests {
     fn what_the_tables_hide_is_said() {
         let overflow =
             Overflow { names_folded: 1, errors_folded: 2, exceptions_folded: 3, texts_truncated: 4, clamped: 5 };
-        let text = closing(&report(3, Health::default()), nothing().total(), &overflow);
+        let text = closing(&report(3, GeneratorHealth::default()), nothing().total(), &overflow);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
             lines[..6],
@@ -133,7 +137,11 @@ mod tests {
         let mut recorder = Recorder::new(Limits::default());
         let phases = Phases { resolve_ns: 1_200_000, connect_ns: 300_000, tls_ns: 4_110_000, ..Phases::default() };
         recorder.record(&Sample { phases, ..sample });
-        let text = closing(&report(0, Health::default()), fixture::summary_of(recorder).total(), &Overflow::default());
+        let text = closing(
+            &report(0, GeneratorHealth::default()),
+            fixture::summary_of(recorder).total(),
+            &Overflow::default(),
+        );
         assert_eq!(
             text.lines().next(),
             Some(
@@ -145,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_bottleneck_is_the_last_word_and_names_its_figure() {
-        let health = Health { loads: vec![load(98)], ..Health::default() };
+        let health = GeneratorHealth { loads: vec![load(98)], ..GeneratorHealth::default() };
         let text = closing(&report(0, health), nothing().total(), &Overflow::default());
         assert_eq!(
             text.lines().last(),

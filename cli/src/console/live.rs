@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use gregaria_engine::State;
+use gregaria_engine::RunnerState;
 
 use super::{
     figures::{milliseconds, per_second},
@@ -19,7 +19,7 @@ use super::{
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Moment {
     /// The run's state.
-    pub state: State,
+    pub state: RunnerState,
     /// Time since its start.
     pub elapsed: Duration,
     /// How far it has come, if it has an end.
@@ -124,9 +124,9 @@ fn progress(moment: &Moment, width: usize, paint: Paint) -> String {
     fitted(&parts, width, paint)
 }
 
-fn state(state: State) -> Part {
+fn state(state: RunnerState) -> Part {
     let part = Part::new(0, [format!("{:8}", state.as_str())]);
-    part.painted(if state == State::Running { Paint::good } else { Paint::passing })
+    part.painted(if state == RunnerState::Running { Paint::good } else { Paint::passing })
 }
 
 /// `[=====>    ]`.
@@ -237,7 +237,7 @@ mod tests {
 
     fn moment() -> Moment {
         Moment {
-            state: State::Running,
+            state: RunnerState::Running,
             elapsed: Duration::from_secs(25),
             progress: Some(Progress { share: 0.42, left: Some(Duration::from_secs(35)) }),
             users: 64,
@@ -335,7 +335,7 @@ w/W +1/+10 users  s/S -1/-10  q quit";
 
     #[test]
     fn users_on_their_way_show_where_they_go() {
-        let spawning = Moment { state: State::Spawning, users: 3, target_users: 10, times: None, ..moment() };
+        let spawning = Moment { state: RunnerState::Spawning, users: 3, target_users: 10, times: None, ..moment() };
         let text = lines(&spawning, 79, 23);
         assert!(text.starts_with("spawning  [") && text.contains("\n3/10 users  "), "{text}");
         assert!(text.contains("\nno response in the last 10 s\n"), "{text}");

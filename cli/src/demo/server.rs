@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use gregaria_engine::Addresses;
+use gregaria_engine::ConnectConfig;
 use oxhttp::Server;
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
@@ -28,7 +28,7 @@ use crate::machine;
 /// When no port can be bound, or the log that was asked for cannot be written.
 pub fn serve() -> io::Result<()> {
     leave_signals_to_the_parent()?;
-    machine::make_room_for(CONNECTIONS, &Addresses::default());
+    machine::make_room_for(CONNECTIONS, &ConnectConfig::default());
     let address = listen(&Arc::new(Shop::new()), &Arc::new(AccessLog::as_asked()?))?;
     let mut out = io::stdout().lock();
     writeln!(out, "http://{address}")?;

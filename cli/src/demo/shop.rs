@@ -98,7 +98,7 @@ impl Shop {
         };
         // Its slowness is what the search is there for: spread evenly, and the same in every run.
         let spread_ms = self.searches.fetch_add(1, Ordering::Relaxed) * 37 % 101;
-        rt::pause(Duration::from_millis(50 + spread_ms));
+        rt::sleep_blocking(Duration::from_millis(50 + spread_ms));
         as_json(StatusCode::OK, &self.catalogue.find(&text))
     }
 

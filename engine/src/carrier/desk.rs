@@ -19,12 +19,12 @@ use super::{
     tap::RemoteDownload,
 };
 use crate::{
-    network::{UserNetwork, Wires},
+    network::{ThreadNetwork, UserNetwork},
     rt::PooledFuture,
 };
 
 pub(super) struct IoWorker {
-    thread_network: Rc<Wires>,
+    thread_network: Rc<ThreadNetwork>,
     sessions: RefCell<Vec<Option<Rc<SessionTask>>>>,
     /// Bodies under way, by the tickets of their errands.
     uploads: RefCell<HashMap<usize, Rc<RemoteUpload>>>,
@@ -50,7 +50,7 @@ struct SessionTask {
 impl IoWorker {
     /// Does what is ordered until it is told to quit. `ready` is given the waker that makes it look for orders.
     pub(super) async fn run(
-        thread_network: Rc<Wires>,
+        thread_network: Rc<ThreadNetwork>,
         mut commands: Consumer<IoCommand>,
         event_queue: Producer<IoEvent>,
         shared: Arc<IoThreadShared>,
@@ -67,7 +67,7 @@ impl IoWorker {
             shared,
         });
         let (hand_over, meter) = (Rc::clone(&desk), Rc::clone(&desk));
-        rt.before_turn(move || hand_over.flush_events());
+        rt.on_park(move || hand_over.flush_events());
         rt.spawn(async move { meter.sample_cpu_time().await });
         let mut ready = Some(on_ready);
         poll_fn(|cx| {
@@ -250,7 +250,7 @@ impl IoWorker {
             return;
         };
         let (done, buffer) = request.complete(exchange);
-        self.thread_network.give_buffer(buffer);
+        self.thread_network.release_buffer(buffer);
         self.emit(IoEvent::Completed(done));
     }
 
@@ -277,7 +277,7 @@ impl IoWorker {
 
     fn notify_owner(&self) {
         if !self.shared.wakeup_pending.swap(true, Ordering::SeqCst) {
-            self.shared.event_fd.ring();
+            self.shared.event_fd.notify();
         }
     }
 

@@ -31,9 +31,9 @@ pub use errand::{CompletedRequest, PackedRequest};
 pub use feed::UploadInfo;
 
 use crate::{
-    addresses::Addresses,
-    network::Wires,
-    rt::{self, AddressBook, Bell, RingChoice, RingKind},
+    addresses::ConnectConfig,
+    network::ThreadNetwork,
+    rt::{self, DriverChoice, DriverKind, EventFd, Resolver},
 };
 use desk::IoWorker;
 
@@ -49,7 +49,7 @@ pub struct IoThread {
     waker: Waker,
     /// Something was ordered since the thread was woken last.
     needs_wakeup: bool,
-    driver_kind: RingKind,
+    driver_kind: DriverKind,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
 
@@ -93,7 +93,7 @@ pub enum IoEvent {
 
 /// What both sides touch.
 struct IoThreadShared {
-    event_fd: Bell,
+    event_fd: EventFd,
     /// The bell has been rung and nobody has come yet.
     wakeup_pending: AtomicBool,
     cpu_ns: AtomicU64,
@@ -109,7 +109,7 @@ impl IoThread {
     ///
     /// # Errors
     /// When the thread cannot be started, or the kernel refuses what it is to run on.
-    pub fn start(event_fd: Bell, driver: RingChoice, connect_config: Addresses) -> io::Result<Self> {
+    pub fn start(event_fd: EventFd, driver: DriverChoice, connect_config: ConnectConfig) -> io::Result<Self> {
         let (orders, for_desk) = RingBuffer::new(QUEUE_CAPACITY);
         let (from_desk, said) = RingBuffer::new(QUEUE_CAPACITY);
         let shared = Arc::new(IoThreadShared {
@@ -124,7 +124,7 @@ impl IoThread {
         let thread = std::thread::Builder::new().name("gregaria-carrier".into()).spawn(move || {
             let _alive = alive;
             rt::block_on(driver, |rt, kind| {
-                let wires = Wires::new(rt, AddressBook::new(connect_config));
+                let wires = ThreadNetwork::new(rt, Resolver::new(connect_config));
                 IoWorker::run(wires, for_desk, from_desk, desk_shared, move |waker| {
                     // The starter waits for it below.
                     let _ = tell.send((waker, kind));
@@ -150,7 +150,7 @@ impl IoThread {
     }
 
     /// What the thread runs on.
-    pub fn driver_kind(&self) -> RingKind {
+    pub fn driver_kind(&self) -> DriverKind {
         self.driver_kind
     }
 
@@ -243,7 +243,7 @@ impl IoThread {
 
     /// The bell was heard: from now on it is rung again.
     pub fn clear_wakeup(&mut self) {
-        self.shared.event_fd.silence();
+        self.shared.event_fd.drain();
         self.shared.wakeup_pending.swap(false, Ordering::SeqCst);
         // Either side may wait for room that there will be now.
         self.needs_wakeup |= !self.overflow_commands.is_empty() || self.events.slots() == QUEUE_CAPACITY;

@@ -17,7 +17,7 @@ use crate::rt::now_ns;
 
 #[test]
 fn an_errand_comes_back_with_its_ticket_and_response() {
-    for choice in [RingChoice::Auto, RingChoice::Only(RingKind::Epoll)] {
+    for choice in [DriverChoice::Auto, DriverChoice::Only(DriverKind::Epoll)] {
         let mut bench = Bench::new(choice);
         let session = bench.session();
         bench.send(session, 7, |errand| {
@@ -37,7 +37,7 @@ fn an_errand_comes_back_with_its_ticket_and_response() {
 
 #[test]
 fn more_errands_than_fit_between_the_threads_all_come_back() {
-    let mut bench = Bench::new(RingChoice::Auto);
+    let mut bench = Bench::new(DriverChoice::Auto);
     let sessions: Vec<SessionId> = (0..8).map(|_| bench.session()).collect();
     let all = 3 * QUEUE_CAPACITY;
     // Several at once for each session: those beside the first have connections of their own.
@@ -53,7 +53,7 @@ fn more_errands_than_fit_between_the_threads_all_come_back() {
 
 #[test]
 fn orders_beyond_the_queue_wait_and_are_not_lost() {
-    let mut bench = Bench::new(RingChoice::Auto);
+    let mut bench = Bench::new(DriverChoice::Auto);
     let sessions: Vec<SessionId> = (0..QUEUE_CAPACITY + 100).map(|_| bench.session()).collect();
     for (ticket, session) in sessions.iter().rev().take(20).enumerate() {
         bench.send(*session, ticket, |errand| errand.request_line(Method::Get, "/"));
@@ -64,7 +64,7 @@ fn orders_beyond_the_queue_wait_and_are_not_lost() {
 
 #[test]
 fn what_a_closed_session_had_on_the_wire_is_never_done() {
-    let mut bench = Bench::new(RingChoice::Auto);
+    let mut bench = Bench::new(DriverChoice::Auto);
     let (gone, staying) = (bench.session(), bench.session());
     bench.send(gone, 1, |errand| errand.request_line(Method::Get, "/silence"));
     bench.carrier.close_session(gone);
@@ -75,7 +75,7 @@ fn what_a_closed_session_had_on_the_wire_is_never_done() {
 
 #[test]
 fn what_is_given_up_leaves_the_wire_and_the_next_goes_on() {
-    let mut bench = Bench::new(RingChoice::Auto);
+    let mut bench = Bench::new(DriverChoice::Auto);
     let session = bench.session();
     bench.send(session, 1, |errand| errand.request_line(Method::Get, "/silence"));
     bench.carrier.cancel(session, 2);
@@ -87,7 +87,7 @@ fn what_is_given_up_leaves_the_wire_and_the_next_goes_on() {
 
 #[test]
 fn a_thread_that_is_gone_is_noticed() {
-    let bench = Bench::new(RingChoice::Auto);
+    let bench = Bench::new(DriverChoice::Auto);
     let gauge = bench.carrier.status();
     assert!(gauge.is_alive());
     drop(bench);
@@ -96,7 +96,7 @@ fn a_thread_that_is_gone_is_noticed() {
 
 #[test]
 fn more_that_is_done_than_fits_is_fetched_without_a_wait() {
-    let mut bench = Bench::new(RingChoice::Auto);
+    let mut bench = Bench::new(DriverChoice::Auto);
     let sessions: Vec<SessionId> = (0..64).map(|_| bench.session()).collect();
     let all = QUEUE_CAPACITY + 500;
     for ticket in 0..all {
@@ -116,7 +116,7 @@ fn more_that_is_done_than_fits_is_fetched_without_a_wait() {
 
 #[test]
 fn buffers_go_round() {
-    let mut bench = Bench::new(RingChoice::Auto);
+    let mut bench = Bench::new(DriverChoice::Auto);
     let session = bench.session();
     bench.send(session, 0, |errand| errand.request_line(Method::Get, "/"));
     let response = bench.wait().exchange.result.unwrap();
@@ -128,7 +128,7 @@ fn buffers_go_round() {
 
 #[test]
 fn a_body_is_asked_for_piece_by_piece_and_once_more_for_a_redirect() {
-    let mut bench = Bench::new(RingChoice::Auto);
+    let mut bench = Bench::new(DriverChoice::Auto);
     let session = bench.session();
     let upload = UploadInfo { length_bytes: Some(9), can_rewind: true };
     bench.send(session, 3, |errand| {
@@ -159,7 +159,7 @@ fn a_body_is_asked_for_piece_by_piece_and_once_more_for_a_redirect() {
 
 #[test]
 fn a_streamed_response_is_done_with_its_head_and_read_on_demand() {
-    let mut bench = Bench::new(RingChoice::Auto);
+    let mut bench = Bench::new(DriverChoice::Auto);
     let session = bench.session();
     bench.send(session, 4, |errand| {
         errand.request_line(Method::Get, "/");
@@ -188,7 +188,7 @@ fn a_streamed_response_is_done_with_its_head_and_read_on_demand() {
 
 #[test]
 fn everyone_who_reads_a_body_hears_of_its_end() {
-    let mut bench = Bench::new(RingChoice::Auto);
+    let mut bench = Bench::new(DriverChoice::Auto);
     let session = bench.session();
     bench.send(session, 4, |errand| {
         errand.request_line(Method::Get, "/");
@@ -209,7 +209,7 @@ fn everyone_who_reads_a_body_hears_of_its_end() {
 
 #[test]
 fn cookies_are_read_and_written_from_outside() {
-    let mut bench = Bench::new(RingChoice::Auto);
+    let mut bench = Bench::new(DriverChoice::Auto);
     let (session, gone) = (bench.session(), bench.session());
     let cookie = Cookie { name: "a", value: "1", ..Cookie::default() };
     assert_eq!(bench.carrier.with_cookies(session, move |jar| jar.set(cookie)), Some(Ok(())));
@@ -222,16 +222,16 @@ fn cookies_are_read_and_written_from_outside() {
 
 struct Bench {
     carrier: IoThread,
-    bell: Bell,
+    bell: EventFd,
     base: Arc<BaseUrl>,
 }
 
 impl Bench {
-    fn new(choice: RingChoice) -> Self {
-        let bell = Bell::new().unwrap();
+    fn new(choice: DriverChoice) -> Self {
+        let bell = EventFd::new().unwrap();
         let base = BaseUrl::parse(&format!("http://{}", echo_server())).unwrap();
         Self {
-            carrier: IoThread::start(bell.clone(), choice, Addresses::default()).unwrap(),
+            carrier: IoThread::start(bell.clone(), choice, ConnectConfig::default()).unwrap(),
             bell,
             base: Arc::new(base),
         }

@@ -4,7 +4,7 @@ use gregaria_stats::Interval;
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use super::gate::Quota;
-use crate::{health::ShardLoad, ramp::Step};
+use crate::{health::ThreadLoad, ramp::RampStep};
 
 /// From the swarm to a place.
 #[expect(clippy::large_enum_variant, reason = "an interval comes back ten times a second; a box would not be reused")]
@@ -12,7 +12,7 @@ pub(super) enum AgentCommand {
     /// A new run, with its number of requests.
     StartRun(Option<Quota>),
     /// Do these steps; forget earlier ones that are due at `from_ns` or later.
-    ReplaceSteps { from_ns: u64, steps: Vec<Step> },
+    ReplaceSteps { from_ns: u64, steps: Vec<RampStep> },
     /// No request starts any more; what is on the wire at `deadline_ns` is cut off.
     Stop { deadline_ns: u64 },
     /// An interval, emptied, to record into again.
@@ -27,7 +27,7 @@ pub(super) struct AgentReport {
     pub(super) as_of_ns: u64,
     pub(super) user_counts: Vec<u32>,
     pub(super) aborted: u64,
-    pub(super) load: ShardLoad,
+    pub(super) load: ThreadLoad,
     /// No user is left and this is all that was measured.
     pub(super) stopped: bool,
 }

@@ -18,7 +18,7 @@ pub use ledger::{Accounting, exchange_phases};
 pub use link::AgentEnd;
 pub use places::Coordinator;
 
-use crate::{health::ShardLoad, ramp::Step};
+use crate::{health::ThreadLoad, ramp::RampStep};
 use link::{AgentCommand, AgentReport, REPORT_QUEUE_CAPACITY};
 
 /// The users of a place, and the thread that they live on.
@@ -47,8 +47,8 @@ pub trait UserPool {
 pub struct ThreadAgent {
     channel: AgentEnd,
     spare_intervals: Vec<Interval>,
-    steps: VecDeque<Step>,
-    applied_steps: Vec<Step>,
+    steps: VecDeque<RampStep>,
+    applied_steps: Vec<RampStep>,
     state: AgentState,
     run_start_ns: u64,
     run_start_cpu_ns: u64,
@@ -124,10 +124,10 @@ impl ThreadAgent {
     }
 
     /// Replaces what was planned from `from_ns` on. A step that was taken already is taken back.
-    fn replace_steps(&mut self, users: &impl UserPool, from_ns: u64, steps: Vec<Step>) {
+    fn replace_steps(&mut self, users: &impl UserPool, from_ns: u64, steps: Vec<RampStep>) {
         self.steps.retain(|step| step.due_ns < from_ns);
         while let Some(step) = self.applied_steps.pop_if(|step| step.due_ns >= from_ns) {
-            apply_step(users, Step { comes: !step.comes, ..step });
+            apply_step(users, RampStep { is_spawn: !step.is_spawn, ..step });
         }
         self.steps.extend(steps);
         self.applied_steps.clear();
@@ -168,10 +168,10 @@ impl ThreadAgent {
             as_of_ns: now_ns,
             user_counts: users.user_counts(),
             aborted: users.accounting().aborted(),
-            load: ShardLoad {
+            load: ThreadLoad {
                 cpu_ns: users.thread_cpu_ns() - self.run_start_cpu_ns,
                 wall_ns: now_ns - self.run_start_ns,
-                ..ShardLoad::default()
+                ..ThreadLoad::default()
             },
             stopped,
         };
@@ -189,8 +189,8 @@ impl ThreadAgent {
     }
 }
 
-fn apply_step(users: &impl UserPool, step: Step) {
-    if step.comes {
+fn apply_step(users: &impl UserPool, step: RampStep) {
+    if step.is_spawn {
         users.spawn_user(step.class);
     } else {
         users.stop_user(step.class);

@@ -1,6 +1,6 @@
 //! Which place takes which step of a ramp. Pure; the one place that knows where every user is.
 
-use crate::ramp::{Ramp, Segment, Step};
+use crate::ramp::{Ramp, RampStep, Segment};
 
 /// Where the users are.
 pub(super) struct Placement {
@@ -8,7 +8,7 @@ pub(super) struct Placement {
     threads_by_class: Vec<Vec<usize>>,
     users_per_thread: Vec<u32>,
     /// The steps of the ramp that is on, with their places.
-    assigned_steps: Vec<(Step, usize)>,
+    assigned_steps: Vec<(RampStep, usize)>,
 }
 
 impl Placement {
@@ -22,14 +22,14 @@ impl Placement {
 
     /// Spreads the segment's steps: a user comes to the place that has fewest, and goes from where it is. Steps of the
     /// ramp before that are due at the segment's start or later are taken back first.
-    pub(super) fn apply(&mut self, segment: &Segment) -> Vec<Vec<Step>> {
+    pub(super) fn apply(&mut self, segment: &Segment) -> Vec<Vec<RampStep>> {
         while let Some((step, place)) = self.assigned_steps.pop_if(|(step, _)| step.due_ns >= segment.start_ns) {
-            self.move_user(Step { comes: !step.comes, ..step }, place);
+            self.move_user(RampStep { is_spawn: !step.is_spawn, ..step }, place);
         }
         self.assigned_steps.clear();
         let mut plans = vec![Vec::new(); self.users_per_thread.len()];
         for step in Ramp::new(segment).steps() {
-            let place = if step.comes { self.least_loaded() } else { self.thread_of_latest(step.class) };
+            let place = if step.is_spawn { self.least_loaded() } else { self.thread_of_latest(step.class) };
             self.move_user(*step, place);
             self.assigned_steps.push((*step, place));
             plans[place].push(*step);
@@ -45,8 +45,8 @@ impl Placement {
         self.threads_by_class[class].last().copied().unwrap_or(0)
     }
 
-    fn move_user(&mut self, step: Step, thread: usize) {
-        if step.comes {
+    fn move_user(&mut self, step: RampStep, thread: usize) {
+        if step.is_spawn {
             self.threads_by_class[step.class].push(thread);
             self.users_per_thread[thread] += 1;
         } else {

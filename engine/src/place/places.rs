@@ -9,7 +9,7 @@ use super::{
     placement::Placement,
 };
 use crate::{
-    health::ShardLoad,
+    health::ThreadLoad,
     ramp::Segment,
     swarm::{Swarm, SwarmReport},
 };
@@ -27,7 +27,7 @@ struct RemoteAgent {
     as_of_ns: u64,
     user_counts: Vec<u32>,
     aborted: u64,
-    load: ShardLoad,
+    load: ThreadLoad,
     stopped: bool,
 }
 
@@ -61,7 +61,7 @@ impl Coordinator {
 }
 
 impl Swarm for Coordinator {
-    fn begin(&mut self, num_requests: Option<u64>) {
+    fn start_run(&mut self, num_requests: Option<u64>) {
         let quota = num_requests.map(|count| Arc::new(AtomicU64::new(count)));
         self.placement = Placement::new(self.classes, self.agents.len());
         for place in &mut self.agents {
@@ -71,7 +71,7 @@ impl Swarm for Coordinator {
         }
     }
 
-    fn ramp(&mut self, segment: &Segment) {
+    fn apply_segment(&mut self, segment: &Segment) {
         let plans = self.placement.apply(segment);
         for (place, steps) in self.agents.iter_mut().zip(plans) {
             place.send(AgentCommand::ReplaceSteps { from_ns: segment.start_ns, steps });
@@ -90,18 +90,18 @@ impl Swarm for Coordinator {
         }
         SwarmReport {
             as_of_ns: self.agents.iter().map(|place| place.as_of_ns).min().unwrap_or_default(),
-            users,
+            users_per_class: users,
             stopped: self.agents.iter().all(|place| place.stopped),
-            cut: self.agents.iter().map(|place| place.aborted).sum(),
+            aborted: self.agents.iter().map(|place| place.aborted).sum(),
             loads: self.agents.iter().map(|place| place.load).collect(),
-            fault: None,
+            fatal_error: None,
         }
     }
 }
 
 impl RemoteAgent {
     fn new(channel: CoordinatorEnd) -> Self {
-        Self { channel, as_of_ns: 0, user_counts: Vec::new(), aborted: 0, load: ShardLoad::default(), stopped: false }
+        Self { channel, as_of_ns: 0, user_counts: Vec::new(), aborted: 0, load: ThreadLoad::default(), stopped: false }
     }
 
     /// A place reads its messages every tick at the latest; one that has not for dozens of them is dead or stuck, which

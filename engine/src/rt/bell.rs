@@ -13,9 +13,9 @@ use rustix::event::{EventfdFlags, eventfd};
 
 /// A bell. Clones are the same bell.
 #[derive(Clone, Debug)]
-pub struct Bell(Arc<OwnedFd>);
+pub struct EventFd(Arc<OwnedFd>);
 
-impl Bell {
+impl EventFd {
     /// A silent bell.
     ///
     /// # Errors
@@ -26,25 +26,25 @@ impl Bell {
     }
 
     /// Makes its file readable.
-    pub fn ring(&self) {
+    pub fn notify(&self) {
         // It can only fail when it has been rung 2^64 times, which is loud enough.
         let _ = rustix::io::write(&*self.0, &1_u64.to_ne_bytes());
     }
 
     /// Makes its file unreadable until it is rung again.
-    pub fn silence(&self) {
+    pub fn drain(&self) {
         // Fails when it is silent.
         let _ = rustix::io::read(&*self.0, &mut [0_u8; 8]);
     }
 }
 
-impl AsFd for Bell {
+impl AsFd for EventFd {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }
 }
 
-impl AsRawFd for Bell {
+impl AsRawFd for EventFd {
     fn as_raw_fd(&self) -> RawFd {
         self.0.as_raw_fd()
     }

@@ -22,7 +22,7 @@ pub fn thread_cpu_ns() -> u64 {
 
 /// Blocks the calling thread. Not for shards.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that waits")]
-pub fn pause(duration: Duration) {
+pub fn sleep_blocking(duration: Duration) {
     std::thread::sleep(duration);
 }
 

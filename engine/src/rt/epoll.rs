@@ -39,7 +39,7 @@ impl Epoll {
     }
 
     /// Ends a [`Epoll::turn`] from another thread.
-    pub(super) fn rouse(&self) -> impl Fn() + Send + Sync + use<> {
+    pub(super) fn unparker(&self) -> impl Fn() + Send + Sync + use<> {
         let poller = Arc::clone(&self.poller);
         move || {
             if let Err(error) = poller.notify() {
@@ -70,7 +70,7 @@ impl Epoll {
         // SAFETY: the socket is deleted from the poller before it is closed, by the stream's drop.
         unsafe { self.poller.add_with_mode(&stream.socket, Event::all(key), PollMode::Edge)? };
         if started == Err(Errno::INPROGRESS) {
-            stream.retry(|| ended(connect(&stream.socket, &address))).await?;
+            stream.retry(|| connect_result(connect(&stream.socket, &address))).await?;
         } else {
             started?;
         }
@@ -79,7 +79,7 @@ impl Epoll {
 }
 
 /// A connect that is asked for again says how the first one went.
-fn ended(connect: Result<(), Errno>) -> Result<(), Errno> {
+fn connect_result(connect: Result<(), Errno>) -> Result<(), Errno> {
     match connect {
         Err(Errno::ISCONN) => Ok(()),
         Err(Errno::ALREADY | Errno::INPROGRESS) => Err(Errno::AGAIN),
@@ -116,7 +116,7 @@ impl EpollStream {
             if buffer.capacity() == 0 {
                 // Not before there is something to receive.
                 recv(&self.socket, &mut [0_u8; 1], RecvFlags::PEEK)?;
-                buffer.reserve(NEW_BYTES);
+                buffer.reserve(DEFAULT_RECV_BUFFER_BYTES);
             }
             recv(&self.socket, spare_capacity(buffer), RecvFlags::empty())
         };
@@ -125,7 +125,7 @@ impl EpollStream {
         Ok(received)
     }
 
-    pub(super) fn has_news(&self) -> bool {
+    pub(super) fn is_readable(&self) -> bool {
         recv(&self.socket, &mut [0_u8; 1], RecvFlags::PEEK).err() != Some(Errno::AGAIN)
     }
 
@@ -151,4 +151,4 @@ impl Drop for EpollStream {
 }
 
 /// What a buffer without memory gets, as on a ring.
-const NEW_BYTES: usize = 1024;
+const DEFAULT_RECV_BUFFER_BYTES: usize = 1024;

@@ -23,101 +23,101 @@ use slab::Slab;
 /// The tasks of one thread.
 pub(super) struct Executor {
     /// `None` in a slot: the task is being polled.
-    tasks: RefCell<Slab<Option<Task>>>,
-    ready: Rc<Ready>,
+    tasks: RefCell<Slab<Option<ExecutorTask>>>,
+    ready: Rc<ReadyQueue>,
 }
 
-struct Task {
+struct ExecutorTask {
     future: Pin<Box<dyn Future<Output = ()>>>,
-    handle: Arc<Handle>,
+    header: Arc<TaskHeader>,
     waker: Waker,
 }
 
 /// Who is to be polled next.
-struct Ready {
+struct ReadyQueue {
     queue: RefCell<VecDeque<usize>>,
-    inbox: Arc<Inbox>,
+    remote: Arc<RemoteQueue>,
 }
 
 /// Wakes from other threads.
-struct Inbox {
-    filled: AtomicBool,
+struct RemoteQueue {
+    has_tasks: AtomicBool,
     /// The thread waits, or is about to, and only `rouse` ends that before its time.
-    asleep: AtomicBool,
+    is_parked: AtomicBool,
     tasks: Mutex<Vec<usize>>,
-    rouse: Box<dyn Fn() + Send + Sync>,
+    unpark: Box<dyn Fn() + Send + Sync>,
 }
 
 /// What a task's wakers share. It may outlive its task and then wake another one in its slot, which does no harm.
-struct Handle {
+struct TaskHeader {
     slot: usize,
     /// Written on the executor's thread only.
     is_queued: AtomicBool,
-    inbox: Arc<Inbox>,
+    remote: Arc<RemoteQueue>,
 }
 
 thread_local! {
     /// The executor that this thread runs at the moment.
-    static CURRENT: RefCell<Option<Rc<Ready>>> = const { RefCell::new(None) };
+    static CURRENT: RefCell<Option<Rc<ReadyQueue>>> = const { RefCell::new(None) };
 }
 
 impl Executor {
     /// `rouse` is called from other threads, to end the wait of this one.
-    pub(super) fn new(rouse: impl Fn() + Send + Sync + 'static) -> Self {
-        let inbox = Inbox {
-            filled: AtomicBool::new(false),
-            asleep: AtomicBool::new(false),
+    pub(super) fn new(unpark: impl Fn() + Send + Sync + 'static) -> Self {
+        let inbox = RemoteQueue {
+            has_tasks: AtomicBool::new(false),
+            is_parked: AtomicBool::new(false),
             tasks: Mutex::default(),
-            rouse: Box::new(rouse),
+            unpark: Box::new(unpark),
         };
-        let ready = Ready { queue: RefCell::default(), inbox: Arc::new(inbox) };
+        let ready = ReadyQueue { queue: RefCell::default(), remote: Arc::new(inbox) };
         Self { tasks: RefCell::default(), ready: Rc::new(ready) }
     }
 
     /// Makes this the executor that the thread runs, until the result is dropped.
-    pub(super) fn enter(&self) -> Entered {
-        Entered { before: CURRENT.replace(Some(Rc::clone(&self.ready))) }
+    pub(super) fn enter(&self) -> EnterGuard {
+        EnterGuard { previous: CURRENT.replace(Some(Rc::clone(&self.ready))) }
     }
 
     pub(super) fn spawn(&self, future: impl Future<Output = ()> + 'static) {
         let mut tasks = self.tasks.borrow_mut();
         let slot = tasks.vacant_key();
-        let inbox = Arc::clone(&self.ready.inbox);
-        let handle = Arc::new(Handle { slot, is_queued: AtomicBool::new(true), inbox });
+        let inbox = Arc::clone(&self.ready.remote);
+        let handle = Arc::new(TaskHeader { slot, is_queued: AtomicBool::new(true), remote: inbox });
         let waker = Waker::from(Arc::clone(&handle));
-        tasks.insert(Some(Task { future: Box::pin(future), handle, waker }));
+        tasks.insert(Some(ExecutorTask { future: Box::pin(future), header: handle, waker }));
         self.ready.queue.borrow_mut().push_back(slot);
     }
 
     pub(super) fn has_ready(&self) -> bool {
-        !self.ready.queue.borrow().is_empty() || self.ready.inbox.filled.load(Ordering::Relaxed)
+        !self.ready.queue.borrow().is_empty() || self.ready.remote.has_tasks.load(Ordering::Relaxed)
     }
 
     /// Whether the thread may wait: nobody is ready, and whoever wakes a task from now on rouses the thread.
-    pub(super) fn fall_asleep(&self) -> bool {
+    pub(super) fn prepare_park(&self) -> bool {
         if !self.ready.queue.borrow().is_empty() {
             return false;
         }
-        let inbox = &self.ready.inbox;
+        let inbox = &self.ready.remote;
         // Stored before `filled` is read, as a waker stores `filled` before it reads `asleep`: one of the two sees the other.
-        inbox.asleep.store(true, Ordering::SeqCst);
-        !inbox.filled.load(Ordering::SeqCst)
+        inbox.is_parked.store(true, Ordering::SeqCst);
+        !inbox.has_tasks.load(Ordering::SeqCst)
     }
 
-    pub(super) fn wake_up(&self) {
-        self.ready.inbox.asleep.store(false, Ordering::Relaxed);
+    pub(super) fn finish_park(&self) {
+        self.ready.remote.is_parked.store(false, Ordering::Relaxed);
     }
 
     /// Polls what is ready now. What wakes itself meanwhile is left for the next call, so that no task can keep the
     /// caller from its other work.
     pub(super) fn run_ready(&self) {
-        self.ready.empty_inbox();
+        self.ready.drain_remote();
         let batch = self.ready.queue.borrow().len();
         for _ in 0..batch {
             let Some(slot) = self.ready.queue.borrow_mut().pop_front() else {
                 return;
             };
-            self.run(slot);
+            self.poll_task(slot);
         }
     }
 
@@ -129,11 +129,11 @@ impl Executor {
         self.ready.queue.borrow_mut().clear();
     }
 
-    fn run(&self, slot: usize) {
+    fn poll_task(&self, slot: usize) {
         let Some(mut task) = self.tasks.borrow_mut().get_mut(slot).and_then(Option::take) else {
             return;
         };
-        task.handle.is_queued.store(false, Ordering::Relaxed);
+        task.header.is_queued.store(false, Ordering::Relaxed);
         if task.future.as_mut().poll(&mut Context::from_waker(&task.waker)).is_pending() {
             self.tasks.borrow_mut()[slot] = Some(task);
         } else {
@@ -143,30 +143,30 @@ impl Executor {
 }
 
 /// See [`Executor::enter`].
-pub(super) struct Entered {
-    before: Option<Rc<Ready>>,
+pub(super) struct EnterGuard {
+    previous: Option<Rc<ReadyQueue>>,
 }
 
-impl Drop for Entered {
+impl Drop for EnterGuard {
     fn drop(&mut self) {
-        CURRENT.set(self.before.take());
+        CURRENT.set(self.previous.take());
     }
 }
 
-impl Ready {
-    fn empty_inbox(&self) {
-        if self.inbox.filled.swap(false, Ordering::Acquire) {
-            let mut tasks = self.inbox.tasks.lock().unwrap_or_else(PoisonError::into_inner);
+impl ReadyQueue {
+    fn drain_remote(&self) {
+        if self.remote.has_tasks.swap(false, Ordering::Acquire) {
+            let mut tasks = self.remote.tasks.lock().unwrap_or_else(PoisonError::into_inner);
             self.queue.borrow_mut().extend(tasks.drain(..));
         }
     }
 }
 
-impl Handle {
+impl TaskHeader {
     /// Whether this is the executor's own thread, which it then was done on.
-    fn wake_here(&self) -> bool {
+    fn wake_local(&self) -> bool {
         let woken = CURRENT.try_with(|current| match &*current.borrow() {
-            Some(ready) if Arc::ptr_eq(&ready.inbox, &self.inbox) => {
+            Some(ready) if Arc::ptr_eq(&ready.remote, &self.remote) => {
                 if !self.is_queued.load(Ordering::Relaxed) {
                     self.is_queued.store(true, Ordering::Relaxed);
                     ready.queue.borrow_mut().push_back(self.slot);
@@ -178,23 +178,23 @@ impl Handle {
         woken.unwrap_or(false)
     }
 
-    fn wake_from_elsewhere(&self) {
-        self.inbox.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(self.slot);
-        self.inbox.filled.store(true, Ordering::SeqCst);
-        if self.inbox.asleep.swap(false, Ordering::SeqCst) {
-            (self.inbox.rouse)();
+    fn wake_remote(&self) {
+        self.remote.tasks.lock().unwrap_or_else(PoisonError::into_inner).push(self.slot);
+        self.remote.has_tasks.store(true, Ordering::SeqCst);
+        if self.remote.is_parked.swap(false, Ordering::SeqCst) {
+            (self.remote.unpark)();
         }
     }
 }
 
-impl Wake for Handle {
+impl Wake for TaskHeader {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if !self.wake_here() {
-            self.wake_from_elsewhere();
+        if !self.wake_local() {
+            self.wake_remote();
         }
     }
 }

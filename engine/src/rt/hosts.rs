@@ -9,44 +9,44 @@ use std::{
 };
 
 /// A host; one without addresses is known not to be there.
-pub(super) struct Host {
+pub(super) struct ResolvedHost {
     /// Their ports say nothing.
     addresses: Box<[SocketAddr]>,
     /// The place of the one that answered last.
-    best: AtomicUsize,
+    last_reachable: AtomicUsize,
     /// When this became known.
-    pub(super) known_ns: u64,
+    pub(super) resolved_at_ns: u64,
 }
 
-impl Host {
-    pub(super) fn new(found: Vec<SocketAddr>, known_ns: u64) -> Self {
-        Self { addresses: alternating(found), best: AtomicUsize::new(0), known_ns }
+impl ResolvedHost {
+    pub(super) fn new(addresses: Vec<SocketAddr>, resolved_at_ns: u64) -> Self {
+        Self { addresses: interleave_ip_versions(addresses), last_reachable: AtomicUsize::new(0), resolved_at_ns }
     }
 
     pub(super) fn len(&self) -> usize {
         self.addresses.len()
     }
 
-    pub(super) fn address(&self, place: usize, port: u16) -> SocketAddr {
-        let mut address = self.addresses[place];
+    pub(super) fn address(&self, index: usize, port: u16) -> SocketAddr {
+        let mut address = self.addresses[index];
         address.set_port(port);
         address
     }
 
     /// The places of all addresses, that of the one that answered last first.
-    pub(super) fn order(&self) -> impl Iterator<Item = usize> + use<> {
-        let best = self.best.load(Ordering::Relaxed);
+    pub(super) fn connect_order(&self) -> impl Iterator<Item = usize> + use<> {
+        let best = self.last_reachable.load(Ordering::Relaxed);
         std::iter::once(best).chain((0..self.addresses.len()).filter(move |place| *place != best))
     }
 
     /// The address in this place has answered.
-    pub(super) fn answered(&self, place: usize) {
-        self.best.store(place, Ordering::Relaxed);
+    pub(super) fn mark_reachable(&self, index: usize) {
+        self.last_reachable.store(index, Ordering::Relaxed);
     }
 }
 
 /// The version of the first address begins.
-fn alternating(found: Vec<SocketAddr>) -> Box<[SocketAddr]> {
+fn interleave_ip_versions(found: Vec<SocketAddr>) -> Box<[SocketAddr]> {
     let starts_with_ipv4 = found.first().is_some_and(SocketAddr::is_ipv4);
     let (first, second): (Vec<_>, Vec<_>) = found.into_iter().partition(|ip| ip.is_ipv4() == starts_with_ipv4);
     let turns = 0..first.len().max(second.len());
@@ -59,12 +59,12 @@ mod tests {
 
     use super::*;
 
-    fn host(ips: &[&str]) -> Host {
-        Host::new(ips.iter().map(|ip| SocketAddr::new(ip.parse().unwrap(), 0)).collect(), 0)
+    fn host(ips: &[&str]) -> ResolvedHost {
+        ResolvedHost::new(ips.iter().map(|ip| SocketAddr::new(ip.parse().unwrap(), 0)).collect(), 0)
     }
 
-    fn tried(host: &Host) -> Vec<String> {
-        host.order().map(|place| host.address(place, 0).ip()).map(|ip: IpAddr| ip.to_string()).collect()
+    fn tried(host: &ResolvedHost) -> Vec<String> {
+        host.connect_order().map(|place| host.address(place, 0).ip()).map(|ip: IpAddr| ip.to_string()).collect()
     }
 
     #[test]
@@ -77,9 +77,9 @@ mod tests {
     #[test]
     fn the_one_that_answered_last_is_tried_first() {
         let host = host(&["::1", "10.0.0.1", "::2"]);
-        host.answered(1);
+        host.mark_reachable(1);
         assert_eq!(tried(&host), ["10.0.0.1", "::1", "::2"]);
-        host.answered(0);
+        host.mark_reachable(0);
         assert_eq!(tried(&host), ["::1", "10.0.0.1", "::2"]);
     }
 

@@ -13,28 +13,28 @@ use std::{
     thread,
 };
 
-use super::{clock::now_ns, hosts::Host};
+use super::{clock::now_ns, hosts::ResolvedHost};
 
 /// A host that is being looked up, or has been.
 #[derive(Default)]
-pub(super) struct Lookup {
-    host: OnceLock<Arc<Host>>,
-    waiting: Mutex<Vec<Waker>>,
+pub(super) struct PendingLookup {
+    host: OnceLock<Arc<ResolvedHost>>,
+    wakers: Mutex<Vec<Waker>>,
 }
 
-impl Lookup {
+impl PendingLookup {
     /// What was found; `None` while it is being looked up.
-    pub(super) fn host(&self) -> Option<&Arc<Host>> {
+    pub(super) fn host(&self) -> Option<&Arc<ResolvedHost>> {
         self.host.get()
     }
 
     /// Waits for what is found.
-    pub(super) async fn found(&self) -> Arc<Host> {
+    pub(super) async fn wait(&self) -> Arc<ResolvedHost> {
         poll_fn(|cx| self.poll(cx)).await
     }
 
-    fn poll(&self, cx: &Context<'_>) -> Poll<Arc<Host>> {
-        let mut waiting = lock(&self.waiting);
+    fn poll(&self, cx: &Context<'_>) -> Poll<Arc<ResolvedHost>> {
+        let mut waiting = lock(&self.wakers);
         if let Some(host) = self.host.get() {
             return Poll::Ready(Arc::clone(host));
         }
@@ -42,86 +42,86 @@ impl Lookup {
         Poll::Pending
     }
 
-    fn finish(&self, host: Host) {
+    fn finish(&self, host: ResolvedHost) {
         // It is finished once, and by this.
         let _ = self.host.set(Arc::new(host));
-        mem::take(&mut *lock(&self.waiting)).into_iter().for_each(Waker::wake);
+        mem::take(&mut *lock(&self.wakers)).into_iter().for_each(Waker::wake);
     }
 }
 
 /// The threads that look up. Clones are the same threads.
 #[derive(Clone)]
-pub(super) struct LookupThreads(Arc<Shared>);
+pub(super) struct ResolverThreads(Arc<ResolverPool>);
 
-struct Shared {
-    find: Box<Find>,
-    queue: Mutex<Queue>,
+struct ResolverPool {
+    lookup_fn: Box<LookupFn>,
+    queue: Mutex<LookupQueue>,
 }
 
 #[derive(Default)]
-struct Queue {
-    waiting: VecDeque<(String, Arc<Lookup>)>,
-    threads: usize,
+struct LookupQueue {
+    pending: VecDeque<(String, Arc<PendingLookup>)>,
+    thread_count: usize,
 }
 
 /// The addresses of a name, as the system orders them; none if there is no such name.
-type Find = dyn Fn(&str) -> Vec<SocketAddr> + Send + Sync;
+type LookupFn = dyn Fn(&str) -> Vec<SocketAddr> + Send + Sync;
 
-impl LookupThreads {
+impl ResolverThreads {
     /// That ask the system.
     pub(super) fn new() -> Self {
-        Self::asking(|name| (name, 0).to_socket_addrs().map(Iterator::collect).unwrap_or_default())
+        Self::with_lookup_fn(|name| (name, 0).to_socket_addrs().map(Iterator::collect).unwrap_or_default())
     }
 
-    pub(super) fn asking(find: impl Fn(&str) -> Vec<SocketAddr> + Send + Sync + 'static) -> Self {
-        Self(Arc::new(Shared { find: Box::new(find), queue: Mutex::default() }))
+    pub(super) fn with_lookup_fn(lookup_fn: impl Fn(&str) -> Vec<SocketAddr> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(ResolverPool { lookup_fn: Box::new(lookup_fn), queue: Mutex::default() }))
     }
 
     /// Starts looking `name` up.
-    pub(super) fn start(&self, name: &str) -> Arc<Lookup> {
-        let lookup = Arc::new(Lookup::default());
+    pub(super) fn start_lookup(&self, name: &str) -> Arc<PendingLookup> {
+        let lookup = Arc::new(PendingLookup::default());
         let mut queue = lock(&self.0.queue);
-        queue.waiting.push_back((name.to_owned(), Arc::clone(&lookup)));
-        if queue.threads == MOST_THREADS {
+        queue.pending.push_back((name.to_owned(), Arc::clone(&lookup)));
+        if queue.thread_count == MAX_RESOLVER_THREADS {
             return lookup;
         }
-        queue.threads += 1;
+        queue.thread_count += 1;
         drop(queue);
         let shared = Arc::clone(&self.0);
-        let thread = thread::Builder::new().name("gregaria-resolve".into()).spawn(move || shared.work());
+        let thread = thread::Builder::new().name("gregaria-resolve".into()).spawn(move || shared.run_worker());
         if let Err(error) = thread {
             log::warn!("a thread for looking up names cannot be started: {error}");
-            self.0.give_up();
+            self.0.on_spawn_failed();
         }
         lookup
     }
 }
 
-impl Shared {
-    fn work(&self) {
-        while let Some((name, lookup)) = self.next() {
-            lookup.finish(Host::new((self.find)(&name), now_ns()));
+impl ResolverPool {
+    fn run_worker(&self) {
+        while let Some((name, lookup)) = self.next_lookup() {
+            lookup.finish(ResolvedHost::new((self.lookup_fn)(&name), now_ns()));
         }
     }
 
     /// `None`, for a thread that ends, when there is nothing more to look up.
-    fn next(&self) -> Option<(String, Arc<Lookup>)> {
+    fn next_lookup(&self) -> Option<(String, Arc<PendingLookup>)> {
         let mut queue = lock(&self.queue);
-        let next = queue.waiting.pop_front();
+        let next = queue.pending.pop_front();
         if next.is_none() {
-            queue.threads -= 1;
+            queue.thread_count -= 1;
         }
         next
     }
 
     /// A thread that was counted has not come: unless there are others, nothing is found.
-    fn give_up(&self) {
+    fn on_spawn_failed(&self) {
         let mut queue = lock(&self.queue);
-        queue.threads -= 1;
-        if queue.threads == 0 {
-            let waiting = mem::take(&mut queue.waiting);
+        queue.thread_count -= 1;
+        if queue.thread_count == 0 {
+            let waiting = mem::take(&mut queue.pending);
             drop(queue);
-            waiting.into_iter().for_each(|(_, lookup)| lookup.finish(Host::new(Vec::new(), now_ns())));
+            waiting.into_iter().for_each(|(_, lookup)| lookup.finish(ResolvedHost::new(Vec::new(), now_ns())));
         }
     }
 }
@@ -131,4 +131,4 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Names that are looked up at the same time: a slow one must not hold up the others.
-const MOST_THREADS: usize = 8;
+const MAX_RESOLVER_THREADS: usize = 8;

@@ -33,36 +33,36 @@ use std::{
 };
 
 pub use affinity::{allowed_cores, pin_to_core};
-pub use bell::Bell;
-pub use clock::{now_ns, pause, thread_cpu_ns, unix_time_s};
-pub use net::Stream;
+pub use bell::EventFd;
+pub use clock::{now_ns, sleep_blocking, thread_cpu_ns, unix_time_s};
+pub use net::NetStream;
 pub use pooled::PooledFuture;
-pub use resolve::AddressBook;
-pub use ring::{RingChoice, RingKind, block_on};
-pub(crate) use spare::SpareBuffers;
+pub use resolve::Resolver;
+pub use ring::{DriverChoice, DriverKind, block_on};
+pub(crate) use spare::ThreadBufferPool;
 
-pub(crate) use net::{check_source, check_unix_path};
+pub(crate) use net::{check_source_ip, check_unix_path};
 
 use gregaria_http::{Error, Origin};
 use timers::Timers;
 
 /// A thread's runtime: cheap to clone, not to be sent.
 #[derive(Clone)]
-pub struct Rt(Rc<Core>);
+pub struct Runtime(Rc<RuntimeInner>);
 
-struct Core {
+struct RuntimeInner {
     timers: RefCell<Timers>,
     backend: Backend,
 }
 
 enum Backend {
-    Thread(ring::Thread),
-    Sim(sim::World),
+    Thread(ring::ThreadBackend),
+    Sim(sim::SimWorld),
 }
 
-impl Rt {
+impl Runtime {
     fn new(backend: Backend) -> Self {
-        Self(Rc::new(Core { timers: RefCell::new(Timers::new()), backend }))
+        Self(Rc::new(RuntimeInner { timers: RefCell::new(Timers::new()), backend }))
     }
 
     /// Monotonic time in nanoseconds.
@@ -99,9 +99,9 @@ impl Rt {
 
     /// Calls `hook` each time when everyone who could run has run, before the thread enters the kernel: the moment to hand
     /// over in one go what has gathered. Replaces an earlier one; simulated worlds have no such moment.
-    pub fn before_turn(&self, hook: impl Fn() + 'static) {
+    pub fn on_park(&self, hook: impl Fn() + 'static) {
         if let Backend::Thread(thread) = &self.0.backend {
-            *thread.before_turn.borrow_mut() = Some(Box::new(hook));
+            *thread.park_hook.borrow_mut() = Some(Box::new(hook));
         }
     }
 
@@ -115,16 +115,21 @@ impl Rt {
     ///
     /// # Errors
     /// Why no connection came about, as a kind that is counted.
-    pub async fn connect(&self, book: &AddressBook, origin: &Origin, resolved_ns: &mut u64) -> Result<Stream, Error> {
-        net::connect(self, book, origin, resolved_ns).await
+    pub async fn connect(
+        &self,
+        resolver: &Resolver,
+        origin: &Origin,
+        resolved_ns: &mut u64,
+    ) -> Result<NetStream, Error> {
+        net::connect(self, resolver, origin, resolved_ns).await
     }
 
     /// A deadline that can be set anew for each request at next to no cost. See [`Watchdog`].
-    pub fn watchdog(&self) -> Watchdog {
-        Watchdog { rt: self.clone(), timer: Cell::new(None), armed_ns: Cell::new(0) }
+    pub fn reusable_deadline(&self) -> ReusableDeadline {
+        ReusableDeadline { rt: self.clone(), timer: Cell::new(None), armed_ns: Cell::new(0) }
     }
 
-    fn start_timer(&self, deadline_ns: u64, waker: &Waker) -> timers::Key {
+    fn start_timer(&self, deadline_ns: u64, waker: &Waker) -> timers::TimerKey {
         self.0.timers.borrow_mut().insert(deadline_ns, waker.clone())
     }
 
@@ -135,15 +140,15 @@ impl Rt {
 
     /// When the timers are to be looked at again.
     fn next_timer_ns(&self) -> Option<u64> {
-        self.0.timers.borrow().next_ns()
+        self.0.timers.borrow().next_deadline_ns()
     }
 }
 
 /// A wait for a moment; see [`Rt::sleep_until`].
 pub struct Sleep {
-    rt: Rt,
+    rt: Runtime,
     deadline_ns: u64,
-    timer: Option<timers::Key>,
+    timer: Option<timers::TimerKey>,
 }
 
 impl Future for Sleep {
@@ -154,7 +159,7 @@ impl Future for Sleep {
             return Poll::Ready(());
         }
         match self.timer {
-            Some(key) if self.rt.0.timers.borrow_mut().rewake(key, cx.waker()) => {}
+            Some(key) if self.rt.0.timers.borrow_mut().set_waker(key, cx.waker()) => {}
             _ => self.timer = Some(self.rt.start_timer(self.deadline_ns, cx.waker())),
         }
         Poll::Pending
@@ -173,15 +178,15 @@ impl Drop for Sleep {
 ///
 /// Its timer stays armed from one request to the next and is only moved when it fires too early, so that a request
 /// that ends in time touches no timer at all.
-pub struct Watchdog {
-    rt: Rt,
-    timer: Cell<Option<timers::Key>>,
+pub struct ReusableDeadline {
+    rt: Runtime,
+    timer: Cell<Option<timers::TimerKey>>,
     armed_ns: Cell<u64>,
 }
 
-impl Watchdog {
+impl ReusableDeadline {
     /// Runs `future` to its end, or gives `None` when `deadline_ns` (monotonic) comes first.
-    pub async fn guard<F: Future>(&self, deadline_ns: u64, future: F) -> Option<F::Output> {
+    pub async fn run<F: Future>(&self, deadline_ns: u64, future: F) -> Option<F::Output> {
         let mut future = std::pin::pin!(future);
         poll_fn(|cx| {
             if let Poll::Ready(output) = future.as_mut().poll(cx) {
@@ -194,7 +199,7 @@ impl Watchdog {
 
     fn poll_deadline<T>(&self, deadline_ns: u64, cx: &Context<'_>) -> Poll<Option<T>> {
         let mut timers = self.rt.0.timers.borrow_mut();
-        let armed = self.timer.get().is_some_and(|key| timers.rewake(key, cx.waker()));
+        let armed = self.timer.get().is_some_and(|key| timers.set_waker(key, cx.waker()));
         drop(timers);
         if armed && self.armed_ns.get() <= deadline_ns {
             return Poll::Pending;
@@ -215,7 +220,7 @@ impl Watchdog {
     }
 }
 
-impl Drop for Watchdog {
+impl Drop for ReusableDeadline {
     fn drop(&mut self) {
         self.disarm();
     }

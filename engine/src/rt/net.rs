@@ -17,63 +17,63 @@ use rustix::net::{
 };
 
 use super::{
-    AddressBook, Backend, PooledFuture, Rt,
+    Backend, PooledFuture, Resolver, Runtime,
     epoll::EpollStream,
-    race::race,
-    reactor::RingStream,
-    resolve::Route,
-    ring::{Driver, Thread},
-    sim::SimLink,
-    sources::Sources,
+    race::happy_eyeballs,
+    reactor::IoUringStream,
+    resolve::ConnectTarget,
+    ring::{Driver, ThreadBackend},
+    sim::SimStream,
+    sources::SourceAddrs,
 };
 
 /// A connection of a user. Closed when dropped.
-pub struct Stream(Link);
+pub struct NetStream(StreamInner);
 
-enum Link {
-    Ring(RingStream),
+enum StreamInner {
+    IoUring(IoUringStream),
     /// Boxed, as is the next, so that they cost a user on the ring nothing.
     Epoll(Box<EpollStream>),
-    Sim(Box<SimLink>),
+    Sim(Box<SimStream>),
 }
 
-impl Transport for Stream {
+impl Transport for NetStream {
     async fn send(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
         match &mut self.0 {
-            Link::Ring(stream) => stream.send(buffer).await,
-            Link::Epoll(stream) => return PooledFuture::new(|| stream.send(buffer)).await,
-            Link::Sim(link) => return link.send(buffer),
+            StreamInner::IoUring(stream) => stream.send(buffer).await,
+            StreamInner::Epoll(stream) => return PooledFuture::new(|| stream.send(buffer)).await,
+            StreamInner::Sim(link) => return link.send(buffer),
         }
         Ok(())
     }
 
     async fn writable(&mut self) -> io::Result<()> {
-        if let Link::Ring(stream) = &mut self.0 {
-            stream.until_sendable().await;
+        if let StreamInner::IoUring(stream) = &mut self.0 {
+            stream.writable().await;
         }
         Ok(())
     }
 
     async fn recv(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
         match &mut self.0 {
-            Link::Ring(stream) => stream.recv(buffer).await,
-            Link::Epoll(stream) => PooledFuture::new(|| stream.recv(buffer)).await,
-            Link::Sim(link) => link.recv(buffer).await,
+            StreamInner::IoUring(stream) => stream.recv(buffer).await,
+            StreamInner::Epoll(stream) => PooledFuture::new(|| stream.recv(buffer)).await,
+            StreamInner::Sim(link) => link.recv(buffer).await,
         }
     }
 
-    async fn recv_direct(&mut self, buffer: &mut Vec<u8>, to_come: u64) -> io::Result<usize> {
+    async fn recv_direct(&mut self, buffer: &mut Vec<u8>, remaining_hint: u64) -> io::Result<usize> {
         match &mut self.0 {
-            Link::Ring(stream) => stream.recv_long(buffer, to_come).await,
+            StreamInner::IoUring(stream) => stream.recv_direct(buffer, remaining_hint).await,
             _ => self.recv(buffer).await,
         }
     }
 
     async fn discard(&mut self, len: u64) -> io::Result<u64> {
         match &mut self.0 {
-            Link::Ring(stream) => stream.skip(len).await,
+            StreamInner::IoUring(stream) => stream.discard(len).await,
             _ => {
-                let mut unwanted = Vec::with_capacity(len.min(MOST_SKIPPED) as usize);
+                let mut unwanted = Vec::with_capacity(len.min(MAX_DISCARD_BYTES) as usize);
                 self.recv(&mut unwanted).await.map(|count| count as u64)
             }
         }
@@ -81,61 +81,61 @@ impl Transport for Stream {
 
     fn is_stale(&self) -> bool {
         match &self.0 {
-            Link::Ring(stream) => stream.has_news(),
-            Link::Epoll(stream) => stream.has_news(),
-            Link::Sim(link) => link.has_news(),
+            StreamInner::IoUring(stream) => stream.is_readable(),
+            StreamInner::Epoll(stream) => stream.is_readable(),
+            StreamInner::Sim(link) => link.is_readable(),
         }
     }
 
     fn sent_ns(&self) -> u64 {
         match &self.0 {
-            Link::Ring(stream) => stream.sent_ns(),
-            Link::Epoll(stream) => stream.sent_ns,
-            Link::Sim(link) => link.sent_ns(),
+            StreamInner::IoUring(stream) => stream.sent_ns(),
+            StreamInner::Epoll(stream) => stream.sent_ns,
+            StreamInner::Sim(link) => link.sent_ns(),
         }
     }
 
     fn received_ns(&self) -> u64 {
         match &self.0 {
-            Link::Ring(stream) => stream.received_ns(),
-            Link::Epoll(stream) => stream.received_ns,
-            Link::Sim(link) => link.received_ns(),
+            StreamInner::IoUring(stream) => stream.received_ns(),
+            StreamInner::Epoll(stream) => stream.received_ns,
+            StreamInner::Sim(link) => link.received_ns(),
         }
     }
 }
 
 /// Connects to `origin`, or where the book says.
 pub(super) async fn connect(
-    rt: &Rt,
-    book: &AddressBook,
+    rt: &Runtime,
+    resolver: &Resolver,
     origin: &Origin,
     resolved_ns: &mut u64,
-) -> Result<Stream, Error> {
+) -> Result<NetStream, Error> {
     let thread = match &rt.0.backend {
         Backend::Thread(thread) => thread,
-        Backend::Sim(world) => return Ok(Stream(Link::Sim(Box::new(world.connect(rt, origin).await?)))),
+        Backend::Sim(world) => return Ok(NetStream(StreamInner::Sim(Box::new(world.connect(rt, origin).await?)))),
     };
     let port = origin.port();
-    let link = match book.route(rt, origin.host(), port, resolved_ns).await? {
-        Route::Address(address) => connect_address(thread, &book.sources, address).await,
-        Route::Host(host) => {
-            let attempts = host.order().map(|place| {
-                let connecting = connect_address(thread, &book.sources, host.address(place, port));
+    let link = match resolver.resolve(rt, origin.host(), port, resolved_ns).await? {
+        ConnectTarget::Address(address) => connect_address(thread, &resolver.sources, address).await,
+        ConnectTarget::Host(host) => {
+            let attempts = host.connect_order().map(|place| {
+                let connecting = connect_address(thread, &resolver.sources, host.address(place, port));
                 async move { connecting.await.map(|link| (link, place)) }
             });
-            let won = race(rt, attempts).await;
+            let won = happy_eyeballs(rt, attempts).await;
             won.map(|(link, place)| {
-                host.answered(place);
+                host.mark_reachable(place);
                 link
             })
         }
-        Route::Unix(path) => connect_unix(rt, thread, path).await,
+        ConnectTarget::UnixSocket(path) => connect_unix(rt, thread, path).await,
     };
-    link.map(Stream)
+    link.map(NetStream)
 }
 
 /// Whether connections can come from this address of this machine.
-pub(crate) fn check_source(ip: IpAddr) -> io::Result<()> {
+pub(crate) fn check_source_ip(ip: IpAddr) -> io::Result<()> {
     tcp_socket(&SocketAddr::new(ip, 0), Some(ip), SocketFlags::empty()).map(|_| ())
 }
 
@@ -144,9 +144,13 @@ pub(crate) fn check_unix_path(path: &Path) -> io::Result<()> {
     Ok(SocketAddrUnix::new(path).map(|_| ())?)
 }
 
-async fn connect_address(thread: &Thread, sources: &Sources, address: SocketAddr) -> Result<Link, Error> {
+async fn connect_address(
+    thread: &ThreadBackend,
+    sources: &SourceAddrs,
+    address: SocketAddr,
+) -> Result<StreamInner, Error> {
     let mut refusal = Error::NoSourceAddress;
-    for source in sources.in_turn(&address) {
+    for source in sources.candidates(&address) {
         let socket = |flags| tcp_socket(&address, source, flags);
         match connect_socket(thread, socket, address.into()).await {
             Ok(link) => return Ok(link),
@@ -159,7 +163,7 @@ async fn connect_address(thread: &Thread, sources: &Sources, address: SocketAddr
     Err(refusal)
 }
 
-async fn connect_unix(rt: &Rt, thread: &Thread, path: &Path) -> Result<Link, Error> {
+async fn connect_unix(rt: &Runtime, thread: &ThreadBackend, path: &Path) -> Result<StreamInner, Error> {
     let address = SocketAddrUnix::new(path).map_err(|error| Error::from_connect(&error.into()))?;
     let socket = |flags: SocketFlags| {
         Ok(socket_with(AddressFamily::UNIX, SocketType::STREAM, flags | SocketFlags::CLOEXEC, None)?)
@@ -169,7 +173,7 @@ async fn connect_unix(rt: &Rt, thread: &Thread, path: &Path) -> Result<Link, Err
             Ok(link) => return Ok(link),
             // As many wait to be accepted as may. Nothing tells when there is room again.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                rt.sleep_until(rt.now_ns() + FULL_PAUSE_NS).await;
+                rt.sleep_until(rt.now_ns() + BACKLOG_RETRY_NS).await;
             }
             Err(error) => return Err(Error::from_connect(&error)),
         }
@@ -178,15 +182,17 @@ async fn connect_unix(rt: &Rt, thread: &Thread, path: &Path) -> Result<Link, Err
 
 /// `socket` makes one with the flags that the thread's way of waiting needs.
 async fn connect_socket(
-    thread: &Thread,
+    thread: &ThreadBackend,
     socket: impl FnOnce(SocketFlags) -> io::Result<OwnedFd>,
     address: SocketAddrAny,
-) -> io::Result<Link> {
+) -> io::Result<StreamInner> {
     match &thread.driver {
-        Driver::Reactor(reactor) => reactor.connect(socket(SocketFlags::empty())?, address).await.map(Link::Ring),
+        Driver::IoUring(reactor) => {
+            reactor.connect(socket(SocketFlags::empty())?, address).await.map(StreamInner::IoUring)
+        }
         Driver::Epoll(epoll) => {
             let stream = epoll.connect(socket(SocketFlags::NONBLOCK)?, address).await;
-            stream.map(|stream| Link::Epoll(Box::new(stream)))
+            stream.map(|stream| StreamInner::Epoll(Box::new(stream)))
         }
     }
 }
@@ -206,9 +212,9 @@ fn tcp_socket(target: &SocketAddr, source: Option<IpAddr>, flags: SocketFlags) -
 }
 
 /// Without a ring, what nobody wants is received in pieces of this.
-const MOST_SKIPPED: u64 = 16 << 10;
+const MAX_DISCARD_BYTES: u64 = 16 << 10;
 /// How often it is tried again to connect to a Unix socket where too many wait.
-const FULL_PAUSE_NS: u64 = 1_000_000;
+const BACKLOG_RETRY_NS: u64 = 1_000_000;
 
 #[cfg(test)]
 mod tests {

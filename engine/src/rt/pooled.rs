@@ -26,7 +26,7 @@ impl<'a, T> PooledFuture<'a, T> {
     #[inline(always)]
     pub fn new<F: Future<Output = T> + 'a>(make: impl FnOnce() -> F) -> Self {
         let layout = Layout::new::<F>();
-        let place = GiveBack { block: take_block(layout), layout };
+        let place = BlockGuard { block: acquire_block(layout), layout };
         let future = place.block.cast::<F>();
         // SAFETY: `take_block` gives exclusive memory that fits `layout`, which is F's.
         unsafe { future.write(make()) };
@@ -51,39 +51,39 @@ impl<T> Drop for PooledFuture<'_, T> {
     fn drop(&mut self) {
         // SAFETY: the future was written by `new` and lives until the next line.
         let layout = Layout::for_value(unsafe { self.future.as_ref() });
-        let block = GiveBack { block: self.future.cast(), layout };
+        let block = BlockGuard { block: self.future.cast(), layout };
         // SAFETY: dropped here only; the block itself is given back after, even when this panics.
         unsafe { self.future.drop_in_place() };
         drop(block);
     }
 }
 
-struct GiveBack {
+struct BlockGuard {
     block: NonNull<u8>,
     layout: Layout,
 }
 
-impl Drop for GiveBack {
+impl Drop for BlockGuard {
     fn drop(&mut self) {
-        give_block(self.block, self.layout);
+        release_block(self.block, self.layout);
     }
 }
 
 thread_local! {
-    static POOL: RefCell<Pool> = const { RefCell::new(Pool { free: [const { Stack { top: None, len: 0 } }; CLASSES] }) };
+    static BLOCK_POOL: RefCell<BlockPool> = const { RefCell::new(BlockPool { free: [const { FreeList { top: None, len: 0 } }; CLASS_COUNT] }) };
 }
 
-struct Pool {
-    free: [Stack; CLASSES],
+struct BlockPool {
+    free: [FreeList; CLASS_COUNT],
 }
 
 /// Free blocks of one class; each holds the place of the next in its first bytes.
-struct Stack {
+struct FreeList {
     top: Option<NonNull<u8>>,
     len: usize,
 }
 
-impl Stack {
+impl FreeList {
     fn push(&mut self, block: NonNull<u8>) {
         // SAFETY: a free block is no one else's, aligned for a pointer, and at least as large.
         unsafe { block.cast().write(self.top) };
@@ -100,7 +100,7 @@ impl Stack {
     }
 }
 
-impl Drop for Pool {
+impl Drop for BlockPool {
     fn drop(&mut self) {
         for (class, blocks) in self.free.iter_mut().enumerate() {
             while let Some(block) = blocks.pop() {
@@ -111,24 +111,25 @@ impl Drop for Pool {
     }
 }
 
-fn take_block(layout: Layout) -> NonNull<u8> {
-    let class = class_of(layout);
-    let pooled = class.and_then(|class| POOL.try_with(|pool| pool.borrow_mut().free[class].pop()).ok().flatten());
+fn acquire_block(layout: Layout) -> NonNull<u8> {
+    let class = size_class(layout);
+    let pooled = class.and_then(|class| BLOCK_POOL.try_with(|pool| pool.borrow_mut().free[class].pop()).ok().flatten());
     pooled.unwrap_or_else(|| allocate(class.map_or(layout, class_layout)))
 }
 
-fn give_block(block: NonNull<u8>, layout: Layout) {
-    let class = class_of(layout);
-    let kept = class.is_some_and(|class| POOL.try_with(|pool| pool.borrow_mut().keep(class, block)).unwrap_or(false));
+fn release_block(block: NonNull<u8>, layout: Layout) {
+    let class = size_class(layout);
+    let kept = class
+        .is_some_and(|class| BLOCK_POOL.try_with(|pool| pool.borrow_mut().try_keep(class, block)).unwrap_or(false));
     if !kept && layout.size() > 0 {
         // SAFETY: `take_block` allocated the block with this layout, and no one else has it.
         unsafe { dealloc(block.as_ptr(), class.map_or(layout, class_layout)) };
     }
 }
 
-impl Pool {
-    fn keep(&mut self, class: usize, block: NonNull<u8>) -> bool {
-        let room = self.free[class].len < KEPT_BLOCKS;
+impl BlockPool {
+    fn try_keep(&mut self, class: usize, block: NonNull<u8>) -> bool {
+        let room = self.free[class].len < MAX_FREE_BLOCKS;
         if room {
             self.free[class].push(block);
         }
@@ -145,22 +146,23 @@ fn allocate(layout: Layout) -> NonNull<u8> {
 }
 
 /// The smallest class that holds `layout`; `None` for the empty, the large and the strangely aligned.
-fn class_of(layout: Layout) -> Option<usize> {
-    let fits = layout.size() > 0 && layout.size() <= STEP * CLASSES && layout.align() <= ALIGN;
-    fits.then(|| (layout.size() - 1) / STEP)
+fn size_class(layout: Layout) -> Option<usize> {
+    let fits =
+        layout.size() > 0 && layout.size() <= CLASS_STEP_BYTES * CLASS_COUNT && layout.align() <= BLOCK_ALIGN_BYTES;
+    fits.then(|| (layout.size() - 1) / CLASS_STEP_BYTES)
 }
 
 fn class_layout(class: usize) -> Layout {
-    Layout::from_size_align(STEP * (class + 1), ALIGN).expect("a small size")
+    Layout::from_size_align(CLASS_STEP_BYTES * (class + 1), BLOCK_ALIGN_BYTES).expect("a small size")
 }
 
 /// Sizes are rounded up to a multiple of this: what is rounded, an idle user pays.
-const STEP: usize = 64;
-const ALIGN: usize = 16;
+const CLASS_STEP_BYTES: usize = 64;
+const BLOCK_ALIGN_BYTES: usize = 16;
 /// Up to 4 KiB.
-const CLASSES: usize = 64;
+const CLASS_COUNT: usize = 64;
 /// Per class; what a burst needed beyond that goes back to the allocator.
-const KEPT_BLOCKS: usize = 1024;
+const MAX_FREE_BLOCKS: usize = 1024;
 
 #[cfg(test)]
 mod tests {
@@ -210,9 +212,9 @@ mod tests {
     #[test]
     fn classes_cover_their_sizes() {
         for size in 1..=4096 {
-            let class = class_of(Layout::from_size_align(size, 8).unwrap()).unwrap();
+            let class = size_class(Layout::from_size_align(size, 8).unwrap()).unwrap();
             assert!(class_layout(class).size() >= size && (class == 0 || class_layout(class - 1).size() < size));
         }
-        assert_eq!(class_of(Layout::from_size_align(4097, 8).unwrap()), None);
+        assert_eq!(size_class(Layout::from_size_align(4097, 8).unwrap()), None);
     }
 }

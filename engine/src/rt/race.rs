@@ -11,42 +11,48 @@ use std::{
 
 use gregaria_http::Error;
 
-use super::{PooledFuture, Rt, Sleep};
+use super::{PooledFuture, Runtime, Sleep};
 
 /// Runs `attempts` until one succeeds, and drops the others. There is to be at least one.
 ///
 /// # Errors
 /// When all have failed: what the last one said, or one before that knew more.
-pub(super) async fn race<T, A>(rt: &Rt, attempts: impl Iterator<Item = A>) -> Result<T, Error>
+pub(super) async fn happy_eyeballs<T, A>(rt: &Runtime, attempts: impl Iterator<Item = A>) -> Result<T, Error>
 where
     A: Future<Output = Result<T, Error>>,
 {
     let attempts = attempts.map(|attempt| PooledFuture::new(|| attempt));
-    let mut race = Race { rt, waiting: attempts, running: Vec::new(), head_start: rt.sleep_until(0), refusal: None };
+    let mut race = HappyEyeballs {
+        rt,
+        pending: attempts,
+        running: Vec::new(),
+        attempt_delay: rt.sleep_until(0),
+        best_error: None,
+    };
     poll_fn(|cx| race.poll(cx)).await
 }
 
-struct Race<'a, I: Iterator> {
-    rt: &'a Rt,
-    waiting: I,
+struct HappyEyeballs<'a, I: Iterator> {
+    rt: &'a Runtime,
+    pending: I,
     running: Vec<I::Item>,
     /// Until the next attempt may start.
-    head_start: Sleep,
-    refusal: Option<Error>,
+    attempt_delay: Sleep,
+    best_error: Option<Error>,
 }
 
-impl<'a, T, I: Iterator<Item = PooledFuture<'a, Result<T, Error>>>> Race<'a, I> {
+impl<'a, T, I: Iterator<Item = PooledFuture<'a, Result<T, Error>>>> HappyEyeballs<'a, I> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, Error>> {
         loop {
             match self.poll_running(cx) {
                 Some(Ok(won)) => return Poll::Ready(Ok(won)),
                 Some(Err(error)) => {
-                    self.refused(error);
+                    self.record_error(error);
                     self.start_next();
                 }
-                None if Pin::new(&mut self.head_start).poll(cx).is_ready() && self.start_next() => {}
+                None if Pin::new(&mut self.attempt_delay).poll(cx).is_ready() && self.start_next() => {}
                 None if self.running.is_empty() => {
-                    return Poll::Ready(Err(self.refusal.unwrap_or(Error::NameNotFound)));
+                    return Poll::Ready(Err(self.best_error.unwrap_or(Error::NameNotFound)));
                 }
                 None => return Poll::Pending,
             }
@@ -65,24 +71,24 @@ impl<'a, T, I: Iterator<Item = PooledFuture<'a, Result<T, Error>>>> Race<'a, I> 
     }
 
     fn start_next(&mut self) -> bool {
-        let Some(attempt) = self.waiting.next() else {
+        let Some(attempt) = self.pending.next() else {
             return false;
         };
         self.running.push(attempt);
-        self.head_start = self.rt.sleep_until(self.rt.now_ns() + HEAD_START_NS);
+        self.attempt_delay = self.rt.sleep_until(self.rt.now_ns() + ATTEMPT_DELAY_NS);
         true
     }
 
-    fn refused(&mut self, error: Error) {
-        if self.refusal.is_none_or(|known| tells(error) >= tells(known)) {
-            self.refusal = Some(error);
+    fn record_error(&mut self, error: Error) {
+        if self.best_error.is_none_or(|known| error_rank(error) >= error_rank(known)) {
+            self.best_error = Some(error);
         }
     }
 }
 
 /// How much a refusal says of the target: that it has been reached, or that there is no way to one of its addresses.
-fn tells(refusal: Error) -> u8 {
-    match refusal {
+fn error_rank(error: Error) -> u8 {
+    match error {
         Error::NoSourceAddress => 0,
         Error::Unreachable => 1,
         _ => 2,
@@ -90,19 +96,19 @@ fn tells(refusal: Error) -> u8 {
 }
 
 /// The delay that RFC 8305 recommends.
-const HEAD_START_NS: u64 = 250_000_000;
+const ATTEMPT_DELAY_NS: u64 = 250_000_000;
 
 #[cfg(test)]
 mod tests {
     use std::{cell::RefCell, rc::Rc};
 
-    use super::{super::sim::World, *};
+    use super::{super::sim::SimWorld, *};
 
     const MS: u64 = 1_000_000;
 
     /// Attempts that end after so many milliseconds: when each started, what came of the race, and when.
     fn run(attempts: &'static [(u64, Result<&str, Error>)]) -> (Vec<u64>, Result<&'static str, Error>, u64) {
-        let (world, rt) = World::new(1);
+        let (world, rt) = SimWorld::new(1);
         let (starts, end) = (Rc::new(RefCell::new(Vec::new())), Rc::new(RefCell::new(None)));
         let (racing, started, ended) = (rt.clone(), Rc::clone(&starts), Rc::clone(&end));
         rt.spawn(async move {
@@ -114,7 +120,7 @@ mod tests {
                     *result
                 }
             });
-            let result = race(&racing, runners).await;
+            let result = happy_eyeballs(&racing, runners).await;
             *ended.borrow_mut() = Some((result, racing.now_ns() / MS));
         });
         world.run_until(&rt, 100_000 * MS);

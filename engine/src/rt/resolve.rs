@@ -14,45 +14,45 @@ use std::{
 use gregaria_http::Error;
 
 use super::{
-    Rt,
-    hosts::Host,
-    lookup::{Lookup, LookupThreads},
-    sources::Sources,
+    Runtime,
+    hosts::ResolvedHost,
+    lookup::{PendingLookup, ResolverThreads},
+    sources::SourceAddrs,
 };
-use crate::addresses::{Addresses, Destination, Override};
+use crate::addresses::{ConnectConfig, OverrideTarget, ResolveOverride};
 
 /// Where connections go and come from, and what was found out about it so far.
-pub struct AddressBook {
-    addresses: Addresses,
+pub struct Resolver {
+    config: ConnectConfig,
     /// The most precise first, and of equal ones the last. Each with its host, unless it leads to a Unix socket.
-    overrides: Vec<(Override, Option<Arc<Host>>)>,
-    names: Mutex<HashMap<String, Arc<Lookup>>>,
-    threads: LookupThreads,
-    pub(super) sources: Sources,
+    overrides: Vec<(ResolveOverride, Option<Arc<ResolvedHost>>)>,
+    lookups: Mutex<HashMap<String, Arc<PendingLookup>>>,
+    threads: ResolverThreads,
+    pub(super) sources: SourceAddrs,
 }
 
 /// Where a connection goes.
-pub(super) enum Route<'a> {
+pub(super) enum ConnectTarget<'a> {
     /// To this address.
     Address(SocketAddr),
     /// To one of a host's addresses.
-    Host(Arc<Host>),
+    Host(Arc<ResolvedHost>),
     /// To this Unix socket.
-    Unix(&'a Path),
+    UnixSocket(&'a Path),
 }
 
-impl AddressBook {
+impl Resolver {
     /// A book that knows no more than these settings.
-    pub fn new(addresses: Addresses) -> Arc<Self> {
-        Self::with_threads(addresses, LookupThreads::new())
+    pub fn new(config: ConnectConfig) -> Arc<Self> {
+        Self::with_threads(config, ResolverThreads::new())
     }
 
-    fn with_threads(addresses: Addresses, threads: LookupThreads) -> Arc<Self> {
-        let mut overrides: Vec<_> = addresses.overrides.iter().map(|rule| (rule.clone(), host_of(rule))).collect();
-        overrides.sort_by_key(|(rule, _)| rule.precision());
+    fn with_threads(config: ConnectConfig, threads: ResolverThreads) -> Arc<Self> {
+        let mut overrides: Vec<_> = config.overrides.iter().map(|rule| (rule.clone(), override_host(rule))).collect();
+        overrides.sort_by_key(|(rule, _)| rule.specificity());
         overrides.reverse();
-        let sources = Sources::new(&addresses.source_ips);
-        Arc::new(Self { addresses, overrides, names: Mutex::default(), threads, sources })
+        let sources = SourceAddrs::new(&config.source_ips);
+        Arc::new(Self { config, overrides, lookups: Mutex::default(), threads, sources })
     }
 
     /// Where a connection to `host` goes. `resolved_ns` is set if a look-up took time, also one that nobody waited for to
@@ -60,68 +60,70 @@ impl AddressBook {
     ///
     /// # Errors
     /// [`Error::NameNotFound`] when the host has no address.
-    pub(super) async fn route(
+    pub(super) async fn resolve(
         &self,
-        rt: &Rt,
+        rt: &Runtime,
         host: &str,
         port: u16,
         resolved_ns: &mut u64,
-    ) -> Result<Route<'_>, Error> {
-        if let Some(path) = &self.addresses.unix_socket {
-            return Ok(Route::Unix(path));
+    ) -> Result<ConnectTarget<'_>, Error> {
+        if let Some(path) = &self.config.unix_socket {
+            return Ok(ConnectTarget::UnixSocket(path));
         }
-        match self.overrides.iter().find(|(rule, _)| rule.fits(host, port)) {
-            Some((_, Some(known))) => return Route::to(known, port),
-            Some((Override { destination: Destination::Unix(path), .. }, None)) => return Ok(Route::Unix(path)),
+        match self.overrides.iter().find(|(rule, _)| rule.matches(host, port)) {
+            Some((_, Some(known))) => return ConnectTarget::from_host(known, port),
+            Some((ResolveOverride { target: OverrideTarget::UnixSocket(path), .. }, None)) => {
+                return Ok(ConnectTarget::UnixSocket(path));
+            }
             _ => {}
         }
         match host.parse::<IpAddr>() {
-            Ok(ip) => Ok(Route::Address(SocketAddr::new(ip, port))),
-            Err(_) => Route::to(&self.look_up(rt, host, resolved_ns).await, port),
+            Ok(ip) => Ok(ConnectTarget::Address(SocketAddr::new(ip, port))),
+            Err(_) => ConnectTarget::from_host(&self.resolve_host(rt, host, resolved_ns).await, port),
         }
     }
 
-    async fn look_up(&self, rt: &Rt, host: &str, resolved_ns: &mut u64) -> Arc<Host> {
-        let lookup = self.lookup(host, rt.now_ns());
+    async fn resolve_host(&self, rt: &Runtime, host: &str, resolved_ns: &mut u64) -> Arc<ResolvedHost> {
+        let lookup = self.get_or_start_lookup(host, rt.now_ns());
         let Some(known) = lookup.host() else {
-            let _waiting = Waiting { rt, resolved_ns };
-            return lookup.found().await;
+            let _waiting = ResolveTimer { rt, resolved_ns };
+            return lookup.wait().await;
         };
         if known.len() == 0 {
             // A known miss costs time as well, so that users without waits do not count millions of them.
-            rt.sleep_until(rt.now_ns() + MISS_PAUSE_NS).await;
+            rt.sleep_until(rt.now_ns() + NEGATIVE_DELAY_NS).await;
         }
         Arc::clone(known)
     }
 
     /// The look-up of a name that holds at `now_ns`; starts one when there is none.
-    fn lookup(&self, host: &str, now_ns: u64) -> Arc<Lookup> {
-        if self.addresses.dns_ttl.is_zero() {
-            return self.threads.start(host);
+    fn get_or_start_lookup(&self, host: &str, now_ns: u64) -> Arc<PendingLookup> {
+        if self.config.dns_ttl.is_zero() {
+            return self.threads.start_lookup(host);
         }
-        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = names.get(host).filter(|known| self.holds(known, now_ns)) {
+        let mut names = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = names.get(host).filter(|known| self.is_fresh(known, now_ns)) {
             return Arc::clone(known);
         }
-        if names.len() >= MOST_NAMES {
+        if names.len() >= MAX_CACHED_NAMES {
             names.clear();
         }
-        let lookup = self.threads.start(host);
+        let lookup = self.threads.start_lookup(host);
         names.insert(host.to_owned(), Arc::clone(&lookup));
         lookup
     }
 
-    fn holds(&self, lookup: &Lookup, now_ns: u64) -> bool {
+    fn is_fresh(&self, lookup: &PendingLookup, now_ns: u64) -> bool {
         let Some(host) = lookup.host() else {
             return true;
         };
-        let ttl = if host.len() == 0 { self.addresses.dns_ttl.min(MISS_TTL) } else { self.addresses.dns_ttl };
-        u128::from(now_ns.saturating_sub(host.known_ns)) < ttl.as_nanos()
+        let ttl = if host.len() == 0 { self.config.dns_ttl.min(NEGATIVE_TTL) } else { self.config.dns_ttl };
+        u128::from(now_ns.saturating_sub(host.resolved_at_ns)) < ttl.as_nanos()
     }
 }
 
-impl Route<'_> {
-    fn to(host: &Arc<Host>, port: u16) -> Result<Self, Error> {
+impl ConnectTarget<'_> {
+    fn from_host(host: &Arc<ResolvedHost>, port: u16) -> Result<Self, Error> {
         match host.len() {
             0 => Err(Error::NameNotFound),
             1 => Ok(Self::Address(host.address(0, port))),
@@ -130,33 +132,33 @@ impl Route<'_> {
     }
 }
 
-fn host_of(rule: &Override) -> Option<Arc<Host>> {
-    match &rule.destination {
-        Destination::Ips(ips) => {
+fn override_host(rule: &ResolveOverride) -> Option<Arc<ResolvedHost>> {
+    match &rule.target {
+        OverrideTarget::Ips(ips) => {
             let addresses = ips.iter().map(|ip| SocketAddr::new(*ip, 0)).collect();
-            Some(Arc::new(Host::new(addresses, 0)))
+            Some(Arc::new(ResolvedHost::new(addresses, 0)))
         }
-        Destination::Unix(_) => None,
+        OverrideTarget::UnixSocket(_) => None,
     }
 }
 
 /// Someone waits for a look-up, to its end or until it is dropped.
-struct Waiting<'a> {
-    rt: &'a Rt,
+struct ResolveTimer<'a> {
+    rt: &'a Runtime,
     resolved_ns: &'a mut u64,
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for ResolveTimer<'_> {
     fn drop(&mut self) {
         *self.resolved_ns = self.rt.now_ns();
     }
 }
 
 /// A missing name is asked for again soon, but not by every user.
-const MISS_TTL: Duration = Duration::from_secs(1);
-const MISS_PAUSE_NS: u64 = 1_000_000;
+const NEGATIVE_TTL: Duration = Duration::from_secs(1);
+const NEGATIVE_DELAY_NS: u64 = 1_000_000;
 /// A target that redirects to ever new names must not fill the memory.
-const MOST_NAMES: usize = 10_000;
+const MAX_CACHED_NAMES: usize = 10_000;
 
 #[cfg(test)]
 mod tests {
@@ -170,47 +172,51 @@ mod tests {
     };
 
     use super::{
-        super::{RingChoice, RingKind, block_on, now_ns, pause},
+        super::{DriverChoice, DriverKind, block_on, now_ns, sleep_blocking},
         *,
     };
 
     /// A resolver that counts, is slow, and gives names the addresses that they consist of; others have none.
-    fn book(addresses: Addresses) -> (Arc<AddressBook>, Arc<AtomicUsize>) {
+    fn book(addresses: ConnectConfig) -> (Arc<Resolver>, Arc<AtomicUsize>) {
         let lookups = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&lookups);
-        let threads = LookupThreads::asking(move |name| {
+        let threads = ResolverThreads::with_lookup_fn(move |name| {
             counted.fetch_add(1, Ordering::SeqCst);
-            pause(Duration::from_millis(20));
+            sleep_blocking(Duration::from_millis(20));
             name.split('+').filter_map(|ip| Some(SocketAddr::new(ip.parse().ok()?, 0))).collect()
         });
-        (AddressBook::with_threads(addresses, threads), lookups)
+        (Resolver::with_threads(addresses, threads), lookups)
     }
 
-    fn lasting(dns_ttl: Duration) -> Addresses {
-        Addresses { dns_ttl, ..Addresses::default() }
+    fn lasting(dns_ttl: Duration) -> ConnectConfig {
+        ConnectConfig { dns_ttl, ..ConnectConfig::default() }
     }
 
-    fn rule(host: &str, port: u16, to: &str) -> Override {
+    fn rule(host: &str, port: u16, to: &str) -> ResolveOverride {
         let destination = match to.strip_prefix("unix:") {
-            Some(path) => Destination::Unix(path.into()),
-            None => Destination::Ips(to.split(',').map(|ip| ip.parse().unwrap()).collect()),
+            Some(path) => OverrideTarget::UnixSocket(path.into()),
+            None => OverrideTarget::Ips(to.split(',').map(|ip| ip.parse().unwrap()).collect()),
         };
-        Override { host: (host != "*").then(|| host.into()), port: (port != 0).then_some(port), destination }
+        ResolveOverride {
+            host: (host != "*").then(|| host.into()),
+            port: (port != 0).then_some(port),
+            target: destination,
+        }
     }
 
     /// Where the book sends a connection, as text, and the time of a look-up.
-    fn route(book: &Arc<AddressBook>, host: &'static str, port: u16) -> (String, u64) {
+    fn route(book: &Arc<Resolver>, host: &'static str, port: u16) -> (String, u64) {
         let (book, result) = (Arc::clone(book), Rc::new(Cell::new(None)));
         let told = Rc::clone(&result);
-        block_on(RingChoice::Only(RingKind::Epoll), |rt, _| async move {
+        block_on(DriverChoice::Only(DriverKind::Epoll), |rt, _| async move {
             let mut resolved_ns = 0;
-            let route = book.route(&rt, host, port, &mut resolved_ns).await;
+            let route = book.resolve(&rt, host, port, &mut resolved_ns).await;
             let text = match route {
-                Ok(Route::Address(address)) => address.to_string(),
-                Ok(Route::Host(host)) => {
-                    host.order().map(|place| host.address(place, port).to_string() + " ").collect()
+                Ok(ConnectTarget::Address(address)) => address.to_string(),
+                Ok(ConnectTarget::Host(host)) => {
+                    host.connect_order().map(|place| host.address(place, port).to_string() + " ").collect()
                 }
-                Ok(Route::Unix(path)) => path.display().to_string(),
+                Ok(ConnectTarget::UnixSocket(path)) => path.display().to_string(),
                 Err(error) => error.to_string(),
             };
             told.set(Some((text, resolved_ns)));
@@ -227,21 +233,21 @@ mod tests {
         assert_eq!(found, "10.0.0.1:80 [::1]:80 ");
         assert!((before_ns..=now_ns()).contains(&resolved_ns));
         assert_eq!(route(&book, "10.0.0.1+::1", 81), ("10.0.0.1:81 [::1]:81 ".to_owned(), 0));
-        let lookup = book.lookup("10.0.0.1+::1", now_ns());
-        let until_ns = lookup.host().unwrap().known_ns + 60_000_000_000;
-        assert!(Arc::ptr_eq(&lookup, &book.lookup("10.0.0.1+::1", until_ns - 1)));
+        let lookup = book.get_or_start_lookup("10.0.0.1+::1", now_ns());
+        let until_ns = lookup.host().unwrap().resolved_at_ns + 60_000_000_000;
+        assert!(Arc::ptr_eq(&lookup, &book.get_or_start_lookup("10.0.0.1+::1", until_ns - 1)));
         assert_eq!(lookups.load(Ordering::SeqCst), 1);
-        assert!(!Arc::ptr_eq(&lookup, &book.lookup("10.0.0.1+::1", until_ns)));
+        assert!(!Arc::ptr_eq(&lookup, &book.get_or_start_lookup("10.0.0.1+::1", until_ns)));
     }
 
     #[test]
     fn those_who_ask_together_wait_for_one_lookup_unless_each_has_its_own() {
         for (ttl_s, expected) in [(60, 1), (0, 30)] {
             let (book, lookups) = book(lasting(Duration::from_secs(ttl_s)));
-            let asked: Vec<_> = (0..30).map(|_| book.lookup("10.0.0.1", now_ns())).collect();
+            let asked: Vec<_> = (0..30).map(|_| book.get_or_start_lookup("10.0.0.1", now_ns())).collect();
             // More than there are threads; all are served in the end.
             while asked.iter().any(|lookup| lookup.host().is_none()) {
-                pause(Duration::from_millis(1));
+                sleep_blocking(Duration::from_millis(1));
             }
             assert_eq!(lookups.load(Ordering::SeqCst), expected, "{ttl_s} s");
         }
@@ -263,20 +269,21 @@ mod tests {
         assert_eq!(route(&book, "nobody", 80).0, "host name not found");
         let before_ns = now_ns();
         assert_eq!(route(&book, "nobody", 80), ("host name not found".to_owned(), 0), "nothing was looked up");
-        assert!(now_ns() - before_ns >= MISS_PAUSE_NS);
-        let miss = book.lookup("nobody", now_ns());
-        let until_ns = miss.host().unwrap().known_ns + 1_000_000_000;
-        assert!(Arc::ptr_eq(&miss, &book.lookup("nobody", until_ns - 1)));
+        assert!(now_ns() - before_ns >= NEGATIVE_DELAY_NS);
+        let miss = book.get_or_start_lookup("nobody", now_ns());
+        let until_ns = miss.host().unwrap().resolved_at_ns + 1_000_000_000;
+        assert!(Arc::ptr_eq(&miss, &book.get_or_start_lookup("nobody", until_ns - 1)));
         assert_eq!(lookups.load(Ordering::SeqCst), 1);
-        assert!(!Arc::ptr_eq(&miss, &book.lookup("nobody", until_ns)));
+        assert!(!Arc::ptr_eq(&miss, &book.get_or_start_lookup("nobody", until_ns)));
     }
 
     #[test]
     fn a_lookup_that_nobody_waited_for_to_its_end_took_time() {
-        let (book, _) = book(Addresses::default());
-        block_on(RingChoice::Only(RingKind::Epoll), |rt, _| async move {
+        let (book, _) = book(ConnectConfig::default());
+        block_on(DriverChoice::Only(DriverKind::Epoll), |rt, _| async move {
             let (mut resolved_ns, now_ns) = (0, rt.now_ns());
-            let asked = rt.watchdog().guard(now_ns + 1_000_000, book.route(&rt, "slow", 80, &mut resolved_ns)).await;
+            let asked =
+                rt.reusable_deadline().run(now_ns + 1_000_000, book.resolve(&rt, "slow", 80, &mut resolved_ns)).await;
             assert!(asked.is_none() && resolved_ns >= now_ns + 1_000_000);
         })
         .unwrap();
@@ -284,20 +291,21 @@ mod tests {
 
     #[test]
     fn names_are_kept_up_to_a_number() {
-        let (book, _) = book(Addresses::default());
-        static NAMES: LazyLock<Vec<String>> = LazyLock::new(|| (0..2 * MOST_NAMES).map(|n| n.to_string()).collect());
+        let (book, _) = book(ConnectConfig::default());
+        static NAMES: LazyLock<Vec<String>> =
+            LazyLock::new(|| (0..2 * MAX_CACHED_NAMES).map(|n| n.to_string()).collect());
         // Known already, so that nothing is looked up.
-        let known = book.lookup("known", now_ns());
+        let known = book.get_or_start_lookup("known", now_ns());
         for name in &*NAMES {
-            let mut names = book.names.lock().unwrap();
-            if names.len() < MOST_NAMES {
+            let mut names = book.lookups.lock().unwrap();
+            if names.len() < MAX_CACHED_NAMES {
                 names.insert(name.clone(), Arc::clone(&known));
                 continue;
             }
             drop(names);
-            book.lookup(name, now_ns());
+            book.get_or_start_lookup(name, now_ns());
         }
-        assert!(book.names.lock().unwrap().len() <= MOST_NAMES);
+        assert!(book.lookups.lock().unwrap().len() <= MAX_CACHED_NAMES);
     }
 
     #[test]
@@ -310,7 +318,7 @@ mod tests {
             rule("u", 0, "unix:/run/first"),
             rule("u", 0, "unix:/run/last"),
         ];
-        let (book, lookups) = book(Addresses { overrides, ..Addresses::default() });
+        let (book, lookups) = book(ConnectConfig { overrides, ..ConnectConfig::default() });
         for (host, port, to) in [
             ("h", 80, "10.0.0.4:80 [::1]:80 "),
             ("h", 81, "10.0.0.3:81"),
@@ -327,10 +335,10 @@ mod tests {
     #[test]
     fn a_unix_socket_comes_before_everything_and_an_address_needs_no_lookup() {
         let overrides = vec![rule("h", 80, "10.0.0.1")];
-        let addresses = Addresses { overrides, unix_socket: Some("/run/x".into()), ..Addresses::default() };
+        let addresses = ConnectConfig { overrides, unix_socket: Some("/run/x".into()), ..ConnectConfig::default() };
         let (unix, _) = book(addresses);
         assert_eq!(route(&unix, "h", 80).0, "/run/x");
-        let (plain, lookups) = book(Addresses::default());
+        let (plain, lookups) = book(ConnectConfig::default());
         assert_eq!(route(&plain, "::1", 80), ("[::1]:80".to_owned(), 0));
         assert_eq!(route(&plain, "127.0.0.1", 80), ("127.0.0.1:80".to_owned(), 0));
         assert_eq!(lookups.load(Ordering::SeqCst), 0);

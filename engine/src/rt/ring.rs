@@ -11,27 +11,27 @@ use std::{
     str::FromStr,
 };
 
-use super::{Backend, Rt, epoll::Epoll, executor::Executor, reactor::Reactor};
+use super::{Backend, Runtime, epoll::Epoll, executor::Executor, reactor::Reactor};
 
 /// Which rings may be used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum RingChoice {
+pub enum DriverChoice {
     /// The best that the kernel allows.
     #[default]
     Auto,
     /// Only this one; an error where it is refused.
-    Only(RingKind),
+    Only(DriverKind),
 }
 
-impl FromStr for RingChoice {
+impl FromStr for DriverChoice {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "auto" => Ok(Self::Auto),
-            "full" => Ok(Self::Only(RingKind::Full)),
-            "plain" => Ok(Self::Only(RingKind::Plain)),
-            "epoll" => Ok(Self::Only(RingKind::Epoll)),
+            "full" => Ok(Self::Only(DriverKind::IoUring)),
+            "plain" => Ok(Self::Only(DriverKind::IoUringBasic)),
+            "epoll" => Ok(Self::Only(DriverKind::Epoll)),
             _ => Err(format!("'{text}' is not one of auto, full, plain, epoll")),
         }
     }
@@ -39,21 +39,21 @@ impl FromStr for RingChoice {
 
 /// What a shard's thread runs on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RingKind {
+pub enum DriverKind {
     /// io_uring with single issuer, deferred and cooperative task running (kernel 6.1 and later).
-    Full,
+    IoUring,
     /// io_uring without flags (kernel 6.0 and later).
-    Plain,
+    IoUringBasic,
     /// epoll.
     Epoll,
 }
 
-impl RingKind {
+impl DriverKind {
     /// The kind's name for people.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::Full => "io_uring with all flags",
-            Self::Plain => "io_uring without flags",
+            Self::IoUring => "io_uring with all flags",
+            Self::IoUringBasic => "io_uring without flags",
             Self::Epoll => "epoll",
         }
     }
@@ -64,21 +64,21 @@ impl RingKind {
 ///
 /// # Errors
 /// When no allowed kind can be set up; `start` was not called then.
-pub fn block_on<F>(choice: RingChoice, start: impl FnOnce(Rt, RingKind) -> F) -> io::Result<()>
+pub fn block_on<F>(choice: DriverChoice, start: impl FnOnce(Runtime, DriverKind) -> F) -> io::Result<()>
 where
     F: Future<Output = ()> + 'static,
 {
     let kinds = match choice {
-        RingChoice::Auto => &[RingKind::Full, RingKind::Plain, RingKind::Epoll][..],
-        RingChoice::Only(RingKind::Full) => &[RingKind::Full],
-        RingChoice::Only(RingKind::Plain) => &[RingKind::Plain],
-        RingChoice::Only(RingKind::Epoll) => &[RingKind::Epoll],
+        DriverChoice::Auto => &[DriverKind::IoUring, DriverKind::IoUringBasic, DriverKind::Epoll][..],
+        DriverChoice::Only(DriverKind::IoUring) => &[DriverKind::IoUring],
+        DriverChoice::Only(DriverKind::IoUringBasic) => &[DriverKind::IoUringBasic],
+        DriverChoice::Only(DriverKind::Epoll) => &[DriverKind::Epoll],
     };
     let mut refusal = io::Error::from(io::ErrorKind::Unsupported);
     for kind in kinds {
         match Driver::build(*kind) {
             Ok(driver) => {
-                Thread::new(driver).run(|rt| start(rt, *kind));
+                ThreadBackend::new(driver).run(|rt| start(rt, *kind));
                 return Ok(());
             }
             Err(error) => refusal = error,
@@ -90,29 +90,29 @@ where
 /// What waits for a thread's connections.
 #[derive(Clone)]
 pub(super) enum Driver {
-    Reactor(Rc<Reactor>),
+    IoUring(Rc<Reactor>),
     Epoll(Rc<Epoll>),
 }
 
 impl Driver {
-    fn build(kind: RingKind) -> io::Result<Self> {
+    fn build(kind: DriverKind) -> io::Result<Self> {
         match kind {
-            RingKind::Full => Reactor::build(true).map(|reactor| Self::Reactor(Rc::new(reactor))),
-            RingKind::Plain => Reactor::build(false).map(|reactor| Self::Reactor(Rc::new(reactor))),
-            RingKind::Epoll => Epoll::build().map(|epoll| Self::Epoll(Rc::new(epoll))),
+            DriverKind::IoUring => Reactor::build(true).map(|reactor| Self::IoUring(Rc::new(reactor))),
+            DriverKind::IoUringBasic => Reactor::build(false).map(|reactor| Self::IoUring(Rc::new(reactor))),
+            DriverKind::Epoll => Epoll::build().map(|epoll| Self::Epoll(Rc::new(epoll))),
         }
     }
 
     fn executor(&self) -> Executor {
         match self {
-            Self::Reactor(reactor) => Executor::new(reactor.rouse()),
-            Self::Epoll(epoll) => Executor::new(epoll.rouse()),
+            Self::IoUring(reactor) => Executor::new(reactor.unparker()),
+            Self::Epoll(epoll) => Executor::new(epoll.unparker()),
         }
     }
 
     fn turn(&self, until_ns: Option<u64>) -> u64 {
         match self {
-            Self::Reactor(reactor) => reactor.turn(until_ns),
+            Self::IoUring(reactor) => reactor.turn(until_ns),
             Self::Epoll(epoll) => epoll.turn(until_ns),
         }
     }
@@ -120,25 +120,25 @@ impl Driver {
 
 /// A real thread, as [`Rt`] sees it.
 #[derive(Clone)]
-pub(super) struct Thread {
+pub(super) struct ThreadBackend {
     pub(super) executor: Rc<Executor>,
     pub(super) driver: Driver,
-    pub(super) before_turn: Rc<RefCell<Option<TurnHook>>>,
+    pub(super) park_hook: Rc<RefCell<Option<ParkHook>>>,
 }
 
 /// See [`Rt::before_turn`].
-pub(super) type TurnHook = Box<dyn Fn()>;
+pub(super) type ParkHook = Box<dyn Fn()>;
 
-impl Thread {
+impl ThreadBackend {
     fn new(driver: Driver) -> Self {
-        Self { executor: Rc::new(driver.executor()), driver, before_turn: Rc::default() }
+        Self { executor: Rc::new(driver.executor()), driver, park_hook: Rc::default() }
     }
 
     /// Lets run who can, then waits for what the kernel or the clock brings, until the future of `start` has ended.
-    fn run<F: Future<Output = ()> + 'static>(self, start: impl FnOnce(Rt) -> F) {
+    fn run<F: Future<Output = ()> + 'static>(self, start: impl FnOnce(Runtime) -> F) {
         let _entered = self.executor.enter();
         let _tasks = ClearOnDrop(&self);
-        let rt = Rt::new(Backend::Thread(self.clone()));
+        let rt = Runtime::new(Backend::Thread(self.clone()));
         let is_over = Rc::new(Cell::new(false));
         let (main, over) = (start(rt.clone()), Rc::clone(&is_over));
         self.executor.spawn(async move {
@@ -150,23 +150,23 @@ impl Thread {
             if is_over.get() {
                 return;
             }
-            if let Some(hook) = &*self.before_turn.borrow() {
+            if let Some(hook) = &*self.park_hook.borrow() {
                 hook();
             }
-            let until_ns = if self.executor.fall_asleep() { rt.next_timer_ns() } else { Some(0) };
+            let until_ns = if self.executor.prepare_park() { rt.next_timer_ns() } else { Some(0) };
             let now_ns = self.driver.turn(until_ns);
-            self.executor.wake_up();
+            self.executor.finish_park();
             rt.fire_timers(now_ns);
         }
     }
 }
 
 /// Tasks hold their runtime, which holds them: one of the two must let go.
-struct ClearOnDrop<'a>(&'a Thread);
+struct ClearOnDrop<'a>(&'a ThreadBackend);
 
 impl Drop for ClearOnDrop<'_> {
     fn drop(&mut self) {
         self.0.executor.clear();
-        self.0.before_turn.take();
+        self.0.park_hook.take();
     }
 }

@@ -15,13 +15,13 @@ use std::{
 use gregaria_http::{Error, Origin};
 use rand::{SeedableRng, rngs::SmallRng};
 
-use super::{Backend, Rt, executor::Executor};
+use super::{Backend, Runtime, executor::Executor};
 
 /// A simulated world. Clones are the same world.
 #[derive(Clone)]
-pub struct World(Rc<Inner>);
+pub struct SimWorld(Rc<SimWorldInner>);
 
-struct Inner {
+struct SimWorldInner {
     now_ns: Cell<u64>,
     executor: Executor,
     servers: RefCell<HashMap<(String, u16), Rc<dyn SimServer>>>,
@@ -39,15 +39,15 @@ pub trait SimServer {
     }
 
     /// Called whenever bytes arrive; takes from `received` what it has understood and says what happens then.
-    fn answer(&self, received: &mut Vec<u8>, now_ns: u64, rng: &mut SmallRng) -> Vec<SimReply>;
+    fn respond(&self, received: &mut Vec<u8>, now_ns: u64, rng: &mut SmallRng) -> Vec<SimReply>;
 }
 
 /// Something that a server does on a link, `after_ns` from the call of [`SimServer::answer`].
 pub struct SimReply {
     /// The delay in nanoseconds.
-    pub after_ns: u64,
+    pub delay_ns: u64,
     /// What happens.
-    pub what: SimEvent,
+    pub event: SimEvent,
 }
 
 /// What can happen on a link.
@@ -60,16 +60,16 @@ pub enum SimEvent {
     Reset,
 }
 
-impl World {
+impl SimWorld {
     /// A world at time 0, and the runtime that shards in it use.
-    pub fn new(seed: u64) -> (Self, Rt) {
-        let world = Self(Rc::new(Inner {
+    pub fn new(seed: u64) -> (Self, Runtime) {
+        let world = Self(Rc::new(SimWorldInner {
             now_ns: Cell::new(0),
             executor: Executor::new(|| {}),
             servers: RefCell::default(),
             rng: RefCell::new(SmallRng::seed_from_u64(seed)),
         }));
-        let rt = Rt::new(Backend::Sim(world.clone()));
+        let rt = Runtime::new(Backend::Sim(world.clone()));
         (world, rt)
     }
 
@@ -84,7 +84,7 @@ impl World {
     }
 
     /// Lets everything happen that happens up to and at `until_ns`, in order.
-    pub fn run_until(&self, rt: &Rt, until_ns: u64) {
+    pub fn run_until(&self, rt: &Runtime, until_ns: u64) {
         let executor = &self.0.executor;
         let _entered = executor.enter();
         loop {
@@ -104,30 +104,30 @@ impl World {
         self.0.executor.spawn(future);
     }
 
-    pub(super) async fn connect(&self, rt: &Rt, origin: &Origin) -> Result<SimLink, Error> {
+    pub(super) async fn connect(&self, rt: &Runtime, origin: &Origin) -> Result<SimStream, Error> {
         let server = self.0.servers.borrow().get(&(origin.host().to_owned(), origin.port())).cloned();
         let server = server.ok_or(Error::ConnectRefused)?;
         let outcome = server.connect(&mut self.0.rng.borrow_mut());
         rt.sleep_until(self.now_ns() + outcome.unwrap_or(0)).await;
         outcome?;
         let (rt, world) = (rt.clone(), self.clone());
-        Ok(SimLink { rt, world, server, received: Vec::new(), pipe: Rc::default(), sent_ns: 0 })
+        Ok(SimStream { rt, world, server, received: Vec::new(), pipe: Rc::default(), sent_ns: 0 })
     }
 }
 
 /// The user's end of a link.
-pub(super) struct SimLink {
-    rt: Rt,
-    world: World,
+pub(super) struct SimStream {
+    rt: Runtime,
+    world: SimWorld,
     server: Rc<dyn SimServer>,
     received: Vec<u8>,
-    pipe: Rc<RefCell<Pipe>>,
+    pipe: Rc<RefCell<SimPipe>>,
     sent_ns: u64,
 }
 
 /// What is on its way to the user.
 #[derive(Default)]
-struct Pipe {
+struct SimPipe {
     bytes: VecDeque<u8>,
     closed: bool,
     reset: bool,
@@ -135,7 +135,7 @@ struct Pipe {
     received_ns: u64,
 }
 
-impl SimLink {
+impl SimStream {
     pub(super) fn send(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
         self.sent_ns = 0;
         if self.pipe.borrow().reset {
@@ -144,12 +144,12 @@ impl SimLink {
         self.received.append(buffer);
         let now_ns = self.world.now_ns();
         self.sent_ns = now_ns;
-        let replies = self.server.answer(&mut self.received, now_ns, &mut self.world.0.rng.borrow_mut());
+        let replies = self.server.respond(&mut self.received, now_ns, &mut self.world.0.rng.borrow_mut());
         for reply in replies {
             let (rt, pipe) = (self.rt.clone(), Rc::clone(&self.pipe));
             self.world.spawn(async move {
-                rt.sleep_until(now_ns + reply.after_ns).await;
-                pipe.borrow_mut().happen(reply.what, rt.now_ns());
+                rt.sleep_until(now_ns + reply.delay_ns).await;
+                pipe.borrow_mut().deliver(reply.event, rt.now_ns());
             });
         }
         Ok(())
@@ -167,14 +167,14 @@ impl SimLink {
         self.pipe.borrow().received_ns
     }
 
-    pub(super) fn has_news(&self) -> bool {
+    pub(super) fn is_readable(&self) -> bool {
         let pipe = self.pipe.borrow();
         pipe.closed || pipe.reset || !pipe.bytes.is_empty()
     }
 }
 
-impl Pipe {
-    fn happen(&mut self, event: SimEvent, now_ns: u64) {
+impl SimPipe {
+    fn deliver(&mut self, event: SimEvent, now_ns: u64) {
         self.received_ns = now_ns;
         match event {
             SimEvent::Bytes(bytes) => self.bytes.extend(bytes),

@@ -6,59 +6,59 @@ use std::{
 };
 
 /// The source addresses of a run; none for the system's choice.
-pub(super) struct Sources {
-    ipv4: Turns,
-    ipv6: Turns,
+pub(super) struct SourceAddrs {
+    ipv4: RoundRobin,
+    ipv6: RoundRobin,
 }
 
 /// The source addresses of one IP version.
 #[derive(Default)]
-struct Turns {
+struct RoundRobin {
     ips: Box<[IpAddr]>,
     next: AtomicUsize,
 }
 
-impl Sources {
+impl SourceAddrs {
     pub(super) fn new(ips: &[IpAddr]) -> Self {
         let (ipv4, ipv6) = ips.iter().partition::<Vec<IpAddr>, _>(|ip| ip.is_ipv4());
-        Self { ipv4: Turns::new(ipv4), ipv6: Turns::new(ipv6) }
+        Self { ipv4: RoundRobin::new(ipv4), ipv6: RoundRobin::new(ipv6) }
     }
 
     /// Where the next connection to `target` comes from: whose turn it is, and those to be tried after it when it has no
     /// port left. A `None` is the system's choice; of sources of another IP version there is no use.
-    pub(super) fn in_turn(&self, target: &SocketAddr) -> impl Iterator<Item = Option<IpAddr>> {
+    pub(super) fn candidates(&self, target: &SocketAddr) -> impl Iterator<Item = Option<IpAddr>> {
         let turns = if target.is_ipv4() { &self.ipv4 } else { &self.ipv6 };
         let is_free = self.ipv4.ips.is_empty() && self.ipv6.ips.is_empty();
-        is_free.then_some(None).into_iter().chain(turns.take_turn().map(Some))
+        is_free.then_some(None).into_iter().chain(turns.next_candidates().map(Some))
     }
 }
 
-impl Turns {
+impl RoundRobin {
     fn new(ips: Vec<IpAddr>) -> Self {
         Self { ips: ips.into(), next: AtomicUsize::new(0) }
     }
 
-    fn take_turn(&self) -> impl Iterator<Item = IpAddr> {
+    fn next_candidates(&self) -> impl Iterator<Item = IpAddr> {
         let first = if self.ips.is_empty() { 0 } else { self.next.fetch_add(1, Ordering::Relaxed) };
-        let tries = 0..self.ips.len().min(MOST_TRIES);
+        let tries = 0..self.ips.len().min(MAX_SOURCE_TRIES);
         tries.map(move |offset| self.ips[first.wrapping_add(offset) % self.ips.len()])
     }
 }
 
 /// Sources that are tried for one connection. Where so many have no port left, the others hardly have.
-const MOST_TRIES: usize = 8;
+const MAX_SOURCE_TRIES: usize = 8;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn sources(ips: &[&str]) -> Sources {
-        Sources::new(&ips.iter().map(|ip| ip.parse().unwrap()).collect::<Vec<_>>())
+    fn sources(ips: &[&str]) -> SourceAddrs {
+        SourceAddrs::new(&ips.iter().map(|ip| ip.parse().unwrap()).collect::<Vec<_>>())
     }
 
-    fn next(sources: &Sources, target: &str) -> Vec<Option<String>> {
+    fn next(sources: &SourceAddrs, target: &str) -> Vec<Option<String>> {
         let target = target.parse().unwrap();
-        sources.in_turn(&target).map(|source| source.map(|ip| ip.to_string())).collect()
+        sources.candidates(&target).map(|source| source.map(|ip| ip.to_string())).collect()
     }
 
     #[test]
@@ -81,6 +81,6 @@ mod tests {
     fn of_many_sources_a_few_are_tried() {
         let many: Vec<String> = (1..=50).map(|last| format!("127.0.0.{last}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
-        assert_eq!(next(&sources(&many), "127.0.0.1:80").len(), MOST_TRIES);
+        assert_eq!(next(&sources(&many), "127.0.0.1:80").len(), MAX_SOURCE_TRIES);
     }
 }

@@ -18,15 +18,15 @@ use std::{
 use gregaria_http::{Error, Origin, Transport};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, sockopt::set_socket_linger};
 
-use crate::{Addresses, Destination, Override};
+use crate::{ConnectConfig, OverrideTarget, ResolveOverride};
 
 use super::{
-    resolve::Route,
-    ring::{Driver, Thread},
+    resolve::ConnectTarget,
+    ring::{Driver, ThreadBackend},
     *,
 };
 
-const KINDS: [RingKind; 3] = [RingKind::Full, RingKind::Plain, RingKind::Epoll];
+const KINDS: [DriverKind; 3] = [DriverKind::IoUring, DriverKind::IoUringBasic, DriverKind::Epoll];
 
 #[test]
 fn a_wake_from_another_thread_ends_the_wait_at_once() {
@@ -46,7 +46,7 @@ fn a_wake_from_another_thread_ends_the_wait_at_once() {
                     waker = Some(thread::spawn(move || {
                         // Before the thread waits, or while it does.
                         if late {
-                            pause(Duration::from_millis(2));
+                            sleep_blocking(Duration::from_millis(2));
                         }
                         own.wake();
                     }));
@@ -62,7 +62,7 @@ fn a_wake_from_another_thread_ends_the_wait_at_once() {
 /// Runs `client` on each ring against a server that treats each of its connections with `serve`.
 fn on_each_ring<F: Future<Output = ()> + 'static>(
     serve: impl Fn(TcpStream) + Clone + Send + 'static,
-    client: impl Fn(Rt, Origin) -> F,
+    client: impl Fn(Runtime, Origin) -> F,
 ) {
     for kind in KINDS {
         let server = listen(serve.clone());
@@ -71,14 +71,14 @@ fn on_each_ring<F: Future<Output = ()> + 'static>(
 }
 
 /// Runs a future to its end, for which it has half a minute.
-fn run<F: Future<Output = ()> + 'static>(kind: RingKind, start: impl FnOnce(Rt) -> F) {
+fn run<F: Future<Output = ()> + 'static>(kind: DriverKind, start: impl FnOnce(Runtime) -> F) {
     let over = Rc::new(Cell::new(false));
     let is_over = Rc::clone(&over);
-    block_on(RingChoice::Only(kind), |rt, _| {
+    block_on(DriverChoice::Only(kind), |rt, _| {
         let future = start(rt.clone());
         async move {
             let until_ns = rt.now_ns() + 30_000_000_000;
-            over.set(rt.watchdog().guard(until_ns, future).await.is_some());
+            over.set(rt.reusable_deadline().run(until_ns, future).await.is_some());
         }
     })
     .unwrap();
@@ -97,12 +97,12 @@ fn listen(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> Origin {
     Origin::parse(&format!("http://{address}")).unwrap()
 }
 
-async fn connect(rt: &Rt, server: &Origin) -> Result<Stream, Error> {
-    rt.connect(&AddressBook::new(Addresses::default()), server, &mut 0).await
+async fn connect(rt: &Runtime, server: &Origin) -> Result<NetStream, Error> {
+    rt.connect(&Resolver::new(ConnectConfig::default()), server, &mut 0).await
 }
 
 /// Receives until there are `len` bytes or the stream ends, `room` bytes at a time.
-async fn receive(stream: &mut Stream, len: usize, room: usize) -> io::Result<Vec<u8>> {
+async fn receive(stream: &mut NetStream, len: usize, room: usize) -> io::Result<Vec<u8>> {
     let mut all = Vec::new();
     while all.len() < len {
         let mut buffer = Vec::with_capacity(room);
@@ -114,7 +114,7 @@ async fn receive(stream: &mut Stream, len: usize, room: usize) -> io::Result<Vec
     Ok(all)
 }
 
-async fn receive_exactly(stream: &mut Stream, len: usize) -> Vec<u8> {
+async fn receive_exactly(stream: &mut NetStream, len: usize) -> Vec<u8> {
     let mut all = Vec::with_capacity(len);
     while all.len() < len {
         assert!(stream.recv(&mut all).await.unwrap() > 0);
@@ -122,7 +122,7 @@ async fn receive_exactly(stream: &mut Stream, len: usize) -> Vec<u8> {
     all
 }
 
-async fn skip_exactly(stream: &mut Stream, len: usize) {
+async fn skip_exactly(stream: &mut NetStream, len: usize) {
     let mut unwanted = len as u64;
     while unwanted > 0 {
         let count = stream.discard(unwanted).await.unwrap();
@@ -131,7 +131,7 @@ async fn skip_exactly(stream: &mut Stream, len: usize) {
     }
 }
 
-async fn send(stream: &mut Stream, bytes: &[u8]) {
+async fn send(stream: &mut NetStream, bytes: &[u8]) {
     let mut buffer = bytes.to_vec();
     stream.send(&mut buffer).await.unwrap();
     assert!(buffer.is_empty());
@@ -219,7 +219,7 @@ fn provide(mut connection: TcpStream) {
     }
 }
 
-async fn order(stream: &mut Stream, len: usize) {
+async fn order(stream: &mut NetStream, len: usize) {
     send(stream, &(len as u64).to_le_bytes()).await;
 }
 
@@ -305,7 +305,7 @@ fn an_end_is_seen_behind_a_long_body_and_in_the_middle_of_one() {
 
 #[test]
 fn on_a_ring_a_long_receive_that_was_given_up_spoils_the_connection() {
-    for kind in [RingKind::Full, RingKind::Plain] {
+    for kind in [DriverKind::IoUring, DriverKind::IoUringBasic] {
         let server = listen(provide);
         run(kind, |rt| async move {
             let mut stream = connect(&rt, &server).await.unwrap();
@@ -398,12 +398,12 @@ fn a_flood_of_bytes_does_not_end_a_send() {
         let mut writer = connection.try_clone().unwrap();
         thread::spawn(move || writer.write_all(pattern(LARGE)));
         // So late that the send is stuck behind what was not read.
-        pause(Duration::from_millis(50));
+        sleep_blocking(Duration::from_millis(50));
         let mut all = vec![0; 3 * LARGE];
         let whole = connection.read_exact(&mut all).is_ok() && all.chunks(LARGE).all(|part| part == pattern(LARGE));
         let _ = connection.write_all(if whole { b"whole" } else { b"holes" });
     };
-    for kind in [RingKind::Full, RingKind::Plain] {
+    for kind in [DriverKind::IoUring, DriverKind::IoUringBasic] {
         let server = listen(serve);
         run(kind, |rt| async move {
             let mut stream = connect(&rt, &server).await.unwrap();
@@ -459,7 +459,7 @@ fn on_a_ring_an_answer_to_half_a_request_is_read() {
         let _ = connection.write_all(b"too large");
         thread::park();
     };
-    for kind in [RingKind::Full, RingKind::Plain] {
+    for kind in [DriverKind::IoUring, DriverKind::IoUringBasic] {
         let server = listen(serve);
         run(kind, |rt| async move {
             let mut stream = connect(&rt, &server).await.unwrap();
@@ -534,7 +534,7 @@ fn of_several_addresses_one_that_accepts_is_taken_and_remembered() {
     };
     on_each_ring(serve, |rt, server| async move {
         // The test's server has the port on 127.0.0.1 alone.
-        let book = overriding("shop", Destination::Ips(["::1", "127.0.0.77", "127.0.0.1"].map(ip).into()));
+        let book = overriding("shop", OverrideTarget::Ips(["::1", "127.0.0.77", "127.0.0.1"].map(ip).into()));
         let shop = Origin::parse(&format!("http://shop:{}", server.port())).unwrap();
         let mut resolved_ns = 0;
         for _ in 0..3 {
@@ -543,9 +543,11 @@ fn of_several_addresses_one_that_accepts_is_taken_and_remembered() {
             assert_eq!(receive(&mut stream, 5, 64).await.unwrap(), b"hello");
         }
         assert_eq!(resolved_ns, 0, "nothing was looked up");
-        let Ok(Route::Host(known)) = book.route(&rt, "shop", 80, &mut 0).await else { panic!("there are several") };
-        assert_eq!(known.order().next(), Some(2), "the one that has answered is tried first");
-        let nobody = overriding("shop", Destination::Ips(["::1", "127.0.0.77"].map(ip).into()));
+        let Ok(ConnectTarget::Host(known)) = book.resolve(&rt, "shop", 80, &mut 0).await else {
+            panic!("there are several")
+        };
+        assert_eq!(known.connect_order().next(), Some(2), "the one that has answered is tried first");
+        let nobody = overriding("shop", OverrideTarget::Ips(["::1", "127.0.0.77"].map(ip).into()));
         assert_eq!(rt.connect(&nobody, &shop, &mut 0).await.err(), Some(Error::ConnectRefused));
     });
     assert_eq!(ACCEPTED.load(Ordering::Relaxed), 3 * KINDS.len());
@@ -567,7 +569,7 @@ fn a_unix_socket_is_a_connection_like_any_other() {
     for kind in KINDS {
         let path = path.clone();
         run(kind, |rt| async move {
-            let book = overriding("shop", Destination::Unix(path));
+            let book = overriding("shop", OverrideTarget::UnixSocket(path));
             let shop = Origin::parse("http://shop").unwrap();
             let mut stream = rt.connect(&book, &shop, &mut 0).await.unwrap();
             send(&mut stream, b"hello").await;
@@ -581,7 +583,7 @@ fn a_unix_socket_is_a_connection_like_any_other() {
     for kind in KINDS {
         let path = path.clone();
         run(kind, |rt| async move {
-            let book = overriding("shop", Destination::Unix(path));
+            let book = overriding("shop", OverrideTarget::UnixSocket(path));
             let shop = Origin::parse("http://shop").unwrap();
             assert_eq!(rt.connect(&book, &shop, &mut 0).await.err(), Some(Error::ConnectRefused));
         });
@@ -598,10 +600,10 @@ fn a_unix_socket_where_too_many_wait_is_waited_for() {
         let listener = UnixListener::from(listener);
         let at = path.clone();
         run(kind, |rt| async move {
-            let book = overriding("shop", Destination::Unix(at));
+            let book = overriding("shop", OverrideTarget::UnixSocket(at));
             let shop = Origin::parse("http://shop").unwrap();
             let _first = rt.connect(&book, &shop, &mut 0).await.unwrap();
-            let full = rt.watchdog().guard(rt.now_ns() + 50_000_000, rt.connect(&book, &shop, &mut 0)).await;
+            let full = rt.reusable_deadline().run(rt.now_ns() + 50_000_000, rt.connect(&book, &shop, &mut 0)).await;
             assert!(full.is_none(), "there is room for one");
             let accepting = thread::spawn(move || (listener.accept().unwrap(), listener.accept().unwrap(), listener));
             rt.connect(&book, &shop, &mut 0).await.unwrap();
@@ -619,19 +621,19 @@ fn connections_come_from_the_source_addresses_in_turn() {
     };
     on_each_ring(serve, |rt, server| async move {
         let source_ips = ["127.0.0.5", "::1", "127.0.0.6"].map(ip).into();
-        let book = AddressBook::new(Addresses { source_ips, ..Addresses::default() });
+        let book = Resolver::new(ConnectConfig { source_ips, ..ConnectConfig::default() });
         for expected in ["127.0.0.5", "127.0.0.6", "127.0.0.5"] {
             let mut stream = rt.connect(&book, &server, &mut 0).await.unwrap();
             assert_eq!(receive(&mut stream, 100, 64).await.unwrap(), expected.as_bytes());
         }
-        let book = AddressBook::new(Addresses { source_ips: vec![ip("::1")], ..Addresses::default() });
+        let book = Resolver::new(ConnectConfig { source_ips: vec![ip("::1")], ..ConnectConfig::default() });
         assert_eq!(rt.connect(&book, &server, &mut 0).await.err(), Some(Error::NoSourceAddress));
     });
 }
 
-fn overriding(host: &str, destination: Destination) -> Arc<AddressBook> {
-    let overrides = vec![Override { host: Some(host.into()), port: None, destination }];
-    AddressBook::new(Addresses { overrides, ..Addresses::default() })
+fn overriding(host: &str, destination: OverrideTarget) -> Arc<Resolver> {
+    let overrides = vec![ResolveOverride { host: Some(host.into()), port: None, target: destination }];
+    Resolver::new(ConnectConfig { overrides, ..ConnectConfig::default() })
 }
 
 fn ip(text: &str) -> IpAddr {
@@ -692,8 +694,8 @@ fn a_thread_that_is_over_lets_go_of_its_ring() {
     let server = listen(echo);
     let kept = Rc::new(RefCell::new(None));
     let keep = Rc::clone(&kept);
-    run(RingKind::Full, |rt| async move {
-        if let Backend::Thread(Thread { driver: Driver::Reactor(reactor), .. }) = &rt.0.backend {
+    run(DriverKind::IoUring, |rt| async move {
+        if let Backend::Thread(ThreadBackend { driver: Driver::IoUring(reactor), .. }) = &rt.0.backend {
             keep.replace(Some(Rc::downgrade(reactor)));
         }
         let user = rt.clone();

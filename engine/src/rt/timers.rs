@@ -6,20 +6,20 @@
 use std::{cmp::Reverse, collections::BinaryHeap, task::Waker};
 
 pub(super) struct Timers {
-    heap: BinaryHeap<Reverse<(u64, Key)>>,
-    slots: Vec<Slot>,
+    heap: BinaryHeap<Reverse<(u64, TimerKey)>>,
+    slots: Vec<TimerSlot>,
     free: Vec<u32>,
 }
 
 /// Names a timer that was inserted; worthless once it has fired or been cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Key {
+pub(super) struct TimerKey {
     slot: u32,
     generation: u32,
 }
 
 #[derive(Default)]
-struct Slot {
+struct TimerSlot {
     generation: u32,
     waker: Option<Waker>,
 }
@@ -29,20 +29,20 @@ impl Timers {
         Self { heap: BinaryHeap::new(), slots: Vec::new(), free: Vec::new() }
     }
 
-    pub(super) fn insert(&mut self, deadline_ns: u64, waker: Waker) -> Key {
+    pub(super) fn insert(&mut self, deadline_ns: u64, waker: Waker) -> TimerKey {
         let slot = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot::default());
+            self.slots.push(TimerSlot::default());
             self.slots.len() as u32 - 1
         });
         self.slots[slot as usize].waker = Some(waker);
-        let key = Key { slot, generation: self.slots[slot as usize].generation };
+        let key = TimerKey { slot, generation: self.slots[slot as usize].generation };
         self.heap.push(Reverse((deadline_ns, key)));
         key
     }
 
     /// Makes the timer wake `waker`; false when it has fired or been cancelled.
-    pub(super) fn rewake(&mut self, key: Key, waker: &Waker) -> bool {
-        match self.live(key) {
+    pub(super) fn set_waker(&mut self, key: TimerKey, waker: &Waker) -> bool {
+        match self.live_waker(key) {
             Some(current) => {
                 current.clone_from(waker);
                 true
@@ -51,8 +51,8 @@ impl Timers {
         }
     }
 
-    pub(super) fn cancel(&mut self, key: Key) {
-        if self.live(key).is_some() {
+    pub(super) fn cancel(&mut self, key: TimerKey) {
+        if self.live_waker(key).is_some() {
             self.release(key.slot);
         }
     }
@@ -60,7 +60,7 @@ impl Timers {
     /// Wakes everything due at `now_ns` and returns the next deadline.
     pub(super) fn fire(&mut self, now_ns: u64) -> Option<u64> {
         while let Some(Reverse((deadline_ns, key))) = self.heap.peek().copied() {
-            let is_live = self.live(key).is_some();
+            let is_live = self.live_waker(key).is_some();
             if is_live && deadline_ns > now_ns {
                 return Some(deadline_ns);
             }
@@ -73,11 +73,11 @@ impl Timers {
     }
 
     /// The first deadline, which may be that of a cancelled timer.
-    pub(super) fn next_ns(&self) -> Option<u64> {
+    pub(super) fn next_deadline_ns(&self) -> Option<u64> {
         self.heap.peek().map(|Reverse((deadline_ns, _))| *deadline_ns)
     }
 
-    fn live(&mut self, key: Key) -> Option<&mut Waker> {
+    fn live_waker(&mut self, key: TimerKey) -> Option<&mut Waker> {
         let slot = &mut self.slots[key.slot as usize];
         if slot.generation == key.generation { slot.waker.as_mut() } else { None }
     }
@@ -120,8 +120,8 @@ mod tests {
         assert_eq!(count.0.load(Ordering::Relaxed), 0);
         assert_eq!(timers.fire(20), Some(30));
         assert_eq!(count.0.load(Ordering::Relaxed), 1);
-        assert!(!timers.rewake(early, &waker));
-        assert!(timers.rewake(late, &waker));
+        assert!(!timers.set_waker(early, &waker));
+        assert!(timers.set_waker(late, &waker));
         assert_eq!(timers.fire(31), None);
         assert_eq!(count.0.load(Ordering::Relaxed), 2);
     }
@@ -134,6 +134,6 @@ mod tests {
         timers.cancel(old);
         let new = timers.insert(20, waker.clone());
         timers.cancel(old);
-        assert!(timers.rewake(new, waker));
+        assert!(timers.set_waker(new, waker));
     }
 }

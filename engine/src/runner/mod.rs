@@ -16,19 +16,19 @@ use std::{
 
 use gregaria_stats::{Limits, Summary};
 
-pub use handle::{RunHandle, Status};
+pub use handle::{RunHandle, RunStatus};
 
 use crate::{
-    health::Health,
+    health::GeneratorHealth,
     ramp::{Ramp, Segment},
-    scenario::{Scenario, distribute},
+    scenario::{Scenario, distribute_users},
     swarm::{Swarm, SwarmReport},
 };
-use handle::Shared;
+use handle::RunnerShared;
 
 /// What one may want of a run.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Command {
+pub enum RunCommand {
     /// Move to this many users at this many users per second (infinite: at once). Starts the run if none is on.
     Spawn {
         /// Users of all classes.
@@ -39,14 +39,14 @@ pub enum Command {
     /// End the run: no request starts any more, those on the wire may finish.
     Stop,
     /// End the run at once: what is on the wire is cut off.
-    Cut,
+    Abort,
     /// Forget what was measured so far; the run goes on.
     ResetStats,
 }
 
 /// What a run tells those who listen.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Notice {
+pub enum RunEvent {
     /// The run has begun.
     Started,
     /// The ramp has reached its end; this many users live.
@@ -65,16 +65,16 @@ pub enum EndReason {
     /// The number of requests was reached.
     NumRequests,
     /// A [`Command::Stop`] or [`Command::Cut`], or the last [`RunHandle`] went away.
-    Commanded,
+    Requested,
     /// Every user had stopped by itself.
     NoUsersLeft,
     /// The swarm could not go on, for the reason given.
-    Fault(String),
+    FatalError(String),
 }
 
 /// A run's state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum State {
+pub enum RunnerState {
     /// No run so far.
     #[default]
     Ready,
@@ -88,7 +88,7 @@ pub enum State {
     Stopped,
 }
 
-impl State {
+impl RunnerState {
     /// The state's name as Locust writes it.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -132,18 +132,18 @@ impl Default for RunnerOptions {
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunReport {
     /// Why it ended.
-    pub end: EndReason,
+    pub end_reason: EndReason,
     /// Requests that were cut off on the wire: neither requests nor failures.
-    pub cut: u64,
+    pub aborted: u64,
     /// From the run's start to the end of its last request.
     pub elapsed: Duration,
     /// How the generator itself fared.
-    pub health: Health,
+    pub health: GeneratorHealth,
 }
 
 /// A moment, in both clocks.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Now {
+pub struct ClockReading {
     /// Monotonic.
     pub mono_ns: u64,
     /// Seconds since 1970.
@@ -155,126 +155,129 @@ pub struct Runner<S> {
     scenario: Arc<dyn Scenario>,
     swarm: S,
     options: RunnerOptions,
-    inbox: mpsc::Receiver<Command>,
-    shared: Arc<Shared>,
-    state: State,
+    commands: mpsc::Receiver<RunCommand>,
+    shared: Arc<RunnerShared>,
+    state: RunnerState,
     ramp: Option<Ramp>,
-    report: SwarmReport,
+    swarm_report: SwarmReport,
     recorded: u64,
     start_ns: u64,
     reset_due: bool,
     stop_deadline_ns: u64,
     /// Told once the status shows it.
-    news: Vec<Notice>,
+    pending_events: Vec<RunEvent>,
 }
 
 impl<S: Swarm> Runner<S> {
     /// A runner that waits for its first [`Command::Spawn`], and the handle to it.
     pub fn new(scenario: Arc<dyn Scenario>, swarm: S, options: RunnerOptions) -> (Self, RunHandle) {
         let (outbox, inbox) = mpsc::channel();
-        let shared = Arc::new(Shared::new(Summary::new(options.limits.clone())));
+        let shared = Arc::new(RunnerShared::new(Summary::new(options.limits.clone())));
         let handle = RunHandle::new(outbox, Arc::clone(&shared));
         let runner = Self {
             scenario,
             swarm,
             options,
-            inbox,
+            commands: inbox,
             shared,
-            state: State::Ready,
+            state: RunnerState::Ready,
             ramp: None,
-            report: SwarmReport::default(),
+            swarm_report: SwarmReport::default(),
             recorded: 0,
             start_ns: 0,
             reset_due: false,
             stop_deadline_ns: 0,
-            news: Vec::new(),
+            pending_events: Vec::new(),
         };
         (runner, handle)
     }
 
     /// Does what is due at `now` and returns when it wants to be called again at the latest (monotonic ns).
-    pub fn step(&mut self, now: Now) -> u64 {
-        while let Ok(command) = self.inbox.try_recv() {
-            self.obey(command, now);
+    pub fn step(&mut self, now: ClockReading) -> u64 {
+        while let Ok(command) = self.commands.try_recv() {
+            self.handle_command(command, now);
         }
-        if self.is_on() {
+        if self.is_active() {
             self.collect(now);
             self.advance(now);
-            self.publish(now);
+            self.publish_status(now);
         }
         self.next_step_ns(now)
     }
 
-    fn next_step_ns(&self, now: Now) -> u64 {
-        if self.state == State::Stopping {
+    fn next_step_ns(&self, now: ClockReading) -> u64 {
+        if self.state == RunnerState::Stopping {
             return now.mono_ns + STOPPING_TICK_NS;
         }
         let run_time_ns =
             self.options.run_time.map(|run_time| run_time.as_nanos().min(u128::from(u64::MAX / 2)) as u64);
-        let end_ns = run_time_ns.filter(|_| self.is_on()).map_or(u64::MAX, |run_time_ns| self.start_ns + run_time_ns);
+        let end_ns =
+            run_time_ns.filter(|_| self.is_active()).map_or(u64::MAX, |run_time_ns| self.start_ns + run_time_ns);
         end_ns.clamp(now.mono_ns, now.mono_ns + TICK_NS)
     }
 
-    fn is_on(&self) -> bool {
-        matches!(self.state, State::Spawning | State::Running | State::Stopping)
+    fn is_active(&self) -> bool {
+        matches!(self.state, RunnerState::Spawning | RunnerState::Running | RunnerState::Stopping)
     }
 
-    fn obey(&mut self, command: Command, now: Now) {
+    fn handle_command(&mut self, command: RunCommand, now: ClockReading) {
         match command {
-            Command::Spawn { users, spawn_rate } if self.state != State::Stopping => self.spawn(users, spawn_rate, now),
-            Command::Spawn { .. } => {
+            RunCommand::Spawn { users, spawn_rate } if self.state != RunnerState::Stopping => {
+                self.spawn(users, spawn_rate, now)
+            }
+            RunCommand::Spawn { .. } => {
                 log::warn!("the run is being stopped: the new user count is ignored")
             }
-            Command::ResetStats => self.shared.summary().reset(now.unix_s),
-            Command::Stop => self.stop(EndReason::Commanded, self.options.stop_timeout, now),
-            Command::Cut => self.stop(EndReason::Commanded, Duration::ZERO, now),
+            RunCommand::ResetStats => self.shared.summary().reset(now.unix_s),
+            RunCommand::Stop => self.stop(EndReason::Requested, self.options.stop_timeout, now),
+            RunCommand::Abort => self.stop(EndReason::Requested, Duration::ZERO, now),
         }
     }
 
-    fn spawn(&mut self, users: u32, spawn_rate: f64, now: Now) {
-        let is_new = !self.is_on();
+    fn spawn(&mut self, users: u32, spawn_rate: f64, now: ClockReading) {
+        let is_new = !self.is_active();
         if is_new {
-            self.begin(now);
+            self.start_run(now);
         }
-        let start_ns = if is_new { now.mono_ns } else { now.mono_ns + LEAD_NS };
+        let start_ns = if is_new { now.mono_ns } else { now.mono_ns + RAMP_LEAD_NS };
         let classes = self.scenario.user_classes();
-        let from = self.ramp.as_ref().map_or_else(|| vec![0; classes.len()], |ramp| ramp.counts_before(start_ns));
-        let segment = Segment::at_rate(start_ns, from, distribute(classes, users), spawn_rate);
-        self.swarm.ramp(&segment);
+        let from = self.ramp.as_ref().map_or_else(|| vec![0; classes.len()], |ramp| ramp.counts_at(start_ns));
+        let segment = Segment::at_rate(start_ns, from, distribute_users(classes, users), spawn_rate);
+        self.swarm.apply_segment(&segment);
         self.ramp = Some(Ramp::new(&segment));
-        self.state = State::Spawning;
+        self.state = RunnerState::Spawning;
         self.shared.status().target_users = users;
         if is_new {
-            self.news.push(Notice::Started);
+            self.pending_events.push(RunEvent::Started);
         }
-        self.publish(now);
+        self.publish_status(now);
     }
 
-    fn begin(&mut self, now: Now) {
-        self.swarm.begin(self.options.num_requests);
+    fn start_run(&mut self, now: ClockReading) {
+        self.swarm.start_run(self.options.num_requests);
         self.shared.summary().start(now.unix_s);
         self.ramp = None;
         self.recorded = 0;
         self.start_ns = now.mono_ns;
         self.reset_due = self.options.reset_stats;
-        self.shared.begin(now.mono_ns);
+        self.shared.reset_status(now.mono_ns);
     }
 
-    fn collect(&mut self, now: Now) {
+    fn collect(&mut self, now: ClockReading) {
         let mut summary = self.shared.summary();
         let recorded = &mut self.recorded;
-        self.report = self.swarm.collect(&mut |interval| {
+        self.swarm_report = self.swarm.collect(&mut |interval| {
             *recorded += interval.num_requests();
             summary.add(interval, now.unix_s);
         });
     }
 
-    fn advance(&mut self, now: Now) {
-        if self.state == State::Stopping {
+    fn advance(&mut self, now: ClockReading) {
+        if self.state == RunnerState::Stopping {
             return self.advance_stopping(now);
         }
-        if self.state == State::Spawning && self.has_spawned(now) {
-            self.spawning_complete(now);
+        if self.state == RunnerState::Spawning && self.is_spawning_complete(now) {
+            self.complete_spawning(now);
         }
         if let Some(reason) = self.end_reason(now) {
             self.stop(reason, self.options.stop_timeout, now);
@@ -282,31 +285,31 @@ impl<S: Swarm> Runner<S> {
     }
 
     /// The line is at its end and the users are there, or those that are missing never will be.
-    fn has_spawned(&self, now: Now) -> bool {
+    fn is_spawning_complete(&self, now: ClockReading) -> bool {
         // The line ends one step after the last user has come.
         let end_ns = self.ramp.as_ref().and_then(|ramp| ramp.steps().last()).map_or(0, |last| last.due_ns);
-        let all_there = self.report.total_users() == self.shared.status().target_users;
+        let all_there = self.swarm_report.total_users() == self.shared.status().target_users;
         if all_there { now.mono_ns > end_ns } else { self.is_settled(end_ns, now) }
     }
 
     /// Whoever was to be there by `end_ns` is, if the swarm has not been held up since.
-    fn is_settled(&self, end_ns: u64, now: Now) -> bool {
-        now.mono_ns > end_ns + SETTLE_NS && self.report.as_of_ns > end_ns
+    fn is_settled(&self, end_ns: u64, now: ClockReading) -> bool {
+        now.mono_ns > end_ns + SETTLE_TIMEOUT_NS && self.swarm_report.as_of_ns > end_ns
     }
 
-    fn spawning_complete(&mut self, now: Now) {
-        self.state = State::Running;
+    fn complete_spawning(&mut self, now: ClockReading) {
+        self.state = RunnerState::Running;
         if std::mem::take(&mut self.reset_due) {
             self.shared.summary().reset(now.unix_s);
             self.shared.status().measured_from_ns = now.mono_ns;
         }
-        self.news.push(Notice::SpawningComplete(self.report.total_users()));
+        self.pending_events.push(RunEvent::SpawningComplete(self.swarm_report.total_users()));
     }
 
-    fn end_reason(&self, now: Now) -> Option<EndReason> {
+    fn end_reason(&self, now: ClockReading) -> Option<EndReason> {
         let elapsed_ns = now.mono_ns.saturating_sub(self.start_ns);
-        if let Some(fault) = &self.report.fault {
-            return Some(EndReason::Fault(fault.clone()));
+        if let Some(fault) = &self.swarm_report.fatal_error {
+            return Some(EndReason::FatalError(fault.clone()));
         }
         if self.options.run_time.is_some_and(|run_time| u128::from(elapsed_ns) >= run_time.as_nanos()) {
             return Some(EndReason::RunTime);
@@ -315,70 +318,70 @@ impl<S: Swarm> Runner<S> {
             return Some(EndReason::NumRequests);
         }
         let settled = self.ramp.as_ref().is_some_and(|ramp| self.is_settled(ramp.end_ns(), now));
-        let all_gone = settled && self.shared.status().target_users > 0 && self.report.total_users() == 0;
+        let all_gone = settled && self.shared.status().target_users > 0 && self.swarm_report.total_users() == 0;
         all_gone.then_some(EndReason::NoUsersLeft)
     }
 
-    fn stop(&mut self, reason: EndReason, grace: Duration, now: Now) {
-        if !self.is_on() {
+    fn stop(&mut self, reason: EndReason, grace: Duration, now: ClockReading) {
+        if !self.is_active() {
             return;
         }
         let deadline_ns = now.mono_ns.saturating_add(grace.as_nanos().min(u128::from(u64::MAX)) as u64);
-        if self.state != State::Stopping {
-            self.state = State::Stopping;
+        if self.state != RunnerState::Stopping {
+            self.state = RunnerState::Stopping;
             self.stop_deadline_ns = deadline_ns;
             // Published before the swarm hears of it: its users may ask.
             let mut status = self.shared.status();
-            (status.state, status.end) = (self.state, Some(reason.clone()));
+            (status.state, status.end_reason) = (self.state, Some(reason.clone()));
             drop(status);
-            self.news.push(Notice::Stopping(reason));
+            self.pending_events.push(RunEvent::Stopping(reason));
         }
         self.stop_deadline_ns = self.stop_deadline_ns.min(deadline_ns);
         self.swarm.stop(self.stop_deadline_ns);
     }
 
-    fn advance_stopping(&mut self, now: Now) {
-        let late = now.mono_ns > self.stop_deadline_ns.saturating_add(STUCK_NS);
-        if late && !self.report.stopped {
-            let fault = self.report.fault.get_or_insert_with(|| "the users did not stop within 5 s".into());
-            let end = EndReason::Fault(fault.clone());
-            if self.shared.status().end.replace(end.clone()) != Some(end.clone()) {
-                self.news.push(Notice::Stopping(end));
+    fn advance_stopping(&mut self, now: ClockReading) {
+        let late = now.mono_ns > self.stop_deadline_ns.saturating_add(STUCK_TIMEOUT_NS);
+        if late && !self.swarm_report.stopped {
+            let fault = self.swarm_report.fatal_error.get_or_insert_with(|| "the users did not stop within 5 s".into());
+            let end = EndReason::FatalError(fault.clone());
+            if self.shared.status().end_reason.replace(end.clone()) != Some(end.clone()) {
+                self.pending_events.push(RunEvent::Stopping(end));
             }
         }
-        if self.report.stopped || late {
-            self.state = State::Stopped;
-            self.news.push(Notice::Stopped);
+        if self.swarm_report.stopped || late {
+            self.state = RunnerState::Stopped;
+            self.pending_events.push(RunEvent::Stopped);
         }
     }
 
-    fn publish(&mut self, now: Now) {
+    fn publish_status(&mut self, now: ClockReading) {
         let mut status = self.shared.status();
         status.state = self.state;
-        status.users_per_class.clone_from(&self.report.users);
-        status.users = self.report.total_users();
+        status.users_per_class.clone_from(&self.swarm_report.users_per_class);
+        status.users = self.swarm_report.total_users();
         status.recorded = self.recorded;
-        status.cut = self.report.cut;
-        status.loads.clone_from(&self.report.loads);
-        if self.state != State::Stopped {
+        status.aborted = self.swarm_report.aborted;
+        status.loads.clone_from(&self.swarm_report.loads);
+        if self.state != RunnerState::Stopped {
             status.now_ns = now.mono_ns;
         }
         drop(status);
-        self.shared.changed();
-        self.news.drain(..).for_each(|notice| self.shared.notify(notice));
+        self.shared.notify_status_changed();
+        self.pending_events.drain(..).for_each(|notice| self.shared.emit(notice));
     }
 }
 
 impl<S> Drop for Runner<S> {
     /// Nobody shall wait for a run whose runner is gone, however it went.
     fn drop(&mut self) {
-        if !matches!(self.state, State::Ready | State::Stopped) {
-            let fault = EndReason::Fault("the runner has died: this is a bug of gregaria".into());
+        if !matches!(self.state, RunnerState::Ready | RunnerState::Stopped) {
+            let fault = EndReason::FatalError("the runner has died: this is a bug of gregaria".into());
             let mut status = self.shared.status();
-            (status.state, status.end) = (State::Stopped, Some(fault));
+            (status.state, status.end_reason) = (RunnerState::Stopped, Some(fault));
             drop(status);
-            self.shared.changed();
-            self.shared.notify(Notice::Stopped);
+            self.shared.notify_status_changed();
+            self.shared.emit(RunEvent::Stopped);
         }
     }
 }
@@ -390,13 +393,13 @@ const TICK_NS: u64 = 100_000_000;
 const STOPPING_TICK_NS: u64 = 10_000_000;
 
 /// A changed ramp starts this far in the future, so that no shard has run past its start when it hears of it.
-const LEAD_NS: u64 = 10_000_000;
+const RAMP_LEAD_NS: u64 = 10_000_000;
 
 /// A shard tells of its users a tick later; after this long, no users means that they have gone.
-const SETTLE_NS: u64 = 1_000_000_000;
+const SETTLE_TIMEOUT_NS: u64 = 1_000_000_000;
 
 /// A swarm that has not stopped this long after its deadline never will.
-const STUCK_NS: u64 = 5_000_000_000;
+const STUCK_TIMEOUT_NS: u64 = 5_000_000_000;
 
 #[cfg(test)]
 mod tests;

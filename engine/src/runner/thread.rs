@@ -2,7 +2,7 @@
 
 use std::{io, sync::mpsc::RecvTimeoutError, time::Duration};
 
-use super::{Command, Now, RunHandle, Runner, RunnerOptions, State};
+use super::{ClockReading, RunCommand, RunHandle, Runner, RunnerOptions, RunnerState};
 use crate::{rt, scenario::Scenario, swarm::Swarm};
 
 impl<S: Swarm + 'static> Runner<S> {
@@ -18,20 +18,22 @@ impl<S: Swarm + 'static> Runner<S> {
 
     fn run(mut self) {
         let mut handles_left = true;
-        while handles_left || self.is_on() {
-            let now = Now { mono_ns: rt::now_ns(), unix_s: rt::unix_time_s() };
+        while handles_left || self.is_active() {
+            let now = ClockReading { mono_ns: rt::now_ns(), unix_s: rt::unix_time_s() };
             let wake_ns = self.step(now);
             let wait = Duration::from_nanos(wake_ns.saturating_sub(rt::now_ns()));
-            match self.inbox.recv_timeout(wait) {
-                Ok(command) => self.obey(command, Now { mono_ns: rt::now_ns(), unix_s: rt::unix_time_s() }),
+            match self.commands.recv_timeout(wait) {
+                Ok(command) => {
+                    self.handle_command(command, ClockReading { mono_ns: rt::now_ns(), unix_s: rt::unix_time_s() })
+                }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) if handles_left => {
                     handles_left = false;
-                    self.obey(Command::Cut, now);
+                    self.handle_command(RunCommand::Abort, now);
                 }
-                Err(RecvTimeoutError::Disconnected) => rt::pause(wait),
+                Err(RecvTimeoutError::Disconnected) => rt::sleep_blocking(wait),
             }
         }
-        debug_assert!(matches!(self.state, State::Ready | State::Stopped));
+        debug_assert!(matches!(self.state, RunnerState::Ready | RunnerState::Stopped));
     }
 }

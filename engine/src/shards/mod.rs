@@ -23,10 +23,10 @@ pub(crate) use on_wire::{ExchangeMetrics, InFlightRequest};
 pub(crate) use shard::ShardContext;
 
 use crate::{
-    addresses::Addresses,
+    addresses::ConnectConfig,
     place::{AgentEnd, Coordinator},
     ramp::Segment,
-    rt::{self, AddressBook, RingChoice, RingKind, Rt},
+    rt::{self, DriverChoice, DriverKind, Resolver, Runtime},
     scenario::Scenario,
     swarm::{Swarm, SwarmReport},
     user::RustScenario,
@@ -39,13 +39,13 @@ pub struct ShardOptions {
     /// How many; `None` is one for each core in this process's affinity mask.
     pub shards: Option<usize>,
     /// What they run on.
-    pub driver: RingChoice,
+    pub driver: DriverChoice,
     /// Caps of the statistics.
     pub limits: Limits,
     /// Where the random numbers begin; `None` is different each time.
     pub seed: Option<u64>,
     /// Where connections go and come from; see [`Addresses::check`].
-    pub connect_config: Addresses,
+    pub connect_config: ConnectConfig,
 }
 
 /// Why shards could not be started.
@@ -78,7 +78,7 @@ pub struct ShardSwarm {
     scenario: Arc<RustScenario>,
     coordinator: Coordinator,
     threads: Vec<JoinHandle<io::Result<()>>>,
-    driver_kind: Option<RingKind>,
+    driver_kind: Option<DriverKind>,
 }
 
 impl ShardSwarm {
@@ -95,7 +95,7 @@ impl ShardSwarm {
             return Err(ShardError::TooManyShards { asked: count, most });
         }
         let mut swarm = Self::empty(scenario, count)?;
-        let book = AddressBook::new(options.connect_config.clone());
+        let book = Resolver::new(options.connect_config.clone());
         for index in 0..count {
             let core = cores[index % cores.len()];
             let link = swarm.coordinator.add_agent();
@@ -110,10 +110,10 @@ impl ShardSwarm {
     ///
     /// # Errors
     /// When there are no shards, or a class lacks its host.
-    pub fn simulate(scenario: Arc<RustScenario>, options: &ShardOptions, rt: &Rt) -> Result<Self, ShardError> {
+    pub fn simulate(scenario: Arc<RustScenario>, options: &ShardOptions, rt: &Runtime) -> Result<Self, ShardError> {
         let count = options.shards.unwrap_or(1);
         let mut swarm = Self::empty(scenario, count)?;
-        let book = AddressBook::new(options.connect_config.clone());
+        let book = Resolver::new(options.connect_config.clone());
         for index in 0..count {
             let link = swarm.coordinator.add_agent();
             let seed = options.seed.unwrap_or_default() + index as u64;
@@ -124,7 +124,7 @@ impl ShardSwarm {
     }
 
     /// What the shards run on; `None` in a simulated world.
-    pub fn driver_kind(&self) -> Option<RingKind> {
+    pub fn driver_kind(&self) -> Option<DriverKind> {
         self.driver_kind
     }
 
@@ -137,7 +137,7 @@ impl ShardSwarm {
         if count == 0 {
             return Err(ShardError::NoShards);
         }
-        if let Some(class) = scenario.lacks_host() {
+        if let Some(class) = scenario.class_without_host() {
             return Err(ShardError::NoHost(class.to_owned()));
         }
         let places = Coordinator::new(scenario.user_classes().len());
@@ -146,12 +146,12 @@ impl ShardSwarm {
 }
 
 impl Swarm for ShardSwarm {
-    fn begin(&mut self, num_requests: Option<u64>) {
-        self.coordinator.begin(num_requests);
+    fn start_run(&mut self, num_requests: Option<u64>) {
+        self.coordinator.start_run(num_requests);
     }
 
-    fn ramp(&mut self, segment: &Segment) {
-        self.coordinator.ramp(segment);
+    fn apply_segment(&mut self, segment: &Segment) {
+        self.coordinator.apply_segment(segment);
     }
 
     fn stop(&mut self, deadline_ns: u64) {
@@ -160,7 +160,10 @@ impl Swarm for ShardSwarm {
 
     fn collect(&mut self, sink: &mut dyn FnMut(&Interval)) -> SwarmReport {
         let dead = self.threads.iter().position(JoinHandle::is_finished);
-        SwarmReport { fault: dead.map(|index| format!("shard {index} has died")), ..self.coordinator.collect(sink) }
+        SwarmReport {
+            fatal_error: dead.map(|index| format!("shard {index} has died")),
+            ..self.coordinator.collect(sink)
+        }
     }
 }
 
@@ -177,12 +180,12 @@ impl Drop for ShardSwarm {
 fn start_thread(
     scenario: &Arc<RustScenario>,
     options: &ShardOptions,
-    resolver: &Arc<AddressBook>,
+    resolver: &Arc<Resolver>,
     channel: AgentEnd,
     index: usize,
     core: usize,
     seed: u64,
-) -> Result<(JoinHandle<io::Result<()>>, RingKind), ShardError> {
+) -> Result<(JoinHandle<io::Result<()>>, DriverKind), ShardError> {
     let (tell_kind, kind) = mpsc::channel();
     let (scenario, book) = (Arc::clone(scenario), Arc::clone(resolver));
     let (ring, limits) = (options.driver, options.limits.clone());

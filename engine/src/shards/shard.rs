@@ -13,16 +13,16 @@ use super::{
     roster::UserRegistry,
 };
 use crate::{
-    network::Wires,
+    network::ThreadNetwork,
     place::{Accounting, AgentEnd, ThreadAgent, UserPool},
-    rt::{AddressBook, Rt},
+    rt::{Resolver, Runtime},
     user::RustScenario,
 };
 
 /// What the users of a shard share.
 pub(crate) struct ShardContext {
-    pub(crate) rt: Rt,
-    pub(crate) thread_network: Rc<Wires>,
+    pub(crate) rt: Runtime,
+    pub(crate) thread_network: Rc<ThreadNetwork>,
     pub(crate) accounting: Accounting,
     pub(crate) rng: RefCell<SmallRng>,
     registry: RefCell<UserRegistry>,
@@ -30,14 +30,14 @@ pub(crate) struct ShardContext {
 
 impl ShardContext {
     pub(super) fn new(
-        rt: Rt,
-        resolver: Arc<AddressBook>,
+        rt: Runtime,
+        resolver: Arc<Resolver>,
         scenario: &RustScenario,
         limits: Limits,
         seed: u64,
     ) -> Rc<Self> {
         Rc::new(Self {
-            thread_network: Wires::new(rt.clone(), resolver),
+            thread_network: ThreadNetwork::new(rt.clone(), resolver),
             rt,
             accounting: Accounting::new(limits),
             rng: RefCell::new(SmallRng::seed_from_u64(seed)),
@@ -97,7 +97,7 @@ impl UserPool for ShardUserPool {
     fn spawn_user(&self, class: usize) {
         let life = Rc::new(UserHandle::new(class));
         self.context.registry.borrow_mut().add(&life);
-        self.scenario.spawn(class, &self.context, life);
+        self.scenario.spawn_user(class, &self.context, life);
     }
 
     fn stop_user(&self, class: usize) {

@@ -17,16 +17,16 @@ use gregaria_stats::Limits;
 
 use super::{ShardContext, shard::ShardLoop};
 use crate::{
-    Addresses, Segment, Swarm,
+    ConnectConfig, Segment, Swarm,
     place::Coordinator,
-    rt::{self, AddressBook, RingChoice, RingKind},
+    rt::{self, DriverChoice, DriverKind, Resolver},
     user::{HttpUser, RustScenario, TaskResult, TaskSet, UserClass},
 };
 
 #[test]
 fn a_request_allocates_nothing_from_task_to_sample() {
     let server = answering_server();
-    for ring in [RingChoice::Auto, RingChoice::Only(RingKind::Epoll)] {
+    for ring in [DriverChoice::Auto, DriverChoice::Only(DriverKind::Epoll)] {
         // Fills the thread's pools.
         allocations(&frugal(server), ring, 1_000);
         let fewer = allocations(&frugal(server), ring, 2_000);
@@ -38,8 +38,8 @@ fn a_request_allocates_nothing_from_task_to_sample() {
 #[test]
 fn what_allocates_per_request_is_seen() {
     let server = answering_server();
-    let fewer = allocations(&wasteful(server), RingChoice::Auto, 2_000);
-    let more = allocations(&wasteful(server), RingChoice::Auto, 4_000);
+    let fewer = allocations(&wasteful(server), DriverChoice::Auto, 2_000);
+    let more = allocations(&wasteful(server), DriverChoice::Auto, 4_000);
     assert!(more >= fewer + 2_000 - SLACK, "2000 requests took {fewer} allocations, 4000 took {more}");
 }
 
@@ -76,14 +76,14 @@ fn scenario(server: SocketAddr, tasks: TaskSet<HttpUser>) -> Arc<RustScenario> {
 }
 
 /// Runs one shard with a few users until it has recorded `requests`, and counts its thread's allocations.
-fn allocations(scenario: &Arc<RustScenario>, ring: RingChoice, requests: u64) -> u64 {
+fn allocations(scenario: &Arc<RustScenario>, ring: DriverChoice, requests: u64) -> u64 {
     let mut places = Coordinator::new(1);
     let link = places.add_agent();
     let swarm = thread::spawn(move || steer(places, requests));
     let scenario = Arc::clone(scenario);
     let counted = measure(|| {
         rt::block_on(ring, |rt, _| async move {
-            let book = AddressBook::new(Addresses::default());
+            let book = Resolver::new(ConnectConfig::default());
             let shard = ShardContext::new(rt, book, &scenario, Limits::default(), 1);
             ShardLoop::new(shard, scenario, link).run().await;
         })
@@ -95,11 +95,11 @@ fn allocations(scenario: &Arc<RustScenario>, ring: RingChoice, requests: u64) ->
 
 /// The swarm's side of a run: returns how many requests were recorded, and how many of them had failed.
 fn steer(mut places: Coordinator, requests: u64) -> (u64, u64) {
-    places.begin(Some(requests));
-    places.ramp(&Segment::at_rate(0, vec![0], vec![USERS], f64::INFINITY));
+    places.start_run(Some(requests));
+    places.apply_segment(&Segment::at_rate(0, vec![0], vec![USERS], f64::INFINITY));
     let (mut recorded, mut failed, mut stopping) = (0, 0, false);
     loop {
-        rt::pause(Duration::from_millis(1));
+        rt::sleep_blocking(Duration::from_millis(1));
         let report = places.collect(&mut |interval| {
             recorded += interval.num_requests();
             failed += interval.num_failures();

@@ -13,8 +13,8 @@ use std::{
 use gregaria_http::{BaseUrl, ClientConfig};
 
 use super::{
-    HttpUser, Leftover,
-    core::{User, UserCore},
+    HttpUser, UserLifecycle,
+    core::{User, UserContext},
     flow::TaskResult,
     task::AnyTask,
     task_set::TaskSet,
@@ -40,11 +40,11 @@ use crate::{
 pub struct UserClass {
     info: UserClassInfo,
     config: Arc<ClientConfig>,
-    empty_set: Option<String>,
-    spawn: Box<Spawn>,
+    empty_task_set: Option<String>,
+    spawn_user: Box<SpawnUserFn>,
 }
 
-type Spawn = dyn Fn(Option<&Arc<BaseUrl>>, &Arc<ClientConfig>, Rc<ShardContext>, Rc<UserHandle>) + Send + Sync;
+type SpawnUserFn = dyn Fn(Option<&Arc<BaseUrl>>, &Arc<ClientConfig>, Rc<ShardContext>, Rc<UserHandle>) + Send + Sync;
 
 impl UserClass {
     /// A class of users that speak HTTP and have no state of their own.
@@ -71,7 +71,7 @@ impl UserClass {
     /// A class of users of another protocol: `make` builds one around the core that it is given.
     pub fn custom<U: User>(
         name: impl Into<String>,
-        make: impl Fn(UserCore<U>) -> U + Send + Sync + 'static,
+        make: impl Fn(UserContext<U>) -> U + Send + Sync + 'static,
     ) -> ClassBuilder<U> {
         ClassBuilder::new(name, Box::new(move |core, _, _| make(core)))
     }
@@ -84,13 +84,13 @@ pub struct ClassBuilder<U> {
     wait: Option<Wait>,
     on_start: Option<AnyTask<U>>,
     on_stop: Option<AnyTask<U>>,
-    make: Box<Make<U>>,
+    make_user: Box<MakeUserFn<U>>,
 }
 
-type Make<U> = dyn Fn(UserCore<U>, Option<&Arc<BaseUrl>>, &Arc<ClientConfig>) -> U + Send + Sync;
+type MakeUserFn<U> = dyn Fn(UserContext<U>, Option<&Arc<BaseUrl>>, &Arc<ClientConfig>) -> U + Send + Sync;
 
 impl<U: User> ClassBuilder<U> {
-    fn new(name: impl Into<String>, make: Box<Make<U>>) -> Self {
+    fn new(name: impl Into<String>, make: Box<MakeUserFn<U>>) -> Self {
         let info = UserClassInfo {
             name: name.into(),
             weight: 1.0,
@@ -99,7 +99,7 @@ impl<U: User> ClassBuilder<U> {
             needs_host: false,
             tasks: Vec::new(),
         };
-        Self { info, config: ClientConfig::default(), wait: None, on_start: None, on_stop: None, make }
+        Self { info, config: ClientConfig::default(), wait: None, on_start: None, on_stop: None, make_user: make }
     }
 
     /// The class's share of the users relative to the other classes; 1 unless said.
@@ -147,20 +147,20 @@ impl<U: User> ClassBuilder<U> {
 
     /// What the users do all the time. Completes the class.
     pub fn tasks(self, tasks: TaskSet<U>) -> UserClass {
-        let Self { mut info, config, wait, on_start, on_stop, make } = self;
-        info.tasks = tasks.infos();
+        let Self { mut info, config, wait, on_start, on_stop, make_user: make } = self;
+        info.tasks = tasks.task_infos();
         let empty_set = tasks.find_empty().map(str::to_owned);
-        let plan = Arc::new(Plan { tasks: Arc::new(tasks), on_start, on_stop });
-        let spawn: Box<Spawn> = Box::new(move |base, config, shard, life| {
-            let core = UserCore::new(Rc::clone(&shard), Rc::clone(&life), wait);
-            let user = live(make(core, base, config), Arc::clone(&plan), Rc::clone(&shard), life);
+        let behavior = Arc::new(ClassBehavior { tasks: Arc::new(tasks), on_start, on_stop });
+        let spawn: Box<SpawnUserFn> = Box::new(move |base, config, shard, life| {
+            let core = UserContext::new(Rc::clone(&shard), Rc::clone(&life), wait);
+            let user = run_user(make(core, base, config), Arc::clone(&behavior), Rc::clone(&shard), life);
             shard.rt.spawn(user);
         });
-        UserClass { info, config: Arc::new(config), empty_set, spawn }
+        UserClass { info, config: Arc::new(config), empty_task_set: empty_set, spawn_user: spawn }
     }
 }
 
-struct Plan<U> {
+struct ClassBehavior<U> {
     tasks: Arc<TaskSet<U>>,
     on_start: Option<AnyTask<U>>,
     on_stop: Option<AnyTask<U>>,
@@ -169,23 +169,23 @@ struct Plan<U> {
 /// A user's whole life. The farewell is pooled apart: it must not weigh on a user that lives. Nor must arguments that an
 /// `async fn` would hold beside what it makes of them.
 #[expect(clippy::manual_async_fn, reason = "see above: this future's size is paid per idle user")]
-fn live<U: User>(
+fn run_user<U: User>(
     mut user: U,
-    plan: Arc<Plan<U>>,
+    behavior: Arc<ClassBehavior<U>>,
     shard: Rc<ShardContext>,
     life: Rc<UserHandle>,
 ) -> impl Future<Output = ()> {
     async move {
-        let mut hello = PooledFuture::new(|| user.run_hook(plan.on_start.as_ref()));
-        let greeted = life.run_until_stopped(Pin::new(&mut hello)).await;
-        drop(hello);
+        let mut on_start = PooledFuture::new(|| user.run_hook(behavior.on_start.as_ref()));
+        let greeted = life.run_until_stopped(Pin::new(&mut on_start)).await;
+        drop(on_start);
         if let Some(Ok(())) = greeted {
-            life.run_until_stopped(pin!(user.run_tasks(&plan.tasks))).await;
+            life.run_until_stopped(pin!(user.run_tasks(&behavior.tasks))).await;
         }
         let mut farewell = PooledFuture::new(|| async {
-            user.leave_task_sets().await;
+            user.unwind_task_sets().await;
             // The user goes whatever it answers.
-            let _ = user.run_hook(plan.on_stop.as_ref()).await;
+            let _ = user.run_hook(behavior.on_stop.as_ref()).await;
         });
         life.run_until_aborted(Pin::new(&mut farewell)).await;
         drop(farewell);
@@ -197,7 +197,7 @@ fn live<U: User>(
 pub struct RustScenario {
     infos: Vec<UserClassInfo>,
     classes: Vec<UserClass>,
-    bases: Vec<Option<Arc<BaseUrl>>>,
+    base_urls: Vec<Option<Arc<BaseUrl>>>,
 }
 
 impl RustScenario {
@@ -212,13 +212,13 @@ impl RustScenario {
             if !names.insert(class.info.name.as_str()) {
                 return Err(ScenarioError::DuplicateClass(class.info.name.clone()));
             }
-            if let Some(set) = &class.empty_set {
+            if let Some(set) = &class.empty_task_set {
                 return Err(ScenarioError::NoTasks { class: class.info.name.clone(), set: set.clone() });
             }
         }
         let infos = classes.iter().map(|class| class.info.clone()).collect();
         let bases = classes.iter().map(|_| None).collect();
-        Ok(Self { infos, classes, bases })
+        Ok(Self { infos, classes, base_urls: bases })
     }
 
     /// Keeps only the classes of these names; all when there is none.
@@ -226,7 +226,7 @@ impl RustScenario {
     /// # Errors
     /// When a name is not a class's.
     pub fn select(self, names: &[String]) -> Result<Self, ScenarioError> {
-        let chosen = scenario::select(&self.infos, names)?;
+        let chosen = scenario::select_classes(&self.infos, names)?;
         let classes = self.classes.into_iter().enumerate().filter(|(index, _)| chosen.contains(index));
         Self::new(classes.map(|(_, class)| class))
     }
@@ -242,20 +242,20 @@ impl RustScenario {
     /// # Errors
     /// When a class that needs a host has none, or one that cannot be read.
     pub fn with_host(mut self, host: Option<&str>) -> Result<Self, ScenarioError> {
-        self.bases = scenario::settle_hosts(&mut self.infos, host)?;
+        self.base_urls = scenario::resolve_base_urls(&mut self.infos, host)?;
         Ok(self)
     }
 
     /// Whether [`RustScenario::with_host`] is still due.
-    pub(crate) fn lacks_host(&self) -> Option<&str> {
+    pub(crate) fn class_without_host(&self) -> Option<&str> {
         let open = |(info, base): &(&UserClassInfo, &Option<_>)| info.needs_host && base.is_none();
-        self.infos.iter().zip(&self.bases).find(open).map(|(info, _)| info.name.as_str())
+        self.infos.iter().zip(&self.base_urls).find(open).map(|(info, _)| info.name.as_str())
     }
 
     /// Starts a user of this class on a shard.
-    pub(crate) fn spawn(&self, class: usize, shard: &Rc<ShardContext>, life: Rc<UserHandle>) {
-        let UserClass { spawn, config, .. } = &self.classes[class];
-        spawn(self.bases[class].as_ref(), config, Rc::clone(shard), life);
+    pub(crate) fn spawn_user(&self, class: usize, shard: &Rc<ShardContext>, handle: Rc<UserHandle>) {
+        let UserClass { spawn_user: spawn, config, .. } = &self.classes[class];
+        spawn(self.base_urls[class].as_ref(), config, Rc::clone(shard), handle);
     }
 }
 

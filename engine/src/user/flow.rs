@@ -1,11 +1,11 @@
 //! What a task can say besides "done": leave the task set, or stop the user.
 
 /// What a task gives back. The target's failures are samples, not errors: `?` carries only interruptions.
-pub type TaskResult = Result<(), Interruption>;
+pub type TaskResult = Result<(), TaskExit>;
 
 /// Why a task did not simply end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Interruption {
+pub enum TaskExit {
     /// Leave the task set; its parent goes on.
     Interrupt {
         /// Whether the parent picks its next task at once, without a wait.
@@ -23,7 +23,7 @@ pub enum Interruption {
 /// # Errors
 /// Always: that is how it leaves.
 pub fn interrupt(reschedule: bool) -> TaskResult {
-    Err(Interruption::Interrupt { reschedule })
+    Err(TaskExit::Interrupt { reschedule })
 }
 
 /// Stops the user that runs the calling task: `return stop_user()`.
@@ -31,5 +31,5 @@ pub fn interrupt(reschedule: bool) -> TaskResult {
 /// # Errors
 /// Always: that is how it leaves.
 pub fn stop_user() -> TaskResult {
-    Err(Interruption::StopUser)
+    Err(TaskExit::StopUser)
 }

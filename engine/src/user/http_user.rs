@@ -8,14 +8,14 @@ use std::{cell::RefCell, sync::Arc};
 use gregaria_http::{BaseUrl, ClientConfig, CookieJar, Method, Session};
 
 use super::{
-    core::{User, UserCore},
+    core::{User, UserContext},
     request::Request,
 };
 use crate::network::UserNetwork;
 
 /// A simulated user with a session of its own: one kept connection and a cookie jar.
 pub struct HttpUser<S = ()> {
-    pub(super) core: UserCore<Self>,
+    pub(super) context: UserContext<Self>,
     pub(super) session: Session<UserNetwork>,
     pub(super) network: UserNetwork,
     /// What this user keeps from task to task; made by the function given to
@@ -24,9 +24,9 @@ pub struct HttpUser<S = ()> {
 }
 
 impl<S: 'static> HttpUser<S> {
-    pub(super) fn new(core: UserCore<Self>, base: Arc<BaseUrl>, config: Arc<ClientConfig>, state: S) -> Self {
-        let network = UserNetwork::new(&core.shard().thread_network);
-        Self { core, session: Session::new(base, config), network, state }
+    pub(super) fn new(context: UserContext<Self>, base: Arc<BaseUrl>, config: Arc<ClientConfig>, state: S) -> Self {
+        let network = UserNetwork::new(&context.shard().thread_network);
+        Self { context, session: Session::new(base, config), network, state }
     }
 
     /// The cookies that this user keeps and sends.
@@ -76,7 +76,7 @@ impl<S: 'static> HttpUser<S> {
 }
 
 impl<S: 'static> User for HttpUser<S> {
-    fn core(&mut self) -> &mut UserCore<Self> {
-        &mut self.core
+    fn context(&mut self) -> &mut UserContext<Self> {
+        &mut self.context
     }
 }

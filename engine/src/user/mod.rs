@@ -16,15 +16,15 @@ mod task_set;
 mod wait;
 
 pub use class::{ClassBuilder, RustScenario, UserClass};
-pub use core::{User, UserCore};
-pub use flow::{Interruption, TaskResult, interrupt, stop_user};
+pub use core::{User, UserContext};
+pub use flow::{TaskExit, TaskResult, interrupt, stop_user};
 pub use gregaria_http::Method;
 pub use http_user::HttpUser;
-pub use outcome::Expect;
+pub use outcome::ExpectedStatus;
 pub use request::{CaughtRequest, Request, StreamedRequest};
 pub use response::{CaughtResponse, Response};
 pub use stream::StreamedResponse;
 pub use task_set::TaskSet;
 pub use wait::{Wait, between, constant, constant_pacing, constant_throughput};
 
-pub(crate) use core::Leftover;
+pub(crate) use core::UserLifecycle;

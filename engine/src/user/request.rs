@@ -15,7 +15,7 @@ use gregaria_http::{
 
 use super::{
     http_user::HttpUser,
-    outcome::{Expect, Verdict},
+    outcome::{ExpectedStatus, OwnedOutcome},
     response::{CaughtResponse, Response},
     stream::StreamedResponse,
 };
@@ -42,21 +42,21 @@ pub struct Request<'a, S = ()> {
     target: Cow<'a, str>,
     name: Option<&'a str>,
     headers: Cow<'a, [(&'a str, &'a str)]>,
-    body: Payload<'a>,
-    body_policy: ResponseBodyMode,
+    body: OwnedBody<'a>,
+    response_body_mode: ResponseBodyMode,
     /// Boxed, as it is rare and large.
     options: Option<Box<RequestOptions>>,
-    expect: Option<Expect>,
+    expected_status: Option<ExpectedStatus>,
 }
 
 /// A body, owned where it must be.
-enum Payload<'a> {
+enum OwnedBody<'a> {
     None,
     Bytes(Cow<'a, [u8]>),
     Source(Box<RefCell<dyn BodySource>>),
 }
 
-impl Payload<'_> {
+impl OwnedBody<'_> {
     fn as_body(&self) -> Body<'_> {
         match self {
             Self::None => Body::None,
@@ -74,10 +74,10 @@ impl<'a, S: 'static> Request<'a, S> {
             target: Cow::Borrowed(target),
             name: None,
             headers: Cow::Borrowed(&[]),
-            body: Payload::None,
-            body_policy: ResponseBodyMode::Keep,
+            body: OwnedBody::None,
+            response_body_mode: ResponseBodyMode::Keep,
             options: None,
-            expect: None,
+            expected_status: None,
         }
     }
 
@@ -101,7 +101,7 @@ impl<'a, S: 'static> Request<'a, S> {
 
     /// Leaves out a header that the class's settings would add, such as `Accept-Encoding`.
     pub fn without_header(self, name: &str) -> Self {
-        self.with(|options| options.suppressed_default_headers.push(name.to_owned()))
+        self.with_options(|options| options.suppressed_default_headers.push(name.to_owned()))
     }
 
     /// Adds to the query of the target.
@@ -113,24 +113,24 @@ impl<'a, S: 'static> Request<'a, S> {
 
     /// A cookie for this request alone.
     pub fn cookie(self, name: &str, value: &str) -> Self {
-        self.with(|options| options.cookies.push((name.to_owned(), value.to_owned())))
+        self.with_options(|options| options.cookies.push((name.to_owned(), value.to_owned())))
     }
 
     /// Who asks, in place of who the class's settings say.
     pub fn auth(self, auth: Auth) -> Self {
-        self.with(|options| options.auth = Some(auth))
+        self.with_options(|options| options.auth = Some(auth))
     }
 
     /// The body, as it is.
     pub fn body(mut self, body: &'a [u8]) -> Self {
-        self.body = Payload::Bytes(Cow::Borrowed(body));
+        self.body = OwnedBody::Bytes(Cow::Borrowed(body));
         self
     }
 
     /// A body that is read piece by piece while it is sent: a file ([`FileBody`](gregaria_http::FileBody)), any reader, or
     /// a source of your own. Chunked, if its length is not known.
     pub fn body_from(mut self, source: impl BodySource + 'static) -> Self {
-        self.body = Payload::Source(Box::new(RefCell::new(source)));
+        self.body = OwnedBody::Source(Box::new(RefCell::new(source)));
         self
     }
 
@@ -142,7 +142,7 @@ impl<'a, S: 'static> Request<'a, S> {
     /// A form as the body, with its content type.
     pub fn form(self, fields: &[(&str, &str)]) -> Self {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-        self.typed_body("application/x-www-form-urlencoded", body.into_bytes())
+        self.body_with_type("application/x-www-form-urlencoded", body.into_bytes())
     }
 
     /// A value as JSON as the body, with its content type.
@@ -151,49 +151,49 @@ impl<'a, S: 'static> Request<'a, S> {
     /// When the value cannot be JSON: a map with keys that are not strings.
     pub fn json(self, value: &impl serde::Serialize) -> Self {
         let body = serde_json::to_vec(value).unwrap_or_else(|error| panic!("not a JSON value: {error}"));
-        self.typed_body("application/json", body)
+        self.body_with_type("application/json", body)
     }
 
     /// Reads and counts the response's body without keeping it.
     pub fn discard_body(mut self) -> Self {
-        self.body_policy = ResponseBodyMode::Discard;
+        self.response_body_mode = ResponseBodyMode::Discard;
         self
     }
 
     /// How long all of it may take, redirects included, in place of the class's setting.
     pub fn timeout(self, timeout: Duration) -> Self {
-        self.with(|options| options.total_timeout_ns = Some(timeout.as_nanos() as u64))
+        self.with_options(|options| options.total_timeout_ns = Some(timeout.as_nanos() as u64))
     }
 
     /// How long making a connection may take, in place of the class's setting.
     pub fn connect_timeout(self, timeout: Duration) -> Self {
-        self.with(|options| options.connect_timeout_ns = Some(timeout.as_nanos() as u64))
+        self.with_options(|options| options.connect_timeout_ns = Some(timeout.as_nanos() as u64))
     }
 
     /// How long the target may be silent, in place of the class's setting.
     pub fn read_timeout(self, timeout: Duration) -> Self {
-        self.with(|options| options.read_timeout_ns = Some(timeout.as_nanos() as u64))
+        self.with_options(|options| options.read_timeout_ns = Some(timeout.as_nanos() as u64))
     }
 
     /// Whether redirects are followed, in place of the class's setting; those of a `HEAD` are not unless this says so.
     pub fn follow_redirects(self, follow: bool) -> Self {
-        self.with(|options| options.follow_redirects = Some(follow))
+        self.with_options(|options| options.follow_redirects = Some(follow))
     }
 
     /// Proxies on the way, in place of the class's setting.
     pub fn proxies(self, proxies: Proxies) -> Self {
-        self.with(|options| options.proxies = Some(proxies))
+        self.with_options(|options| options.proxies = Some(proxies))
     }
 
     /// How the target is trusted, in place of the class's setting. Make one and clone it: connections are shared among
     /// requests with clones of one.
     pub fn tls(self, tls: TlsConfig) -> Self {
-        self.with(|options| options.tls = Some(tls))
+        self.with_options(|options| options.tls = Some(tls))
     }
 
     /// The statuses that are a success: one (`404`) or a range (`200..=204`). Everything below 400 unless said.
-    pub fn expect(mut self, statuses: impl Into<Expect>) -> Self {
-        self.expect = Some(statuses.into());
+    pub fn expect(mut self, statuses: impl Into<ExpectedStatus>) -> Self {
+        self.expected_status = Some(statuses.into());
         self
     }
 
@@ -207,25 +207,25 @@ impl<'a, S: 'static> Request<'a, S> {
         StreamedRequest(self)
     }
 
-    fn typed_body(mut self, content_type: &'a str, body: Vec<u8>) -> Self {
-        self.body = Payload::Bytes(Cow::Owned(body));
+    fn body_with_type(mut self, content_type: &'a str, body: Vec<u8>) -> Self {
+        self.body = OwnedBody::Bytes(Cow::Owned(body));
         self.header("Content-Type", content_type)
     }
 
-    fn with(mut self, change: impl FnOnce(&mut RequestOptions)) -> Self {
+    fn with_options(mut self, change: impl FnOnce(&mut RequestOptions)) -> Self {
         change(self.options.get_or_insert_default());
         self
     }
 
     /// Sends it; what it borrows stays where it is, because this future lives in every request on the wire.
     async fn send(&mut self) -> Exchange {
-        let (user, request) = self.split();
+        let (user, request) = self.split_http_request();
         user.session.send(&user.network, &request).await
     }
 
     /// The user, and the request as its session wants it.
-    fn split(&mut self) -> (&HttpUser<S>, HttpRequest<'_>) {
-        let Self { user, method, target, headers, body, body_policy, options, .. } = self;
+    fn split_http_request(&mut self) -> (&HttpUser<S>, HttpRequest<'_>) {
+        let Self { user, method, target, headers, body, response_body_mode: body_policy, options, .. } = self;
         let mut request =
             HttpRequest { headers, response_body_mode: *body_policy, ..HttpRequest::new(*method, target) };
         request.body = body.as_body();
@@ -241,32 +241,32 @@ impl<'a, S: 'static> Request<'a, S> {
 
     // An `async fn` would hold `self` twice, once as its argument and once as its own.
     #[expect(clippy::manual_async_fn, reason = "see above: this future's size is paid per request on the wire")]
-    fn perform(mut self) -> impl Future<Output = Response> + 'a {
+    fn execute(mut self) -> impl Future<Output = Response> + 'a {
         async move {
-            let on_wire = self.user.core.admit().await;
+            let on_wire = self.user.context.admit().await;
             let exchange = self.send().await;
-            let verdict = Verdict::of(&exchange.result, self.expect.as_ref());
-            on_wire.complete(self.method, self.sample_name(), &exchange, verdict.outcome());
-            Response::new(exchange, Rc::clone(self.user.core.shard()))
+            let verdict = OwnedOutcome::from_result(&exchange.result, self.expected_status.as_ref());
+            on_wire.complete(self.method, self.sample_name(), &exchange, verdict.as_outcome());
+            Response::new(exchange, Rc::clone(self.user.context.shard()))
         }
     }
 
     #[expect(clippy::manual_async_fn, reason = "as for `perform`")]
-    fn perform_caught(mut self) -> impl Future<Output = CaughtResponse> + 'a {
+    fn execute_caught(mut self) -> impl Future<Output = CaughtResponse> + 'a {
         async move {
-            let on_wire = self.user.core.admit().await;
+            let on_wire = self.user.context.admit().await;
             let exchange = self.send().await;
-            let verdict = Verdict::of(&exchange.result, self.expect.as_ref());
-            let shard = Rc::clone(self.user.core.shard());
+            let verdict = OwnedOutcome::from_result(&exchange.result, self.expected_status.as_ref());
+            let shard = Rc::clone(self.user.context.shard());
             CaughtResponse::new(on_wire, self.method, self.sample_name(), exchange, verdict, shard)
         }
     }
 
-    async fn open(mut self) -> StreamedResponse<'a> {
-        let on_wire = self.user.core.admit().await;
+    async fn open_stream(mut self) -> StreamedResponse<'a> {
+        let on_wire = self.user.context.admit().await;
         let name = self.sample_name().to_owned();
-        let (method, expect) = (self.method, self.expect.take());
-        let Self { user, target, headers, body, body_policy, options, .. } = self;
+        let (method, expect) = (self.method, self.expected_status.take());
+        let Self { user, target, headers, body, response_body_mode: body_policy, options, .. } = self;
         let user: &'a HttpUser<S> = user;
         let mut request =
             HttpRequest { headers: &headers, response_body_mode: body_policy, ..HttpRequest::new(method, &target) };
@@ -275,7 +275,7 @@ impl<'a, S: 'static> Request<'a, S> {
             request.options = options;
         }
         let (exchange, body) = user.session.send_streaming(&user.network, &request).await;
-        let shard = Rc::clone(user.core.shard());
+        let shard = Rc::clone(user.context.shard());
         StreamedResponse::new(on_wire, method, name, exchange, body, expect, shard)
     }
 }
@@ -285,7 +285,7 @@ impl<'a, S: 'static> IntoFuture for Request<'a, S> {
     type IntoFuture = PooledFuture<'a, Response>;
 
     fn into_future(self) -> Self::IntoFuture {
-        PooledFuture::new(|| self.perform())
+        PooledFuture::new(|| self.execute())
     }
 }
 
@@ -298,7 +298,7 @@ impl<'a, S: 'static> IntoFuture for CaughtRequest<'a, S> {
     type IntoFuture = PooledFuture<'a, CaughtResponse>;
 
     fn into_future(self) -> Self::IntoFuture {
-        PooledFuture::new(|| self.0.perform_caught())
+        PooledFuture::new(|| self.0.execute_caught())
     }
 }
 
@@ -311,7 +311,7 @@ impl<'a, S: 'static> IntoFuture for StreamedRequest<'a, S> {
     type IntoFuture = PooledFuture<'a, StreamedResponse<'a>>;
 
     fn into_future(self) -> Self::IntoFuture {
-        PooledFuture::new(|| self.0.open())
+        PooledFuture::new(|| self.0.open_stream())
     }
 }
 

@@ -7,7 +7,7 @@ use std::{borrow::Cow, mem, ops::Deref, rc::Rc, time::Duration};
 use gregaria_http::{Error, Exchange, ExchangePhases, Method, Response as HttpResponse};
 use gregaria_stats::Outcome;
 
-use super::outcome::Verdict;
+use super::outcome::OwnedOutcome;
 use crate::shards::{ExchangeMetrics, InFlightRequest, ShardContext};
 
 /// A response, or the fact that there was none: then the status is 0 and the body empty.
@@ -35,13 +35,13 @@ impl Response {
     }
 
     /// What came, if anything did: reason, all headers, cookies, links, the redirects that led here.
-    pub fn received(&self) -> Option<&HttpResponse> {
+    pub fn http_response(&self) -> Option<&HttpResponse> {
         self.result.as_ref().ok()
     }
 
     /// The first header of this name, in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.received()?.header(name)
+        self.http_response()?.header(name)
     }
 
     /// The body; empty when there was no response or it was discarded.
@@ -51,7 +51,7 @@ impl Response {
 
     /// The body as text: in the character set that the response names, else in the one that it looks like.
     pub fn text(&self) -> Cow<'_, str> {
-        self.received().map_or(Cow::Borrowed(""), HttpResponse::text)
+        self.http_response().map_or(Cow::Borrowed(""), HttpResponse::text)
     }
 
     /// The body read as JSON.
@@ -81,7 +81,7 @@ impl Response {
 impl Drop for Response {
     fn drop(&mut self) {
         if let Ok(response) = mem::replace(&mut self.result, Err(Error::ClosedBeforeResponse)) {
-            self.shard.thread_network.give_buffer(response.into_buffer());
+            self.shard.thread_network.release_buffer(response.into_buffer());
         }
     }
 }
@@ -103,52 +103,53 @@ impl Drop for Response {
 pub struct CaughtResponse {
     response: Response,
     /// Taken when the outcome is decided.
-    pending: Option<Pending>,
+    pending: Option<PendingOutcome>,
 }
 
-struct Pending {
-    on_wire: InFlightRequest,
+struct PendingOutcome {
+    in_flight: InFlightRequest,
     method: Method,
     /// In a buffer of the shard's, so that catching allocates nothing.
     name: Vec<u8>,
-    stamps: ExchangeMetrics,
-    verdict: Verdict,
+    times: ExchangeMetrics,
+    default_outcome: OwnedOutcome,
 }
 
 impl CaughtResponse {
     pub(super) fn new(
-        on_wire: InFlightRequest,
+        in_flight: InFlightRequest,
         method: Method,
         name: &str,
         exchange: Exchange,
-        verdict: Verdict,
+        default_outcome: OwnedOutcome,
         shard: Rc<ShardContext>,
     ) -> Self {
-        on_wire.response_received();
-        let mut buffer = shard.thread_network.take_buffer();
+        in_flight.response_received();
+        let mut buffer = shard.thread_network.acquire_buffer();
         buffer.extend_from_slice(name.as_bytes());
-        let pending = Pending { on_wire, method, name: buffer, stamps: ExchangeMetrics::new(&exchange), verdict };
+        let pending =
+            PendingOutcome { in_flight, method, name: buffer, times: ExchangeMetrics::new(&exchange), default_outcome };
         Self { response: Response::new(exchange, shard), pending: Some(pending) }
     }
 
     /// Counts the request as a failure with this text in the error table.
     pub fn fail(mut self, error: &str) {
-        self.decide(Some(Outcome::Failure(error)));
+        self.record_outcome(Some(Outcome::Failure(error)));
     }
 
     /// Counts the request as a success, whatever its status.
     pub fn succeed(mut self) {
-        self.decide(Some(Outcome::Success));
+        self.record_outcome(Some(Outcome::Success));
     }
 
-    fn decide(&mut self, told: Option<Outcome<'_>>) {
+    fn record_outcome(&mut self, chosen: Option<Outcome<'_>>) {
         let Some(pending) = self.pending.take() else {
             return;
         };
-        let Pending { on_wire, method, name, stamps, verdict } = pending;
-        let outcome = told.unwrap_or_else(|| verdict.outcome());
+        let PendingOutcome { in_flight: on_wire, method, name, times: stamps, default_outcome: verdict } = pending;
+        let outcome = chosen.unwrap_or_else(|| verdict.as_outcome());
         on_wire.complete_with(method, &String::from_utf8_lossy(&name), &stamps, outcome);
-        self.response.shard.thread_network.give_buffer(name);
+        self.response.shard.thread_network.release_buffer(name);
     }
 }
 
@@ -162,6 +163,6 @@ impl Deref for CaughtResponse {
 
 impl Drop for CaughtResponse {
     fn drop(&mut self) {
-        self.decide(None);
+        self.record_outcome(None);
     }
 }

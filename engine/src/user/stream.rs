@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use gregaria_http::{BodyStream, Error, Exchange, Method, Response as HttpResponse};
 
-use super::outcome::{Expect, Verdict};
+use super::outcome::{ExpectedStatus, OwnedOutcome};
 use crate::network::UserNetwork;
 use crate::shards::{InFlightRequest, ShardContext};
 
@@ -30,26 +30,26 @@ pub struct StreamedResponse<'a> {
     body: Option<BodyStream<'a, UserNetwork>>,
     exchange: Exchange,
     /// Read and not given yet.
-    ahead: Vec<u8>,
-    expect: Option<Expect>,
+    buffered: Vec<u8>,
+    expected_status: Option<ExpectedStatus>,
     method: Method,
     name: String,
     /// Taken when it is counted.
-    on_wire: Option<InFlightRequest>,
+    in_flight: Option<InFlightRequest>,
     shard: Rc<ShardContext>,
 }
 
 impl<'a> StreamedResponse<'a> {
     pub(super) fn new(
-        on_wire: InFlightRequest,
+        in_flight: InFlightRequest,
         method: Method,
         name: String,
         exchange: Exchange,
         body: Option<BodyStream<'a, UserNetwork>>,
-        expect: Option<Expect>,
+        expected_status: Option<ExpectedStatus>,
         shard: Rc<ShardContext>,
     ) -> Self {
-        Self { body, exchange, ahead: Vec::new(), expect, method, name, on_wire: Some(on_wire), shard }
+        Self { body, exchange, buffered: Vec::new(), expected_status, method, name, in_flight: Some(in_flight), shard }
     }
 
     /// The status code; 0 when there was no response.
@@ -58,19 +58,19 @@ impl<'a> StreamedResponse<'a> {
     }
 
     /// What came as far as its head, if anything did: reason, all headers, cookies, links, the redirects that led here.
-    pub fn received(&self) -> Option<&HttpResponse> {
+    pub fn http_response(&self) -> Option<&HttpResponse> {
         self.exchange.result.as_ref().ok()
     }
 
     /// The first header of this name, in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.received()?.header(name)
+        self.http_response()?.header(name)
     }
 
     /// The next bytes of the body, as they come; `None` at its end, or when the rest will not come.
-    pub async fn chunk(&mut self) -> Option<Vec<u8>> {
-        if !self.ahead.is_empty() {
-            return Some(std::mem::take(&mut self.ahead));
+    pub async fn next_chunk(&mut self) -> Option<Vec<u8>> {
+        if !self.buffered.is_empty() {
+            return Some(std::mem::take(&mut self.buffered));
         }
         let mut piece = Vec::new();
         let more = self.body.as_mut()?.read_chunk(&mut piece).await;
@@ -78,19 +78,19 @@ impl<'a> StreamedResponse<'a> {
     }
 
     /// The next line of the body, without its end; `None` when there is none.
-    pub async fn line(&mut self) -> Option<Vec<u8>> {
+    pub async fn next_line(&mut self) -> Option<Vec<u8>> {
         let mut searched = 0;
         loop {
-            let end = self.ahead[searched..].iter().position(|byte| *byte == b'\n').map(|at| searched + at);
+            let end = self.buffered[searched..].iter().position(|byte| *byte == b'\n').map(|at| searched + at);
             if let Some(end) = end {
-                let mut line: Vec<u8> = self.ahead.drain(..=end).collect();
+                let mut line: Vec<u8> = self.buffered.drain(..=end).collect();
                 line.truncate(end - usize::from(line[..end].ends_with(b"\r")));
                 return Some(line);
             }
-            searched = self.ahead.len();
-            let more = self.body.as_mut()?.read_chunk(&mut self.ahead).await;
+            searched = self.buffered.len();
+            let more = self.body.as_mut()?.read_chunk(&mut self.buffered).await;
             if more != Ok(true) {
-                let rest = std::mem::take(&mut self.ahead);
+                let rest = std::mem::take(&mut self.buffered);
                 return (!rest.is_empty()).then_some(rest);
             }
         }
@@ -113,16 +113,16 @@ impl<'a> StreamedResponse<'a> {
 
 impl Drop for StreamedResponse<'_> {
     fn drop(&mut self) {
-        let Some(on_wire) = self.on_wire.take() else {
+        let Some(on_wire) = self.in_flight.take() else {
             return;
         };
         if let Some(body) = &self.body {
             body.update_exchange(&mut self.exchange);
         }
-        let verdict = Verdict::of(&self.exchange.result, self.expect.as_ref());
-        on_wire.complete(self.method, &self.name, &self.exchange, verdict.outcome());
+        let verdict = OwnedOutcome::from_result(&self.exchange.result, self.expected_status.as_ref());
+        on_wire.complete(self.method, &self.name, &self.exchange, verdict.as_outcome());
         if let Ok(response) = std::mem::replace(&mut self.exchange.result, Err(Error::ClosedBeforeResponse)) {
-            self.shard.thread_network.give_buffer(response.into_buffer());
+            self.shard.thread_network.release_buffer(response.into_buffer());
         }
     }
 }

@@ -6,16 +6,16 @@ use super::{core::User, flow::TaskResult};
 use crate::rt::PooledFuture;
 
 /// A task whose function's type is forgotten.
-pub(crate) type AnyTask<U> = Arc<dyn Task<U>>;
+pub(crate) type AnyTask<U> = Arc<dyn TaskFn<U>>;
 
-pub(crate) trait Task<U>: Send + Sync {
+pub(crate) trait TaskFn<U>: Send + Sync {
     /// The function's own name.
     fn name(&self) -> &'static str;
 
     fn call<'a>(&'a self, user: &'a mut U) -> PooledFuture<'a, TaskResult>;
 }
 
-impl<U: User, F: AsyncFn(&mut U) -> TaskResult + Send + Sync + 'static> Task<U> for F {
+impl<U: User, F: AsyncFn(&mut U) -> TaskResult + Send + Sync + 'static> TaskFn<U> for F {
     fn name(&self) -> &'static str {
         function_name(type_name::<F>())
     }
@@ -26,7 +26,7 @@ impl<U: User, F: AsyncFn(&mut U) -> TaskResult + Send + Sync + 'static> Task<U> 
 }
 
 /// Runs a task to its end. A panic in it is an exception of the scenario: counted, and the user goes on.
-pub(crate) async fn run_task<U: User>(task: &dyn Task<U>, user: &mut U) -> TaskResult {
+pub(crate) async fn run_task<U: User>(task: &dyn TaskFn<U>, user: &mut U) -> TaskResult {
     let mut future = task.call(user);
     let outcome = poll_fn(|cx| match std::panic::catch_unwind(AssertUnwindSafe(|| Pin::new(&mut future).poll(cx))) {
         Ok(Poll::Pending) => Poll::Pending,
@@ -41,7 +41,7 @@ pub(crate) async fn run_task<U: User>(task: &dyn Task<U>, user: &mut U) -> TaskR
             .map(|text| (*text).to_owned())
             .or_else(|| panic.downcast_ref::<String>().cloned())
             .unwrap_or_else(|| "a panic without a message".into());
-        user.core().record_exception(&message, &format!("panicked in task {}", task.name()));
+        user.context().record_exception(&message, &format!("panicked in task {}", task.name()));
         Ok(())
     })
 }

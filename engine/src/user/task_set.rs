@@ -9,7 +9,7 @@ use rand::Rng;
 
 use super::{
     core::User,
-    flow::{Interruption, TaskResult},
+    flow::{TaskExit, TaskResult},
     task::{AnyTask, run_task},
     wait::Wait,
 };
@@ -32,22 +32,22 @@ use crate::{rt::PooledFuture, scenario::TaskInfo};
 /// ```
 pub struct TaskSet<U> {
     pub(super) name: String,
-    entries: Vec<Entry<U>>,
+    entries: Vec<TaskSetEntry<U>>,
     total_weight: u32,
     on_start: Option<AnyTask<U>>,
     pub(super) on_stop: Option<AnyTask<U>>,
     pub(super) wait: Option<Wait>,
 }
 
-struct Entry<U> {
+struct TaskSetEntry<U> {
     name: String,
     weight: u32,
     /// The sum of the weights up to this entry.
-    up_to: u32,
-    choice: Choice<U>,
+    cumulative_weight: u32,
+    choice: TaskChoice<U>,
 }
 
-enum Choice<U> {
+enum TaskChoice<U> {
     Task(AnyTask<U>),
     TaskSet(Arc<TaskSet<U>>),
 }
@@ -62,7 +62,7 @@ impl<U: User> TaskSet<U> {
     pub fn task(self, weight: u32, task: impl AsyncFn(&mut U) -> TaskResult + Send + Sync + 'static) -> Self {
         let task: AnyTask<U> = Arc::new(task);
         let name = task.name().to_owned();
-        self.entry(name, weight, Choice::Task(task))
+        self.push_entry(name, weight, TaskChoice::Task(task))
     }
 
     /// Adds a task under a name of its own, for closures.
@@ -72,12 +72,12 @@ impl<U: User> TaskSet<U> {
         weight: u32,
         task: impl AsyncFn(&mut U) -> TaskResult + Send + Sync + 'static,
     ) -> Self {
-        self.entry(name.into(), weight, Choice::Task(Arc::new(task)))
+        self.push_entry(name.into(), weight, TaskChoice::Task(Arc::new(task)))
     }
 
     /// Adds a task set that runs, once picked, until one of its tasks interrupts it.
     pub fn task_set(self, weight: u32, set: Self) -> Self {
-        self.entry(set.name.clone(), weight, Choice::TaskSet(Arc::new(set)))
+        self.push_entry(set.name.clone(), weight, TaskChoice::TaskSet(Arc::new(set)))
     }
 
     /// What a user does when it enters this task set, before the first task.
@@ -98,9 +98,9 @@ impl<U: User> TaskSet<U> {
         self
     }
 
-    fn entry(mut self, name: String, weight: u32, choice: Choice<U>) -> Self {
+    fn push_entry(mut self, name: String, weight: u32, choice: TaskChoice<U>) -> Self {
         self.total_weight += weight;
-        self.entries.push(Entry { name, weight, up_to: self.total_weight, choice });
+        self.entries.push(TaskSetEntry { name, weight, cumulative_weight: self.total_weight, choice });
         self
     }
 
@@ -112,21 +112,21 @@ impl<U: User> TaskSet<U> {
         &self.pick_entry(rng).name
     }
 
-    fn pick_entry(&self, rng: &mut impl Rng) -> &Entry<U> {
+    fn pick_entry(&self, rng: &mut impl Rng) -> &TaskSetEntry<U> {
         if let [only] = self.entries.as_slice() {
             return only;
         }
         let drawn = rng.random_range(0..self.total_weight);
-        &self.entries[self.entries.partition_point(|entry| entry.up_to <= drawn)]
+        &self.entries[self.entries.partition_point(|entry| entry.cumulative_weight <= drawn)]
     }
 
-    pub(super) fn infos(&self) -> Vec<TaskInfo> {
-        let info = |entry: &Entry<U>| TaskInfo {
+    pub(super) fn task_infos(&self) -> Vec<TaskInfo> {
+        let info = |entry: &TaskSetEntry<U>| TaskInfo {
             name: entry.name.clone(),
             weight: entry.weight,
             tasks: match &entry.choice {
-                Choice::Task(_) => Vec::new(),
-                Choice::TaskSet(set) => set.infos(),
+                TaskChoice::Task(_) => Vec::new(),
+                TaskChoice::TaskSet(set) => set.task_infos(),
             },
         };
         self.entries.iter().map(info).collect()
@@ -138,16 +138,16 @@ impl<U: User> TaskSet<U> {
             return Some(&self.name);
         }
         self.entries.iter().find_map(|entry| match &entry.choice {
-            Choice::Task(_) => None,
-            Choice::TaskSet(set) => set.find_empty(),
+            TaskChoice::Task(_) => None,
+            TaskChoice::TaskSet(set) => set.find_empty(),
         })
     }
 }
 
 /// Runs a task set until something interrupts it.
-pub(super) fn run<'a, U: User>(set: Arc<TaskSet<U>>, user: &'a mut U) -> PooledFuture<'a, Interruption> {
+pub(super) fn run_task_set<'a, U: User>(set: Arc<TaskSet<U>>, user: &'a mut U) -> PooledFuture<'a, TaskExit> {
     PooledFuture::new(|| async move {
-        user.core().enter(Arc::clone(&set));
+        user.context().push_task_set(Arc::clone(&set));
         let interruption = match pick_and_run(&set, user).await {
             Ok(never) => never,
             Err(interruption) => interruption,
@@ -156,37 +156,37 @@ pub(super) fn run<'a, U: User>(set: Arc<TaskSet<U>>, user: &'a mut U) -> PooledF
             // It is on its way out already; there is nothing further to interrupt.
             let _ = run_task(&**on_stop, user).await;
         }
-        user.core().leave();
+        user.context().pop_task_set();
         interruption
     })
 }
 
-async fn pick_and_run<U: User>(set: &TaskSet<U>, user: &mut U) -> Result<Interruption, Interruption> {
+async fn pick_and_run<U: User>(set: &TaskSet<U>, user: &mut U) -> Result<TaskExit, TaskExit> {
     if let Some(on_start) = &set.on_start {
         run_task(&**on_start, user).await?;
     }
     loop {
-        user.core().begin_task(set.wait);
-        let waits = if let Some(scheduled) = user.core().next_scheduled() {
+        user.context().task_started(set.wait);
+        let waits = if let Some(scheduled) = user.context().next_scheduled() {
             run_task(&*scheduled, user).await?;
             true
         } else {
-            let picked = set.pick_entry(&mut *user.core().rng());
+            let picked = set.pick_entry(&mut *user.context().rng());
             match &picked.choice {
-                Choice::Task(task) => {
+                TaskChoice::Task(task) => {
                     run_task(&**task, user).await?;
                     true
                 }
-                Choice::TaskSet(nested) => match run(Arc::clone(nested), user).await {
-                    Interruption::Interrupt { reschedule } => !reschedule,
-                    Interruption::StopUser => return Ok(Interruption::StopUser),
+                TaskChoice::TaskSet(nested) => match run_task_set(Arc::clone(nested), user).await {
+                    TaskExit::Interrupt { reschedule } => !reschedule,
+                    TaskExit::StopUser => return Ok(TaskExit::StopUser),
                 },
             }
         };
         if waits {
-            user.core().wait(set.wait).await;
+            user.context().wait(set.wait).await;
         } else {
-            user.core().breathe().await;
+            user.context().ensure_yielded().await;
         }
     }
 }

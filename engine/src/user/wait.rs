@@ -4,10 +4,10 @@ use rand::Rng;
 
 /// A rule for the time between two tasks.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Wait(Rule);
+pub struct Wait(WaitRule);
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Rule {
+enum WaitRule {
     Between { min_s: f64, max_s: f64 },
     Pacing { interval_s: f64 },
 }
@@ -18,7 +18,7 @@ enum Rule {
 /// When `min_s` is negative or greater than `max_s`, or either is not a number.
 pub fn between(min_s: f64, max_s: f64) -> Wait {
     assert!(0.0 <= min_s && min_s <= max_s, "between({min_s}, {max_s}): the times must be 0 <= min <= max");
-    Wait(Rule::Between { min_s, max_s })
+    Wait(WaitRule::Between { min_s, max_s })
 }
 
 /// Always `wait_s` seconds.
@@ -35,7 +35,7 @@ pub fn constant(wait_s: f64) -> Wait {
 /// When `interval_s` is negative or not a number.
 pub fn constant_pacing(interval_s: f64) -> Wait {
     assert!(interval_s >= 0.0, "constant_pacing({interval_s}): the interval must not be negative");
-    Wait(Rule::Pacing { interval_s })
+    Wait(WaitRule::Pacing { interval_s })
 }
 
 /// As long as it takes for `tasks_per_s` tasks to start each second; no time when they take longer.
@@ -50,15 +50,15 @@ pub fn constant_throughput(tasks_per_s: f64) -> Wait {
 impl Wait {
     /// Whether the rule needs to know when the last task started.
     pub(crate) fn is_paced(self) -> bool {
-        matches!(self.0, Rule::Pacing { .. })
+        matches!(self.0, WaitRule::Pacing { .. })
     }
 
     /// When a wait that begins at `now_ns` ends, after a task that started at `task_started_ns`. Never before now.
     pub(crate) fn deadline_ns(self, now_ns: u64, task_started_ns: u64, rng: &mut impl Rng) -> u64 {
         match self.0 {
-            Rule::Between { min_s, max_s } if min_s == max_s => now_ns + nanoseconds(min_s),
-            Rule::Between { min_s, max_s } => now_ns + nanoseconds(rng.random_range(min_s..=max_s)),
-            Rule::Pacing { interval_s } => now_ns.max(task_started_ns + nanoseconds(interval_s)),
+            WaitRule::Between { min_s, max_s } if min_s == max_s => now_ns + nanoseconds(min_s),
+            WaitRule::Between { min_s, max_s } => now_ns + nanoseconds(rng.random_range(min_s..=max_s)),
+            WaitRule::Pacing { interval_s } => now_ns.max(task_started_ns + nanoseconds(interval_s)),
         }
     }
 }

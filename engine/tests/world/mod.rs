@@ -3,12 +3,12 @@
 use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
 
 use gregaria_engine::{
-    Command, Now, RunHandle, RunReport, Runner, RunnerOptions, RustScenario, ShardOptions, ShardSwarm, State,
-    UserClass,
+    ClockReading, RunCommand, RunHandle, RunReport, Runner, RunnerOptions, RunnerState, RustScenario, ShardOptions,
+    ShardSwarm, UserClass,
     http::{ClientConfig, Error},
     rt::{
-        Rt,
-        sim::{SimEvent, SimReply, SimServer, World},
+        Runtime,
+        sim::{SimEvent, SimReply, SimServer, SimWorld},
     },
     stats::Summary,
 };
@@ -16,8 +16,8 @@ use rand::{Rng, rngs::SmallRng};
 
 /// A whole engine in a world of its own.
 pub(crate) struct Simulation {
-    world: World,
-    rt: Rt,
+    world: SimWorld,
+    rt: Runtime,
     runner: Runner<ShardSwarm>,
     handle: RunHandle,
     next_step_ns: u64,
@@ -30,7 +30,7 @@ impl Simulation {
         classes: impl IntoIterator<Item = UserClass>,
         options: RunnerOptions,
     ) -> Self {
-        let (world, rt) = World::new(seed);
+        let (world, rt) = SimWorld::new(seed);
         let scenario = RustScenario::new(classes).unwrap().with_host(Some("http://target:80")).unwrap();
         let scenario = Arc::new(scenario);
         let shard_options = ShardOptions { shards: Some(shards), seed: Some(seed), ..ShardOptions::default() };
@@ -45,13 +45,13 @@ impl Simulation {
         log
     }
 
-    pub(crate) fn command(&mut self, command: Command) {
-        self.handle.command(command);
+    pub(crate) fn command(&mut self, command: RunCommand) {
+        self.handle.send_command(command);
         self.step();
     }
 
     pub(crate) fn spawn(&mut self, users: u32, spawn_rate: f64) {
-        self.command(Command::Spawn { users, spawn_rate });
+        self.command(RunCommand::Spawn { users, spawn_rate });
     }
 
     pub(crate) fn run_until(&mut self, until_ns: u64) {
@@ -64,7 +64,7 @@ impl Simulation {
 
     /// Runs to the end of the run, for an hour of simulated time at the most.
     pub(crate) fn finish(&mut self) -> RunReport {
-        while self.handle.status().state != State::Stopped {
+        while self.handle.status().state != RunnerState::Stopped {
             assert!(self.world.now_ns() < 3_600_000_000_000, "the run does not end");
             self.run_until(self.next_step_ns);
         }
@@ -80,7 +80,7 @@ impl Simulation {
     }
 
     pub(crate) fn cut(&self) -> u64 {
-        self.handle.status().cut
+        self.handle.status().aborted
     }
 
     pub(crate) fn summary<R>(&self, read: impl FnOnce(&Summary) -> R) -> R {
@@ -92,7 +92,7 @@ impl Simulation {
     }
 
     fn step_at(&mut self, mono_ns: u64) {
-        self.next_step_ns = self.runner.step(Now { mono_ns, unix_s: mono_ns as f64 / 1e9 });
+        self.next_step_ns = self.runner.step(ClockReading { mono_ns, unix_s: mono_ns as f64 / 1e9 });
     }
 }
 
@@ -173,7 +173,7 @@ impl SimServer for Server {
         Ok(self.connect_ms * 1_000_000)
     }
 
-    fn answer(&self, received: &mut Vec<u8>, now_ns: u64, rng: &mut SmallRng) -> Vec<SimReply> {
+    fn respond(&self, received: &mut Vec<u8>, now_ns: u64, rng: &mut SmallRng) -> Vec<SimReply> {
         let request = String::from_utf8(std::mem::take(received)).unwrap();
         let path = request.split(' ').nth(1).unwrap().to_owned();
         let fault = self.fault.filter(|(probability, _)| rng.random_bool(*probability)).map(|(_, fault)| fault);
@@ -183,7 +183,7 @@ impl SimServer for Server {
         self.log.borrow_mut().push(Arrival { at_ns: now_ns, path, faulty, new_connection: false });
         let idle_close = self.idle_close_ms.map(|millis| (millis * 1_000_000, SimEvent::Close));
         let replies = events.into_iter().map(|what| (after_ns, what)).chain(idle_close);
-        replies.map(|(after_ns, what)| SimReply { after_ns, what }).collect()
+        replies.map(|(after_ns, what)| SimReply { delay_ns: after_ns, event: what }).collect()
     }
 }
 

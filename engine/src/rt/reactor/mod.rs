@@ -33,32 +33,32 @@ use rustix::{
 };
 use slab::Slab;
 
-use super::{SpareBuffers, bell::Bell, clock::now_ns};
-use buffers::Buffers;
-use receive::Sink;
-use socket::{Awaited, Sending, Socket};
-pub(super) use stream::RingStream;
+use super::{ThreadBufferPool, bell::EventFd, clock::now_ns};
+use buffers::ProvidedBuffers;
+use receive::DiscardBuffer;
+use socket::{Interest, PendingSend, Socket};
+pub(super) use stream::IoUringStream;
 
 /// The connections of one thread.
-pub(super) struct Reactor(RefCell<Inner>);
+pub(super) struct Reactor(RefCell<ReactorInner>);
 
-struct Inner {
+struct ReactorInner {
     ring: IoUring,
     sockets: Slab<Socket>,
-    buffers: Buffers,
-    sink: Sink,
+    provided_buffers: ProvidedBuffers,
+    discard_buffer: DiscardBuffer,
     /// Sockets in slots below this are registered with the ring, so that no operation looks its file up.
-    files: usize,
+    registered_slots: usize,
     /// Sockets with a send that was queued since the kernel was entered last.
     unsent: Vec<usize>,
     /// Sockets whose receive has ended without an end of the stream.
     unarmed: Vec<usize>,
     /// What was sent, until something is received.
-    spare: SpareBuffers,
+    buffer_pool: ThreadBufferPool,
     /// Rung by other threads.
-    bell: Bell,
-    hears_bell: bool,
-    arrived_ns: u64,
+    wakeup_fd: EventFd,
+    wakeup_armed: bool,
+    last_reap_ns: u64,
 }
 
 impl Reactor {
@@ -68,51 +68,53 @@ impl Reactor {
     /// When the kernel does not know, or does not allow, what this takes.
     pub(super) fn build(flags: bool) -> io::Result<Self> {
         let mut builder = IoUring::builder();
-        builder.setup_cqsize(COMPLETIONS);
+        builder.setup_cqsize(COMPLETION_ENTRIES);
         if flags {
             builder.setup_single_issuer().setup_defer_taskrun().setup_coop_taskrun();
         }
-        let ring = builder.build(SUBMISSIONS)?;
-        check_age(&ring)?;
-        let buffers = Buffers::register(&ring)?;
-        let allowed = getrlimit(Resource::Nofile).current.map_or(FILES, |files| files.min(u64::from(FILES)) as u32);
+        let ring = builder.build(SUBMISSION_ENTRIES)?;
+        check_kernel_support(&ring)?;
+        let buffers = ProvidedBuffers::register(&ring)?;
+        let allowed = getrlimit(Resource::Nofile)
+            .current
+            .map_or(MAX_REGISTERED_FILES, |files| files.min(u64::from(MAX_REGISTERED_FILES)) as u32);
         ring.submitter().register_files_sparse(allowed)?;
-        Ok(Self(RefCell::new(Inner {
+        Ok(Self(RefCell::new(ReactorInner {
             ring,
             sockets: Slab::new(),
-            buffers,
-            sink: Sink::new(),
-            files: allowed as usize,
+            provided_buffers: buffers,
+            discard_buffer: DiscardBuffer::new(),
+            registered_slots: allowed as usize,
             unsent: Vec::new(),
             unarmed: Vec::new(),
-            spare: SpareBuffers::default(),
-            bell: Bell::new()?,
-            hears_bell: false,
-            arrived_ns: now_ns(),
+            buffer_pool: ThreadBufferPool::default(),
+            wakeup_fd: EventFd::new()?,
+            wakeup_armed: false,
+            last_reap_ns: now_ns(),
         })))
     }
 
     /// Ends a [`Reactor::turn`] from another thread.
-    pub(super) fn rouse(&self) -> impl Fn() + Send + Sync + use<> {
-        let bell = self.0.borrow().bell.clone();
-        move || bell.ring()
+    pub(super) fn unparker(&self) -> impl Fn() + Send + Sync + use<> {
+        let bell = self.0.borrow().wakeup_fd.clone();
+        move || bell.notify()
     }
 
     /// Enters the kernel with all that is queued, waits until something happens or `until_ns` has come, wakes those who
     /// waited for it, and says when that was.
     pub(super) fn turn(&self, until_ns: Option<u64>) -> u64 {
         let inner = &mut *self.0.borrow_mut();
-        inner.arm();
-        inner.buffers.publish();
+        inner.rearm();
+        inner.provided_buffers.publish();
         inner.enter(until_ns);
         inner.reap();
-        inner.arrived_ns
+        inner.last_reap_ns
     }
 
     /// Connects a socket that blocks.
-    pub(super) async fn connect(self: &Rc<Self>, socket: OwnedFd, address: SocketAddrAny) -> io::Result<RingStream> {
+    pub(super) async fn connect(self: &Rc<Self>, socket: OwnedFd, address: SocketAddrAny) -> io::Result<IoUringStream> {
         let slot = self.0.borrow_mut().start_connect(socket, address);
-        let stream = RingStream::new(self, slot);
+        let stream = IoUringStream::new(self, slot);
         poll_fn(|cx| self.0.borrow_mut().poll_connected(slot, cx.waker())).await?;
         Ok(stream)
     }
@@ -128,21 +130,21 @@ impl Drop for Reactor {
 }
 
 /// What streams ask for.
-impl Inner {
+impl ReactorInner {
     fn start_connect(&mut self, fd: OwnedFd, address: SocketAddrAny) -> usize {
         let slot = self.sockets.insert(Socket::new(fd));
         let socket = &mut self.sockets[slot];
         let address = socket.address.insert(Box::new(address));
         let connect = opcode::Connect::new(Fd(socket.fd.as_raw_fd()), address.as_ptr().cast(), address.addr_len());
         // SAFETY: the address is boxed and stays with the socket.
-        unsafe { self.start(slot, Kind::Connect, connect.build()) };
+        unsafe { self.start(slot, OpKind::Connect, connect.build()) };
         slot
     }
 
     fn poll_connected(&mut self, slot: usize, waker: &Waker) -> Poll<io::Result<()>> {
         let socket = &mut self.sockets[slot];
         let Some(connected) = socket.connected else {
-            socket.wait(Awaited::Connected, waker);
+            socket.register_interest(Interest::Connected, waker);
             return Poll::Pending;
         };
         if connected.is_ok() {
@@ -154,21 +156,21 @@ impl Inner {
 
     fn poll_sent(&mut self, slot: usize, cx: &Context<'_>) -> Poll<()> {
         let socket = &mut self.sockets[slot];
-        if socket.sending.is_none() {
-            socket.stop_waiting();
+        if socket.pending_send.is_none() {
+            socket.clear_interest();
             return Poll::Ready(());
         }
-        socket.wait(Awaited::Sent, cx.waker());
+        socket.register_interest(Interest::Sent, cx.waker());
         Poll::Pending
     }
 
-    fn poll_sendable(&mut self, slot: usize, cx: &Context<'_>) -> Poll<()> {
+    fn poll_writable(&mut self, slot: usize, cx: &Context<'_>) -> Poll<()> {
         let socket = &mut self.sockets[slot];
-        if socket.sending.is_none() || socket.has_news() {
-            socket.stop_waiting();
+        if socket.pending_send.is_none() || socket.is_readable() {
+            socket.clear_interest();
             return Poll::Ready(());
         }
-        socket.wait(Awaited::SentOrReceived, cx.waker());
+        socket.register_interest(Interest::SentOrReceived, cx.waker());
         Poll::Pending
     }
 
@@ -176,7 +178,7 @@ impl Inner {
         let bytes = mem::take(buffer);
         let socket = &mut self.sockets[slot];
         socket.sent_ns = 0;
-        socket.sending = Some(Sending { bytes, sent: 0 });
+        socket.pending_send = Some(PendingSend { bytes, sent: 0 });
         self.unsent.push(slot);
         self.queue_send(slot);
     }
@@ -184,8 +186,8 @@ impl Inner {
     fn close(&mut self, slot: usize) {
         let socket = &mut self.sockets[slot];
         socket.is_closed = true;
-        self.buffers.discard(&mut socket.received, u64::MAX);
-        if socket.under_way > 0 {
+        self.provided_buffers.discard(&mut socket.received, u64::MAX);
+        if socket.ops_in_flight > 0 {
             self.cancel_all(slot);
         } else {
             self.remove(slot);
@@ -194,16 +196,16 @@ impl Inner {
 }
 
 /// What the kernel is asked for.
-impl Inner {
+impl ReactorInner {
     fn queue_send(&mut self, slot: usize) {
-        let Some(Sending { bytes, sent }) = &self.sockets[slot].sending else {
+        let Some(PendingSend { bytes, sent }) = &self.sockets[slot].pending_send else {
             return;
         };
         let rest = &bytes[*sent..];
-        let len = rest.len().min(MOST_PER_SEND);
-        let send = opcode::Send::new(self.fd(slot), rest.as_ptr(), len as u32).flags(WAIT_ALL).build();
+        let len = rest.len().min(MAX_SEND_BYTES);
+        let send = opcode::Send::new(self.fd(slot), rest.as_ptr(), len as u32).flags(MSG_WAITALL).build();
         // SAFETY: the socket keeps the bytes, untouched, until the send is complete.
-        unsafe { self.start(slot, Kind::Send, send) };
+        unsafe { self.start(slot, OpKind::Send, send) };
     }
 
     /// Ends all operations of a socket.
@@ -220,16 +222,16 @@ impl Inner {
     /// Cancels what matches, which tells of its end as if nothing had happened.
     fn cancel(&mut self, what: CancelBuilder) {
         let cancel = opcode::AsyncCancel2::new(what).build();
-        let cancel = cancel.flags(squeue::Flags::SKIP_SUCCESS).user_data(Kind::Cancel.tag(0));
+        let cancel = cancel.flags(squeue::Flags::SKIP_SUCCESS).user_data(OpKind::Cancel.tag(0));
         // SAFETY: a cancellation points to nothing.
         unsafe { self.push(&cancel) };
     }
 
     /// # Safety
     /// What the operation points to must stay until it is complete: with the socket, which stays as long.
-    unsafe fn start(&mut self, slot: usize, kind: Kind, operation: squeue::Entry) {
+    unsafe fn start(&mut self, slot: usize, kind: OpKind, operation: squeue::Entry) {
         let socket = &mut self.sockets[slot];
-        socket.under_way += 1;
+        socket.ops_in_flight += 1;
         let file = if socket.is_registered { squeue::Flags::FIXED_FILE } else { squeue::Flags::empty() };
         // SAFETY: passed on to the caller.
         unsafe { self.push(&operation.flags(file).user_data(kind.tag(slot))) };
@@ -242,7 +244,7 @@ impl Inner {
         while unsafe { self.ring.submission().push(entry) }.is_err() {
             self.stamp_sends(now_ns());
             let submitted = self.ring.submit();
-            check(submitted);
+            expect_entered(submitted);
         }
     }
 
@@ -257,7 +259,7 @@ impl Inner {
                 self.ring.submitter().submit_with_args(1, &SubmitArgs::new().timespec(&wait))
             }
         };
-        check(entered);
+        expect_entered(entered);
     }
 
     fn stamp_sends(&mut self, now_ns: u64) {
@@ -275,7 +277,7 @@ impl Inner {
     }
 
     fn register_file(&mut self, slot: usize) {
-        if slot < self.files {
+        if slot < self.registered_slots {
             let socket = &mut self.sockets[slot];
             let registered = self.ring.submitter().register_files_update(slot as u32, &[socket.fd.as_raw_fd()]);
             socket.is_registered = registered.is_ok();
@@ -286,42 +288,42 @@ impl Inner {
     fn remove(&mut self, slot: usize) {
         if self.sockets.remove(slot).is_registered {
             let none = self.ring.submitter().register_files_update(slot as u32, &[-1]);
-            check(none);
+            expect_entered(none);
         }
     }
 }
 
 /// What the kernel answers.
-impl Inner {
+impl ReactorInner {
     fn reap(&mut self) {
-        self.arrived_ns = now_ns();
+        self.last_reap_ns = now_ns();
         loop {
             let Some(completion) = self.ring.completion().next() else {
                 return;
             };
-            let (kind, slot) = Kind::of(completion.user_data());
+            let (kind, slot) = OpKind::from_tag(completion.user_data());
             match kind {
-                Kind::Receive => self.received(slot, &completion),
-                Kind::Send => self.sent(slot, completion.result()),
-                Kind::Connect => self.connected(slot, completion.result()),
-                Kind::Cancel => continue,
-                Kind::Bell => {
-                    self.hears_bell = cqueue::more(completion.flags());
+                OpKind::Receive => self.on_received(slot, &completion),
+                OpKind::Send => self.on_sent(slot, completion.result()),
+                OpKind::Connect => self.on_connected(slot, completion.result()),
+                OpKind::Cancel => continue,
+                OpKind::Wakeup => {
+                    self.wakeup_armed = cqueue::more(completion.flags());
                     continue;
                 }
             }
             if !cqueue::more(completion.flags()) {
-                self.ended(slot);
+                self.on_op_finished(slot);
             }
         }
     }
 
-    fn sent(&mut self, slot: usize, result: i32) {
+    fn on_sent(&mut self, slot: usize, result: i32) {
         let socket = &mut self.sockets[slot];
-        let Some(sending) = &mut socket.sending else {
+        let Some(sending) = &mut socket.pending_send else {
             return;
         };
-        match outcome(result) {
+        match op_result(result) {
             Ok(count) if !socket.is_closed && count > 0 && sending.sent + count < sending.bytes.len() => {
                 sending.sent += count;
                 return self.queue_send(slot);
@@ -329,44 +331,44 @@ impl Inner {
             Ok(_) => {}
             Err(errno) => socket.send_error = Some(errno),
         }
-        if let Some(Sending { bytes, .. }) = socket.sending.take() {
-            self.spare.keep(bytes);
+        if let Some(PendingSend { bytes, .. }) = socket.pending_send.take() {
+            self.buffer_pool.release(bytes);
         }
-        socket.happened(Awaited::Sent);
+        socket.notify_if(Interest::Sent);
         if socket.send_error.is_some() {
-            socket.happened(Awaited::Received);
+            socket.notify_if(Interest::Received);
         }
     }
 
-    fn connected(&mut self, slot: usize, result: i32) {
+    fn on_connected(&mut self, slot: usize, result: i32) {
         let socket = &mut self.sockets[slot];
-        socket.connected = Some(outcome(result).map(|_| ()));
+        socket.connected = Some(op_result(result).map(|_| ()));
         socket.address = None;
-        socket.happened(Awaited::Connected);
+        socket.notify_if(Interest::Connected);
     }
 
     /// One operation of the socket is complete. The last one of a closed socket takes it along.
-    fn ended(&mut self, slot: usize) {
+    fn on_op_finished(&mut self, slot: usize) {
         let socket = &mut self.sockets[slot];
-        socket.under_way -= 1;
-        if socket.is_closed && socket.under_way == 0 {
+        socket.ops_in_flight -= 1;
+        if socket.is_closed && socket.ops_in_flight == 0 {
             self.remove(slot);
         }
     }
 
     /// Starts the receives that have ended without need, and listens to the bell.
-    fn arm(&mut self) {
-        if !mem::replace(&mut self.hears_bell, true) {
+    fn rearm(&mut self) {
+        if !mem::replace(&mut self.wakeup_armed, true) {
             // Told anew each time it is rung, so nobody ever needs to silence it.
-            let listen = opcode::PollAdd::new(Fd(self.bell.as_raw_fd()), POLL_IN).multi(true).build();
+            let listen = opcode::PollAdd::new(Fd(self.wakeup_fd.as_raw_fd()), POLLIN).multi(true).build();
             // SAFETY: a poll points to nothing.
-            unsafe { self.push(&listen.user_data(Kind::Bell.tag(0))) };
+            unsafe { self.push(&listen.user_data(OpKind::Wakeup.tag(0))) };
         }
         while let Some(slot) = self.unarmed.pop() {
             let Some(socket) = self.sockets.get(slot) else {
                 continue;
             };
-            if socket.wants_receive() {
+            if socket.needs_receive() {
                 self.start_receive(slot);
             }
         }
@@ -375,45 +377,45 @@ impl Inner {
 
 /// What a completion belongs to, kept in its user data beside the socket's slot.
 #[derive(Clone, Copy)]
-enum Kind {
+enum OpKind {
     Receive,
     Send,
     Connect,
     Cancel,
-    Bell,
+    Wakeup,
 }
 
-impl Kind {
+impl OpKind {
     fn tag(self, slot: usize) -> u64 {
-        (self as u64) << KIND_SHIFT | slot as u64
+        (self as u64) << OP_KIND_SHIFT | slot as u64
     }
 
-    fn of(tag: u64) -> (Self, usize) {
-        let slot = (tag & ((1 << KIND_SHIFT) - 1)) as usize;
-        let kind = match tag >> KIND_SHIFT {
+    fn from_tag(tag: u64) -> (Self, usize) {
+        let slot = (tag & ((1 << OP_KIND_SHIFT) - 1)) as usize;
+        let kind = match tag >> OP_KIND_SHIFT {
             0 => Self::Receive,
             1 => Self::Send,
             2 => Self::Connect,
             3 => Self::Cancel,
-            _ => Self::Bell,
+            _ => Self::Wakeup,
         };
         (kind, slot)
     }
 }
 
 /// Receives that stay armed cannot be asked for; what came with the same kernel (6.0) can.
-fn check_age(ring: &IoUring) -> io::Result<()> {
+fn check_kernel_support(ring: &IoUring) -> io::Result<()> {
     let mut probe = Probe::new();
     ring.submitter().register_probe(&mut probe)?;
     if probe.is_supported(opcode::SendZc::CODE) { Ok(()) } else { Err(io::ErrorKind::Unsupported.into()) }
 }
 
-fn outcome(result: i32) -> Result<usize, Errno> {
+fn op_result(result: i32) -> Result<usize, Errno> {
     usize::try_from(result).map_err(|_| Errno::from_raw_os_error(-result))
 }
 
 /// A turn that ends by its time, or by a signal, is a turn.
-fn check(entered: io::Result<usize>) {
+fn expect_entered(entered: io::Result<usize>) {
     if let Err(error) = entered
         && !matches!(Errno::from_io_error(&error), Some(Errno::TIME | Errno::INTR))
     {
@@ -421,15 +423,15 @@ fn check(entered: io::Result<usize>) {
     }
 }
 
-const KIND_SHIFT: u32 = 32;
+const OP_KIND_SHIFT: u32 = 32;
 /// POLLIN.
-const POLL_IN: u32 = 1;
+const POLLIN: u32 = 1;
 /// MSG_WAITALL: the kernel waits by itself when a socket does not take all at once.
-const WAIT_ALL: i32 = 0x100;
+const MSG_WAITALL: i32 = 0x100;
 /// Few, because each turn writes to the next ones: they stay in the nearest cache. A fuller turn enters the kernel twice.
-const SUBMISSIONS: u32 = 128;
-const COMPLETIONS: u32 = 512;
+const SUBMISSION_ENTRIES: u32 = 128;
+const COMPLETION_ENTRIES: u32 = 512;
 /// A pointer each in the kernel.
-const FILES: u32 = 16 * 1024;
+const MAX_REGISTERED_FILES: u32 = 16 * 1024;
 /// 1 MiB; the kernel itself would take 2 GiB.
-const MOST_PER_SEND: usize = 1 << 20;
+const MAX_SEND_BYTES: usize = 1 << 20;

@@ -15,33 +15,33 @@ use io_uring::{cqueue, opcode, squeue, types::CancelBuilder};
 use rustix::io::Errno;
 
 use super::{
-    Inner, Kind,
-    buffers::GROUP,
-    outcome,
-    socket::{Awaited, Long, Receiving},
+    OpKind, ReactorInner,
+    buffers::BUFFER_GROUP,
+    op_result,
+    socket::{DirectReceive, Interest, ReceiveMode},
 };
 
 /// Where bytes go that nobody wants. TCP does not even write them.
-pub(super) struct Sink(Vec<u8>);
+pub(super) struct DiscardBuffer(Vec<u8>);
 
-impl Sink {
+impl DiscardBuffer {
     pub(super) fn new() -> Self {
-        Self(Vec::with_capacity(MOST_AT_ONCE))
+        Self(Vec::with_capacity(MAX_DIRECT_BYTES))
     }
 }
 
 /// What streams ask for.
-impl Inner {
+impl ReactorInner {
     pub(super) fn poll_recv(&mut self, slot: usize, buffer: &mut Vec<u8>, cx: &Context<'_>) -> Poll<io::Result<usize>> {
         let socket = &mut self.sockets[slot];
-        socket.stop_waiting();
+        socket.clear_interest();
         if socket.received.len() > 0 {
             if buffer.capacity() == 0 {
-                *buffer = self.spare.take().unwrap_or_else(|| Vec::with_capacity(NEW_BYTES));
+                *buffer = self.buffer_pool.acquire().unwrap_or_else(|| Vec::with_capacity(DEFAULT_RECV_BUFFER_BYTES));
             }
-            return Poll::Ready(Ok(self.buffers.take(&mut socket.received, buffer)));
+            return Poll::Ready(Ok(self.provided_buffers.drain_into(&mut socket.received, buffer)));
         }
-        if socket.long.is_some() {
+        if socket.direct.is_some() {
             // What was given up in the middle has bytes that should have come first.
             return Poll::Ready(Err(Errno::CONNABORTED.into()));
         }
@@ -49,17 +49,17 @@ impl Inner {
     }
 
     /// As [`Inner::poll_recv`], into `buffer` itself where that is worth it.
-    pub(super) fn poll_recv_long(
+    pub(super) fn poll_recv_direct(
         &mut self,
         slot: usize,
         buffer: &mut Vec<u8>,
-        to_come: u64,
+        remaining_hint: u64,
         cx: &Context<'_>,
     ) -> Poll<io::Result<usize>> {
-        if self.is_long_under_way(slot, cx) {
+        if self.is_direct_in_flight(slot, cx) {
             return Poll::Pending;
         }
-        if let Some(Long { buffer: Some(own), count }) = self.take_long(slot) {
+        if let Some(DirectReceive { buffer: Some(own), count }) = self.take_direct(slot) {
             *buffer = own;
             if count > 0 {
                 // SAFETY: the kernel has written so many bytes behind those that there were.
@@ -69,35 +69,35 @@ impl Inner {
         }
         let space = buffer.spare_capacity_mut();
         let (place, len) = (space.as_mut_ptr().cast(), space.len());
-        if self.is_ready_for_long(slot, to_come.min(len as u64)) {
+        if self.can_start_direct(slot, remaining_hint.min(len as u64)) {
             // SAFETY: the place is in the buffer, which the socket has from here on.
-            unsafe { self.start_long(slot, place, len, 0) };
-            self.sockets[slot].await_long(Some(mem::take(buffer)), cx.waker());
+            unsafe { self.start_direct_receive(slot, place, len, 0) };
+            self.sockets[slot].await_direct(Some(mem::take(buffer)), cx.waker());
             return Poll::Pending;
         }
         self.poll_recv(slot, buffer, cx)
     }
 
     /// Drops up to `len` bytes, and says how many.
-    pub(super) fn poll_skip(&mut self, slot: usize, len: u64, cx: &Context<'_>) -> Poll<io::Result<u64>> {
-        if self.is_long_under_way(slot, cx) {
+    pub(super) fn poll_discard(&mut self, slot: usize, len: u64, cx: &Context<'_>) -> Poll<io::Result<u64>> {
+        if self.is_direct_in_flight(slot, cx) {
             return Poll::Pending;
         }
-        if let Some(Long { count: count @ 1.., .. }) = self.take_long(slot) {
+        if let Some(DirectReceive { count: count @ 1.., .. }) = self.take_direct(slot) {
             return Poll::Ready(Ok(count as u64));
         }
-        if self.is_ready_for_long(slot, len) {
-            let place = self.sink.0.as_mut_ptr();
+        if self.can_start_direct(slot, len) {
+            let place = self.discard_buffer.0.as_mut_ptr();
             let len = usize::try_from(len).unwrap_or(usize::MAX);
             // SAFETY: the sink lives as long as the ring has operations, has room for the most that is asked for at once, and
             // is never read.
-            unsafe { self.start_long(slot, place, len, TRUNCATE) };
-            self.sockets[slot].await_long(None, cx.waker());
+            unsafe { self.start_direct_receive(slot, place, len, MSG_TRUNC) };
+            self.sockets[slot].await_direct(None, cx.waker());
             return Poll::Pending;
         }
         let socket = &mut self.sockets[slot];
         if socket.received.len() > 0 {
-            return Poll::Ready(Ok(self.buffers.discard(&mut socket.received, len)));
+            return Poll::Ready(Ok(self.provided_buffers.discard(&mut socket.received, len)));
         }
         self.poll_end(slot, cx).map_ok(|count| count as u64)
     }
@@ -105,123 +105,123 @@ impl Inner {
     /// What there is to say when there are no bytes.
     fn poll_end(&mut self, slot: usize, cx: &Context<'_>) -> Poll<io::Result<usize>> {
         let socket = &mut self.sockets[slot];
-        if let Some(errno) = socket.take_failure() {
+        if let Some(errno) = socket.take_send_error() {
             return Poll::Ready(Err(errno.into()));
         }
         if let Some(end) = socket.end {
             return Poll::Ready(end.map(|()| 0).map_err(io::Error::from));
         }
-        socket.wait(Awaited::Received, cx.waker());
-        if socket.receiving == Receiving::Nothing {
+        socket.register_interest(Interest::Received, cx.waker());
+        if socket.receive_mode == ReceiveMode::Idle {
             self.unarmed.push(slot);
         }
         Poll::Pending
     }
 
-    fn is_long_under_way(&mut self, slot: usize, cx: &Context<'_>) -> bool {
+    fn is_direct_in_flight(&mut self, slot: usize, cx: &Context<'_>) -> bool {
         let socket = &mut self.sockets[slot];
-        if socket.receiving == Receiving::Long {
-            socket.wait(Awaited::Received, cx.waker());
+        if socket.receive_mode == ReceiveMode::Direct {
+            socket.register_interest(Interest::Received, cx.waker());
             return true;
         }
-        socket.stop_waiting();
+        socket.clear_interest();
         false
     }
 
     /// A long receive that is complete. The next receive may be another one.
-    fn take_long(&mut self, slot: usize) -> Option<Long> {
-        let long = self.sockets[slot].long.take()?;
+    fn take_direct(&mut self, slot: usize) -> Option<DirectReceive> {
+        let long = self.sockets[slot].direct.take()?;
         self.unarmed.push(slot);
         Some(long)
     }
 
     /// Whether a long receive can start. A socket of which `len` bytes more are asked for will not have another standing one,
     /// if they are many.
-    fn is_ready_for_long(&mut self, slot: usize, len: u64) -> bool {
+    fn can_start_direct(&mut self, slot: usize, len: u64) -> bool {
         let socket = &mut self.sockets[slot];
-        if len >= LONG_BYTES
-            && mem::replace(&mut socket.singles, SINGLES) == 0
-            && socket.receiving == Receiving::Standing
+        if len >= MIN_DIRECT_BYTES
+            && mem::replace(&mut socket.single_shots_left, SINGLE_SHOTS_AFTER_DIRECT) == 0
+            && socket.receive_mode == ReceiveMode::Multishot
         {
-            self.cancel(CancelBuilder::user_data(Kind::Receive.tag(slot)));
+            self.cancel(CancelBuilder::user_data(OpKind::Receive.tag(slot)));
         }
         let socket = &self.sockets[slot];
-        len > 0 && socket.receiving == Receiving::Nothing && socket.received.len() == 0 && !socket.is_over()
+        len > 0 && socket.receive_mode == ReceiveMode::Idle && socket.received.len() == 0 && !socket.is_finished()
     }
 }
 
 /// What the kernel is asked for.
-impl Inner {
+impl ReactorInner {
     pub(super) fn start_receive(&mut self, slot: usize) {
         let fd = self.fd(slot);
         let socket = &mut self.sockets[slot];
-        let receive = if socket.singles == 0 {
-            socket.receiving = Receiving::Standing;
-            opcode::RecvMulti::new(fd, GROUP).build()
+        let receive = if socket.single_shots_left == 0 {
+            socket.receive_mode = ReceiveMode::Multishot;
+            opcode::RecvMulti::new(fd, BUFFER_GROUP).build()
         } else {
-            socket.singles -= 1;
-            socket.receiving = Receiving::Single;
-            let single = opcode::Recv::new(fd, ptr::null_mut(), 0).buf_group(GROUP);
+            socket.single_shots_left -= 1;
+            socket.receive_mode = ReceiveMode::SingleShot;
+            let single = opcode::Recv::new(fd, ptr::null_mut(), 0).buf_group(BUFFER_GROUP);
             single.build().flags(squeue::Flags::BUFFER_SELECT)
         };
         // SAFETY: the buffers live as long as the ring has operations.
-        unsafe { self.start(slot, Kind::Receive, receive) };
+        unsafe { self.start(slot, OpKind::Receive, receive) };
     }
 
     /// # Safety
     /// As for [`Inner::start`], of the `len` bytes at `place`, or the first [`MOST_AT_ONCE`] of them.
-    unsafe fn start_long(&mut self, slot: usize, place: *mut u8, len: usize, flags: i32) {
-        self.sockets[slot].receiving = Receiving::Long;
-        let receive = opcode::Recv::new(self.fd(slot), place, len.min(MOST_AT_ONCE) as u32).flags(flags).build();
+    unsafe fn start_direct_receive(&mut self, slot: usize, dest: *mut u8, len: usize, flags: i32) {
+        self.sockets[slot].receive_mode = ReceiveMode::Direct;
+        let receive = opcode::Recv::new(self.fd(slot), dest, len.min(MAX_DIRECT_BYTES) as u32).flags(flags).build();
         // SAFETY: passed on to the caller.
-        unsafe { self.start(slot, Kind::Receive, receive) };
+        unsafe { self.start(slot, OpKind::Receive, receive) };
     }
 }
 
 /// What the kernel answers.
-impl Inner {
-    pub(super) fn received(&mut self, slot: usize, completion: &cqueue::Entry) {
+impl ReactorInner {
+    pub(super) fn on_received(&mut self, slot: usize, completion: &cqueue::Entry) {
         let socket = &mut self.sockets[slot];
-        socket.received_ns = self.arrived_ns;
-        let result = outcome(completion.result());
+        socket.received_ns = self.last_reap_ns;
+        let result = op_result(completion.result());
         if let Some(id) = cqueue::buffer_select(completion.flags()) {
             match result {
-                Ok(len @ 1..) if !socket.is_closed => self.buffers.append(&mut socket.received, id, len),
-                _ => self.buffers.give_back(id),
+                Ok(len @ 1..) if !socket.is_closed => self.provided_buffers.append(&mut socket.received, id, len),
+                _ => self.provided_buffers.release(id),
             }
-        } else if let (Some(long), Ok(count)) = (&mut socket.long, result) {
+        } else if let (Some(long), Ok(count)) = (&mut socket.direct, result) {
             long.count = count;
         }
         if !cqueue::more(completion.flags()) {
-            socket.receiving = Receiving::Nothing;
+            socket.receive_mode = ReceiveMode::Idle;
             match result {
                 Ok(1..) | Err(Errno::NOBUFS | Errno::CANCELED | Errno::INTR) => {}
                 Ok(0) => socket.end = Some(Ok(())),
                 Err(errno) => socket.end = Some(Err(errno)),
             }
         }
-        let floods = !socket.awaits(Awaited::Received) && socket.received.len() >= MOST_UNREAD;
+        let floods = !socket.is_waiting_for(Interest::Received) && socket.received.len() >= MAX_UNREAD_BUFFERS;
         let starves = result == Err(Errno::NOBUFS);
-        if socket.wants_receive() && !floods {
+        if socket.needs_receive() && !floods {
             self.unarmed.push(slot);
         }
-        socket.happened(Awaited::Received);
+        socket.notify_if(Interest::Received);
         if starves {
-            self.buffers.grow();
-        } else if floods && self.sockets[slot].receiving == Receiving::Standing {
-            self.cancel(CancelBuilder::user_data(Kind::Receive.tag(slot)));
+            self.provided_buffers.grow();
+        } else if floods && self.sockets[slot].receive_mode == ReceiveMode::Multishot {
+            self.cancel(CancelBuilder::user_data(OpKind::Receive.tag(slot)));
         }
     }
 }
 
 /// MSG_TRUNC: TCP drops what it would have to copy.
-const TRUNCATE: i32 = 0x20;
+const MSG_TRUNC: i32 = 0x20;
 /// Buffers full of bytes for which no one has asked: then the socket's receive ends until someone does.
-const MOST_UNREAD: u16 = 16;
+const MAX_UNREAD_BUFFERS: u16 = 16;
 /// A small response.
-const NEW_BYTES: usize = 1024;
+const DEFAULT_RECV_BUFFER_BYTES: usize = 1024;
 /// What is still to come of a long body.
-const LONG_BYTES: u64 = 16 << 10;
-const MOST_AT_ONCE: usize = 1 << 20;
+const MIN_DIRECT_BYTES: u64 = 16 << 10;
+const MAX_DIRECT_BYTES: usize = 1 << 20;
 /// Receives of a socket until it is taken for one without long bodies again.
-const SINGLES: u8 = 8;
+const SINGLE_SHOTS_AFTER_DIRECT: u8 = 8;
