@@ -9,12 +9,12 @@ use std::io::Write;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
-use support::hostile::Unanswering;
-use support::{Hostile, Nginx, Program, example, gregaria, nginx};
+use support::hostile::UnansweringAddress;
+use support::{HostileServer, Nginx, Program, example, gregaria, nginx};
 
 #[test]
 fn a_name_leads_where_it_is_told() {
-    let hostile = Hostile::start();
+    let hostile = HostileServer::start();
     let port = hostile.address().port();
     for rule in [format!("shop.example:{port}:127.0.0.1"), "*:*:127.0.0.1".to_owned()] {
         let run = gregaria().arg(format!("http://shop.example:{port}/ok")).args("-n 2 -u 1 --resolve").arg(rule);
@@ -27,7 +27,7 @@ fn a_name_leads_where_it_is_told() {
 
 #[test]
 fn where_ipv6_is_refused_ipv4_is_taken() {
-    let nginx = Nginx::with(&nginx::Options { keepalive_timeout_s: 0, ..Default::default() });
+    let nginx = Nginx::start_with(&nginx::NginxOptions { keepalive_timeout_s: 0, ..Default::default() });
     let port = nginx.address().port();
     for ring in ["full", "plain", "epoll"] {
         let run = gregaria().arg(format!("http://both.example:{port}/")).args("-n 20 -u 2 --json --resolve");
@@ -40,9 +40,9 @@ fn where_ipv6_is_refused_ipv4_is_taken() {
 
 #[test]
 fn an_address_that_does_not_answer_costs_a_head_start_and_no_request() {
-    let silent = Unanswering::start();
+    let silent = UnansweringAddress::start();
     let port = silent.address().port();
-    let hostile = Hostile::start_at(SocketAddr::from((Ipv4Addr::new(127, 0, 0, 2), port)));
+    let hostile = HostileServer::start_at(SocketAddr::from((Ipv4Addr::new(127, 0, 0, 2), port)));
     for ring in ["full", "plain", "epoll"] {
         // Each answer ends its connection.
         let run = gregaria().arg(format!("http://h:{port}/close-delimited")).args("-n 6 -u 1 --json --resolve");
@@ -85,7 +85,7 @@ fn a_unix_socket_that_is_not_there_is_a_row() {
 #[test]
 fn connections_come_from_the_source_addresses_in_turn() {
     // Each request has a connection of its own.
-    let nginx = Nginx::with(&nginx::Options { keepalive_timeout_s: 0, ..Default::default() });
+    let nginx = Nginx::start_with(&nginx::NginxOptions { keepalive_timeout_s: 0, ..Default::default() });
     let run = gregaria().arg(nginx.url("/")).args("-n 60 -u 4 --shards 2 --json --source-ip 127.0.0.2,::1 --source-ip");
     let run = run.arg("127.0.0.8/31").run().expect_code(0);
     assert_eq!(run.entry().num_failures, 0);
@@ -97,7 +97,7 @@ fn connections_come_from_the_source_addresses_in_turn() {
 
 #[test]
 fn a_source_of_another_version_or_another_machine_is_said() {
-    let hostile = Hostile::start();
+    let hostile = HostileServer::start();
     let run = gregaria().arg(hostile.url("/ok")).args("-n 4 -u 2 --source-ip ::1").run().expect_code(1);
     let rows = run.errors();
     assert!(rows.len() == 1 && rows[0].text.ends_with("no source address of the target's IP version"), "{rows:?}");
@@ -111,7 +111,7 @@ fn a_source_of_another_version_or_another_machine_is_said() {
 fn with_several_sources_ports_do_not_run_out() {
     let shop = || example("shop").args("--demo --headless -u 40 -r 40 -t 2s --only-summary --exit-code-on-error 0");
     let few_ports = "ip link set lo up && echo 40000 40010 >/proc/sys/net/ipv4/ip_local_port_range";
-    let with_few_ports = |program| alone(program, &["--net"], few_ports).run().expect_code(0);
+    let with_few_ports = |program| in_namespaces(program, &["--net"], few_ports).run().expect_code(0);
     let row = "out of local ports on this machine";
     let without = with_few_ports(shop());
     assert!(without.errors().iter().any(|error| error.text.contains(row)), "{}", without.stderr);
@@ -123,16 +123,16 @@ fn with_several_sources_ports_do_not_run_out() {
 
 #[test]
 fn a_name_that_moves_is_found_again_when_its_lookup_does_not_hold() {
-    let first = Hostile::start();
+    let first = HostileServer::start();
     let port = first.address().port();
-    let second = Hostile::start_at(SocketAddr::from((Ipv4Addr::new(127, 0, 0, 2), port)));
+    let second = HostileServer::start_at(SocketAddr::from((Ipv4Addr::new(127, 0, 0, 2), port)));
     let run = |dns_ttl: &str| {
         let program = gregaria().arg(format!("http://shop.test:{port}/close-delimited")).args("-u 1 --dns-ttl");
         let program = program.arg(dns_ttl);
         let hosts = program.directory().join("hosts");
         fs::write(&hosts, "127.0.0.1 shop.test\n").expect("the directory is ours");
         let own_hosts = format!("mount --bind {} /etc/hosts", hosts.display());
-        let running = alone(program, &["--mount"], &own_hosts).start();
+        let running = in_namespaces(program, &["--mount"], &own_hosts).start();
         let before = first.requests("/close-delimited");
         running.wait_until(|| first.requests("/close-delimited") > before);
         // In one go, so that the name is never missing.
@@ -151,7 +151,7 @@ fn a_name_that_moves_is_found_again_when_its_lookup_does_not_hold() {
 
 #[test]
 fn what_is_said_of_requests_holds_for_users_of_ones_own() {
-    let silent = Unanswering::start();
+    let silent = UnansweringAddress::start();
     let run = example("quickstart").args("--headless -n 2 -u 1 --connect-timeout 0.05 -H").arg(silent.url(""));
     let run = run.run().expect_code(1);
     assert!(run.errors().iter().all(|row| row.text.ends_with("connect timeout")), "{}", run.stderr);
@@ -165,7 +165,7 @@ fn what_is_said_of_requests_holds_for_users_of_ones_own() {
 }
 
 /// The program in namespaces of its own, which `prepare` makes ready.
-fn alone(program: Program, namespaces: &[&str], prepare: &str) -> Program {
+fn in_namespaces(program: Program, namespaces: &[&str], prepare: &str) -> Program {
     let script = format!("{prepare} && exec \"$0\" \"$@\"");
-    program.wrapped(Path::new("unshare"), &[namespaces, &["sh", "-c", &script]].concat())
+    program.wrapped_by(Path::new("unshare"), &[namespaces, &["sh", "-c", &script]].concat())
 }

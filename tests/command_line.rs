@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use support::{Finished, Nginx, Program, example, gregaria};
+use support::{FinishedProgram, Nginx, Program, example, gregaria};
 
 #[test]
 fn the_version_is_data() {
@@ -109,7 +109,7 @@ fn run_times_are_read_in_all_their_forms() {
 fn results_that_cannot_be_written_are_not_a_success() {
     let nginx = Nginx::start();
     let into_full =
-        |program: Program| program.wrapped(Path::new("/bin/sh"), &["-c", "exec \"$@\" > /dev/full", "sh"]).run();
+        |program: Program| program.wrapped_by(Path::new("/bin/sh"), &["-c", "exec \"$@\" > /dev/full", "sh"]).run();
     let run = into_full(gregaria().arg(nginx.url("/")).args("-n 5 -u 1 --json"));
     assert!(run.expect_code(1).stderr.contains("No space left"));
     let run = gregaria().arg(nginx.url("/")).args("-n 5 -u 1 --json-file /dev/null/result").run();
@@ -117,7 +117,7 @@ fn results_that_cannot_be_written_are_not_a_success() {
 }
 
 /// The program in a directory with these files.
-fn among(program: Program, files: &[(&str, &str)]) -> Program {
+fn with_files(program: Program, files: &[(&str, &str)]) -> Program {
     for (name, text) in files {
         let path = program.directory().join(name);
         fs::create_dir_all(path.parent().expect("it is in the directory")).expect("a fresh directory takes folders");
@@ -127,16 +127,16 @@ fn among(program: Program, files: &[(&str, &str)]) -> Program {
 }
 
 /// `gregaria` where `python3` says what it was called with, after the question whether there is a host at all.
-fn beside_a_python(files: &[(&str, &str)], answer: u8) -> Program {
+fn with_fake_python(files: &[(&str, &str)], answer: u8) -> Program {
     let script = format!("#!/bin/sh\n[ \"$1\" = -c ] && exit {answer}\necho \"$@\"\n");
-    let program = among(among(gregaria(), files), &[("bin/python3", &script)]);
+    let program = with_files(with_files(gregaria(), files), &[("bin/python3", &script)]);
     let python = program.directory().join("bin/python3");
     fs::set_permissions(python, fs::Permissions::from_mode(0o755)).expect("it is ours");
     let path = program.directory().join("bin");
     program.env("PATH", path)
 }
 
-fn refused(run: Finished, code: i32, start: &str) {
+fn expect_refused(run: FinishedProgram, code: i32, start: &str) {
     let run = run.expect_code(code);
     assert_eq!((run.stdout.as_str(), run.stderr.lines().count()), ("", 1), "{}", run.stderr);
     assert!(run.stderr.starts_with(&format!("gregaria: {start}")), "{}", run.stderr);
@@ -152,18 +152,18 @@ fn a_locustfile_is_handed_over_with_all_its_flags() {
         "b.py -n 1",
         "--flag http://127.0.0.1:1/ --show-task-ratio",
     ] {
-        let run = beside_a_python(&files, 0).args(line).run().expect_code(0);
+        let run = with_fake_python(&files, 0).args(line).run().expect_code(0);
         assert_eq!(run.stdout.trim_end(), format!("-m gregaria {line}").trim_end());
         assert_eq!(run.stderr, "");
     }
-    let run = beside_a_python(&[("b.py", "")], 0).env("LOCUST_LOCUSTFILE", "b").run().expect_code(0);
+    let run = with_fake_python(&[("b.py", "")], 0).env("LOCUST_LOCUSTFILE", "b").run().expect_code(0);
     assert_eq!(run.stdout, "-m gregaria\n");
 }
 
 #[test]
 fn help_version_and_quick_runs_need_no_python() {
     let files = [("locustfile.py", "")];
-    let run = |line: &str| beside_a_python(&files, 0).args(line).run();
+    let run = |line: &str| with_fake_python(&files, 0).args(line).run();
     assert!(run("-V").expect_code(0).stdout.starts_with("gregaria "));
     assert!(run("--help").expect_code(0).stdout.contains("Usage: gregaria"));
     assert!(run("http://127.0.0.1:1/ -l").expect_code(0).stdout.contains("QuickRun"));
@@ -171,11 +171,11 @@ fn help_version_and_quick_runs_need_no_python() {
 
 #[test]
 fn a_locustfile_that_cannot_be_run_is_1() {
-    refused(beside_a_python(&[], 0).args("-f shop.py").run(), 1, "-f shop.py: there is no such file in /");
-    refused(beside_a_python(&[("a/x.txt", "")], 0).args("-f a").run(), 1, "-f a: there is no .py file");
+    expect_refused(with_fake_python(&[], 0).args("-f shop.py").run(), 1, "-f shop.py: there is no such file in /");
+    expect_refused(with_fake_python(&[("a/x.txt", "")], 0).args("-f a").run(), 1, "-f a: there is no .py file");
     let files = [("locustfile.py", "")];
-    refused(beside_a_python(&files, 1).run(), 1, "a locustfile needs gregaria's Python host");
-    refused(beside_a_python(&files, 0).args("-f -").run(), 2, "-f -: a master is not there yet");
+    expect_refused(with_fake_python(&files, 1).run(), 1, "a locustfile needs gregaria's Python host");
+    expect_refused(with_fake_python(&files, 0).args("-f -").run(), 2, "-f -: a master is not there yet");
 }
 
 #[test]
@@ -183,25 +183,25 @@ fn variables_and_files_lie_below_the_line() {
     let nginx = Nginx::start();
     let url = nginx.url("/");
     let conf = [("locust.conf", "users = 1\nnum-request: 7\nonly-summary\njson = true\n")];
-    let quick = |line: &str| among(gregaria(), &conf).arg(&url).args(line);
+    let quick = |line: &str| with_files(gregaria(), &conf).arg(&url).args(line);
     assert_eq!(quick("").run().expect_code(0).entry().num_requests, 7);
     assert_eq!(quick("").env("LOCUST_NUM_REQUEST", "5").run().expect_code(0).entry().num_requests, 5);
     assert_eq!(quick("-n 3").env("LOCUST_NUM_REQUEST", "5").run().expect_code(0).entry().num_requests, 3);
-    let own = among(example("quickstart"), &conf).env("LOCUST_HOST", nginx.url("")).env("LOCUST_NUM_REQUEST", "1");
+    let own = with_files(example("quickstart"), &conf).env("LOCUST_HOST", nginx.url("")).env("LOCUST_NUM_REQUEST", "1");
     assert_eq!(own.run().expect_code(0).entry().num_requests, 1);
 }
 
 #[test]
 fn a_wrong_setting_is_refused_with_2_and_says_where_it_is() {
-    let run = |conf: &str| among(gregaria(), &[("locust.conf", conf)]).arg("http://127.0.0.1:1/").run();
-    refused(run("\nusers = many"), 2, "locust.conf line 2: users = many: takes a whole number of at least 1");
-    refused(run("only-summary = maybe"), 2, "locust.conf line 1: only-summary = maybe: takes true or false");
-    refused(run("csv = out"), 2, "--csv: not there yet: use --json or --json-file");
+    let run = |conf: &str| with_files(gregaria(), &[("locust.conf", conf)]).arg("http://127.0.0.1:1/").run();
+    expect_refused(run("\nusers = many"), 2, "locust.conf line 2: users = many: takes a whole number of at least 1");
+    expect_refused(run("only-summary = maybe"), 2, "locust.conf line 1: only-summary = maybe: takes true or false");
+    expect_refused(run("csv = out"), 2, "--csv: not there yet: use --json or --json-file");
     let run = |name: &str| gregaria().arg("http://127.0.0.1:1/").env(name, "x").run();
-    refused(run("LOCUST_USERS"), 2, "LOCUST_USERS=x: takes a whole number of at least 1");
-    refused(run("LOCUST_MODE_MASTER"), 2, "LOCUST_MODE_MASTER=x: takes true or false");
-    let own = among(example("quickstart"), &[("pyproject.toml", "[tool.locust]\nuser = 3\n")]).run();
-    refused(own, 2, "pyproject.toml: user = 3: there is no such setting; a similar one exists: 'users'");
+    expect_refused(run("LOCUST_USERS"), 2, "LOCUST_USERS=x: takes a whole number of at least 1");
+    expect_refused(run("LOCUST_MODE_MASTER"), 2, "LOCUST_MODE_MASTER=x: takes true or false");
+    let own = with_files(example("quickstart"), &[("pyproject.toml", "[tool.locust]\nuser = 3\n")]).run();
+    expect_refused(own, 2, "pyproject.toml: user = 3: there is no such setting; a similar one exists: 'users'");
 }
 
 #[test]

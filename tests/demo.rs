@@ -18,7 +18,7 @@ use tempfile::TempDir;
 #[test]
 fn the_site_answers_one_request_after_another_on_a_connection() {
     let site = start();
-    let mut connection = Connection::to(site.base_url());
+    let mut connection = SiteConnection::to(site.base_url());
     assert_eq!(connection.get("/health").1, "healthy");
     let (head, page) = connection.get("/");
     assert!(head.contains("text/html") && page.contains("/items/1\""), "{head}{page}");
@@ -37,24 +37,24 @@ fn the_site_answers_one_request_after_another_on_a_connection() {
 #[test]
 fn connections_that_come_at_once_are_all_served() {
     let site = start();
-    let mut connections: Vec<Connection> = (0..100).map(|_| Connection::to(site.base_url())).collect();
+    let mut connections: Vec<SiteConnection> = (0..100).map(|_| SiteConnection::to(site.base_url())).collect();
     for connection in &mut connections {
-        connection.ask("GET", "/health", "", "");
+        connection.send_request("GET", "/health", "", "");
     }
     for connection in &mut connections {
-        assert_eq!(connection.answer().1, "healthy");
+        assert_eq!(connection.read_response().1, "healthy");
     }
 }
 
 #[test]
 fn a_slow_search_holds_up_nobody() {
     let (site, log) = start_with_log();
-    let mut searching: Vec<Connection> = (0..10).map(|_| Connection::to(site.base_url())).collect();
+    let mut searching: Vec<SiteConnection> = (0..10).map(|_| SiteConnection::to(site.base_url())).collect();
     for connection in &mut searching {
-        connection.ask("GET", "/search?q=lamp", "", "");
+        connection.send_request("GET", "/search?q=lamp", "", "");
     }
-    Connection::to(site.base_url()).get("/health");
-    searching.iter_mut().for_each(|connection| drop(connection.answer()));
+    SiteConnection::to(site.base_url()).get("/health");
+    searching.iter_mut().for_each(|connection| drop(connection.read_response()));
     let logged = log.read();
     assert_eq!(logged.lines().count(), 11);
     assert!(!logged.ends_with("GET /health 200\n"), "asked last and answered last:\n{logged}");
@@ -63,10 +63,10 @@ fn a_slow_search_holds_up_nobody() {
 #[test]
 fn the_site_ends_with_who_holds_it() {
     let site = start();
-    let mut connection = Connection::to(site.base_url());
+    let mut connection = SiteConnection::to(site.base_url());
     connection.get("/health");
     drop(site);
-    assert!(connection.is_ended());
+    assert!(connection.is_closed());
 }
 
 #[test]
@@ -76,19 +76,19 @@ site = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE)
 site.wait()";
     let mut command = Command::new("python3");
     command.args(["-c", hold]).arg(workspace::gregaria_path()).arg(SITE_ARGUMENT);
-    let mut parent = Started::from(command);
-    let mut connection = Connection::to(&parent.address);
+    let mut parent = SpawnedProcess::from(command);
+    let mut connection = SiteConnection::to(&parent.address);
     connection.get("/health");
     parent.process.kill().expect("the parent still runs");
-    assert!(connection.is_ended());
+    assert!(connection.is_closed());
 }
 
 #[test]
 fn signals_leave_the_site_alone_and_the_end_of_its_stdin_ends_it() {
     let mut command = Command::new(workspace::gregaria_path());
     command.arg(SITE_ARGUMENT);
-    let mut site = Started::from(command);
-    let mut connection = Connection::to(&site.address);
+    let mut site = SpawnedProcess::from(command);
+    let mut connection = SiteConnection::to(&site.address);
     for signal in [Signal::INT, Signal::TERM] {
         kill_process(Pid::from_child(&site.process), signal).expect("the site still runs");
         assert_eq!(connection.get("/health").1, "healthy", "after {signal:?}");
@@ -116,7 +116,7 @@ fn the_shop_example_counts_what_the_site_logs() {
     let run = example("shop").args(flags).arg(site.base_url()).run().expect_code(0);
     assert!(!run.stderr.contains("cut off"), "{}", run.stderr);
     let entries = run.entries();
-    let row = |entry: &report::Entry| (entry.method.clone(), entry.name.clone());
+    let row = |entry: &report::ReportEntry| (entry.method.clone(), entry.name.clone());
     let counted: BTreeMap<_, _> = entries.iter().map(|entry| (row(entry), entry.num_requests)).collect();
     assert_eq!(counted, requests_per_row(&log.read()));
     assert_eq!(counted.len(), 8, "every task was run: {counted:?}");
@@ -151,17 +151,17 @@ fn start() -> Site {
     Site::start(Command::new(workspace::gregaria_path())).expect("the site starts")
 }
 
-fn start_with_log() -> (Site, Log) {
-    let log = Log(TempDir::new().expect("a temporary directory"));
+fn start_with_log() -> (Site, SiteLog) {
+    let log = SiteLog(TempDir::new().expect("a temporary directory"));
     let mut command = Command::new(workspace::gregaria_path());
     command.env("GREGARIA_DEMO_LOG", log.path());
     (Site::start(command).expect("the site starts"), log)
 }
 
 /// The site's access log. A request is in it before its answer leaves.
-struct Log(TempDir);
+struct SiteLog(TempDir);
 
-impl Log {
+impl SiteLog {
     fn path(&self) -> PathBuf {
         self.0.path().join("access.log")
     }
@@ -172,13 +172,13 @@ impl Log {
 }
 
 /// A process that has said an address, with its stdin held open.
-struct Started {
+struct SpawnedProcess {
     process: Child,
     stdin: Option<ChildStdin>,
     address: String,
 }
 
-impl From<Command> for Started {
+impl From<Command> for SpawnedProcess {
     fn from(mut command: Command) -> Self {
         let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it can be started");
         let mut address = String::new();
@@ -188,7 +188,7 @@ impl From<Command> for Started {
     }
 }
 
-impl Drop for Started {
+impl Drop for SpawnedProcess {
     fn drop(&mut self) {
         // Gone already, unless a test has failed.
         let _ = self.process.kill();
@@ -197,9 +197,9 @@ impl Drop for Started {
 }
 
 /// A kept connection to the site.
-struct Connection(BufReader<TcpStream>);
+struct SiteConnection(BufReader<TcpStream>);
 
-impl Connection {
+impl SiteConnection {
     fn to(base_url: &str) -> Self {
         let address = base_url.strip_prefix("http://").expect("the address of a site");
         let stream = TcpStream::connect(address).expect("the site accepts connections");
@@ -208,16 +208,16 @@ impl Connection {
     }
 
     fn get(&mut self, target: &str) -> (String, String) {
-        self.ask("GET", target, "", "");
-        self.answer()
+        self.send_request("GET", target, "", "");
+        self.read_response()
     }
 
     fn post(&mut self, target: &str, headers: &str, body: &str) -> (String, String) {
-        self.ask("POST", target, headers, body);
-        self.answer()
+        self.send_request("POST", target, headers, body);
+        self.read_response()
     }
 
-    fn ask(&mut self, method: &str, target: &str, headers: &str, body: &str) {
+    fn send_request(&mut self, method: &str, target: &str, headers: &str, body: &str) {
         let length = body.len();
         let request =
             format!("{method} {target} HTTP/1.1\r\nHost: h\r\n{headers}Content-Length: {length}\r\n\r\n{body}");
@@ -225,7 +225,7 @@ impl Connection {
     }
 
     /// Head and body of the next answer.
-    fn answer(&mut self) -> (String, String) {
+    fn read_response(&mut self) -> (String, String) {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
             assert_ne!(self.0.read_line(&mut head).expect("the site answers"), 0, "it closed after {head:?}");
@@ -237,7 +237,7 @@ impl Connection {
     }
 
     /// Waits until the other side is gone.
-    fn is_ended(&mut self) -> bool {
+    fn is_closed(&mut self) -> bool {
         // A process that is killed may reset its connections.
         self.0.read(&mut [0]).map_or_else(|error| error.kind() == std::io::ErrorKind::ConnectionReset, |read| read == 0)
     }

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use support::{Nginx, Program, workspace};
 
 /// What stands in the text, and what runs in its place. The two addresses are substituted besides.
-const SUBSTITUTES: [(&str, &str); 7] = [
+const SUBSTITUTIONS: [(&str, &str); 7] = [
     ("python3 -m venv .venv && .venv/bin/pip install ./python && .venv/bin/gregaria", "gregaria"),
     ("cargo run --release -p gregaria --", "native"),
     ("cargo run --release -p gregaria-examples --example quickstart --", "quickstart"),
@@ -24,13 +24,13 @@ const SUBSTITUTES: [(&str, &str); 7] = [
 
 /// One block of commands.
 #[derive(Debug, Eq, PartialEq)]
-struct Session {
+struct ConsoleBlock {
     line: usize,
     commands: Vec<String>,
     not_run: Option<String>,
 }
 
-fn sessions(text: &str) -> Vec<Session> {
+fn console_blocks(text: &str) -> Vec<ConsoleBlock> {
     let mut sessions = Vec::new();
     let mut not_run = None;
     let mut lines = text.lines().enumerate();
@@ -42,7 +42,7 @@ fn sessions(text: &str) -> Vec<Session> {
             let not_run = not_run.take();
             if line == "```console" {
                 let commands = body.iter().filter_map(|line| line.strip_prefix("$ ")).map(str::to_owned).collect();
-                sessions.push(Session { line: index + 1, commands, not_run });
+                sessions.push(ConsoleBlock { line: index + 1, commands, not_run });
             }
         } else if !line.is_empty() {
             not_run = None;
@@ -52,8 +52,8 @@ fn sessions(text: &str) -> Vec<Session> {
 }
 
 /// `nginx` is in the place of port 8080; what a command starts by itself, at port 8765, gets a `free` one.
-fn substituted(command: &str, nginx: SocketAddr, free: SocketAddr) -> String {
-    let replaced = SUBSTITUTES.iter().fold(command.to_owned(), |text, (from, to)| text.replace(from, to));
+fn substitute(command: &str, nginx: SocketAddr, free: SocketAddr) -> String {
+    let replaced = SUBSTITUTIONS.iter().fold(command.to_owned(), |text, (from, to)| text.replace(from, to));
     let replaced = replaced.replace("127.0.0.1:8080", &nginx.to_string());
     let replaced = replaced.replace("127.0.0.1:8765", &free.to_string());
     replaced.replace("http.server 8765", &format!("http.server {}", free.port()))
@@ -66,7 +66,7 @@ fn free_address() -> SocketAddr {
 
 fn run_document(path: &str) {
     let text = std::fs::read_to_string(workspace::root().join(path)).expect("the document exists");
-    let sessions = sessions(&text);
+    let sessions = console_blocks(&text);
     assert!(sessions.iter().all(|session| !session.commands.is_empty()), "{path}: a block without commands");
     let programs = tempfile::tempdir().expect("a temporary directory");
     let host = workspace::python_host();
@@ -82,7 +82,7 @@ fn run_document(path: &str) {
     let nginx = Nginx::start();
     for session in sessions.iter().filter(|session| session.not_run.is_none()) {
         let free = free_address();
-        let commands = session.commands.iter().map(|command| substituted(command, nginx.address(), free));
+        let commands = session.commands.iter().map(|command| substitute(command, nginx.address(), free));
         let script = commands.collect::<Vec<_>>().join("\n");
         assert!(!script.contains("cargo "), "{path}:{}: would build: {script}", session.line);
         let program = shell(&script, programs.path());
@@ -105,7 +105,7 @@ fn shell(script: &str, programs: &Path) -> Program {
     let path = std::env::var("PATH").unwrap_or_default();
     let script = format!("trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{script}");
     let program = Program::at(PathBuf::from("/bin/sh")).arg("-ec").arg(script);
-    program.env("PATH", format!("{}:{path}", programs.display())).limit_s(90)
+    program.env("PATH", format!("{}:{path}", programs.display())).time_limit_s(90)
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn the_readme_shows_the_quickstart_as_it_is() {
 fn sessions_are_found_and_reasons_are_for_the_next_block_only() {
     let text = "# A\n```console\n$ one -t 10s\nprinted\n$ two http://127.0.0.1:8080/\n```\n\n<!-- not run: slow -->\n```console\n$ three\n```\n\
                 ```text\n$ no command\n```\n<!-- not run: gone -->\ntext\n```console\n$ four\n```\n";
-    let found = sessions(text);
+    let found = console_blocks(text);
     let commands: Vec<&str> = found.iter().flat_map(|session| &session.commands).map(String::as_str).collect();
     assert_eq!(commands, ["one -t 10s", "two http://127.0.0.1:8080/", "three", "four"]);
     let reasons: Vec<Option<&str>> = found.iter().map(|session| session.not_run.as_deref()).collect();
@@ -144,7 +144,7 @@ fn sessions_are_found_and_reasons_are_for_the_next_block_only() {
 #[test]
 fn addresses_and_times_are_those_of_the_test() {
     let (nginx, free) = (SocketAddr::from(([127, 0, 0, 1], 1)), SocketAddr::from(([127, 0, 0, 1], 2)));
-    let becomes = |from: &str, to: &str| assert_eq!(substituted(from, nginx, free), to);
+    let becomes = |from: &str, to: &str| assert_eq!(substitute(from, nginx, free), to);
     becomes("one -t 10s http://127.0.0.1:8080/", "one -t 1s http://127.0.0.1:1/");
     becomes(
         "python3 -m http.server 8765 & cargo run --release -p gregaria -- http://127.0.0.1:8765/ -u 8765",

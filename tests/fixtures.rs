@@ -12,18 +12,18 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use support::filtered::{Refusal, without_io_uring};
-use support::hostile::{Refusing, Unanswering};
-use support::nginx::Tls;
+use support::filtered::{IoUringRefusal, without_io_uring};
+use support::hostile::{RefusingAddress, UnansweringAddress};
+use support::nginx::NginxTls;
 use support::program::{Program, Signal};
-use support::{Hostile, Nginx, nginx};
+use support::{HostileServer, Nginx, nginx};
 
 #[test]
 fn nginx_logs_each_request_with_path_and_status() {
-    let nginx = Nginx::with(&nginx::Options { files: vec![("/big/file", 70_000)], ..Default::default() });
-    assert_eq!(body(&exchange(nginx.address(), &get("/"))).len(), 128);
-    assert_eq!(body(&exchange(nginx.address(), &get("/big/file"))).len(), 70_000);
-    assert!(exchange(nginx.address(), &get("/status/404")).starts_with("HTTP/1.1 404"));
+    let nginx = Nginx::start_with(&nginx::NginxOptions { files: vec![("/big/file", 70_000)], ..Default::default() });
+    assert_eq!(body(&exchange(nginx.address(), &get_request("/"))).len(), 128);
+    assert_eq!(body(&exchange(nginx.address(), &get_request("/big/file"))).len(), 70_000);
+    assert!(exchange(nginx.address(), &get_request("/status/404")).starts_with("HTTP/1.1 404"));
     let post = "POST /echo?x=1 HTTP/1.1\r\nHost: h\r\nConnection: close\r\nContent-Length: 3\r\n\r\nabc";
     assert!(body(&exchange(nginx.address(), post)).starts_with("POST 3"));
     let counts = nginx.requests_per_path_and_status();
@@ -34,47 +34,47 @@ fn nginx_logs_each_request_with_path_and_status() {
 
 #[test]
 fn nginx_serves_chunks_cookies_and_a_limited_connection() {
-    let nginx = Nginx::with(&nginx::Options { keepalive_requests: 1, ..Default::default() });
-    let chunked = exchange(nginx.address(), &get("/chunked/index.html"));
+    let nginx = Nginx::start_with(&nginx::NginxOptions { keepalive_requests: 1, ..Default::default() });
+    let chunked = exchange(nginx.address(), &get_request("/chunked/index.html"));
     assert!(chunked.contains("Transfer-Encoding: chunked"), "{chunked}");
     let kept = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
     assert!(exchange(nginx.address(), kept).contains("Connection: close"));
-    assert!(exchange(nginx.address(), &get("/account")).starts_with("HTTP/1.1 403"));
-    assert!(exchange(nginx.address(), &get("/login")).contains("Set-Cookie: session=s1"));
+    assert!(exchange(nginx.address(), &get_request("/account")).starts_with("HTTP/1.1 403"));
+    assert!(exchange(nginx.address(), &get_request("/login")).contains("Set-Cookie: session=s1"));
     let with_cookie = "GET /account HTTP/1.1\r\nHost: h\r\nCookie: session=s1\r\nConnection: close\r\n\r\n";
     assert!(exchange(nginx.address(), with_cookie).starts_with("HTTP/1.1 200"));
 }
 
 #[test]
 fn nginx_speaks_tls_and_knows_its_clients() {
-    let open = Nginx::with(&nginx::Options { tls: Some(Tls::Open), ..Default::default() });
+    let open = Nginx::start_with(&nginx::NginxOptions { tls: Some(NginxTls::AnyClient), ..Default::default() });
     assert!(open.url("/").starts_with("https://127.0.0.1:"));
-    assert_eq!(body(&tls_exchange(&open, None, &get("/"))).len(), 128);
+    assert_eq!(body(&tls_exchange(&open, None, &get_request("/"))).len(), 128);
     assert_eq!(open.requests_per_path(), [("/".to_owned(), 1)].into());
 
-    let closed = Nginx::with(&nginx::Options { tls: Some(Tls::ForKnownClients), ..Default::default() });
-    assert!(tls_exchange(&closed, None, &get("/")).starts_with("HTTP/1.1 400"));
+    let closed = Nginx::start_with(&nginx::NginxOptions { tls: Some(NginxTls::KnownClients), ..Default::default() });
+    assert!(tls_exchange(&closed, None, &get_request("/")).starts_with("HTTP/1.1 400"));
     let identity = closed.client_identity();
-    assert!(tls_exchange(&closed, Some(&identity), &get("/")).starts_with("HTTP/1.1 200"));
+    assert!(tls_exchange(&closed, Some(&identity), &get_request("/")).starts_with("HTTP/1.1 200"));
 }
 
 #[test]
 fn every_status_of_nginx_is_answered() {
     let nginx = Nginx::start();
     for code in [200, 201, 202, 204, 301, 302, 304, 400, 403, 404, 429, 500, 502, 503] {
-        let answer = exchange(nginx.address(), &get(&format!("/status/{code}")));
+        let answer = exchange(nginx.address(), &get_request(&format!("/status/{code}")));
         assert!(answer.starts_with(&format!("HTTP/1.1 {code}")), "{answer}");
     }
 }
 
 #[test]
 fn hostile_server_answers_well_where_it_says_so() {
-    let hostile = Hostile::start();
+    let hostile = HostileServer::start();
     for path in ["/ok", "/drip", "/slow?ms=5", "/http10", "/1xx", "/chunked", "/close-delimited", "/status?code=200"] {
-        let answer = exchange(hostile.address(), &get(path));
+        let answer = exchange(hostile.address(), &get_request(path));
         assert!(answer.contains("200"), "{path}: {answer}");
     }
-    assert!(exchange(hostile.address(), &get("/echo")).ends_with(&get("/echo")));
+    assert!(exchange(hostile.address(), &get_request("/echo")).ends_with(&get_request("/echo")));
     assert_eq!(hostile.requests("/echo"), 1);
     assert_eq!(hostile.requests("/slow"), 1);
     assert_eq!(hostile.connections(), 9);
@@ -82,8 +82,8 @@ fn hostile_server_answers_well_where_it_says_so() {
 
 #[test]
 fn hostile_server_fails_as_it_says() {
-    let hostile = Hostile::start();
-    let cut = |path| raw_exchange(hostile.address(), &get(path));
+    let hostile = HostileServer::start();
+    let cut = |path| raw_exchange(hostile.address(), &get_request(path));
     assert_eq!(cut("/reset-before").1, Some(ErrorKind::ConnectionReset));
     assert_eq!(cut("/close-before"), (String::new(), None));
     assert_eq!(cut("/reset").1, Some(ErrorKind::ConnectionReset));
@@ -94,11 +94,11 @@ fn hostile_server_fails_as_it_says() {
 
 #[test]
 fn endless_answers_and_silence_end_with_the_server() {
-    let hostile = Hostile::start();
+    let hostile = HostileServer::start();
     let mut streams: Vec<TcpStream> = Vec::new();
     for path in ["/endless-headers", "/endless-line", "/1xx-storm", "/huge", "/huge-chunked", "/stall", "/stall-body"] {
         let mut stream = connect(hostile.address());
-        stream.write_all(get(path).as_bytes()).expect("the server reads");
+        stream.write_all(get_request(path).as_bytes()).expect("the server reads");
         streams.push(stream);
     }
     streams[0].read_exact(&mut [0; 100_000]).expect("headers without end");
@@ -111,10 +111,10 @@ fn endless_answers_and_silence_end_with_the_server() {
 
 #[test]
 fn unreachable_addresses_stay_so() {
-    let refusing = Refusing::start();
+    let refusing = RefusingAddress::start();
     let error = TcpStream::connect(address_of(&refusing.url(""))).expect_err("nobody listens");
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
-    let unanswering = Unanswering::start();
+    let unanswering = UnansweringAddress::start();
     let error = TcpStream::connect_timeout(&address_of(&unanswering.url("")), Duration::from_millis(300));
     assert_eq!(error.expect_err("nobody accepts").kind(), ErrorKind::TimedOut);
 }
@@ -134,7 +134,7 @@ fn programs_are_stopped_by_signals_and_read_to_their_end() {
 #[test]
 #[should_panic(expected = "did not end")]
 fn a_program_that_hangs_fails_its_test() {
-    let _ = Program::at(PathBuf::from("/bin/sleep")).arg("100").limit_s(1).run();
+    let _ = Program::at(PathBuf::from("/bin/sleep")).arg("100").time_limit_s(1).run();
 }
 
 #[test]
@@ -144,13 +144,13 @@ fn the_filter_refuses_io_uring_and_nothing_else() {
         "import ctypes; libc = ctypes.CDLL(None, use_errno=True); libc.syscall(425, 1, 0); print(ctypes.get_errno())";
     let python = || Program::at(PathBuf::from("/usr/bin/env")).args("python3 -c").arg(script);
     let helper = env!("CARGO_BIN_EXE_without-io-uring");
-    let refused = without_io_uring(helper, Refusal::NotPermitted, python()).run().expect_code(0);
+    let refused = without_io_uring(helper, IoUringRefusal::NotPermitted, python()).run().expect_code(0);
     assert_eq!(refused.stdout, "1\n");
-    let refused = without_io_uring(helper, Refusal::NotImplemented, python()).run().expect_code(0);
+    let refused = without_io_uring(helper, IoUringRefusal::NotImplemented, python()).run().expect_code(0);
     assert_eq!(refused.stdout, "38\n");
 }
 
-fn get(path: &str) -> String {
+fn get_request(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
 }
 

@@ -6,8 +6,8 @@
 
 use std::path::Path;
 
-use support::hostile::{IN_TURN, Refusing, Unanswering};
-use support::{Finished, Hostile, gregaria};
+use support::hostile::{ANY_PATHS, RefusingAddress, UnansweringAddress};
+use support::{FinishedProgram, HostileServer, gregaria};
 
 #[test]
 fn twenty_users_at_everything_in_turn_are_accounted_for_in_little_memory() {
@@ -28,9 +28,9 @@ fn twenty_users_at_everything_in_turn_are_accounted_for_in_little_memory() {
         ("redirect to something that is no http or https URL", 1),
     ];
     const ROUNDS: u64 = 30;
-    let total = ROUNDS * IN_TURN.len() as u64;
+    let total = ROUNDS * ANY_PATHS.len() as u64;
     for ring in ["full", "epoll"] {
-        let hostile = Hostile::start();
+        let hostile = HostileServer::start();
         let run = gregaria().arg(hostile.url("/any")).args("-u 20 --json -n").arg(total.to_string());
         let running = run.env("GREGARIA_RING", ring).start();
         let mut peak_bytes = 0;
@@ -56,24 +56,24 @@ fn twenty_users_at_everything_in_turn_are_accounted_for_in_little_memory() {
 
 #[test]
 fn unreachable_targets_have_their_rows() {
-    expect_failures(&Refusing::start().url("/"), 6, "connection refused");
+    expect_failures(&RefusingAddress::start().url("/"), 6, "connection refused");
     // A label of more than 63 letters is refused without asking any name server.
     expect_failures(&format!("http://{}.invalid/", "x".repeat(64)), 6, "host name not found");
 }
 
 #[test]
 fn a_target_that_never_answers_is_cut_off() {
-    let hostile = Hostile::start();
+    let hostile = HostileServer::start();
     for path in ["/stall", "/stall-body"] {
-        expect_cut(&hostile.url(path));
+        expect_aborted(&hostile.url(path));
         assert_eq!(hostile.requests(path), 3);
     }
-    expect_cut(&Unanswering::start().url("/"));
+    expect_aborted(&UnansweringAddress::start().url("/"));
 }
 
 #[test]
 fn a_connection_that_dies_between_requests_is_named_or_replaced() {
-    let hostile = Hostile::start();
+    let hostile = HostileServer::start();
     let run = gregaria().arg(hostile.url("/close-idle?ms=1")).args("-n 30 -u 2 --json").run();
     assert!(run.code == Some(0) || run.code == Some(1), "{}", run.stderr);
     let entry = run.entry();
@@ -85,7 +85,7 @@ fn a_connection_that_dies_between_requests_is_named_or_replaced() {
 
 #[test]
 fn a_failing_target_does_not_stop_a_timed_run() {
-    let hostile = Hostile::start();
+    let hostile = HostileServer::start();
     let run = gregaria().arg(hostile.url("/close-before")).args("-u 3 -t 1s --json").run().expect_code(1);
     let entry = run.entry();
     assert_eq!(entry.num_requests, entry.num_failures);
@@ -95,11 +95,11 @@ fn a_failing_target_does_not_stop_a_timed_run() {
 
 #[test]
 fn a_limit_of_this_machine_is_named_as_one() {
-    let hostile = Hostile::start();
+    let hostile = HostileServer::start();
     // No one gets an answer, so that all sixty want a connection at the same time.
     let run = gregaria().arg(hostile.url("/stall")).args("-u 60 -t 1s -s 0 --json");
     // Enough files for the program to start, not for sixty connections.
-    let run = run.wrapped(Path::new("/bin/sh"), &["-c", "ulimit -n 40; exec \"$@\"", "sh"]).run().expect_code(1);
+    let run = run.wrapped_by(Path::new("/bin/sh"), &["-c", "ulimit -n 40; exec \"$@\"", "sh"]).run().expect_code(1);
     let entry = run.entry();
     assert_eq!(entry.num_requests, entry.num_failures);
     let rows = run.errors();
@@ -116,8 +116,8 @@ fn expect_failures(url: &str, count: u64, error: &str) {
     assert_eq!(named, count, "{url}: {error:?} in {rows:?}");
 }
 
-fn expect_cut(url: &str) {
-    let run: Finished = gregaria().arg(url).args("-u 3 -t 1s -s 0.2 --json").run().expect_code(0);
+fn expect_aborted(url: &str) {
+    let run: FinishedProgram = gregaria().arg(url).args("-u 3 -t 1s -s 0.2 --json").run().expect_code(0);
     assert_eq!(run.entries().len(), 0, "{url}: {}", run.stdout);
     assert!(run.stderr.contains("3 requests cut off"), "{url}: {}", run.stderr);
 }

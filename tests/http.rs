@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 use std::net::Ipv6Addr;
 
-use support::{Hostile, Nginx, gregaria, nginx};
+use support::{HostileServer, Nginx, gregaria, nginx};
 
 #[test]
 fn each_user_keeps_one_connection() {
@@ -16,7 +16,7 @@ fn each_user_keeps_one_connection() {
 
 #[test]
 fn a_connection_that_the_server_ends_is_replaced() {
-    let nginx = Nginx::with(&nginx::Options { keepalive_requests: 10, ..Default::default() });
+    let nginx = Nginx::start_with(&nginx::NginxOptions { keepalive_requests: 10, ..Default::default() });
     let run = gregaria().arg(nginx.url("/")).args("-n 200 -u 2 --json").run().expect_code(0);
     assert_eq!((run.entry().num_requests, run.entry().num_failures), (200, 0));
     assert!(connections(&nginx) >= 20);
@@ -24,7 +24,7 @@ fn a_connection_that_the_server_ends_is_replaced() {
 
 #[test]
 fn a_server_without_keep_alive_is_served_too() {
-    let nginx = Nginx::with(&nginx::Options { keepalive_timeout_s: 0, ..Default::default() });
+    let nginx = Nginx::start_with(&nginx::NginxOptions { keepalive_timeout_s: 0, ..Default::default() });
     let run = gregaria().arg(nginx.url("/")).args("-n 100 -u 4 --json").run().expect_code(0);
     assert_eq!(run.entry().num_failures, 0);
     assert_eq!(connections(&nginx), 100);
@@ -32,7 +32,7 @@ fn a_server_without_keep_alive_is_served_too() {
 
 #[test]
 fn chunked_bodies_are_counted_without_their_framing() {
-    let nginx = Nginx::with(&nginx::Options { files: vec![("/large", 200_000)], ..Default::default() });
+    let nginx = Nginx::start_with(&nginx::NginxOptions { files: vec![("/large", 200_000)], ..Default::default() });
     let run = gregaria().arg(nginx.url("/chunked/large")).args("-n 20 -u 2 --json").run().expect_code(0);
     assert_eq!(run.entry().total_content_length, 20 * 200_000);
 }
@@ -49,7 +49,7 @@ fn responses_without_a_body_have_none() {
 
 #[test]
 fn rare_framings_are_understood() {
-    let hostile = Hostile::start();
+    let hostile = HostileServer::start();
     let bodies =
         [("/close-delimited", 13), ("/http10", 2), ("/1xx", 2), ("/chunked", 2), ("/drip?ms=1", 2), ("/unasked", 2)];
     for (path, body_bytes) in bodies {
@@ -63,7 +63,7 @@ fn rare_framings_are_understood() {
 
 #[test]
 fn a_slow_answer_is_timed_whole() {
-    let hostile = Hostile::start();
+    let hostile = HostileServer::start();
     let run = gregaria().arg(hostile.url("/slow?ms=120")).args("-n 4 -u 2 --json").run().expect_code(0);
     let fastest = run.entry().min_response_time.expect("there were requests");
     assert!(fastest >= 120.0, "{fastest} ms");
@@ -71,7 +71,7 @@ fn a_slow_answer_is_timed_whole() {
 
 #[test]
 fn the_time_is_told_by_phases() {
-    let hostile = Hostile::start();
+    let hostile = HostileServer::start();
     let run = gregaria().arg(hostile.url("/slow?ms=60")).args("-n 3 -u 1 --json").run().expect_code(0);
     let phases = run.entry().phases;
     let counts: Vec<(&str, u64)> = phases.iter().map(|(name, phase)| (name.as_str(), phase.count)).collect();
@@ -86,10 +86,10 @@ fn the_time_is_told_by_phases() {
 
 #[test]
 fn hosts_may_be_names_and_ipv6_addresses() {
-    let hostile = Hostile::start_on(Ipv6Addr::LOCALHOST.into());
+    let hostile = HostileServer::start_on(Ipv6Addr::LOCALHOST.into());
     let _ = gregaria().arg(hostile.url("/ok")).args("-n 2 -u 1").run().expect_code(0);
     assert!(hostile.received()[0].contains(&format!("\r\nHost: [::1]:{}\r\n", hostile.address().port())));
-    let hostile = Hostile::start();
+    let hostile = HostileServer::start();
     let host = format!("localhost:{}", hostile.address().port());
     let _ = gregaria().arg(format!("http://{host}/ok")).args("-n 2 -u 1").run().expect_code(0);
     assert!(hostile.received()[0].contains(&format!("\r\nHost: {host}\r\n")));
@@ -97,7 +97,7 @@ fn hosts_may_be_names_and_ipv6_addresses() {
 
 #[test]
 fn a_path_is_encoded_as_browsers_do() {
-    let hostile = Hostile::start();
+    let hostile = HostileServer::start();
     let run = gregaria().arg(hostile.url("/ok/a b?grün=<1>#fragment")).args("-n 1 -u 1 --json").run().expect_code(0);
     let line = "GET /ok/a%20b?gr%C3%BCn=%3C1%3E HTTP/1.1\r\n";
     assert!(hostile.received()[0].starts_with(line), "{:?}", hostile.received());

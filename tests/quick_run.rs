@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use support::{Hostile, Nginx, gregaria, nginx};
+use support::{HostileServer, Nginx, gregaria, nginx};
 
 #[test]
 fn a_quick_run_counts_what_the_server_logs() {
@@ -52,7 +52,7 @@ fn ten_users_run_at_once_unless_told_otherwise() {
 
 #[test]
 fn method_headers_and_body_arrive_as_given() {
-    let hostile = Hostile::start();
+    let hostile = HostileServer::start();
     let run = gregaria().arg(hostile.url("/ok?q=1")).args("-n 1 -u 1 -X put --header X-Test:v1").arg("--header");
     let run = run.arg("Content-Type: text/x-test").arg("--body").arg("grün").args("--json").run().expect_code(0);
     assert_eq!((run.entry().method, run.entry().name), ("PUT".to_owned(), "/ok?q=1".to_owned()));
@@ -111,7 +111,7 @@ fn a_status_from_400_on_is_a_failure() {
 
 #[test]
 fn large_bodies_are_counted_whole() {
-    let nginx = Nginx::with(&nginx::Options { files: vec![("/large", 3_000_000)], ..Default::default() });
+    let nginx = Nginx::start_with(&nginx::NginxOptions { files: vec![("/large", 3_000_000)], ..Default::default() });
     let run = gregaria().arg(nginx.url("/large")).args("-n 12 -u 3 --json").run().expect_code(0);
     assert_eq!(run.entry().total_content_length, 12 * 3_000_000);
 }

@@ -3,7 +3,7 @@
 //! The server is the judge of each count. How long an end takes is not asked here: the simulator knows that better.
 
 use support::program::Signal;
-use support::{Hostile, Nginx, gregaria};
+use support::{HostileServer, Nginx, gregaria};
 
 #[test]
 fn a_number_of_requests_is_exact() {
@@ -27,7 +27,7 @@ fn failures_are_part_of_the_number() {
 
 #[test]
 fn requests_on_the_wire_are_read_to_their_end() {
-    let hostile = Hostile::start();
+    let hostile = HostileServer::start();
     let run = gregaria().arg(hostile.url("/slow?ms=700")).args("-u 4 -t 1s -s 20 --json").run().expect_code(0);
     let entry = run.entry();
     assert_eq!((entry.num_requests, entry.num_failures), (hostile.requests("/slow"), 0));
@@ -36,7 +36,7 @@ fn requests_on_the_wire_are_read_to_their_end() {
 
 #[test]
 fn what_does_not_end_is_cut_and_said() {
-    let hostile = Hostile::start();
+    let hostile = HostileServer::start();
     let run = gregaria().arg(hostile.url("/slow?ms=20000")).args("-u 4 -t 1s -s 0 --json").run().expect_code(0);
     assert_eq!(run.entries().len(), 0, "{}", run.stdout);
     assert!(run.stderr.contains("4 requests cut off"), "{}", run.stderr);
@@ -68,8 +68,8 @@ fn a_signal_keeps_the_code_of_failures() {
 #[test]
 fn a_second_signal_ends_at_once() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
-        let hostile = Hostile::start();
-        let running = gregaria().arg(hostile.url("/slow?ms=60000")).args("-u 2 -s 60").limit_s(30).start();
+        let hostile = HostileServer::start();
+        let running = gregaria().arg(hostile.url("/slow?ms=60000")).args("-u 2 -s 60").time_limit_s(30).start();
         running.wait_until(|| hostile.requests("/slow") >= 2);
         running.signal(signal);
         running.wait_for_stderr("a second signal ends it at once");

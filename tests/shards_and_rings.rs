@@ -2,7 +2,7 @@
 //!
 //! A machine without io_uring is made by a seccomp filter; the other steps down are forced by `GREGARIA_RING`.
 
-use support::filtered::{Refusal, without_io_uring};
+use support::filtered::{IoUringRefusal, without_io_uring};
 use support::{Nginx, Program, gregaria};
 
 #[test]
@@ -31,7 +31,7 @@ fn the_ring_in_use_is_said() {
 #[test]
 fn without_io_uring_epoll_takes_over() {
     let nginx = Nginx::start();
-    for refusal in [Refusal::NotPermitted, Refusal::NotImplemented] {
+    for refusal in [IoUringRefusal::NotPermitted, IoUringRefusal::NotImplemented] {
         let helper = env!("CARGO_BIN_EXE_without-io-uring");
         let run = without_io_uring(helper, refusal, quick_run(&nginx).args("--shards 2")).run().expect_code(0);
         assert_eq!(run.entry().num_requests, 300);
@@ -44,7 +44,7 @@ fn without_io_uring_epoll_takes_over() {
 fn a_ring_that_was_asked_for_has_no_substitute() {
     let helper = env!("CARGO_BIN_EXE_without-io-uring");
     let program = gregaria().args("http://127.0.0.1:1/ -n 1").env("GREGARIA_RING", "full");
-    let run = without_io_uring(helper, Refusal::NotPermitted, program).run().expect_code(1);
+    let run = without_io_uring(helper, IoUringRefusal::NotPermitted, program).run().expect_code(1);
     assert_eq!(run.stderr, "gregaria: the kernel refuses the ring: Operation not permitted (os error 1)\n");
     assert_eq!(run.stdout, "");
 }

@@ -4,24 +4,24 @@
 //! given back.
 
 use support::program::Signal;
-use support::{Hostile, Nginx, Session, gregaria};
+use support::{HostileServer, Nginx, TerminalSession, gregaria};
 
 /// A quick run of two users without end.
-fn endless(nginx: &Nginx, columns: u16, rows: u16) -> Session {
-    gregaria().arg(nginx.url("/")).args("-u 2").start_on(columns, rows)
+fn endless(nginx: &Nginx, columns: u16, rows: u16) -> TerminalSession {
+    gregaria().arg(nginx.url("/")).args("-u 2").start_on_terminal(columns, rows)
 }
 
-fn assert_narrow(session: &Session, columns: usize, rows: usize) {
-    let blocks = session.blocks();
-    assert!(!blocks.is_empty(), "{}", session.written());
+fn assert_narrow(session: &TerminalSession, columns: usize, rows: usize) {
+    let blocks = session.live_blocks();
+    assert!(!blocks.is_empty(), "{}", session.raw_output());
     for block in blocks {
         assert!(block.len() < rows && block.iter().all(|line| line.len() < columns), "{block:#?}");
     }
 }
 
-fn assert_given_back(session: &Session) {
-    assert!(session.is_linewise(), "the shell finds its modes");
-    let shown = session.shown();
+fn assert_restored(session: &TerminalSession) {
+    assert!(session.is_cooked(), "the shell finds its modes");
+    let shown = session.screen_text();
     assert!(!shown.contains("q quit"), "a rest of the live display:\n{shown}");
 }
 
@@ -31,20 +31,20 @@ fn keys_steer_the_run_and_the_tables_come_at_its_end() {
     let mut session = endless(&nginx, 80, 24);
     session.wait_for("\n2 users  ");
     session.wait_for("w/W +1/+10 users  s/S -1/-10  q quit");
-    assert!(!session.is_linewise());
-    session.type_in("wW");
+    assert!(!session.is_cooked());
+    session.type_keys("wW");
     session.wait_for("\n13 users  ");
-    session.type_in("s");
+    session.type_keys("s");
     session.wait_for("\n12 users  ");
-    session.type_in("SSS");
+    session.type_keys("SSS");
     session.wait_for("\n0 users  ");
-    session.type_in("w");
+    session.type_keys("w");
     session.wait_for("\n1 user  ");
-    session.type_in("q");
+    session.type_keys("q");
     assert_eq!(session.finish(), Some(0));
-    assert_given_back(&session);
+    assert_restored(&session);
     assert_narrow(&session, 80, 24);
-    let shown = session.shown();
+    let shown = session.screen_text();
     let parts = ["Starting gregaria", "Ramping to 13 users", "Got q", "# fails |", "percentiles", "Generator: "];
     let places: Vec<Option<usize>> = parts.iter().map(|part| shown.find(part)).collect();
     assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?} in\n{shown}");
@@ -54,13 +54,13 @@ fn keys_steer_the_run_and_the_tables_come_at_its_end() {
 #[test]
 fn a_small_terminal_shows_the_same_in_short() {
     let nginx = Nginx::start();
-    let mut session = gregaria().arg(nginx.url("/")).args("-u 2 -t 2s").start_on(40, 10);
+    let mut session = gregaria().arg(nginx.url("/")).args("-u 2 -t 2s").start_on_terminal(40, 10);
     session.wait_for("running   [");
     session.wait_for(" %  0:01 left");
     assert_eq!(session.finish(), Some(0));
-    assert_given_back(&session);
+    assert_restored(&session);
     assert_narrow(&session, 40, 10);
-    assert!(session.shown().contains("Generator: "), "{}", session.shown());
+    assert!(session.screen_text().contains("Generator: "), "{}", session.screen_text());
 }
 
 #[test]
@@ -69,12 +69,12 @@ fn a_terminal_may_change_its_size() {
     let mut session = endless(&nginx, 80, 24);
     session.wait_for("q quit");
     session.resize(30, 5);
-    session.wait_until(|session| session.blocks().last().is_some_and(|block| block.len() < 5));
-    let block = session.blocks().pop().unwrap();
+    session.wait_until(|session| session.live_blocks().last().is_some_and(|block| block.len() < 5));
+    let block = session.live_blocks().pop().unwrap();
     assert!(block.iter().all(|line| line.len() < 30), "{block:#?}");
     session.resize(80, 24);
-    session.wait_until(|session| session.blocks().last().is_some_and(|block| block.len() >= 5));
-    session.type_in("q");
+    session.wait_until(|session| session.live_blocks().last().is_some_and(|block| block.len() >= 5));
+    session.type_keys("q");
     assert_eq!(session.finish(), Some(0));
 }
 
@@ -82,14 +82,14 @@ fn a_terminal_may_change_its_size() {
 fn failures_are_red_unless_no_colour_is_wanted() {
     let nginx = Nginx::start();
     let run = || gregaria().arg(nginx.url("/status/500")).args("-u 1 -t 1s");
-    let mut coloured = run().env("NO_COLOR", "").start_on(80, 24);
+    let mut coloured = run().env("NO_COLOR", "").start_on_terminal(80, 24);
     assert_eq!(coloured.finish(), Some(1));
-    let table = coloured.written().split("# fails |").last().unwrap().to_owned();
+    let table = coloured.raw_output().split("# fails |").last().unwrap().to_owned();
     assert!(table.contains("\x1b[31m") && table.contains("(100.00%)\x1b[0m |"), "{table:?}");
-    let mut plain = run().env("NO_COLOR", "1").start_on(80, 24);
+    let mut plain = run().env("NO_COLOR", "1").start_on_terminal(80, 24);
     assert_eq!(plain.finish(), Some(1));
-    assert!(!plain.blocks().is_empty());
-    let written = plain.written();
+    assert!(!plain.live_blocks().is_empty());
+    let written = plain.raw_output();
     let colours = written.split("\x1b[").skip(1).filter(|rest| {
         rest.trim_start_matches(|letter: char| letter.is_ascii_digit() || letter == ';').starts_with('m')
     });
@@ -99,9 +99,9 @@ fn failures_are_red_unless_no_colour_is_wanted() {
 #[test]
 fn a_dumb_terminal_gets_plain_lines() {
     let nginx = Nginx::start();
-    let mut session = gregaria().arg(nginx.url("/")).args("-u 1 -t 3s").env("TERM", "dumb").start_on(80, 24);
+    let mut session = gregaria().arg(nginx.url("/")).args("-u 1 -t 3s").env("TERM", "dumb").start_on_terminal(80, 24);
     assert_eq!(session.finish(), Some(0));
-    let written = session.written();
+    let written = session.raw_output();
     let written = written.split("\x1b]0;").next().unwrap();
     assert!(!written.contains('\x1b'), "{written:?}");
     assert!(written.matches("# fails |").count() >= 2, "{written}");
@@ -110,26 +110,26 @@ fn a_dumb_terminal_gets_plain_lines() {
 #[test]
 fn only_the_summary_means_no_live_display_either() {
     let nginx = Nginx::start();
-    let mut session = gregaria().arg(nginx.url("/")).args("-u 1 --only-summary").start_on(80, 24);
+    let mut session = gregaria().arg(nginx.url("/")).args("-u 1 --only-summary").start_on_terminal(80, 24);
     session.wait_for("All users spawned");
-    session.wait_until(|session| !session.is_linewise());
-    session.type_in("q");
+    session.wait_until(|session| !session.is_cooked());
+    session.type_keys("q");
     assert_eq!(session.finish(), Some(0));
-    assert!(session.blocks().is_empty() && session.is_linewise());
+    assert!(session.live_blocks().is_empty() && session.is_cooked());
 }
 
 #[test]
 fn ctrl_c_stays_a_signal_and_the_second_leaves_a_clean_terminal() {
-    let hostile = Hostile::start();
+    let hostile = HostileServer::start();
     let line = "-u 2 -s 3600";
-    let mut session = gregaria().arg(hostile.url("/slow?ms=60000")).args(line).start_on(80, 24);
+    let mut session = gregaria().arg(hostile.url("/slow?ms=60000")).args(line).start_on_terminal(80, 24);
     session.wait_for("q quit");
-    session.type_in("\x03");
+    session.type_keys("\x03");
     session.wait_for("Got SIGINT");
-    assert_given_back(&session);
-    session.type_in("\x03");
+    assert_restored(&session);
+    session.type_keys("\x03");
     assert_eq!(session.finish(), Some(130));
-    assert_given_back(&session);
+    assert_restored(&session);
 }
 
 #[test]
@@ -137,16 +137,16 @@ fn who_is_stopped_gives_the_terminal_back_and_takes_it_again() {
     let nginx = Nginx::start();
     let mut session = endless(&nginx, 80, 24);
     session.wait_for("q quit");
-    session.wait_until(|session| !session.is_linewise());
-    session.type_in("\x1a");
-    session.wait_until(Session::is_stopped);
-    assert!(session.is_linewise());
+    session.wait_until(|session| !session.is_cooked());
+    session.type_keys("\x1a");
+    session.wait_until(TerminalSession::is_stopped);
+    assert!(session.is_cooked());
     // What was written before the stop may still be on its way here.
-    session.wait_until(|session| !session.shown().contains("q quit"));
+    session.wait_until(|session| !session.screen_text().contains("q quit"));
     session.signal(Signal::CONT);
     session.wait_for("q quit");
-    session.wait_until(|session| !session.is_linewise());
-    session.type_in("q");
+    session.wait_until(|session| !session.is_cooked());
+    session.type_keys("q");
     assert_eq!(session.finish(), Some(0));
-    assert_given_back(&session);
+    assert_restored(&session);
 }

@@ -1,14 +1,14 @@
 //! The comparison from its arguments to its table: which clients are there, how many rounds, in which order, and what is
 //! done with the samples. How one sample is taken is `measure.rs`.
 
-use crate::measure::{self, Plan, Sample};
+use crate::measure::{self, MeasurementPlan, RoundSample};
 use crate::memory::{self, Idlers};
-use crate::peers::{self, Client, Cores};
+use crate::peers::{self, Client, ClientCores};
 use crate::python_hosts;
-use crate::record::Record;
+use crate::record::ComparisonRecord;
 use crate::report::{Report, csv};
 use crate::tables::{self, Subject};
-use crate::target::{Server, Target};
+use crate::target::{MeasuredServer, ServerKind};
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -65,17 +65,17 @@ impl Comparison {
     /// Measures, prints, and keeps what is to be kept.
     pub(crate) fn run(&self) -> anyhow::Result<()> {
         ensure!(self.long > self.short, "--long must be longer than --short");
-        peers::build_ours()?;
+        peers::build_own_programs()?;
         if self.has_python() {
             python_hosts::build()?;
         }
-        let clients = self.present()?;
+        let clients = self.available_clients()?;
         ensure!(!clients.is_empty(), "none of these clients is there");
         let samples = self.samples(&clients)?;
-        let mut summary = Report { samples: &samples, tables: &tables::ALL }.to_string();
+        let mut summary = Report { samples: &samples, tables: &tables::ALL_TABLES }.to_string();
         if let Some(users) = self.memory {
             let idlers = if self.has_python() { Idlers::Python } else { Idlers::Rust };
-            let target = Target::start(Server::Own, self.server_core)?;
+            let target = MeasuredServer::start(ServerKind::Own, self.server_core)?;
             let per_user = memory::measure(&target, idlers, self.cores(), users)?;
             summary = format!("{summary}\n{per_user}\n");
         }
@@ -87,8 +87,8 @@ impl Comparison {
         Ok(())
     }
 
-    fn samples(&self, clients: &[Client]) -> anyhow::Result<Vec<Sample>> {
-        let plan = self.plan();
+    fn samples(&self, clients: &[Client]) -> anyhow::Result<Vec<RoundSample>> {
+        let plan = self.measurement_plan();
         let targets = self.targets(clients)?;
         let mut samples = Vec::new();
         for round in 1..=self.rounds {
@@ -96,8 +96,11 @@ impl Comparison {
                 // Every other round backwards: a drift within rounds then favours nobody.
                 let index = if round % 2 == 1 { position } else { clients.len() - 1 - position };
                 let client = clients[index];
-                let target = targets.iter().find(|target| target.server() == client.server()).expect("all are started");
-                let sample = measure::sample(target, &plan, client, round)?;
+                let target = targets
+                    .iter()
+                    .find(|target| target.server_kind() == client.server_kind())
+                    .expect("all are started");
+                let sample = measure::measure_round(target, &plan, client, round)?;
                 eprintln!(
                     "round {round}: {:<20}{:.2} µs/request, others {:.2} cores",
                     sample.client.name(),
@@ -111,20 +114,20 @@ impl Comparison {
     }
 
     /// The servers that these clients need.
-    fn targets(&self, clients: &[Client]) -> anyhow::Result<Vec<Target>> {
-        let mut targets: Vec<Target> = Vec::new();
-        for server in clients.iter().map(|client| client.server()) {
-            if self.rounds > 0 && targets.iter().all(|target| target.server() != server) {
-                targets.push(Target::start(server, self.server_core)?);
+    fn targets(&self, clients: &[Client]) -> anyhow::Result<Vec<MeasuredServer>> {
+        let mut targets: Vec<MeasuredServer> = Vec::new();
+        for server in clients.iter().map(|client| client.server_kind()) {
+            if self.rounds > 0 && targets.iter().all(|target| target.server_kind() != server) {
+                targets.push(MeasuredServer::start(server, self.server_core)?);
             }
         }
         Ok(targets)
     }
 
     /// The wanted clients without those that cannot be started. One that was asked for by name must be there.
-    fn present(&self) -> anyhow::Result<Vec<Client>> {
+    fn available_clients(&self) -> anyhow::Result<Vec<Client>> {
         let nowhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let load = self.plan().load(nowhere, self.short);
+        let load = self.measurement_plan().load(nowhere, self.short);
         if !self.clients.is_empty() {
             for client in &self.clients {
                 client.commands(&load, self.cores())?;
@@ -155,18 +158,18 @@ impl Comparison {
         self.python || self.clients.iter().any(|client| client.python_users().is_some())
     }
 
-    fn plan(&self) -> Plan {
-        Plan {
+    fn measurement_plan(&self) -> MeasurementPlan {
+        MeasurementPlan {
             connections: self.connections,
             short_s: self.short,
             long_s: self.long,
             cores: self.cores(),
-            others_cores_max: self.others,
+            max_others_cores: self.others,
         }
     }
 
-    fn cores(&self) -> Cores {
-        Cores { first: self.client_core, second: self.second_core }
+    fn cores(&self) -> ClientCores {
+        ClientCores { first: self.client_core, second: self.second_core }
     }
 
     fn record(&self, clients: &[Client], summary: &str, csv: &str) -> anyhow::Result<String> {
@@ -175,7 +178,7 @@ impl Comparison {
         let cores = format!(
             "server on core {server_core}, clients on core {client_core}, those of two cores also on {second_core}"
         );
-        let record = Record { arguments: &arguments, clients, cores: &cores, summary, csv };
+        let record = ComparisonRecord { arguments: &arguments, clients, cores: &cores, summary, csv };
         let folder = record.write()?;
         Ok(format!("benches/runs/{}", folder.file_name().unwrap_or_default().to_string_lossy()))
     }

@@ -9,48 +9,48 @@ use std::os::fd::AsRawFd;
 
 use io_uring::{IoUring, cqueue, opcode, squeue, types};
 
-use crate::load::{Load, Tally, now_ns};
-use crate::response::{Progress, ResponseReader};
+use crate::load::{ClientLoad, LoadResult, now_ns};
+use crate::response::{ReadProgress, ResponseReader};
 use crate::ring::{self, BufferRing};
 
 /// Runs the load to its end.
-pub(crate) fn run(load: &Load) -> io::Result<Tally> {
+pub(crate) fn run(load: &ClientLoad) -> io::Result<LoadResult> {
     let streams = connect(load)?;
     let mut ring = ring::build((load.connections * 2).next_power_of_two())?;
     let files: Vec<_> = streams.iter().map(AsRawFd::as_raw_fd).collect();
     ring.submitter().register_files(&files)?;
-    let mut floor = Floor {
-        buffers: BufferRing::register(&ring, buffers(load.connections))?,
+    let mut floor = FloorClient {
+        buffers: BufferRing::register(&ring, buffer_count(load.connections))?,
         request: load.request().leak(),
-        connections: streams.iter().map(|_| Connection::default()).collect(),
+        connections: streams.iter().map(|_| FloorConnection::default()).collect(),
         deadline_ns: load.deadline_ns(),
         running: streams.len(),
-        tally: Tally::new(),
+        result: LoadResult::new(),
     };
     floor.start(&mut ring);
     while floor.running > 0 {
         floor.turn(&mut ring)?;
     }
-    Ok(floor.tally)
+    Ok(floor.result)
 }
 
-struct Floor {
+struct FloorClient {
     buffers: BufferRing,
     /// Leaked: sends read it without telling when they are done.
     request: &'static [u8],
-    connections: Vec<Connection>,
+    connections: Vec<FloorConnection>,
     deadline_ns: u64,
     running: usize,
-    tally: Tally,
+    result: LoadResult,
 }
 
 #[derive(Default)]
-struct Connection {
+struct FloorConnection {
     reader: ResponseReader,
     sent_ns: u64,
 }
 
-impl Floor {
+impl FloorClient {
     fn start(&mut self, ring: &mut IoUring) {
         let mut queue = ring.submission();
         for index in 0..self.connections.len() {
@@ -67,28 +67,32 @@ impl Floor {
         completions.sync();
         // A completion is answered with two entries at most, and the queue has room for two per connection.
         for completion in completions.by_ref().take(self.connections.len()) {
-            if completion.user_data() != SEND {
-                self.received(&mut queue, &completion)?;
+            if completion.user_data() != SEND_USER_DATA {
+                self.handle_receive(&mut queue, &completion)?;
             }
         }
         self.buffers.publish();
         Ok(())
     }
 
-    fn received(&mut self, queue: &mut squeue::SubmissionQueue<'_>, completion: &cqueue::Entry) -> io::Result<()> {
+    fn handle_receive(
+        &mut self,
+        queue: &mut squeue::SubmissionQueue<'_>,
+        completion: &cqueue::Entry,
+    ) -> io::Result<()> {
         let index = completion.user_data() as u32;
         let connection = &mut self.connections[index as usize];
         if !cqueue::more(completion.flags()) {
             match completion.result() {
-                result if result > 0 || result == -NO_BUFFERS => receive(queue, index),
+                result if result > 0 || result == -ENOBUFS => receive(queue, index),
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                 error => return Err(io::Error::from_raw_os_error(-error)),
             }
         }
         match self.buffers.consume(completion, |bytes| connection.reader.feed(bytes)) {
-            None | Some(Progress::Partial) => {}
+            None | Some(ReadProgress::Partial) => {}
             Some(progress) => {
-                let now_ns = self.tally.done(connection.sent_ns, progress);
+                let now_ns = self.result.record_response(connection.sent_ns, progress);
                 if now_ns < self.deadline_ns {
                     self.send(queue, index, now_ns);
                 } else {
@@ -103,27 +107,27 @@ impl Floor {
         self.connections[index as usize].sent_ns = now_ns;
         let (bytes, len) = (self.request.as_ptr(), self.request.len() as u32);
         let send = opcode::Send::new(types::Fixed(index), bytes, len)
-            .flags(WAIT_ALL)
+            .flags(MSG_WAITALL)
             .build()
             .flags(squeue::Flags::SKIP_SUCCESS)
-            .user_data(SEND);
+            .user_data(SEND_USER_DATA);
         // SAFETY: the request is leaked.
         unsafe { ring::push(queue, &send) };
     }
 }
 
 fn receive(queue: &mut squeue::SubmissionQueue<'_>, index: u32) {
-    let receive = opcode::RecvMulti::new(types::Fixed(index), ring::GROUP).build().user_data(u64::from(index));
+    let receive = opcode::RecvMulti::new(types::Fixed(index), ring::BUFFER_GROUP).build().user_data(u64::from(index));
     // SAFETY: the buffers of the group are leaked.
     unsafe { ring::push(queue, &receive) };
 }
 
 /// One per connection: a closed loop has no more responses on their way.
-fn buffers(connections: u32) -> u16 {
+fn buffer_count(connections: u32) -> u16 {
     connections.next_power_of_two().clamp(16, 1024) as u16
 }
 
-fn connect(load: &Load) -> io::Result<Vec<TcpStream>> {
+fn connect(load: &ClientLoad) -> io::Result<Vec<TcpStream>> {
     (0..load.connections)
         .map(|_| {
             let stream = TcpStream::connect(load.address)?;
@@ -134,10 +138,10 @@ fn connect(load: &Load) -> io::Result<Vec<TcpStream>> {
 }
 
 /// Marks completions of sends, which come only for failed ones: the receive of that connection ends too and tells it.
-const SEND: u64 = u64::MAX;
+const SEND_USER_DATA: u64 = u64::MAX;
 
 /// ENOBUFS: all buffers were lent out, which ends a multishot receive without loss.
-pub(crate) const NO_BUFFERS: i32 = 105;
+pub(crate) const ENOBUFS: i32 = 105;
 
 /// MSG_WAITALL: the ring finishes a short send by itself.
-pub(crate) const WAIT_ALL: i32 = 0x100;
+pub(crate) const MSG_WAITALL: i32 = 0x100;

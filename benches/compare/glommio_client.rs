@@ -9,26 +9,26 @@ use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use glommio::LocalExecutorBuilder;
 use glommio::net::TcpStream;
 
-use crate::load::{Load, Tally, now_ns};
-use crate::response::{Progress, ResponseReader};
+use crate::load::{ClientLoad, LoadResult, now_ns};
+use crate::response::{ReadProgress, ResponseReader};
 
 /// Runs the load to its end.
-pub(crate) fn run(load: &Load) -> io::Result<Tally> {
+pub(crate) fn run(load: &ClientLoad) -> io::Result<LoadResult> {
     let load = *load;
     LocalExecutorBuilder::default().make()?.run(async move {
-        let tally = Rc::new(RefCell::new(Tally::new()));
+        let result = Rc::new(RefCell::new(LoadResult::new()));
         let deadline_ns = load.deadline_ns();
         let tasks: Vec<_> = (0..load.connections)
-            .map(|_| glommio::spawn_local(connection(load, deadline_ns, Rc::clone(&tally))))
+            .map(|_| glommio::spawn_local(run_connection(load, deadline_ns, Rc::clone(&result))))
             .collect();
         for task in tasks {
             task.await?;
         }
-        Ok(tally.replace(Tally::new()))
+        Ok(result.replace(LoadResult::new()))
     })
 }
 
-async fn connection(load: Load, deadline_ns: u64, tally: Rc<RefCell<Tally>>) -> io::Result<()> {
+async fn run_connection(load: ClientLoad, deadline_ns: u64, result: Rc<RefCell<LoadResult>>) -> io::Result<()> {
     let mut stream = TcpStream::connect(load.address).await?;
     stream.set_nodelay(true)?;
     let mut reader = ResponseReader::default();
@@ -40,12 +40,12 @@ async fn connection(load: Load, deadline_ns: u64, tally: Rc<RefCell<Tally>>) -> 
             match stream.read(&mut buffer).await? {
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                 len => match reader.feed(&buffer[..len]) {
-                    Progress::Partial => {}
+                    ReadProgress::Partial => {}
                     progress => break progress,
                 },
             }
         };
-        sent_ns = tally.borrow_mut().done(sent_ns, progress);
+        sent_ns = result.borrow_mut().record_response(sent_ns, progress);
     }
     Ok(())
 }

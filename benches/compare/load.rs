@@ -8,11 +8,11 @@ use std::net::SocketAddr;
 use hdrhistogram::Histogram;
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::response::Progress;
+use crate::response::ReadProgress;
 
 /// One client's orders.
 #[derive(Clone, Copy, Debug, clap::Args)]
-pub(crate) struct Load {
+pub(crate) struct ClientLoad {
     /// The server.
     #[arg(long)]
     pub(crate) address: SocketAddr,
@@ -24,7 +24,7 @@ pub(crate) struct Load {
     pub(crate) seconds: u64,
 }
 
-impl Load {
+impl ClientLoad {
     /// The one request, whole.
     pub(crate) fn request(&self) -> Vec<u8> {
         format!("GET / HTTP/1.1\r\nHost: {}\r\nUser-Agent: compare\r\nAccept: */*\r\n\r\n", self.address).into_bytes()
@@ -37,12 +37,12 @@ impl Load {
 }
 
 /// What a client counted.
-pub(crate) struct Tally {
+pub(crate) struct LoadResult {
     failures: u64,
     latency_us: Histogram<u64>,
 }
 
-impl Tally {
+impl LoadResult {
     /// Nothing yet.
     pub(crate) fn new() -> Self {
         let latency_us = Histogram::new_with_bounds(1, 60_000_000, 3).expect("the bounds are in order");
@@ -50,17 +50,17 @@ impl Tally {
     }
 
     /// Counts a response that has just come in full, or broken, and says when that was.
-    pub(crate) fn done(&mut self, sent_ns: u64, progress: Progress) -> u64 {
+    pub(crate) fn record_response(&mut self, sent_ns: u64, progress: ReadProgress) -> u64 {
         let now_ns = now_ns();
         self.latency_us.saturating_record((now_ns - sent_ns) / 1000);
-        if progress != (Progress::Complete { status: 200 }) {
+        if progress != (ReadProgress::Complete { status: 200 }) {
             self.failures += 1;
         }
         now_ns
     }
 }
 
-impl fmt::Display for Tally {
+impl fmt::Display for LoadResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let latency = &self.latency_us;
         let (p50, p99) = (latency.value_at_quantile(0.5), latency.value_at_quantile(0.99));

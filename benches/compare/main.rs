@@ -32,16 +32,16 @@ mod tokio_client;
 use clap::{Parser, Subcommand};
 
 use comparison::Comparison;
-use load::Load;
+use load::ClientLoad;
 use peers::Client;
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    match arguments.part {
+    match arguments.command {
         None => arguments.comparison.run(),
-        Some(Part::Client { name, load }) => client(name, &load),
-        Some(Part::Pin { cores, command }) => process::pin_and_become(&cores, &command),
-        Some(Part::Server) => Ok(server::run()?),
+        Some(CompareCommand::Client { name, load }) => run_client(name, &load),
+        Some(CompareCommand::Pin { cores, command }) => process::pin_and_exec(&cores, &command),
+        Some(CompareCommand::Server) => Ok(server::run()?),
     }
 }
 
@@ -50,20 +50,20 @@ fn main() -> anyhow::Result<()> {
 #[command(args_conflicts_with_subcommands = true)]
 struct Arguments {
     #[command(subcommand)]
-    part: Option<Part>,
+    command: Option<CompareCommand>,
     #[command(flatten)]
     comparison: Comparison,
 }
 
 #[derive(Subcommand)]
-enum Part {
+enum CompareCommand {
     /// Run one of the clients that are built in
     Client {
         /// Which
         #[arg(value_enum)]
         name: Client,
         #[command(flatten)]
-        load: Load,
+        load: ClientLoad,
     },
     /// Run a program on these cores only
     Pin {
@@ -78,7 +78,7 @@ enum Part {
     Server,
 }
 
-fn client(name: Client, load: &Load) -> anyhow::Result<()> {
+fn run_client(name: Client, load: &ClientLoad) -> anyhow::Result<()> {
     let tally = match name {
         Client::Floor => floor::run(load)?,
         Client::Glommio => glommio_client::run(load)?,

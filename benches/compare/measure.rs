@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
-use crate::load::Load;
-use crate::noise::Busy;
-use crate::peers::{Client, Cores};
+use crate::load::ClientLoad;
+use crate::noise::BusyTime;
+use crate::peers::{Client, ClientCores};
 use crate::process;
-use crate::target::Target;
+use crate::target::MeasuredServer;
 
 /// What every run of a comparison has in common.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Plan {
+pub(crate) struct MeasurementPlan {
     /// Keep-alive connections, one request at a time on each.
     pub(crate) connections: u32,
     /// Length of the short runs.
@@ -23,21 +23,21 @@ pub(crate) struct Plan {
     /// Length of the long runs.
     pub(crate) long_s: u64,
     /// Where clients run.
-    pub(crate) cores: Cores,
+    pub(crate) cores: ClientCores,
     /// How much of the machine others may use during a run, in cores, before it is repeated.
-    pub(crate) others_cores_max: f64,
+    pub(crate) max_others_cores: f64,
 }
 
-impl Plan {
+impl MeasurementPlan {
     /// The load of a run of so many seconds.
-    pub(crate) fn load(&self, address: SocketAddr, seconds: u64) -> Load {
-        Load { address, connections: self.connections, seconds }
+    pub(crate) fn load(&self, address: SocketAddr, seconds: u64) -> ClientLoad {
+        ClientLoad { address, connections: self.connections, seconds }
     }
 }
 
 /// One run of one client.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Run {
+pub(crate) struct ClientRun {
     /// As the server counted them.
     pub(crate) requests: u64,
     /// User and system time of the client.
@@ -52,18 +52,18 @@ pub(crate) struct Run {
 
 /// One client's short and long run in one round.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Sample {
+pub(crate) struct RoundSample {
     /// Whose.
     pub(crate) client: Client,
     /// From 1.
     pub(crate) round: u32,
     /// The shorter run.
-    pub(crate) short: Run,
+    pub(crate) short: ClientRun,
     /// The longer run.
-    pub(crate) long: Run,
+    pub(crate) long: ClientRun,
 }
 
-impl Sample {
+impl RoundSample {
     /// The client's CPU time per request, start-up taken off.
     pub(crate) fn cpu_us_per_request(&self) -> f64 {
         (self.long.cpu_us - self.short.cpu_us) / self.requests()
@@ -94,13 +94,18 @@ impl Sample {
 ///
 /// # Errors
 /// If it cannot be run, or its count is not the server's.
-pub(crate) fn sample(target: &Target, plan: &Plan, client: Client, round: u32) -> anyhow::Result<Sample> {
-    let mut quietest = attempt(target, plan, client, round)?;
-    for _ in 1..ATTEMPTS {
-        if quietest.others_cores() <= plan.others_cores_max {
+pub(crate) fn measure_round(
+    target: &MeasuredServer,
+    plan: &MeasurementPlan,
+    client: Client,
+    round: u32,
+) -> anyhow::Result<RoundSample> {
+    let mut quietest = measure_once(target, plan, client, round)?;
+    for _ in 1..MAX_ATTEMPTS {
+        if quietest.others_cores() <= plan.max_others_cores {
             break;
         }
-        let again = attempt(target, plan, client, round)?;
+        let again = measure_once(target, plan, client, round)?;
         if again.others_cores() < quietest.others_cores() {
             quietest = again;
         }
@@ -124,53 +129,63 @@ pub(crate) fn median(values: &[f64]) -> f64 {
     if sorted.len().is_multiple_of(2) { f64::midpoint(sorted[middle - 1], sorted[middle]) } else { sorted[middle] }
 }
 
-fn attempt(target: &Target, plan: &Plan, client: Client, round: u32) -> anyhow::Result<Sample> {
-    let short = run(target, plan, client, plan.short_s)?;
-    let long = run(target, plan, client, plan.long_s)?;
-    Ok(Sample { client, round, short, long })
+fn measure_once(
+    target: &MeasuredServer,
+    plan: &MeasurementPlan,
+    client: Client,
+    round: u32,
+) -> anyhow::Result<RoundSample> {
+    let short = run_client(target, plan, client, plan.short_s)?;
+    let long = run_client(target, plan, client, plan.long_s)?;
+    Ok(RoundSample { client, round, short, long })
 }
 
-fn run(target: &Target, plan: &Plan, client: Client, seconds: u64) -> anyhow::Result<Run> {
+fn run_client(
+    target: &MeasuredServer,
+    plan: &MeasurementPlan,
+    client: Client,
+    seconds: u64,
+) -> anyhow::Result<ClientRun> {
     let commands = client.commands(&plan.load(target.address(), seconds), plan.cores)?;
     let limit = Duration::from_secs(seconds * 2 + 20);
 
-    let (busy, server_cpu_us, counts) = (Busy::now()?, target.cpu_us()?, target.settled_counts()?);
+    let (busy, server_cpu_us, counts) = (BusyTime::now()?, target.cpu_us()?, target.settled_counts()?);
     let finished = process::run(commands, limit)?;
     let requests = target.settled_counts()?.requests - counts.requests;
     let server_cpu_us = target.cpu_us()? - server_cpu_us;
     let busy_us = busy.elapsed_us()?;
 
-    let mut said = 0;
+    let mut reported = 0;
     for stdout in &finished.stdout {
-        said += client.requests(stdout)?;
+        reported += client.requests(stdout)?;
     }
-    check_counts(client, said, requests, plan.connections)?;
+    check_counts(client, reported, requests, plan.connections)?;
     let others_us = (busy_us - finished.cpu_us - server_cpu_us).max(0.0);
     let others_cores = others_us / 1e6 / finished.wall_s;
-    Ok(Run { requests, cpu_us: finished.cpu_us, wall_s: finished.wall_s, server_cpu_us, others_cores })
+    Ok(ClientRun { requests, cpu_us: finished.cpu_us, wall_s: finished.wall_s, server_cpu_us, others_cores })
 }
 
-fn check_counts(client: Client, said: u64, seen: u64, connections: u32) -> anyhow::Result<()> {
+fn check_counts(client: Client, reported: u64, served: u64, connections: u32) -> anyhow::Result<()> {
     let name = client.name();
-    ensure!(seen > 0, "{name} made no request");
-    let uncounted = seen.checked_sub(said);
-    let uncounted_max = client.uncounted_max(connections);
+    ensure!(served > 0, "{name} made no request");
+    let uncounted = served.checked_sub(reported);
+    let max_uncounted = client.max_uncounted(connections);
     ensure!(
-        uncounted.is_some_and(|uncounted| uncounted <= uncounted_max),
-        "{name} counts {said} requests, the server {seen}: more than {uncounted_max} apart"
+        uncounted.is_some_and(|uncounted| uncounted <= max_uncounted),
+        "{name} counts {reported} requests, the server {served}: more than {max_uncounted} apart"
     );
     Ok(())
 }
 
 /// How often a sample is taken at most while the machine is not quiet.
-const ATTEMPTS: u32 = 4;
+const MAX_ATTEMPTS: u32 = 4;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn run_of(requests: u64, cpu_us: f64, wall_s: f64) -> Run {
-        Run { requests, cpu_us, wall_s, server_cpu_us: 0.0, others_cores: 0.0 }
+    fn run_of(requests: u64, cpu_us: f64, wall_s: f64) -> ClientRun {
+        ClientRun { requests, cpu_us, wall_s, server_cpu_us: 0.0, others_cores: 0.0 }
     }
 
     #[test]
@@ -178,7 +193,7 @@ mod tests {
         let start_up = (30_000.0, 0.5);
         let at =
             |requests: u64, seconds: f64| run_of(requests, start_up.0 + 6.0 * requests as f64, start_up.1 + seconds);
-        let sample = Sample { client: Client::Floor, round: 1, short: at(100_000, 1.0), long: at(500_000, 5.0) };
+        let sample = RoundSample { client: Client::Floor, round: 1, short: at(100_000, 1.0), long: at(500_000, 5.0) };
         assert!((sample.cpu_us_per_request() - 6.0).abs() < 1e-9);
         assert!((sample.rate() - 100_000.0).abs() < 1e-6);
     }

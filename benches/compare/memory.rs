@@ -11,10 +11,10 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 
 use crate::load::now_ns;
-use crate::peers::{self, Cores};
-use crate::process::{self, Running};
+use crate::peers::{self, ClientCores};
+use crate::process::{self, RunningProcess};
 use crate::python_hosts;
-use crate::target::Target;
+use crate::target::MeasuredServer;
 
 /// Whose users wait.
 #[derive(Clone, Copy, Debug)]
@@ -27,22 +27,22 @@ pub(crate) enum Idlers {
 
 /// The outcome of one measurement.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct PerUser {
+pub(crate) struct MemoryPerUser {
     idlers: Idlers,
-    few: Crowd,
-    many: Crowd,
+    few: UserGroup,
+    many: UserGroup,
 }
 
 /// Users, and the memory of the process that has them.
 #[derive(Clone, Copy, Debug)]
-struct Crowd {
+struct UserGroup {
     users: u64,
-    memory: Resident,
+    memory: ProcessMemory,
 }
 
 /// A process's memory.
 #[derive(Clone, Copy, Debug)]
-struct Resident {
+struct ProcessMemory {
     /// Resident pages, whoever else has them too.
     rss_kib: u64,
     /// The same with shared pages divided among their owners.
@@ -50,17 +50,22 @@ struct Resident {
 }
 
 /// Measures with `users` idle users, each with a live connection that the server counts.
-pub(crate) fn measure(target: &Target, idlers: Idlers, cores: Cores, users: u64) -> anyhow::Result<PerUser> {
-    let few = crowd(target, idlers, cores, users / 5)?;
-    let many = crowd(target, idlers, cores, users)?;
-    Ok(PerUser { idlers, few, many })
+pub(crate) fn measure(
+    target: &MeasuredServer,
+    idlers: Idlers,
+    cores: ClientCores,
+    users: u64,
+) -> anyhow::Result<MemoryPerUser> {
+    let few = measure_group(target, idlers, cores, users / 5)?;
+    let many = measure_group(target, idlers, cores, users)?;
+    Ok(MemoryPerUser { idlers, few, many })
 }
 
 impl Idlers {
-    fn command(self, cores: Cores) -> anyhow::Result<Command> {
+    fn command(self, cores: ClientCores) -> anyhow::Result<Command> {
         Ok(match self {
             Self::Rust => {
-                let mut command = process::pinned(&[cores.first], peers::beside("scenario")?)?;
+                let mut command = process::pinned(&[cores.first], peers::sibling_program("scenario")?)?;
                 command.args(["Idler", "--shards", "1"]);
                 command
             }
@@ -73,7 +78,7 @@ impl Idlers {
     }
 }
 
-impl PerUser {
+impl MemoryPerUser {
     /// Bytes of the process's own memory per user.
     fn bytes(&self) -> f64 {
         let grown_kib = self.many.memory.pss_kib as f64 - self.few.memory.pss_kib as f64;
@@ -81,37 +86,37 @@ impl PerUser {
     }
 }
 
-impl fmt::Display for PerUser {
+impl fmt::Display for MemoryPerUser {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (bytes, Self { idlers, few, many }) = (self.bytes(), self);
         write!(f, "{bytes:.0} bytes of own memory per idle user in {idlers:?} with a live connection: {many}, {few}")
     }
 }
 
-impl fmt::Display for Crowd {
+impl fmt::Display for UserGroup {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { users, memory: Resident { rss_kib, pss_kib } } = self;
+        let Self { users, memory: ProcessMemory { rss_kib, pss_kib } } = self;
         write!(f, "{users} users {pss_kib} KiB (resident {rss_kib})")
     }
 }
 
-fn crowd(target: &Target, idlers: Idlers, cores: Cores, users: u64) -> anyhow::Result<Crowd> {
+fn measure_group(target: &MeasuredServer, idlers: Idlers, cores: ClientCores, users: u64) -> anyhow::Result<UserGroup> {
     wait_for_connections(target, 0..=0)?;
     let mut command = idlers.command(cores)?;
     command
         .args(["--headless", "--json", "-t", "300s"])
         .args(["--host", &format!("http://{}", target.address())])
         .args(["-u", &users.to_string(), "-r", &users.to_string()]);
-    let running = Running::start(command)?;
+    let running = RunningProcess::start(command)?;
     wait_for_connections(target, users..=users)?;
     // One tick of statistics and more, so that what starting took is given back or never will be.
     pause(3_000);
-    ensure!(running.runs()?, "the users' process ended early");
+    ensure!(running.is_running()?, "the users' process ended early");
     ensure!(target.counts()?.connections == users, "connections were lost");
-    Ok(Crowd { users, memory: resident(running.id())? })
+    Ok(UserGroup { users, memory: process_memory(running.id())? })
 }
 
-fn wait_for_connections(target: &Target, wanted: std::ops::RangeInclusive<u64>) -> anyhow::Result<()> {
+fn wait_for_connections(target: &MeasuredServer, wanted: std::ops::RangeInclusive<u64>) -> anyhow::Result<()> {
     let give_up_ns = now_ns() + 60_000_000_000;
     loop {
         let connections = target.counts()?.connections;
@@ -123,13 +128,13 @@ fn wait_for_connections(target: &Target, wanted: std::ops::RangeInclusive<u64>) 
     }
 }
 
-fn resident(id: u32) -> anyhow::Result<Resident> {
+fn process_memory(id: u32) -> anyhow::Result<ProcessMemory> {
     let rollup = fs::read_to_string(format!("/proc/{id}/smaps_rollup"))?;
     let field = |name: &str| -> anyhow::Result<u64> {
         let line = rollup.lines().find_map(|line| line.strip_prefix(name)).context("no such line in smaps_rollup")?;
         Ok(line.trim().trim_end_matches("kB").trim().parse()?)
     };
-    Ok(Resident { rss_kib: field("Rss:")?, pss_kib: field("Pss:")? })
+    Ok(ProcessMemory { rss_kib: field("Rss:")?, pss_kib: field("Pss:")? })
 }
 
 #[expect(clippy::disallowed_methods, reason = "waits for other processes, not on anybody's way")]

@@ -9,35 +9,36 @@ use monoio::io::{AsyncReadRent, AsyncWriteRentExt};
 use monoio::net::TcpStream;
 use monoio::{IoUringDriver, RuntimeBuilder};
 
-use crate::load::{Load, Tally, now_ns};
-use crate::response::{Progress, ResponseReader};
+use crate::load::{ClientLoad, LoadResult, now_ns};
+use crate::response::{ReadProgress, ResponseReader};
 use crate::ring;
 
 /// Runs the load to its end on a ring with the engine's flags.
-pub(crate) fn run(load: &Load) -> io::Result<Tally> {
-    drive(RuntimeBuilder::new().uring_builder(ring::flagged()), load)
+pub(crate) fn run(load: &ClientLoad) -> io::Result<LoadResult> {
+    run_on(RuntimeBuilder::new().uring_builder(ring::ring_builder()), load)
 }
 
 /// Runs the load to its end on the ring that monoio builds by itself.
-pub(crate) fn run_plain(load: &Load) -> io::Result<Tally> {
-    drive(RuntimeBuilder::new(), load)
+pub(crate) fn run_plain(load: &ClientLoad) -> io::Result<LoadResult> {
+    run_on(RuntimeBuilder::new(), load)
 }
 
-fn drive(builder: RuntimeBuilder<IoUringDriver>, load: &Load) -> io::Result<Tally> {
+fn run_on(builder: RuntimeBuilder<IoUringDriver>, load: &ClientLoad) -> io::Result<LoadResult> {
     let load = *load;
     builder.build()?.block_on(async move {
-        let tally = Rc::new(RefCell::new(Tally::new()));
+        let result = Rc::new(RefCell::new(LoadResult::new()));
         let deadline_ns = load.deadline_ns();
-        let tasks: Vec<_> =
-            (0..load.connections).map(|_| monoio::spawn(connection(load, deadline_ns, Rc::clone(&tally)))).collect();
+        let tasks: Vec<_> = (0..load.connections)
+            .map(|_| monoio::spawn(run_connection(load, deadline_ns, Rc::clone(&result))))
+            .collect();
         for task in tasks {
             task.await?;
         }
-        Ok(tally.replace(Tally::new()))
+        Ok(result.replace(LoadResult::new()))
     })
 }
 
-async fn connection(load: Load, deadline_ns: u64, tally: Rc<RefCell<Tally>>) -> io::Result<()> {
+async fn run_connection(load: ClientLoad, deadline_ns: u64, result: Rc<RefCell<LoadResult>>) -> io::Result<()> {
     let mut stream = TcpStream::connect(load.address).await?;
     stream.set_nodelay(true)?;
     let mut reader = ResponseReader::default();
@@ -53,12 +54,12 @@ async fn connection(load: Load, deadline_ns: u64, tally: Rc<RefCell<Tally>>) -> 
             match received? {
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                 len => match reader.feed(&buffer[..len]) {
-                    Progress::Partial => {}
+                    ReadProgress::Partial => {}
                     progress => break progress,
                 },
             }
         };
-        sent_ns = tally.borrow_mut().done(sent_ns, progress);
+        sent_ns = result.borrow_mut().record_response(sent_ns, progress);
     }
     Ok(())
 }

@@ -14,24 +14,24 @@ use tempfile::TempDir;
 use crate::load::now_ns;
 use crate::peers;
 use crate::process;
-use crate::target::Counts;
+use crate::target::ServerCounts;
 
 /// An nginx that serves.
-pub(crate) struct Started {
+pub(crate) struct StartedNginx {
     pub(crate) child: Child,
     pub(crate) address: SocketAddr,
     /// Where `GET /__counts` is answered, without TLS.
-    pub(crate) counts: SocketAddr,
+    pub(crate) counts_address: SocketAddr,
     /// Its files, for as long as it runs.
     pub(crate) folder: TempDir,
 }
 
 /// Starts nginx on `core`: `/64k` and `/1m` are files, `/` is the response of our own server.
-pub(crate) fn start(over_tls: bool, core: usize) -> anyhow::Result<Started> {
-    let program = peers::on_path("nginx")?;
+pub(crate) fn start(over_tls: bool, core: usize) -> anyhow::Result<StartedNginx> {
+    let program = peers::installed_program("nginx")?;
     let folder = folder()?;
     let (address, counts) = (free_address()?, free_address()?);
-    lay_out(folder.path(), address, counts, over_tls)?;
+    write_files(folder.path(), address, counts, over_tls)?;
     let mut command = process::pinned(&[core], program)?;
     command.arg("-p").arg(folder.path()).args(["-c", "nginx.conf", "-e", "error.log"]);
     let mut child = command.stdin(Stdio::null()).spawn()?;
@@ -40,19 +40,19 @@ pub(crate) fn start(over_tls: bool, core: usize) -> anyhow::Result<Started> {
         ensure!(now_ns() < give_up_ns && child.try_wait()?.is_none(), "nginx does not start");
         pause();
     }
-    Ok(Started { child, address, counts, folder })
+    Ok(StartedNginx { child, address, counts_address: counts, folder })
 }
 
 /// Reads the status page, which was asked for so many times: it counts itself.
-pub(crate) fn parse_counts(response: &str, asked: u64) -> Option<Counts> {
+pub(crate) fn parse_counts(response: &str, counts_queries: u64) -> Option<ServerCounts> {
     let (_, body) = response.split_once("\r\n\r\n")?;
     let mut lines = body.lines();
     let active: u64 = lines.next()?.strip_prefix("Active connections:")?.trim().parse().ok()?;
     let requests: u64 = lines.nth(1)?.split_whitespace().nth(2)?.parse().ok()?;
-    Some(Counts { requests: requests.checked_sub(asked)?, connections: active.checked_sub(1)? })
+    Some(ServerCounts { requests: requests.checked_sub(counts_queries)?, connections: active.checked_sub(1)? })
 }
 
-fn lay_out(folder: &Path, address: SocketAddr, counts: SocketAddr, over_tls: bool) -> anyhow::Result<()> {
+fn write_files(folder: &Path, address: SocketAddr, counts: SocketAddr, over_tls: bool) -> anyhow::Result<()> {
     create_dir_all(folder.join("files"))?;
     fs::write(folder.join("files/64k"), vec![b'x'; 64 << 10])?;
     fs::write(folder.join("files/1m"), vec![b'x'; 1 << 20])?;
@@ -111,7 +111,7 @@ mod tests {
     fn counts_are_read_from_the_status_page() {
         let page = "HTTP/1.1 200 OK\r\nContent-Length: 97\r\n\r\nActive connections: 65 \nserver accepts handled requests\n \
                     70 70 4711 \nReading: 0 Writing: 1 Waiting: 64 \n";
-        assert_eq!(parse_counts(page, 11), Some(Counts { requests: 4700, connections: 64 }));
+        assert_eq!(parse_counts(page, 11), Some(ServerCounts { requests: 4700, connections: 64 }));
         assert_eq!(parse_counts("HTTP/1.1 404 Not Found\r\n\r\n", 1), None);
     }
 }

@@ -6,11 +6,11 @@ use std::fs;
 use anyhow::Context;
 
 /// The machine's CPU time, stolen time included, since some moment.
-pub(crate) struct Busy {
+pub(crate) struct BusyTime {
     ticks: f64,
 }
 
-impl Busy {
+impl BusyTime {
     /// Starts looking.
     pub(crate) fn now() -> anyhow::Result<Self> {
         let stat = fs::read_to_string("/proc/stat")?;

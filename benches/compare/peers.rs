@@ -10,10 +10,10 @@ use std::process::Command;
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
-use crate::load::Load;
+use crate::load::ClientLoad;
 use crate::process;
 use crate::python_hosts::PythonHost;
-use crate::target::Server;
+use crate::target::ServerKind;
 
 /// A client under comparison.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, clap::ValueEnum)]
@@ -80,7 +80,7 @@ pub(crate) enum Client {
 
 /// The cores that clients may have.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Cores {
+pub(crate) struct ClientCores {
     /// For all clients.
     pub(crate) first: usize,
     /// For those that take two.
@@ -94,16 +94,16 @@ impl Client {
     }
 
     /// The server that it is measured against.
-    pub(crate) fn server(self) -> Server {
+    pub(crate) fn server_kind(self) -> ServerKind {
         match self {
             Self::Wrk64k
             | Self::Gregaria64k
             | Self::Scenario64k
             | Self::Wrk1m
             | Self::Gregaria1m
-            | Self::Scenario1m => Server::Files,
-            Self::WrkTls | Self::GregariaTls => Server::Tls,
-            _ => Server::Own,
+            | Self::Scenario1m => ServerKind::Files,
+            Self::WrkTls | Self::GregariaTls => ServerKind::Tls,
+            _ => ServerKind::Own,
         }
     }
 
@@ -111,18 +111,18 @@ impl Client {
     ///
     /// # Errors
     /// If the program is not there.
-    pub(crate) fn commands(self, load: &Load, cores: Cores) -> anyhow::Result<Vec<Command>> {
+    pub(crate) fn commands(self, load: &ClientLoad, cores: ClientCores) -> anyhow::Result<Vec<Command>> {
         if let Some((host, locustfile)) = self.python_users() {
             return Ok(vec![host.command(locustfile, load, cores.first)?]);
         }
         let both = [cores.first, cores.second];
         Ok(match self {
-            Self::Scenario2 => vec![scenario(load, &both, 2)?],
+            Self::Scenario2 => vec![scenario_command(load, &both, 2)?],
             Self::Scenario1x2 => {
-                let half = Load { connections: load.connections / 2, ..*load };
-                vec![scenario(&half, &both[..1], 1)?, scenario(&half, &both[1..], 1)?]
+                let half = ClientLoad { connections: load.connections / 2, ..*load };
+                vec![scenario_command(&half, &both[..1], 1)?, scenario_command(&half, &both[1..], 1)?]
             }
-            Self::Scenario => vec![scenario(load, &both[..1], 1)?],
+            Self::Scenario => vec![scenario_command(load, &both[..1], 1)?],
             Self::Scenario64k | Self::Scenario1m => vec![self.downloaders(load, cores.first)?],
             _ => vec![self.command(load, &both[..1])?],
         })
@@ -153,7 +153,7 @@ impl Client {
             Self::Oha => ("oha", "--version"),
             _ => return None,
         };
-        let output = Command::new(on_path(program).ok()?).arg(flag).output().ok()?;
+        let output = Command::new(installed_program(program).ok()?).arg(flag).output().ok()?;
         String::from_utf8_lossy(&output.stdout).lines().next().map(|line| line.trim().to_owned())
     }
 
@@ -172,7 +172,7 @@ impl Client {
 
     /// How many requests the server may have seen more than the client counts: foreign tools drop what is on the wire
     /// when time is up, ours wait for it.
-    pub(crate) fn uncounted_max(self, connections: u32) -> u64 {
+    pub(crate) fn max_uncounted(self, connections: u32) -> u64 {
         match self.tool() {
             Self::Wrk | Self::H2load | Self::Oha => connections.into(),
             Self::LocustHttp | Self::LocustFast | Self::LocustHttpChecked | Self::LocustFastChecked => {
@@ -182,14 +182,14 @@ impl Client {
         }
     }
 
-    fn command(self, load: &Load, cores: &[usize]) -> anyhow::Result<Command> {
-        let Load { address, connections, seconds } = load;
+    fn command(self, load: &ClientLoad, cores: &[usize]) -> anyhow::Result<Command> {
+        let ClientLoad { address, connections, seconds } = load;
         let (url, connections, seconds) = (self.url(*address), connections.to_string(), seconds.to_string());
         let program = match self.tool() {
-            Self::Wrk => on_path("wrk")?,
-            Self::H2load => on_path("h2load")?,
-            Self::Oha => on_path("oha")?,
-            Self::Gregaria => beside("gregaria")?,
+            Self::Wrk => installed_program("wrk")?,
+            Self::H2load => installed_program("h2load")?,
+            Self::Oha => installed_program("oha")?,
+            Self::Gregaria => sibling_program("gregaria")?,
             _ => process::own_program()?,
         };
         let mut command = process::pinned(cores, program)?;
@@ -202,7 +202,7 @@ impl Client {
             Self::Gregaria => {
                 let time = format!("{seconds}s");
                 command.args([&url, "-u", &connections, "-t", &time, "--shards", "1", "--json"]);
-                command.args((self.server() == Server::Tls).then_some("--insecure"))
+                command.args((self.server_kind() == ServerKind::Tls).then_some("--insecure"))
             }
             _ => command.args(["client", &self.name(), "--address", &address.to_string()]).args([
                 "--connections",
@@ -214,8 +214,8 @@ impl Client {
         Ok(command)
     }
 
-    fn downloaders(self, load: &Load, core: usize) -> anyhow::Result<Command> {
-        let mut command = process::pinned(&[core], beside("scenario")?)?;
+    fn downloaders(self, load: &ClientLoad, core: usize) -> anyhow::Result<Command> {
+        let mut command = process::pinned(&[core], sibling_program("scenario")?)?;
         command.args(["Downloader", "--headless", "--json", "--shards", "1", "--host", &self.url(load.address)]);
         command.args(["-u", &load.connections.to_string(), "-r", &load.connections.to_string()]);
         command.args(["-t", &format!("{}s", load.seconds)]);
@@ -232,7 +232,7 @@ impl Client {
     }
 
     fn url(self, address: SocketAddr) -> String {
-        let scheme = if self.server() == Server::Tls { "https" } else { "http" };
+        let scheme = if self.server_kind() == ServerKind::Tls { "https" } else { "http" };
         let path = match self {
             Self::Wrk64k | Self::Gregaria64k | Self::Scenario64k => "64k",
             Self::Wrk1m | Self::Gregaria1m | Self::Scenario1m => "1m",
@@ -243,7 +243,7 @@ impl Client {
 }
 
 /// Builds our programs, as `cargo run` has built this one only.
-pub(crate) fn build_ours() -> anyhow::Result<()> {
+pub(crate) fn build_own_programs() -> anyhow::Result<()> {
     build(&["-p", "gregaria", "-p", "benches", "--bins"], &[])
 }
 
@@ -260,21 +260,21 @@ pub(crate) fn build(packages: &[&str], variables: &[(&str, PathBuf)]) -> anyhow:
 }
 
 /// What is built into the same directory as this program.
-pub(crate) fn beside(name: &str) -> anyhow::Result<PathBuf> {
+pub(crate) fn sibling_program(name: &str) -> anyhow::Result<PathBuf> {
     let path = process::own_program()?.with_file_name(name);
     ensure!(path.exists(), "{name} is not built: run this program by cargo run --release -p benches --bin compare");
     Ok(path)
 }
 
 /// What is installed.
-pub(crate) fn on_path(name: &str) -> anyhow::Result<PathBuf> {
+pub(crate) fn installed_program(name: &str) -> anyhow::Result<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let found = env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file());
     found.with_context(|| format!("{name} is not installed"))
 }
 
-fn scenario(load: &Load, cores: &[usize], shards: u32) -> anyhow::Result<Command> {
-    let mut command = process::pinned(cores, beside("scenario")?)?;
+fn scenario_command(load: &ClientLoad, cores: &[usize], shards: u32) -> anyhow::Result<Command> {
+    let mut command = process::pinned(cores, sibling_program("scenario")?)?;
     command
         .args(["Shopper", "--headless", "--json", "--shards", &shards.to_string()])
         .args(["--host", &format!("http://{}", load.address)])

@@ -20,7 +20,7 @@ use crate::load::now_ns;
 
 /// What processes that ran side by side cost together, and what they said.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Finished {
+pub(crate) struct ProcessResults {
     /// User and system time of all of them.
     pub(crate) cpu_us: f64,
     /// From the first start to the last end.
@@ -38,7 +38,7 @@ pub(crate) fn pinned(cores: &[usize], program: impl AsRef<OsStr>) -> anyhow::Res
 }
 
 /// Pins this process and becomes the given program; comes back only to say why not.
-pub(crate) fn pin_and_become(cores: &[usize], command: &[String]) -> anyhow::Result<()> {
+pub(crate) fn pin_and_exec(cores: &[usize], command: &[String]) -> anyhow::Result<()> {
     let mut set = CpuSet::new();
     cores.iter().for_each(|&core| set.set(core));
     sched_setaffinity(None, &set).context("cannot pin to these cores")?;
@@ -50,13 +50,13 @@ pub(crate) fn pin_and_become(cores: &[usize], command: &[String]) -> anyhow::Res
 ///
 /// # Errors
 /// If one cannot be started, fails, or is not done within `limit`; all are gone by then.
-pub(crate) fn run(commands: Vec<Command>, limit: Duration) -> anyhow::Result<Finished> {
+pub(crate) fn run(commands: Vec<Command>, limit: Duration) -> anyhow::Result<ProcessResults> {
     let started_ns = now_ns();
     let mut running = Vec::new();
     for command in commands {
-        running.push(Running::start(command)?);
+        running.push(RunningProcess::start(command)?);
     }
-    let mut finished = Finished::default();
+    let mut finished = ProcessResults::default();
     for process in running {
         let left = limit.saturating_sub(Duration::from_nanos(now_ns() - started_ns));
         process.finish(left, &mut finished)?;
@@ -71,19 +71,19 @@ pub(crate) fn own_program() -> anyhow::Result<PathBuf> {
 }
 
 /// A started process. Dropped before its end, it is killed.
-pub(crate) struct Running {
+pub(crate) struct RunningProcess {
     child: Option<Child>,
     stdout: JoinHandle<String>,
     stderr: JoinHandle<String>,
 }
 
-impl Running {
+impl RunningProcess {
     /// Starts it, without input, its output kept.
     pub(crate) fn start(mut command: Command) -> anyhow::Result<Self> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
-        let stdout = drain(child.stdout.take().expect("piped"));
-        let stderr = drain(child.stderr.take().expect("piped"));
+        let stdout = read_in_thread(child.stdout.take().expect("piped"));
+        let stderr = read_in_thread(child.stderr.take().expect("piped"));
         Ok(Self { child: Some(child), stdout, stderr })
     }
 
@@ -93,18 +93,18 @@ impl Running {
     }
 
     /// Whether it has not ended yet.
-    pub(crate) fn runs(&self) -> anyhow::Result<bool> {
-        Ok(!ends_within(self.child.as_ref().expect("taken only by `finish`"), Duration::ZERO)?)
+    pub(crate) fn is_running(&self) -> anyhow::Result<bool> {
+        Ok(!wait_timeout(self.child.as_ref().expect("taken only by `finish`"), Duration::ZERO)?)
     }
 
-    fn finish(mut self, limit: Duration, finished: &mut Finished) -> anyhow::Result<()> {
+    fn finish(mut self, limit: Duration, finished: &mut ProcessResults) -> anyhow::Result<()> {
         let child = self.child.as_mut().expect("taken only below");
-        ensure!(ends_within(child, limit)?, "a client was not done in time and was stopped");
+        ensure!(wait_timeout(child, limit)?, "a client was not done in time and was stopped");
         let used = child.wait4()?;
         self.child = None;
-        let stdout = take(&mut self.stdout);
+        let stdout = join_output(&mut self.stdout);
         if !used.status.success() {
-            bail!("a client ended with {}: {stdout}{}", used.status, take(&mut self.stderr));
+            bail!("a client ended with {}: {stdout}{}", used.status, join_output(&mut self.stderr));
         }
         finished.cpu_us += (used.rusage.utime + used.rusage.stime).as_secs_f64() * 1e6;
         finished.stdout.push(stdout);
@@ -112,7 +112,7 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningProcess {
     fn drop(&mut self) {
         if let Some(child) = &mut self.child {
             // It may just have ended by itself; either way it is reaped.
@@ -122,14 +122,14 @@ impl Drop for Running {
     }
 }
 
-fn ends_within(child: &Child, limit: Duration) -> anyhow::Result<bool> {
+fn wait_timeout(child: &Child, limit: Duration) -> anyhow::Result<bool> {
     let id = Pid::from_child(child);
     let handle = pidfd_open(id, PidfdFlags::empty())?;
     let timeout = Timespec { tv_sec: limit.as_secs() as i64, tv_nsec: limit.subsec_nanos().into() };
     Ok(poll(&mut [PollFd::new(&handle, PollFlags::IN)], Some(&timeout))? > 0)
 }
 
-fn drain(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
+fn read_in_thread(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
     thread::spawn(move || {
         let mut bytes = Vec::new();
         // What could be read is what there is to show.
@@ -138,6 +138,6 @@ fn drain(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
     })
 }
 
-fn take(reader: &mut JoinHandle<String>) -> String {
+fn join_output(reader: &mut JoinHandle<String>) -> String {
     std::mem::replace(reader, thread::spawn(String::new)).join().unwrap_or_default()
 }

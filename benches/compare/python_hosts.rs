@@ -10,7 +10,7 @@ use std::process::Command;
 
 use anyhow::{Context, ensure};
 
-use crate::load::Load;
+use crate::load::ClientLoad;
 use crate::peers;
 use crate::process;
 
@@ -27,7 +27,7 @@ pub(crate) enum PythonHost {
 
 impl PythonHost {
     /// One process that runs as many users of a locustfile as the load has connections.
-    pub(crate) fn command(self, locustfile: &str, load: &Load, core: usize) -> anyhow::Result<Command> {
+    pub(crate) fn command(self, locustfile: &str, load: &ClientLoad, core: usize) -> anyhow::Result<Command> {
         let mut command = self.pinned(core)?;
         let users = load.connections.to_string();
         command
@@ -75,7 +75,7 @@ impl PythonHost {
 /// Our Python host, pinned. Arguments can still be added.
 pub(crate) fn gregaria(core: usize) -> anyhow::Result<Command> {
     let mut command = process::pinned(&[core], interpreter()?)?;
-    command.args(["-m", "gregaria"]).env("PYTHONPATH", peers::beside(PACKAGES)?);
+    command.args(["-m", "gregaria"]).env("PYTHONPATH", peers::sibling_program(PACKAGE_FOLDER)?);
     Ok(command)
 }
 
@@ -87,13 +87,13 @@ pub(crate) fn locustfile(name: &str) -> PathBuf {
 /// Builds the native half and puts the package together.
 pub(crate) fn build() -> anyhow::Result<()> {
     peers::build(&["-p", "gregaria-python"], &[("PYO3_PYTHON", interpreter()?)])?;
-    let packages = process::own_program()?.with_file_name(PACKAGES);
+    let packages = process::own_program()?.with_file_name(PACKAGE_FOLDER);
     let package = packages.join("gregaria");
     if package.exists() {
         fs::remove_dir_all(&package)?;
     }
     fs::create_dir_all(&package)?;
-    symlink(peers::beside("lib_engine.so")?, package.join("_engine.abi3.so"))?;
+    symlink(peers::sibling_program("lib_engine.so")?, package.join("_engine.abi3.so"))?;
     for file in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../python/gregaria"))? {
         let file = file?;
         if file.path().extension().is_some_and(|extension| extension == "py") {
@@ -104,15 +104,15 @@ pub(crate) fn build() -> anyhow::Result<()> {
 }
 
 fn interpreter() -> anyhow::Result<PathBuf> {
-    found("GREGARIA_PYTHON", "python/bin/python", "pip install gevent requests")
+    find_installed("GREGARIA_PYTHON", "python/bin/python", "pip install gevent requests")
 }
 
 fn locust() -> anyhow::Result<PathBuf> {
-    found("LOCUST", "locust/bin/locust", "pip install locust==2.47.0")
+    find_installed("LOCUST", "locust/bin/locust", "pip install locust==2.47.0")
 }
 
 /// What the variable names, or else what is in the environment of that name under `target/`.
-fn found(variable: &str, in_target: &str, install: &str) -> anyhow::Result<PathBuf> {
+fn find_installed(variable: &str, in_target: &str, install: &str) -> anyhow::Result<PathBuf> {
     if let Some(path) = env::var_os(variable).map(PathBuf::from) {
         ensure!(path.is_file(), "{variable} names {}, which is not there", path.display());
         // Not its canonical path: an environment's interpreter is known by the link to it.
@@ -130,7 +130,7 @@ fn found(variable: &str, in_target: &str, install: &str) -> anyhow::Result<PathB
 }
 
 /// The folder beside this program from which Python imports ours.
-const PACKAGES: &str = "python-packages";
+const PACKAGE_FOLDER: &str = "python-packages";
 
 #[cfg(test)]
 mod tests {
@@ -138,7 +138,8 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_told_with_how_to_get_it() {
-        let error = found("NO_SUCH_VARIABLE", "nowhere/bin/python", "pip install gevent").unwrap_err().to_string();
+        let error =
+            find_installed("NO_SUCH_VARIABLE", "nowhere/bin/python", "pip install gevent").unwrap_err().to_string();
         assert_eq!(
             error,
             "not installed: python3 -m venv target/nowhere && target/nowhere/bin/pip install gevent, or set NO_SUCH_VARIABLE"

@@ -11,7 +11,7 @@ use anyhow::Context;
 use crate::peers::Client;
 
 /// One comparison, ready to be written.
-pub(crate) struct Record<'a> {
+pub(crate) struct ComparisonRecord<'a> {
     /// The arguments of this program.
     pub(crate) arguments: &'a [String],
     /// Who was compared.
@@ -24,7 +24,7 @@ pub(crate) struct Record<'a> {
     pub(crate) csv: &'a str,
 }
 
-impl Record<'_> {
+impl ComparisonRecord<'_> {
     /// Writes it into a folder of its own and says where.
     pub(crate) fn write(&self) -> anyhow::Result<PathBuf> {
         let folder = free_folder(&format!("{}-{}-{}", date()?, kernel()?, slug(&cpu()?)));
@@ -56,7 +56,7 @@ impl Record<'_> {
             cores = std::thread::available_parallelism()?,
             placement = self.cores,
             kernel = kernel()?,
-            rustc = said("rustc", &["--version"]).unwrap_or_else(|| "unknown".to_owned()),
+            rustc = command_output("rustc", &["--version"]).unwrap_or_else(|| "unknown".to_owned()),
             versions = versions.join(", "),
             summary = self.summary,
         ))
@@ -71,11 +71,11 @@ fn free_folder(name: &str) -> PathBuf {
 
 /// Today in UTC, as YYYY-MM-DD.
 fn date() -> anyhow::Result<String> {
-    Ok(civil(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() / 86_400))
+    Ok(civil_date(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() / 86_400))
 }
 
 /// Days since 1970-01-01 as a date of the Gregorian calendar: years are counted from March, so that the leap day is last.
-fn civil(days: u64) -> String {
+fn civil_date(days: u64) -> String {
     let days = days + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);
     let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
@@ -101,10 +101,10 @@ fn cpu() -> anyhow::Result<String> {
 
 fn commit() -> String {
     let folder = env!("CARGO_MANIFEST_DIR");
-    let Some(commit) = said("git", &["-C", folder, "rev-parse", "--short=12", "HEAD"]) else {
+    let Some(commit) = command_output("git", &["-C", folder, "rev-parse", "--short=12", "HEAD"]) else {
         return "unknown".to_owned();
     };
-    let clean = said("git", &["-C", folder, "status", "--porcelain", "--untracked-files=no"])
+    let clean = command_output("git", &["-C", folder, "status", "--porcelain", "--untracked-files=no"])
         .is_some_and(|text| text.is_empty());
     if clean { commit } else { format!("{commit} with uncommitted changes") }
 }
@@ -118,7 +118,7 @@ fn libraries() -> impl Iterator<Item = String> {
     })
 }
 
-fn said(program: &str, arguments: &[&str]) -> Option<String> {
+fn command_output(program: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).output().ok().filter(|output| output.status.success())?;
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
@@ -141,7 +141,7 @@ mod tests {
             (20_780, "2026-11-23"),
             (47_540, "2100-02-28"),
         ] {
-            assert_eq!(civil(days), date);
+            assert_eq!(civil_date(days), date);
         }
     }
 

@@ -3,16 +3,16 @@
 
 use std::fmt::{self, Write};
 
-use crate::measure::{Sample, median};
+use crate::measure::{RoundSample, median};
 use crate::peers::Client;
-use crate::tables::{Goal, Table, Times};
+use crate::tables::{ComparisonTable, RatioBound, RatioGoal};
 
 /// All samples, written as tables: a row for each client that was measured.
 pub(crate) struct Report<'a> {
     /// In the order they were taken.
-    pub(crate) samples: &'a [Sample],
+    pub(crate) samples: &'a [RoundSample],
     /// Who stands where.
-    pub(crate) tables: &'a [&'a Table],
+    pub(crate) tables: &'a [&'a ComparisonTable],
 }
 
 impl fmt::Display for Report<'_> {
@@ -23,7 +23,7 @@ impl fmt::Display for Report<'_> {
         for table in self.tables {
             self.table(f, table)?;
         }
-        let others: Vec<_> = self.samples.iter().map(Sample::others_cores).collect();
+        let others: Vec<_> = self.samples.iter().map(RoundSample::others_cores).collect();
         let most = others.iter().copied().fold(0.0, f64::max);
         writeln!(
             f,
@@ -37,17 +37,18 @@ impl Report<'_> {
     /// The median over the rounds of `client`'s CPU time over `base`'s in the same round.
     pub(crate) fn ratio(&self, client: Client, base: Client) -> Option<f64> {
         let ratios: Vec<_> = self
-            .of(client)
+            .samples_of(client)
             .filter_map(|sample| {
-                let same_round = self.of(base).find(|other| other.round == sample.round)?;
+                let same_round = self.samples_of(base).find(|other| other.round == sample.round)?;
                 Some(sample.cpu_us_per_request() / same_round.cpu_us_per_request())
             })
             .collect();
         (!ratios.is_empty()).then(|| median(&ratios))
     }
 
-    fn table(&self, f: &mut fmt::Formatter<'_>, table: &Table) -> fmt::Result {
-        let clients: Vec<_> = table.clients.iter().filter(|&&client| self.of(client).next().is_some()).collect();
+    fn table(&self, f: &mut fmt::Formatter<'_>, table: &ComparisonTable) -> fmt::Result {
+        let clients: Vec<_> =
+            table.clients.iter().filter(|&&client| self.samples_of(client).next().is_some()).collect();
         if clients.is_empty() {
             return Ok(());
         }
@@ -64,39 +65,40 @@ impl Report<'_> {
         writeln!(f)
     }
 
-    fn row(&self, f: &mut fmt::Formatter<'_>, client: Client, table: &Table) -> fmt::Result {
-        let costs: Vec<_> = self.of(client).map(|sample| table.unit.of(sample.cpu_us_per_request())).collect();
-        let rates: Vec<_> = self.of(client).map(Sample::rate).collect();
-        let server: Vec<_> = self.of(client).map(Sample::server_us_per_request).collect();
+    fn row(&self, f: &mut fmt::Formatter<'_>, client: Client, table: &ComparisonTable) -> fmt::Result {
+        let costs: Vec<_> =
+            self.samples_of(client).map(|sample| table.unit.convert(sample.cpu_us_per_request())).collect();
+        let rates: Vec<_> = self.samples_of(client).map(RoundSample::rate).collect();
+        let server: Vec<_> = self.samples_of(client).map(RoundSample::server_us_per_request).collect();
         let least = costs.iter().copied().fold(f64::INFINITY, f64::min);
         let most = costs.iter().copied().fold(0.0, f64::max);
         write!(f, "{:<20}{:>12.2}{:>18}", client.name(), median(&costs), format!("{least:.2}–{most:.2}"))?;
         for &yardstick in table.yardsticks {
-            write!(f, "{:>18}", times(self.ratio(client, yardstick)))?;
+            write!(f, "{:>18}", format_ratio(self.ratio(client, yardstick)))?;
         }
         writeln!(f, "{:>14.0}{:>12.2}", median(&rates), median(&server))
     }
 
-    fn goal(&self, f: &mut fmt::Formatter<'_>, goal: &Goal) -> fmt::Result {
+    fn goal(&self, f: &mut fmt::Formatter<'_>, goal: &RatioGoal) -> fmt::Result {
         let Some(ratio) = self.ratio(goal.client, goal.base) else {
             return Ok(());
         };
-        let (is_reached, wanted) = match goal.times {
-            Times::AtLeast(times) => (ratio >= times, format!("{times} or more")),
-            Times::AtMost(times) => (ratio <= times, format!("{times} or less")),
+        let (is_reached, wanted) = match goal.bound {
+            RatioBound::AtLeast(times) => (ratio >= times, format!("{times} or more")),
+            RatioBound::AtMost(times) => (ratio <= times, format!("{times} or less")),
         };
         let verdict = if is_reached { "reached" } else { "missed" };
         let (client, base) = (goal.client.name(), goal.base.name());
         writeln!(f, "Goal {verdict}: {client} costs {ratio:.2} × {base}, to be {wanted}.")
     }
 
-    fn of(&self, client: Client) -> impl Iterator<Item = &Sample> {
+    fn samples_of(&self, client: Client) -> impl Iterator<Item = &RoundSample> {
         self.samples.iter().filter(move |sample| sample.client == client)
     }
 }
 
 /// Every run, one a line.
-pub(crate) fn csv(samples: &[Sample]) -> String {
+pub(crate) fn csv(samples: &[RoundSample]) -> String {
     let mut text = String::from("round,client,run,requests,cpu_us,wall_s,server_cpu_us,others_cores\n");
     for sample in samples {
         for (name, run) in [("short", sample.short), ("long", sample.long)] {
@@ -117,25 +119,25 @@ pub(crate) fn csv(samples: &[Sample]) -> String {
     text
 }
 
-fn times(ratio: Option<f64>) -> String {
+fn format_ratio(ratio: Option<f64>) -> String {
     ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.3}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::measure::Run;
-    use crate::tables::Unit;
+    use crate::measure::ClientRun;
+    use crate::tables::CostUnit;
 
-    fn sample(client: Client, round: u32, us_per_request: f64) -> Sample {
-        let run = |requests: u64| Run {
+    fn sample(client: Client, round: u32, us_per_request: f64) -> RoundSample {
+        let run = |requests: u64| ClientRun {
             requests,
             cpu_us: us_per_request * requests as f64,
             wall_s: requests as f64 / 1e5,
             server_cpu_us: 5.0 * requests as f64,
             others_cores: 0.1,
         };
-        Sample { client, round, short: run(100_000), long: run(400_000) }
+        RoundSample { client, round, short: run(100_000), long: run(400_000) }
     }
 
     #[test]
@@ -146,15 +148,15 @@ mod tests {
             .iter()
             .flat_map(|&(round, us)| [sample(Client::Floor, round, us), sample(Client::Wrk, round, us * 1.5)])
             .collect();
-        let table = Table {
+        let table = ComparisonTable {
             clients: &[Client::Floor, Client::Wrk, Client::Oha],
             yardsticks: &[Client::Floor],
-            unit: Unit::Request,
+            unit: CostUnit::Request,
             goals: &[
-                Goal { client: Client::Wrk, base: Client::Floor, times: Times::AtLeast(1.5) },
-                Goal { client: Client::Wrk, base: Client::Floor, times: Times::AtLeast(1.6) },
-                Goal { client: Client::Wrk, base: Client::Floor, times: Times::AtMost(1.4) },
-                Goal { client: Client::Oha, base: Client::Floor, times: Times::AtLeast(1.0) },
+                RatioGoal { client: Client::Wrk, base: Client::Floor, bound: RatioBound::AtLeast(1.5) },
+                RatioGoal { client: Client::Wrk, base: Client::Floor, bound: RatioBound::AtLeast(1.6) },
+                RatioGoal { client: Client::Wrk, base: Client::Floor, bound: RatioBound::AtMost(1.4) },
+                RatioGoal { client: Client::Oha, base: Client::Floor, bound: RatioBound::AtLeast(1.0) },
             ],
         };
         let report = Report { samples: &samples, tables: &[&table] };
@@ -171,7 +173,8 @@ mod tests {
     #[test]
     fn bodies_are_paid_by_the_kibibyte() {
         let samples = [sample(Client::Wrk64k, 1, 32.0)];
-        let table = Table { clients: &[Client::Wrk64k], yardsticks: &[], unit: Unit::Kibibyte(64), goals: &[] };
+        let table =
+            ComparisonTable { clients: &[Client::Wrk64k], yardsticks: &[], unit: CostUnit::Kibibyte(64), goals: &[] };
         let text = Report { samples: &samples, tables: &[&table] }.to_string();
         assert!(text.starts_with("client                    ns/KiB"), "{text}");
         assert!(text.contains("\nwrk-64k                   500.00     500.00–500.00"), "{text}");

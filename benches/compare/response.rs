@@ -7,12 +7,12 @@ use memchr::memchr;
 /// One connection's place in its response.
 #[derive(Default)]
 pub(crate) struct ResponseReader {
-    held: Vec<u8>,
+    buffered: Vec<u8>,
 }
 
 /// What the bytes so far amount to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Progress {
+pub(crate) enum ReadProgress {
     /// One response, exactly.
     Complete {
         /// As in the status line.
@@ -26,26 +26,26 @@ pub(crate) enum Progress {
 
 impl ResponseReader {
     /// Takes what one receive brought. A response in one piece, the usual case, is not copied.
-    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Progress {
-        if self.held.is_empty() {
-            let progress = read(bytes);
-            if progress == Progress::Partial {
-                self.held.extend_from_slice(bytes);
+    pub(crate) fn feed(&mut self, bytes: &[u8]) -> ReadProgress {
+        if self.buffered.is_empty() {
+            let progress = parse(bytes);
+            if progress == ReadProgress::Partial {
+                self.buffered.extend_from_slice(bytes);
             }
             return progress;
         }
-        self.held.extend_from_slice(bytes);
-        let progress = read(&self.held);
-        if progress != Progress::Partial {
-            self.held.clear();
+        self.buffered.extend_from_slice(bytes);
+        let progress = parse(&self.buffered);
+        if progress != ReadProgress::Partial {
+            self.buffered.clear();
         }
         progress
     }
 }
 
-fn read(bytes: &[u8]) -> Progress {
+fn parse(bytes: &[u8]) -> ReadProgress {
     let Some(status) = status(bytes) else {
-        return if bytes.len() < STATUS_END { Progress::Partial } else { Progress::Broken };
+        return if bytes.len() < STATUS_END { ReadProgress::Partial } else { ReadProgress::Broken };
     };
     let mut body_len = None;
     let mut at = 0;
@@ -53,20 +53,20 @@ fn read(bytes: &[u8]) -> Progress {
         let line = &bytes[at..at + end];
         at += end + 1;
         if line == b"\r" {
-            return whole(status, body_len, bytes.len() - at);
+            return check_length(status, body_len, bytes.len() - at);
         }
         if let Some(value) = content_length(line) {
             body_len = Some(value);
         }
     }
-    Progress::Partial
+    ReadProgress::Partial
 }
 
-fn whole(status: u16, body_len: Option<usize>, have: usize) -> Progress {
+fn check_length(status: u16, body_len: Option<usize>, have: usize) -> ReadProgress {
     match body_len {
-        Some(len) if have == len => Progress::Complete { status },
-        Some(len) if have < len => Progress::Partial,
-        _ => Progress::Broken,
+        Some(len) if have == len => ReadProgress::Complete { status },
+        Some(len) if have < len => ReadProgress::Partial,
+        _ => ReadProgress::Broken,
     }
 }
 
@@ -76,8 +76,8 @@ fn status(bytes: &[u8]) -> Option<u16> {
 }
 
 fn content_length(line: &[u8]) -> Option<usize> {
-    let (name, value) = line.split_at_checked(NAME.len())?;
-    name.eq_ignore_ascii_case(NAME).then(|| number(value.trim_ascii()))?
+    let (name, value) = line.split_at_checked(CONTENT_LENGTH.len())?;
+    name.eq_ignore_ascii_case(CONTENT_LENGTH).then(|| number(value.trim_ascii()))?
 }
 
 fn number(digits: &[u8]) -> Option<usize> {
@@ -87,7 +87,7 @@ fn number(digits: &[u8]) -> Option<usize> {
     digits.iter().try_fold(0, |sum, &digit| digit.is_ascii_digit().then(|| sum * 10 + usize::from(digit - b'0')))
 }
 
-const NAME: &[u8] = b"content-length:";
+const CONTENT_LENGTH: &[u8] = b"content-length:";
 
 /// Length of `HTTP/1.1 200`.
 const STATUS_END: usize = 12;
@@ -102,9 +102,9 @@ mod tests {
     fn a_response_is_complete_at_its_last_byte_whatever_the_pieces() {
         for split in 1..RESPONSE.len() {
             let mut reader = ResponseReader::default();
-            assert_eq!(reader.feed(&RESPONSE[..split]), Progress::Partial, "split {split}");
-            assert_eq!(reader.feed(&RESPONSE[split..]), Progress::Complete { status: 200 }, "split {split}");
-            assert_eq!(reader.feed(RESPONSE), Progress::Complete { status: 200 }, "the next one");
+            assert_eq!(reader.feed(&RESPONSE[..split]), ReadProgress::Partial, "split {split}");
+            assert_eq!(reader.feed(&RESPONSE[split..]), ReadProgress::Complete { status: 200 }, "split {split}");
+            assert_eq!(reader.feed(RESPONSE), ReadProgress::Complete { status: 200 }, "the next one");
         }
     }
 
@@ -117,13 +117,13 @@ mod tests {
             b"HTTP/1.1 200 OK\r\nContent-Length: 1x\r\n\r\n1",
             b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n12",
         ] {
-            assert_eq!(ResponseReader::default().feed(bytes), Progress::Broken);
+            assert_eq!(ResponseReader::default().feed(bytes), ReadProgress::Broken);
         }
     }
 
     #[test]
     fn another_status_is_told() {
         let bytes = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n";
-        assert_eq!(ResponseReader::default().feed(bytes), Progress::Complete { status: 503 });
+        assert_eq!(ResponseReader::default().feed(bytes), ReadProgress::Complete { status: 503 });
     }
 }

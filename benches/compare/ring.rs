@@ -12,11 +12,11 @@ use io_uring::{IoUring, cqueue, squeue};
 ///
 /// `entries` is the length of the submission queue.
 pub(crate) fn build(entries: u32) -> io::Result<IoUring> {
-    flagged().build(entries)
+    ring_builder().build(entries)
 }
 
 /// The flags alone, for a runtime that builds its own ring.
-pub(crate) fn flagged() -> io_uring::Builder {
+pub(crate) fn ring_builder() -> io_uring::Builder {
     let mut builder = IoUring::builder();
     builder.setup_single_issuer().setup_defer_taskrun().setup_coop_taskrun();
     builder
@@ -55,8 +55,8 @@ impl BufferRing {
     pub(crate) fn register(ring: &IoUring, count: u16) -> io::Result<Self> {
         assert!(count.is_power_of_two(), "{count} buffers");
         let len = usize::from(count);
-        let pages = vec![Page([0; PAGE]); (len * size_of::<BufRingEntry>()).div_ceil(PAGE)];
-        let memory = vec![0_u8; len * LEN];
+        let pages = vec![AlignedPage([0; PAGE_BYTES]); (len * size_of::<BufRingEntry>()).div_ceil(PAGE_BYTES)];
+        let memory = vec![0_u8; len * BUFFER_BYTES];
         let mut buffers = Self {
             entries: Box::leak(pages.into_boxed_slice()).as_mut_ptr().cast(),
             memory: Box::leak(memory.into_boxed_slice()).as_mut_ptr(),
@@ -64,9 +64,9 @@ impl BufferRing {
             tail: 0,
         };
         // SAFETY: page-aligned, room for `count` entries, and never freed.
-        unsafe { ring.submitter().register_buf_ring(buffers.entries as u64, count, GROUP)? };
+        unsafe { ring.submitter().register_buf_ring(buffers.entries as u64, count, BUFFER_GROUP)? };
         for id in 0..count {
-            buffers.give_back(id);
+            buffers.recycle(id);
         }
         buffers.publish();
         Ok(buffers)
@@ -77,11 +77,11 @@ impl BufferRing {
     /// Call once per completion of this ring, and [`publish`](Self::publish) after a batch.
     pub(crate) fn consume<T>(&mut self, completion: &cqueue::Entry, read: impl FnOnce(&[u8]) -> T) -> Option<T> {
         let id = cqueue::buffer_select(completion.flags())?;
-        let len = usize::try_from(completion.result()).ok()?.min(LEN);
+        let len = usize::try_from(completion.result()).ok()?.min(BUFFER_BYTES);
         // SAFETY: the kernel picked `id` for this completion, wrote `len` bytes, and leaves the buffer alone until it is given back below.
-        let bytes = unsafe { std::slice::from_raw_parts(self.memory.add(usize::from(id) * LEN), len) };
+        let bytes = unsafe { std::slice::from_raw_parts(self.memory.add(usize::from(id) * BUFFER_BYTES), len) };
         let value = read(bytes);
-        self.give_back(id);
+        self.recycle(id);
         Some(value)
     }
 
@@ -92,26 +92,26 @@ impl BufferRing {
         tail.store(self.tail, Ordering::Release);
     }
 
-    fn give_back(&mut self, id: u16) {
+    fn recycle(&mut self, id: u16) {
         let slot = usize::from(self.tail & (self.count - 1));
         // SAFETY: `slot` < `count`; the kernel reads a slot only once the published tail has passed it. `resv` is not touched.
         let entry = unsafe { &mut *self.entries.add(slot) };
         // SAFETY: `id` < `count`, so the buffer lies within the leaked memory.
-        entry.set_addr(unsafe { self.memory.add(usize::from(id) * LEN) } as u64);
-        entry.set_len(LEN as u32);
+        entry.set_addr(unsafe { self.memory.add(usize::from(id) * BUFFER_BYTES) } as u64);
+        entry.set_len(BUFFER_BYTES as u32);
         entry.set_bid(id);
         self.tail = self.tail.wrapping_add(1);
     }
 }
 
 /// The buffer group's number within its ring.
-pub(crate) const GROUP: u16 = 0;
+pub(crate) const BUFFER_GROUP: u16 = 0;
 
 /// Bytes per buffer: a whole response of the server fits, and all usual requests.
-const LEN: usize = 512;
+const BUFFER_BYTES: usize = 512;
 
-const PAGE: usize = 4096;
+const PAGE_BYTES: usize = 4096;
 
 #[derive(Clone)]
 #[repr(C, align(4096))]
-struct Page([u8; PAGE]);
+struct AlignedPage([u8; PAGE_BYTES]);

@@ -14,7 +14,7 @@ use io_uring::{IoUring, Submitter, cqueue, opcode, squeue, types};
 use memchr::memmem;
 use rustix::process::{Resource, getrlimit};
 
-use crate::floor::{NO_BUFFERS, WAIT_ALL};
+use crate::floor::{ENOBUFS, MSG_WAITALL};
 use crate::ring::{self, BufferRing};
 
 /// Serves on a free port of 127.0.0.1, which it prints, until stdin ends.
@@ -22,31 +22,31 @@ pub(crate) fn run() -> io::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     listener.set_nonblocking(true)?;
     println!("{}", listener.local_addr()?);
-    let mut ring = ring::build(TURN * 4)?;
-    let files = getrlimit(Resource::Nofile).current.map_or(FILES_MAX, |files| files.min(FILES_MAX));
+    let mut ring = ring::build(MAX_TURN_COMPLETIONS * 4)?;
+    let files = getrlimit(Resource::Nofile).current.map_or(MAX_FILES, |files| files.min(MAX_FILES));
     ring.submitter().register_files_sparse(files as u32)?;
-    let mut server = Server {
+    let mut server = FixedServer {
         buffers: BufferRing::register(&ring, 128)?,
         listener,
         connections: Vec::new(),
-        open: 0,
+        open_connections: 0,
         requests: 0,
-        plain: response(TEXT, &greeting()).leak().repeat(PIPELINE_MAX).leak(),
-        login: response(&format!("{TEXT}Set-Cookie: session=0123456789abcdef; Path=/\r\n"), &greeting()).leak(),
+        plain: response(TEXT_HEADERS, &greeting()).leak().repeat(MAX_PIPELINED).leak(),
+        login: response(&format!("{TEXT_HEADERS}Set-Cookie: session=0123456789abcdef; Path=/\r\n"), &greeting()).leak(),
         stock: response("Content-Type: application/json\r\n", &stock()).leak(),
     };
-    await_readable(&mut ring.submission(), server.listener.as_raw_fd(), LISTENER);
-    await_readable(&mut ring.submission(), io::stdin().as_raw_fd(), STDIN);
+    poll_readable(&mut ring.submission(), server.listener.as_raw_fd(), LISTENER_USER_DATA);
+    poll_readable(&mut ring.submission(), io::stdin().as_raw_fd(), STDIN_USER_DATA);
     while server.turn(&mut ring)? {}
     Ok(())
 }
 
-struct Server {
+struct FixedServer {
     buffers: BufferRing,
     listener: TcpListener,
     /// By file descriptor, which is also the number in the ring's table of registered files.
-    connections: Vec<Option<Connection>>,
-    open: usize,
+    connections: Vec<Option<ServerConnection>>,
+    open_connections: usize,
     requests: u64,
     /// The response many times over: pipelined requests are answered by one send. Leaked, as sends do not tell their end.
     plain: &'static [u8],
@@ -54,26 +54,26 @@ struct Server {
     stock: &'static [u8],
 }
 
-struct Connection {
+struct ServerConnection {
     stream: TcpStream,
     /// How many bytes of the empty line have been seen: a head may arrive in pieces.
-    matched: usize,
+    matched_bytes: usize,
 }
 
-impl Server {
+impl FixedServer {
     /// Submits what is queued, waits for something, answers it; false once stdin has ended.
     fn turn(&mut self, ring: &mut IoUring) -> io::Result<bool> {
         let (submitter, mut queue, mut completions) = ring.split();
         submitter.submit_and_wait(1)?;
         queue.sync();
         completions.sync();
-        for completion in completions.by_ref().take(TURN as usize) {
+        for completion in completions.by_ref().take(MAX_TURN_COMPLETIONS as usize) {
             match completion.user_data() {
-                STDIN => return Ok(false),
-                LISTENER => self.accept(&submitter, &mut queue)?,
-                SEND => {}
+                STDIN_USER_DATA => return Ok(false),
+                LISTENER_USER_DATA => self.accept(&submitter, &mut queue)?,
+                SEND_USER_DATA => {}
                 _ => {
-                    if !self.received(&mut queue, &completion) {
+                    if !self.handle_receive(&mut queue, &completion) {
                         self.close(&submitter, completion.user_data() as u32)?;
                     }
                 }
@@ -85,7 +85,7 @@ impl Server {
 
     fn accept(&mut self, submitter: &Submitter<'_>, queue: &mut squeue::SubmissionQueue<'_>) -> io::Result<()> {
         // The readable event is asked for again each time, so what does not fit into this turn comes in the next.
-        for _ in 0..TURN / 4 {
+        for _ in 0..MAX_TURN_COMPLETIONS / 4 {
             match self.listener.accept() {
                 Ok((stream, _)) => {
                     stream.set_nodelay(true)?;
@@ -95,49 +95,49 @@ impl Server {
                     if self.connections.len() <= index {
                         self.connections.resize_with(index + 1, || None);
                     }
-                    self.connections[index] = Some(Connection { stream, matched: 0 });
-                    self.open += 1;
+                    self.connections[index] = Some(ServerConnection { stream, matched_bytes: 0 });
+                    self.open_connections += 1;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) => return Err(error),
             }
         }
-        await_readable(queue, self.listener.as_raw_fd(), LISTENER);
+        poll_readable(queue, self.listener.as_raw_fd(), LISTENER_USER_DATA);
         Ok(())
     }
 
     /// Answers what came; false if nothing can come any more.
-    fn received(&mut self, queue: &mut squeue::SubmissionQueue<'_>, completion: &cqueue::Entry) -> bool {
+    fn handle_receive(&mut self, queue: &mut squeue::SubmissionQueue<'_>, completion: &cqueue::Entry) -> bool {
         let file = completion.user_data() as u32;
         let Some(connection) = self.connections.get_mut(file as usize).and_then(Option::as_mut) else {
             return true;
         };
-        let asked = self.buffers.consume(completion, |bytes| asked(&mut connection.matched, bytes));
-        match asked {
-            Some(Asked::Counts) => {
-                let counts = format!("requests {} connections {}", self.requests, self.open - 1);
+        let request = self.buffers.consume(completion, |bytes| classify(&mut connection.matched_bytes, bytes));
+        match request {
+            Some(RequestKind::Counts) => {
+                let counts = format!("requests {} connections {}", self.requests, self.open_connections - 1);
                 let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", counts.len());
                 // A failed write is the asker's own end: its receive ends as well.
                 let _ = connection.stream.write_all((head + &counts).as_bytes());
             }
-            Some(Asked::Login) => {
+            Some(RequestKind::Login) => {
                 self.requests += 1;
                 send(queue, file, self.login);
             }
-            Some(Asked::Stock) => {
+            Some(RequestKind::Stock) => {
                 self.requests += 1;
                 send(queue, file, self.stock);
             }
-            Some(Asked::Plain(count)) if count > 0 => {
+            Some(RequestKind::Plain(count)) if count > 0 => {
                 self.requests += count as u64;
-                send(queue, file, &self.plain[..count.min(PIPELINE_MAX) * self.plain.len() / PIPELINE_MAX]);
+                send(queue, file, &self.plain[..count.min(MAX_PIPELINED) * self.plain.len() / MAX_PIPELINED]);
             }
-            Some(Asked::Plain(_)) | None => {}
+            Some(RequestKind::Plain(_)) | None => {}
         }
         if cqueue::more(completion.flags()) {
             return true;
         }
-        let goes_on = completion.result() > 0 || completion.result() == -NO_BUFFERS;
+        let goes_on = completion.result() > 0 || completion.result() == -ENOBUFS;
         if goes_on {
             receive(queue, file);
         }
@@ -148,14 +148,14 @@ impl Server {
         // The table holds the socket too.
         submitter.register_files_update(file, &[-1])?;
         self.connections[file as usize] = None;
-        self.open -= 1;
+        self.open_connections -= 1;
         Ok(())
     }
 }
 
 /// What the bytes of one receive ask for.
 #[derive(Debug, Eq, PartialEq)]
-enum Asked {
+enum RequestKind {
     Counts,
     Login,
     Stock,
@@ -164,28 +164,28 @@ enum Asked {
 }
 
 /// Counts the empty lines that end in `bytes`. `matched` is carried from receive to receive.
-fn asked(matched: &mut usize, bytes: &[u8]) -> Asked {
-    if *matched == 0 && memmem::find(bytes, END) == Some(bytes.len().wrapping_sub(END.len())) {
+fn classify(matched: &mut usize, bytes: &[u8]) -> RequestKind {
+    if *matched == 0 && memmem::find(bytes, HEAD_END) == Some(bytes.len().wrapping_sub(HEAD_END.len())) {
         return match bytes {
-            _ if bytes.starts_with(b"GET /__counts") => Asked::Counts,
-            _ if bytes.starts_with(b"GET /login") => Asked::Login,
-            _ if bytes.starts_with(b"GET /stock.json") => Asked::Stock,
-            _ => Asked::Plain(1),
+            _ if bytes.starts_with(b"GET /__counts") => RequestKind::Counts,
+            _ if bytes.starts_with(b"GET /login") => RequestKind::Login,
+            _ if bytes.starts_with(b"GET /stock.json") => RequestKind::Stock,
+            _ => RequestKind::Plain(1),
         };
     }
     let mut count = 0;
     for &byte in bytes {
         *matched = match byte {
-            _ if byte == END[*matched] => *matched + 1,
+            _ if byte == HEAD_END[*matched] => *matched + 1,
             b'\r' => 1,
             _ => 0,
         };
-        if *matched == END.len() {
+        if *matched == HEAD_END.len() {
             *matched = 0;
             count += 1;
         }
     }
-    Asked::Plain(count)
+    RequestKind::Plain(count)
 }
 
 fn response(lines: &str, body: &str) -> Vec<u8> {
@@ -209,21 +209,21 @@ fn stock() -> String {
 
 fn send(queue: &mut squeue::SubmissionQueue<'_>, file: u32, bytes: &'static [u8]) {
     let send = opcode::Send::new(types::Fixed(file), bytes.as_ptr(), bytes.len() as u32)
-        .flags(WAIT_ALL)
+        .flags(MSG_WAITALL)
         .build()
         .flags(squeue::Flags::SKIP_SUCCESS)
-        .user_data(SEND);
+        .user_data(SEND_USER_DATA);
     // SAFETY: the bytes are static.
     unsafe { ring::push(queue, &send) };
 }
 
 fn receive(queue: &mut squeue::SubmissionQueue<'_>, file: u32) {
-    let receive = opcode::RecvMulti::new(types::Fixed(file), ring::GROUP).build().user_data(u64::from(file));
+    let receive = opcode::RecvMulti::new(types::Fixed(file), ring::BUFFER_GROUP).build().user_data(u64::from(file));
     // SAFETY: the buffers of the group are leaked.
     unsafe { ring::push(queue, &receive) };
 }
 
-fn await_readable(queue: &mut squeue::SubmissionQueue<'_>, file: i32, user_data: u64) {
+fn poll_readable(queue: &mut squeue::SubmissionQueue<'_>, file: i32, user_data: u64) {
     const POLLIN: u32 = 1;
     let poll = opcode::PollAdd::new(types::Fd(file), POLLIN).build().user_data(user_data);
     // SAFETY: the entry points to nothing.
@@ -231,21 +231,21 @@ fn await_readable(queue: &mut squeue::SubmissionQueue<'_>, file: i32, user_data:
 }
 
 /// Marks completions of sends, which come only for failed ones: that connection's receive ends too.
-const SEND: u64 = u64::MAX;
-const LISTENER: u64 = u64::MAX - 1;
-const STDIN: u64 = u64::MAX - 2;
+const SEND_USER_DATA: u64 = u64::MAX;
+const LISTENER_USER_DATA: u64 = u64::MAX - 1;
+const STDIN_USER_DATA: u64 = u64::MAX - 2;
 
 /// Completions taken per turn. Each is answered with two entries at most, a readable listener with a quarter of this.
-const TURN: u32 = 1024;
+const MAX_TURN_COMPLETIONS: u32 = 1024;
 
 /// Requests that may end in one receive: a buffer holds no more that are worth sending.
-const PIPELINE_MAX: usize = 64;
+const MAX_PIPELINED: usize = 64;
 
 /// Length of the table of registered files, if the process may have so many.
-const FILES_MAX: u64 = 65_536;
+const MAX_FILES: u64 = 65_536;
 
-const TEXT: &str = "Content-Type: text/plain\r\n";
-const END: &[u8; 4] = b"\r\n\r\n";
+const TEXT_HEADERS: &str = "Content-Type: text/plain\r\n";
+const HEAD_END: &[u8; 4] = b"\r\n\r\n";
 
 #[cfg(test)]
 mod tests {
@@ -257,23 +257,23 @@ mod tests {
     fn a_head_in_pieces_counts_once() {
         for split in 1..REQUEST.len() {
             let mut matched = 0;
-            assert_eq!(asked(&mut matched, &REQUEST[..split]), Asked::Plain(0), "split {split}");
-            assert_eq!(asked(&mut matched, &REQUEST[split..]), Asked::Plain(1), "split {split}");
+            assert_eq!(classify(&mut matched, &REQUEST[..split]), RequestKind::Plain(0), "split {split}");
+            assert_eq!(classify(&mut matched, &REQUEST[split..]), RequestKind::Plain(1), "split {split}");
             assert_eq!(matched, 0);
         }
     }
 
     #[test]
     fn pipelined_requests_count_each() {
-        assert_eq!(asked(&mut 0, &REQUEST.repeat(3)), Asked::Plain(3));
-        assert_eq!(asked(&mut 0, &REQUEST.repeat(3)[3..]), Asked::Plain(3));
+        assert_eq!(classify(&mut 0, &REQUEST.repeat(3)), RequestKind::Plain(3));
+        assert_eq!(classify(&mut 0, &REQUEST.repeat(3)[3..]), RequestKind::Plain(3));
     }
 
     #[test]
     fn the_special_paths_are_known() {
-        assert_eq!(asked(&mut 0, b"GET /__counts HTTP/1.1\r\n\r\n"), Asked::Counts);
-        assert_eq!(asked(&mut 0, b"GET /login?user=1 HTTP/1.1\r\n\r\n"), Asked::Login);
-        assert_eq!(asked(&mut 0, b"GET /stock.json?page=2 HTTP/1.1\r\n\r\n"), Asked::Stock);
+        assert_eq!(classify(&mut 0, b"GET /__counts HTTP/1.1\r\n\r\n"), RequestKind::Counts);
+        assert_eq!(classify(&mut 0, b"GET /login?user=1 HTTP/1.1\r\n\r\n"), RequestKind::Login);
+        assert_eq!(classify(&mut 0, b"GET /stock.json?page=2 HTTP/1.1\r\n\r\n"), RequestKind::Stock);
     }
 
     #[test]

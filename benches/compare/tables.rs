@@ -4,26 +4,26 @@
 use crate::peers::Client;
 
 /// Clients that do the same.
-pub(crate) struct Table {
+pub(crate) struct ComparisonTable {
     /// In the order of the rows.
     pub(crate) clients: &'static [Client],
     /// Whom the others are measured by, one column each.
     pub(crate) yardsticks: &'static [Client],
     /// What CPU time is given per.
-    pub(crate) unit: Unit,
+    pub(crate) unit: CostUnit,
     /// Which ratios are aimed at.
-    pub(crate) goals: &'static [Goal],
+    pub(crate) goals: &'static [RatioGoal],
 }
 
 /// What CPU time is given per.
 #[derive(Clone, Copy)]
-pub(crate) enum Unit {
+pub(crate) enum CostUnit {
     Request,
     /// Where a response is so many.
     Kibibyte(u32),
 }
 
-impl Unit {
+impl CostUnit {
     /// The heading of its column.
     pub(crate) fn name(self) -> &'static str {
         match self {
@@ -33,7 +33,7 @@ impl Unit {
     }
 
     /// The figure for so much CPU time per request.
-    pub(crate) fn of(self, us_per_request: f64) -> f64 {
+    pub(crate) fn convert(self, us_per_request: f64) -> f64 {
         match self {
             Self::Request => us_per_request,
             Self::Kibibyte(per_response) => us_per_request * 1000.0 / f64::from(per_response),
@@ -42,21 +42,21 @@ impl Unit {
 }
 
 /// What `client` is to cost, in times of what `base` does.
-pub(crate) struct Goal {
+pub(crate) struct RatioGoal {
     pub(crate) client: Client,
     pub(crate) base: Client,
-    pub(crate) times: Times,
+    pub(crate) bound: RatioBound,
 }
 
 /// How many times.
 #[derive(Clone, Copy)]
-pub(crate) enum Times {
+pub(crate) enum RatioBound {
     AtLeast(f64),
     AtMost(f64),
 }
 
 /// GETs of 128 bytes by programs and runtimes without a line of Python.
-const NATIVE: Table = Table {
+const NATIVE: ComparisonTable = ComparisonTable {
     clients: &[
         Client::Floor,
         Client::Monoio,
@@ -72,60 +72,60 @@ const NATIVE: Table = Table {
         Client::Scenario1x2,
     ],
     yardsticks: &[Client::Floor, Client::Wrk],
-    unit: Unit::Request,
+    unit: CostUnit::Request,
     goals: &[],
 };
 
 /// The same GETs by Python users: `locustfiles/shopper.py`.
-const PYTHON: Table = Table {
+const PYTHON: ComparisonTable = ComparisonTable {
     clients: &[Client::Python, Client::LocustHttp, Client::LocustFast],
     yardsticks: &[Client::Python],
-    unit: Unit::Request,
+    unit: CostUnit::Request,
     goals: &[
-        Goal { client: Client::LocustHttp, base: Client::Python, times: Times::AtLeast(30.0) },
-        Goal { client: Client::LocustFast, base: Client::Python, times: Times::AtLeast(6.0) },
+        RatioGoal { client: Client::LocustHttp, base: Client::Python, bound: RatioBound::AtLeast(30.0) },
+        RatioGoal { client: Client::LocustFast, base: Client::Python, bound: RatioBound::AtLeast(6.0) },
     ],
 };
 
 /// JSON of 1 KiB that Python users look at: `locustfiles/checker.py`.
-const CHECKED: Table = Table {
+const CHECKED: ComparisonTable = ComparisonTable {
     clients: &[Client::PythonChecked, Client::LocustHttpChecked, Client::LocustFastChecked],
     yardsticks: &[Client::PythonChecked],
-    unit: Unit::Request,
+    unit: CostUnit::Request,
     goals: &[
-        Goal { client: Client::LocustHttpChecked, base: Client::PythonChecked, times: Times::AtLeast(12.0) },
-        Goal { client: Client::LocustFastChecked, base: Client::PythonChecked, times: Times::AtLeast(3.0) },
+        RatioGoal { client: Client::LocustHttpChecked, base: Client::PythonChecked, bound: RatioBound::AtLeast(12.0) },
+        RatioGoal { client: Client::LocustFastChecked, base: Client::PythonChecked, bound: RatioBound::AtLeast(3.0) },
     ],
 };
 
 /// GETs of 64 KiB, from nginx.
-const BODIES_64K: Table = Table {
+const BODIES_64K: ComparisonTable = ComparisonTable {
     clients: &[Client::Wrk64k, Client::Gregaria64k, Client::Scenario64k],
     yardsticks: &[Client::Wrk64k],
-    unit: Unit::Kibibyte(64),
+    unit: CostUnit::Kibibyte(64),
     goals: &[
-        Goal { client: Client::Gregaria64k, base: Client::Wrk64k, times: Times::AtMost(1.1) },
-        Goal { client: Client::Scenario64k, base: Client::Wrk64k, times: Times::AtMost(1.1) },
+        RatioGoal { client: Client::Gregaria64k, base: Client::Wrk64k, bound: RatioBound::AtMost(1.1) },
+        RatioGoal { client: Client::Scenario64k, base: Client::Wrk64k, bound: RatioBound::AtMost(1.1) },
     ],
 };
 
 /// GETs of 1 MiB, from nginx.
-const BODIES_1M: Table = Table {
+const BODIES_1M: ComparisonTable = ComparisonTable {
     clients: &[Client::Wrk1m, Client::Gregaria1m, Client::Scenario1m],
     yardsticks: &[Client::Wrk1m],
-    unit: Unit::Kibibyte(1024),
+    unit: CostUnit::Kibibyte(1024),
     goals: &[
-        Goal { client: Client::Gregaria1m, base: Client::Wrk1m, times: Times::AtMost(1.1) },
-        Goal { client: Client::Scenario1m, base: Client::Wrk1m, times: Times::AtMost(1.1) },
+        RatioGoal { client: Client::Gregaria1m, base: Client::Wrk1m, bound: RatioBound::AtMost(1.1) },
+        RatioGoal { client: Client::Scenario1m, base: Client::Wrk1m, bound: RatioBound::AtMost(1.1) },
     ],
 };
 
 /// GETs of 128 bytes over TLS, from nginx.
-const TLS: Table = Table {
+const TLS: ComparisonTable = ComparisonTable {
     clients: &[Client::WrkTls, Client::GregariaTls],
     yardsticks: &[Client::WrkTls],
-    unit: Unit::Request,
-    goals: &[Goal { client: Client::GregariaTls, base: Client::WrkTls, times: Times::AtMost(1.25) }],
+    unit: CostUnit::Request,
+    goals: &[RatioGoal { client: Client::GregariaTls, base: Client::WrkTls, bound: RatioBound::AtMost(1.25) }],
 };
 
 /// What is compared at once.
@@ -143,7 +143,7 @@ impl Subject {
         self.tables().iter().flat_map(|table| table.clients).copied()
     }
 
-    fn tables(self) -> &'static [&'static Table] {
+    fn tables(self) -> &'static [&'static ComparisonTable] {
         match self {
             Self::Native => &[&NATIVE],
             Self::Python => &[&PYTHON, &CHECKED],
@@ -154,7 +154,7 @@ impl Subject {
 }
 
 /// All tables.
-pub(crate) const ALL: [&Table; 6] = [&NATIVE, &PYTHON, &CHECKED, &BODIES_64K, &BODIES_1M, &TLS];
+pub(crate) const ALL_TABLES: [&ComparisonTable; 6] = [&NATIVE, &PYTHON, &CHECKED, &BODIES_64K, &BODIES_1M, &TLS];
 
 #[cfg(test)]
 mod tests {
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn every_client_is_in_one_table() {
         for client in Client::value_variants() {
-            let tables = ALL.iter().filter(|table| table.clients.contains(client));
+            let tables = ALL_TABLES.iter().filter(|table| table.clients.contains(client));
             assert_eq!(tables.count(), 1, "{}", client.name());
         }
     }

@@ -16,7 +16,7 @@ use crate::process;
 
 /// What can be measured against.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Server {
+pub(crate) enum ServerKind {
     /// The fixed-response server.
     Own,
     /// nginx with files of 64 KiB and 1 MiB.
@@ -26,34 +26,42 @@ pub(crate) enum Server {
 }
 
 /// A running server. Dropped, it ends.
-pub(crate) struct Target {
-    server: Server,
+pub(crate) struct MeasuredServer {
+    server_kind: ServerKind,
     child: Child,
     address: SocketAddr,
     /// Where it is asked for its counts.
-    counts: SocketAddr,
+    counts_address: SocketAddr,
     /// How often it was: nginx counts that too.
-    asked: Cell<u64>,
+    counts_queries: Cell<u64>,
     _folder: Option<TempDir>,
 }
 
 /// The server's own count.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Counts {
+pub(crate) struct ServerCounts {
     /// Since it started.
     pub(crate) requests: u64,
     /// Open now.
     pub(crate) connections: u64,
 }
 
-impl Target {
+impl MeasuredServer {
     /// Starts a server on `core` and waits until it serves.
-    pub(crate) fn start(server: Server, core: usize) -> anyhow::Result<Self> {
+    pub(crate) fn start(server: ServerKind, core: usize) -> anyhow::Result<Self> {
         match server {
-            Server::Own => Self::start_own(core),
-            Server::Files | Server::Tls => {
-                let nginx::Started { child, address, counts, folder } = nginx::start(server == Server::Tls, core)?;
-                Ok(Self { server, child, address, counts, asked: Cell::new(0), _folder: Some(folder) })
+            ServerKind::Own => Self::start_own(core),
+            ServerKind::Files | ServerKind::Tls => {
+                let nginx::StartedNginx { child, address, counts_address: counts, folder } =
+                    nginx::start(server == ServerKind::Tls, core)?;
+                Ok(Self {
+                    server_kind: server,
+                    child,
+                    address,
+                    counts_address: counts,
+                    counts_queries: Cell::new(0),
+                    _folder: Some(folder),
+                })
             }
         }
     }
@@ -64,12 +72,19 @@ impl Target {
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line)?;
         let address = line.trim().parse().context("the server did not say its address")?;
-        Ok(Self { server: Server::Own, child, address, counts: address, asked: Cell::new(0), _folder: None })
+        Ok(Self {
+            server_kind: ServerKind::Own,
+            child,
+            address,
+            counts_address: address,
+            counts_queries: Cell::new(0),
+            _folder: None,
+        })
     }
 
     /// Which one it is.
-    pub(crate) fn server(&self) -> Server {
-        self.server
+    pub(crate) fn server_kind(&self) -> ServerKind {
+        self.server_kind
     }
 
     /// Where it listens.
@@ -78,7 +93,7 @@ impl Target {
     }
 
     /// Asks until two answers agree: what clients sent last may still be on its way through the server.
-    pub(crate) fn settled_counts(&self) -> anyhow::Result<Counts> {
+    pub(crate) fn settled_counts(&self) -> anyhow::Result<ServerCounts> {
         let mut last = self.counts()?;
         loop {
             let counts = self.counts()?;
@@ -90,17 +105,17 @@ impl Target {
     }
 
     /// Asks once.
-    pub(crate) fn counts(&self) -> anyhow::Result<Counts> {
-        let mut stream = TcpStream::connect(self.counts)?;
+    pub(crate) fn counts(&self) -> anyhow::Result<ServerCounts> {
+        let mut stream = TcpStream::connect(self.counts_address)?;
         stream.set_read_timeout(Some(Duration::from_secs(5)))?;
         stream.write_all(b"GET /__counts HTTP/1.1\r\nHost: counts\r\n\r\n")?;
         let mut bytes = [0; 512];
         let len = stream.read(&mut bytes)?;
         let answer = String::from_utf8_lossy(&bytes[..len]);
-        self.asked.set(self.asked.get() + 1);
-        let counts = match self.server {
-            Server::Own => parse(&answer),
-            Server::Files | Server::Tls => nginx::parse_counts(&answer, self.asked.get()),
+        self.counts_queries.set(self.counts_queries.get() + 1);
+        let counts = match self.server_kind {
+            ServerKind::Own => parse_counts(&answer),
+            ServerKind::Files | ServerKind::Tls => nginx::parse_counts(&answer, self.counts_queries.get()),
         };
         counts.context("the server's counts are unreadable")
     }
@@ -115,9 +130,9 @@ impl Target {
     }
 }
 
-impl Drop for Target {
+impl Drop for MeasuredServer {
     fn drop(&mut self) {
-        if self.server == Server::Own {
+        if self.server_kind == ServerKind::Own {
             // It ends as its stdin does.
             drop(self.child.stdin.take());
         } else {
@@ -128,9 +143,9 @@ impl Drop for Target {
     }
 }
 
-fn parse(response: &str) -> Option<Counts> {
+fn parse_counts(response: &str) -> Option<ServerCounts> {
     let (_, body) = response.split_once("\r\n\r\n")?;
     let mut words = body.split_whitespace();
     let mut after = |name| words.find(|&word| word == name).and_then(|_| words.next()?.parse().ok());
-    Some(Counts { requests: after("requests")?, connections: after("connections")? })
+    Some(ServerCounts { requests: after("requests")?, connections: after("connections")? })
 }

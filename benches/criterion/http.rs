@@ -98,7 +98,7 @@ fn exchange(criterion: &mut Criterion) {
     for (name, response, cookies) in
         [("minimal", MINIMAL, &[][..]), ("nginx", NGINX, &[][..]), ("nginx, two cookies", NGINX, &cookies[..])]
     {
-        let network = Null::new(response);
+        let network = NullNetwork::new(response);
         let base = Arc::new(BaseUrl::parse("http://127.0.0.1:8080").expect("a valid URL"));
         let session = Session::new(Arc::clone(&base), Arc::new(ClientConfig::default()));
         for cookie in cookies {
@@ -108,7 +108,7 @@ fn exchange(criterion: &mut Criterion) {
             Request { response_body_mode: ResponseBodyMode::Discard, ..Request::get("/catalog/item?id=1234") };
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
-                let exchange = ready(session.send(&network, black_box(&request)));
+                let exchange = poll_ready(session.send(&network, black_box(&request)));
                 let response = exchange.result.expect("a response");
                 let status = response.status();
                 network.release_buffer(response.into_buffer());
@@ -120,7 +120,7 @@ fn exchange(criterion: &mut Criterion) {
 }
 
 /// A network without a kernel: one buffer, a clock that counts, and the same answer to everything.
-struct Null {
+struct NullNetwork {
     response: &'static [u8],
     now_ns: Cell<u64>,
     buffer: Cell<Vec<u8>>,
@@ -128,13 +128,13 @@ struct Null {
 
 struct NullTransport(&'static [u8]);
 
-impl Null {
+impl NullNetwork {
     fn new(response: &'static str) -> Self {
         Self { response: response.as_bytes(), now_ns: Cell::new(1), buffer: Cell::new(Vec::with_capacity(4096)) }
     }
 }
 
-impl ClientRuntime for Null {
+impl ClientRuntime for NullNetwork {
     type Transport = NullTransport;
 
     fn now_ns(&self) -> u64 {
@@ -192,7 +192,7 @@ impl Transport for NullTransport {
 }
 
 /// The output of a future that never waits.
-fn ready<F: Future>(future: F) -> F::Output {
+fn poll_ready<F: Future>(future: F) -> F::Output {
     let mut context = Context::from_waker(Waker::noop());
     match pin!(future).poll(&mut context) {
         Poll::Ready(output) => output,

@@ -16,13 +16,13 @@ fn record(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("stats/record");
     group.throughput(Throughput::Elements(SAMPLES as u64));
     for names in [1, 10, 1_000] {
-        let stream = Stream::new(names);
+        let stream = SampleStream::new(names);
         let mut recorder = stream.recorder();
         group.bench_function(format!("{names} names"), |bencher| {
             bencher.iter(|| stream.samples().for_each(|sample| recorder.record(&sample)));
         });
     }
-    let stream = Stream::new(10);
+    let stream = SampleStream::new(10);
     let mut recorder = stream.recorder();
     group.bench_function("10 names, all failed", |bencher| {
         bencher.iter(|| {
@@ -45,7 +45,7 @@ fn record(criterion: &mut Criterion) {
 fn merge(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("stats/merge");
     for names in [10, 1_000, 5_000] {
-        let interval = Stream::new(names).interval();
+        let interval = SampleStream::new(names).interval();
         let mut summary = Summary::new(Limits::default());
         group.bench_function(format!("{names} names into the summary"), |bencher| {
             bencher.iter(|| summary.add(black_box(&interval), 1_000.0));
@@ -55,7 +55,7 @@ fn merge(criterion: &mut Criterion) {
             bencher.iter(|| sum += black_box(&interval));
         });
     }
-    let stream = Stream::new(1_000);
+    let stream = SampleStream::new(1_000);
     group.bench_function("clear 1000 names", |bencher| {
         let interval = || stream.interval();
         bencher.iter_batched_ref(interval, Interval::clear, BatchSize::LargeInput);
@@ -65,7 +65,7 @@ fn merge(criterion: &mut Criterion) {
 
 fn percentile(criterion: &mut Criterion) {
     let mut histogram = PagedHistogram::new();
-    for sample in Stream::new(1).samples() {
+    for sample in SampleStream::new(1).samples() {
         histogram.record(sample.response_time_us());
     }
     criterion.bench_function("stats/percentile", |bencher| {
@@ -74,12 +74,12 @@ fn percentile(criterion: &mut Criterion) {
 }
 
 /// Requests of one tick: evenly spread names, log-normal times around 100 ms, on kept connections and with small bodies.
-struct Stream {
+struct SampleStream {
     names: Vec<String>,
     requests: Vec<(usize, u64)>,
 }
 
-impl Stream {
+impl SampleStream {
     fn new(names: usize) -> Self {
         let mut random = SmallRng::seed_from_u64(1);
         Self {

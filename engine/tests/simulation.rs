@@ -13,7 +13,7 @@ use gregaria_engine::{
     stats::{Phase, PhaseTotal},
     stop_user,
 };
-use world::{Fault, Server, Simulation};
+use world::{ScriptedServer, ServerFault, Simulation};
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -34,22 +34,22 @@ fn users_come_and_go_along_the_line_at_every_100_ms() {
         sim.spawn(3000, 1000.0);
         for tenth in 1..=30 {
             sim.run_until(tenth * SECOND_NS / 10);
-            assert_near_line(sim.users_now(), f64::from(tenth as u32) * 100.0);
+            assert_near_ramp(sim.current_users(), f64::from(tenth as u32) * 100.0);
         }
         sim.run_until(4 * SECOND_NS);
-        assert_eq!(sim.users_now(), 3000);
+        assert_eq!(sim.current_users(), 3000);
         sim.spawn(500, 1000.0);
         for tenth in 41..=65 {
             sim.run_until(tenth * SECOND_NS / 10);
             // A changed ramp starts 10 ms after the command.
-            assert_near_line(sim.users_now(), 3010.0 - (tenth as f64 - 40.0) * 100.0);
+            assert_near_ramp(sim.current_users(), 3010.0 - (tenth as f64 - 40.0) * 100.0);
         }
         sim.run_until(8 * SECOND_NS);
-        assert_eq!(sim.users_now(), 500);
+        assert_eq!(sim.current_users(), 500);
     }
 }
 
-fn assert_near_line(users: u32, line: f64) {
+fn assert_near_ramp(users: u32, line: f64) {
     let off = (f64::from(users) - line).abs();
     assert!(off <= 5.0_f64.max(line * 0.02), "{users} users, line at {line}");
 }
@@ -62,7 +62,7 @@ fn counts_equal_the_servers_after_a_run_without_cuts() {
             Ok(())
         });
         let mut sim = Simulation::new(seed, 2, [website(tasks)], world::run_time(5.0));
-        let server = sim.serve(Server::answering_after_ms(1, 30));
+        let server = sim.serve(ScriptedServer::answering_after_ms(1, 30));
         sim.spawn(50, f64::INFINITY);
         let report = sim.finish();
         assert_eq!((report.end_reason, report.aborted), (EndReason::RunTime, 0), "seed {seed}");
@@ -79,7 +79,7 @@ fn exactly_n_requests_are_recorded_failures_included() {
     for (seed, shards, count) in [(1, 1, 1), (2, 2, 7), (3, 4, 1000), (4, 3, 12_345)] {
         let options = RunnerOptions { num_requests: Some(count), ..RunnerOptions::default() };
         let mut sim = Simulation::new(seed, shards, [website(TaskSet::new("T").task(1, index))], options);
-        let server = sim.serve(Server::answering_after_ms(1, 20).with_fault(0.2, Fault::Status500));
+        let server = sim.serve(ScriptedServer::answering_after_ms(1, 20).with_fault(0.2, ServerFault::Status500));
         sim.spawn(40, f64::INFINITY);
         let report = sim.finish();
         let (requests, failures) =
@@ -93,26 +93,26 @@ fn exactly_n_requests_are_recorded_failures_included() {
 #[test]
 fn failing_links_are_rows_in_the_error_table_and_lose_no_user() {
     let faults = [
-        (Fault::Reset, Error::ConnectionReset.message()),
-        (Fault::Close, Error::ClosedBeforeResponse.message()),
-        (Fault::Truncate, Error::IncompleteResponse.message()),
-        (Fault::Never, Error::ReadTimeout.message()),
-        (Fault::Status500, "HTTP 500 Internal Server Error"),
+        (ServerFault::Reset, Error::ConnectionReset.message()),
+        (ServerFault::Close, Error::ClosedBeforeResponse.message()),
+        (ServerFault::Truncate, Error::IncompleteResponse.message()),
+        (ServerFault::NoAnswer, Error::ReadTimeout.message()),
+        (ServerFault::Status500, "HTTP 500 Internal Server Error"),
     ];
     for (seed, (fault, message)) in faults.into_iter().enumerate() {
         let class = UserClass::http("Website").client(world::timeouts_of_1_s()).tasks(TaskSet::new("T").task(1, index));
         let mut sim = Simulation::new(seed as u64, 1, [class], world::run_time(20.0));
-        let server = sim.serve(Server::answering_after_ms(5, 10).with_fault(0.3, fault));
+        let server = sim.serve(ScriptedServer::answering_after_ms(5, 10).with_fault(0.3, fault));
         sim.spawn(20, f64::INFINITY);
         sim.run_until(15 * SECOND_NS);
-        assert_eq!(sim.users_now(), 20, "seed {seed}: {message}");
+        assert_eq!(sim.current_users(), 20, "seed {seed}: {message}");
         sim.finish();
         let failures = sim.summary(|summary| summary.total().num_failures());
         let counted = sim.summary(|summary| {
             summary.errors().find(|error| error.error() == message).map_or(0, |error| error.occurrences())
         });
         assert!(failures > 0 && counted == failures, "seed {seed}: {message}: {counted} of {failures}");
-        assert_eq!(counted + sim.cut(), server.faults(), "seed {seed}: {message}");
+        assert_eq!(counted + sim.aborted(), server.faults(), "seed {seed}: {message}");
     }
 }
 
@@ -131,7 +131,7 @@ fn a_refused_target_is_counted_and_the_users_live_on() {
 #[test]
 fn requests_on_the_wire_are_read_to_their_end_within_the_stop_timeout() {
     let mut sim = Simulation::new(1, 2, [website(TaskSet::new("T").task(1, index))], world::run_time(1.0));
-    let server = sim.serve(Server::answering_after_ms(700, 700));
+    let server = sim.serve(ScriptedServer::answering_after_ms(700, 700));
     sim.spawn(10, f64::INFINITY);
     let report = sim.finish();
     assert_eq!(report.aborted, 0);
@@ -143,7 +143,7 @@ fn requests_on_the_wire_are_read_to_their_end_within_the_stop_timeout() {
 fn what_outlasts_the_stop_timeout_is_cut_and_said() {
     let options = RunnerOptions { stop_timeout: Duration::from_millis(200), ..world::run_time(1.0) };
     let mut sim = Simulation::new(1, 2, [website(TaskSet::new("T").task(1, index))], options);
-    let server = sim.serve(Server::answering_after_ms(700, 700));
+    let server = sim.serve(ScriptedServer::answering_after_ms(700, 700));
     sim.spawn(10, f64::INFINITY);
     let report = sim.finish();
     assert_eq!(report.aborted, 10);
@@ -157,7 +157,7 @@ fn waits_keep_to_their_rules() {
     let seconds = |wait, run: f64| {
         let class = UserClass::http("Website").wait(wait).tasks(TaskSet::new("T").task(1, index));
         let mut sim = Simulation::new(5, 1, [class], world::run_time(run));
-        let server = sim.serve(Server::answering_after_ms(250, 250));
+        let server = sim.serve(ScriptedServer::answering_after_ms(250, 250));
         sim.spawn(1, f64::INFINITY);
         sim.finish();
         server.arrivals_ns().windows(2).map(|pair| (pair[1] - pair[0]) as f64 / 1e9).collect::<Vec<_>>()
@@ -172,54 +172,54 @@ fn waits_keep_to_their_rules() {
 }
 
 thread_local! {
-    static DIARY: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
+    static EVENTS: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
 }
 
-fn note(word: &'static str) {
-    DIARY.with_borrow_mut(|diary| diary.push(word));
+fn record_event(word: &'static str) {
+    EVENTS.with_borrow_mut(|diary| diary.push(word));
 }
 
-fn diary() -> Vec<&'static str> {
-    DIARY.take()
+fn take_events() -> Vec<&'static str> {
+    EVENTS.take()
 }
 
 #[test]
 fn task_sets_nest_and_interrupt_as_locusts_do() {
     async fn read(user: &mut HttpUser) -> TaskResult {
         user.get("/read").await;
-        note("read");
+        record_event("read");
         interrupt(true)
     }
     async fn enter(_: &mut HttpUser) -> TaskResult {
-        note("enter forum");
+        record_event("enter forum");
         Ok(())
     }
     async fn leave(_: &mut HttpUser) -> TaskResult {
-        note("leave forum");
+        record_event("leave forum");
         Ok(())
     }
     async fn farewell(_: &mut HttpUser) -> TaskResult {
-        note("bye");
+        record_event("bye");
         Ok(())
     }
     let forum = TaskSet::new("Forum").on_start(enter).on_stop(leave).task(1, read);
     let class = UserClass::http("Website").wait(constant(1.0)).on_stop(farewell).tasks(
         TaskSet::new("Root")
             .on_start(async |_: &mut HttpUser| {
-                note("start");
+                record_event("start");
                 Ok(())
             })
             .task_set(1, forum),
     );
     let mut sim = Simulation::new(1, 1, [class], world::run_time(0.05));
-    diary();
-    sim.serve(Server::answering_after_ms(1, 1));
+    take_events();
+    sim.serve(ScriptedServer::answering_after_ms(1, 1));
     sim.spawn(1, f64::INFINITY);
     sim.run_until(10_000_000);
-    let told = diary();
+    let told = take_events();
     assert_eq!(told[..7], ["start", "enter forum", "read", "leave forum", "enter forum", "read", "leave forum"]);
     sim.finish();
-    assert_eq!(diary().last(), Some(&"bye"));
+    assert_eq!(take_events().last(), Some(&"bye"));
 }
 
 #[test]
@@ -230,7 +230,7 @@ fn an_interrupt_without_reschedule_waits_first() {
     });
     let class = UserClass::http("Website").wait(constant(1.0)).tasks(TaskSet::new("Root").task_set(1, inner));
     let mut sim = Simulation::new(1, 1, [class], world::run_time(4.5));
-    let server = sim.serve(Server::answering_after_ms(1, 1));
+    let server = sim.serve(ScriptedServer::answering_after_ms(1, 1));
     sim.spawn(1, f64::INFINITY);
     sim.finish();
     assert_eq!(server.total(), 5, "at 0, 1, 2, 3 and 4 s");
@@ -239,25 +239,25 @@ fn an_interrupt_without_reschedule_waits_first() {
 #[test]
 fn scheduled_tasks_come_first_and_first_ones_before_them() {
     async fn a(_: &mut HttpUser) -> TaskResult {
-        note("a");
+        record_event("a");
         Ok(())
     }
     async fn b(_: &mut HttpUser) -> TaskResult {
-        note("b");
+        record_event("b");
         Ok(())
     }
     async fn c(user: &mut HttpUser) -> TaskResult {
-        note("c");
+        record_event("c");
         user.schedule_task(a, false);
         user.schedule_task(b, true);
         Ok(())
     }
     let class = UserClass::http("Website").wait(constant(1.0)).tasks(TaskSet::new("T").task(1, c));
     let mut sim = Simulation::new(1, 1, [class], world::run_time(5.5));
-    diary();
+    take_events();
     sim.spawn(1, f64::INFINITY);
     sim.finish();
-    assert_eq!(diary(), ["c", "b", "a", "c", "b", "a"]);
+    assert_eq!(take_events(), ["c", "b", "a", "c", "b", "a"]);
 }
 
 #[test]
@@ -275,7 +275,7 @@ fn a_user_that_stops_itself_goes_and_the_last_one_ends_the_run() {
         },
     ));
     let mut sim = Simulation::new(1, 2, [class], RunnerOptions::default());
-    let server = sim.serve(Server::answering_after_ms(10, 10));
+    let server = sim.serve(ScriptedServer::answering_after_ms(10, 10));
     sim.spawn(5, f64::INFINITY);
     assert_eq!(sim.finish().end_reason, EndReason::NoUsersLeft);
     assert_eq!(server.total(), 15);
@@ -312,7 +312,7 @@ fn the_task_decides_the_outcome() {
         },
     ));
     let mut sim = Simulation::new(1, 1, [class], world::run_time(0.5));
-    sim.serve(Server::answering_after_ms(1, 1));
+    sim.serve(ScriptedServer::answering_after_ms(1, 1));
     sim.spawn(1, f64::INFINITY);
     sim.finish();
     let failures = |name| sim.summary(|summary| summary.entry("GET", name).map(|entry| entry.num_failures()));
@@ -340,7 +340,7 @@ fn the_phases_of_a_request_reach_its_task_and_the_summary() {
         },
     ));
     let mut sim = Simulation::new(1, 1, [class], world::run_time(1.5));
-    sim.serve(Server::answering_after_ms(10, 10).connecting_in_ms(30));
+    sim.serve(ScriptedServer::answering_after_ms(10, 10).connecting_in_ms(30));
     sim.spawn(1, f64::INFINITY);
     sim.finish();
     let kept = ExchangePhases { first_byte_ns: 10_000_000, ..ExchangePhases::default() };
@@ -356,7 +356,7 @@ fn the_phases_of_a_request_reach_its_task_and_the_summary() {
 fn a_dead_keep_alive_connection_is_replaced_uncounted() {
     let class = UserClass::http("Website").wait(constant(3.0)).tasks(TaskSet::new("T").task(1, index));
     let mut sim = Simulation::new(1, 1, [class], world::run_time(10.0));
-    let server = sim.serve(Server::answering_after_ms(1, 1).closing_idle_after_ms(2000));
+    let server = sim.serve(ScriptedServer::answering_after_ms(1, 1).closing_idle_after_ms(2000));
     sim.spawn(1, f64::INFINITY);
     sim.finish();
     assert_eq!((server.total(), server.connections()), (4, 4));
@@ -367,15 +367,15 @@ fn a_dead_keep_alive_connection_is_replaced_uncounted() {
 fn the_user_count_can_change_in_the_middle_of_a_ramp() {
     let class = UserClass::http("Website").wait(constant(1.0)).tasks(TaskSet::new("T").task(1, index));
     let mut sim = Simulation::new(3, 2, [class], RunnerOptions::default());
-    sim.serve(Server::answering_after_ms(1, 1));
+    sim.serve(ScriptedServer::answering_after_ms(1, 1));
     sim.spawn(1000, 100.0);
     sim.run_until(2 * SECOND_NS);
     sim.spawn(50, 100.0);
     sim.run_until(5 * SECOND_NS);
-    assert_eq!(sim.users_now(), 50);
+    assert_eq!(sim.current_users(), 50);
     sim.spawn(70, f64::INFINITY);
     sim.run_until(6 * SECOND_NS);
-    assert_eq!(sim.users_now(), 70);
+    assert_eq!(sim.current_users(), 70);
     sim.command(RunCommand::Stop);
     assert_eq!(sim.finish().end_reason, EndReason::Requested);
 }
@@ -385,7 +385,7 @@ fn the_same_seed_gives_the_same_run() {
     let run = |seed| {
         let class = UserClass::http("Website").wait(between(0.1, 0.5)).tasks(TaskSet::new("T").task(1, index));
         let mut sim = Simulation::new(seed, 2, [class], world::run_time(10.0));
-        let server = sim.serve(Server::answering_after_ms(1, 50));
+        let server = sim.serve(ScriptedServer::answering_after_ms(1, 50));
         sim.spawn(20, 10.0);
         sim.finish();
         server.arrivals_ns()

@@ -6,14 +6,14 @@ use gregaria_engine::HttpUser;
 use gregaria_engine::rt::DriverChoice;
 use support::{Nginx, nginx};
 
-use super::run::{RINGS, requests, start_on, visitor};
+use super::run::{DRIVERS, requests, start_on_driver, visitor};
 
 #[test]
 fn a_server_may_end_connections_when_it_likes() {
-    for ring in RINGS {
+    for ring in DRIVERS {
         for (keepalive_requests, keepalive_timeout_s, most) in [(5, 60, 8 + 4), (1_000_000, 0, 40)] {
-            let options = nginx::Options { keepalive_requests, keepalive_timeout_s, ..Default::default() };
-            let nginx = Nginx::with(&options);
+            let options = nginx::NginxOptions { keepalive_requests, keepalive_timeout_s, ..Default::default() };
+            let nginx = Nginx::start_with(&options);
             let class = visitor(async |user: &mut HttpUser| {
                 user.get("/").await;
                 user.post("/upload").body(b"one locust").await;
@@ -21,8 +21,8 @@ fn a_server_may_end_connections_when_it_likes() {
                 user.get("/redirect/302/").await;
                 Ok(())
             });
-            let run = start_on(DriverChoice::Only(ring), 4, &nginx.url(""), [class], requests(40));
-            let outcome = run.outcome().expect_success();
+            let run = start_on_driver(DriverChoice::Only(ring), 4, &nginx.url(""), [class], requests(40));
+            let outcome = run.wait().expect_success();
             let log = nginx.log();
             let redirected = outcome.counts.get("/redirect/302/").copied().unwrap_or(0);
             assert_eq!((outcome.total(), log.len() as u64), (40, 40 + redirected), "{options:?} on {ring:?}");

@@ -18,7 +18,7 @@ fn a_page_behind_a_password_opens_to_who_knows_it() {
         user.get(&in_url).name("in the URL").expect(200).await;
         Ok(())
     });
-    let outcome = start(2, &nginx.url(""), [class], requests(40)).outcome();
+    let outcome = start(2, &nginx.url(""), [class], requests(40)).wait();
     assert_eq!(outcome.failures("wrong", "HTTP 401 Unauthorized"), outcome.counts["wrong"]);
     assert_eq!(outcome.errors.len(), 1, "{:?}", outcome.errors);
     let log = nginx.requests_per_path_and_status();
@@ -34,8 +34,8 @@ fn a_class_or_its_host_may_say_who_everyone_is() {
         Ok(())
     };
     let config = ClientConfig { auth: Some(Auth::basic(USER, PASSWORD)), ..ClientConfig::default() };
-    start(2, &nginx.url(""), [visitor_with(config, known)], requests(10)).outcome().expect_success();
+    start(2, &nginx.url(""), [visitor_with(config, known)], requests(10)).wait().expect_success();
     let host = nginx.url("").replacen("//", "//ellen:key%401900%2F7@", 1);
-    start(2, &host, [visitor(known)], requests(10)).outcome().expect_success();
+    start(2, &host, [visitor(known)], requests(10)).wait().expect_success();
     assert_eq!(nginx.requests_per_path_and_status(), [(("/private".to_owned(), 200), 20)].into());
 }

@@ -4,12 +4,12 @@ use gregaria_engine::rt::DriverChoice;
 use gregaria_engine::{HttpUser, TaskResult};
 use support::{Nginx, nginx};
 
-use super::run::{RINGS, requests, start, start_on, visitor};
+use super::run::{DRIVERS, requests, start, start_on_driver, visitor};
 
 #[test]
 fn large_bodies_are_as_long_as_the_server_says() {
     let nginx = with_files();
-    for (at, ring) in RINGS.into_iter().enumerate() {
+    for (at, ring) in DRIVERS.into_iter().enumerate() {
         let class = visitor(async |user: &mut HttpUser| {
             for (path, length) in [("/64KiB", 64 << 10), ("/10MiB", 10 << 20)] {
                 let kept = user.get(path).await;
@@ -20,7 +20,7 @@ fn large_bodies_are_as_long_as_the_server_says() {
             user.get("/chunked/10MiB").await;
             Ok(())
         });
-        let outcome = start_on(DriverChoice::Only(ring), 2, &nginx.url(""), [class], requests(20)).outcome();
+        let outcome = start_on_driver(DriverChoice::Only(ring), 2, &nginx.url(""), [class], requests(20)).wait();
         let outcome = outcome.expect_success();
         let log = nginx.log();
         assert_eq!((outcome.total(), log.len()), (20, 20 * (at + 1)), "{ring:?}");
@@ -36,18 +36,18 @@ fn large_bodies_are_as_long_as_the_server_says() {
 #[test]
 fn a_text_is_read_in_the_character_set_that_the_server_names() {
     let more = "location = /old { default_type 'text/plain; charset=iso-8859-1'; return 200 'é'; }".to_owned();
-    let nginx = Nginx::with(&nginx::Options { more, ..Default::default() });
+    let nginx = Nginx::start_with(&nginx::NginxOptions { extra_directives: more, ..Default::default() });
     let class = visitor(async |user: &mut HttpUser| {
         assert_eq!(user.get("/old").await.text(), "Ã©");
         Ok(())
     });
-    start(1, &nginx.url(""), [class], requests(2)).outcome().expect_success();
+    start(1, &nginx.url(""), [class], requests(2)).wait().expect_success();
 }
 
 #[test]
 fn compressed_bodies_are_as_long_as_they_were() {
     let nginx = with_files();
-    for ring in RINGS {
+    for ring in DRIVERS {
         let class = visitor(async |user: &mut HttpUser| {
             let coded = user.get("/gzip/64KiB").await;
             assert_eq!(coded.header("Content-Encoding"), Some("gzip"));
@@ -64,8 +64,8 @@ fn compressed_bodies_are_as_long_as_they_were() {
             assert_eq!((plain.header("Content-Encoding"), plain.body().len()), (None, 64 << 10));
             Ok(())
         });
-        let run = start_on(DriverChoice::Only(ring), 1, &nginx.url(""), [class], requests(6));
-        let outcome = run.outcome().expect_success();
+        let run = start_on_driver(DriverChoice::Only(ring), 1, &nginx.url(""), [class], requests(6));
+        let outcome = run.wait().expect_success();
         assert!(outcome.bytes.values().all(|bytes| *bytes == 2 * (64 << 10)), "{:?} on {ring:?}", outcome.bytes);
     }
     let (plain, coded): (Vec<_>, Vec<_>) = nginx.log().into_iter().partition(|logged| logged.body_bytes == 64 << 10);
@@ -92,9 +92,9 @@ fn bodies_are_read_in_pieces() {
         assert!(start.next_chunk().await.is_some());
         Ok(())
     }
-    for ring in RINGS {
-        let run = start_on(DriverChoice::Only(ring), 1, &nginx.url(""), [visitor(read)], requests(6));
-        let outcome = run.outcome().expect_success();
+    for ring in DRIVERS {
+        let run = start_on_driver(DriverChoice::Only(ring), 1, &nginx.url(""), [visitor(read)], requests(6));
+        let outcome = run.wait().expect_success();
         assert_eq!(outcome.counts["start"], 2);
         assert_eq!((outcome.bytes["whole"], outcome.bytes["lines"]), (20 << 20, 128 << 10), "{ring:?}");
         // What was not read was not counted either.
@@ -117,7 +117,7 @@ fn ranges_are_answered_in_part() {
         user.get("/64KiB").name("beyond").header("Range", "bytes=99999-").expect(416).await;
         Ok(())
     });
-    let outcome = start(2, &nginx.url(""), [class], requests(20)).outcome().expect_success();
+    let outcome = start(2, &nginx.url(""), [class], requests(20)).wait().expect_success();
     assert_eq!(outcome.bytes["/64KiB"], 6 * outcome.counts["/64KiB"]);
     let log = nginx.requests_per_path_and_status();
     assert_eq!(log[&("/64KiB".to_owned(), 206)], outcome.counts["/64KiB"]);
@@ -125,5 +125,8 @@ fn ranges_are_answered_in_part() {
 }
 
 fn with_files() -> Nginx {
-    Nginx::with(&nginx::Options { files: vec![("/64KiB", 64 << 10), ("/10MiB", 10 << 20)], ..Default::default() })
+    Nginx::start_with(&nginx::NginxOptions {
+        files: vec![("/64KiB", 64 << 10), ("/10MiB", 10 << 20)],
+        ..Default::default()
+    })
 }

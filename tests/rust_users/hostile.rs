@@ -6,9 +6,9 @@ use std::time::Duration;
 use gregaria_engine::http::{ClientConfig, CookieJar};
 use gregaria_engine::rt::DriverChoice;
 use gregaria_engine::{HttpUser, TaskSet, UserClass};
-use support::Hostile;
+use support::HostileServer;
 
-use super::run::{Outcome, RINGS, requests, start, start_on, visitor, visitor_with};
+use super::run::{DRIVERS, RunResult, requests, start, start_on_driver, visitor, visitor_with};
 
 /// Paths that are good answers, and the bytes of their bodies.
 const GOOD: &[(&str, u64)] = &[
@@ -76,54 +76,54 @@ const CUT_SHORT: &str = "connection closed in the middle of the response";
 
 #[test]
 fn each_path_has_its_outcome() {
-    for ring in RINGS {
-        let hostile = Hostile::start();
+    for ring in DRIVERS {
+        let hostile = HostileServer::start();
         let paths = || GOOD.iter().map(|(path, _)| *path).chain(BAD.iter().map(|(path, _)| *path));
         let total = paths().count() as u64;
         let class = visitor_with(small_bodies(), async move |user: &mut HttpUser| {
             for path in paths() {
-                user.get(path).read_timeout(patience(path)).await;
+                user.get(path).read_timeout(read_timeout_of(path)).await;
             }
             Ok(())
         });
-        let outcome = start_on(DriverChoice::Only(ring), 1, &hostile.url(""), [class], requests(total)).outcome();
-        expect_accounts(&outcome, &hostile, total);
+        let outcome = start_on_driver(DriverChoice::Only(ring), 1, &hostile.url(""), [class], requests(total)).wait();
+        expect_server_counts(&outcome, &hostile, total);
         assert!(paths().all(|path| outcome.counts[path] == 1), "{ring:?}");
     }
 }
 
 #[test]
 fn twenty_users_meet_all_of_it_and_nothing_is_lost() {
-    for ring in RINGS {
-        let hostile = Hostile::start();
+    for ring in DRIVERS {
+        let hostile = HostileServer::start();
         let mut tasks = TaskSet::new("Meet");
         let paths = GOOD.iter().map(|(path, _)| *path).chain(BAD.iter().map(|(path, _)| *path));
         for (at, path) in paths.enumerate() {
             tasks = tasks.task_named(path, 1, async move |user: &mut HttpUser| {
                 // A body on the way, now and then: small enough to leave with the head.
                 let request = if at % 2 == 0 { user.get(path) } else { user.post(path).body(&[b'b'; 1000]) };
-                request.read_timeout(patience(path)).await;
+                request.read_timeout(read_timeout_of(path)).await;
                 Ok(())
             });
         }
         let class = UserClass::http("Brave").client(small_bodies()).tasks(tasks);
-        let outcome = start_on(DriverChoice::Only(ring), 20, &hostile.url(""), [class], requests(500)).outcome();
-        expect_accounts(&outcome, &hostile, 500);
+        let outcome = start_on_driver(DriverChoice::Only(ring), 20, &hostile.url(""), [class], requests(500)).wait();
+        expect_server_counts(&outcome, &hostile, 500);
     }
 }
 
 #[test]
 fn an_answer_before_the_body_was_sent_is_the_answer() {
-    for ring in RINGS {
-        let hostile = Hostile::start();
+    for ring in DRIVERS {
+        let hostile = HostileServer::start();
         let class = visitor(async |user: &mut HttpUser| {
             let body = vec![b'b'; 4 << 20];
             user.post("/early").body(&body).expect(413).await;
             user.get("/ok").await;
             Ok(())
         });
-        let run = start_on(DriverChoice::Only(ring), 2, &hostile.url(""), [class], requests(12));
-        let outcome = run.outcome().expect_success();
+        let run = start_on_driver(DriverChoice::Only(ring), 2, &hostile.url(""), [class], requests(12));
+        let outcome = run.wait().expect_success();
         assert_eq!(outcome.counts, hostile.requests_per_path(), "{ring:?}");
         // Each refused body is the end of its connection.
         assert!(hostile.connections() >= outcome.counts["/early"], "{}", hostile.connections());
@@ -132,13 +132,13 @@ fn an_answer_before_the_body_was_sent_is_the_answer() {
 
 #[test]
 fn a_flood_of_cookies_ends_at_what_a_jar_holds() {
-    let hostile = Hostile::start();
+    let hostile = HostileServer::start();
     let class = visitor(async |user: &mut HttpUser| {
         user.get("/cookies").await;
         user.get("/echo").await;
         Ok(())
     });
-    start(1, &hostile.url(""), [class], requests(4)).outcome().expect_success();
+    start(1, &hostile.url(""), [class], requests(4)).wait().expect_success();
     // The first goes without, and of the ninety a jar takes those that came last.
     let (received, most) = (hostile.received(), CookieJar::MAX_COOKIES);
     let carried: Vec<usize> = received.iter().map(|request| request.matches("crumb").count()).collect();
@@ -156,12 +156,12 @@ fn small_bodies() -> ClientConfig {
 }
 
 /// Only of those who never answer is it certain that they are silent.
-fn patience(path: &str) -> Duration {
+fn read_timeout_of(path: &str) -> Duration {
     if path.starts_with("/stall") { Duration::from_millis(200) } else { Duration::from_secs(60) }
 }
 
 /// Every sample was a request, with the outcome of its path and the bytes of it.
-fn expect_accounts(outcome: &Outcome, hostile: &Hostile, total: u64) {
+fn expect_server_counts(outcome: &RunResult, hostile: &HostileServer, total: u64) {
     assert_eq!((outcome.total(), outcome.report.aborted, outcome.exceptions.len()), (total, 0, 0));
     for (path, count) in &outcome.counts {
         // The first request of a loop, and the thirty that follow it.

@@ -8,29 +8,29 @@ use std::task::{Context, Poll};
 use gregaria_engine::http::BodySource;
 
 /// So many letters, in pieces of 32 KiB.
-pub(super) struct Letters {
+pub(super) struct GeneratedBody {
     pub(super) length: u64,
     /// Whether the target is told the length before.
-    pub(super) tells_length: bool,
-    pub(super) given: Arc<AtomicU64>,
+    pub(super) has_known_length: bool,
+    pub(super) produced_bytes: Arc<AtomicU64>,
     remaining: u64,
 }
 
-impl Letters {
-    pub(super) fn new(length: u64, tells_length: bool) -> Self {
-        Self { length, tells_length, given: Arc::default(), remaining: length }
+impl GeneratedBody {
+    pub(super) fn new(length: u64, has_known_length: bool) -> Self {
+        Self { length, has_known_length, produced_bytes: Arc::default(), remaining: length }
     }
 }
 
-impl BodySource for Letters {
+impl BodySource for GeneratedBody {
     fn len_bytes(&self) -> Option<u64> {
-        self.tells_length.then_some(self.length)
+        self.has_known_length.then_some(self.length)
     }
 
     fn poll_next(&mut self, _: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<io::Result<bool>> {
-        let piece = self.remaining.min(PIECE_BYTES);
+        let piece = self.remaining.min(CHUNK_BYTES);
         out.extend(std::iter::repeat_n(b'l', piece as usize));
-        self.given.fetch_add(piece, Ordering::Relaxed);
+        self.produced_bytes.fetch_add(piece, Ordering::Relaxed);
         self.remaining -= piece;
         Poll::Ready(Ok(self.remaining > 0))
     }
@@ -41,4 +41,4 @@ impl BodySource for Letters {
     }
 }
 
-const PIECE_BYTES: u64 = 32 << 10;
+const CHUNK_BYTES: u64 = 32 << 10;

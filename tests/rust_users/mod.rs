@@ -27,9 +27,9 @@ use gregaria_engine::http::ClientConfig;
 use gregaria_engine::{
     EndReason, HttpUser, RunCommand, RunnerOptions, TaskResult, TaskSet, UserClass, between, constant, interrupt,
 };
-use run::{Outcome, requests, seconds, start};
-use support::hostile::Unanswering;
-use support::{Hostile, Nginx, nginx};
+use run::{RunResult, requests, seconds, start};
+use support::hostile::UnansweringAddress;
+use support::{HostileServer, Nginx, nginx};
 
 #[test]
 fn counts_per_name_equal_the_servers_log() {
@@ -39,7 +39,7 @@ fn counts_per_name_equal_the_servers_log() {
     let website = website.tasks(TaskSet::new("Website").task(2, index).task_set(1, forum));
     let admin = UserClass::http("Admin").fixed_count(1).wait(constant(0.01));
     let admin = admin.tasks(TaskSet::new("Admin").on_start(log_in).task(1, account));
-    let outcome = start(8, &nginx.url(""), [website, admin], seconds(1)).outcome();
+    let outcome = start(8, &nginx.url(""), [website, admin], seconds(1)).wait();
     assert_eq!((outcome.report.aborted, outcome.errors.as_slice()), (0, [].as_slice()));
     let log = nginx.requests_per_path();
     for path in ["/", "/login"] {
@@ -61,7 +61,7 @@ fn a_task_that_keeps_its_thread_makes_the_generator_the_bottleneck() {
         Ok(())
     }
     let thinker = UserClass::http("Thinker").tasks(TaskSet::new("Think").task(1, think));
-    let outcome = start(4, &nginx.url(""), [thinker], seconds(1)).outcome();
+    let outcome = start(4, &nginx.url(""), [thinker], seconds(1)).wait();
     let verdict = outcome.report.health.bottleneck().expect("users resumed late");
     assert!(verdict.starts_with("users resumed late after a response: p99 of the lag is "), "{verdict}");
 }
@@ -72,7 +72,7 @@ fn cookies_are_each_users_own() {
     // They wait, so that nobody can use up the number of requests before all have begun.
     let class = UserClass::http("Visitor").wait(constant(0.05));
     let class = class.tasks(TaskSet::new("Visit").on_start(log_in).task(1, account));
-    let outcome = start(5, &nginx.url(""), [class], requests(100)).outcome();
+    let outcome = start(5, &nginx.url(""), [class], requests(100)).wait();
     // Each of the five was a stranger once, and known ever after.
     assert_eq!(outcome.errors, []);
     assert_eq!(outcome.counts["/account (stranger)"], 5);
@@ -81,7 +81,7 @@ fn cookies_are_each_users_own() {
 
 #[test]
 fn timeouts_are_rows_and_users_go_on() {
-    let hostile = Hostile::start();
+    let hostile = HostileServer::start();
     async fn impatient(user: &mut HttpUser) -> TaskResult {
         user.get("/stall").timeout(Duration::from_millis(50)).await;
         user.get("/stall-body").read_timeout(Duration::from_millis(50)).await;
@@ -89,7 +89,7 @@ fn timeouts_are_rows_and_users_go_on() {
         Ok(())
     }
     let class = UserClass::http("Impatient").tasks(TaskSet::new("Look").task(1, impatient));
-    let outcome = start(2, &hostile.url(""), [class], requests(12)).outcome();
+    let outcome = start(2, &hostile.url(""), [class], requests(12)).wait();
     assert_eq!(outcome.failures("/stall", "timeout"), outcome.counts["/stall"]);
     assert_eq!(outcome.failures("/stall-body", "read timeout"), outcome.counts["/stall-body"]);
     assert_eq!(outcome.errors.len(), 2, "{:?}", outcome.errors);
@@ -98,16 +98,16 @@ fn timeouts_are_rows_and_users_go_on() {
 
 #[test]
 fn a_connection_that_is_never_made_is_a_row() {
-    let unanswering = Unanswering::start();
+    let unanswering = UnansweringAddress::start();
     let config = ClientConfig { connect_timeout_ns: 50_000_000, ..ClientConfig::default() };
     let class = UserClass::http("Visitor").client(config).tasks(TaskSet::new("Visit").task(1, stateless_index));
-    let outcome = start(2, &unanswering.url(""), [class], requests(4)).outcome();
+    let outcome = start(2, &unanswering.url(""), [class], requests(4)).wait();
     assert_eq!(outcome.failures("/", "connect timeout"), 4, "{:?}", outcome.errors);
 }
 
 #[test]
 fn a_kept_body_has_a_limit_and_a_discarded_one_none() {
-    let hostile = Hostile::start();
+    let hostile = HostileServer::start();
     async fn keep(user: &mut HttpUser) -> TaskResult {
         user.get("/huge").name("kept").await;
         user.get("/huge-chunked").name("kept in chunks").await;
@@ -117,7 +117,7 @@ fn a_kept_body_has_a_limit_and_a_discarded_one_none() {
     let mut config = ClientConfig::default();
     config.limits.max_body_bytes = 1_000_000;
     let class = UserClass::http("Collector").client(config).tasks(TaskSet::new("Collect").task(1, keep));
-    let outcome = start(1, &hostile.url(""), [class], requests(3)).outcome();
+    let outcome = start(1, &hostile.url(""), [class], requests(3)).wait();
     assert_eq!(outcome.failures("kept", "response body too large"), 1, "{:?}", outcome.errors);
     assert_eq!(outcome.failures("kept in chunks", "response body too large"), 1, "{:?}", outcome.errors);
     assert_eq!(outcome.failures("discarded", "connection closed in the middle of the response"), 1);
@@ -125,14 +125,14 @@ fn a_kept_body_has_a_limit_and_a_discarded_one_none() {
 
 #[test]
 fn a_connection_that_died_while_its_user_waited_is_replaced_unseen() {
-    let nginx = Nginx::with(&nginx::Options { keepalive_timeout_s: 1, ..Default::default() });
+    let nginx = Nginx::start_with(&nginx::NginxOptions { keepalive_timeout_s: 1, ..Default::default() });
     async fn order(user: &mut HttpUser) -> TaskResult {
         user.post("/echo").body(b"one locust").await;
         Ok(())
     }
     // nginx closes after one second; the wait is longer than that, and long enough for the client to look.
     let class = UserClass::http("Slow").wait(constant(2.2)).tasks(TaskSet::new("Orders").task(1, order));
-    let outcome = start(3, &nginx.url(""), [class], requests(6)).outcome();
+    let outcome = start(3, &nginx.url(""), [class], requests(6)).wait();
     assert_eq!((outcome.counts["/echo"], outcome.errors.as_slice()), (6, [].as_slice()));
     let log = nginx.log();
     assert_eq!(log.len(), 6, "no request was sent twice");
@@ -142,7 +142,7 @@ fn a_connection_that_died_while_its_user_waited_is_replaced_unseen() {
 
 #[test]
 fn a_failing_class_does_not_disturb_a_good_one() {
-    let hostile = Hostile::start();
+    let hostile = HostileServer::start();
     async fn fail(user: &mut HttpUser) -> TaskResult {
         user.get("/reset").await;
         panic!("a defect in the scenario");
@@ -153,7 +153,7 @@ fn a_failing_class_does_not_disturb_a_good_one() {
     }
     let bad = UserClass::http("Bad").wait(constant(0.01)).tasks(TaskSet::new("Fail").task(1, fail));
     let good = UserClass::http("Good").wait(constant(0.01)).tasks(TaskSet::new("Work").task(1, succeed));
-    let outcome = start(4, &hostile.url(""), [bad, good], seconds(1)).outcome();
+    let outcome = start(4, &hostile.url(""), [bad, good], seconds(1)).wait();
     assert_eq!(outcome.counts["/ok"], hostile.requests("/ok"));
     assert_eq!(outcome.counts["/reset"], hostile.requests("/reset"));
     assert_eq!(outcome.failures("/reset", "connection reset"), outcome.counts["/reset"]);
@@ -172,7 +172,7 @@ fn the_number_of_users_can_change_while_they_run() {
     run.handle.send_command(RunCommand::Spawn { users: 1, spawn_rate: 100.0 });
     run.wait_for_users(1);
     run.handle.send_command(RunCommand::Stop);
-    let outcome: Outcome = run.outcome();
+    let outcome: RunResult = run.wait();
     assert_eq!((outcome.report.end_reason.clone(), outcome.report.aborted), (EndReason::Requested, 0));
     assert_eq!(outcome.counts["/"], nginx.log().len() as u64);
 }

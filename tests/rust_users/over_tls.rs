@@ -5,27 +5,27 @@ use std::collections::BTreeSet;
 use gregaria_engine::HttpUser;
 use gregaria_engine::http::{CertificateCheck, ClientConfig, TlsConfig, TlsOptions};
 use gregaria_engine::rt::DriverChoice;
-use support::nginx::{Logged, Tls};
+use support::nginx::{NginxLogEntry, NginxTls};
 use support::{Nginx, nginx};
 
-use super::letters::Letters;
-use super::run::{RINGS, requests, start, start_on, visitor, visitor_with};
+use super::letters::GeneratedBody;
+use super::run::{DRIVERS, requests, start, start_on_driver, visitor, visitor_with};
 
 #[test]
 fn requests_and_bytes_are_those_of_the_log() {
-    let nginx = with_tls(Tls::Open);
-    for (at, ring) in RINGS.into_iter().enumerate() {
-        let class = visitor_with(trusting(&nginx), async |user: &mut HttpUser| {
+    let nginx = with_tls(NginxTls::AnyClient);
+    for (at, ring) in DRIVERS.into_iter().enumerate() {
+        let class = visitor_with(config_trusting(&nginx), async |user: &mut HttpUser| {
             user.get("/").await;
             assert_eq!(user.get("/10MiB").await.body().len(), 10 << 20);
-            let letters = Letters::new(10 << 20, false);
+            let letters = GeneratedBody::new(10 << 20, false);
             assert_eq!(user.post("/upload").body_from(letters).await.text(), format!("POST {}", 10 << 20));
             user.get("/redirect/307/").name("redirect").await;
             assert_eq!(user.get("/gzip/10MiB").name("gzip").discard_body().await.status(), 200);
             Ok(())
         });
-        let run = start_on(DriverChoice::Only(ring), 2, &nginx.url(""), [class], requests(10));
-        let outcome = run.outcome().expect_success();
+        let run = start_on_driver(DriverChoice::Only(ring), 2, &nginx.url(""), [class], requests(10));
+        let outcome = run.wait().expect_success();
         assert_eq!(outcome.bytes["/10MiB"], outcome.counts["/10MiB"] * (10 << 20));
         let log = nginx.log();
         let log = &log[log.len() - 10 - outcome.counts["redirect"] as usize..];
@@ -37,15 +37,15 @@ fn requests_and_bytes_are_those_of_the_log() {
 
 #[test]
 fn connections_that_the_server_ends_are_made_anew() {
-    let options = nginx::Options { tls: Some(Tls::Open), keepalive_requests: 5, ..Default::default() };
-    let nginx = Nginx::with(&options);
-    for ring in RINGS {
-        let class = visitor_with(trusting(&nginx), async |user: &mut HttpUser| {
+    let options = nginx::NginxOptions { tls: Some(NginxTls::AnyClient), keepalive_requests: 5, ..Default::default() };
+    let nginx = Nginx::start_with(&options);
+    for ring in DRIVERS {
+        let class = visitor_with(config_trusting(&nginx), async |user: &mut HttpUser| {
             user.get("/").await;
             Ok(())
         });
-        let run = start_on(DriverChoice::Only(ring), 2, &nginx.url(""), [class], requests(50));
-        assert_eq!(run.outcome().expect_success().bytes["/"], 50 * 128, "{ring:?}");
+        let run = start_on_driver(DriverChoice::Only(ring), 2, &nginx.url(""), [class], requests(50));
+        assert_eq!(run.wait().expect_success().bytes["/"], 50 * 128, "{ring:?}");
     }
     let log = nginx.log();
     assert_eq!(log.len(), 100);
@@ -54,44 +54,45 @@ fn connections_that_the_server_ends_are_made_anew() {
 
 #[test]
 fn who_is_not_trusted_is_a_row_and_no_request() {
-    let (nginx, other) = (with_tls(Tls::Open), with_tls(Tls::Open));
+    let (nginx, other) = (with_tls(NginxTls::AnyClient), with_tls(NginxTls::AnyClient));
     let class = visitor(async |user: &mut HttpUser| {
         user.get("/").await;
         Ok(())
     });
-    let strangers = visitor_with(trusting(&other), async |user: &mut HttpUser| {
+    let strangers = visitor_with(config_trusting(&other), async |user: &mut HttpUser| {
         user.get("/").await;
         Ok(())
     });
     for class in [class, strangers] {
-        let outcome = start(2, &nginx.url(""), [class], requests(6)).outcome();
+        let outcome = start(2, &nginx.url(""), [class], requests(6)).wait();
         let row = "TLS: the certificate is not signed by anyone who is trusted";
         assert_eq!(outcome.failures("/", row), 6, "{:?}", outcome.errors);
     }
     assert_eq!(nginx.log(), []);
-    let config = with(TlsOptions { certificate_check: CertificateCheck::AcceptAnyCertificate, client_identity: None });
+    let config =
+        config_with(TlsOptions { certificate_check: CertificateCheck::AcceptAnyCertificate, client_identity: None });
     let careless = visitor_with(config, async |user: &mut HttpUser| {
         user.get("/").await;
         Ok(())
     });
-    start(2, &nginx.url(""), [careless], requests(6)).outcome().expect_success();
+    start(2, &nginx.url(""), [careless], requests(6)).wait().expect_success();
     assert_eq!(nginx.log().len(), 6);
 }
 
 #[test]
 fn a_server_may_want_to_know_its_clients() {
-    let nginx = with_tls(Tls::ForKnownClients);
+    let nginx = with_tls(NginxTls::KnownClients);
     let known = TlsConfig::new(&TlsOptions {
         certificate_check: CertificateCheck::CaBundle(nginx.authority()),
         client_identity: Some((nginx.client_identity(), nginx.client_identity())),
     });
     let known = known.expect("the files are good");
-    let class = visitor_with(trusting(&nginx), async move |user: &mut HttpUser| {
+    let class = visitor_with(config_trusting(&nginx), async move |user: &mut HttpUser| {
         user.get("/").name("stranger").expect(400).await;
         user.get("/").name("known").tls(known.clone()).expect(200).await;
         Ok(())
     });
-    let outcome = start(1, &nginx.url(""), [class], requests(10)).outcome().expect_success();
+    let outcome = start(1, &nginx.url(""), [class], requests(10)).wait().expect_success();
     assert_eq!((outcome.counts["stranger"], outcome.counts["known"], nginx.log().len()), (5, 5, 10));
 }
 
@@ -99,36 +100,40 @@ fn a_server_may_want_to_know_its_clients() {
 fn plain_http_may_lead_to_tls_and_the_other_way_round() {
     let plain = Nginx::start();
     let more = format!("location = /down {{ return 302 {}; }}", plain.url("/"));
-    let secure = Nginx::with(&nginx::Options { tls: Some(Tls::Open), more, ..Default::default() });
+    let secure = Nginx::start_with(&nginx::NginxOptions {
+        tls: Some(NginxTls::AnyClient),
+        extra_directives: more,
+        ..Default::default()
+    });
     let more = format!("location = /up {{ return 302 {}; }}", secure.url("/"));
-    let entry = Nginx::with(&nginx::Options { more, ..Default::default() });
+    let entry = Nginx::start_with(&nginx::NginxOptions { extra_directives: more, ..Default::default() });
     let down = secure.url("/down");
-    let class = visitor_with(trusting(&secure), async move |user: &mut HttpUser| {
+    let class = visitor_with(config_trusting(&secure), async move |user: &mut HttpUser| {
         assert_eq!(user.get("/up").await.body().len(), 128);
         assert_eq!(user.get(&down).await.body().len(), 128);
         Ok(())
     });
-    let outcome = start(1, &entry.url(""), [class], requests(20)).outcome().expect_success();
+    let outcome = start(1, &entry.url(""), [class], requests(20)).wait().expect_success();
     assert_eq!((outcome.counts["/up"], outcome.counts["/down"]), (10, 10));
     assert_eq!((entry.log().len(), secure.log().len(), plain.log().len()), (10, 20, 10));
     assert_eq!((connections(&secure.log()), connections(&plain.log())), (1, 1));
 }
 
-fn with_tls(tls: Tls) -> Nginx {
+fn with_tls(tls: NginxTls) -> Nginx {
     let files = vec![("/10MiB", 10 << 20)];
-    Nginx::with(&nginx::Options { files, tls: Some(tls), ..Default::default() })
+    Nginx::start_with(&nginx::NginxOptions { files, tls: Some(tls), ..Default::default() })
 }
 
-fn trusting(nginx: &Nginx) -> ClientConfig {
-    with(TlsOptions { certificate_check: CertificateCheck::CaBundle(nginx.authority()), client_identity: None })
+fn config_trusting(nginx: &Nginx) -> ClientConfig {
+    config_with(TlsOptions { certificate_check: CertificateCheck::CaBundle(nginx.authority()), client_identity: None })
 }
 
-fn with(settings: TlsOptions) -> ClientConfig {
+fn config_with(settings: TlsOptions) -> ClientConfig {
     let tls = TlsConfig::new(&settings).expect("the files are good");
     ClientConfig { tls, ..ClientConfig::default() }
 }
 
-fn connections(log: &[Logged]) -> usize {
+fn connections(log: &[NginxLogEntry]) -> usize {
     log.iter().map(|logged| logged.connection).collect::<BTreeSet<u64>>().len()
 }
 

@@ -4,11 +4,11 @@ use gregaria_engine::HttpUser;
 use gregaria_engine::rt::DriverChoice;
 use support::{Nginx, nginx};
 
-use super::run::{RINGS, requests, start, start_on, visitor};
+use super::run::{DRIVERS, requests, start, start_on_driver, visitor};
 
 #[test]
 fn a_chain_is_one_sample_and_as_many_lines_of_the_log() {
-    for ring in RINGS {
+    for ring in DRIVERS {
         let nginx = Nginx::start();
         let class = visitor(async |user: &mut HttpUser| {
             let end = user.get("/redirect/301/redirect/302/redirect/307/?a=b").name("chain").expect(200).await;
@@ -21,7 +21,7 @@ fn a_chain_is_one_sample_and_as_many_lines_of_the_log() {
             user.head("/redirect/303/").name("head").expect(303).await;
             Ok(())
         });
-        let outcome = start_on(DriverChoice::Only(ring), 1, &nginx.url(""), [class], requests(8)).outcome();
+        let outcome = start_on_driver(DriverChoice::Only(ring), 1, &nginx.url(""), [class], requests(8)).wait();
         let outcome = outcome.expect_success();
         let log = nginx.requests_per_path();
         // Four requests for the chain, two for nothing, one for each of the others.
@@ -44,7 +44,7 @@ fn methods_and_bodies_go_on_as_the_status_says() {
         }
         Ok(())
     });
-    start(1, &nginx.url(""), [class], requests(10)).outcome().expect_success();
+    start(1, &nginx.url(""), [class], requests(10)).wait().expect_success();
     assert_eq!(nginx.log().len(), 20);
 }
 
@@ -52,13 +52,13 @@ fn methods_and_bodies_go_on_as_the_status_says() {
 fn a_redirect_may_lead_to_another_server() {
     let elsewhere = Nginx::start();
     let more = format!("location = /away {{ return 302 {}; }}", elsewhere.url("/private"));
-    let nginx = Nginx::with(&nginx::Options { more, ..Default::default() });
+    let nginx = Nginx::start_with(&nginx::NginxOptions { extra_directives: more, ..Default::default() });
     let class = visitor(async |user: &mut HttpUser| {
         user.get("/away").header("Authorization", "Basic ZWxsZW46a2V5QDE5MDAvNw==").expect(401).await;
         user.get("/").await;
         Ok(())
     });
-    let outcome = start(2, &nginx.url(""), [class], requests(40)).outcome().expect_success();
+    let outcome = start(2, &nginx.url(""), [class], requests(40)).wait().expect_success();
     // What the first server was told is nothing that the second one has to know.
     assert_eq!(
         elsewhere.requests_per_path_and_status(),
@@ -77,7 +77,7 @@ fn a_loop_has_an_end() {
         user.get("/").await;
         Ok(())
     });
-    let outcome = start(1, &nginx.url(""), [class], requests(6)).outcome();
+    let outcome = start(1, &nginx.url(""), [class], requests(6)).wait();
     assert_eq!(outcome.failures("/loop", "too many redirects"), 3, "{:?}", outcome.errors);
     // The first request and the thirty redirects that are followed.
     assert_eq!(nginx.requests_per_path()["/loop"], 3 * 31);

@@ -15,12 +15,12 @@ use gregaria_engine::{
 };
 
 /// A run that was started.
-pub(super) struct Started {
+pub(super) struct StartedRun {
     pub(super) handle: RunHandle,
 }
 
 /// What a run measured.
-pub(super) struct Outcome {
+pub(super) struct RunResult {
     pub(super) report: RunReport,
     /// Requests per name.
     pub(super) counts: BTreeMap<String, u64>,
@@ -34,21 +34,21 @@ pub(super) struct Outcome {
 
 /// Ends after so many seconds.
 pub(super) fn seconds(count: u64) -> RunnerOptions {
-    RunnerOptions { run_time: Some(Duration::from_secs(count)), ..patient() }
+    RunnerOptions { run_time: Some(Duration::from_secs(count)), ..long_stop_timeout() }
 }
 
 /// Ends after so many requests.
 pub(super) fn requests(count: u64) -> RunnerOptions {
-    RunnerOptions { num_requests: Some(count), ..patient() }
+    RunnerOptions { num_requests: Some(count), ..long_stop_timeout() }
 }
 
 /// A busy machine may be slow to answer; nothing here is about what is cut.
-fn patient() -> RunnerOptions {
+fn long_stop_timeout() -> RunnerOptions {
     RunnerOptions { stop_timeout: Duration::from_secs(20), ..RunnerOptions::default() }
 }
 
 /// What runs differ in most: what the kernel receives into, and when.
-pub(super) const RINGS: [DriverKind; 2] = [DriverKind::IoUring, DriverKind::Epoll];
+pub(super) const DRIVERS: [DriverKind; 2] = [DriverKind::IoUring, DriverKind::Epoll];
 
 /// Users that do this again and again.
 pub(super) fn visitor(task: impl AsyncFn(&mut HttpUser) -> TaskResult + Send + Sync + 'static) -> UserClass {
@@ -69,28 +69,28 @@ pub(super) fn start(
     host: &str,
     classes: impl IntoIterator<Item = UserClass>,
     options: RunnerOptions,
-) -> Started {
-    start_on(DriverChoice::Auto, users, host, classes, options)
+) -> StartedRun {
+    start_on_driver(DriverChoice::Auto, users, host, classes, options)
 }
 
 /// Starts so many users at once on this ring.
-pub(super) fn start_on(
-    ring: DriverChoice,
+pub(super) fn start_on_driver(
+    driver: DriverChoice,
     users: u32,
     host: &str,
     classes: impl IntoIterator<Item = UserClass>,
     options: RunnerOptions,
-) -> Started {
+) -> StartedRun {
     let scenario = RustScenario::new(classes).and_then(|scenario| scenario.with_host(Some(host)));
     let scenario = Arc::new(scenario.expect("the scenario is sound"));
-    let shards = ShardOptions { shards: Some(2), driver: ring, ..ShardOptions::default() };
+    let shards = ShardOptions { shards: Some(2), driver, ..ShardOptions::default() };
     let swarm = ShardSwarm::start(Arc::clone(&scenario), &shards).expect("two shards can be started");
     let handle = Runner::start(scenario, swarm, options).expect("a thread can be started");
     handle.send_command(RunCommand::Spawn { users, spawn_rate: f64::INFINITY });
-    Started { handle }
+    StartedRun { handle }
 }
 
-impl Started {
+impl StartedRun {
     /// Waits until exactly so many users live.
     pub(super) fn wait_for_users(&self, users: u32) {
         let notices = self.handle.events();
@@ -105,9 +105,9 @@ impl Started {
     }
 
     /// Waits for the end.
-    pub(super) fn outcome(self) -> Outcome {
+    pub(super) fn wait(self) -> RunResult {
         let report = self.handle.wait();
-        self.handle.with_summary(|summary| Outcome {
+        self.handle.with_summary(|summary| RunResult {
             report,
             counts: per_name(summary, StatsEntry::num_requests),
             bytes: per_name(summary, StatsEntry::bytes_in),
@@ -129,7 +129,7 @@ fn per_name(summary: &Summary, value: impl Fn(&StatsEntry) -> u64) -> BTreeMap<S
     sums
 }
 
-impl Outcome {
+impl RunResult {
     /// Fails the test unless everything went well.
     pub(super) fn expect_success(self) -> Self {
         assert_eq!(

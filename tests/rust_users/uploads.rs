@@ -5,12 +5,12 @@ use gregaria_engine::http::ClientConfig;
 use gregaria_engine::rt::DriverChoice;
 use support::Nginx;
 
-use super::letters::Letters;
-use super::run::{RINGS, requests, start, start_on, visitor, visitor_with};
+use super::letters::GeneratedBody;
+use super::run::{DRIVERS, requests, start, start_on_driver, visitor, visitor_with};
 
 #[test]
 fn large_bodies_arrive_whole() {
-    for ring in RINGS {
+    for ring in DRIVERS {
         let nginx = Nginx::start();
         let class = visitor(async |user: &mut HttpUser| {
             let body = vec![b'b'; 10 << 20];
@@ -18,14 +18,14 @@ fn large_bodies_arrive_whole() {
                 let wanted = format!("POST {length}");
                 assert_eq!(user.post("/upload").name("bytes").body(&body[..length]).await.text(), wanted);
                 for tells_length in [true, false] {
-                    let letters = Letters::new(length as u64, tells_length);
+                    let letters = GeneratedBody::new(length as u64, tells_length);
                     assert_eq!(user.post("/upload").name("source").body_from(letters).await.text(), wanted);
                 }
             }
             Ok(())
         });
-        let run = start_on(DriverChoice::Only(ring), 1, &nginx.url(""), [class], requests(6));
-        let outcome = run.outcome().expect_success();
+        let run = start_on_driver(DriverChoice::Only(ring), 1, &nginx.url(""), [class], requests(6));
+        let outcome = run.wait().expect_success();
         let log = nginx.log();
         assert_eq!((outcome.total(), log.len()), (6, 6), "{ring:?}");
         // With heads and the framing of chunks.
@@ -37,18 +37,18 @@ fn large_bodies_arrive_whole() {
 
 #[test]
 fn a_body_that_is_refused_is_not_sent_to_its_end() {
-    for ring in RINGS {
+    for ring in DRIVERS {
         let nginx = Nginx::start();
         let class = visitor(async |user: &mut HttpUser| {
-            let letters = Letters::new(1 << 30, true);
+            let letters = GeneratedBody::new(1 << 30, true);
             user.post("/small-upload").name("told").body_from(letters).expect(413).await;
-            let letters = Letters::new(1 << 30, false);
+            let letters = GeneratedBody::new(1 << 30, false);
             user.post("/small-upload").name("chunked").body_from(letters).expect(413).await;
             user.post("/small-upload").name("small").body(b"one locust").expect(200).await;
             Ok(())
         });
-        let run = start_on(DriverChoice::Only(ring), 1, &nginx.url(""), [class], requests(6));
-        let outcome = run.outcome().expect_success();
+        let run = start_on_driver(DriverChoice::Only(ring), 1, &nginx.url(""), [class], requests(6));
+        let outcome = run.wait().expect_success();
         let log = nginx.requests_per_path_and_status();
         let path = || "/small-upload".to_owned();
         assert_eq!(log, [((path(), 413), 4), ((path(), 200), 2)].into(), "{ring:?}");
@@ -61,13 +61,13 @@ fn a_target_that_is_asked_first_says_no_before_a_byte_was_sent() {
     let nginx = Nginx::start();
     let config = ClientConfig { expect_continue_above_bytes: Some(10_000), ..ClientConfig::default() };
     let class = visitor_with(config, async |user: &mut HttpUser| {
-        let letters = Letters::new(1 << 20, true);
+        let letters = GeneratedBody::new(1 << 20, true);
         user.post("/small-upload").name("refused").body_from(letters).expect(413).await;
-        let letters = Letters::new(1 << 20, true);
+        let letters = GeneratedBody::new(1 << 20, true);
         user.post("/upload").name("let in").body_from(letters).expect(200).await;
         Ok(())
     });
-    let outcome = start(1, &nginx.url(""), [class], requests(4)).outcome().expect_success();
+    let outcome = start(1, &nginx.url(""), [class], requests(4)).wait().expect_success();
     assert_eq!(outcome.total(), nginx.log().len() as u64);
     for logged in nginx.log() {
         let sent = if logged.status == 413 { 0..1_000 } else { 1 << 20..1 << 21 };

@@ -9,7 +9,7 @@ use crate::program::Program;
 
 /// How the filtered kernel answers the io_uring system calls.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Refusal {
+pub enum IoUringRefusal {
     /// "Operation not permitted", as in most containers.
     NotPermitted,
     /// "Function not implemented", as on an old kernel.
@@ -19,10 +19,10 @@ pub enum Refusal {
 /// `program`, with every io_uring call refused. `helper` is `env!("CARGO_BIN_EXE_without-io-uring")`, which only a test
 /// target can name.
 #[must_use]
-pub fn without_io_uring(helper: &str, refusal: Refusal, program: Program) -> Program {
+pub fn without_io_uring(helper: &str, refusal: IoUringRefusal, program: Program) -> Program {
     let errno = match refusal {
-        Refusal::NotPermitted => "EPERM",
-        Refusal::NotImplemented => "ENOSYS",
+        IoUringRefusal::NotPermitted => "EPERM",
+        IoUringRefusal::NotImplemented => "ENOSYS",
     };
-    program.wrapped(Path::new(helper), &[errno])
+    program.wrapped_by(Path::new(helper), &[errno])
 }

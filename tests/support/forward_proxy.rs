@@ -12,13 +12,13 @@ use std::time::Duration;
 /// A running proxy. Dropping it ends its connections.
 pub struct ForwardProxy {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Arc<ProxyShared>,
     acceptor: Option<JoinHandle<()>>,
 }
 
 /// One request to the proxy.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct LoggedByProxy {
+pub struct ProxyLogEntry {
     /// The number of the connection.
     pub connection: usize,
     /// The method as received; `CONNECT` for a tunnel.
@@ -30,22 +30,22 @@ pub struct LoggedByProxy {
 }
 
 #[derive(Default)]
-struct Shared {
+struct ProxyShared {
     /// What `Proxy-Authorization` has to say.
     password: Option<String>,
-    state: Mutex<State>,
+    state: Mutex<ProxyState>,
 }
 
 #[derive(Default)]
-struct State {
+struct ProxyState {
     is_stopped: bool,
-    log: Vec<LoggedByProxy>,
+    log: Vec<ProxyLogEntry>,
     /// All there were; each is shut down when it is over, or with the proxy.
     connections: Vec<TcpStream>,
 }
 
 /// A request to the proxy; its body is still to be read.
-struct Head {
+struct ProxiedRequestHead {
     method: String,
     target: String,
     headers: Vec<String>,
@@ -55,19 +55,19 @@ impl ForwardProxy {
     /// Starts a proxy for everyone.
     #[must_use]
     pub fn start() -> Self {
-        Self::with(None)
+        Self::start_with(None)
     }
 
     /// Starts a proxy for those whose credentials are this, as Base64 of `user:password`.
     #[must_use]
-    pub fn start_for(credentials: &str) -> Self {
-        Self::with(Some(format!("Proxy-Authorization: Basic {credentials}")))
+    pub fn start_with_credentials(credentials: &str) -> Self {
+        Self::start_with(Some(format!("Proxy-Authorization: Basic {credentials}")))
     }
 
-    fn with(password: Option<String>) -> Self {
+    fn start_with(password: Option<String>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
-        let shared = Arc::new(Shared { password, ..Shared::default() });
+        let shared = Arc::new(ProxyShared { password, ..ProxyShared::default() });
         let accepting = Arc::clone(&shared);
         let acceptor = Some(thread::spawn(move || accept_until_stopped(&listener, &accepting)));
         Self { address, shared, acceptor }
@@ -81,7 +81,7 @@ impl ForwardProxy {
 
     /// All requests so far.
     #[must_use]
-    pub fn log(&self) -> Vec<LoggedByProxy> {
+    pub fn log(&self) -> Vec<ProxyLogEntry> {
         self.shared.state().log.clone()
     }
 }
@@ -100,20 +100,20 @@ impl Drop for ForwardProxy {
     }
 }
 
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl ProxyShared {
+    fn state(&self) -> MutexGuard<'_, ProxyState> {
         self.state.lock().expect("no thread panics with the lock")
     }
 
     /// Keeps a handle of the connection, and gives it a number.
-    fn watch(&self, stream: &TcpStream) -> io::Result<usize> {
+    fn register(&self, stream: &TcpStream) -> io::Result<usize> {
         let mut state = self.state();
         state.connections.push(stream.try_clone()?);
         Ok(state.connections.len())
     }
 }
 
-fn accept_until_stopped(listener: &TcpListener, shared: &Arc<Shared>) {
+fn accept_until_stopped(listener: &TcpListener, shared: &Arc<ProxyShared>) {
     let mut threads = Vec::new();
     for stream in listener.incoming() {
         if shared.state().is_stopped {
@@ -132,14 +132,14 @@ fn accept_until_stopped(listener: &TcpListener, shared: &Arc<Shared>) {
     }
 }
 
-fn serve(mut client: &TcpStream, shared: &Shared) -> io::Result<()> {
+fn serve(mut client: &TcpStream, shared: &ProxyShared) -> io::Result<()> {
     client.set_nodelay(true)?;
-    let connection = shared.watch(client)?;
+    let connection = shared.register(client)?;
     let mut reader = BufReader::new(client.try_clone()?);
     while let Some(head) = read_head(&mut reader)? {
         let is_allowed = shared.password.as_ref().is_none_or(|password| head.headers.contains(password));
-        let Head { method, target, .. } = &head;
-        let logged = LoggedByProxy { connection, method: method.clone(), target: target.clone(), is_allowed };
+        let ProxiedRequestHead { method, target, .. } = &head;
+        let logged = ProxyLogEntry { connection, method: method.clone(), target: target.clone(), is_allowed };
         shared.state().log.push(logged);
         if !is_allowed {
             read_body(&mut reader, &head)?;
@@ -156,7 +156,7 @@ fn serve(mut client: &TcpStream, shared: &Shared) -> io::Result<()> {
     Ok(())
 }
 
-fn read_head(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Head>> {
+fn read_head(reader: &mut BufReader<TcpStream>) -> io::Result<Option<ProxiedRequestHead>> {
     let mut lines = Vec::new();
     loop {
         let mut line = String::new();
@@ -171,10 +171,10 @@ fn read_head(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Head>> {
     let request = lines.remove(0);
     let mut words = request.split(' ').map(str::to_owned);
     let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    Ok(Some(Head { method, target, headers: lines }))
+    Ok(Some(ProxiedRequestHead { method, target, headers: lines }))
 }
 
-fn read_body(reader: &mut BufReader<TcpStream>, head: &Head) -> io::Result<Vec<u8>> {
+fn read_body(reader: &mut BufReader<TcpStream>, head: &ProxiedRequestHead) -> io::Result<Vec<u8>> {
     let length = head.headers.iter().find_map(|line| line.strip_prefix("Content-Length: "));
     let mut body = vec![0; length.and_then(|length| length.parse().ok()).unwrap_or(0)];
     reader.read_exact(&mut body)?;
@@ -182,14 +182,14 @@ fn read_body(reader: &mut BufReader<TcpStream>, head: &Head) -> io::Result<Vec<u
 }
 
 /// Asks the target and passes its answer on, with the end of its connection left out.
-fn forward(mut client: &TcpStream, reader: &mut BufReader<TcpStream>, head: &Head) -> io::Result<()> {
+fn forward(mut client: &TcpStream, reader: &mut BufReader<TcpStream>, head: &ProxiedRequestHead) -> io::Result<()> {
     let body = read_body(reader, head)?;
     let (authority, path) =
         head.target.strip_prefix("http://").and_then(|rest| rest.split_once('/')).unwrap_or_default();
     let Ok(mut target) = TcpStream::connect(authority) else {
         return client.write_all(BAD_GATEWAY);
     };
-    target.set_read_timeout(Some(PATIENCE))?;
+    target.set_read_timeout(Some(TARGET_TIMEOUT))?;
     let kept = head.headers.iter().filter(|line| !line.starts_with("Proxy-") && !line.starts_with("Connection:"));
     let headers: String = kept.map(|line| format!("{line}\r\n")).collect();
     write!(target, "{} /{path} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n", head.method)?;
@@ -226,5 +226,5 @@ fn tunnel(mut client: TcpStream, mut reader: BufReader<TcpStream>, target: &str)
 }
 
 /// A target that is silent for so long is given up.
-const PATIENCE: Duration = Duration::from_secs(10);
+const TARGET_TIMEOUT: Duration = Duration::from_secs(10);
 const BAD_GATEWAY: &[u8] = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n";

@@ -25,8 +25,8 @@ pub mod session;
 pub mod workspace;
 
 pub use forward_proxy::ForwardProxy;
-pub use hostile::Hostile;
+pub use hostile::HostileServer;
 pub use hyper_server::HyperServer;
 pub use nginx::Nginx;
-pub use program::{Finished, Program, Running, example, gregaria};
-pub use session::Session;
+pub use program::{FinishedProgram, Program, RunningProgram, example, gregaria};
+pub use session::TerminalSession;

@@ -9,17 +9,17 @@ use std::thread;
 use std::time::Duration;
 
 /// What one pipe has carried so far.
-pub(crate) struct Collected(Arc<(Mutex<Carried>, Condvar)>);
+pub(crate) struct PipeOutput(Arc<(Mutex<PipeBuffer>, Condvar)>);
 
 #[derive(Default)]
-struct Carried {
+struct PipeBuffer {
     bytes: Vec<u8>,
-    ended: bool,
+    is_ended: bool,
 }
 
-impl Collected {
-    pub(crate) fn from(mut pipe: impl Read + Send + 'static) -> Self {
-        let shared = Arc::new((Mutex::new(Carried::default()), Condvar::new()));
+impl PipeOutput {
+    pub(crate) fn read_in_thread(mut pipe: impl Read + Send + 'static) -> Self {
+        let shared = Arc::new((Mutex::new(PipeBuffer::default()), Condvar::new()));
         let writer = Arc::clone(&shared);
         thread::spawn(move || {
             let mut chunk = [0; 4096];
@@ -27,7 +27,7 @@ impl Collected {
                 let length = pipe.read(&mut chunk).unwrap_or(0);
                 let mut carried = writer.0.lock().expect("no reader panics with the lock");
                 carried.bytes.extend_from_slice(&chunk[..length]);
-                carried.ended = length == 0;
+                carried.is_ended = length == 0;
                 writer.1.notify_all();
                 if length == 0 {
                     return;
@@ -43,17 +43,17 @@ impl Collected {
     }
 
     pub(crate) fn wait_for(&self, text: &str, limit: Duration) -> bool {
-        self.wait_until(limit, |carried| contains(&carried.bytes, text.as_bytes()) || carried.ended);
+        self.wait_until(limit, |carried| contains(&carried.bytes, text.as_bytes()) || carried.is_ended);
         self.text().contains(text)
     }
 
     pub(crate) fn wait_for_end(&self, limit: Duration) -> bool {
-        self.wait_until(limit, |carried| carried.ended)
+        self.wait_until(limit, |carried| carried.is_ended)
     }
 
-    fn wait_until(&self, limit: Duration, mut enough: impl FnMut(&Carried) -> bool) -> bool {
+    fn wait_until(&self, limit: Duration, mut condition: impl FnMut(&PipeBuffer) -> bool) -> bool {
         let carried = self.0.0.lock().expect("the reading thread does not panic");
-        let waited = self.0.1.wait_timeout_while(carried, limit, |carried| !enough(carried));
+        let waited = self.0.1.wait_timeout_while(carried, limit, |carried| !condition(carried));
         !waited.expect("the reading thread does not panic").1.timed_out()
     }
 }

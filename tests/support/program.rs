@@ -18,9 +18,9 @@ use tempfile::TempDir;
 
 pub use rustix::process::Signal;
 
-use crate::pipe::Collected;
+use crate::pipe::PipeOutput;
 use crate::report;
-use crate::session::Session;
+use crate::session::TerminalSession;
 use crate::workspace;
 
 /// The program of this workspace.
@@ -41,7 +41,7 @@ pub struct Program {
     arguments: Vec<OsString>,
     variables: Vec<(OsString, OsString)>,
     directory: TempDir,
-    limit: Duration,
+    time_limit: Duration,
 }
 
 impl Program {
@@ -53,7 +53,7 @@ impl Program {
             arguments: Vec::new(),
             variables: Vec::new(),
             directory: TempDir::new().expect("a temporary directory"),
-            limit: Duration::from_secs(30),
+            time_limit: Duration::from_secs(30),
         }
     }
 
@@ -80,8 +80,8 @@ impl Program {
 
     /// Kills the program when it has not ended after `seconds`.
     #[must_use]
-    pub fn limit_s(mut self, seconds: u64) -> Self {
-        self.limit = Duration::from_secs(seconds);
+    pub fn time_limit_s(mut self, seconds: u64) -> Self {
+        self.time_limit = Duration::from_secs(seconds);
         self
     }
 
@@ -93,69 +93,69 @@ impl Program {
 
     /// The same call by way of `wrapper`: `wrapper FIRST… PROGRAM ARGUMENTS…`.
     #[must_use]
-    pub fn wrapped(mut self, wrapper: &Path, first: &[&str]) -> Self {
+    pub fn wrapped_by(mut self, wrapper: &Path, wrapper_args: &[&str]) -> Self {
         let program = mem::replace(&mut self.path, wrapper.to_owned());
-        let front = first.iter().map(OsString::from).chain([program.into_os_string()]);
+        let front = wrapper_args.iter().map(OsString::from).chain([program.into_os_string()]);
         self.arguments.splice(0..0, front);
         self
     }
 
     /// Starts the program and waits for its end.
     #[must_use]
-    pub fn run(self) -> Finished {
+    pub fn run(self) -> FinishedProgram {
         self.start().finish()
     }
 
     /// Starts the program on a terminal of this size.
     #[must_use]
-    pub fn start_on(self, columns: u16, rows: u16) -> Session {
+    pub fn start_on_terminal(self, columns: u16, rows: u16) -> TerminalSession {
         let mut command = pty_process::blocking::Command::new(&self.path);
-        for name in foreign_variables() {
+        for name in inherited_variables() {
             command = command.env_remove(name);
         }
         let command = command.args(&self.arguments).env_remove("NO_COLOR").env("TERM", "xterm");
         let command = command.envs(self.variables).current_dir(self.directory.path());
-        Session::start(command, columns, rows, self.directory, self.limit)
+        TerminalSession::start(command, columns, rows, self.directory, self.time_limit)
     }
 
     /// Starts the program.
     #[must_use]
-    pub fn start(self) -> Running {
+    pub fn start(self) -> RunningProgram {
         let mut command = Command::new(&self.path);
-        for name in foreign_variables() {
+        for name in inherited_variables() {
             command.env_remove(name);
         }
         command.env("HOME", self.directory.path());
         command.args(&self.arguments).envs(self.variables).current_dir(self.directory.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", self.path.display()));
-        let stdout = Collected::from(child.stdout.take().expect("stdout is piped"));
-        let stderr = Collected::from(child.stderr.take().expect("stderr is piped"));
+        let stdout = PipeOutput::read_in_thread(child.stdout.take().expect("stdout is piped"));
+        let stderr = PipeOutput::read_in_thread(child.stderr.take().expect("stderr is piped"));
         let pid = Pid::from_child(&child);
-        Running {
+        RunningProgram {
             pid,
-            end: wait_in_thread(child),
+            exit_status: wait_in_thread(child),
             stdout,
             stderr,
             directory: self.directory,
-            limit: self.limit,
-            ended: false,
+            time_limit: self.time_limit,
+            has_exited: false,
         }
     }
 }
 
 /// A program that was started. Dropping it kills the program.
-pub struct Running {
+pub struct RunningProgram {
     pid: Pid,
-    end: Receiver<ExitStatus>,
-    stdout: Collected,
-    stderr: Collected,
+    exit_status: Receiver<ExitStatus>,
+    stdout: PipeOutput,
+    stderr: PipeOutput,
     directory: TempDir,
-    limit: Duration,
-    ended: bool,
+    time_limit: Duration,
+    has_exited: bool,
 }
 
-impl Running {
+impl RunningProgram {
     /// The program's process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
@@ -164,17 +164,17 @@ impl Running {
 
     /// Waits until `text` was printed on stderr.
     pub fn wait_for_stderr(&self, text: &str) {
-        assert!(self.stderr.wait_for(text, self.limit), "no {text:?} on stderr:\n{}", self.stderr.text());
+        assert!(self.stderr.wait_for(text, self.time_limit), "no {text:?} on stderr:\n{}", self.stderr.text());
     }
 
     /// Waits until `text` was printed on stdout.
     pub fn wait_for_stdout(&self, text: &str) {
-        assert!(self.stdout.wait_for(text, self.limit), "no {text:?} on stdout:\n{}", self.stdout.text());
+        assert!(self.stdout.wait_for(text, self.time_limit), "no {text:?} on stdout:\n{}", self.stdout.text());
     }
 
     /// Waits until `condition` holds, looking again every few milliseconds.
     pub fn wait_until(&self, mut condition: impl FnMut() -> bool) {
-        for _ in 0..self.limit.as_millis() / 5 {
+        for _ in 0..self.time_limit.as_millis() / 5 {
             if condition() {
                 return;
             }
@@ -199,20 +199,20 @@ impl Running {
 
     /// Waits for the end of the program.
     #[must_use]
-    pub fn finish(mut self) -> Finished {
-        let Ok(status) = self.end.recv_timeout(self.limit) else {
+    pub fn finish(mut self) -> FinishedProgram {
+        let Ok(status) = self.exit_status.recv_timeout(self.time_limit) else {
             let (stdout, stderr) = (self.stdout.text(), self.stderr.text());
             drop(self);
             panic!("the program did not end; stdout:\n{stdout}\nstderr:\n{stderr}");
         };
-        self.ended = true;
+        self.has_exited = true;
         // The pipes end with the program unless it left a child behind, which would be a defect: so wait, but not forever.
         assert!(
-            self.stdout.wait_for_end(self.limit) && self.stderr.wait_for_end(self.limit),
+            self.stdout.wait_for_end(self.time_limit) && self.stderr.wait_for_end(self.time_limit),
             "a child kept the pipes open"
         );
         let files = read_files(self.directory.path());
-        Finished {
+        FinishedProgram {
             code: status.code(),
             signal: status.signal(),
             stdout: self.stdout.text(),
@@ -222,19 +222,19 @@ impl Running {
     }
 }
 
-impl Drop for Running {
+impl Drop for RunningProgram {
     fn drop(&mut self) {
-        if !self.ended {
+        if !self.has_exited {
             // Not reaped yet, or just now: the waiting thread holds the only other claim on this pid.
             let _ = kill_process(self.pid, Signal::KILL);
-            let _ = self.end.recv_timeout(self.limit);
+            let _ = self.exit_status.recv_timeout(self.time_limit);
         }
     }
 }
 
 /// A program that has ended.
 #[derive(Debug)]
-pub struct Finished {
+pub struct FinishedProgram {
     /// The exit code, unless a signal ended the program.
     pub code: Option<i32>,
     /// The signal that ended the program.
@@ -247,7 +247,7 @@ pub struct Finished {
     pub files: Vec<(String, String)>,
 }
 
-impl Finished {
+impl FinishedProgram {
     /// Fails the test, with everything that was printed, unless the program exited with `code` and nothing panicked.
     #[must_use]
     pub fn expect_code(self, code: i32) -> Self {
@@ -265,13 +265,13 @@ impl Finished {
 
     /// The entries that `--json` printed on stdout.
     #[must_use]
-    pub fn entries(&self) -> Vec<report::Entry> {
+    pub fn entries(&self) -> Vec<report::ReportEntry> {
         report::entries(&self.stdout)
     }
 
     /// The only entry that `--json` printed on stdout.
     #[must_use]
-    pub fn entry(&self) -> report::Entry {
+    pub fn entry(&self) -> report::ReportEntry {
         let mut entries = self.entries();
         assert_eq!(entries.len(), 1, "{entries:?}\n{}", self.stderr);
         entries.remove(0)
@@ -285,7 +285,7 @@ impl Finished {
 }
 
 /// Variables that would decide something in a test's place.
-fn foreign_variables() -> impl Iterator<Item = OsString> {
+fn inherited_variables() -> impl Iterator<Item = OsString> {
     let is_foreign = |name: &OsString| {
         let text = name.to_string_lossy();
         ["LOCUST_", "GREGARIA_", "MONOIO_"].iter().any(|prefix| text.starts_with(prefix))

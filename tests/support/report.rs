@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// One (method, name) row of a run.
 #[derive(Clone, Debug)]
-pub struct Entry {
+pub struct ReportEntry {
     /// `GET`, or what a scenario called it.
     pub method: String,
     /// The path, or the name it was grouped under.
@@ -29,12 +29,12 @@ pub struct Entry {
     /// The slowest response in milliseconds.
     pub max_response_time: f64,
     /// Phases of the requests by their names.
-    pub phases: BTreeMap<String, Phase>,
+    pub phases: BTreeMap<String, ReportPhase>,
 }
 
 /// One phase of the requests of a row.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Phase {
+pub struct ReportPhase {
     /// Requests in which it happened.
     pub count: u64,
     /// Sum of its times in milliseconds.
@@ -54,14 +54,14 @@ pub struct ErrorRow {
 
 /// The entries in a `--json` output.
 #[must_use]
-pub fn entries(json: &str) -> Vec<Entry> {
+pub fn entries(json: &str) -> Vec<ReportEntry> {
     let value: Value = serde_json::from_str(json).unwrap_or_else(|error| panic!("{error} in: {json}"));
     value.as_array().unwrap_or_else(|| panic!("not a list: {json}")).iter().map(entry).collect()
 }
 
 /// Requests per name, as [`crate::Nginx::requests_per_path`] counts them on the other side.
 #[must_use]
-pub fn requests_per_name(entries: &[Entry]) -> BTreeMap<String, u64> {
+pub fn requests_per_name(entries: &[ReportEntry]) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
     for entry in entries {
         *counts.entry(entry.name.clone()).or_insert(0) += entry.num_requests;
@@ -84,8 +84,8 @@ fn error_row(line: &str) -> Option<ErrorRow> {
     Some(ErrorRow { occurrences, text: text.trim().to_owned() })
 }
 
-fn entry(value: &Value) -> Entry {
-    Entry {
+fn entry(value: &Value) -> ReportEntry {
+    ReportEntry {
         method: text(value, "method"),
         name: text(value, "name"),
         num_requests: count(value, "num_requests"),
@@ -99,8 +99,8 @@ fn entry(value: &Value) -> Entry {
     }
 }
 
-fn phases(value: &Value) -> BTreeMap<String, Phase> {
-    let phase = |value: &Value| Phase {
+fn phases(value: &Value) -> BTreeMap<String, ReportPhase> {
+    let phase = |value: &Value| ReportPhase {
         count: count(value, "count"),
         total_time: number(value, "total_time"),
         max_time: number(value, "max_time"),

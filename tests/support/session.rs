@@ -17,46 +17,57 @@ use rustix::termios::{LocalModes, tcgetattr};
 use tempfile::TempDir;
 use vt100::Parser;
 
-use crate::pipe::Collected;
+use crate::pipe::PipeOutput;
 use crate::program::wait_in_thread;
 
 /// A program that was started on a terminal. Dropping it kills the program.
-pub struct Session {
+pub struct TerminalSession {
     pid: Pid,
-    end: Receiver<ExitStatus>,
+    exit_status: Receiver<ExitStatus>,
     terminal: File,
     /// The program's side, so that the modes outlive the program.
-    other_side: File,
-    output: Collected,
+    program_side: File,
+    output: PipeOutput,
     columns: u16,
     rows: u16,
-    limit: Duration,
+    time_limit: Duration,
     _directory: TempDir,
-    ended: bool,
+    has_exited: bool,
 }
 
-impl Session {
+impl TerminalSession {
     pub(crate) fn start(
         command: blocking::Command,
         columns: u16,
         rows: u16,
         directory: TempDir,
-        limit: Duration,
+        time_limit: Duration,
     ) -> Self {
         let (pty, pts) = blocking::open().expect("a pseudo-terminal");
         pty.resize(Size::new(rows, columns)).expect("it has a size");
         let name = rustix::pty::ptsname(&pty, Vec::new()).expect("it has a name").into_string().expect("of letters");
-        let other_side = File::options().read(true).write(true).open(name).expect("it can be opened");
+        let program_side = File::options().read(true).write(true).open(name).expect("it can be opened");
         let child = command.spawn(pts).expect("the program starts");
         let terminal = File::from(OwnedFd::from(pty));
-        let output = Collected::from(terminal.try_clone().expect("a second handle"));
+        let output = PipeOutput::read_in_thread(terminal.try_clone().expect("a second handle"));
         let pid = Pid::from_child(&child);
-        let end = wait_in_thread(child);
-        Self { pid, end, terminal, other_side, output, columns, rows, limit, _directory: directory, ended: false }
+        let exit_status = wait_in_thread(child);
+        Self {
+            pid,
+            exit_status,
+            terminal,
+            program_side,
+            output,
+            columns,
+            rows,
+            time_limit,
+            _directory: directory,
+            has_exited: false,
+        }
     }
 
     /// Types these letters.
-    pub fn type_in(&mut self, letters: &str) {
+    pub fn type_keys(&mut self, letters: &str) {
         self.terminal.write_all(letters.as_bytes()).expect("the terminal takes letters");
     }
 
@@ -74,25 +85,25 @@ impl Session {
 
     /// Whether letters are shown and lines can be edited, as a shell wants it.
     #[must_use]
-    pub fn is_linewise(&self) -> bool {
-        let modes = tcgetattr(&self.other_side).expect("a terminal has modes").local_modes;
+    pub fn is_cooked(&self) -> bool {
+        let modes = tcgetattr(&self.program_side).expect("a terminal has modes").local_modes;
         modes.contains(LocalModes::ECHO | LocalModes::ICANON)
     }
 
     /// Everything that the program has written.
     #[must_use]
-    pub fn written(&self) -> String {
+    pub fn raw_output(&self) -> String {
         self.output.text()
     }
 
     /// What the terminal shows, after what has scrolled out of it.
     #[must_use]
-    pub fn shown(&self) -> String {
+    pub fn screen_text(&self) -> String {
         let [rows, columns] = [self.rows, self.columns].map(|length| length.try_into().expect("more than 0"));
-        let mut parser = Parser::new(rows, columns, LINES_KEPT);
-        parser.process(self.written().as_bytes());
+        let mut parser = Parser::new(rows, columns, SCROLLBACK_LINES);
+        parser.process(self.raw_output().as_bytes());
         let screen = parser.screen_mut();
-        screen.set_scrollback(LINES_KEPT);
+        screen.set_scrollback(SCROLLBACK_LINES);
         let mut lines = Vec::new();
         for above in (0..=screen.scrollback()).rev() {
             screen.set_scrollback(above);
@@ -105,36 +116,36 @@ impl Session {
 
     /// The live blocks that were drawn, as lines without their colours.
     #[must_use]
-    pub fn blocks(&self) -> Vec<Vec<String>> {
-        let written = self.written().replace("\r\n", "\n");
+    pub fn live_blocks(&self) -> Vec<Vec<String>> {
+        let written = self.raw_output().replace("\r\n", "\n");
         let blocks = written.split("\r\x1b[K\n").skip(1).filter_map(|drawn| drawn.split_once("\x1b[J"));
         blocks.map(|(block, _)| block.lines().map(without_escapes).collect()).collect()
     }
 
     /// Waits until `condition` holds, looking again every few milliseconds.
     pub fn wait_until(&self, condition: impl Fn(&Self) -> bool) {
-        for _ in 0..self.limit.as_millis() / 5 {
+        for _ in 0..self.time_limit.as_millis() / 5 {
             if condition(self) {
                 return;
             }
             thread::sleep(Duration::from_millis(5));
         }
-        panic!("waited in vain; the terminal shows:\n{}", self.shown());
+        panic!("waited in vain; the terminal shows:\n{}", self.screen_text());
     }
 
     /// Waits until the terminal shows `text`.
     pub fn wait_for(&self, text: &str) {
-        self.wait_until(|session| session.shown().contains(text));
+        self.wait_until(|session| session.screen_text().contains(text));
     }
 
     /// Waits for the end of the program and returns its exit code.
     pub fn finish(&mut self) -> Option<i32> {
-        let status = self.end.recv_timeout(self.limit);
-        let Ok(status) = status else { panic!("the program did not end; the terminal shows:\n{}", self.shown()) };
-        self.ended = true;
+        let status = self.exit_status.recv_timeout(self.time_limit);
+        let Ok(status) = status else { panic!("the program did not end; the terminal shows:\n{}", self.screen_text()) };
+        self.has_exited = true;
         // What the program has written last is on its way through the kernel: a mark of ours comes behind it.
-        self.other_side.write_all(MARK.as_bytes()).expect("the terminal takes a mark");
-        assert!(self.output.wait_for(MARK, self.limit), "the mark gets lost");
+        self.program_side.write_all(END_MARK.as_bytes()).expect("the terminal takes a mark");
+        assert!(self.output.wait_for(END_MARK, self.time_limit), "the mark gets lost");
         status.code()
     }
 
@@ -146,12 +157,12 @@ impl Session {
     }
 }
 
-impl Drop for Session {
+impl Drop for TerminalSession {
     fn drop(&mut self) {
-        if !self.ended {
+        if !self.has_exited {
             // Not reaped yet, or just now: the waiting thread holds the only other claim on this pid.
             let _ = kill_process(self.pid, Signal::KILL);
-            let _ = self.end.recv_timeout(self.limit);
+            let _ = self.exit_status.recv_timeout(self.time_limit);
         }
     }
 }
@@ -164,7 +175,7 @@ fn without_escapes(line: &str) -> String {
     parts.filter_map(after).fold(first, |line, part| line + &part)
 }
 
-const LINES_KEPT: usize = 1000;
+const SCROLLBACK_LINES: usize = 1000;
 
 /// A title for the window, which nobody sees.
-const MARK: &str = "\x1b]0;end\x07";
+const END_MARK: &str = "\x1b]0;end\x07";

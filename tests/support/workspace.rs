@@ -19,27 +19,27 @@ pub fn root() -> &'static Path {
 /// The path of the program `gregaria`, built if need be.
 #[must_use]
 pub fn gregaria_path() -> PathBuf {
-    up_to_date("gregaria", &SOURCES, &["-p", "gregaria", "--bin", "gregaria"])
+    build_if_stale("gregaria", &SOURCES, &["-p", "gregaria", "--bin", "gregaria"])
 }
 
 /// The program `gregaria` of the Python environment that `tests/run-python` makes; nothing is built here.
 #[must_use]
 pub fn python_host() -> PathBuf {
-    Place::of_this_test().target_dir.join("python/bin/gregaria")
+    BuildLocation::of_current_test().target_dir.join("python/bin/gregaria")
 }
 
 /// The path of one of the Rust examples, built if need be.
 #[must_use]
 pub fn example_path(name: &str) -> PathBuf {
     let sources = [SOURCES.as_slice(), &["examples"]].concat();
-    up_to_date(&format!("examples/{name}"), &sources, &["-p", "gregaria-examples", "--example", name])
+    build_if_stale(&format!("examples/{name}"), &sources, &["-p", "gregaria-examples", "--example", name])
 }
 
-fn up_to_date(product: &str, sources: &[&str], build: &[&str]) -> PathBuf {
-    let place = Place::of_this_test();
+fn build_if_stale(product: &str, sources: &[&str], build: &[&str]) -> PathBuf {
+    let place = BuildLocation::of_current_test();
     let path = place.profile_dir().join(product);
     let built = fs::metadata(&path).and_then(|metadata| metadata.modified()).ok();
-    if built.is_none_or(|built| built < newest(sources)) {
+    if built.is_none_or(|built| built < last_modified(sources)) {
         place.build(build);
     }
     assert!(path.is_file(), "cargo built no {}", path.display());
@@ -47,13 +47,13 @@ fn up_to_date(product: &str, sources: &[&str], build: &[&str]) -> PathBuf {
 }
 
 /// The target directory and profile that this test executable was built in: `TARGET/PROFILE/deps/it-HASH`.
-struct Place {
+struct BuildLocation {
     target_dir: PathBuf,
     profile_folder: String,
 }
 
-impl Place {
-    fn of_this_test() -> Self {
+impl BuildLocation {
+    fn of_current_test() -> Self {
         let executable = env::current_exe().expect("a test knows its own executable");
         let mut folders = executable.ancestors().skip(1);
         let mut folder = folders.next().expect("an executable is in a folder");
@@ -85,7 +85,7 @@ impl Place {
 }
 
 /// When the last of the files in these folders was changed.
-fn newest(sources: &[&str]) -> SystemTime {
+fn last_modified(sources: &[&str]) -> SystemTime {
     let mut newest = SystemTime::UNIX_EPOCH;
     let mut folders: Vec<PathBuf> = sources.iter().map(|folder| root().join(folder)).collect();
     while let Some(folder) = folders.pop() {

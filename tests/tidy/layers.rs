@@ -5,7 +5,7 @@
 use super::source::SourceFile;
 use super::{Finding, check_sources};
 
-struct Layer {
+struct LayerRule {
     folder: &'static str,
     except: &'static [&'static str],
     promise: &'static str,
@@ -15,57 +15,57 @@ struct Layer {
     words: &'static [&'static [&'static str]],
 }
 
-const LAYERS: &[Layer] = &[
-    Layer {
+const LAYER_RULES: &[LayerRule] = &[
+    LayerRule {
         folder: "stats/src",
         except: &[],
         promise: "statistics are plain data: no clock, no thread, no IO, no runtime",
         paths: &[RUNTIMES, KERNEL, SYSTEM, &["std::io", "std::net"]],
         words: &[CLOCKS, ASYNC],
     },
-    Layer {
+    LayerRule {
         folder: "http-client/src",
         except: &["http-client/src/body.rs"],
         promise: "the client is sans-IO: no runtime, no clock, no socket, and no file but those it uploads",
         paths: &[RUNTIMES, KERNEL, SYSTEM],
         words: &[CLOCKS, SOCKETS],
     },
-    Layer {
+    LayerRule {
         folder: "http-client/src/body.rs",
         except: &[],
         promise: "what is uploaded may be read from files, and from nowhere else",
         paths: &[RUNTIMES, KERNEL, &["std::thread", "std::process", "std::env", "std::net"]],
         words: &[CLOCKS, SOCKETS],
     },
-    Layer {
+    LayerRule {
         folder: "http-client/src/proto",
         except: &[],
         promise: "the protocol takes bytes and returns bytes: no IO, nothing to wait for",
         paths: &[&["std::io", "std::net"]],
         words: &[ASYNC],
     },
-    Layer {
+    LayerRule {
         folder: "engine/src",
         except: &["engine/src/rt"],
         promise: "the runtime, the kernel and the clock are named in engine/src/rt only",
         paths: &[RUNTIMES, KERNEL],
         words: &[CLOCKS, SOCKETS],
     },
-    Layer {
+    LayerRule {
         folder: "cli/src",
         except: &["cli/src/cluster"],
         promise: "the command asks the engine; it has no runtime of its own",
         paths: &[RUNTIMES],
         words: &[],
     },
-    Layer {
+    LayerRule {
         folder: "python/src",
         except: &[],
         promise: "the Python host asks the engine; it has no runtime, clock or socket of its own",
         paths: &[RUNTIMES, KERNEL, &["std::net", "std::fs"]],
         words: &[CLOCKS, SOCKETS, ASYNC],
     },
-    Layer {
+    LayerRule {
         folder: "",
         except: &["benches", "cli/src/cluster"],
         promise: "tokio is for the cluster's wire and for comparisons",
@@ -84,18 +84,18 @@ const ASYNC: &[&str] = &["async", "await"];
 
 /// Only the command speaks to a person; a library that prints cannot be embedded.
 const MAY_PRINT: &[&str] = &["cli/src", "tests", "benches", "examples"];
-const PRINTING: &[&str] = &["print", "println", "eprint", "eprintln", "dbg"];
-const STREAMS: &[&str] = &["std::io::stdout", "std::io::stderr", "io::stdout", "io::stderr"];
+const PRINT_MACROS: &[&str] = &["print", "println", "eprint", "eprintln", "dbg"];
+const STDIO_PATHS: &[&str] = &["std::io::stdout", "std::io::stderr", "io::stdout", "io::stderr"];
 
-fn layers(file: &SourceFile) -> Vec<Finding> {
-    let applies = |layer: &&Layer| {
+fn check_layers(file: &SourceFile) -> Vec<Finding> {
+    let applies = |layer: &&LayerRule| {
         let inside = layer.folder.is_empty() || file.is_in(layer.folder);
         inside && !layer.except.iter().any(|folder| file.is_in(folder))
     };
-    LAYERS.iter().filter(applies).flat_map(|layer| broken(file, layer)).collect()
+    LAYER_RULES.iter().filter(applies).flat_map(|layer| violations(file, layer)).collect()
 }
 
-fn broken(file: &SourceFile, layer: &Layer) -> Vec<Finding> {
+fn violations(file: &SourceFile, layer: &LayerRule) -> Vec<Finding> {
     let paths = layer.paths.concat();
     let words = layer.words.concat();
     let names = file
@@ -105,13 +105,14 @@ fn broken(file: &SourceFile, layer: &Layer) -> Vec<Finding> {
     names.map(|name| Finding::new(&file.path, name.line, format!("`{}`: {}", name.path, layer.promise))).collect()
 }
 
-fn prints(file: &SourceFile) -> Vec<Finding> {
+fn check_printing(file: &SourceFile) -> Vec<Finding> {
     if MAY_PRINT.iter().any(|folder| file.is_in(folder)) {
         return Vec::new();
     }
-    let macros = file.tokens.windows(2).filter(|pair| PRINTING.contains(&pair[0].text.as_str()) && pair[1].text == "!");
+    let macros =
+        file.tokens.windows(2).filter(|pair| PRINT_MACROS.contains(&pair[0].text.as_str()) && pair[1].text == "!");
     let macros = macros.map(|pair| (pair[0].line, pair[0].text.clone()));
-    let names = file.names().into_iter().filter(|name| STREAMS.iter().any(|stream| name.is_within(stream)));
+    let names = file.names().into_iter().filter(|name| STDIO_PATHS.iter().any(|stream| name.is_within(stream)));
     let names = names.map(|name| (name.line, name.path));
     let said = |(line, what)| Finding::new(&file.path, line, format!("`{what}`: only the command prints"));
     macros.chain(names).map(said).collect()
@@ -119,12 +120,12 @@ fn prints(file: &SourceFile) -> Vec<Finding> {
 
 #[test]
 fn every_layer_keeps_its_promise() {
-    check_sources(layers);
+    check_sources(check_layers);
 }
 
 #[test]
 fn only_the_command_prints() {
-    check_sources(prints);
+    check_sources(check_printing);
 }
 
 #[test]
@@ -151,10 +152,10 @@ fn broken_promises_are_found() {
         ("tests/quick_run.rs", "fn f() { tokio::spawn(g()); }"),
     ];
     for (path, text) in broken {
-        assert!(!layers(&SourceFile::new(path, text)).is_empty(), "{path}: {text}");
+        assert!(!check_layers(&SourceFile::new(path, text)).is_empty(), "{path}: {text}");
     }
     for text in ["fn f() { println!(\"x\"); }", "use std::io::{self, stdout};", "fn f() { dbg!(1); io::stderr(); }"] {
-        assert!(!prints(&SourceFile::new("engine/src/user.rs", text)).is_empty(), "{text}");
+        assert!(!check_printing(&SourceFile::new("engine/src/user.rs", text)).is_empty(), "{text}");
     }
 }
 
@@ -171,8 +172,8 @@ fn kept_promises_are_not_found() {
         ("cli/src/cluster/wire.rs", "use tokio::net;"),
     ];
     for (path, text) in kept {
-        assert_eq!(layers(&SourceFile::new(path, text)), [], "{path}: {text}");
+        assert_eq!(check_layers(&SourceFile::new(path, text)), [], "{path}: {text}");
     }
     let prints_itself = SourceFile::new("cli/src/console.rs", "fn f() { println!(\"x\"); }");
-    assert_eq!(prints(&prints_itself), []);
+    assert_eq!(check_printing(&prints_itself), []);
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Finding, committed_files, report, text_of};
 
 /// Package to the packages of ours that it may use. Tests, benches and examples may use anything.
-const DIRECTION: &[(&str, &[&str])] = &[
+const ALLOWED_DEPENDENCIES: &[(&str, &[&str])] = &[
     ("stats", &[]),
     ("http-client", &[]),
     ("engine", &["gregaria-stats", "gregaria-http"]),
@@ -42,9 +42,9 @@ fn dependencies(manifest: &str) -> Vec<Dependency> {
     found
 }
 
-fn direction(path: &str, manifest: &str) -> Vec<Finding> {
+fn check_direction(path: &str, manifest: &str) -> Vec<Finding> {
     let folder = path.trim_end_matches("/Cargo.toml");
-    let Some((_, allowed)) = DIRECTION.iter().find(|(package, _)| *package == folder) else {
+    let Some((_, allowed)) = ALLOWED_DEPENDENCIES.iter().find(|(package, _)| *package == folder) else {
         return Vec::new();
     };
     let ours = dependencies(manifest).into_iter().filter(|dependency| dependency.name.starts_with("gregaria"));
@@ -53,12 +53,12 @@ fn direction(path: &str, manifest: &str) -> Vec<Finding> {
 }
 
 /// Versions are chosen once, in the root.
-fn pinned(path: &str, manifest: &str) -> Vec<Finding> {
+fn check_pinned(path: &str, manifest: &str) -> Vec<Finding> {
     let loose = dependencies(manifest).into_iter().filter(|it| !it.value.contains("workspace = true"));
     loose.map(|it| Finding::new(path, it.line, format!("{} is not from the root's table", it.name))).collect()
 }
 
-fn unused(root: &str, members: &BTreeMap<String, String>) -> Vec<Finding> {
+fn check_unused(root: &str, members: &BTreeMap<String, String>) -> Vec<Finding> {
     let used: BTreeSet<String> = members.values().flat_map(|text| dependencies(text)).map(|it| it.name).collect();
     let table = dependencies(root).into_iter().filter(|it| it.section == "workspace.dependencies");
     let unused = table.filter(|it| !used.contains(&it.name));
@@ -66,7 +66,7 @@ fn unused(root: &str, members: &BTreeMap<String, String>) -> Vec<Finding> {
 }
 
 /// Dependencies that no code of their package names; `texts` is the package's code, tests included.
-fn unnamed(path: &str, manifest: &str, texts: &[String]) -> Vec<Finding> {
+fn check_named(path: &str, manifest: &str, texts: &[String]) -> Vec<Finding> {
     let is_named = |name: &str| texts.iter().any(|text| names_crate(text, &name.replace('-', "_")));
     let idle = dependencies(manifest).into_iter().filter(|it| !is_named(&it.name));
     idle.map(|it| Finding::new(path, it.line, format!("{} is not used by this package", it.name))).collect()
@@ -83,7 +83,7 @@ fn names_crate(text: &str, name: &str) -> bool {
 }
 
 /// The foreign libraries in the root's table.
-pub(super) fn foreign() -> Vec<String> {
+pub(super) fn external_libraries() -> Vec<String> {
     let root = text_of("Cargo.toml").expect("the root has a manifest");
     let table = dependencies(&root).into_iter().filter(|it| !it.name.starts_with("gregaria"));
     table.map(|it| it.name).collect()
@@ -106,12 +106,12 @@ fn texts_beside(path: &str) -> Vec<String> {
 #[test]
 fn dependencies_point_downwards_and_to_the_table() {
     let members = members();
-    let mut findings: Vec<Finding> = members.iter().flat_map(|(path, text)| direction(path, text)).collect();
-    findings.extend(members.iter().flat_map(|(path, text)| pinned(path, text)));
-    findings.extend(members.iter().flat_map(|(path, text)| unnamed(path, text, &texts_beside(path))));
-    findings.extend(unused(&text_of("Cargo.toml").unwrap_or_default(), &members));
+    let mut findings: Vec<Finding> = members.iter().flat_map(|(path, text)| check_direction(path, text)).collect();
+    findings.extend(members.iter().flat_map(|(path, text)| check_pinned(path, text)));
+    findings.extend(members.iter().flat_map(|(path, text)| check_named(path, text, &texts_beside(path))));
+    findings.extend(check_unused(&text_of("Cargo.toml").unwrap_or_default(), &members));
     report(findings);
-    for (package, _) in DIRECTION {
+    for (package, _) in ALLOWED_DEPENDENCIES {
         assert!(members.contains_key(&format!("{package}/Cargo.toml")), "{package} has moved");
     }
 }
@@ -120,14 +120,15 @@ fn dependencies_point_downwards_and_to_the_table() {
 fn wrong_directions_and_loose_versions_are_found() {
     let manifest = "[package]\nname = \"x\"\n[dependencies]\n# a note\ngregaria-engine.workspace = true\nrand = \"0.9\"\n\
                     [dev-dependencies]\ngregaria = { path = \"../cli\" }\nlog = { workspace = true, features = [\"std\"] }\n";
-    assert_eq!(direction("stats/Cargo.toml", manifest).len(), 2);
-    assert_eq!(direction("cli/Cargo.toml", manifest).len(), 1);
-    assert_eq!(direction("tests/Cargo.toml", manifest), []);
-    let loose: Vec<usize> = pinned("stats/Cargo.toml", manifest).iter().map(|finding| finding.line).collect();
+    assert_eq!(check_direction("stats/Cargo.toml", manifest).len(), 2);
+    assert_eq!(check_direction("cli/Cargo.toml", manifest).len(), 1);
+    assert_eq!(check_direction("tests/Cargo.toml", manifest), []);
+    let loose: Vec<usize> = check_pinned("stats/Cargo.toml", manifest).iter().map(|finding| finding.line).collect();
     assert_eq!(loose, [6, 8]);
     let root = "[workspace.dependencies]\nrand = \"0.9\"\nurl = { version = \"2\" }\n";
-    assert_eq!(unused(root, &[("stats/Cargo.toml".to_owned(), manifest.to_owned())].into())[0].line, 3);
+    assert_eq!(check_unused(root, &[("stats/Cargo.toml".to_owned(), manifest.to_owned())].into())[0].line, 3);
     let code = ["use gregaria_engine as engine; rand::rng(); // login".to_owned(), "use gregaria::x;".to_owned()];
-    let idle: Vec<usize> = unnamed("stats/Cargo.toml", manifest, &code).iter().map(|finding| finding.line).collect();
+    let idle: Vec<usize> =
+        check_named("stats/Cargo.toml", manifest, &code).iter().map(|finding| finding.line).collect();
     assert_eq!(idle, [9]);
 }

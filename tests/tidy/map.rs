@@ -7,19 +7,19 @@ use std::path::Path;
 
 use super::{Finding, committed_files, manifests, report, text_of};
 
-const MAP: &str = "docs/ARCHITECTURE.md";
+const ARCHITECTURE: &str = "docs/ARCHITECTURE.md";
 
 /// Each recorded run is a folder of its own; the map shows where they are.
-const MANY: &str = "benches/runs";
+const RECORDED_RUNS: &str = "benches/runs";
 
-fn missing_on_map(map: &str, folders: &BTreeSet<String>, libraries: &[String]) -> Vec<Finding> {
+fn undocumented(map: &str, folders: &BTreeSet<String>, libraries: &[String]) -> Vec<Finding> {
     let folders = folders.iter().map(|folder| format!("`{folder}/`"));
     let libraries = libraries.iter().map(|library| format!("`{library}`"));
     let missing = folders.chain(libraries).filter(|name| !map.contains(name.as_str()));
-    missing.map(|name| Finding::new(MAP, 1, format!("does not tell what {name} is for"))).collect()
+    missing.map(|name| Finding::new(ARCHITECTURE, 1, format!("does not tell what {name} is for"))).collect()
 }
 
-fn not_there(map: &str, files: &[String]) -> Vec<Finding> {
+fn dangling(map: &str, files: &[String]) -> Vec<Finding> {
     let folders = all_folders(files);
     let mut findings = Vec::new();
     for (index, line) in map.lines().enumerate() {
@@ -32,7 +32,7 @@ fn not_there(map: &str, files: &[String]) -> Vec<Finding> {
                 continue;
             };
             if !is_there {
-                findings.push(Finding::new(MAP, index + 1, format!("there is no `{name}`")));
+                findings.push(Finding::new(ARCHITECTURE, index + 1, format!("there is no `{name}`")));
             }
         }
     }
@@ -54,18 +54,18 @@ fn all_folders(files: &[String]) -> BTreeSet<String> {
 
 /// Those that are to be on the map: cargo's customs explain some, and of a list of many the list itself is enough.
 fn folders(files: &[String]) -> BTreeSet<String> {
-    let is_single = |folder: &String| folder == MANY || !folder.starts_with(MANY);
+    let is_single = |folder: &String| folder == RECORDED_RUNS || !folder.starts_with(RECORDED_RUNS);
     let is_custom = |folder: &String| folder.ends_with("/src") || folder.split('/').nth(1) == Some("tests");
     all_folders(files).into_iter().filter(|folder| is_single(folder) && !is_custom(folder)).collect()
 }
 
 #[test]
 fn the_map_shows_what_is_there() {
-    let map = text_of(MAP).expect("there is a map");
+    let map = text_of(ARCHITECTURE).expect("there is a map");
     let files = committed_files();
     let folders = folders(&files);
-    let mut findings = missing_on_map(&map, &folders, &manifests::foreign());
-    findings.extend(not_there(&map, &files));
+    let mut findings = undocumented(&map, &folders, &manifests::external_libraries());
+    findings.extend(dangling(&map, &files));
     report(findings);
 }
 
@@ -76,9 +76,9 @@ fn white_spots_and_phantoms_are_found() {
     let folders = folders(&files);
     assert_eq!(folders, ["benches", "benches/runs", "engine", "engine/src/rt", "stats"].map(str::to_owned).into());
     let map = "`stats/` `engine/` `engine/src/rt/` `benches/` `benches/runs/` and `url`";
-    assert_eq!(missing_on_map(map, &folders, &["url".to_owned()]), []);
-    assert_eq!(missing_on_map(&map.replace("`engine/src/rt/`", ""), &folders, &["rand".to_owned()]).len(), 2);
-    assert_eq!(not_there(map, &files), []);
-    assert_eq!(not_there("`rt/ring.rs` `rt/` `stats/src/` `a b/` `x::y`", &files), []);
-    assert_eq!(not_there("`rt/wheel.rs`, `wheel.py`, `engine/src/gone/`", &files).len(), 3);
+    assert_eq!(undocumented(map, &folders, &["url".to_owned()]), []);
+    assert_eq!(undocumented(&map.replace("`engine/src/rt/`", ""), &folders, &["rand".to_owned()]).len(), 2);
+    assert_eq!(dangling(map, &files), []);
+    assert_eq!(dangling("`rt/ring.rs` `rt/` `stats/src/` `a b/` `x::y`", &files), []);
+    assert_eq!(dangling("`rt/wheel.rs`, `wheel.py`, `engine/src/gone/`", &files).len(), 3);
 }

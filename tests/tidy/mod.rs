@@ -45,7 +45,7 @@ impl fmt::Display for Finding {
 
 /// Applies a rule to every source file of the workspace.
 fn check_sources(rule: impl Fn(&SourceFile) -> Vec<Finding>) {
-    report(source::workspace().iter().flat_map(rule).collect());
+    report(source::workspace_files().iter().flat_map(rule).collect());
 }
 
 /// Fails with all findings at once, one a line.

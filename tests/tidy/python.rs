@@ -2,28 +2,28 @@
 
 use super::{Finding, committed_files, report, text_of};
 
-const FILE_LINES_MAX: usize = 500;
-const FUNCTION_LINES_MAX: usize = 70;
+const MAX_FILE_LINES: usize = 500;
+const MAX_FUNCTION_LINES: usize = 70;
 
 /// The package: what is said of a library holds for it.
 const PACKAGE: &str = "python/gregaria/";
 /// It owns the process.
 const MAY_PRINT: &str = "python/gregaria/__main__.py";
 
-fn shape(path: &str, text: &str) -> Vec<Finding> {
+fn check_file(path: &str, text: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     if !text.starts_with("\"\"\"") {
         findings.push(Finding::new(path, 1, "does not open with what it is"));
     }
     let lines = text.lines().count();
-    if lines > FILE_LINES_MAX {
+    if lines > MAX_FILE_LINES {
         findings.push(Finding::new(path, 1, format!("{lines} lines")));
     }
     findings
 }
 
 /// Only of the package: strings of tests and examples look like code.
-fn package(path: &str, text: &str) -> Vec<Finding> {
+fn check_package(path: &str, text: &str) -> Vec<Finding> {
     let lines: Vec<&str> = text.lines().collect();
     let mut findings = Vec::new();
     for (index, line) in lines.iter().enumerate() {
@@ -33,7 +33,7 @@ fn package(path: &str, text: &str) -> Vec<Finding> {
         }
         if code.starts_with("def ") {
             let length = 1 + body_lines(&lines[index + 1..], indent(line));
-            if length > FUNCTION_LINES_MAX {
+            if length > MAX_FUNCTION_LINES {
                 findings.push(Finding::new(path, index + 1, format!("a function of {length} lines")));
             }
         }
@@ -57,20 +57,20 @@ fn python_is_cut_like_rust() {
     let python = committed_files().into_iter().filter(|path| path.ends_with(".py"));
     let findings = python.flat_map(|path| {
         let text = text_of(&path).unwrap_or_default();
-        let of_package = if path.starts_with(PACKAGE) { package(&path, &text) } else { Vec::new() };
-        shape(&path, &text).into_iter().chain(of_package).collect::<Vec<_>>()
+        let of_package = if path.starts_with(PACKAGE) { check_package(&path, &text) } else { Vec::new() };
+        check_file(&path, &text).into_iter().chain(of_package).collect::<Vec<_>>()
     });
     report(findings.collect());
 }
 
 #[test]
 fn python_that_is_cut_badly_is_found() {
-    assert_eq!(shape("a.py", "import os\n").len(), 1);
-    assert_eq!(shape("a.py", &format!("\"\"\"A.\"\"\"\n{}", "x\n".repeat(500))).len(), 1);
+    assert_eq!(check_file("a.py", "import os\n").len(), 1);
+    assert_eq!(check_file("a.py", &format!("\"\"\"A.\"\"\"\n{}", "x\n".repeat(500))).len(), 1);
     let function =
         |lines: usize| format!("class A:\n    def f(\n        a,\n    ):\n{}\n\nx = 1\n", "        y\n".repeat(lines));
-    assert_eq!(package("a.py", &function(67)), []);
-    assert_eq!(package("a.py", &function(68))[0].line, 2);
-    assert_eq!(package("a.py", "if x:\n    print(1)\n").len(), 1);
-    assert_eq!(package(MAY_PRINT, "print(1)\n"), []);
+    assert_eq!(check_package("a.py", &function(67)), []);
+    assert_eq!(check_package("a.py", &function(68))[0].line, 2);
+    assert_eq!(check_package("a.py", "if x:\n    print(1)\n").len(), 1);
+    assert_eq!(check_package(MAY_PRINT, "print(1)\n"), []);
 }

@@ -13,15 +13,15 @@ use super::{Finding, check_sources, report};
 const HEADER_LINES: RangeInclusive<usize> = 1..=15;
 /// A crate's root is its manual, with examples.
 const MANUAL_LINES: RangeInclusive<usize> = 1..=60;
-const FILE_LINES_MAX: usize = 500;
-const FILE_LINES_MEDIAN: usize = 150;
-const FUNCTION_LINES_MAX: usize = 70;
-const FUNCTION_LINES_P95: usize = 40;
+const MAX_FILE_LINES: usize = 500;
+const MAX_FILE_LINES_MEDIAN: usize = 150;
+const MAX_FUNCTION_LINES: usize = 70;
+const MAX_FUNCTION_LINES_P95: usize = 40;
 
 /// Names under which code without a subject gathers.
-const HEAPS: &[&str] = &["common", "helper", "helpers", "misc", "shared", "util", "utils"];
+const VAGUE_NAMES: &[&str] = &["common", "helper", "helpers", "misc", "shared", "util", "utils"];
 
-fn header(file: &SourceFile) -> Vec<Finding> {
+fn check_header(file: &SourceFile) -> Vec<Finding> {
     let lines = file.text.lines().take_while(|line| line.starts_with("//!")).count();
     let wanted = if file.path.ends_with("/lib.rs") { MANUAL_LINES } else { HEADER_LINES };
     if wanted.contains(&lines) {
@@ -31,14 +31,14 @@ fn header(file: &SourceFile) -> Vec<Finding> {
     vec![Finding::new(&file.path, 1, what)]
 }
 
-fn length(file: &SourceFile) -> Vec<Finding> {
+fn check_length(file: &SourceFile) -> Vec<Finding> {
     let lines = file.lines();
-    let long = lines > FILE_LINES_MAX;
+    let long = lines > MAX_FILE_LINES;
     long.then(|| Finding::new(&file.path, 1, format!("{lines} lines without its tests"))).into_iter().collect()
 }
 
-fn long_functions(file: &SourceFile) -> Vec<Finding> {
-    let long = functions(&file.tokens).into_iter().filter(|function| function.lines > FUNCTION_LINES_MAX);
+fn check_functions(file: &SourceFile) -> Vec<Finding> {
+    let long = functions(&file.tokens).into_iter().filter(|function| function.lines > MAX_FUNCTION_LINES);
     let said = |function: Function| {
         let what = format!("`{}` has {} lines", function.name, function.lines);
         Finding::new(&file.path, function.line, what)
@@ -46,9 +46,9 @@ fn long_functions(file: &SourceFile) -> Vec<Finding> {
     long.map(said).collect()
 }
 
-fn heap(path: &str) -> Vec<Finding> {
+fn check_name(path: &str) -> Vec<Finding> {
     let parts = path.trim_end_matches(".rs").split('/');
-    let heaps = parts.filter(|part| HEAPS.contains(part));
+    let heaps = parts.filter(|part| VAGUE_NAMES.contains(part));
     heaps.map(|part| Finding::new(path, 1, format!("`{part}` names no subject"))).collect()
 }
 
@@ -87,36 +87,36 @@ fn quantile(mut values: Vec<usize>, q: f64) -> usize {
 
 #[test]
 fn every_file_says_what_it_is() {
-    check_sources(header);
+    check_sources(check_header);
 }
 
 #[test]
 fn files_and_functions_are_short() {
-    check_sources(length);
-    check_sources(long_functions);
+    check_sources(check_length);
+    check_sources(check_functions);
 }
 
 #[test]
 fn most_files_and_functions_are_shorter_still() {
-    let files = source::workspace();
+    let files = source::workspace_files();
     let median = quantile(files.iter().map(SourceFile::lines).collect(), 0.5);
-    assert!(median <= FILE_LINES_MEDIAN, "the median file has {median} lines");
+    assert!(median <= MAX_FILE_LINES_MEDIAN, "the median file has {median} lines");
     let functions = files.iter().flat_map(|file| functions(&file.tokens));
     let p95 = quantile(functions.map(|function| function.lines).collect(), 0.95);
-    assert!(p95 <= FUNCTION_LINES_P95, "5 % of the functions have more than {p95} lines");
+    assert!(p95 <= MAX_FUNCTION_LINES_P95, "5 % of the functions have more than {p95} lines");
 }
 
 #[test]
 fn no_name_is_a_heap() {
-    report(super::committed_files().iter().flat_map(|path| heap(path)).collect());
+    report(super::committed_files().iter().flat_map(|path| check_name(path)).collect());
 }
 
 #[test]
 fn bad_shapes_are_found() {
     let body = |lines: usize| format!("//! One.\n//! Two.\nfn long(\n) {{\n{}}}\n", "x();\n".repeat(lines));
     let file = |text: &str| SourceFile::new("a/src/b.rs", text);
-    assert_eq!(long_functions(&file(&body(67))), []);
-    assert_eq!(long_functions(&file(&body(68)))[0].line, 3);
+    assert_eq!(check_functions(&file(&body(67))), []);
+    assert_eq!(check_functions(&file(&body(68)))[0].line, 3);
     assert_eq!(
         functions(
             &file("trait T { fn a(&self); } type F = fn(u8) -> u8; impl T { fn b<const N: usize>() -> [u8; N] {\n} }")
@@ -125,14 +125,14 @@ fn bad_shapes_are_found() {
         .len(),
         1
     );
-    assert_eq!(header(&file(&body(68))), []);
-    assert_eq!(header(&file(&body(68).replacen("//! Two.\n", "", 1))), []);
-    assert_eq!(header(&file("fn f() {}")).len(), 1);
-    assert_eq!(header(&file(&"//! Long.\n".repeat(16))).len(), 1);
-    assert_eq!(length(&file(&body(496))).len(), 1);
+    assert_eq!(check_header(&file(&body(68))), []);
+    assert_eq!(check_header(&file(&body(68).replacen("//! Two.\n", "", 1))), []);
+    assert_eq!(check_header(&file("fn f() {}")).len(), 1);
+    assert_eq!(check_header(&file(&"//! Long.\n".repeat(16))).len(), 1);
+    assert_eq!(check_length(&file(&body(496))).len(), 1);
     let tested = format!("{}#[cfg(test)]\nmod tests {{\n{}}}\n", body(60), "// x\n".repeat(500));
-    assert_eq!(length(&file(&tested)), []);
-    assert_eq!(heap("engine/src/utils.rs").len() + heap("engine/src/common/mod.rs").len(), 2);
-    assert_eq!(heap("engine/src/users.rs"), []);
+    assert_eq!(check_length(&file(&tested)), []);
+    assert_eq!(check_name("engine/src/utils.rs").len() + check_name("engine/src/common/mod.rs").len(), 2);
+    assert_eq!(check_name("engine/src/users.rs"), []);
     assert_eq!(quantile(vec![3, 1, 2], 0.5), 2);
 }

@@ -54,7 +54,7 @@ impl SourceFile {
 }
 
 /// All Rust files of the workspace that are not test code as a whole.
-pub(super) fn workspace() -> Vec<SourceFile> {
+pub(super) fn workspace_files() -> Vec<SourceFile> {
     let rust = committed_files().into_iter().filter(|path| path.ends_with(".rs"));
     let read = rust.filter_map(|path| Some(SourceFile::new(&path, &text_of(&path)?)));
     let files = without_test_files(read.collect());

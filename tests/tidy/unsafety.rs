@@ -21,7 +21,7 @@ const SAFE_ROOTS: &[&str] = &[
     "tests/support/lib.rs",
 ];
 
-fn unsafety(file: &SourceFile) -> Vec<Finding> {
+fn check_unsafe(file: &SourceFile) -> Vec<Finding> {
     let lines: Vec<&str> = file.text.lines().collect();
     let mut findings = Vec::new();
     for token in file.tokens.iter().filter(|token| token.text == "unsafe") {
@@ -53,12 +53,12 @@ fn forbids_unsafe(file: &SourceFile) -> Vec<Finding> {
 
 #[test]
 fn unsafe_is_in_its_place_and_argued() {
-    check_sources(unsafety);
+    check_sources(check_unsafe);
 }
 
 #[test]
 fn safe_crates_say_so() {
-    let files = super::source::workspace();
+    let files = super::source::workspace_files();
     for root in SAFE_ROOTS {
         assert!(files.iter().any(|file| file.path == *root), "{root} has moved");
     }
@@ -70,7 +70,7 @@ fn unargued_or_misplaced_unsafe_is_found() {
     let argued = "// SAFETY: it is.\nlet x = unsafe { y() };";
     let long = "// SAFETY: it is,\n// as\n// this\n// long\n// comment\n// says.\nlet x = unsafe { y() };";
     let far = "// SAFETY: it is.\n\nf();\n\ng();\nlet x = unsafe { y() };";
-    let found = |path: &str, text: &str| unsafety(&SourceFile::new(path, text)).len();
+    let found = |path: &str, text: &str| check_unsafe(&SourceFile::new(path, text)).len();
     assert_eq!(found("engine/src/rt/ring.rs", argued), 0);
     assert_eq!(found("engine/src/rt/ring.rs", long), 0);
     assert_eq!(found("engine/src/rt/ring.rs", far), 1);

@@ -17,7 +17,7 @@ use rand::{Rng, rngs::SmallRng};
 /// A whole engine in a world of its own.
 pub(crate) struct Simulation {
     world: SimWorld,
-    rt: Runtime,
+    runtime: Runtime,
     runner: Runner<ShardSwarm>,
     handle: RunHandle,
     next_step_ns: u64,
@@ -36,11 +36,11 @@ impl Simulation {
         let shard_options = ShardOptions { shards: Some(shards), seed: Some(seed), ..ShardOptions::default() };
         let swarm = ShardSwarm::simulate(Arc::clone(&scenario), &shard_options, &rt).unwrap();
         let (runner, handle) = Runner::new(scenario, swarm, options);
-        Self { world, rt, runner, handle, next_step_ns: 0 }
+        Self { world, runtime: rt, runner, handle, next_step_ns: 0 }
     }
 
-    pub(crate) fn serve(&self, server: Server) -> Log {
-        let log = Log(Rc::clone(&server.log));
+    pub(crate) fn serve(&self, server: ScriptedServer) -> ServerLog {
+        let log = ServerLog(Rc::clone(&server.log));
         self.world.listen("target", 80, server);
         log
     }
@@ -56,10 +56,10 @@ impl Simulation {
 
     pub(crate) fn run_until(&mut self, until_ns: u64) {
         while self.next_step_ns <= until_ns {
-            self.world.run_until(&self.rt, self.next_step_ns);
+            self.world.run_until(&self.runtime, self.next_step_ns);
             self.step();
         }
-        self.world.run_until(&self.rt, until_ns);
+        self.world.run_until(&self.runtime, until_ns);
     }
 
     /// Runs to the end of the run, for an hour of simulated time at the most.
@@ -72,14 +72,14 @@ impl Simulation {
     }
 
     /// Users that live at this very moment, not at the last tick.
-    pub(crate) fn users_now(&mut self) -> u32 {
+    pub(crate) fn current_users(&mut self) -> u32 {
         // Everything handed over so far is at most a tick old: let the shards hand over, then read.
         let now_ns = self.world.now_ns();
         self.step_at(now_ns);
         self.handle.status().users
     }
 
-    pub(crate) fn cut(&self) -> u64 {
+    pub(crate) fn aborted(&self) -> u64 {
         self.handle.status().aborted
     }
 
@@ -107,36 +107,36 @@ pub(crate) fn timeouts_of_1_s() -> ClientConfig {
 
 /// What a server may do instead of answering.
 #[derive(Clone, Copy)]
-pub(crate) enum Fault {
+pub(crate) enum ServerFault {
     Close,
-    Never,
+    NoAnswer,
     Reset,
     Status500,
     Truncate,
 }
 
 /// A scripted HTTP server: 404 for `/missing`, 200 for the rest.
-pub(crate) struct Server {
+pub(crate) struct ScriptedServer {
     connect_ms: u64,
     delay_ms: (u64, u64),
-    fault: Option<(f64, Fault)>,
+    fault: Option<(f64, ServerFault)>,
     idle_close_ms: Option<u64>,
-    log: Rc<RefCell<Vec<Arrival>>>,
+    log: Rc<RefCell<Vec<ServerEvent>>>,
 }
 
-struct Arrival {
+struct ServerEvent {
     at_ns: u64,
     path: String,
-    faulty: bool,
-    new_connection: bool,
+    is_faulty: bool,
+    is_connection: bool,
 }
 
-impl Server {
-    pub(crate) fn answering_after_ms(least: u64, most: u64) -> Self {
-        Self { connect_ms: 0, delay_ms: (least, most), fault: None, idle_close_ms: None, log: Rc::default() }
+impl ScriptedServer {
+    pub(crate) fn answering_after_ms(min_ms: u64, max_ms: u64) -> Self {
+        Self { connect_ms: 0, delay_ms: (min_ms, max_ms), fault: None, idle_close_ms: None, log: Rc::default() }
     }
 
-    pub(crate) fn with_fault(mut self, probability: f64, fault: Fault) -> Self {
+    pub(crate) fn with_fault(mut self, probability: f64, fault: ServerFault) -> Self {
         self.fault = Some((probability, fault));
         self
     }
@@ -151,24 +151,24 @@ impl Server {
         self
     }
 
-    fn answer_to(&self, path: &str, fault: Option<Fault>) -> Vec<SimEvent> {
+    fn answer_to(&self, path: &str, fault: Option<ServerFault>) -> Vec<SimEvent> {
         let response =
             |status: &str, length| format!("HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\nhello").into_bytes();
         match fault {
-            Some(Fault::Close) => vec![SimEvent::Close],
-            Some(Fault::Never) => vec![],
-            Some(Fault::Reset) => vec![SimEvent::Reset],
-            Some(Fault::Truncate) => vec![SimEvent::Bytes(response("200 OK", 50)), SimEvent::Close],
-            Some(Fault::Status500) => vec![SimEvent::Bytes(response("500 Internal Server Error", 5))],
+            Some(ServerFault::Close) => vec![SimEvent::Close],
+            Some(ServerFault::NoAnswer) => vec![],
+            Some(ServerFault::Reset) => vec![SimEvent::Reset],
+            Some(ServerFault::Truncate) => vec![SimEvent::Bytes(response("200 OK", 50)), SimEvent::Close],
+            Some(ServerFault::Status500) => vec![SimEvent::Bytes(response("500 Internal Server Error", 5))],
             None if path == "/missing" => vec![SimEvent::Bytes(response("404 Not Found", 5))],
             None => vec![SimEvent::Bytes(response("200 OK", 5))],
         }
     }
 }
 
-impl SimServer for Server {
+impl SimServer for ScriptedServer {
     fn connect(&self, _: &mut SmallRng) -> Result<u64, Error> {
-        let connection = Arrival { at_ns: 0, path: String::new(), faulty: false, new_connection: true };
+        let connection = ServerEvent { at_ns: 0, path: String::new(), is_faulty: false, is_connection: true };
         self.log.borrow_mut().push(connection);
         Ok(self.connect_ms * 1_000_000)
     }
@@ -180,7 +180,7 @@ impl SimServer for Server {
         let after_ns = rng.random_range(self.delay_ms.0..=self.delay_ms.1) * 1_000_000;
         let events = self.answer_to(&path, fault);
         let faulty = fault.is_some();
-        self.log.borrow_mut().push(Arrival { at_ns: now_ns, path, faulty, new_connection: false });
+        self.log.borrow_mut().push(ServerEvent { at_ns: now_ns, path, is_faulty: faulty, is_connection: false });
         let idle_close = self.idle_close_ms.map(|millis| (millis * 1_000_000, SimEvent::Close));
         let replies = events.into_iter().map(|what| (after_ns, what)).chain(idle_close);
         replies.map(|(after_ns, what)| SimReply { delay_ns: after_ns, event: what }).collect()
@@ -188,26 +188,26 @@ impl SimServer for Server {
 }
 
 /// What the server saw.
-pub(crate) struct Log(Rc<RefCell<Vec<Arrival>>>);
+pub(crate) struct ServerLog(Rc<RefCell<Vec<ServerEvent>>>);
 
-impl Log {
+impl ServerLog {
     pub(crate) fn count(&self, path: &str) -> u64 {
-        self.0.borrow().iter().filter(|arrival| !arrival.new_connection && arrival.path == path).count() as u64
+        self.0.borrow().iter().filter(|arrival| !arrival.is_connection && arrival.path == path).count() as u64
     }
 
     pub(crate) fn total(&self) -> u64 {
-        self.0.borrow().iter().filter(|arrival| !arrival.new_connection).count() as u64
+        self.0.borrow().iter().filter(|arrival| !arrival.is_connection).count() as u64
     }
 
     pub(crate) fn faults(&self) -> u64 {
-        self.0.borrow().iter().filter(|arrival| arrival.faulty).count() as u64
+        self.0.borrow().iter().filter(|arrival| arrival.is_faulty).count() as u64
     }
 
     pub(crate) fn connections(&self) -> u64 {
-        self.0.borrow().iter().filter(|arrival| arrival.new_connection).count() as u64
+        self.0.borrow().iter().filter(|arrival| arrival.is_connection).count() as u64
     }
 
     pub(crate) fn arrivals_ns(&self) -> Vec<u64> {
-        self.0.borrow().iter().filter(|arrival| !arrival.new_connection).map(|arrival| arrival.at_ns).collect()
+        self.0.borrow().iter().filter(|arrival| !arrival.is_connection).map(|arrival| arrival.at_ns).collect()
     }
 }

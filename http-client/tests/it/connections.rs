@@ -2,12 +2,12 @@
 
 use gregaria_http::{ClientConfig, Method, Request};
 
-use crate::scripted::{OK, Scripted, Start, Step, accept, poll_once, send};
+use crate::scripted::{ConnectionStart, OK, ScriptStep, ScriptedNetwork, accept_with, poll_once, send_step};
 use std::pin::pin;
 
 #[test]
 fn a_connection_is_kept_for_the_next_request() {
-    let network = Scripted::answering([OK, OK]);
+    let network = ScriptedNetwork::with_responses([OK, OK]);
     let session = network.session();
     assert_eq!(network.get(&session, "/a"), Ok(200));
     assert_eq!(network.get(&session, "/b"), Ok(200));
@@ -24,10 +24,10 @@ fn what_ends_with_the_response_is_replaced() {
         "HTTP/1.1 101 Switching Protocols\r\n\r\n",
     ];
     for response in ends {
-        let network = Scripted::new([accept([response]), accept([OK])]);
+        let network = ScriptedNetwork::new([accept_with([response]), accept_with([OK])]);
         let session = network.session();
         assert!(network.get(&session, "/").is_ok(), "{response:?}");
-        assert!(network.wire(0).is_closed(), "{response:?}");
+        assert!(network.connection(0).is_closed(), "{response:?}");
         assert_eq!(network.get(&session, "/"), Ok(200));
         assert_eq!(network.connections(), 2);
     }
@@ -35,17 +35,17 @@ fn what_ends_with_the_response_is_replaced() {
 
 #[test]
 fn the_end_of_the_stream_ends_a_body_without_length() {
-    let script = vec![send("HTTP/1.1 200 OK\r\n\r\nall "), send("of it"), Step::Close];
-    let network = Scripted::new([Start::Accept(0, script)]);
+    let script = vec![send_step("HTTP/1.1 200 OK\r\n\r\nall "), send_step("of it"), ScriptStep::Close];
+    let network = ScriptedNetwork::new([ConnectionStart::Accept(0, script)]);
     let exchange = network.send(&network.session(), &Request::get("/"));
     assert_eq!(exchange.result.unwrap().body(), b"all of it");
-    assert!(network.wire(0).is_closed());
+    assert!(network.connection(0).is_closed());
 }
 
 #[test]
 fn an_old_target_may_keep_the_connection() {
     let response = "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n";
-    let network = Scripted::answering([response, response]);
+    let network = ScriptedNetwork::with_responses([response, response]);
     let session = network.session();
     assert_eq!(network.get(&session, "/"), Ok(200));
     assert_eq!(network.get(&session, "/"), Ok(200));
@@ -53,19 +53,19 @@ fn an_old_target_may_keep_the_connection() {
 
 #[test]
 fn a_request_may_ask_for_the_end() {
-    let network = Scripted::answering([OK]);
+    let network = ScriptedNetwork::with_responses([OK]);
     let session = network.session();
     let request = Request { headers: &[("Connection", "close")], ..Request::get("/") };
     assert!(network.send(&session, &request).result.is_ok());
-    assert!(network.wire(0).is_closed());
+    assert!(network.connection(0).is_closed());
 }
 
 #[test]
 fn a_connection_that_died_while_idle_is_replaced_unseen() {
-    let network = Scripted::new([accept([OK]), accept([OK])]);
+    let network = ScriptedNetwork::new([accept_with([OK]), accept_with([OK])]);
     let session = network.session();
     assert_eq!(network.get(&session, "/"), Ok(200));
-    network.wire(0).then(Step::Close);
+    network.connection(0).push_step(ScriptStep::Close);
     let request = Request::post("/pay", b"once");
     assert_eq!(network.send(&session, &request).result.unwrap().status(), 200);
     assert!(!network.sent(0).contains("/pay") && network.sent(1).contains("/pay"));
@@ -74,35 +74,35 @@ fn a_connection_that_died_while_idle_is_replaced_unseen() {
 #[test]
 fn what_comes_unasked_is_no_answer() {
     let late = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n";
-    let network = Scripted::new([accept([OK]), accept([OK])]);
+    let network = ScriptedNetwork::new([accept_with([OK]), accept_with([OK])]);
     let session = network.session();
     assert_eq!(network.get(&session, "/"), Ok(200));
-    network.wire(0).then(Step::Interject(late.into()));
+    network.connection(0).push_step(ScriptStep::Unsolicited(late.into()));
     assert_eq!((network.get(&session, "/"), network.connections()), (Ok(200), 2));
-    assert!(network.wire(0).is_closed());
+    assert!(network.connection(0).is_closed());
 }
 
 #[test]
 fn a_living_connection_is_kept_however_long_it_was_idle() {
-    let network = Scripted::answering([OK, OK]);
+    let network = ScriptedNetwork::with_responses([OK, OK]);
     let session = network.session();
     assert_eq!(network.get(&session, "/"), Ok(200));
-    network.pass(3_600 * SECOND_NS);
+    network.advance_ns(3_600 * SECOND_NS);
     assert_eq!(network.get(&session, "/"), Ok(200));
 }
 
 #[test]
 fn a_dropped_request_closes_its_connection() {
-    let network = Scripted::new([accept([OK, "HTTP/1.1 200 OK\r\nContent-Le"]), accept([OK])]);
+    let network = ScriptedNetwork::new([accept_with([OK, "HTTP/1.1 200 OK\r\nContent-Le"]), accept_with([OK])]);
     let session = network.session();
     assert_eq!(network.get(&session, "/"), Ok(200));
-    network.be_patient();
+    network.hold_deadlines();
     {
         let request = Request::get("/cut");
         let mut cut = pin!(session.send(&network, &request));
         assert!(poll_once(cut.as_mut()).is_pending());
     }
-    assert!(network.wire(0).is_closed());
+    assert!(network.connection(0).is_closed());
     assert_eq!(network.get(&session, "/"), Ok(200));
     assert_eq!(network.connections(), 2);
 }
@@ -110,38 +110,38 @@ fn a_dropped_request_closes_its_connection() {
 #[test]
 fn requests_at_the_same_time_have_a_connection_each_and_share_cookies() {
     let log_in = "HTTP/1.1 200 OK\r\nSet-Cookie: id=7\r\nContent-Length: 0\r\n\r\n";
-    let network = Scripted::new([accept(["HTTP/1.1 200 OK\r\nContent-Le"]), accept([log_in])]);
+    let network = ScriptedNetwork::new([accept_with(["HTTP/1.1 200 OK\r\nContent-Le"]), accept_with([log_in])]);
     let session = network.session();
-    network.be_patient();
+    network.hold_deadlines();
     let slow = Request::get("/slow");
     let mut slow = pin!(session.send(&network, &slow));
     assert!(poll_once(slow.as_mut()).is_pending());
     assert_eq!(network.get(&session, "/login"), Ok(200));
-    network.wire(0).then(send("ngth: 2\r\n\r\nok"));
+    network.connection(0).push_step(send_step("ngth: 2\r\n\r\nok"));
     assert!(poll_once(slow).is_ready());
-    network.wire(0).then(send(OK));
+    network.connection(0).push_step(send_step(OK));
     assert_eq!(network.get(&session, "/me"), Ok(200));
     assert!(network.sent(0).contains("GET /me ") && network.sent(0).contains("Cookie: id=7"));
     let (one, other) = (Request::get("/one"), Request::get("/other"));
     let (mut one, mut other) = (pin!(session.send(&network, &one)), pin!(session.send(&network, &other)));
     assert!(poll_once(one.as_mut()).is_pending() && poll_once(other.as_mut()).is_pending());
-    (0..2).for_each(|at| network.wire(at).then(send(OK)));
+    (0..2).for_each(|at| network.connection(at).push_step(send_step(OK)));
     assert!(poll_once(one).is_ready() && poll_once(other).is_ready());
     assert_eq!(network.connections(), 2, "both are kept for the next two");
 }
 
 #[test]
 fn a_failed_request_closes_its_connection() {
-    let network = Scripted::new([accept(["garbage", OK]), accept([OK])]);
+    let network = ScriptedNetwork::new([accept_with(["garbage", OK]), accept_with([OK])]);
     let session = network.session();
     assert!(network.get(&session, "/").is_err());
-    assert!(network.wire(0).is_closed());
+    assert!(network.connection(0).is_closed());
     assert_eq!(network.get(&session, "/"), Ok(200));
 }
 
 #[test]
 fn a_request_that_cannot_be_sent_leaves_the_connection_alone() {
-    let network = Scripted::answering([OK, OK]);
+    let network = ScriptedNetwork::with_responses([OK, OK]);
     let session = network.session();
     assert_eq!(network.get(&session, "/"), Ok(200));
     assert!(network.get(&session, "/\r\n").is_err());
@@ -150,7 +150,7 @@ fn a_request_that_cannot_be_sent_leaves_the_connection_alone() {
 
 #[test]
 fn each_origin_has_a_connection() {
-    let network = Scripted::new([accept([OK, OK, OK]), accept([OK, OK])]);
+    let network = ScriptedNetwork::new([accept_with([OK, OK, OK]), accept_with([OK, OK])]);
     let session = network.session_to("http://target/base");
     assert_eq!(network.get(&session, "/a"), Ok(200));
     assert_eq!(network.get(&session, "http://other:81/b"), Ok(200));
@@ -165,22 +165,22 @@ fn each_origin_has_a_connection() {
 
 #[test]
 fn origins_are_forgotten_rather_than_gathered() {
-    let network = Scripted::new((0..20).map(|_| accept([OK])));
+    let network = ScriptedNetwork::new((0..20).map(|_| accept_with([OK])));
     let session = network.session();
     for host in 0..20 {
         assert_eq!(network.get(&session, &format!("http://h{host}/")), Ok(200));
     }
-    let open = (0..20).filter(|&at| !network.wire(at).is_closed()).count();
+    let open = (0..20).filter(|&at| !network.connection(at).is_closed()).count();
     assert_eq!(open, 8);
 }
 
 #[test]
 fn disconnecting_closes() {
-    let network = Scripted::new([accept([OK]), accept([OK])]);
+    let network = ScriptedNetwork::new([accept_with([OK]), accept_with([OK])]);
     let session = network.session();
     assert_eq!(network.get(&session, "/"), Ok(200));
     session.disconnect();
-    assert!(network.wire(0).is_closed());
+    assert!(network.connection(0).is_closed());
     assert_eq!(network.get(&session, "/"), Ok(200));
 }
 
@@ -189,7 +189,7 @@ const SECOND_NS: u64 = 1_000_000_000;
 #[test]
 fn a_default_header_may_ask_for_the_end_of_the_connection() {
     for headers in [&[][..], &[("X", "1")]] {
-        let network = Scripted::new([accept([OK, OK]), accept([OK])]);
+        let network = ScriptedNetwork::new([accept_with([OK, OK]), accept_with([OK])]);
         let mut config = ClientConfig::default();
         config.default_headers.set("Connection", "close").unwrap();
         let session = network.session_with("http://target", config);
@@ -202,7 +202,7 @@ fn a_default_header_may_ask_for_the_end_of_the_connection() {
 
 #[test]
 fn a_connection_that_has_become_a_tunnel_serves_no_other_request() {
-    let network = Scripted::new([accept(["HTTP/1.1 200 OK\r\n\r\n", OK]), accept([OK])]);
+    let network = ScriptedNetwork::new([accept_with(["HTTP/1.1 200 OK\r\n\r\n", OK]), accept_with([OK])]);
     let session = network.session();
     assert_eq!(network.send(&session, &Request::new(Method::Connect, "/")).result.unwrap().status(), 200);
     assert_eq!((network.get(&session, "/"), network.connections()), (Ok(200), 2));

@@ -9,24 +9,24 @@ use std::path::Path;
 
 use gregaria_http::{Error, HttpLimits};
 
-use crate::reader::{Read, Reader};
+use crate::reader::{ExhaustiveReader, ReadResponse};
 
 /// A response and what must come of it.
-pub(crate) struct Case {
+pub(crate) struct CorpusCase {
     /// File, line and name, for messages.
     title: String,
-    reader: Reader,
+    reader: ExhaustiveReader,
     pub(crate) bytes: Vec<u8>,
-    expected: Expected,
+    expected: ExpectedResult,
 }
 
-enum Expected {
+enum ExpectedResult {
     Accept { status: u16, keep_alive: bool, surplus: usize, headers: Vec<(String, Vec<u8>)>, body: Vec<u8> },
     Reject(String),
 }
 
 /// All cases of all files.
-pub(crate) fn cases() -> Vec<Case> {
+pub(crate) fn cases() -> Vec<CorpusCase> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<_> = entries.filter(|path| path.extension().is_some_and(|end| end == "txt")).collect();
@@ -34,57 +34,64 @@ pub(crate) fn cases() -> Vec<Case> {
     files.iter().flat_map(|path| cases_of(path)).collect()
 }
 
-fn cases_of(path: &Path) -> Vec<Case> {
+fn cases_of(path: &Path) -> Vec<CorpusCase> {
     let name = path.file_name().unwrap().to_string_lossy();
     let text = fs::read_to_string(path).unwrap();
     let mut cases = Vec::new();
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
         let place = format!("{name}:{}", index + 1);
         match line.strip_prefix("== ") {
-            Some(title) => cases.push(Case::new(format!("{place}: {title}"))),
-            None => cases.last_mut().and_then(|case| case.take_line(line)).unwrap_or_else(|| panic!("{place}: {line}")),
+            Some(title) => cases.push(CorpusCase::new(format!("{place}: {title}"))),
+            None => {
+                cases.last_mut().and_then(|case| case.parse_line(line)).unwrap_or_else(|| panic!("{place}: {line}"))
+            }
         }
     }
     cases
 }
 
-impl Case {
+impl CorpusCase {
     fn new(title: String) -> Self {
-        Self { title, reader: Reader::new(), bytes: Vec::new(), expected: Expected::Reject("nothing".into()) }
+        Self {
+            title,
+            reader: ExhaustiveReader::new(),
+            bytes: Vec::new(),
+            expected: ExpectedResult::Reject("nothing".into()),
+        }
     }
 
     /// Adds what a line says; `None` when it says nothing.
-    fn take_line(&mut self, line: &str) -> Option<()> {
+    fn parse_line(&mut self, line: &str) -> Option<()> {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         match (word, &mut self.expected) {
             ("method", _) => self.reader.method = rest.parse().ok()?,
             ("limit", _) => set_limit(&mut self.reader.limits, rest)?,
-            ("accept", expected) => *expected = accepted(rest)?,
-            ("reject", expected) => *expected = Expected::Reject(rest.to_owned()),
-            ("incomplete", expected) => *expected = Expected::Reject("ResponseCutShort".into()),
-            (":", Expected::Accept { headers, .. }) => {
+            ("accept", expected) => *expected = parse_accept(rest)?,
+            ("reject", expected) => *expected = ExpectedResult::Reject(rest.to_owned()),
+            ("incomplete", expected) => *expected = ExpectedResult::Reject("ResponseCutShort".into()),
+            (":", ExpectedResult::Accept { headers, .. }) => {
                 let (name, value) = rest.split_once(": ")?;
-                headers.push((name.to_owned(), bytes_of(value)?.trim_ascii().to_vec()));
+                headers.push((name.to_owned(), unescape(value)?.trim_ascii().to_vec()));
             }
-            (_, Expected::Accept { body, .. }) if word.starts_with('=') => {
-                body.extend(bytes_of(rest)?.repeat(times(&word[1..])?));
+            (_, ExpectedResult::Accept { body, .. }) if word.starts_with('=') => {
+                body.extend(unescape(rest)?.repeat(parse_repeat(&word[1..])?));
             }
-            _ if word.starts_with('>') => self.bytes.extend(bytes_of(rest)?.repeat(times(&word[1..])?)),
+            _ if word.starts_with('>') => self.bytes.extend(unescape(rest)?.repeat(parse_repeat(&word[1..])?)),
             _ => return None,
         }
         Some(())
     }
 
     /// What is wrong with how the response was read.
-    fn fault(&self, read: &Result<Read, Error>) -> Option<String> {
+    fn mismatch(&self, read: &Result<ReadResponse, Error>) -> Option<String> {
         let is_expected = match (&self.expected, read) {
-            (Expected::Reject(name), Err(error)) => *name == error_name(*error),
-            (Expected::Accept { status, keep_alive, surplus, headers, body }, Ok(read)) => {
+            (ExpectedResult::Reject(name), Err(error)) => *name == error_name(*error),
+            (ExpectedResult::Accept { status, keep_alive, surplus, headers, body }, Ok(read)) => {
                 let has = |(name, value): &(String, Vec<u8>)| {
                     let value = String::from_utf8_lossy(value);
                     read.headers.iter().any(|(own, text)| own.eq_ignore_ascii_case(name) && *text == value)
                 };
-                (read.status, read.keep_alive, read.surplus) == (*status, *keep_alive, *surplus)
+                (read.status, read.keep_alive, read.excess_bytes) == (*status, *keep_alive, *surplus)
                     && read.body == *body
                     && headers.iter().all(has)
             }
@@ -95,7 +102,7 @@ impl Case {
 }
 
 /// The rest of an `accept` line: the status, `keep` or `close`, and perhaps `surplus` with a number.
-fn accepted(text: &str) -> Option<Expected> {
+fn parse_accept(text: &str) -> Option<ExpectedResult> {
     let mut words = text.split(' ');
     let status = words.next()?.parse().ok()?;
     let keep_alive = match words.next()? {
@@ -108,7 +115,7 @@ fn accepted(text: &str) -> Option<Expected> {
         Some(_) => return None,
         None => 0,
     };
-    Some(Expected::Accept { status, keep_alive, surplus, headers: Vec::new(), body: Vec::new() })
+    Some(ExpectedResult::Accept { status, keep_alive, surplus, headers: Vec::new(), body: Vec::new() })
 }
 
 fn set_limit(limits: &mut HttpLimits, text: &str) -> Option<()> {
@@ -126,12 +133,12 @@ fn set_limit(limits: &mut HttpLimits, text: &str) -> Option<()> {
     Some(())
 }
 
-fn times(text: &str) -> Option<usize> {
+fn parse_repeat(text: &str) -> Option<usize> {
     if text.is_empty() { Some(1) } else { text.parse().ok() }
 }
 
 /// The bytes that a text with escapes stands for.
-fn bytes_of(text: &str) -> Option<Vec<u8>> {
+fn unescape(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
     while let [first, tail @ ..] = rest {
@@ -171,7 +178,7 @@ fn every_case_comes_to_what_it_says() {
     let faults = cases().into_iter().filter_map(|case| {
         let read = std::panic::catch_unwind(|| case.reader.read(&case.bytes));
         let read = read.unwrap_or_else(|_| panic!("{}: the ways of reading disagree", case.title));
-        case.fault(&read)
+        case.mismatch(&read)
     });
     let faults: Vec<String> = faults.collect();
     assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
@@ -180,10 +187,11 @@ fn every_case_comes_to_what_it_says() {
 #[test]
 fn no_beginning_of_a_response_is_a_response() {
     for case in cases() {
-        let read = |bytes: &[u8]| case.reader.pieces([bytes]);
+        let read = |bytes: &[u8]| case.reader.read_pieces([bytes]);
         let Ok(whole) = read(&case.bytes) else { continue };
-        let has_end = read(&[&case.bytes[..], b"X"].concat()).is_ok_and(|longer| longer.surplus > whole.surplus);
-        let end = if has_end { case.bytes.len() - whole.surplus } else { 0 };
+        let has_end =
+            read(&[&case.bytes[..], b"X"].concat()).is_ok_and(|longer| longer.excess_bytes > whole.excess_bytes);
+        let end = if has_end { case.bytes.len() - whole.excess_bytes } else { 0 };
         for cut in 0..end {
             let read = read(&case.bytes[..cut]);
             let is_cut = matches!(read, Err(Error::IncompleteResponse | Error::ClosedBeforeResponse));
@@ -204,8 +212,8 @@ fn there_are_many_cases_and_each_has_a_name_of_its_own() {
 #[test]
 fn lines_that_say_nothing_are_noticed() {
     let case = |lines: &[&str]| {
-        let mut case = Case::new(String::new());
-        lines.iter().try_for_each(|line| case.take_line(line)).map(|()| case)
+        let mut case = CorpusCase::new(String::new());
+        lines.iter().try_for_each(|line| case.parse_line(line)).map(|()| case)
     };
     for line in
         ["> a\\r\\x0a\\\\\\s", ">3 ab", "accept 200 keep", "accept 204 close surplus 3", "incomplete", "reject X"]
@@ -217,8 +225,8 @@ fn lines_that_say_nothing_are_noticed() {
         assert!(case(&[line]).is_none(), "{line}");
     }
     assert_eq!(case(&["> a\\r", ">2 \\x0a\\s"]).unwrap().bytes, b"a\r\n \n ");
-    let read = Reader::new().read(b"HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 2\r\n\r\nok!");
-    let fault = |lines: &[&str]| case(lines).unwrap().fault(&read);
+    let read = ExhaustiveReader::new().read(b"HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 2\r\n\r\nok!");
+    let fault = |lines: &[&str]| case(lines).unwrap().mismatch(&read);
     assert_eq!(fault(&["accept 200 keep surplus 1", ": a: b", "= ok"]), None);
     for wrong in [
         &["accept 201 keep surplus 1", "= ok"][..],

@@ -3,17 +3,17 @@
 use allocation_counter::measure;
 use gregaria_http::{ClientConfig, Request, Session};
 
-use crate::scripted::{OK, Scripted, Step, block_on};
+use crate::scripted::{OK, ScriptStep, ScriptedNetwork, block_on};
 
 /// What one more request on a warm session allocates.
 fn allocations(base: &str, first: &str, request: &Request<'_>) -> u64 {
-    let network = Scripted::answering([first]);
+    let network = ScriptedNetwork::with_responses([first]);
     let session = network.session_with(base, ClientConfig::default());
     for _ in 0..2 {
         assert_eq!(network.get(&session, request.target), Ok(200));
-        network.wire(0).then(Step::Send(OK.into()));
+        network.connection(0).push_step(ScriptStep::Send(OK.into()));
     }
-    network.wire(0).stop_recording();
+    network.connection(0).stop_recording();
     let measured = measure(|| {
         let exchange = network.send(&session, request);
         assert_eq!(exchange.result.as_ref().map(|response| response.status()), Ok(200));
@@ -47,12 +47,12 @@ fn an_absolute_url_allocates_nothing() {
 
 #[test]
 fn an_idle_session_is_small() {
-    assert!(size_of::<Session<Scripted>>() <= 168, "{}", size_of::<Session<Scripted>>());
+    assert!(size_of::<Session<ScriptedNetwork>>() <= 168, "{}", size_of::<Session<ScriptedNetwork>>());
 }
 
 #[test]
 fn the_future_of_a_request_is_small() {
-    let network = Scripted::answering([OK]);
+    let network = ScriptedNetwork::with_responses([OK]);
     let session = network.session();
     let request = Request::get("/");
     let future = session.send(&network, &request);

@@ -2,12 +2,12 @@
 
 use gregaria_http::{ClientConfig, Error, ErrorCategory, InvalidRequest, InvalidResponse, Request, RequestOptions};
 
-use crate::scripted::{OK, Scripted, Start, Step, accept, send};
+use crate::scripted::{ConnectionStart, OK, ScriptStep, ScriptedNetwork, accept_with, send_step};
 
 #[test]
 fn connecting_can_fail() {
     for error in [Error::ConnectRefused, Error::NameNotFound, Error::NoLocalPorts] {
-        let network = Scripted::new([Start::Fail(error), accept([OK])]);
+        let network = ScriptedNetwork::new([ConnectionStart::Fail(error), accept_with([OK])]);
         let session = network.session();
         let exchange = network.send(&session, &Request::get("/"));
         assert_eq!((exchange.result.unwrap_err(), exchange.bytes_out), (error, 0));
@@ -17,7 +17,7 @@ fn connecting_can_fail() {
 
 #[test]
 fn connecting_has_a_time() {
-    let network = Scripted::new([Start::Silence]);
+    let network = ScriptedNetwork::new([ConnectionStart::Silence]);
     let config = ClientConfig { connect_timeout_ns: 5_000, ..ClientConfig::default() };
     let session = network.session_with("http://target", config);
     let exchange = network.send(&session, &Request::get("/"));
@@ -28,20 +28,20 @@ fn connecting_has_a_time() {
 #[test]
 fn a_response_has_a_time() {
     for pieces in [&[][..], &["HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe"]] {
-        let script = pieces.iter().map(|piece| send(piece)).collect();
-        let network = Scripted::new([Start::Accept(1_000, script)]);
+        let script = pieces.iter().map(|piece| send_step(piece)).collect();
+        let network = ScriptedNetwork::new([ConnectionStart::Accept(1_000, script)]);
         let config = ClientConfig { read_timeout_ns: 7_000, ..ClientConfig::default() };
         let session = network.session_with("http://target", config);
         let exchange = network.send(&session, &Request::get("/"));
         assert_eq!(exchange.result.unwrap_err(), Error::ReadTimeout);
         assert_eq!(exchange.done_ns - exchange.due_ns, 1_000 + 7_000);
-        assert!(network.wire(0).is_closed());
+        assert!(network.connection(0).is_closed());
     }
 }
 
 #[test]
 fn a_request_may_bring_its_own_time() {
-    let network = Scripted::new([accept([])]);
+    let network = ScriptedNetwork::new([accept_with([])]);
     let options = RequestOptions { read_timeout_ns: Some(9), ..RequestOptions::none() };
     let request = Request { options: &options, ..Request::get("/") };
     let exchange = network.send(&network.session(), &request);
@@ -50,10 +50,10 @@ fn a_request_may_bring_its_own_time() {
 
 #[test]
 fn dripping_bytes_extend_the_time_for_a_silence_but_not_the_total() {
-    let drip = |byte| Step::SendAfter(1_000, vec![byte]);
+    let drip = |byte| ScriptStep::SendAfter(1_000, vec![byte]);
     let script: Vec<_> = OK.bytes().map(drip).collect();
-    let starts = [Start::Accept(0, script.clone()), Start::Accept(0, script)];
-    let network = Scripted::new(starts);
+    let starts = [ConnectionStart::Accept(0, script.clone()), ConnectionStart::Accept(0, script)];
+    let network = ScriptedNetwork::new(starts);
     let patient = ClientConfig { read_timeout_ns: 5_000, ..ClientConfig::default() };
     let hurried = ClientConfig { total_timeout_ns: Some(7_500), ..patient.clone() };
     assert_eq!(network.get(&network.session_with("http://target", patient), "/"), Ok(200));
@@ -64,48 +64,48 @@ fn dripping_bytes_extend_the_time_for_a_silence_but_not_the_total() {
 
 #[test]
 fn each_way_to_break_off_has_a_name() {
-    let half = || send("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe");
-    let chunk = || send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe");
+    let half = || send_step("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe");
+    let chunk = || send_step("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe");
     let cases = [
-        (vec![Step::Close], Error::ClosedBeforeResponse),
-        (vec![Step::Reset], Error::ConnectionReset),
-        (vec![half(), Step::Close], Error::IncompleteResponse),
-        (vec![half(), Step::Reset], Error::ConnectionReset),
-        (vec![chunk(), Step::Close], Error::IncompleteResponse),
-        (vec![send("HTTP/1.1 200 OK\r\n\r\nhe"), Step::Reset], Error::ConnectionReset),
-        (vec![send("HTTP/1"), Step::Close], Error::IncompleteResponse),
-        (vec![send("\u{7f}ELF")], InvalidResponse::Version.into()),
+        (vec![ScriptStep::Close], Error::ClosedBeforeResponse),
+        (vec![ScriptStep::Reset], Error::ConnectionReset),
+        (vec![half(), ScriptStep::Close], Error::IncompleteResponse),
+        (vec![half(), ScriptStep::Reset], Error::ConnectionReset),
+        (vec![chunk(), ScriptStep::Close], Error::IncompleteResponse),
+        (vec![send_step("HTTP/1.1 200 OK\r\n\r\nhe"), ScriptStep::Reset], Error::ConnectionReset),
+        (vec![send_step("HTTP/1"), ScriptStep::Close], Error::IncompleteResponse),
+        (vec![send_step("\u{7f}ELF")], InvalidResponse::Version.into()),
     ];
     for (script, error) in cases {
-        let network = Scripted::new([Start::Accept(0, script)]);
+        let network = ScriptedNetwork::new([ConnectionStart::Accept(0, script)]);
         let exchange = network.send(&network.session(), &Request::get("/"));
         assert_eq!(exchange.bytes_in, 0);
         assert_eq!(exchange.result.unwrap_err(), error);
-        assert!(network.wire(0).is_closed());
+        assert!(network.connection(0).is_closed());
     }
 }
 
 #[test]
 fn a_target_that_stops_listening_resets() {
-    let network = Scripted::answering([OK]);
+    let network = ScriptedNetwork::with_responses([OK]);
     let session = network.session();
     assert_eq!(network.get(&session, "/"), Ok(200));
-    network.wire(0).refuse();
+    network.connection(0).fail_sends();
     assert_eq!(network.get(&session, "/"), Err(Error::ConnectionReset));
 }
 
 #[test]
 fn an_endless_head_is_given_up() {
     let line = format!("X: {}\r\n", "y".repeat(1_000));
-    let mut script = vec![send("HTTP/1.1 200 OK\r\n")];
-    script.extend((0..100).map(|_| send(&line)));
-    let network = Scripted::new([Start::Accept(0, script)]);
+    let mut script = vec![send_step("HTTP/1.1 200 OK\r\n")];
+    script.extend((0..100).map(|_| send_step(&line)));
+    let network = ScriptedNetwork::new([ConnectionStart::Accept(0, script)]);
     assert_eq!(network.get(&network.session(), "/"), Err(Error::HeadTooLarge));
 }
 
 #[test]
 fn a_scenario_can_ask_for_the_impossible() {
-    let network = Scripted::default();
+    let network = ScriptedNetwork::default();
     let session = network.session();
     let cases = [
         ("ftp://files/", InvalidRequest::Target.into()),
@@ -122,8 +122,8 @@ fn a_scenario_can_ask_for_the_impossible() {
 
 #[test]
 fn buffers_return_to_the_pool() {
-    let scripts = [Start::Fail(Error::ConnectRefused), accept(["garbage"]), accept([OK])];
-    let network = Scripted::new(scripts);
+    let scripts = [ConnectionStart::Fail(Error::ConnectRefused), accept_with(["garbage"]), accept_with([OK])];
+    let network = ScriptedNetwork::new(scripts);
     let session = network.session();
     for _ in 0..3 {
         let _ = network.get(&session, "/");

@@ -5,17 +5,17 @@
 use gregaria_http::proto::{ParseProgress, ResponseParser};
 use gregaria_http::{Error, HttpLimits, Method, ResponseBodyMode};
 
-use crate::reader::{Reader, Taking};
+use crate::reader::{BodyMode, ExhaustiveReader};
 
 /// Readers with the default limits and with one of them set, each with the value of that limit.
-fn default_and_set<T: Copy>(limit: fn(&mut HttpLimits) -> &mut T, set: T) -> [(Reader, T); 2] {
-    let (mut default, mut other) = (Reader::new(), Reader::new());
+fn default_and_set<T: Copy>(limit: fn(&mut HttpLimits) -> &mut T, set: T) -> [(ExhaustiveReader, T); 2] {
+    let (mut default, mut other) = (ExhaustiveReader::new(), ExhaustiveReader::new());
     let most = *limit(&mut default.limits);
     *limit(&mut other.limits) = set;
     [(default, most), (other, set)]
 }
 
-fn refusal(reader: Reader, bytes: &[u8]) -> Option<Error> {
+fn read_error(reader: ExhaustiveReader, bytes: &[u8]) -> Option<Error> {
     reader.read(bytes).err()
 }
 
@@ -30,13 +30,13 @@ fn head_bytes() {
             let line = "HTTP/1.1 204 No\r\nA: ";
             format!("{line}{}\r\n\r\n", "a".repeat(bytes - line.len() - 4)).into_bytes()
         };
-        assert_eq!(refusal(reader, &head(most)), None);
-        assert_eq!(refusal(reader, &head(most + 1)), Some(Error::HeadTooLarge));
+        assert_eq!(read_error(reader, &head(most)), None);
+        assert_eq!(read_error(reader, &head(most + 1)), Some(Error::HeadTooLarge));
         let interim = b"HTTP/1.1 100 Continue\r\n\r\n";
-        assert_eq!(refusal(reader, &[&interim[..], &head(most)].concat()), None, "each head counts by itself");
+        assert_eq!(read_error(reader, &[&interim[..], &head(most)].concat()), None, "each head counts by itself");
         let endless = [&b"HTTP/1.1 200 "[..], &b"x".repeat(most)].concat();
-        assert_eq!(refusal(reader, &endless), Some(Error::HeadTooLarge));
-        assert_eq!(refusal(reader, &endless[..most - 1]), Some(Error::IncompleteResponse));
+        assert_eq!(read_error(reader, &endless), Some(Error::HeadTooLarge));
+        assert_eq!(read_error(reader, &endless[..most - 1]), Some(Error::IncompleteResponse));
     }
 }
 
@@ -44,14 +44,17 @@ fn head_bytes() {
 fn headers() {
     for (reader, most) in default_and_set(|limits| &mut limits.max_headers, 3) {
         let head = |headers: usize| format!("HTTP/1.1 204 No\r\n{}\r\n", "A: b\r\n".repeat(headers)).into_bytes();
-        assert_eq!(refusal(reader, &head(most)), None);
-        assert_eq!(refusal(reader, &head(most + 1)), Some(Error::TooManyHeaders));
+        assert_eq!(read_error(reader, &head(most)), None);
+        assert_eq!(read_error(reader, &head(most + 1)), Some(Error::TooManyHeaders));
     }
 }
 
 #[test]
 fn body_bytes() {
-    let reader = Reader { limits: HttpLimits { max_body_bytes: 4, ..HttpLimits::default() }, ..Reader::new() };
+    let reader = ExhaustiveReader {
+        limits: HttpLimits { max_body_bytes: 4, ..HttpLimits::default() },
+        ..ExhaustiveReader::new()
+    };
     let response = |rest: &str| format!("HTTP/1.1 200 OK\r\n{rest}").into_bytes();
     for (fits, too_large) in [
         ("Content-Length: 4\r\n\r\nfour", "Content-Length: 5\r\n\r\nfive!"),
@@ -61,11 +64,12 @@ fn body_bytes() {
         ),
         ("\r\nfour", "\r\nfive!"),
     ] {
-        assert_eq!(refusal(reader, &response(fits)), None, "{fits:?}");
-        assert_eq!(refusal(reader, &response(too_large)), Some(Error::BodyTooLarge), "{too_large:?}");
-        let discarded = Reader { taking: Taking::Discard, ..reader }.read(&response(too_large)).unwrap();
+        assert_eq!(read_error(reader, &response(fits)), None, "{fits:?}");
+        assert_eq!(read_error(reader, &response(too_large)), Some(Error::BodyTooLarge), "{too_large:?}");
+        let discarded = ExhaustiveReader { body_mode: BodyMode::Discard, ..reader }.read(&response(too_large)).unwrap();
         assert_eq!((discarded.body.len(), discarded.body_bytes), (0, 5), "{too_large:?}");
-        let streamed = Reader { taking: Taking::Stream { every: 2 }, ..reader }.read(&response(too_large)).unwrap();
+        let streamed =
+            ExhaustiveReader { body_mode: BodyMode::Stream { every: 2 }, ..reader }.read(&response(too_large)).unwrap();
         assert_eq!(streamed.body, b"five!");
     }
 }
@@ -94,8 +98,8 @@ fn informational() {
     for (reader, most) in default_and_set(|limits| &mut limits.max_informational, 2) {
         let last = b"HTTP/1.1 204 No Content\r\n\r\n".to_vec();
         let after = |interim: u32| [b"HTTP/1.1 103 Hint\r\n\r\n".repeat(interim as usize), last.clone()].concat();
-        assert_eq!(refusal(reader, &after(most)), None);
-        assert_eq!(refusal(reader, &after(most + 1)), Some(Error::TooManyInformational));
+        assert_eq!(read_error(reader, &after(most)), None);
+        assert_eq!(read_error(reader, &after(most + 1)), Some(Error::TooManyInformational));
     }
 }
 
@@ -109,12 +113,12 @@ fn chunk_extension_bytes() {
         let zeros = |bytes: usize| format!("{}1\r\nx\r\n0\r\n\r\n", "0".repeat(bytes));
         let ways: [&dyn Fn(usize) -> String; 5] = [&extension, &of_two_chunks, &of_the_last, &padding, &zeros];
         for (index, way) in ways.into_iter().enumerate() {
-            assert_eq!(refusal(reader, &chunked(&way(most))), None, "way {index}");
-            let more = refusal(reader, &chunked(&way(most + 1)));
+            assert_eq!(read_error(reader, &chunked(&way(most))), None, "way {index}");
+            let more = read_error(reader, &chunked(&way(most + 1)));
             assert_eq!(more, Some(Error::ChunkExtensionsTooLarge), "way {index}");
         }
         let trailers = format!("0\r\nA: {}\r\n\r\n", "b".repeat(100));
-        assert_eq!(refusal(reader, &chunked(&trailers)), None, "trailers count by themselves");
+        assert_eq!(read_error(reader, &chunked(&trailers)), None, "trailers count by themselves");
     }
 }
 
@@ -125,19 +129,19 @@ fn trailer_bytes() {
         let two = |bytes: usize| format!("0\r\nA: b\r\nC:{}\r\n\r\n", "d".repeat(bytes - 10));
         let ways: [&dyn Fn(usize) -> String; 2] = [&one, &two];
         for (index, way) in ways.into_iter().enumerate() {
-            assert_eq!(refusal(reader, &chunked(&way(most))), None, "way {index}");
-            assert_eq!(refusal(reader, &chunked(&way(most + 1))), Some(Error::TrailersTooLarge), "way {index}");
+            assert_eq!(read_error(reader, &chunked(&way(most))), None, "way {index}");
+            assert_eq!(read_error(reader, &chunked(&way(most + 1))), Some(Error::TrailersTooLarge), "way {index}");
         }
         let extensions = format!("1;{}\r\nx\r\n0\r\n\r\n", "a".repeat(100));
-        assert_eq!(refusal(reader, &chunked(&extensions)), None, "extensions count by themselves");
+        assert_eq!(read_error(reader, &chunked(&extensions)), None, "extensions count by themselves");
     }
 }
 
 #[test]
 fn more_headers_than_there_is_room_for_are_too_many_whatever_is_set() {
     let limits = HttpLimits { max_headers: usize::MAX, ..HttpLimits::default() };
-    let reader = Reader { limits, ..Reader::new() };
+    let reader = ExhaustiveReader { limits, ..ExhaustiveReader::new() };
     let head = |headers: usize| format!("HTTP/1.1 204 No\r\n{}\r\n", "A: b\r\n".repeat(headers)).into_bytes();
-    assert_eq!(refusal(reader, &head(HttpLimits::MAX_SUPPORTED_HEADERS)), None);
-    assert_eq!(refusal(reader, &head(HttpLimits::MAX_SUPPORTED_HEADERS + 1)), Some(Error::TooManyHeaders));
+    assert_eq!(read_error(reader, &head(HttpLimits::MAX_SUPPORTED_HEADERS)), None);
+    assert_eq!(read_error(reader, &head(HttpLimits::MAX_SUPPORTED_HEADERS + 1)), Some(Error::TooManyHeaders));
 }

@@ -4,10 +4,10 @@ use std::io::Write;
 
 use gregaria_http::{ClientConfig, Error, HttpLimits, InvalidRequest, Method, Request, ResponseBodyMode, Version};
 
-use crate::scripted::{OK, Scripted, Start, Step, accept};
+use crate::scripted::{ConnectionStart, OK, ScriptStep, ScriptedNetwork, accept_with};
 
-fn on_the_wire(base: &str, request: &Request<'_>) -> String {
-    let network = Scripted::answering([OK]);
+fn encoded_request(base: &str, request: &Request<'_>) -> String {
+    let network = ScriptedNetwork::with_responses([OK]);
     let mut config = ClientConfig::default();
     config.default_headers.set("User-Agent", "test").unwrap();
     let session = network.session_with(base, config);
@@ -20,7 +20,7 @@ fn on_the_wire(base: &str, request: &Request<'_>) -> String {
 #[test]
 fn a_get_is_five_lines() {
     assert_eq!(
-        on_the_wire("http://target:8080", &Request::get("/path?q=1")),
+        encoded_request("http://target:8080", &Request::get("/path?q=1")),
         "GET /path?q=1 HTTP/1.1\r\nHost: target:8080\r\nAccept-Encoding: gzip, deflate, br, zstd\r\nAccept: */*\r\n\
          User-Agent: test\r\n\r\n"
     );
@@ -33,7 +33,7 @@ fn a_post_carries_its_body_and_length() {
         ..Request::post("/login", b"{\"user\": 1}")
     };
     assert_eq!(
-        on_the_wire("http://[::1]/api", &request),
+        encoded_request("http://[::1]/api", &request),
         "POST /api/login HTTP/1.1\r\nHost: [::1]\r\nAccept-Encoding: gzip, deflate, br, zstd\r\n\
          User-Agent: test\r\nContent-Type: application/json\r\n\
          accept: text/html\r\nContent-Length: 11\r\n\r\n{\"user\": 1}"
@@ -42,7 +42,7 @@ fn a_post_carries_its_body_and_length() {
 
 #[test]
 fn nothing_smuggled_reaches_the_wire() {
-    let network = Scripted::answering([OK]);
+    let network = ScriptedNetwork::with_responses([OK]);
     let session = network.session();
     assert!(network.get(&session, "/").is_ok());
     let before = network.sent(0);
@@ -58,7 +58,7 @@ fn nothing_smuggled_reaches_the_wire() {
 
 #[test]
 fn a_response_is_read_from_its_buffer() {
-    let network = Scripted::answering([
+    let network = ScriptedNetwork::with_responses([
         "HTTP/1.1 404 Not Found\r\nServer: x\r\nLocation: /ü\r\nserver: y\r\nTransfer-Encoding: chunked\r\n\r\n",
         "2\r\ngo\r\n",
         "3\r\nne!\r\n0\r\n\r\n",
@@ -76,7 +76,7 @@ fn a_response_is_read_from_its_buffer() {
 #[test]
 fn a_head_has_no_body_to_wait_for() {
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n";
-    let network = Scripted::answering([head, head]);
+    let network = ScriptedNetwork::with_responses([head, head]);
     let session = network.session();
     for _ in 0..2 {
         let exchange = network.send(&session, &Request::new(Method::Head, "/"));
@@ -89,7 +89,7 @@ fn a_head_has_no_body_to_wait_for() {
 fn a_body_larger_than_the_buffer_is_kept_or_counted() {
     let body = "x".repeat(100_000);
     let response = format!("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{body}");
-    let network = Scripted::new([accept([&response, &response])]);
+    let network = ScriptedNetwork::new([accept_with([&response, &response])]);
     let session = network.session();
     let exchange = network.send(&session, &Request::get("/"));
     assert_eq!(exchange.bytes_in, 100_000);
@@ -106,8 +106,11 @@ fn a_body_larger_than_the_buffer_is_kept_or_counted() {
 #[test]
 fn a_compressed_body_is_read_as_its_sender_meant_it() {
     let text = "so much the same ".repeat(1_000);
-    let response = compressed(&text);
-    let network = Scripted::new([Start::Accept(0, vec![Step::Send(response.clone()), Step::Send(response)])]);
+    let response = gzip_response(&text);
+    let network = ScriptedNetwork::new([ConnectionStart::Accept(
+        0,
+        vec![ScriptStep::Send(response.clone()), ScriptStep::Send(response)],
+    )]);
     let session = network.session();
     let exchange = network.send(&session, &Request::get("/"));
     assert_eq!(exchange.bytes_in, text.len() as u64);
@@ -123,7 +126,7 @@ fn a_compressed_body_is_read_as_its_sender_meant_it() {
 #[test]
 fn a_body_that_is_not_what_it_says_is_an_error_and_costs_no_connection() {
     let lie = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nplain";
-    let network = Scripted::answering([&lie[..lie.len() - 1], OK]);
+    let network = ScriptedNetwork::with_responses([&lie[..lie.len() - 1], OK]);
     let session = network.session();
     let exchange = network.send(&session, &Request::get("/"));
     assert_eq!((exchange.result.unwrap_err(), exchange.bytes_in), (Error::InvalidContentCoding, 0));
@@ -133,20 +136,20 @@ fn a_body_that_is_not_what_it_says_is_an_error_and_costs_no_connection() {
 
 #[test]
 fn a_body_may_not_grow_without_bounds() {
-    let response = compressed(&"\0".repeat(5_000_000));
+    let response = gzip_response(&"\0".repeat(5_000_000));
     let limits = [
         (HttpLimits { max_decoded_bytes: 4_999_999, ..HttpLimits::default() }, Error::DecodedTooLarge),
         (HttpLimits { max_decoded_ratio: 100, ..HttpLimits::default() }, Error::DecodedRatioExceeded),
     ];
     for (limits, error) in limits {
-        let network = Scripted::new([Start::Accept(0, vec![Step::Send(response.clone())])]);
+        let network = ScriptedNetwork::new([ConnectionStart::Accept(0, vec![ScriptStep::Send(response.clone())])]);
         let session = network.session_with("http://target", ClientConfig { limits, ..ClientConfig::default() });
         assert_eq!(network.get(&session, "/"), Err(error));
     }
 }
 
 /// A response with this text, by gzip.
-pub(crate) fn compressed(text: &str) -> Vec<u8> {
+pub(crate) fn gzip_response(text: &str) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(text.as_bytes()).unwrap();
     let body = encoder.finish().unwrap();

@@ -7,21 +7,21 @@ use gregaria_http::proto::{ParseProgress, ResponseParser};
 use gregaria_http::{Error, HttpLimits, InvalidResponse, Method, ResponseBodyMode};
 use proptest::prelude::*;
 
-use crate::reader::{Read, Reader, Taking};
+use crate::reader::{BodyMode, ExhaustiveReader, ReadResponse};
 
-fn read(bytes: &str) -> Result<Read, Error> {
-    Reader::new().read(bytes.as_bytes())
+fn read(bytes: &str) -> Result<ReadResponse, Error> {
+    ExhaustiveReader::new().read(bytes.as_bytes())
 }
 
 fn body_of(bytes: &str) -> String {
     String::from_utf8(read(bytes).unwrap().body).unwrap()
 }
 
-fn keeps_alive(bytes: &str) -> bool {
+fn is_keep_alive(bytes: &str) -> bool {
     read(bytes).unwrap().keep_alive
 }
 
-fn invalid(detail: InvalidResponse) -> Result<Read, Error> {
+fn invalid(detail: InvalidResponse) -> Result<ReadResponse, Error> {
     Err(detail.into())
 }
 
@@ -29,7 +29,7 @@ fn invalid(detail: InvalidResponse) -> Result<Read, Error> {
 fn a_length_ends_the_body() {
     let response = read("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Y:  a b \r\n\r\nhello").unwrap();
     assert_eq!((response.status, &response.body[..]), (200, &b"hello"[..]));
-    assert_eq!((response.body_bytes, response.surplus), (5, 0));
+    assert_eq!((response.body_bytes, response.excess_bytes), (5, 0));
     assert!(response.keep_alive);
     let headers = [("Content-Length", "5"), ("X-Y", "a b")];
     assert_eq!(response.headers, headers.map(|(name, value)| (name.into(), value.into())));
@@ -56,7 +56,7 @@ fn a_body_without_length_lasts_until_the_end_of_the_stream() {
 fn some_responses_have_no_body() {
     assert_eq!(read("HTTP/1.1 204 No Content\r\n\r\n").unwrap().body_bytes, 0);
     assert_eq!(read("HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n").unwrap().body_bytes, 0);
-    let reader = Reader { method: Method::Head, ..Reader::new() };
+    let reader = ExhaustiveReader { method: Method::Head, ..ExhaustiveReader::new() };
     assert!(reader.read(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n").unwrap().keep_alive);
 }
 
@@ -79,15 +79,15 @@ fn after_switching_protocols_it_is_http_no_more() {
 fn a_connection_is_kept_when_both_ends_agree() {
     let response =
         |version: &str, connection: &str| format!("HTTP/{version} 200 OK\r\nContent-Length: 0\r\n{connection}\r\n");
-    assert!(keeps_alive(&response("1.1", "")));
-    assert!(keeps_alive(&response("1.1", "Connection: keep-alive\r\n")));
-    assert!(!keeps_alive(&response("1.1", "Connection: close\r\n")));
-    assert!(!keeps_alive(&response("1.1", "connection: x,\t CLOSE ,y\r\n")));
-    assert!(!keeps_alive(&response("1.1", "Connection: keep-alive\r\nConnection: close\r\n")));
-    assert!(keeps_alive(&response("1.1", "Connection: closed\r\n")));
-    assert!(!keeps_alive(&response("1.0", "")));
-    assert!(keeps_alive(&response("1.0", "Connection: Keep-Alive\r\n")));
-    assert!(!keeps_alive("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n0\r\n\r\n"));
+    assert!(is_keep_alive(&response("1.1", "")));
+    assert!(is_keep_alive(&response("1.1", "Connection: keep-alive\r\n")));
+    assert!(!is_keep_alive(&response("1.1", "Connection: close\r\n")));
+    assert!(!is_keep_alive(&response("1.1", "connection: x,\t CLOSE ,y\r\n")));
+    assert!(!is_keep_alive(&response("1.1", "Connection: keep-alive\r\nConnection: close\r\n")));
+    assert!(is_keep_alive(&response("1.1", "Connection: closed\r\n")));
+    assert!(!is_keep_alive(&response("1.0", "")));
+    assert!(is_keep_alive(&response("1.0", "Connection: Keep-Alive\r\n")));
+    assert!(!is_keep_alive("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\nConnection: keep-alive\r\n\r\n0\r\n\r\n"));
 }
 
 #[test]
@@ -365,24 +365,24 @@ proptest! {
     fn any_split_of_anything_reads_the_same(
         bytes in responses(),
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
-        taking in prop::sample::select(
-            &[Taking::Keep, Taking::Discard, Taking::Stream { every: 1 }, Taking::Stream { every: 3 }][..]
+        body_mode in prop::sample::select(
+            &[BodyMode::Keep, BodyMode::Discard, BodyMode::Stream { every: 1 }, BodyMode::Stream { every: 3 }][..]
         ),
         bounded in any::<bool>(),
     ) {
         let limits = if bounded { small_limits() } else { HttpLimits::default() };
-        let reader = Reader { method: Method::Get, taking, limits };
+        let reader = ExhaustiveReader { method: Method::Get, body_mode, limits };
         let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
         cuts.extend([0, bytes.len()]);
         cuts.sort_unstable();
         let pieces = cuts.windows(2).map(|cut| &bytes[cut[0]..cut[1]]);
-        prop_assert_eq!(reader.pieces(pieces), reader.pieces([&bytes[..]]));
-        prop_assert_eq!(reader.pieces(bytes.chunks(1)), reader.pieces([&bytes[..]]));
+        prop_assert_eq!(reader.read_pieces(pieces), reader.read_pieces([&bytes[..]]));
+        prop_assert_eq!(reader.read_pieces(bytes.chunks(1)), reader.read_pieces([&bytes[..]]));
     }
 
     #[test]
     fn noise_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-        let _ = Reader::new().pieces([&bytes[..]]);
+        let _ = ExhaustiveReader::new().read_pieces([&bytes[..]]);
     }
 
     #[test]
@@ -394,8 +394,8 @@ proptest! {
             bytes.extend(b"\r\n");
         }
         bytes.extend(b"0\r\n\r\n");
-        let read = Reader::new().pieces(bytes.chunks(step)).unwrap();
+        let read = ExhaustiveReader::new().read_pieces(bytes.chunks(step)).unwrap();
         prop_assert_eq!(read.body, body);
-        prop_assert_eq!(read.surplus, 0);
+        prop_assert_eq!(read.excess_bytes, 0);
     }
 }

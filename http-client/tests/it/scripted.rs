@@ -16,7 +16,7 @@ use gregaria_http::{BaseUrl, ClientConfig, ClientRuntime, Error, Exchange, Origi
 
 /// What a target does when the client waits for bytes.
 #[derive(Clone)]
-pub(crate) enum Step {
+pub(crate) enum ScriptStep {
     /// It sends these, as far as the client's buffer takes them.
     Send(Vec<u8>),
     /// The same, this many nanoseconds later.
@@ -26,48 +26,48 @@ pub(crate) enum Step {
     /// It resets the connection.
     Reset,
     /// It sends these at once, whether the client waits for them or not.
-    Interject(Vec<u8>),
+    Unsolicited(Vec<u8>),
 }
 
 /// How a connection begins.
-pub(crate) enum Start {
+pub(crate) enum ConnectionStart {
     /// It is accepted after this many nanoseconds, and these steps follow.
-    Accept(u64, Vec<Step>),
+    Accept(u64, Vec<ScriptStep>),
     Fail(Error),
     /// No answer comes.
     Silence,
 }
 
 #[derive(Clone, Default)]
-pub(crate) struct Scripted(Rc<State>);
+pub(crate) struct ScriptedNetwork(Rc<NetworkState>);
 
 #[derive(Default)]
-struct State {
-    starts: RefCell<VecDeque<Start>>,
-    wires: RefCell<Vec<Rc<Wire>>>,
+struct NetworkState {
+    starts: RefCell<VecDeque<ConnectionStart>>,
+    connections: RefCell<Vec<Rc<ScriptedConnection>>>,
     origins: RefCell<Vec<String>>,
     now_ns: Cell<u64>,
     clock_reads: Cell<u64>,
     unix_time_s: Cell<u64>,
-    pool: RefCell<Vec<Vec<u8>>>,
-    patient: Cell<bool>,
+    buffer_pool: RefCell<Vec<Vec<u8>>>,
+    holds_deadlines: Cell<bool>,
     answer_when: Cell<Option<(&'static str, &'static str)>>,
 }
 
 /// One connection, as the target sees it.
 #[derive(Default)]
-pub(crate) struct Wire {
-    steps: RefCell<VecDeque<Step>>,
+pub(crate) struct ScriptedConnection {
+    steps: RefCell<VecDeque<ScriptStep>>,
     received: RefCell<Vec<u8>>,
-    recorded: Cell<bool>,
-    refuses: Cell<bool>,
-    parting: RefCell<Option<Step>>,
-    closed: Cell<bool>,
+    is_recording: Cell<bool>,
+    fails_sends: Cell<bool>,
+    final_step: RefCell<Option<ScriptStep>>,
+    is_closed: Cell<bool>,
 }
 
-impl Scripted {
+impl ScriptedNetwork {
     /// A network whose connections are these, in the order they are made.
-    pub(crate) fn new(starts: impl IntoIterator<Item = Start>) -> Self {
+    pub(crate) fn new(starts: impl IntoIterator<Item = ConnectionStart>) -> Self {
         let network = Self::default();
         network.0.starts.borrow_mut().extend(starts);
         network.0.unix_time_s.set(1_700_000_000);
@@ -76,8 +76,8 @@ impl Scripted {
     }
 
     /// A network with a single connection, on which these responses come one by one.
-    pub(crate) fn answering<const N: usize>(responses: [&str; N]) -> Self {
-        Self::new([accept(responses)])
+    pub(crate) fn with_responses<const N: usize>(responses: [&str; N]) -> Self {
+        Self::new([accept_with(responses)])
     }
 
     pub(crate) fn session(&self) -> Session<Self> {
@@ -108,7 +108,7 @@ impl Scripted {
 
     /// The connections so far.
     pub(crate) fn connections(&self) -> usize {
-        self.0.wires.borrow().len()
+        self.0.connections.borrow().len()
     }
 
     /// Where they went.
@@ -116,20 +116,20 @@ impl Scripted {
         self.0.origins.borrow().clone()
     }
 
-    pub(crate) fn wire(&self, connection: usize) -> Rc<Wire> {
-        Rc::clone(&self.0.wires.borrow()[connection])
+    pub(crate) fn connection(&self, connection: usize) -> Rc<ScriptedConnection> {
+        Rc::clone(&self.0.connections.borrow()[connection])
     }
 
     /// What was sent on a connection.
     pub(crate) fn sent(&self, connection: usize) -> String {
-        String::from_utf8(self.wire(connection).received.borrow().clone()).unwrap()
+        String::from_utf8(self.connection(connection).received.borrow().clone()).unwrap()
     }
 
-    pub(crate) fn pass(&self, time_ns: u64) {
+    pub(crate) fn advance_ns(&self, time_ns: u64) {
         self.0.now_ns.set(self.0.now_ns.get() + time_ns);
     }
 
-    pub(crate) fn pass_unix(&self, time_s: u64) {
+    pub(crate) fn advance_unix_s(&self, time_s: u64) {
         self.0.unix_time_s.set(self.0.unix_time_s.get() + time_s);
     }
 
@@ -138,7 +138,7 @@ impl Scripted {
     }
 
     pub(crate) fn pooled_buffers(&self) -> usize {
-        self.0.pool.borrow().len()
+        self.0.buffer_pool.borrow().len()
     }
 
     /// Once these bytes have come on the connection to be made next, the target answers.
@@ -147,12 +147,12 @@ impl Scripted {
     }
 
     /// From now on a deadline does not pass while the target is silent.
-    pub(crate) fn be_patient(&self) {
-        self.0.patient.set(true);
+    pub(crate) fn hold_deadlines(&self) {
+        self.0.holds_deadlines.set(true);
     }
 }
 
-impl ClientRuntime for Scripted {
+impl ClientRuntime for ScriptedNetwork {
     type Transport = ScriptedTransport;
 
     fn now_ns(&self) -> u64 {
@@ -167,26 +167,26 @@ impl ClientRuntime for Scripted {
     async fn connect(&self, origin: &Origin, _: &mut u64) -> Result<ScriptedTransport, Error> {
         self.0.origins.borrow_mut().push(origin.to_string());
         let start = self.0.starts.borrow_mut().pop_front();
-        let wire = Rc::new(Wire::default());
+        let connection = Rc::new(ScriptedConnection::default());
         match start.expect("a script for this connection") {
-            Start::Accept(after_ns, steps) => {
-                self.pass(after_ns);
-                wire.steps.borrow_mut().extend(steps);
+            ConnectionStart::Accept(after_ns, steps) => {
+                self.advance_ns(after_ns);
+                connection.steps.borrow_mut().extend(steps);
             }
-            Start::Fail(error) => return Err(error),
-            Start::Silence => std::future::pending().await,
+            ConnectionStart::Fail(error) => return Err(error),
+            ConnectionStart::Silence => std::future::pending().await,
         }
-        wire.recorded.set(true);
-        self.0.wires.borrow_mut().push(Rc::clone(&wire));
+        connection.is_recording.set(true);
+        self.0.connections.borrow_mut().push(Rc::clone(&connection));
         let network = self.clone();
-        Ok(ScriptedTransport { network, wire, sent_ns: 0, received_ns: 0 })
+        Ok(ScriptedTransport { network, connection, sent_ns: 0, received_ns: 0 })
     }
 
     async fn timeout_at<F: Future>(&self, at_ns: u64, future: F) -> Option<F::Output> {
         let mut future = pin!(future);
         poll_fn(|context| match future.as_mut().poll(context) {
             Poll::Ready(output) if self.0.now_ns.get() <= at_ns => Poll::Ready(Some(output)),
-            Poll::Pending if self.0.patient.get() => Poll::Pending,
+            Poll::Pending if self.0.holds_deadlines.get() => Poll::Pending,
             _ => {
                 self.0.now_ns.set(at_ns);
                 Poll::Ready(None)
@@ -200,37 +200,37 @@ impl ClientRuntime for Scripted {
     }
 
     fn acquire_buffer(&self) -> Vec<u8> {
-        let pooled = self.0.pool.borrow_mut().pop();
+        let pooled = self.0.buffer_pool.borrow_mut().pop();
         pooled.unwrap_or_else(|| Vec::with_capacity(4096))
     }
 
     fn release_buffer(&self, mut buffer: Vec<u8>) {
         buffer.clear();
-        self.0.pool.borrow_mut().push(buffer);
+        self.0.buffer_pool.borrow_mut().push(buffer);
     }
 }
 
 #[derive(Debug)]
 pub(crate) struct ScriptedTransport {
-    network: Scripted,
-    wire: Rc<Wire>,
+    network: ScriptedNetwork,
+    connection: Rc<ScriptedConnection>,
     sent_ns: u64,
     received_ns: u64,
 }
 
 impl Transport for ScriptedTransport {
     async fn send(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
-        if self.wire.refuses.get() {
-            self.wire.steps.borrow_mut().extend(self.wire.parting.take());
+        if self.connection.fails_sends.get() {
+            self.connection.steps.borrow_mut().extend(self.connection.final_step.take());
             return Err(io::ErrorKind::BrokenPipe.into());
         }
-        if self.wire.recorded.get() {
-            self.wire.received.borrow_mut().extend_from_slice(buffer);
+        if self.connection.is_recording.get() {
+            self.connection.received.borrow_mut().extend_from_slice(buffer);
         }
         if let Some((bytes, answer)) = self.network.0.answer_when.get()
             && buffer.ends_with(bytes.as_bytes())
         {
-            self.wire.then(Step::Send(answer.into()));
+            self.connection.push_step(ScriptStep::Send(answer.into()));
         }
         self.sent_ns = self.network.0.now_ns.get();
         buffer.clear();
@@ -239,16 +239,16 @@ impl Transport for ScriptedTransport {
 
     async fn recv(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
         assert!(buffer.capacity() > buffer.len(), "no room to receive into");
-        let step = poll_fn(|_| self.wire.steps.borrow_mut().pop_front().map_or(Poll::Pending, Poll::Ready)).await;
+        let step = poll_fn(|_| self.connection.steps.borrow_mut().pop_front().map_or(Poll::Pending, Poll::Ready)).await;
         let received = match step {
-            Step::Send(bytes) => Ok(self.wire.deliver(&bytes, buffer)),
-            Step::SendAfter(after_ns, bytes) => {
-                self.network.pass(after_ns);
-                Ok(self.wire.deliver(&bytes, buffer))
+            ScriptStep::Send(bytes) => Ok(self.connection.deliver(&bytes, buffer)),
+            ScriptStep::SendAfter(after_ns, bytes) => {
+                self.network.advance_ns(after_ns);
+                Ok(self.connection.deliver(&bytes, buffer))
             }
-            Step::Interject(bytes) => Ok(self.wire.deliver(&bytes, buffer)),
-            Step::Close => Ok(0),
-            Step::Reset => Err(io::ErrorKind::ConnectionReset.into()),
+            ScriptStep::Unsolicited(bytes) => Ok(self.connection.deliver(&bytes, buffer)),
+            ScriptStep::Close => Ok(0),
+            ScriptStep::Reset => Err(io::ErrorKind::ConnectionReset.into()),
         };
         self.received_ns = self.network.0.now_ns.get();
         received
@@ -271,40 +271,40 @@ impl Transport for ScriptedTransport {
     }
 
     fn is_stale(&self) -> bool {
-        let steps = self.wire.steps.borrow();
-        matches!(steps.front(), Some(Step::Close | Step::Reset | Step::Interject(_)))
+        let steps = self.connection.steps.borrow();
+        matches!(steps.front(), Some(ScriptStep::Close | ScriptStep::Reset | ScriptStep::Unsolicited(_)))
     }
 }
 
 impl Drop for ScriptedTransport {
     fn drop(&mut self) {
-        self.wire.closed.set(true);
+        self.connection.is_closed.set(true);
     }
 }
 
-impl Wire {
+impl ScriptedConnection {
     pub(crate) fn is_closed(&self) -> bool {
-        self.closed.get()
+        self.is_closed.get()
     }
 
     /// Sending on it fails from now on.
-    pub(crate) fn refuse(&self) {
-        self.refuses.set(true);
+    pub(crate) fn fail_sends(&self) {
+        self.fails_sends.set(true);
     }
 
     /// The same, and with the first attempt this is there.
-    pub(crate) fn refuse_with(&self, answer: &str) {
-        *self.parting.borrow_mut() = Some(Step::Interject(answer.into()));
-        self.refuse();
+    pub(crate) fn fail_sends_with(&self, answer: &str) {
+        *self.final_step.borrow_mut() = Some(ScriptStep::Unsolicited(answer.into()));
+        self.fail_sends();
     }
 
     /// Requests are no longer written down, which would need memory.
     pub(crate) fn stop_recording(&self) {
-        self.recorded.set(false);
+        self.is_recording.set(false);
     }
 
     /// More of the script.
-    pub(crate) fn then(&self, step: Step) {
+    pub(crate) fn push_step(&self, step: ScriptStep) {
         self.steps.borrow_mut().push_back(step);
     }
 
@@ -312,31 +312,31 @@ impl Wire {
         let (now, later) = bytes.split_at(bytes.len().min(buffer.capacity() - buffer.len()));
         buffer.extend_from_slice(now);
         if !later.is_empty() {
-            self.steps.borrow_mut().push_front(Step::Send(later.to_vec()));
+            self.steps.borrow_mut().push_front(ScriptStep::Send(later.to_vec()));
         }
         now.len()
     }
 }
 
-impl std::fmt::Debug for Wire {
+impl std::fmt::Debug for ScriptedConnection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Wire")
     }
 }
 
-impl std::fmt::Debug for Scripted {
+impl std::fmt::Debug for ScriptedNetwork {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Scripted")
     }
 }
 
 /// A connection on which these arrive, one by one.
-pub(crate) fn accept<const N: usize>(pieces: [&str; N]) -> Start {
-    Start::Accept(0, pieces.map(send).to_vec())
+pub(crate) fn accept_with<const N: usize>(pieces: [&str; N]) -> ConnectionStart {
+    ConnectionStart::Accept(0, pieces.map(send_step).to_vec())
 }
 
-pub(crate) fn send(bytes: &str) -> Step {
-    Step::Send(bytes.as_bytes().to_vec())
+pub(crate) fn send_step(bytes: &str) -> ScriptStep {
+    ScriptStep::Send(bytes.as_bytes().to_vec())
 }
 
 /// Runs a future that never has to be woken.

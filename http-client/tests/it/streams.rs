@@ -4,20 +4,20 @@ use std::pin::pin;
 
 use gregaria_http::{ClientConfig, Error, HttpLimits, Request};
 
-use crate::requests::compressed;
-use crate::scripted::{OK, Scripted, Start, Step, accept, block_on, poll_once, send};
+use crate::requests::gzip_response;
+use crate::scripted::{ConnectionStart, OK, ScriptStep, ScriptedNetwork, accept_with, block_on, poll_once, send_step};
 
 const HEAD: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX: 1\r\n\r\n";
 
 #[test]
 fn a_body_comes_piece_by_piece() {
     let script = vec![
-        send(&format!("{HEAD}3\r\none\r\n")),
-        Step::SendAfter(50, b"3\r\ntwo\r\n".to_vec()),
-        Step::SendAfter(50, b"5\r\nthree\r\n0\r\n\r\n".to_vec()),
-        send(OK),
+        send_step(&format!("{HEAD}3\r\none\r\n")),
+        ScriptStep::SendAfter(50, b"3\r\ntwo\r\n".to_vec()),
+        ScriptStep::SendAfter(50, b"5\r\nthree\r\n0\r\n\r\n".to_vec()),
+        send_step(OK),
     ];
-    let network = Scripted::new([Start::Accept(0, script)]);
+    let network = ScriptedNetwork::new([ConnectionStart::Accept(0, script)]);
     let session = network.session();
     let (mut exchange, stream) = block_on(session.send_streaming(&network, &Request::get("/")));
     let mut stream = stream.unwrap();
@@ -44,7 +44,7 @@ fn a_body_comes_piece_by_piece() {
 #[test]
 fn a_body_that_nobody_reads_on_closes_its_connection_or_is_drained() {
     for drains in [true, false] {
-        let network = Scripted::new([accept([HEAD, "3\r\none\r\n", "0\r\n\r\n", OK]), accept([OK])]);
+        let network = ScriptedNetwork::new([accept_with([HEAD, "3\r\none\r\n", "0\r\n\r\n", OK]), accept_with([OK])]);
         let session = network.session();
         let (_, stream) = block_on(session.send_streaming(&network, &Request::get("/")));
         let mut stream = stream.unwrap();
@@ -53,7 +53,7 @@ fn a_body_that_nobody_reads_on_closes_its_connection_or_is_drained() {
             assert_eq!(stream.bytes_read(), 3);
         }
         drop(stream);
-        assert_eq!(network.wire(0).is_closed(), !drains);
+        assert_eq!(network.connection(0).is_closed(), !drains);
         assert_eq!(network.get(&session, "/"), Ok(200));
         assert_eq!(network.connections(), if drains { 1 } else { 2 });
         assert_eq!(network.pooled_buffers(), if drains { 2 } else { 1 });
@@ -62,7 +62,10 @@ fn a_body_that_nobody_reads_on_closes_its_connection_or_is_drained() {
 
 #[test]
 fn a_body_that_ends_too_early_says_so_each_time() {
-    let network = Scripted::new([Start::Accept(0, vec![send(HEAD), send("9\r\nbeg"), Step::Close])]);
+    let network = ScriptedNetwork::new([ConnectionStart::Accept(
+        0,
+        vec![send_step(HEAD), send_step("9\r\nbeg"), ScriptStep::Close],
+    )]);
     let session = network.session();
     let (mut exchange, stream) = block_on(session.send_streaming(&network, &Request::get("/")));
     let mut stream = stream.unwrap();
@@ -79,7 +82,7 @@ fn a_body_that_ends_too_early_says_so_each_time() {
 fn what_is_streamed_may_be_longer_than_what_is_kept() {
     let body = "x".repeat(100_000);
     let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{body}");
-    let network = Scripted::answering([&answer]);
+    let network = ScriptedNetwork::with_responses([&answer]);
     let limits = HttpLimits { max_body_bytes: 1_000, ..HttpLimits::default() };
     let session = network.session_with("http://target", ClientConfig { limits, ..ClientConfig::default() });
     let (_, stream) = block_on(session.send_streaming(&network, &Request::get("/")));
@@ -95,7 +98,7 @@ fn what_is_streamed_may_be_longer_than_what_is_kept() {
 #[test]
 fn a_redirect_is_followed_before_the_stream_begins() {
     let redirect = "HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 3\r\n\r\nfoo";
-    let network = Scripted::answering([redirect, OK]);
+    let network = ScriptedNetwork::with_responses([redirect, OK]);
     let session = network.session();
     let (exchange, stream) = block_on(session.send_streaming(&network, &Request::get("/")));
     assert_eq!(exchange.result.unwrap().history().len(), 1);
@@ -105,7 +108,7 @@ fn a_redirect_is_followed_before_the_stream_begins() {
 
 #[test]
 fn without_a_response_there_is_no_stream() {
-    let network = Scripted::new([Start::Fail(Error::ConnectRefused)]);
+    let network = ScriptedNetwork::new([ConnectionStart::Fail(Error::ConnectRefused)]);
     let session = network.session();
     let (exchange, stream) = block_on(session.send_streaming(&network, &Request::get("/")));
     assert!(stream.is_none() && exchange.result.is_err());
@@ -113,21 +116,21 @@ fn without_a_response_there_is_no_stream() {
 
 #[test]
 fn a_piece_that_is_no_longer_waited_for_leaves_no_body_behind() {
-    let network = Scripted::answering(["HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\none"]);
-    network.be_patient();
+    let network = ScriptedNetwork::with_responses(["HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\none"]);
+    network.hold_deadlines();
     let session = network.session();
     let (_, stream) = block_on(session.send_streaming(&network, &Request::get("/")));
     let mut stream = stream.unwrap();
     assert_eq!(block_on(stream.read_chunk(&mut Vec::new())), Ok(true));
     assert!(poll_once(pin!(stream.read_chunk(&mut Vec::new()))).is_pending());
-    network.wire(0).then(send("two456"));
+    network.connection(0).push_step(send_step("two456"));
     assert_eq!(block_on(stream.read_chunk(&mut Vec::new())), Err(Error::ReadTimeout));
-    assert!(network.wire(0).is_closed());
+    assert!(network.connection(0).is_closed());
 }
 
 #[test]
 fn a_silence_that_is_too_long_is_part_of_the_time() {
-    let network = Scripted::answering([&format!("{HEAD}3\r\none\r\n")]);
+    let network = ScriptedNetwork::with_responses([&format!("{HEAD}3\r\none\r\n")]);
     let session = network.session();
     let (mut exchange, stream) = block_on(session.send_streaming(&network, &Request::get("/")));
     let mut stream = stream.unwrap();
@@ -139,7 +142,7 @@ fn a_silence_that_is_too_long_is_part_of_the_time() {
 #[test]
 fn a_body_that_was_read_in_part_is_counted_as_it_was_read() {
     let text = "so much the same ".repeat(20_000);
-    let network = Scripted::new([Start::Accept(0, vec![Step::Send(compressed(&text))])]);
+    let network = ScriptedNetwork::new([ConnectionStart::Accept(0, vec![ScriptStep::Send(gzip_response(&text))])]);
     let session = network.session();
     let (_, stream) = block_on(session.send_streaming(&network, &Request::get("/")));
     let mut stream = stream.unwrap();

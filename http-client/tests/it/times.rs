@@ -6,16 +6,16 @@ use std::task::{Context, Poll};
 
 use gregaria_http::{Body, BodySource, Method, Request};
 
-use crate::scripted::{OK, Scripted, Start, Step};
+use crate::scripted::{ConnectionStart, OK, ScriptStep, ScriptedNetwork};
 
 #[test]
 fn a_response_in_pieces_has_all_stamps() {
-    let piece = |after_ns, text: &str| Step::SendAfter(after_ns, text.as_bytes().to_vec());
+    let piece = |after_ns, text: &str| ScriptStep::SendAfter(after_ns, text.as_bytes().to_vec());
     let (first, rest) = OK.split_at(9);
     let (second, third) = rest.split_at(9);
     let script = vec![piece(20, first), piece(10, second), piece(20, third)];
-    let network = Scripted::new([Start::Accept(10, script)]);
-    network.pass(5);
+    let network = ScriptedNetwork::new([ConnectionStart::Accept(10, script)]);
+    network.advance_ns(5);
     let exchange = network.send(&network.session(), &Request::get("/"));
     let due_ns = exchange.due_ns;
     assert_eq!(due_ns, 1_005);
@@ -26,7 +26,7 @@ fn a_response_in_pieces_has_all_stamps() {
 
 #[test]
 fn a_warm_exchange_looks_at_the_clock_once() {
-    let network = Scripted::answering([OK, OK]);
+    let network = ScriptedNetwork::with_responses([OK, OK]);
     let session = network.session();
     assert_eq!(network.get(&session, "/"), Ok(200));
     let before = network.clock_reads();
@@ -37,7 +37,7 @@ fn a_warm_exchange_looks_at_the_clock_once() {
 
 #[test]
 fn what_was_not_reached_has_the_time_of_the_end() {
-    let network = Scripted::new([Start::Silence]);
+    let network = ScriptedNetwork::new([ConnectionStart::Silence]);
     let exchange = network.send(&network.session(), &Request::get("/"));
     assert!(exchange.done_ns > exchange.due_ns);
     assert_eq!((exchange.sent_ns, exchange.first_byte_ns), (exchange.done_ns, exchange.done_ns));
@@ -45,8 +45,8 @@ fn what_was_not_reached_has_the_time_of_the_end() {
 
 #[test]
 fn a_long_body_is_on_its_way_from_its_head_on() {
-    let network = Scripted::answering([OK]);
-    let body = RefCell::new(SlowBody { network: network.clone(), pieces: 3 });
+    let network = ScriptedNetwork::with_responses([OK]);
+    let body = RefCell::new(SlowSource { network: network.clone(), pieces: 3 });
     let request = Request { body: Body::Source(&body), ..Request::new(Method::Put, "/") };
     let exchange = network.send(&network.session(), &request);
     assert!(exchange.result.is_ok());
@@ -55,18 +55,18 @@ fn a_long_body_is_on_its_way_from_its_head_on() {
 }
 
 /// Takes its time for each piece.
-struct SlowBody {
-    network: Scripted,
+struct SlowSource {
+    network: ScriptedNetwork,
     pieces: usize,
 }
 
-impl BodySource for SlowBody {
+impl BodySource for SlowSource {
     fn len_bytes(&self) -> Option<u64> {
         None
     }
 
     fn poll_next(&mut self, _: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<io::Result<bool>> {
-        self.network.pass(1_000);
+        self.network.advance_ns(1_000);
         self.pieces -= 1;
         out.extend_from_slice(b"piece");
         Poll::Ready(Ok(self.pieces > 0))

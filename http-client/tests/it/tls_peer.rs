@@ -23,7 +23,7 @@ use rustls::{RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVer
 use crate::scripted::block_on;
 
 /// An authority that signs what it is asked to.
-pub(crate) struct Authority {
+pub(crate) struct CertificateAuthority {
     pub(crate) certificate: Certificate,
     issuer: Issuer<'static, KeyPair>,
 }
@@ -34,11 +34,11 @@ pub(crate) struct Identity {
     pub(crate) key: KeyPair,
 }
 
-impl Authority {
+impl CertificateAuthority {
     pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new([]).unwrap();
         // One name for all would make others' certificates look like its own with a bad signature.
-        let number = AUTHORITIES.fetch_add(1, Ordering::Relaxed);
+        let number = AUTHORITY_COUNTER.fetch_add(1, Ordering::Relaxed);
         params.distinguished_name.push(DnType::CommonName, format!("authority {number}"));
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
@@ -52,7 +52,7 @@ impl Authority {
 
     /// A certificate that was good in 2001.
     pub(crate) fn sign_expired(&self, name: &str) -> Identity {
-        self.sign_params(expired(name))
+        self.sign_params(expired_params(name))
     }
 
     fn sign_params(&self, params: CertificateParams) -> Identity {
@@ -68,17 +68,17 @@ impl Identity {
         if is_authority {
             params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         }
-        Self::signing_itself(&params)
+        Self::self_sign(&params)
     }
 
     /// An authority that stands for itself, and was good in 2001.
     pub(crate) fn self_signed_expired(name: &str) -> Self {
-        let mut params = expired(name);
+        let mut params = expired_params(name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Self::signing_itself(&params)
+        Self::self_sign(&params)
     }
 
-    fn signing_itself(params: &CertificateParams) -> Self {
+    fn self_sign(params: &CertificateParams) -> Self {
         let key = KeyPair::generate().unwrap();
         Self { certificate: params.self_signed(&key).unwrap(), key }
     }
@@ -89,7 +89,7 @@ impl Identity {
     }
 }
 
-fn expired(name: &str) -> CertificateParams {
+fn expired_params(name: &str) -> CertificateParams {
     let mut params = CertificateParams::new([name.to_owned()]).unwrap();
     params.not_before = date_time_ymd(2001, 1, 1);
     params.not_after = date_time_ymd(2002, 1, 1);
@@ -97,15 +97,15 @@ fn expired(name: &str) -> CertificateParams {
 }
 
 /// What a server is made from.
-pub(crate) struct Kind<'a> {
+pub(crate) struct TlsServerOptions<'a> {
     pub(crate) identity: &'a Identity,
     pub(crate) versions: &'a [&'static SupportedProtocolVersion],
     /// Whose certificates clients must show.
-    pub(crate) clients: Option<&'a Authority>,
+    pub(crate) clients: Option<&'a CertificateAuthority>,
     pub(crate) protocols: &'a [&'a str],
 }
 
-impl<'a> Kind<'a> {
+impl<'a> TlsServerOptions<'a> {
     pub(crate) fn of(identity: &'a Identity) -> Self {
         Self { identity, versions: rustls::ALL_VERSIONS, clients: None, protocols: &[] }
     }
@@ -132,45 +132,45 @@ impl<'a> Kind<'a> {
 
 /// One connection, as the server sees it.
 #[derive(Clone)]
-pub(crate) struct Peer(Rc<RefCell<State>>);
+pub(crate) struct TlsPeer(Rc<RefCell<PeerState>>);
 
-struct State {
+struct PeerState {
     server: ServerConnection,
     to_client: VecDeque<u8>,
     is_closed: bool,
     piece_bytes: usize,
-    hangs_up: bool,
-    heard: Vec<u8>,
+    closes_on_receive: bool,
+    received: Vec<u8>,
     sends: usize,
     /// What was sent, until something is received, as in the engine.
-    spare: Vec<Vec<u8>>,
-    complaint: Option<rustls::Error>,
+    spare_buffers: Vec<Vec<u8>>,
+    server_error: Option<rustls::Error>,
 }
 
-impl Peer {
+impl TlsPeer {
     pub(crate) fn new(config: &Arc<ServerConfig>) -> Self {
-        Self(Rc::new(RefCell::new(State {
+        Self(Rc::new(RefCell::new(PeerState {
             server: ServerConnection::new(Arc::clone(config)).unwrap(),
             to_client: VecDeque::new(),
             is_closed: false,
             piece_bytes: usize::MAX,
-            hangs_up: false,
-            heard: Vec::new(),
+            closes_on_receive: false,
+            received: Vec::new(),
             sends: 0,
-            spare: Vec::new(),
-            complaint: None,
+            spare_buffers: Vec::new(),
+            server_error: None,
         })))
     }
 
     /// The client gets at most this much at a time.
-    pub(crate) fn in_pieces_of(self, piece_bytes: usize) -> Self {
+    pub(crate) fn with_piece_bytes(self, piece_bytes: usize) -> Self {
         self.0.borrow_mut().piece_bytes = piece_bytes;
         self
     }
 
     /// Ends the stream as soon as the client has said something.
-    pub(crate) fn hanging_up(self) -> Self {
-        self.0.borrow_mut().hangs_up = true;
+    pub(crate) fn closing_on_receive(self) -> Self {
+        self.0.borrow_mut().closes_on_receive = true;
         self
     }
 
@@ -193,8 +193,8 @@ impl Peer {
     }
 
     /// What the client has said since the last call.
-    pub(crate) fn heard(&self) -> Vec<u8> {
-        std::mem::take(&mut self.0.borrow_mut().heard)
+    pub(crate) fn take_received(&self) -> Vec<u8> {
+        std::mem::take(&mut self.0.borrow_mut().received)
     }
 
     /// How often the client has sent something.
@@ -203,45 +203,45 @@ impl Peer {
     }
 
     /// What the server found wrong with the client.
-    pub(crate) fn complaint(&self) -> Option<rustls::Error> {
-        self.0.borrow().complaint.clone()
+    pub(crate) fn server_error(&self) -> Option<rustls::Error> {
+        self.0.borrow().server_error.clone()
     }
 
-    pub(crate) fn say(&self, plaintext: &[u8]) {
+    pub(crate) fn send_plaintext(&self, plaintext: &[u8]) {
         self.server().set_buffer_limit(None);
         self.server().writer().write_all(plaintext).unwrap();
         self.0.borrow_mut().flush();
     }
 
     /// New keys, which the client is to answer with its own.
-    pub(crate) fn change_keys(&self) {
+    pub(crate) fn update_keys(&self) {
         self.server().refresh_traffic_keys().unwrap();
         self.0.borrow_mut().flush();
     }
 
-    pub(crate) fn say_goodbye(&self) {
+    pub(crate) fn send_close_notify(&self) {
         self.server().send_close_notify();
         self.0.borrow_mut().flush();
     }
 
     /// Bytes that the server's TLS does not know of.
-    pub(crate) fn say_raw(&self, bytes: &[u8]) {
+    pub(crate) fn send_raw(&self, bytes: &[u8]) {
         self.0.borrow_mut().to_client.extend(bytes);
     }
 
     /// Whether the client has something to receive.
-    pub(crate) fn is_waiting(&self) -> bool {
+    pub(crate) fn has_pending_bytes(&self) -> bool {
         !self.0.borrow().to_client.is_empty()
     }
 
     /// Takes back what the client has not received.
-    pub(crate) fn intercept(&self) -> Vec<u8> {
+    pub(crate) fn take_undelivered(&self) -> Vec<u8> {
         self.0.borrow_mut().to_client.drain(..).collect()
     }
 
     /// Frees the buffers that wait for something to be received.
     pub(crate) fn free_buffers(&self) {
-        self.0.borrow_mut().spare = Vec::new();
+        self.0.borrow_mut().spare_buffers = Vec::new();
     }
 
     /// Ends the stream behind what was sent, without a goodbye.
@@ -250,18 +250,18 @@ impl Peer {
     }
 }
 
-impl State {
+impl PeerState {
     fn receive(&mut self, mut bytes: &[u8]) {
         self.sends += 1;
-        self.is_closed |= self.hangs_up;
+        self.is_closed |= self.closes_on_receive;
         while !bytes.is_empty() && !self.is_closed {
             self.server.read_tls(&mut bytes).unwrap();
             if let Err(error) = self.server.process_new_packets() {
-                self.complaint = Some(error);
+                self.server_error = Some(error);
                 self.is_closed = true;
             }
             // Silence is an error to rustls's reader.
-            let _ = self.server.reader().read_to_end(&mut self.heard);
+            let _ = self.server.reader().read_to_end(&mut self.received);
         }
         // Also after an error: the alert.
         self.flush();
@@ -275,7 +275,7 @@ impl State {
 }
 
 /// The client's end.
-pub(crate) struct PeerTransport(Peer);
+pub(crate) struct PeerTransport(TlsPeer);
 
 impl Transport for PeerTransport {
     async fn send(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
@@ -287,7 +287,7 @@ impl Transport for PeerTransport {
         }
         opt_out(|| state.receive(&bytes));
         bytes.clear();
-        state.spare.push(bytes);
+        state.spare_buffers.push(bytes);
         Ok(())
     }
 
@@ -298,7 +298,7 @@ impl Transport for PeerTransport {
                 return if state.is_closed { Poll::Ready(Ok(0)) } else { Poll::Pending };
             }
             if buffer.capacity() == 0 {
-                *buffer = state.spare.pop().unwrap_or_else(|| Vec::with_capacity(1_024));
+                *buffer = state.spare_buffers.pop().unwrap_or_else(|| Vec::with_capacity(1_024));
             }
             let room = buffer.capacity() - buffer.len();
             assert!(room > 0, "no room to receive into");
@@ -323,4 +323,4 @@ impl Transport for PeerTransport {
     }
 }
 
-static AUTHORITIES: AtomicUsize = AtomicUsize::new(0);
+static AUTHORITY_COUNTER: AtomicUsize = AtomicUsize::new(0);

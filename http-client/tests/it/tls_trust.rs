@@ -8,66 +8,69 @@ use rustls::version::{TLS12, TLS13};
 use tempfile::TempDir;
 
 use crate::scripted::block_on;
-use crate::tls_peer::{Authority, Identity, Kind, Peer};
+use crate::tls_peer::{CertificateAuthority, Identity, TlsPeer, TlsServerOptions};
 
 /// What a client that trusts this text says of a server with this identity.
-fn verdict(bundle: &str, identity: &Identity, host: &str) -> Result<(), Error> {
+fn handshake_trusting(bundle: &str, identity: &Identity, host: &str) -> Result<(), Error> {
     let folder = TempDir::new().unwrap();
-    let config = trusting(&written(&folder, "bundle.pem", bundle));
+    let config = config_trusting(&write_file(&folder, "bundle.pem", bundle));
     handshake(&config, identity, host)
 }
 
 fn handshake(config: &TlsConfig, identity: &Identity, host: &str) -> Result<(), Error> {
-    Peer::new(&Kind::of(identity).config()).handshake(config, host).map(drop)
+    TlsPeer::new(&TlsServerOptions::of(identity).config()).handshake(config, host).map(drop)
 }
 
-fn trusting(path: &Path) -> TlsConfig {
+fn config_trusting(path: &Path) -> TlsConfig {
     TlsConfig::new(&TlsOptions { certificate_check: CertificateCheck::CaBundle(path.to_owned()), ..Default::default() })
         .unwrap()
 }
 
-fn written(folder: &TempDir, name: &str, text: &str) -> PathBuf {
+fn write_file(folder: &TempDir, name: &str, text: &str) -> PathBuf {
     let path = folder.path().join(name);
     fs::write(&path, text).unwrap();
     path
 }
 
-fn refused(failure: TlsFailure) -> Result<(), Error> {
+fn tls_error(failure: TlsFailure) -> Result<(), Error> {
     Err(Error::Tls(failure))
 }
 
 #[test]
 fn a_certificate_is_good_for_its_names_and_addresses() {
-    let authority = Authority::new();
+    let authority = CertificateAuthority::new();
     let identity = authority.sign(["target", "*.wild.example", "127.0.0.1", "::1"]);
     let pem = authority.certificate.pem();
     for host in ["target", "a.wild.example", "127.0.0.1", "::1"] {
-        assert_eq!(verdict(&pem, &identity, host), Ok(()), "{host}");
+        assert_eq!(handshake_trusting(&pem, &identity, host), Ok(()), "{host}");
     }
     for host in ["other", "a.b.wild.example", "127.0.0.2", "::2"] {
-        assert_eq!(verdict(&pem, &identity, host), refused(TlsFailure::CertificateNameMismatch), "{host}");
+        assert_eq!(handshake_trusting(&pem, &identity, host), tls_error(TlsFailure::CertificateNameMismatch), "{host}");
     }
 }
 
 #[test]
 fn what_is_no_host_is_refused_before_anything_is_sent() {
-    let authority = Authority::new();
-    let result = verdict(&authority.certificate.pem(), &authority.sign(["target"]), "no host");
+    let authority = CertificateAuthority::new();
+    let result = handshake_trusting(&authority.certificate.pem(), &authority.sign(["target"]), "no host");
     assert!(matches!(result, Err(Error::InvalidRequest(_))), "{result:?}");
 }
 
 #[test]
 fn an_expired_certificate_is_refused() {
-    let authority = Authority::new();
+    let authority = CertificateAuthority::new();
     let identity = authority.sign_expired("target");
-    assert_eq!(verdict(&authority.certificate.pem(), &identity, "target"), refused(TlsFailure::CertificateExpired));
+    assert_eq!(
+        handshake_trusting(&authority.certificate.pem(), &identity, "target"),
+        tls_error(TlsFailure::CertificateExpired)
+    );
 }
 
 #[test]
 fn a_certificate_of_another_authority_is_refused() {
-    let identity = Authority::new().sign(["target"]);
-    let pem = Authority::new().certificate.pem();
-    assert_eq!(verdict(&pem, &identity, "target"), refused(TlsFailure::CertificateUntrusted));
+    let identity = CertificateAuthority::new().sign(["target"]);
+    let pem = CertificateAuthority::new().certificate.pem();
+    assert_eq!(handshake_trusting(&pem, &identity, "target"), tls_error(TlsFailure::CertificateUntrusted));
 }
 
 #[test]
@@ -75,17 +78,20 @@ fn a_self_signed_certificate_is_good_where_it_is_trusted_itself() {
     for is_authority in [false, true] {
         let identity = Identity::self_signed("target", is_authority);
         let pem = identity.certificate.pem();
-        assert_eq!(verdict(&pem, &identity, "target"), Ok(()));
-        assert_eq!(verdict(&pem, &identity, "other"), refused(TlsFailure::CertificateNameMismatch));
+        assert_eq!(handshake_trusting(&pem, &identity, "target"), Ok(()));
+        assert_eq!(handshake_trusting(&pem, &identity, "other"), tls_error(TlsFailure::CertificateNameMismatch));
         let of_another = Identity::self_signed("target", is_authority).certificate.pem();
-        assert_eq!(verdict(&of_another, &identity, "target"), refused(TlsFailure::CertificateUntrusted));
+        assert_eq!(handshake_trusting(&of_another, &identity, "target"), tls_error(TlsFailure::CertificateUntrusted));
     }
 }
 
 #[test]
 fn a_self_signed_certificate_that_has_expired_is_not_good_anywhere() {
     let identity = Identity::self_signed_expired("target");
-    assert_eq!(verdict(&identity.certificate.pem(), &identity, "target"), refused(TlsFailure::CertificateExpired));
+    assert_eq!(
+        handshake_trusting(&identity.certificate.pem(), &identity, "target"),
+        tls_error(TlsFailure::CertificateExpired)
+    );
 }
 
 #[test]
@@ -93,11 +99,14 @@ fn who_trusts_nobody_in_particular_takes_everyone() {
     let config =
         TlsConfig::new(&TlsOptions { certificate_check: CertificateCheck::AcceptAnyCertificate, ..Default::default() })
             .unwrap();
-    let identities =
-        [Identity::self_signed("target", true), Authority::new().sign_expired("target"), Authority::new().sign(["x"])];
+    let identities = [
+        Identity::self_signed("target", true),
+        CertificateAuthority::new().sign_expired("target"),
+        CertificateAuthority::new().sign(["x"]),
+    ];
     for versions in [&[&TLS12], &[&TLS13]] {
         for identity in &identities {
-            let peer = Peer::new(&Kind { versions, ..Kind::of(identity) }.config());
+            let peer = TlsPeer::new(&TlsServerOptions { versions, ..TlsServerOptions::of(identity) }.config());
             assert!(peer.handshake(&config, "target").is_ok());
         }
     }
@@ -105,18 +114,18 @@ fn who_trusts_nobody_in_particular_takes_everyone() {
 
 #[test]
 fn the_system_trusts_nobody_of_ours() {
-    let identity = Authority::new().sign(["target"]);
-    assert_eq!(handshake(&TlsConfig::default(), &identity, "target"), refused(TlsFailure::CertificateUntrusted));
+    let identity = CertificateAuthority::new().sign(["target"]);
+    assert_eq!(handshake(&TlsConfig::default(), &identity, "target"), tls_error(TlsFailure::CertificateUntrusted));
 }
 
 #[test]
 fn a_folder_of_authorities_is_a_bundle_too() {
-    let authorities = [Authority::new(), Authority::new()];
+    let authorities = [CertificateAuthority::new(), CertificateAuthority::new()];
     let folder = TempDir::new().unwrap();
-    written(&folder, "one.pem", &authorities[0].certificate.pem());
-    written(&folder, "two.crt", &authorities[1].certificate.pem());
-    written(&folder, "README", "These are ours.\n");
-    let config = trusting(folder.path());
+    write_file(&folder, "one.pem", &authorities[0].certificate.pem());
+    write_file(&folder, "two.crt", &authorities[1].certificate.pem());
+    write_file(&folder, "README", "These are ours.\n");
+    let config = config_trusting(folder.path());
     for authority in &authorities {
         assert_eq!(handshake(&config, &authority.sign(["target"]), "target"), Ok(()));
     }
@@ -124,12 +133,12 @@ fn a_folder_of_authorities_is_a_bundle_too() {
 
 #[test]
 fn a_client_certificate_is_shown_to_who_asks_for_it() {
-    let (authority, folder) = (Authority::new(), TempDir::new().unwrap());
+    let (authority, folder) = (CertificateAuthority::new(), TempDir::new().unwrap());
     let identity = authority.sign(["target"]);
     let us = authority.sign(["us"]);
-    let both = written(&folder, "us.pem", &us.pem());
-    let certificate = written(&folder, "us.crt", &us.certificate.pem());
-    let key = written(&folder, "us.key", &us.key.serialize_pem());
+    let both = write_file(&folder, "us.pem", &us.pem());
+    let certificate = write_file(&folder, "us.crt", &us.certificate.pem());
+    let key = write_file(&folder, "us.key", &us.key.serialize_pem());
     for client_identity in [(both.clone(), both), (certificate, key)] {
         let settings = TlsOptions {
             certificate_check: CertificateCheck::AcceptAnyCertificate,
@@ -137,7 +146,9 @@ fn a_client_certificate_is_shown_to_who_asks_for_it() {
         };
         let config = TlsConfig::new(&settings).unwrap();
         for versions in [&[&TLS12], &[&TLS13]] {
-            let peer = Peer::new(&Kind { versions, clients: Some(&authority), ..Kind::of(&identity) }.config());
+            let peer = TlsPeer::new(
+                &TlsServerOptions { versions, clients: Some(&authority), ..TlsServerOptions::of(&identity) }.config(),
+            );
             assert!(peer.handshake(&config, "target").is_ok());
             assert_eq!(peer.server().peer_certificates(), Some(&[us.certificate.der().clone()][..]));
         }
@@ -147,19 +158,21 @@ fn a_client_certificate_is_shown_to_who_asks_for_it() {
 /// In TLS 1.3 the handshake is over for the client when the server looks at its certificate, or finds none.
 #[test]
 fn a_client_certificate_that_is_missing_or_wrong_is_named_as_the_reason() {
-    let (authority, folder) = (Authority::new(), TempDir::new().unwrap());
+    let (authority, folder) = (CertificateAuthority::new(), TempDir::new().unwrap());
     let identity = authority.sign(["target"]);
-    let wrong = written(&folder, "wrong.pem", &Authority::new().sign(["us"]).pem());
+    let wrong = write_file(&folder, "wrong.pem", &CertificateAuthority::new().sign(["us"]).pem());
     for client_identity in [None, Some((wrong.clone(), wrong))] {
         let config =
             TlsConfig::new(&TlsOptions { certificate_check: CertificateCheck::AcceptAnyCertificate, client_identity })
                 .unwrap();
         for versions in [&[&TLS12], &[&TLS13]] {
-            let peer = Peer::new(&Kind { versions, clients: Some(&authority), ..Kind::of(&identity) }.config());
+            let peer = TlsPeer::new(
+                &TlsServerOptions { versions, clients: Some(&authority), ..TlsServerOptions::of(&identity) }.config(),
+            );
             let result = peer.handshake(&config, "target").and_then(|mut stream| {
                 block_on(stream.recv(&mut Vec::new())).map(drop).map_err(|error| Error::from_io(&error))
             });
-            assert_eq!(result, refused(TlsFailure::ClientCertificateRequired), "{:?}", peer.complaint());
+            assert_eq!(result, tls_error(TlsFailure::ClientCertificateRequired), "{:?}", peer.server_error());
         }
     }
 }
@@ -172,7 +185,7 @@ fn clones_are_the_same_configuration_and_others_are_not() {
 }
 
 /// What is said of these settings, without the folder.
-fn complaint(folder: &TempDir, trust: Option<&str>, client_identity: Option<(&str, &str)>) -> String {
+fn config_error(folder: &TempDir, trust: Option<&str>, client_identity: Option<(&str, &str)>) -> String {
     let in_folder = |name: &str| folder.path().join(name);
     let settings = TlsOptions {
         certificate_check: trust
@@ -185,21 +198,25 @@ fn complaint(folder: &TempDir, trust: Option<&str>, client_identity: Option<(&st
 
 #[test]
 fn files_that_are_no_good_are_named() {
-    let (authority, folder) = (Authority::new(), TempDir::new().unwrap());
+    let (authority, folder) = (CertificateAuthority::new(), TempDir::new().unwrap());
     let (us, them) = (authority.sign(["us"]), authority.sign(["them"]));
-    written(&folder, "us.crt", &us.certificate.pem());
-    written(&folder, "us.key", &us.key.serialize_pem());
-    written(&folder, "them.key", &them.key.serialize_pem());
-    written(&folder, "empty", "");
-    written(&folder, "broken", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n");
-    written(&folder, "encrypted", "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n");
+    write_file(&folder, "us.crt", &us.certificate.pem());
+    write_file(&folder, "us.key", &us.key.serialize_pem());
+    write_file(&folder, "them.key", &them.key.serialize_pem());
+    write_file(&folder, "empty", "");
+    write_file(&folder, "broken", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n");
+    write_file(
+        &folder,
+        "encrypted",
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n",
+    );
     fs::create_dir(folder.path().join("folder")).unwrap();
 
     let missing = io::Error::from_raw_os_error(2);
-    let identity = |chain, key| complaint(&folder, None, Some((chain, key)));
-    assert_eq!(complaint(&folder, Some("none"), None), format!("none: {missing}"));
+    let identity = |chain, key| config_error(&folder, None, Some((chain, key)));
+    assert_eq!(config_error(&folder, Some("none"), None), format!("none: {missing}"));
     for bundle in ["empty", "broken", "folder"] {
-        assert_eq!(complaint(&folder, Some(bundle), None), format!("{bundle}: has no certificate in PEM format"));
+        assert_eq!(config_error(&folder, Some(bundle), None), format!("{bundle}: has no certificate in PEM format"));
     }
     assert_eq!(identity("none", "us.key"), format!("none: {missing}"));
     assert_eq!(identity("us.crt", "none"), format!("none: {missing}"));

@@ -20,55 +20,55 @@ use std::sync::LazyLock;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::behaviours::After;
+use super::behaviours::AfterAnswer;
 
-pub(super) fn at(path: &str) -> (Vec<u8>, After) {
+pub(super) fn answer_for(path: &str) -> (Vec<u8>, AfterAnswer) {
     let (answer, after) = match path {
-        "/random" => return (random(), After::Close),
-        "/gzip" => return (coded("gzip", &GZIP), After::Keep),
-        "/large-gzip" => return (coded("gzip", &LARGE_GZIP), After::Keep),
-        "/gzip-bomb" => return (coded("gzip", &BOMB), After::Keep),
-        "/not-gzip" => return (coded("gzip", b"ok"), After::Keep),
-        "/unknown-coding" => return (coded("locust", b"ok"), After::Keep),
-        "/cut-gzip" => return (coded("gzip", &GZIP[..GZIP.len() / 2]), After::Keep),
-        "/close-before" => (String::new(), After::Close),
-        "/reset-before" => (String::new(), After::Reset),
-        "/close-in-head" => (HALF_A_HEAD.to_owned(), After::Close),
-        "/reset-in-head" => (HALF_A_HEAD.to_owned(), After::Reset),
-        "/truncated-length" => (HALF_AN_ANSWER.to_owned(), After::Close),
-        "/reset" => (HALF_AN_ANSWER.to_owned(), After::Reset),
-        "/close-delimited" => ("HTTP/1.1 200 OK\r\n\r\nuntil the end".to_owned(), After::Close),
-        "/http10" => ("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok".to_owned(), After::Close),
-        "/truncated-chunk" => (format!("{CHUNKED}10\r\nabc"), After::Close),
-        _ => (kept(path), After::Keep),
+        "/random" => return (random(), AfterAnswer::Close),
+        "/gzip" => return (encoded_answer("gzip", &GZIP), AfterAnswer::Keep),
+        "/large-gzip" => return (encoded_answer("gzip", &LARGE_GZIP), AfterAnswer::Keep),
+        "/gzip-bomb" => return (encoded_answer("gzip", &GZIP_BOMB), AfterAnswer::Keep),
+        "/not-gzip" => return (encoded_answer("gzip", b"ok"), AfterAnswer::Keep),
+        "/unknown-coding" => return (encoded_answer("locust", b"ok"), AfterAnswer::Keep),
+        "/cut-gzip" => return (encoded_answer("gzip", &GZIP[..GZIP.len() / 2]), AfterAnswer::Keep),
+        "/close-before" => (String::new(), AfterAnswer::Close),
+        "/reset-before" => (String::new(), AfterAnswer::Reset),
+        "/close-in-head" => (HALF_A_HEAD.to_owned(), AfterAnswer::Close),
+        "/reset-in-head" => (HALF_A_HEAD.to_owned(), AfterAnswer::Reset),
+        "/truncated-length" => (HALF_AN_ANSWER.to_owned(), AfterAnswer::Close),
+        "/reset" => (HALF_AN_ANSWER.to_owned(), AfterAnswer::Reset),
+        "/close-delimited" => ("HTTP/1.1 200 OK\r\n\r\nuntil the end".to_owned(), AfterAnswer::Close),
+        "/http10" => ("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok".to_owned(), AfterAnswer::Close),
+        "/truncated-chunk" => (format!("{CHUNKED}10\r\nabc"), AfterAnswer::Close),
+        _ => (keep_alive_answer(path), AfterAnswer::Keep),
     };
     (answer.into_bytes(), after)
 }
 
 /// The client may do with the connection what it likes.
-fn kept(path: &str) -> String {
+fn keep_alive_answer(path: &str) -> String {
     match path {
         "/1xx" => format!("{EARLY_HINTS}{EARLY_HINTS}{OK}"),
         "/chunked" => format!("{CHUNKED}1;x=y\r\no\r\n1\r\nk\r\n0\r\nT: v\r\n\r\n"),
         "/unasked" => format!("{OK}{OK}"),
         "/short-length" => format!("{OK}, and more than was said"),
         "/204-with-body" => "HTTP/1.1 204 No Content\r\n\r\nwhich is not true".to_owned(),
-        "/cookies" => with(&cookies(90)),
-        "/cookie-flood" => with(&cookies(10_000)),
+        "/cookies" => with_headers(&cookies(90)),
+        "/cookie-flood" => with_headers(&cookies(10_000)),
         "/garbage" => "\u{16}\u{3}\u{1} this is no HTTP\r\n\r\n".to_owned(),
         "/http09" => "<html>as in 1991</html>\r\n".to_owned(),
         "/http2" => "HTTP/2 200\r\nContent-Length: 2\r\n\r\nok".to_owned(),
-        "/bad-length" => with("Content-Length: 2, 3\r\n"),
-        "/negative-length" => with("Content-Length: -2\r\n"),
-        "/two-lengths" => with("Content-Length: 2\r\nContent-Length: 3\r\n"),
-        "/length-and-chunks" => with("Content-Length: 2\r\nTransfer-Encoding: chunked\r\n"),
-        "/gzipped-chunks" => with("Transfer-Encoding: gzip, chunked\r\n"),
+        "/bad-length" => with_headers("Content-Length: 2, 3\r\n"),
+        "/negative-length" => with_headers("Content-Length: -2\r\n"),
+        "/two-lengths" => with_headers("Content-Length: 2\r\nContent-Length: 3\r\n"),
+        "/length-and-chunks" => with_headers("Content-Length: 2\r\nTransfer-Encoding: chunked\r\n"),
+        "/gzipped-chunks" => with_headers("Transfer-Encoding: gzip, chunked\r\n"),
         "/bad-chunk" => format!("{CHUNKED}zz\r\nabc\r\n"),
         "/negative-chunk" => format!("{CHUNKED}-1\r\nabc\r\n"),
         "/largest-chunk" => format!("{CHUNKED}fffffffffffffffff\r\nabc\r\n"),
         "/unended-chunk" => format!("{CHUNKED}2\r\nok, and more\r\n"),
-        "/folded-header" => with("X-Long: one\r\n two\r\nContent-Length: 2\r\n"),
-        "/nul-header" => with("X-Nul: \0\r\nContent-Length: 2\r\n"),
+        "/folded-header" => with_headers("X-Long: one\r\n two\r\nContent-Length: 2\r\n"),
+        "/nul-header" => with_headers("X-Nul: \0\r\nContent-Length: 2\r\n"),
         "/redirect-loop" => redirect("/redirect-loop"),
         "/redirect-nowhere" => redirect("http://"),
         "/redirect-ftp" => redirect("ftp://127.0.0.1/"),
@@ -76,7 +76,7 @@ fn kept(path: &str) -> String {
     }
 }
 
-fn with(headers: &str) -> String {
+fn with_headers(headers: &str) -> String {
     let length = if headers.contains("Content-Length") || headers.contains("Transfer-Encoding") {
         ""
     } else {
@@ -93,7 +93,7 @@ fn cookies(count: u32) -> String {
     (0..count).map(|number| format!("Set-Cookie: crumb{number}=1; Path=/\r\n")).collect()
 }
 
-fn coded(coding: &str, body: &[u8]) -> Vec<u8> {
+fn encoded_answer(coding: &str, body: &[u8]) -> Vec<u8> {
     let head = format!("HTTP/1.1 200 OK\r\nContent-Encoding: {coding}\r\nContent-Length: {}\r\n\r\n", body.len());
     [head.as_bytes(), body].concat()
 }
@@ -122,4 +122,4 @@ pub(super) const HALF_AN_ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Length: 1000
 /// Made once, as that takes its time.
 static GZIP: LazyLock<Vec<u8>> = LazyLock::new(|| gzip(&b"locusts ".repeat(1 << 14)));
 static LARGE_GZIP: LazyLock<Vec<u8>> = LazyLock::new(|| gzip(&random()[..2048].repeat(1 << 10)));
-static BOMB: LazyLock<Vec<u8>> = LazyLock::new(|| gzip(&[0; 1_200_000]));
+static GZIP_BOMB: LazyLock<Vec<u8>> = LazyLock::new(|| gzip(&[0; 1_200_000]));

@@ -13,12 +13,12 @@
 
 use std::net::TcpStream;
 
-use super::Shared;
+use super::HostileShared;
 use super::answers::{self, CHUNKED, EARLY_HINTS, HALF_A_HEAD, HALF_AN_ANSWER, OK};
-use super::connection::{Connection, Gone, Request, Result};
+use super::connection::{ClientGone, ConnectionResult, HostileConnection, ReceivedRequest};
 
 /// What `/any` does. All of it is over at once, and none of it is seen by the next request.
-pub const IN_TURN: [&str; 24] = [
+pub const ANY_PATHS: [&str; 24] = [
     "/ok",
     "/reset",
     "/unasked",
@@ -46,44 +46,44 @@ pub const IN_TURN: [&str; 24] = [
 ];
 
 /// Answers requests on one connection until either side ends it.
-pub(super) fn serve(stream: TcpStream, shared: &Shared) {
-    let Ok(mut connection) = Connection::new(stream, shared) else {
+pub(super) fn serve(stream: TcpStream, shared: &HostileShared) {
+    let Ok(mut connection) = HostileConnection::new(stream, shared) else {
         return;
     };
     loop {
         match serve_one(&mut connection, shared) {
-            Ok(After::Keep) => {}
-            Ok(After::Close) => return connection.close(),
-            Ok(After::Reset) => return connection.reset(),
-            Err(Gone) => return,
+            Ok(AfterAnswer::Keep) => {}
+            Ok(AfterAnswer::Close) => return connection.close(),
+            Ok(AfterAnswer::Reset) => return connection.reset(),
+            Err(ClientGone) => return,
         }
     }
 }
 
 /// What becomes of the connection after an answer.
 #[derive(Clone, Copy, Eq, PartialEq)]
-pub(super) enum After {
+pub(super) enum AfterAnswer {
     Keep,
     Close,
     Reset,
 }
 
-fn serve_one(connection: &mut Connection<'_>, shared: &Shared) -> Result<After> {
-    let mut request = connection.head()?;
+fn serve_one(connection: &mut HostileConnection<'_>, shared: &HostileShared) -> ConnectionResult<AfterAnswer> {
+    let mut request = connection.read_head()?;
     if !["/early", "/stall-upload"].contains(&request.path.as_str()) {
         connection.read_body(&mut request)?;
     }
     let earlier = shared.count(&request.path, &format!("{}{}", request.head, request.body));
     if request.path == "/any" {
-        IN_TURN[earlier as usize % IN_TURN.len()].clone_into(&mut request.path);
+        ANY_PATHS[earlier as usize % ANY_PATHS.len()].clone_into(&mut request.path);
         shared.count(&request.path, "");
     }
-    let after = behave(connection, &request)?;
+    let after = perform(connection, &request)?;
     let is_last = request.header("connection").is_some_and(|value| value.eq_ignore_ascii_case("close"));
-    Ok(if is_last && after == After::Keep { After::Close } else { after })
+    Ok(if is_last && after == AfterAnswer::Keep { AfterAnswer::Close } else { after })
 }
 
-fn behave(connection: &mut Connection<'_>, request: &Request) -> Result<After> {
+fn perform(connection: &mut HostileConnection<'_>, request: &ReceivedRequest) -> ConnectionResult<AfterAnswer> {
     match request.path.as_str() {
         "/echo" => echo(connection, request),
         "/slow" => slow(connection, request),
@@ -92,7 +92,7 @@ fn behave(connection: &mut Connection<'_>, request: &Request) -> Result<After> {
         "/status" => status(connection, request),
         "/close-idle" => close_idle(connection, request),
         "/stall" => stall(connection, ""),
-        "/stall-upload" => connection.pause_ms(10_000).map(|()| After::Close),
+        "/stall-upload" => connection.pause_ms(10_000).map(|()| AfterAnswer::Close),
         "/stall-head" => stall(connection, HALF_A_HEAD),
         "/stall-body" => stall(connection, HALF_AN_ANSWER),
         "/early" => early(connection),
@@ -104,7 +104,7 @@ fn behave(connection: &mut Connection<'_>, request: &Request) -> Result<After> {
         "/huge" => endless(connection, "HTTP/1.1 200 OK\r\nContent-Length: 1099511627776\r\n\r\n", "locusts "),
         "/huge-chunked" => endless(connection, CHUNKED, "8\r\nlocusts \r\n"),
         path => {
-            let (bytes, after) = answers::at(path);
+            let (bytes, after) = answers::answer_for(path);
             connection.send(bytes)?;
             Ok(after)
         }
@@ -112,58 +112,62 @@ fn behave(connection: &mut Connection<'_>, request: &Request) -> Result<After> {
 }
 
 /// The request as received, as the body.
-fn echo(connection: &mut Connection<'_>, request: &Request) -> Result<After> {
+fn echo(connection: &mut HostileConnection<'_>, request: &ReceivedRequest) -> ConnectionResult<AfterAnswer> {
     let length = request.head.len() + request.body.len();
     let cookie = if request.header("cookie").is_some() { "" } else { "Set-Cookie: crumb=1; Path=/\r\n" };
     let head = format!("HTTP/1.1 200 OK\r\n{cookie}Content-Length: {length}\r\n\r\n");
     connection.send(format!("{head}{}{}", request.head, request.body))?;
-    Ok(After::Keep)
+    Ok(AfterAnswer::Keep)
 }
 
-fn slow(connection: &mut Connection<'_>, request: &Request) -> Result<After> {
-    connection.pause_ms(request.number("ms", 100))?;
+fn slow(connection: &mut HostileConnection<'_>, request: &ReceivedRequest) -> ConnectionResult<AfterAnswer> {
+    connection.pause_ms(request.query_number("ms", 100))?;
     connection.send(OK)?;
-    Ok(After::Keep)
+    Ok(AfterAnswer::Keep)
 }
 
-fn drip(connection: &mut Connection<'_>, request: &Request, answer: &str) -> Result<After> {
+fn drip(
+    connection: &mut HostileConnection<'_>,
+    request: &ReceivedRequest,
+    answer: &str,
+) -> ConnectionResult<AfterAnswer> {
     for byte in answer.bytes() {
         connection.send([byte])?;
-        connection.pause_ms(request.number("ms", 1))?;
+        connection.pause_ms(request.query_number("ms", 1))?;
     }
-    Ok(After::Keep)
+    Ok(AfterAnswer::Keep)
 }
 
-fn status(connection: &mut Connection<'_>, request: &Request) -> Result<After> {
-    let code = request.number("code", 200);
+fn status(connection: &mut HostileConnection<'_>, request: &ReceivedRequest) -> ConnectionResult<AfterAnswer> {
+    let code = request.query_number("code", 200);
     connection.send(format!("HTTP/1.1 {code} As Asked\r\nContent-Length: 2\r\n\r\nok"))?;
-    Ok(After::Keep)
+    Ok(AfterAnswer::Keep)
 }
 
-fn close_idle(connection: &mut Connection<'_>, request: &Request) -> Result<After> {
+fn close_idle(connection: &mut HostileConnection<'_>, request: &ReceivedRequest) -> ConnectionResult<AfterAnswer> {
     connection.send(OK)?;
-    connection.pause_ms(request.number("ms", 1))?;
-    Ok(After::Close)
+    connection.pause_ms(request.query_number("ms", 1))?;
+    Ok(AfterAnswer::Close)
 }
 
-fn stall(connection: &mut Connection<'_>, start: &str) -> Result<After> {
+fn stall(connection: &mut HostileConnection<'_>, start: &str) -> ConnectionResult<AfterAnswer> {
     connection.send(start)?;
     connection.wait_for_close()?;
-    Ok(After::Close)
+    Ok(AfterAnswer::Close)
 }
 
-fn early(connection: &mut Connection<'_>) -> Result<After> {
+fn early(connection: &mut HostileConnection<'_>) -> ConnectionResult<AfterAnswer> {
     connection.send("HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno")?;
     connection.finish()?;
-    Ok(After::Close)
+    Ok(AfterAnswer::Close)
 }
 
 /// `start`, then `more` again and again until the client has had enough, at most 32 MiB.
-fn endless(connection: &mut Connection<'_>, start: &str, more: &str) -> Result<After> {
+fn endless(connection: &mut HostileConnection<'_>, start: &str, more: &str) -> ConnectionResult<AfterAnswer> {
     connection.send(start)?;
     let batch = more.repeat(16 * 1024 / more.len());
     for _ in 0..32 * 1024 * 1024 / batch.len() {
         connection.send(&batch)?;
     }
-    Ok(After::Close)
+    Ok(AfterAnswer::Close)
 }

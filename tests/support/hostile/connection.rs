@@ -9,24 +9,24 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
-use super::{Shared, TURN};
+use super::{HostileShared, POLL_INTERVAL};
 
 /// The client has gone or the server was stopped: there is nobody to be hostile to.
-pub(super) struct Gone;
+pub(super) struct ClientGone;
 
-pub(super) type Result<T> = std::result::Result<T, Gone>;
+pub(super) type ConnectionResult<T> = std::result::Result<T, ClientGone>;
 
 /// A request as received.
-pub(super) struct Request {
+pub(super) struct ReceivedRequest {
     pub(super) path: String,
     pub(super) query: String,
     pub(super) head: String,
     pub(super) body: String,
 }
 
-impl Request {
+impl ReceivedRequest {
     /// The number behind `key=` in the query.
-    pub(super) fn number(&self, key: &str, default: u64) -> u64 {
+    pub(super) fn query_number(&self, key: &str, default: u64) -> u64 {
         let pairs = self.query.split('&').filter_map(|pair| pair.split_once('='));
         pairs.filter(|(name, _)| *name == key).find_map(|(_, value)| value.parse().ok()).unwrap_or(default)
     }
@@ -37,22 +37,22 @@ impl Request {
     }
 }
 
-pub(super) struct Connection<'a> {
+pub(super) struct HostileConnection<'a> {
     stream: TcpStream,
     unread: Vec<u8>,
-    shared: &'a Shared,
+    shared: &'a HostileShared,
 }
 
-impl<'a> Connection<'a> {
-    pub(super) fn new(stream: TcpStream, shared: &'a Shared) -> Result<Self> {
-        stream.set_nodelay(true).map_err(|_| Gone)?;
-        stream.set_read_timeout(Some(TURN)).map_err(|_| Gone)?;
-        stream.set_write_timeout(Some(TURN)).map_err(|_| Gone)?;
+impl<'a> HostileConnection<'a> {
+    pub(super) fn new(stream: TcpStream, shared: &'a HostileShared) -> ConnectionResult<Self> {
+        stream.set_nodelay(true).map_err(|_| ClientGone)?;
+        stream.set_read_timeout(Some(POLL_INTERVAL)).map_err(|_| ClientGone)?;
+        stream.set_write_timeout(Some(POLL_INTERVAL)).map_err(|_| ClientGone)?;
         Ok(Self { stream, unread: Vec::new(), shared })
     }
 
     /// Waits for the head of the next request.
-    pub(super) fn head(&mut self) -> Result<Request> {
+    pub(super) fn read_head(&mut self) -> ConnectionResult<ReceivedRequest> {
         let head_length = loop {
             if let Some(at) = self.unread.windows(4).position(|window| window == b"\r\n\r\n") {
                 break at + 4;
@@ -63,11 +63,11 @@ impl<'a> Connection<'a> {
         self.unread.drain(..head_length);
         let target = head.split(' ').nth(1).unwrap_or_default();
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
-        Ok(Request { path: path.to_owned(), query: query.to_owned(), head, body: String::new() })
+        Ok(ReceivedRequest { path: path.to_owned(), query: query.to_owned(), head, body: String::new() })
     }
 
     /// Waits for the body of a request that has said its length.
-    pub(super) fn read_body(&mut self, request: &mut Request) -> Result<()> {
+    pub(super) fn read_body(&mut self, request: &mut ReceivedRequest) -> ConnectionResult<()> {
         let length = request.header("content-length").and_then(|value| value.parse().ok()).unwrap_or(0);
         while self.unread.len() < length {
             self.read_more()?;
@@ -78,25 +78,25 @@ impl<'a> Connection<'a> {
     }
 
     /// Sends all of `bytes`, however slowly the client reads them.
-    pub(super) fn send(&mut self, bytes: impl AsRef<[u8]>) -> Result<()> {
+    pub(super) fn send(&mut self, bytes: impl AsRef<[u8]>) -> ConnectionResult<()> {
         let mut rest = bytes.as_ref();
         while !rest.is_empty() && !self.shared.is_stopped() {
             match self.stream.write(rest) {
-                Ok(0) => return Err(Gone),
+                Ok(0) => return Err(ClientGone),
                 Ok(length) => rest = &rest[length..],
                 Err(error) if is_timeout(&error) => {}
-                Err(_) => return Err(Gone),
+                Err(_) => return Err(ClientGone),
             }
         }
-        if rest.is_empty() { Ok(()) } else { Err(Gone) }
+        if rest.is_empty() { Ok(()) } else { Err(ClientGone) }
     }
 
-    pub(super) fn pause_ms(&self, time_ms: u64) -> Result<()> {
-        if self.shared.pause(Duration::from_millis(time_ms)) { Ok(()) } else { Err(Gone) }
+    pub(super) fn pause_ms(&self, time_ms: u64) -> ConnectionResult<()> {
+        if self.shared.pause(Duration::from_millis(time_ms)) { Ok(()) } else { Err(ClientGone) }
     }
 
     /// Says nothing until the client closes.
-    pub(super) fn wait_for_close(&mut self) -> Result<()> {
+    pub(super) fn wait_for_close(&mut self) -> ConnectionResult<()> {
         loop {
             self.read_more()?;
             self.unread.clear();
@@ -104,8 +104,8 @@ impl<'a> Connection<'a> {
     }
 
     /// Says that nothing more comes, and takes what does until the client closes.
-    pub(super) fn finish(&mut self) -> Result<()> {
-        self.stream.shutdown(Shutdown::Write).map_err(|_| Gone)?;
+    pub(super) fn finish(&mut self) -> ConnectionResult<()> {
+        self.stream.shutdown(Shutdown::Write).map_err(|_| ClientGone)?;
         self.wait_for_close()
     }
 
@@ -119,20 +119,20 @@ impl<'a> Connection<'a> {
         let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
     }
 
-    fn read_more(&mut self) -> Result<()> {
+    fn read_more(&mut self) -> ConnectionResult<()> {
         let mut chunk = [0; 16 * 1024];
         while !self.shared.is_stopped() {
             match self.stream.read(&mut chunk) {
-                Ok(0) => return Err(Gone),
+                Ok(0) => return Err(ClientGone),
                 Ok(length) => {
                     self.unread.extend_from_slice(&chunk[..length]);
                     return Ok(());
                 }
                 Err(error) if is_timeout(&error) => {}
-                Err(_) => return Err(Gone),
+                Err(_) => return Err(ClientGone),
             }
         }
-        Err(Gone)
+        Err(ClientGone)
     }
 }
 

@@ -16,16 +16,16 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
-pub use behaviours::IN_TURN;
+pub use behaviours::ANY_PATHS;
 
 /// A running hostile server.
-pub struct Hostile {
+pub struct HostileServer {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Arc<HostileShared>,
     acceptor: Option<JoinHandle<()>>,
 }
 
-impl Hostile {
+impl HostileServer {
     /// Starts the server on a free loopback port.
     #[must_use]
     pub fn start() -> Self {
@@ -43,7 +43,7 @@ impl Hostile {
     pub fn start_at(address: SocketAddr) -> Self {
         let listener = TcpListener::bind(address).expect("a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(HostileShared::default());
         let accepting = Arc::clone(&shared);
         let acceptor = Some(thread::spawn(move || accept_until_stopped(&listener, &accepting)));
         Self { address, shared, acceptor }
@@ -86,9 +86,9 @@ impl Hostile {
     }
 }
 
-impl Drop for Hostile {
+impl Drop for HostileServer {
     fn drop(&mut self) {
-        self.shared.state().stopped = true;
+        self.shared.state().is_stopped = true;
         self.shared.changed.notify_all();
         // `accept` has no time limit; a connection ends it.
         let _ = TcpStream::connect(self.address);
@@ -99,11 +99,11 @@ impl Drop for Hostile {
 }
 
 /// An address that refuses every connection for as long as this lives: bound, so nobody else gets it, but not listening.
-pub struct Refusing {
+pub struct RefusingAddress {
     socket: Socket,
 }
 
-impl Refusing {
+impl RefusingAddress {
     /// Takes a free loopback port.
     #[must_use]
     pub fn start() -> Self {
@@ -121,12 +121,12 @@ impl Refusing {
 }
 
 /// An address where a connection is never completed: a listener with a full backlog that nobody accepts from.
-pub struct Unanswering {
+pub struct UnansweringAddress {
     listener: Socket,
     backlog: Vec<TcpStream>,
 }
 
-impl Unanswering {
+impl UnansweringAddress {
     /// Takes a free loopback port and fills its backlog.
     #[must_use]
     pub fn start() -> Self {
@@ -158,31 +158,31 @@ impl Unanswering {
 }
 
 #[derive(Default)]
-struct Shared {
-    state: Mutex<State>,
+struct HostileShared {
+    state: Mutex<HostileState>,
     changed: Condvar,
 }
 
 #[derive(Default)]
-struct State {
-    stopped: bool,
+struct HostileState {
+    is_stopped: bool,
     connections: u64,
     requests: BTreeMap<String, u64>,
     received: Vec<String>,
 }
 
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl HostileShared {
+    fn state(&self) -> MutexGuard<'_, HostileState> {
         self.state.lock().expect("no thread panics with the lock")
     }
 
     fn is_stopped(&self) -> bool {
-        self.state().stopped
+        self.state().is_stopped
     }
 
     /// Waits; `false` if the server was stopped meanwhile.
     fn pause(&self, time: Duration) -> bool {
-        let waited = self.changed.wait_timeout_while(self.state(), time, |state| !state.stopped);
+        let waited = self.changed.wait_timeout_while(self.state(), time, |state| !state.is_stopped);
         waited.expect("no thread panics with the lock").1.timed_out()
     }
 
@@ -198,7 +198,7 @@ impl Shared {
     }
 }
 
-fn accept_until_stopped(listener: &TcpListener, shared: &Arc<Shared>) {
+fn accept_until_stopped(listener: &TcpListener, shared: &Arc<HostileShared>) {
     let mut threads = Vec::new();
     for stream in listener.incoming() {
         if shared.is_stopped() {
@@ -216,4 +216,4 @@ fn accept_until_stopped(listener: &TcpListener, shared: &Arc<Shared>) {
 }
 
 /// How long a thread may block before it looks whether the server was stopped.
-const TURN: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);

@@ -8,23 +8,23 @@ use hyper::HeaderMap;
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 
 /// The body of a response.
-pub(super) enum Answer {
+pub(super) enum AnswerBody {
     Text(Option<Bytes>),
     /// What comes is sent at once.
     Echo(Incoming),
-    Trailed {
+    WithTrailers {
         body: Option<Bytes>,
         trailers: Option<HeaderMap>,
     },
 }
 
-impl Answer {
+impl AnswerBody {
     pub(super) fn text(text: String) -> Self {
         Self::Text(Some(text.into()))
     }
 }
 
-impl Body for Answer {
+impl Body for AnswerBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -32,7 +32,7 @@ impl Body for Answer {
         let frame = match &mut *self {
             Self::Echo(body) => return Pin::new(body).poll_frame(cx),
             Self::Text(text) => text.take().map(Frame::data),
-            Self::Trailed { body, trailers } => {
+            Self::WithTrailers { body, trailers } => {
                 body.take().map(Frame::data).or_else(|| trailers.take().map(Frame::trailers))
             }
         };
@@ -44,13 +44,13 @@ impl Body for Answer {
         match self {
             Self::Text(text) => SizeHint::with_exact(text.as_ref().map_or(0, Bytes::len) as u64),
             Self::Echo(body) => body.size_hint(),
-            Self::Trailed { .. } => SizeHint::new(),
+            Self::WithTrailers { .. } => SizeHint::new(),
         }
     }
 }
 
 /// Reads a body to its end.
-pub(super) async fn length_of(mut body: Incoming) -> hyper::Result<usize> {
+pub(super) async fn body_length(mut body: Incoming) -> hyper::Result<usize> {
     let mut length = 0;
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
         length += frame?.data_ref().map_or(0, Bytes::len);

@@ -23,19 +23,19 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response};
 
-use answer::{Answer, length_of};
-use socket::Socket;
+use answer::{AnswerBody, body_length};
+use socket::HyperSocket;
 
 /// A running server. Dropping it ends its threads.
 pub struct HyperServer {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Arc<HyperShared>,
     acceptor: Option<JoinHandle<()>>,
 }
 
 /// One request, as it was before it was answered.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct LoggedByHyper {
+pub struct HyperLogEntry {
     /// The number of the connection.
     pub connection: u64,
     /// The method as received.
@@ -45,10 +45,10 @@ pub struct LoggedByHyper {
 }
 
 #[derive(Default)]
-struct Shared {
+struct HyperShared {
     is_stopped: AtomicBool,
     connections: AtomicU64,
-    log: Mutex<Vec<LoggedByHyper>>,
+    log: Mutex<Vec<HyperLogEntry>>,
 }
 
 impl HyperServer {
@@ -57,7 +57,7 @@ impl HyperServer {
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("a bound socket has an address");
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(HyperShared::default());
         let accepting = Arc::clone(&shared);
         let acceptor = Some(thread::spawn(move || accept_until_stopped(&listener, &accepting)));
         Self { address, shared, acceptor }
@@ -71,7 +71,7 @@ impl HyperServer {
 
     /// All requests whose head was read so far.
     #[must_use]
-    pub fn log(&self) -> Vec<LoggedByHyper> {
+    pub fn log(&self) -> Vec<HyperLogEntry> {
         self.shared.log().clone()
     }
 }
@@ -87,13 +87,13 @@ impl Drop for HyperServer {
     }
 }
 
-impl Shared {
-    fn log(&self) -> MutexGuard<'_, Vec<LoggedByHyper>> {
+impl HyperShared {
+    fn log(&self) -> MutexGuard<'_, Vec<HyperLogEntry>> {
         self.log.lock().expect("no thread panics with the lock")
     }
 }
 
-fn accept_until_stopped(listener: &TcpListener, shared: &Arc<Shared>) {
+fn accept_until_stopped(listener: &TcpListener, shared: &Arc<HyperShared>) {
     let mut threads = Vec::new();
     for stream in listener.incoming() {
         if shared.is_stopped.load(Ordering::Relaxed) {
@@ -110,12 +110,12 @@ fn accept_until_stopped(listener: &TcpListener, shared: &Arc<Shared>) {
     }
 }
 
-fn serve(stream: TcpStream, shared: &Shared) -> io::Result<()> {
+fn serve(stream: TcpStream, shared: &HyperShared) -> io::Result<()> {
     let connection = shared.connections.fetch_add(1, Ordering::Relaxed);
-    let (socket, driver) = Socket::new(stream)?;
+    let (socket, driver) = HyperSocket::new(stream)?;
     let service = service_fn(async |request: Request<Incoming>| {
         let (method, target) = (request.method().to_string(), request.uri().to_string());
-        shared.log().push(LoggedByHyper { connection, method, target });
+        shared.log().push(HyperLogEntry { connection, method, target });
         answer(request).await
     });
     let served = http1::Builder::new().header_read_timeout(None).serve_connection(socket, service);
@@ -123,27 +123,27 @@ fn serve(stream: TcpStream, shared: &Shared) -> io::Result<()> {
     Ok(())
 }
 
-async fn answer(request: Request<Incoming>) -> hyper::Result<Response<Answer>> {
+async fn answer(request: Request<Incoming>) -> hyper::Result<Response<AnswerBody>> {
     let answer = match request.uri().path() {
-        "/echo" => Answer::Echo(request.into_body()),
+        "/echo" => AnswerBody::Echo(request.into_body()),
         "/count" => {
             let method = request.method().to_string();
-            Answer::text(format!("{method} {}", length_of(request.into_body()).await?))
+            AnswerBody::text(format!("{method} {}", body_length(request.into_body()).await?))
         }
-        "/headers" => Answer::text(lines(request.headers())),
+        "/headers" => AnswerBody::text(header_lines(request.headers())),
         "/trailers" => return Ok(with_trailers()),
-        _ => Answer::text("ok".to_owned()),
+        _ => AnswerBody::text("ok".to_owned()),
     };
     Ok(Response::new(answer))
 }
 
-fn lines(headers: &HeaderMap) -> String {
+fn header_lines(headers: &HeaderMap) -> String {
     headers.iter().map(|(name, value)| format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes()))).collect()
 }
 
 /// hyper sends those trailers that the head has announced.
-fn with_trailers() -> Response<Answer> {
+fn with_trailers() -> Response<AnswerBody> {
     let trailers = HeaderMap::from_iter([("x-checksum".parse().expect("a name"), "locust".parse().expect("a value"))]);
-    let answer = Answer::Trailed { body: Some("in front of trailers".into()), trailers: Some(trailers) };
+    let answer = AnswerBody::WithTrailers { body: Some("in front of trailers".into()), trailers: Some(trailers) };
     Response::builder().header("Trailer", "x-checksum").body(answer).expect("sound headers")
 }

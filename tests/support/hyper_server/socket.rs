@@ -13,31 +13,31 @@ use hyper::rt::ReadBufCursor;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// A socket that says what it is waited for.
-pub(super) struct Socket {
+pub(super) struct HyperSocket {
     stream: TcpStream,
-    waits_for: Rc<Cell<PollFlags>>,
+    interest: Rc<Cell<PollFlags>>,
 }
 
 /// Runs what is done with a socket.
-pub(super) struct Driver {
+pub(super) struct SocketDriver {
     stream: TcpStream,
-    waits_for: Rc<Cell<PollFlags>>,
+    interest: Rc<Cell<PollFlags>>,
 }
 
-impl Socket {
-    pub(super) fn new(stream: TcpStream) -> io::Result<(Self, Driver)> {
+impl HyperSocket {
+    pub(super) fn new(stream: TcpStream) -> io::Result<(Self, SocketDriver)> {
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
-        let waits_for = Rc::new(Cell::new(PollFlags::empty()));
-        let driver = Driver { stream: stream.try_clone()?, waits_for: Rc::clone(&waits_for) };
-        Ok((Self { stream, waits_for }, driver))
+        let interest = Rc::new(Cell::new(PollFlags::empty()));
+        let driver = SocketDriver { stream: stream.try_clone()?, interest: Rc::clone(&interest) };
+        Ok((Self { stream, interest }, driver))
     }
 
     /// Pending where the kernel has nothing to give or no place to take.
     fn ready<T>(&self, result: io::Result<T>, flag: PollFlags) -> Poll<io::Result<T>> {
         match result {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                self.waits_for.set(self.waits_for.get() | flag);
+                self.interest.set(self.interest.get() | flag);
                 Poll::Pending
             }
             result => Poll::Ready(result),
@@ -45,35 +45,35 @@ impl Socket {
     }
 }
 
-impl Driver {
+impl SocketDriver {
     /// Until it is done, or the server is stopped.
     pub(super) fn run(&self, future: impl Future, is_stopped: &AtomicBool) {
-        let woken = Arc::new(Woken::default());
+        let woken = Arc::new(WakeFlag::default());
         let waker = Waker::from(Arc::clone(&woken));
         let mut future = pin!(future);
         while !is_stopped.load(Ordering::Relaxed) {
-            self.waits_for.set(PollFlags::empty());
+            self.interest.set(PollFlags::empty());
             if future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
                 return;
             }
             if !woken.0.swap(false, Ordering::Relaxed) {
                 // A timeout is as good as an event: we look whether the server was stopped.
-                let _ = poll(&mut [PollFd::new(&self.stream, self.waits_for.get())], Some(&TURN));
+                let _ = poll(&mut [PollFd::new(&self.stream, self.interest.get())], Some(&POLL_TIMEOUT));
             }
         }
     }
 }
 
 #[derive(Default)]
-struct Woken(AtomicBool);
+struct WakeFlag(AtomicBool);
 
-impl Wake for Woken {
+impl Wake for WakeFlag {
     fn wake(self: Arc<Self>) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
 
-impl hyper::rt::Read for Socket {
+impl hyper::rt::Read for HyperSocket {
     fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, mut buffer: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
         let mut bytes = [0; 16 * 1024];
         let wanted = buffer.remaining().min(bytes.len());
@@ -82,7 +82,7 @@ impl hyper::rt::Read for Socket {
     }
 }
 
-impl hyper::rt::Write for Socket {
+impl hyper::rt::Write for HyperSocket {
     fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = (&self.stream).write(bytes);
         self.ready(written, PollFlags::OUT)
@@ -98,4 +98,4 @@ impl hyper::rt::Write for Socket {
 }
 
 /// How long the thread may wait before it looks whether the server was stopped.
-const TURN: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };
+const POLL_TIMEOUT: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };

@@ -12,7 +12,7 @@ pub(super) const CLIENT: &str = "client.pem";
 /// The certificate of the server, and its private key.
 const SERVER: &str = "server.pem";
 
-pub(super) fn lay_out(folder: &Path) -> io::Result<()> {
+pub(super) fn write_files(folder: &Path) -> io::Result<()> {
     let mut params = CertificateParams::new([]).expect("no names are fine");
     params.distinguished_name.push(DnType::CommonName, "the tests' authority");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -21,12 +21,12 @@ pub(super) fn lay_out(folder: &Path) -> io::Result<()> {
     fs::write(folder.join(AUTHORITY), certificate.pem())?;
 
     let authority = Issuer::new(params, key);
-    fs::write(folder.join(SERVER), signed(&authority, ["localhost", "127.0.0.1"]))?;
-    fs::write(folder.join(CLIENT), signed(&authority, ["client"]))
+    fs::write(folder.join(SERVER), sign_certificate(&authority, ["localhost", "127.0.0.1"]))?;
+    fs::write(folder.join(CLIENT), sign_certificate(&authority, ["client"]))
 }
 
 /// A certificate for these names and its private key.
-fn signed<const N: usize>(authority: &Issuer<'_, KeyPair>, names: [&str; N]) -> String {
+fn sign_certificate<const N: usize>(authority: &Issuer<'_, KeyPair>, names: [&str; N]) -> String {
     let params = CertificateParams::new(names.map(str::to_owned)).expect("names and addresses");
     let key = KeyPair::generate().expect("a key");
     let certificate = params.signed_by(&key, authority).expect("a certificate");

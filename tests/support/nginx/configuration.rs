@@ -14,7 +14,7 @@ use super::locations::{self, locations};
 
 /// What differs from one nginx to another.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct NginxOptions {
     /// Requests on one connection until nginx closes it, saying so in the last response.
     pub keepalive_requests: u64,
     /// Seconds until nginx closes an idle connection; it says nothing then.
@@ -22,33 +22,33 @@ pub struct Options {
     /// Path and size in bytes of static files. `/` is one of 128 bytes if not given.
     pub files: Vec<(&'static str, usize)>,
     /// Whether it speaks TLS.
-    pub tls: Option<Tls>,
+    pub tls: Option<NginxTls>,
     /// More directives inside `server { … }`.
-    pub more: String,
+    pub extra_directives: String,
 }
 
 /// How an nginx speaks TLS: the certificate is for `127.0.0.1` and `localhost`.
 #[derive(Clone, Copy, Debug)]
-pub enum Tls {
+pub enum NginxTls {
     /// To everyone.
-    Open,
+    AnyClient,
     /// Requests of clients that show no certificate of its authority are answered by 400.
-    ForKnownClients,
+    KnownClients,
 }
 
-impl Default for Options {
+impl Default for NginxOptions {
     fn default() -> Self {
         Self {
             keepalive_requests: 1_000_000,
             keepalive_timeout_s: 60,
             files: Vec::new(),
             tls: None,
-            more: String::new(),
+            extra_directives: String::new(),
         }
     }
 }
 
-pub(super) fn lay_out(directory: &TempDir, options: &Options) -> io::Result<()> {
+pub(super) fn write_files(directory: &TempDir, options: &NginxOptions) -> io::Result<()> {
     let root = directory.path().join("files");
     fs::create_dir(&root)?;
     fs::write(root.join("index.html"), body_of(128))?;
@@ -58,9 +58,9 @@ pub(super) fn lay_out(directory: &TempDir, options: &Options) -> io::Result<()> 
         fs::write(path, body_of(*size))?;
     }
     if options.tls.is_some() {
-        certificates::lay_out(directory.path())?;
+        certificates::write_files(directory.path())?;
     }
-    locations::lay_out(directory.path())
+    locations::write_files(directory.path())
 }
 
 fn body_of(size: usize) -> String {
@@ -71,7 +71,7 @@ fn body_of(size: usize) -> String {
 
 /// Where an nginx listens.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Places {
+pub(super) struct ListenAddresses {
     /// For the program under test.
     pub(super) address: SocketAddr,
     /// For the fixture itself, always without TLS; the same if there is none.
@@ -79,17 +79,22 @@ pub(super) struct Places {
 }
 
 /// The whole of `nginx.conf`.
-pub(super) fn configuration(directory: &TempDir, places: Places, fence: &str, options: &Options) -> String {
+pub(super) fn render_configuration(
+    directory: &TempDir,
+    addresses: ListenAddresses,
+    fence: &str,
+    options: &NginxOptions,
+) -> String {
     // As root nginx would change to `nobody`, who may not read our temporary directory.
     let user = if rustix::process::geteuid().is_root() { "user root;" } else { "" };
-    let listening = listening(places, options.tls);
-    let Options { keepalive_requests, keepalive_timeout_s, more, .. } = options;
+    let listening = listen_directives(addresses, options.tls);
+    let NginxOptions { keepalive_requests, keepalive_timeout_s, extra_directives: more, .. } = options;
     let folder = directory.path().display();
     let mut temporary = String::new();
     for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
         writeln!(temporary, "    {kind}_temp_path {folder}/{kind};").expect("a String takes everything");
     }
-    let locations = locations(directory.path(), places.fence_address);
+    let locations = locations(directory.path(), addresses.fence_address);
     format!(
         r#"{user}
 daemon off;
@@ -117,13 +122,13 @@ http {{
     )
 }
 
-fn listening(Places { address, fence_address }: Places, tls: Option<Tls>) -> String {
+fn listen_directives(ListenAddresses { address, fence_address }: ListenAddresses, tls: Option<NginxTls>) -> String {
     let Some(tls) = tls else {
         return format!("        listen {address} backlog=4096;");
     };
     let verify = match tls {
-        Tls::Open => "off",
-        Tls::ForKnownClients => "on",
+        NginxTls::AnyClient => "off",
+        NginxTls::KnownClients => "on",
     };
     format!(
         r"        listen {fence_address};

@@ -19,7 +19,7 @@ pub const USER: &str = "ellen";
 /// The password for it.
 pub const PASSWORD: &str = "key@1900/7";
 
-pub(super) fn lay_out(folder: &Path) -> io::Result<()> {
+pub(super) fn write_files(folder: &Path) -> io::Result<()> {
     fs::write(folder.join(PASSWORDS), format!("{USER}:{{PLAIN}}{PASSWORD}\n"))
 }
 

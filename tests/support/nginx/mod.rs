@@ -20,15 +20,15 @@ use std::{fs, io, process, thread};
 
 use tempfile::TempDir;
 
-use configuration::{Places, configuration, lay_out};
+use configuration::{ListenAddresses, render_configuration, write_files};
 
-pub use configuration::{Options, Tls};
+pub use configuration::{NginxOptions, NginxTls};
 pub use locations::{PASSWORD, USER};
 
 /// A running nginx. Dropping it ends the process and removes its files.
 pub struct Nginx {
     process: Child,
-    places: Places,
+    addresses: ListenAddresses,
     scheme: &'static str,
     fence: String,
     directory: TempDir,
@@ -36,7 +36,7 @@ pub struct Nginx {
 
 /// One line of the access log.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Logged {
+pub struct NginxLogEntry {
     /// What nginx answered; 499 if the client closed first.
     pub status: u16,
     /// The method as received.
@@ -55,7 +55,7 @@ pub struct Logged {
     pub request_bytes: u64,
 }
 
-impl Logged {
+impl NginxLogEntry {
     fn parse(line: &str) -> Self {
         let mut fields = line.split('\t');
         let mut field = || fields.next().unwrap_or_else(|| panic!("a field is missing in {line:?}"));
@@ -76,25 +76,25 @@ impl Nginx {
     /// Starts nginx with the default options.
     #[must_use]
     pub fn start() -> Self {
-        Self::with(&Options::default())
+        Self::start_with(&NginxOptions::default())
     }
 
     /// Starts nginx and returns when it answers.
     #[must_use]
-    pub fn with(options: &Options) -> Self {
+    pub fn start_with(options: &NginxOptions) -> Self {
         // Another test may take the port between our look and nginx's bind: then nginx ends, and we look again.
         (0..5).find_map(|_| Self::try_start(options)).expect("nginx starts (Debian: apt-get install nginx-light)")
     }
 
-    fn try_start(options: &Options) -> Option<Self> {
+    fn try_start(options: &NginxOptions) -> Option<Self> {
         let directory = TempDir::new().expect("a temporary directory");
         let address = free_address();
         let fence_address = if options.tls.is_some() { free_address() } else { address };
-        let places = Places { address, fence_address };
+        let addresses = ListenAddresses { address, fence_address };
         let scheme = if options.tls.is_some() { "https" } else { "http" };
-        let fence = format!("fence-{}-{}", process::id(), FENCES.fetch_add(1, Ordering::Relaxed));
-        lay_out(&directory, options).expect("nginx's files can be written");
-        let text = configuration(&directory, places, &fence, options);
+        let fence = format!("fence-{}-{}", process::id(), FENCE_COUNTER.fetch_add(1, Ordering::Relaxed));
+        write_files(&directory, options).expect("nginx's files can be written");
+        let text = render_configuration(&directory, addresses, &fence, options);
         fs::write(directory.path().join("nginx.conf"), text).expect("nginx.conf can be written");
         let process = Command::new("nginx")
             .arg("-p")
@@ -105,7 +105,7 @@ impl Nginx {
             .stderr(Stdio::null())
             .spawn()
             .expect("nginx is installed (Debian: apt-get install nginx-light)");
-        let mut nginx = Self { process, places, scheme, fence, directory };
+        let mut nginx = Self { process, addresses, scheme, fence, directory };
         nginx.wait_until_it_answers().then_some(nginx)
     }
 
@@ -125,13 +125,13 @@ impl Nginx {
     /// `127.0.0.1:PORT`.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.places.address
+        self.addresses.address
     }
 
     /// The address of a path on this server.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
-        format!("{}://{}{path}", self.scheme, self.places.address)
+        format!("{}://{}{path}", self.scheme, self.addresses.address)
     }
 
     /// The certificate of the authority that stands for a server with TLS: a PEM file.
@@ -154,28 +154,28 @@ impl Nginx {
 
     /// All requests so far, in the order of their ends.
     #[must_use]
-    pub fn log(&self) -> Vec<Logged> {
+    pub fn log(&self) -> Vec<NginxLogEntry> {
         let answer = self.pass_fence().expect("nginx still answers");
         assert!(answer.ends_with(&self.fence), "{answer}");
         let text = fs::read_to_string(self.directory.path().join("access.log")).expect("nginx keeps a log");
-        text.lines().map(Logged::parse).collect()
+        text.lines().map(NginxLogEntry::parse).collect()
     }
 
     /// Requests per path and query.
     #[must_use]
     pub fn requests_per_path(&self) -> BTreeMap<String, u64> {
-        counted(self.log(), |logged| logged.target)
+        count_by(self.log(), |logged| logged.target)
     }
 
     /// Requests per path and query and status.
     #[must_use]
     pub fn requests_per_path_and_status(&self) -> BTreeMap<(String, u16), u64> {
-        counted(self.log(), |logged| (logged.target, logged.status))
+        count_by(self.log(), |logged| (logged.target, logged.status))
     }
 
     /// nginx is one loop: when this answers, everything answered before is in the log.
     fn pass_fence(&self) -> io::Result<String> {
-        let mut stream = TcpStream::connect(self.places.fence_address)?;
+        let mut stream = TcpStream::connect(self.addresses.fence_address)?;
         stream.set_read_timeout(Some(Duration::from_secs(10)))?;
         stream.write_all(b"GET /fence HTTP/1.0\r\n\r\n")?;
         let mut answer = String::new();
@@ -192,7 +192,7 @@ impl Drop for Nginx {
     }
 }
 
-fn counted<K: Ord>(log: Vec<Logged>, key: impl Fn(Logged) -> K) -> BTreeMap<K, u64> {
+fn count_by<K: Ord>(log: Vec<NginxLogEntry>, key: impl Fn(NginxLogEntry) -> K) -> BTreeMap<K, u64> {
     let mut counts = BTreeMap::new();
     for logged in log {
         *counts.entry(key(logged)).or_insert(0) += 1;
@@ -205,4 +205,4 @@ fn free_address() -> SocketAddr {
     listener.local_addr().expect("a bound socket has an address")
 }
 
-static FENCES: AtomicU64 = AtomicU64::new(0);
+static FENCE_COUNTER: AtomicU64 = AtomicU64::new(0);

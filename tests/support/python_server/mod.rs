@@ -12,7 +12,7 @@ use crate::workspace;
 
 /// Which of them.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Kind {
+pub enum PythonServerKind {
     /// `http.server` with files, HTTP/1.0: `/` and `/folder/`.
     Files,
     /// `http.server` in HTTP/1.0: `/`, `/chunked`, `/until-the-end`, `/status/CODE`, `/digest` for
@@ -35,7 +35,7 @@ pub struct PythonServer {
 
 /// One line of its log.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct LoggedByPython {
+pub struct PythonLogEntry {
     /// The number of the connection.
     pub connection: u64,
     /// The method as received.
@@ -49,9 +49,9 @@ pub struct LoggedByPython {
 impl PythonServer {
     /// Starts it, and returns when it listens.
     #[must_use]
-    pub fn start(kind: Kind) -> Self {
+    pub fn start(kind: PythonServerKind) -> Self {
         let directory = TempDir::new().expect("a temporary directory");
-        lay_out(directory.path());
+        write_files(directory.path());
         let name = format!("{kind:?}").to_lowercase();
         let mut process = Command::new("python3")
             .arg(workspace::root().join("tests/support/python_server/server.py"))
@@ -77,13 +77,13 @@ impl PythonServer {
 
     /// All requests that were answered so far.
     #[must_use]
-    pub fn log(&self) -> Vec<LoggedByPython> {
+    pub fn log(&self) -> Vec<PythonLogEntry> {
         let text = fs::read_to_string(self.directory.path().join("log")).expect("it keeps a log");
-        text.lines().map(LoggedByPython::parse).collect()
+        text.lines().map(PythonLogEntry::parse).collect()
     }
 }
 
-impl LoggedByPython {
+impl PythonLogEntry {
     fn parse(line: &str) -> Self {
         let mut fields = line.split('\t');
         let mut field = || fields.next().unwrap_or_else(|| panic!("a field is missing in {line:?}"));
@@ -103,7 +103,7 @@ impl Drop for PythonServer {
     }
 }
 
-fn lay_out(directory: &Path) {
+fn write_files(directory: &Path) {
     fs::write(directory.join("log"), "").expect("the directory is ours");
     fs::create_dir_all(directory.join("files/folder")).expect("the directory is ours");
     for file in ["index.html", "folder/index.html"] {

@@ -11,7 +11,7 @@ use gregaria_http::{
     split_credentials,
 };
 
-use crate::reader::{Reader, Taking};
+use crate::reader::{BodyMode, ExhaustiveReader};
 
 /// Small, so that they are met.
 const LIMITS: HttpLimits = HttpLimits {
@@ -28,26 +28,26 @@ const LIMITS: HttpLimits = HttpLimits {
 
 /// A response: the same however it arrives and however its body is taken.
 pub(crate) fn response(bytes: &[u8]) {
-    for taking in [Taking::Keep, Taking::Discard, Taking::Stream { every: 1 }] {
-        let reader = Reader { method: Method::Get, taking, limits: LIMITS };
-        let whole = reader.pieces([bytes]);
-        assert_eq!(reader.pieces(bytes.chunks(1)), whole, "{taking:?}");
-        assert_eq!(reader.pieces(bytes.chunks(7)), whole, "{taking:?}");
-        blame_target(whole.err());
-        receive_without_end(bytes, taking);
+    for body_mode in [BodyMode::Keep, BodyMode::Discard, BodyMode::Stream { every: 1 }] {
+        let reader = ExhaustiveReader { method: Method::Get, body_mode, limits: LIMITS };
+        let whole = reader.read_pieces([bytes]);
+        assert_eq!(reader.read_pieces(bytes.chunks(1)), whole, "{body_mode:?}");
+        assert_eq!(reader.read_pieces(bytes.chunks(7)), whole, "{body_mode:?}");
+        assert_target_fault(whole.err());
+        receive_without_end(bytes, body_mode);
     }
     for method in [Method::Head, Method::Connect] {
-        let reader = Reader { method, taking: Taking::Keep, limits: LIMITS };
-        blame_target(reader.pieces([bytes]).err());
+        let reader = ExhaustiveReader { method, body_mode: BodyMode::Keep, limits: LIMITS };
+        assert_target_fault(reader.read_pieces([bytes]).err());
     }
 }
 
 /// The target sends the bytes, and then the last of them again and again; the client holds no more than it may.
-fn receive_without_end(bytes: &[u8], taking: Taking) {
-    let policy = match taking {
-        Taking::Keep => ResponseBodyMode::Keep,
-        Taking::Discard => ResponseBodyMode::Discard,
-        Taking::Stream { .. } => ResponseBodyMode::Stream,
+fn receive_without_end(bytes: &[u8], body_mode: BodyMode) {
+    let policy = match body_mode {
+        BodyMode::Keep => ResponseBodyMode::Keep,
+        BodyMode::Discard => ResponseBodyMode::Discard,
+        BodyMode::Stream { .. } => ResponseBodyMode::Stream,
     };
     let mut parser = ResponseParser::new(Method::Get, policy, &LIMITS);
     let mut buffer = Vec::new();
@@ -55,7 +55,7 @@ fn receive_without_end(bytes: &[u8], taking: Taking) {
     let mut coming = bytes.iter().chain(tail.iter().cycle()).take(ENDLESS_BYTES).peekable();
     while coming.peek().is_some() {
         parser.reserve(&mut buffer);
-        assert!(buffer.capacity() <= HELD_BYTES_MAX, "{} bytes are held, {taking:?}", buffer.capacity());
+        assert!(buffer.capacity() <= MAX_HELD_BYTES, "{} bytes are held, {body_mode:?}", buffer.capacity());
         let room = buffer.capacity() - buffer.len();
         buffer.extend(coming.by_ref().take(room));
         if parser.feed(&mut buffer) != Ok(ParseProgress::NeedMore) {
@@ -72,7 +72,7 @@ pub(crate) fn chunked(bytes: &[u8]) {
     let whole = unchunk([bytes]);
     assert_eq!(unchunk(bytes.chunks(1)), whole);
     assert_eq!(unchunk(bytes.chunks(5)), whole);
-    blame_target(whole.err());
+    assert_target_fault(whole.err());
 
     let size = bytes.first().map_or(1, |first| usize::from(first % 40) + 1);
     let mut coded = Vec::new();
@@ -114,12 +114,12 @@ pub(crate) fn decompression(input: &[u8]) {
         assert_eq!(in_pieces.is_ok(), whole.is_ok(), "in pieces of {step}: {in_pieces:?}, whole: {whole:?}");
         assert!(whole.is_err() || in_pieces == whole, "in pieces of {step}: {in_pieces:?}, whole: {whole:?}");
     }
-    blame_target(whole.err());
-    blame_target(pass_through(codings, body).err());
+    assert_target_fault(whole.err());
+    assert_target_fault(decode_bounded(codings, body).err());
 }
 
 /// Decodes a body of any length without keeping it: what comes out is still in proportion to what went in.
-fn pass_through(codings: &[u8], mut body: &[u8]) -> Result<(), Error> {
+fn decode_bounded(codings: &[u8], mut body: &[u8]) -> Result<(), Error> {
     let most = (1 << 20) + body.len() as u64 * u64::from(LIMITS.max_decoded_ratio) + (64 << 10);
     let Some(decoder) = BodyDecoder::for_codings(codings, &LIMITS)? else {
         return Ok(());
@@ -207,13 +207,13 @@ fn check_base(base: &BaseUrl) {
 }
 
 /// Whatever a target sends is its own doing.
-fn blame_target(error: Option<Error>) {
+fn assert_target_fault(error: Option<Error>) {
     assert!(error.is_none_or(|error| error.category() == ErrorCategory::Target), "{error:?}");
 }
 
 const CODINGS: &[&[u8]] =
     &[b"gzip", b"deflate", b"br", b"zstd", b"gzip, br", b"x-gzip, identity", b"deflate, deflate", b"what"];
 /// A head and a body of the largest size, and what is received at once, in a buffer that has doubled.
-const HELD_BYTES_MAX: usize = 2 * (LIMITS.max_head_bytes + LIMITS.max_body_bytes + (64 << 10));
+const MAX_HELD_BYTES: usize = 2 * (LIMITS.max_head_bytes + LIMITS.max_body_bytes + (64 << 10));
 /// What a target sends that does not stop: more than may be held.
-const ENDLESS_BYTES: usize = 2 * HELD_BYTES_MAX;
+const ENDLESS_BYTES: usize = 2 * MAX_HELD_BYTES;

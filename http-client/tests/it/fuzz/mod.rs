@@ -8,7 +8,7 @@ use allocation_counter::measure;
 use crate::corpus;
 
 /// Runs an entry over mutated seeds. It never has more in memory than it may, and some copies of its input.
-fn smoke(entry: fn(&[u8]), seeds: &[Vec<u8>], runs: usize, bytes_max: u64) {
+fn smoke(entry: fn(&[u8]), seeds: &[Vec<u8>], runs: usize, max_bytes: u64) {
     let mut mutator = Mutator { state: 0x9e37_79b9_7f4a_7c15 };
     for run in 0..runs {
         let input = if run < seeds.len() { seeds[run].clone() } else { mutator.mutated(seeds) };
@@ -16,7 +16,7 @@ fn smoke(entry: fn(&[u8]), seeds: &[Vec<u8>], runs: usize, bytes_max: u64) {
             let outcome = std::panic::catch_unwind(|| entry(&input));
             assert!(outcome.is_ok(), "run {run}, input b\"{}\"", input.escape_ascii());
         });
-        let bound = bytes_max + 16 * input.len() as u64;
+        let bound = max_bytes + 16 * input.len() as u64;
         assert!(
             memory.bytes_max <= bound,
             "run {run}: {} bytes, input b\"{}\"",
@@ -37,7 +37,7 @@ impl Mutator {
         for _ in 0..=self.below(5) {
             self.mutate(&mut input, seeds);
         }
-        input.truncate(INPUT_BYTES_MAX);
+        input.truncate(MAX_INPUT_BYTES);
         input
     }
 
@@ -88,7 +88,7 @@ fn texts(seeds: &[&str]) -> Vec<Vec<u8>> {
 #[test]
 fn response() {
     let seeds: Vec<Vec<u8>> = corpus::cases().into_iter().map(|case| case.bytes).collect();
-    smoke(entries::response, &seeds, 1_500, FEW_BYTES);
+    smoke(entries::response, &seeds, 1_500, MAX_RESPONSE_MEMORY_BYTES);
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn chunked() {
         Some(response[head + 4..].to_vec())
     };
     let seeds: Vec<Vec<u8>> = corpus::cases().into_iter().filter_map(|case| body(case.bytes)).collect();
-    smoke(entries::chunked, &seeds, 50_000, FEW_BYTES);
+    smoke(entries::chunked, &seeds, 50_000, MAX_RESPONSE_MEMORY_BYTES);
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn decompression() {
         of(6, zlib),
         of(7, b"hello"),
     ];
-    smoke(entries::decompression, &seeds, 3_000, WINDOWS_BYTES);
+    smoke(entries::decompression, &seeds, 3_000, MAX_DECODER_MEMORY_BYTES);
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn cookies() {
         "a=\"b c\"; max-age=-1\n=nameless\nvalueless\n;",
         "a=b; Domain=com\nb=c; Domain=co.uk\nc=d; Path=elsewhere; Expires=never",
     ]);
-    smoke(entries::cookies, &seeds, 20_000, FEW_BYTES);
+    smoke(entries::cookies, &seeds, 20_000, MAX_RESPONSE_MEMORY_BYTES);
 }
 
 #[test]
@@ -153,7 +153,7 @@ fn url_and_redirect() {
         "http://example.com\\@other.example/\n\\\\other\\x",
         "http://0x7f.1/\nhttp:/one/slash",
     ]);
-    smoke(entries::url_and_redirect, &seeds, 15_000, FEW_BYTES);
+    smoke(entries::url_and_redirect, &seeds, 15_000, MAX_RESPONSE_MEMORY_BYTES);
 }
 
 /// What responses, cookies and URLs are made of.
@@ -201,8 +201,8 @@ const TOKENS: &[&[u8]] = &[
     b"xn--",
 ];
 /// What a mutated seed is cut to.
-const INPUT_BYTES_MAX: usize = 4 << 10;
+const MAX_INPUT_BYTES: usize = 4 << 10;
 /// Enough for what the entries' limits let a response hold.
-const FEW_BYTES: u64 = 512 << 10;
+const MAX_RESPONSE_MEMORY_BYTES: u64 = 512 << 10;
 /// The largest window of brotli, and as much again for the rest of a decoder.
-const WINDOWS_BYTES: u64 = 32 << 20;
+const MAX_DECODER_MEMORY_BYTES: u64 = 32 << 20;
