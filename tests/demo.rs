@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::time::Duration;
 
-use gregaria::demo::{SITE_ARGUMENT, Site};
+use gregaria::demo::{DemoSite, SITE_ARGUMENT};
 use rustix::process::{Pid, Signal, kill_process};
 use support::{example, report, workspace};
 use tempfile::TempDir;
@@ -147,15 +147,15 @@ fn requests_per_row(log: &str) -> BTreeMap<(String, String), u64> {
     counts
 }
 
-fn start() -> Site {
-    Site::start(Command::new(workspace::gregaria_path())).expect("the site starts")
+fn start() -> DemoSite {
+    DemoSite::start(Command::new(workspace::gregaria_path())).expect("the site starts")
 }
 
-fn start_with_log() -> (Site, SiteLog) {
+fn start_with_log() -> (DemoSite, SiteLog) {
     let log = SiteLog(TempDir::new().expect("a temporary directory"));
     let mut command = Command::new(workspace::gregaria_path());
     command.env("GREGARIA_DEMO_LOG", log.path());
-    (Site::start(command).expect("the site starts"), log)
+    (DemoSite::start(command).expect("the site starts"), log)
 }
 
 /// The site's access log. A request is in it before its answer leaves.

@@ -16,16 +16,16 @@ use gregaria_engine::{EndReason, RunCommand, RunEvent, RunHandle, RunReport, Run
 use gregaria_stats::Summary;
 
 use crate::{
-    args::{LoadPlan, Plan},
-    console::{self, Paint, Rates, Width},
-    display::Display,
-    exit::{self, LastWord, RunFacts},
+    args::{LoadPlan, RunPlan},
+    console::{self, Colorizer, RateWindow, TableWidth},
+    display::LiveDisplay,
+    exit::{self, HostExit, RunOutcome},
     json,
-    terminal::{Key, Screen},
+    terminal::{KeyCommand, Screen},
 };
 
 /// Where a run writes to.
-pub struct Outputs<'a> {
+pub struct OutputTargets<'a> {
     /// Tables, last lines and the live display, for people.
     pub screen: &'a Screen,
     /// What was asked for as data.
@@ -37,36 +37,36 @@ pub struct Outputs<'a> {
 pub fn run(
     scenario: &dyn Scenario,
     run: &RunHandle,
-    plan: &Plan,
-    keys: Option<&Receiver<Key>>,
-    last_word: &mut dyn FnMut() -> LastWord,
-    outputs: &mut Outputs<'_>,
+    plan: &RunPlan,
+    keys: Option<&Receiver<KeyCommand>>,
+    host_exit: &mut dyn FnMut() -> HostExit,
+    outputs: &mut OutputTargets<'_>,
 ) -> u8 {
     let notices = run.events();
     if !plan.headless {
         log::info!("There is no web page yet: the run starts at once, as with --headless");
     }
-    announce(&plan.load);
-    ramp_to(plan.load.users, run, &plan.load);
-    let mut display = Display::new(run, &plan.load, keys.is_some());
+    log_limits(&plan.load);
+    start_ramp(plan.load.users, run, &plan.load);
+    let mut display = LiveDisplay::new(run, &plan.load, keys.is_some());
     loop {
-        match notices.recv_timeout(REDRAW_EVERY) {
+        match notices.recv_timeout(REDRAW_INTERVAL) {
             Ok(RunEvent::Stopped) | Err(RecvTimeoutError::Disconnected) => break,
-            Ok(notice) => tell(&notice, scenario, run),
+            Ok(notice) => log_event(&notice, scenario, run),
             Err(RecvTimeoutError::Timeout) => {}
         }
         if let Some(keys) = keys {
-            obey(keys, run, &plan.load);
+            handle_keys(keys, run, &plan.load);
         }
         if plan.output.live {
             display.refresh(outputs.screen);
         }
     }
     outputs.screen.clear();
-    finish(run, plan, last_word, outputs)
+    finish(run, plan, host_exit, outputs)
 }
 
-fn announce(load: &LoadPlan) {
+fn log_limits(load: &LoadPlan) {
     match load.run_time {
         Some(run_time) => log::info!("Run time limit set to {} seconds", run_time.as_secs()),
         None if load.num_requests.is_none() => {
@@ -79,7 +79,7 @@ fn announce(load: &LoadPlan) {
     }
 }
 
-fn ramp_to(users: u32, run: &RunHandle, load: &LoadPlan) {
+fn start_ramp(users: u32, run: &RunHandle, load: &LoadPlan) {
     if load.spawn_rate.is_finite() {
         log::info!("Ramping to {users} users at a rate of {:.2} per second", load.spawn_rate);
     } else {
@@ -89,7 +89,7 @@ fn ramp_to(users: u32, run: &RunHandle, load: &LoadPlan) {
 }
 
 /// Unlike Locust's, keys during a ramp count too: they move its end.
-fn obey(keys: &Receiver<Key>, run: &RunHandle, load: &LoadPlan) {
+fn handle_keys(keys: &Receiver<KeyCommand>, run: &RunHandle, load: &LoadPlan) {
     let status = run.status();
     if !matches!(status.state, RunnerState::Spawning | RunnerState::Running) {
         return;
@@ -97,21 +97,21 @@ fn obey(keys: &Receiver<Key>, run: &RunHandle, load: &LoadPlan) {
     let mut users = status.target_users;
     for key in keys.try_iter() {
         match key {
-            Key::MoreUsers(count) => users = users.saturating_add(count),
-            Key::FewerUsers(count) => users = users.saturating_sub(count),
-            Key::Quit => {
+            KeyCommand::AddUsers(count) => users = users.saturating_add(count),
+            KeyCommand::RemoveUsers(count) => users = users.saturating_sub(count),
+            KeyCommand::Quit => {
                 log::info!("Got q: ending the run");
                 return run.send_command(RunCommand::Stop);
             }
         }
     }
     if users != status.target_users {
-        ramp_to(users, run, load);
+        start_ramp(users, run, load);
     }
 }
 
-fn tell(notice: &RunEvent, scenario: &dyn Scenario, run: &RunHandle) {
-    match notice {
+fn log_event(event: &RunEvent, scenario: &dyn Scenario, run: &RunHandle) {
+    match event {
         RunEvent::SpawningComplete(users) => {
             let counts = run.status().users_per_class;
             let classes = scenario.user_classes().iter().zip(counts);
@@ -119,12 +119,12 @@ fn tell(notice: &RunEvent, scenario: &dyn Scenario, run: &RunHandle) {
             log::info!("All users spawned: {{{}}} ({users} total users)", counts.join(", "));
         }
         RunEvent::Stopping(EndReason::FatalError(fault)) => log::error!("The run cannot go on: {fault}"),
-        RunEvent::Stopping(reason) => log::info!("{}, shutting down", reason_text(reason)),
+        RunEvent::Stopping(reason) => log::info!("{}, shutting down", end_reason_text(reason)),
         RunEvent::Started | RunEvent::Stopped => {}
     }
 }
 
-fn reason_text(reason: &EndReason) -> &str {
+fn end_reason_text(reason: &EndReason) -> &str {
     match reason {
         EndReason::RunTime => "--run-time limit reached",
         EndReason::NumRequests => "--num-request limit reached",
@@ -134,35 +134,40 @@ fn reason_text(reason: &EndReason) -> &str {
     }
 }
 
-fn finish(run: &RunHandle, plan: &Plan, last_word: &mut dyn FnMut() -> LastWord, outputs: &mut Outputs<'_>) -> u8 {
+fn finish(
+    run: &RunHandle,
+    plan: &RunPlan,
+    host_exit: &mut dyn FnMut() -> HostExit,
+    outputs: &mut OutputTargets<'_>,
+) -> u8 {
     let report = run.wait();
-    let last_word = last_word();
+    let last_word = host_exit();
     let measured = run.status().measured();
     run.with_summary(|summary| {
-        let stored = store(summary, plan, outputs);
-        let code = exit::of_run(facts(&report, summary, last_word, stored), plan.exit);
+        let stored = write_results(summary, plan, outputs);
+        let code = exit::exit_code(run_outcome(&report, summary, last_word, stored), plan.exit);
         log::info!("Shutting down (exit code {code})");
         if plan.output.json_file.is_none() || !stored {
-            outputs.screen.write_lines(&tables(summary, measured, outputs.screen));
+            outputs.screen.write_lines(&final_tables(summary, measured, outputs.screen));
         }
-        outputs.screen.write_lines(&console::closing(&report, summary.total(), summary.overflow()));
+        outputs.screen.write_lines(&console::summary_lines(&report, summary.total(), summary.overflow()));
         code
     })
 }
 
-fn facts(report: &RunReport, summary: &Summary, last_word: LastWord, stored: bool) -> RunFacts {
-    RunFacts {
-        last_word,
-        broken: !stored || matches!(report.end_reason, EndReason::FatalError(_)),
-        lagged: report.health.bottleneck().is_some(),
-        errors: summary.total().num_failures() > 0 || summary.exceptions().next().is_some(),
+fn run_outcome(report: &RunReport, summary: &Summary, host_exit: HostExit, stored: bool) -> RunOutcome {
+    RunOutcome {
+        host_exit,
+        run_failed: !stored || matches!(report.end_reason, EndReason::FatalError(_)),
+        generator_limited: report.health.bottleneck().is_some(),
+        has_errors: summary.total().num_failures() > 0 || summary.exceptions().next().is_some(),
     }
 }
 
-fn tables(summary: &Summary, measured: Duration, screen: &Screen) -> String {
-    let (width, paint) = (Width::new(screen.size().map(|size| size.columns)), Paint::new(screen.has_colour()));
+fn final_tables(summary: &Summary, measured: Duration, screen: &Screen) -> String {
+    let (width, paint) = (TableWidth::new(screen.size().map(|size| size.columns)), Colorizer::new(screen.has_color()));
     [
-        console::stats_table(summary, Rates::Total(measured.as_secs_f64()), width, paint),
+        console::stats_table(summary, RateWindow::Total(measured.as_secs_f64()), width, paint),
         console::percentile_table(summary, width),
         console::error_report(summary, width),
         console::exception_report(summary, width),
@@ -171,7 +176,7 @@ fn tables(summary: &Summary, measured: Duration, screen: &Screen) -> String {
 }
 
 /// Writes the results wherever they were asked for; false, with a line in the log, when that failed somewhere.
-fn store(summary: &Summary, plan: &Plan, outputs: &mut Outputs<'_>) -> bool {
+fn write_results(summary: &Summary, plan: &RunPlan, outputs: &mut OutputTargets<'_>) -> bool {
     let mut stored = true;
     let mut keep = |place: &str, result: io::Result<()>| {
         if let Err(error) = result {
@@ -183,14 +188,14 @@ fn store(summary: &Summary, plan: &Plan, outputs: &mut Outputs<'_>) -> bool {
         keep("stdout", json::write_entries(outputs.data, summary).and_then(|()| outputs.data.flush()));
     }
     if let Some(file) = &plan.output.json_file {
-        let path = with_json(file);
+        let path = with_json_suffix(file);
         keep(&path.display().to_string(), write_json_file(&path, summary));
     }
     stored
 }
 
 /// Locust appends the ending, whatever the name ends in.
-fn with_json(file: &Path) -> PathBuf {
+fn with_json_suffix(file: &Path) -> PathBuf {
     let mut path = file.as_os_str().to_owned();
     path.push(".json");
     path.into()
@@ -206,7 +211,7 @@ fn write_json_file(path: &Path, summary: &Summary) -> io::Result<()> {
 }
 
 /// As often as this is the display renewed and are keys looked at.
-const REDRAW_EVERY: Duration = Duration::from_millis(200);
+const REDRAW_INTERVAL: Duration = Duration::from_millis(200);
 
 #[cfg(test)]
 mod tests {
@@ -221,8 +226,8 @@ mod tests {
 
     use super::*;
     use crate::{
-        args::{self, Parsed, Program, Surroundings},
-        fixture::{self, Classes, Memory, class},
+        args::{self, ParsedLine, ProcessEnv, ProgramKind},
+        fixture::{self, MemoryDevice, StaticScenario, class_info},
     };
 
     /// A swarm that has measured two requests, one of them failed, when it is first asked, and then is done.
@@ -254,7 +259,7 @@ mod tests {
 
     /// What a run of the scripted swarm leaves: exit code, console, data.
     fn follow(line: &str, report: SwarmReport) -> (u8, String, String) {
-        let console = Memory::terminal(80, 24);
+        let console = MemoryDevice::terminal(80, 24);
         console.set_foreground(false);
         follow_with(&format!("-n 2 {line}"), report, None, console)
     }
@@ -262,20 +267,20 @@ mod tests {
     fn follow_with(
         line: &str,
         report: SwarmReport,
-        keys: Option<&Receiver<Key>>,
-        console: Memory,
+        keys: Option<&Receiver<KeyCommand>>,
+        console: MemoryDevice,
     ) -> (u8, String, String) {
         let words: Vec<OsString> = format!("gregaria {line}").split_whitespace().map(OsString::from).collect();
-        let Ok(Parsed::Typed(typed)) = args::parse(&words, &Program::OwnUsers, &Surroundings::default()) else {
+        let Ok(ParsedLine::Args(typed)) = args::parse(&words, &ProgramKind::RustUsers, &ProcessEnv::default()) else {
             panic!("{line}")
         };
-        let plan = Plan::new(&typed, &Program::OwnUsers).unwrap();
-        let scenario = Arc::new(Classes(vec![class("Web", 1.0, 0, vec![])]));
+        let plan = RunPlan::new(&typed, &ProgramKind::RustUsers).unwrap();
+        let scenario = Arc::new(StaticScenario(vec![class_info("Web", 1.0, 0, vec![])]));
         let swarm = Scripted { recorder: Recorder::new(Limits::default()), report };
         let handle = Runner::start(scenario.clone(), swarm, plan.load.runner_options()).unwrap();
         let mut data = Vec::new();
-        let mut outputs = Outputs { screen: &Screen::new(console.clone()), data: &mut data };
-        let code = run(&*scenario, &handle, &plan, keys, &mut LastWord::default, &mut outputs);
+        let mut outputs = OutputTargets { screen: &Screen::new(console.clone()), data: &mut data };
+        let code = run(&*scenario, &handle, &plan, keys, &mut HostExit::default, &mut outputs);
         (code, console.written(), String::from_utf8(data).unwrap())
     }
 
@@ -313,7 +318,7 @@ mod tests {
         fs::write(folder.path().join("file"), "").unwrap();
         let line = format!("--exit-code-on-error 9 --json-file {}", folder.path().join("file/result").display());
         let (code, console, _) = follow(&line, SwarmReport::default());
-        assert_eq!(code, exit::CANNOT_RUN);
+        assert_eq!(code, exit::RUNTIME_ERROR);
         assert!(console.contains("Error report"), "{console}");
     }
 
@@ -326,38 +331,38 @@ mod tests {
         let (code, console, _) = follow("--exit-code-on-error 0", report());
         assert_eq!(code, 0);
         assert!(console.contains("\nThe generator was the bottleneck: shard 0 used 99 % of its core."), "{console}");
-        assert_eq!(follow("--fail-on-lag", report()).0, exit::LAGGED);
+        assert_eq!(follow("--fail-on-lag", report()).0, exit::GENERATOR_LIMITED);
     }
 
     #[test]
     fn a_run_that_cannot_go_on_is_no_success() {
         let report = SwarmReport { fatal_error: Some("a shard is gone".into()), ..SwarmReport::default() };
-        assert_eq!(follow("--exit-code-on-error 0", report).0, exit::CANNOT_RUN);
+        assert_eq!(follow("--exit-code-on-error 0", report).0, exit::RUNTIME_ERROR);
     }
 
     #[test]
     fn keys_move_the_number_of_users_and_end_the_run() {
         let (typing, keys) = mpsc::channel();
-        for key in [Key::MoreUsers(10), Key::FewerUsers(3), Key::MoreUsers(1)] {
+        for key in [KeyCommand::AddUsers(10), KeyCommand::RemoveUsers(3), KeyCommand::AddUsers(1)] {
             typing.send(key).unwrap();
         }
         let later = thread::spawn(move || {
             rt::sleep_blocking(Duration::from_millis(500));
-            typing.send(Key::FewerUsers(100)).unwrap();
+            typing.send(KeyCommand::RemoveUsers(100)).unwrap();
             rt::sleep_blocking(Duration::from_millis(500));
-            typing.send(Key::Quit).unwrap();
+            typing.send(KeyCommand::Quit).unwrap();
         });
-        let terminal = Memory::terminal(80, 24);
+        let terminal = MemoryDevice::terminal(80, 24);
         let (code, console, _) = follow_with("-u 2 -r 1000", SwarmReport::default(), Some(&keys), terminal);
         later.join().unwrap();
-        assert_eq!(code, exit::ERRORS);
+        assert_eq!(code, exit::FAILED_REQUESTS);
         let steps = ["  2 users", "  10 users", "  0 users"].map(|users| console.find(&users[2..]));
         assert!(steps.iter().skip(1).all(Option::is_some) && steps[1..].is_sorted(), "{steps:?} in\n{console}");
     }
 
     #[test]
     fn a_live_display_leaves_the_tables_as_they_are() {
-        let terminal = Memory::terminal(100, 60);
+        let terminal = MemoryDevice::terminal(100, 60);
         let (_, console, _) = follow_with("-n 2", SwarmReport::default(), None, terminal.clone());
         assert!(console.contains("\x1b["), "there was a live display");
         let text = terminal.contents();

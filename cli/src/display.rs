@@ -9,66 +9,66 @@ use gregaria_stats::{StatsEntry, Summary};
 
 use crate::{
     args::LoadPlan,
-    console::{self, BusyName, Moment, Paint, Progress, Rates, Times, Width},
-    terminal::{Screen, Size},
+    console::{self, Colorizer, LiveSnapshot, NameStats, RateWindow, ResponseTimes, RunProgress, TableWidth},
+    terminal::{Screen, TerminalSize},
 };
 
 /// Shows how a run stands, again and again.
-pub(crate) struct Display<'a> {
+pub(crate) struct LiveDisplay<'a> {
     run: &'a RunHandle,
     load: &'a LoadPlan,
     has_keys: bool,
     next_table: Duration,
     /// What the shards had cost at the last few moments.
-    loads: VecDeque<Vec<ThreadLoad>>,
+    load_samples: VecDeque<Vec<ThreadLoad>>,
 }
 
-impl<'a> Display<'a> {
+impl<'a> LiveDisplay<'a> {
     /// Of a run with this plan.
     pub(crate) fn new(run: &'a RunHandle, load: &'a LoadPlan, has_keys: bool) -> Self {
-        Self { run, load, has_keys, next_table: TABLE_EVERY, loads: VecDeque::new() }
+        Self { run, load, has_keys, next_table: TABLE_INTERVAL, load_samples: VecDeque::new() }
     }
 
     /// Shows what is new, if it is time.
     pub(crate) fn refresh(&mut self, screen: &Screen) {
         let status = self.run.status();
-        let paint = Paint::new(screen.has_colour());
+        let paint = Colorizer::new(screen.has_color());
         let is_table_due = status.elapsed() >= self.next_table;
         while status.elapsed() >= self.next_table {
-            self.next_table += TABLE_EVERY;
+            self.next_table += TABLE_INTERVAL;
         }
-        if let Some(Size { columns, rows }) = screen.room() {
-            let moment = self.moment(&status);
+        if let Some(TerminalSize { columns, rows }) = screen.live_area() {
+            let moment = self.snapshot(&status);
             // The last column stays free: a cursor behind it is in the next line on some terminals and not on others.
             let (columns, rows) = (usize::from(columns).saturating_sub(1), usize::from(rows).saturating_sub(1));
             screen.show(&console::live_lines(&moment, columns, rows, paint));
         } else if is_table_due {
-            let width = Width::new(screen.size().map(|size| size.columns));
-            let rates = rates(&status);
+            let width = TableWidth::new(screen.size().map(|size| size.columns));
+            let rates = rate_window(&status);
             screen.write_lines(&self.run.with_summary(|summary| console::stats_table(summary, rates, width, paint)));
         }
     }
 
-    fn moment(&mut self, status: &RunStatus) -> Moment {
+    fn snapshot(&mut self, status: &RunStatus) -> LiveSnapshot {
         let loads = self.recent_loads(&status.loads);
-        let rates = rates(status);
+        let rates = rate_window(status);
         let core_shares = loads.iter().map(ThreadLoad::cpu_share).collect();
-        let seen = self.run.with_summary(|summary| Moment {
-            requests_per_s: rates.of(summary.total()).0,
+        let seen = self.run.with_summary(|summary| LiveSnapshot {
+            requests_per_s: rates.rates_of(summary.total()).0,
             num_requests: summary.total().num_requests(),
             num_failures: summary.total().num_failures(),
-            times: times(summary, rt::unix_time_s()),
-            verdict: GeneratorHealth::new(summary, &loads).bottleneck(),
+            response_times: response_times(summary, rt::unix_time_s()),
+            bottleneck: GeneratorHealth::new(summary, &loads).bottleneck(),
             names: busiest_names(summary, rates),
-            ..Moment::default()
+            ..LiveSnapshot::default()
         });
-        Moment {
+        LiveSnapshot {
             state: status.state,
             elapsed: status.elapsed(),
-            progress: progress(self.load.run_time, self.load.num_requests, status.elapsed(), status.recorded),
+            progress: run_progress(self.load.run_time, self.load.num_requests, status.elapsed(), status.recorded),
             users: status.users,
             target_users: status.target_users,
-            core_shares,
+            cpu_shares: core_shares,
             has_keys: self.has_keys,
             ..seen
         }
@@ -76,11 +76,12 @@ impl<'a> Display<'a> {
 
     /// What the shards have cost lately: a mean since the start would hide that they have become busy.
     fn recent_loads(&mut self, now: &[ThreadLoad]) -> Vec<ThreadLoad> {
-        self.loads.push_back(now.to_vec());
-        if self.loads.len() > MOMENTS {
-            self.loads.pop_front();
+        self.load_samples.push_back(now.to_vec());
+        if self.load_samples.len() > LOAD_WINDOW_SAMPLES {
+            self.load_samples.pop_front();
         }
-        let before = self.loads.front().filter(|before| before.len() == now.len() && self.loads.len() > 1);
+        let before =
+            self.load_samples.front().filter(|before| before.len() == now.len() && self.load_samples.len() > 1);
         let Some(before) = before else {
             return now.to_vec();
         };
@@ -94,34 +95,34 @@ impl<'a> Display<'a> {
 }
 
 /// Locust's current rate looks at whole seconds that are two seconds old: until there is one, the mean so far.
-fn rates(status: &RunStatus) -> Rates {
+fn rate_window(status: &RunStatus) -> RateWindow {
     let measured_s = status.measured().as_secs_f64();
-    if measured_s < 4.0 { Rates::Total(measured_s) } else { Rates::Current(rt::unix_time_s()) }
+    if measured_s < 4.0 { RateWindow::Total(measured_s) } else { RateWindow::Current(rt::unix_time_s()) }
 }
 
 /// How near the run is to whichever end comes first.
-fn progress(
+fn run_progress(
     run_time: Option<Duration>,
     num_requests: Option<u64>,
     elapsed: Duration,
     recorded: u64,
-) -> Option<Progress> {
-    let by_time = run_time.map(|run_time| Progress {
-        share: (elapsed.as_secs_f64() / run_time.as_secs_f64()).min(1.0),
-        left: Some(run_time.saturating_sub(elapsed)),
+) -> Option<RunProgress> {
+    let by_time = run_time.map(|run_time| RunProgress {
+        fraction: (elapsed.as_secs_f64() / run_time.as_secs_f64()).min(1.0),
+        remaining: Some(run_time.saturating_sub(elapsed)),
     });
     let by_number = num_requests.map(|num_requests| {
         let share = (recorded as f64 / num_requests as f64).min(1.0);
         let left = (share > 0.0).then(|| Duration::try_from_secs_f64(elapsed.as_secs_f64() * (1.0 - share) / share));
-        Progress { share, left: left.and_then(Result::ok) }
+        RunProgress { fraction: share, remaining: left.and_then(Result::ok) }
     });
     let ends = [by_time, by_number].into_iter().flatten();
-    ends.max_by(|one, other| one.share.total_cmp(&other.share))
+    ends.max_by(|one, other| one.fraction.total_cmp(&other.fraction))
 }
 
-fn times(summary: &Summary, now_unix_s: f64) -> Option<Times> {
+fn response_times(summary: &Summary, now_unix_s: f64) -> Option<ResponseTimes> {
     let percentile_us = |q| summary.current_percentile_us(q, now_unix_s);
-    Some(Times {
+    Some(ResponseTimes {
         p50_us: percentile_us(0.5)?,
         p95_us: percentile_us(0.95)?,
         p99_us: percentile_us(0.99)?,
@@ -129,26 +130,27 @@ fn times(summary: &Summary, now_unix_s: f64) -> Option<Times> {
     })
 }
 
-fn busiest_names(summary: &Summary, rates: Rates) -> Vec<BusyName> {
-    let mut entries: Vec<(f64, &StatsEntry)> = summary.entries().map(|entry| (rates.of(entry).0, entry)).collect();
+fn busiest_names(summary: &Summary, rates: RateWindow) -> Vec<NameStats> {
+    let mut entries: Vec<(f64, &StatsEntry)> =
+        summary.entries().map(|entry| (rates.rates_of(entry).0, entry)).collect();
     entries.sort_by(|(one, _), (other, _)| other.total_cmp(one));
-    let busy = |(requests_per_s, entry): &(f64, &StatsEntry)| BusyName {
+    let busy = |(requests_per_s, entry): &(f64, &StatsEntry)| NameStats {
         method: entry.method().to_owned(),
         name: entry.name().to_owned(),
         requests_per_s: *requests_per_s,
         fail_ratio: entry.fail_ratio(),
         median_us: entry.median_us(),
     };
-    entries.iter().take(NAMES).map(busy).collect()
+    entries.iter().take(MAX_NAMES).map(busy).collect()
 }
 
-const TABLE_EVERY: Duration = Duration::from_secs(2);
+const TABLE_INTERVAL: Duration = Duration::from_secs(2);
 
 /// Loads are compared over so many moments, about two seconds.
-const MOMENTS: usize = 10;
+const LOAD_WINDOW_SAMPLES: usize = 10;
 
 /// More names than this are for the tables.
-const NAMES: usize = 5;
+const MAX_NAMES: usize = 5;
 
 #[cfg(test)]
 mod tests {
@@ -157,8 +159,11 @@ mod tests {
     #[test]
     fn the_end_that_is_nearer_counts() {
         let progress = |run_time_s: Option<u64>, num_requests, recorded| {
-            progress(run_time_s.map(Duration::from_secs), num_requests, Duration::from_secs(30), recorded)
-                .map(|Progress { share, left }| ((share * 100.0).round() as u64, left.map(|left| left.as_secs())))
+            run_progress(run_time_s.map(Duration::from_secs), num_requests, Duration::from_secs(30), recorded).map(
+                |RunProgress { fraction: share, remaining: left }| {
+                    ((share * 100.0).round() as u64, left.map(|left| left.as_secs()))
+                },
+            )
         };
         assert_eq!(progress(None, None, 7), None);
         assert_eq!(progress(Some(120), None, 7), Some((25, Some(90))));
@@ -174,7 +179,7 @@ mod tests {
         let names: Vec<String> = (0..9).map(|index| format!("/{index}")).collect();
         let times = names.iter().enumerate().flat_map(|(index, name)| vec![("GET", name.as_str(), 64, None); index]);
         let summary = crate::fixture::summary(&times.collect::<Vec<_>>());
-        let busiest: Vec<(String, f64)> = busiest_names(&summary, Rates::Total(2.0))
+        let busiest: Vec<(String, f64)> = busiest_names(&summary, RateWindow::Total(2.0))
             .into_iter()
             .map(|busy| (busy.name, busy.requests_per_s))
             .collect();

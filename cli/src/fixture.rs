@@ -10,7 +10,7 @@ use std::{
 use gregaria_engine::{Scenario, TaskInfo, UserClassInfo};
 use gregaria_stats::{Interval, Limits, Outcome, Phases, Recorder, Sample, Summary};
 
-use crate::terminal::{Device, Size};
+use crate::terminal::{OutputDevice, TerminalSize};
 
 /// Requests as (method, name, response time in µs, error), of 100 body bytes each, in a run that began at second 1000;
 /// all were counted at second 1003.5.
@@ -37,28 +37,28 @@ pub(crate) fn sample<'a>(method: &'a str, name: &'a str, us: u64, outcome: Outco
 }
 
 /// A scenario that can only be looked at.
-pub(crate) struct Classes(pub(crate) Vec<UserClassInfo>);
+pub(crate) struct StaticScenario(pub(crate) Vec<UserClassInfo>);
 
-impl Scenario for Classes {
+impl Scenario for StaticScenario {
     fn user_classes(&self) -> &[UserClassInfo] {
         &self.0
     }
 }
 
 /// A class that needs a host and has none.
-pub(crate) fn class(name: &str, weight: f64, fixed_count: u32, tasks: Vec<TaskInfo>) -> UserClassInfo {
+pub(crate) fn class_info(name: &str, weight: f64, fixed_count: u32, tasks: Vec<TaskInfo>) -> UserClassInfo {
     UserClassInfo { name: name.into(), weight, fixed_count, host: None, needs_host: true, tasks }
 }
 
 /// A file or a terminal in memory. Clones are the same one.
 #[derive(Clone, Default)]
-pub(crate) struct Memory {
+pub(crate) struct MemoryDevice {
     written: Arc<Mutex<Vec<Vec<u8>>>>,
-    size: Arc<Mutex<Option<Size>>>,
-    is_ours: Arc<Mutex<bool>>,
+    size: Arc<Mutex<Option<TerminalSize>>>,
+    is_foreground: Arc<Mutex<bool>>,
 }
 
-impl Memory {
+impl MemoryDevice {
     /// A terminal of this size.
     pub(crate) fn terminal(columns: u16, rows: u16) -> Self {
         let memory = Self::default();
@@ -68,11 +68,11 @@ impl Memory {
     }
 
     pub(crate) fn resize(&self, columns: u16, rows: u16) {
-        *self.size.lock().unwrap() = Some(Size { columns, rows });
+        *self.size.lock().unwrap() = Some(TerminalSize { columns, rows });
     }
 
-    pub(crate) fn set_foreground(&self, is_ours: bool) {
-        *self.is_ours.lock().unwrap() = is_ours;
+    pub(crate) fn set_foreground(&self, is_foreground: bool) {
+        *self.is_foreground.lock().unwrap() = is_foreground;
     }
 
     /// Everything that was written.
@@ -94,7 +94,7 @@ impl Memory {
     }
 }
 
-impl io::Write for Memory {
+impl io::Write for MemoryDevice {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.written.lock().unwrap().push(bytes.to_vec());
         Ok(bytes.len())
@@ -105,16 +105,16 @@ impl io::Write for Memory {
     }
 }
 
-impl Device for Memory {
-    fn size(&self) -> Option<Size> {
+impl OutputDevice for MemoryDevice {
+    fn size(&self) -> Option<TerminalSize> {
         *self.size.lock().unwrap()
     }
 
     fn can_redraw(&self) -> bool {
-        *self.is_ours.lock().unwrap()
+        *self.is_foreground.lock().unwrap()
     }
 
-    fn has_colour(&self) -> bool {
+    fn has_color(&self) -> bool {
         false
     }
 

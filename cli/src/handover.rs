@@ -9,25 +9,26 @@ use std::{
     process::{Command, Stdio},
 };
 
-use crate::exit::Refusal;
+use crate::exit::CliError;
 
 /// Becomes the Python host with these arguments (without the program's name). Returns only when that cannot be done.
-pub(crate) fn hand_over(args: &[OsString]) -> Refusal {
-    let probe = Command::new(PYTHON).args(["-c", PROBE]).stdin(Stdio::null()).stderr(Stdio::null()).status();
+pub(crate) fn exec_python_host(args: &[OsString]) -> CliError {
+    let probe = Command::new(PYTHON).args(["-c", PROBE_SCRIPT]).stdin(Stdio::null()).stderr(Stdio::null()).status();
     match probe {
         Ok(status) if status.success() => {
             let error = Command::new(PYTHON).args(["-m", "gregaria"]).args(args).exec();
-            Refusal::cannot_run(format!("cannot start {PYTHON}: {error}"))
+            CliError::runtime(format!("cannot start {PYTHON}: {error}"))
         }
-        Ok(_) => Refusal::cannot_run(NOT_INSTALLED),
-        Err(error) => Refusal::cannot_run(format!("a locustfile needs Python: cannot start {PYTHON}: {error}")),
+        Ok(_) => CliError::runtime(NOT_INSTALLED),
+        Err(error) => CliError::runtime(format!("a locustfile needs Python: cannot start {PYTHON}: {error}")),
     }
 }
 
 const PYTHON: &str = "python3";
 
 /// Fails unless `python3 -m gregaria` would find something to run.
-const PROBE: &str = "import importlib.util, sys; sys.exit(importlib.util.find_spec('gregaria.__main__') is None)";
+const PROBE_SCRIPT: &str =
+    "import importlib.util, sys; sys.exit(importlib.util.find_spec('gregaria.__main__') is None)";
 
 const NOT_INSTALLED: &str =
     "a locustfile needs gregaria's Python host: run 'pip install ./python' in gregaria's source tree";

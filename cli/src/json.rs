@@ -15,7 +15,7 @@ use serde_json::ser::{PrettyFormatter, Serializer as Json};
 /// # Errors
 /// When `out` cannot be written.
 pub fn write_entries(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
-    write_indented(out, &Entries(summary))
+    write_indented(out, &EntryList(summary))
 }
 
 /// Writes any value the way Python's `json.dumps(..., indent=4)` does, with a line end.
@@ -24,9 +24,9 @@ pub(crate) fn write_indented(out: &mut dyn Write, value: &impl Serialize) -> io:
     writeln!(out)
 }
 
-struct Entries<'a>(&'a Summary);
+struct EntryList<'a>(&'a Summary);
 
-impl Serialize for Entries<'_> {
+impl Serialize for EntryList<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(None)?;
         for entry in self.0.entries().filter(|entry| entry.num_requests() > 0) {
@@ -49,9 +49,9 @@ struct JsonEntry<'a> {
     max_response_time: f64,
     min_response_time: Option<f64>,
     total_content_length: u64,
-    response_times: Counts,
-    num_reqs_per_sec: Counts,
-    num_fail_per_sec: Counts,
+    response_times: CountMap,
+    num_reqs_per_sec: CountMap,
+    num_fail_per_sec: CountMap,
     phases: JsonPhases<'a>,
 }
 
@@ -69,18 +69,18 @@ impl<'a> JsonEntry<'a> {
             max_response_time: ms(entry.max_us()),
             min_response_time: entry.min_us().map(ms),
             total_content_length: entry.bytes_in(),
-            response_times: Counts(entry.response_time_buckets().collect()),
-            num_reqs_per_sec: Counts(entry.num_reqs_per_sec().collect()),
-            num_fail_per_sec: Counts(entry.num_fail_per_sec().collect()),
+            response_times: CountMap(entry.response_time_buckets().collect()),
+            num_reqs_per_sec: CountMap(entry.num_reqs_per_sec().collect()),
+            num_fail_per_sec: CountMap(entry.num_fail_per_sec().collect()),
             phases: JsonPhases(entry),
         }
     }
 }
 
 /// Counts by number, in ascending order.
-struct Counts(Vec<(u64, u64)>);
+struct CountMap(Vec<(u64, u64)>);
 
-impl Serialize for Counts {
+impl Serialize for CountMap {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().copied())
     }

@@ -44,7 +44,7 @@ pub mod run;
 mod signals;
 pub mod terminal;
 
-pub use command::{main, print, refuse_scenario, run_line};
+pub use command::{main, run_command_line, scenario_error, write_stdout};
 pub use gregaria_engine::{
     CaughtRequest, CaughtResponse, ClassBuilder, ExpectedStatus, HttpUser, Method, Request, Response, TaskExit,
     TaskResult, TaskSet, User, UserClass, UserContext, Wait, between, constant, constant_pacing, constant_throughput,

@@ -14,33 +14,34 @@ use std::{
 use jiff::Zoned;
 use log::{Level, Log, Metadata, Record};
 
-use crate::{args::LogPlan, exit::Refusal, terminal::Screen};
+use crate::{args::LogPlan, exit::CliError, terminal::Screen};
 
 /// Takes over the log of this process, which whoever owns the process may do once. Without a log file it goes to
 /// `screen`.
 ///
 /// # Errors
 /// When the log file cannot be opened, or the log has been taken over before.
-pub fn init(plan: &LogPlan, screen: &Screen) -> Result<(), Refusal> {
+pub fn init(plan: &LogPlan, screen: &Screen) -> Result<(), CliError> {
     let target = match &plan.file {
         Some(path) => {
-            let file = open(path).map_err(|error| cannot_log(&format!("--logfile {}: {error}", path.display())))?;
-            Target::File(Mutex::new(file))
+            let file = open_for_append(path)
+                .map_err(|error| log_setup_error(&format!("--logfile {}: {error}", path.display())))?;
+            LogTarget::File(Mutex::new(file))
         }
-        None => Target::Screen(screen.clone()),
+        None => LogTarget::Screen(screen.clone()),
     };
     let logger = Logger { host: host_name(), target };
-    log::set_boxed_logger(Box::new(logger)).map_err(|error| cannot_log(&error.to_string()))?;
+    log::set_boxed_logger(Box::new(logger)).map_err(|error| log_setup_error(&error.to_string()))?;
     log::set_max_level(plan.level);
     Ok(())
 }
 
 struct Logger {
     host: String,
-    target: Target,
+    target: LogTarget,
 }
 
-enum Target {
+enum LogTarget {
     File(Mutex<File>),
     Screen(Screen),
 }
@@ -52,10 +53,10 @@ impl Log for Logger {
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            let line = line(&Zoned::now(), &self.host, record);
+            let line = format_line(&Zoned::now(), &self.host, record);
             match &self.target {
-                Target::Screen(screen) => screen.write_lines(&line),
-                Target::File(file) => {
+                LogTarget::Screen(screen) => screen.write_lines(&line),
+                LogTarget::File(file) => {
                     let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
                     // A log that cannot be written has nowhere to say so.
                     let _ = file.write_all(line.as_bytes());
@@ -67,21 +68,21 @@ impl Log for Logger {
     fn flush(&self) {}
 }
 
-fn open(path: &Path) -> io::Result<File> {
+fn open_for_append(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
     File::options().append(true).create(true).open(path)
 }
 
-fn cannot_log(why: &str) -> Refusal {
-    Refusal::cannot_run(format!("cannot log: {why}"))
+fn log_setup_error(why: &str) -> CliError {
+    CliError::runtime(format!("cannot log: {why}"))
 }
 
 /// One line, with its end. A message of several lines keeps them.
-fn line(time: &Zoned, host: &str, record: &Record<'_>) -> String {
+fn format_line(time: &Zoned, host: &str, record: &Record<'_>) -> String {
     let time = time.strftime("%Y-%m-%d %H:%M:%S,%3f");
-    format!("[{time}] {host}/{}/{}: {}\n", level_name(record.level()), source(record.target()), record.args())
+    format!("[{time}] {host}/{}/{}: {}\n", level_name(record.level()), package_name(record.target()), record.args())
 }
 
 /// Locust's names; it has no TRACE.
@@ -95,7 +96,7 @@ fn level_name(level: Level) -> &'static str {
 }
 
 /// The crate of a module path, ours spelled as Python would: `gregaria.engine`. What Python calls its loggers stays.
-fn source(target: &str) -> Cow<'_, str> {
+fn package_name(target: &str) -> Cow<'_, str> {
     let package = target.split("::").next().unwrap_or(target);
     package.strip_prefix("gregaria_").map_or_else(|| package.into(), |part| format!("gregaria.{part}").into())
 }
@@ -115,7 +116,11 @@ mod tests {
     fn a_line_looks_like_locusts() {
         let time: Zoned = "2026-11-23T02:44:13.123987[UTC]".parse().unwrap();
         let text = |level, target, message: &str| {
-            line(&time, "vm", &Record::builder().level(level).target(target).args(format_args!("{message}")).build())
+            format_line(
+                &time,
+                "vm",
+                &Record::builder().level(level).target(target).args(format_args!("{message}")).build(),
+            )
         };
         assert_eq!(text(Level::Info, "gregaria", "ready"), "[2026-11-23 02:44:13,123] vm/INFO/gregaria: ready\n");
         assert_eq!(
@@ -135,7 +140,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("logs/run.log");
         for text in ["a\n", "b\n"] {
-            open(&path).unwrap().write_all(text.as_bytes()).unwrap();
+            open_for_append(&path).unwrap().write_all(text.as_bytes()).unwrap();
         }
         assert_eq!(fs::read_to_string(path).unwrap(), "a\nb\n");
     }

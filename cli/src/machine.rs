@@ -7,29 +7,32 @@ use gregaria_engine::ConnectConfig;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// Raises the limit on open files as far as this process may, and warns of what may not be enough for so many users.
-pub(crate) fn make_room_for(users: u32, addresses: &ConnectConfig) {
+pub(crate) fn raise_and_check(users: u32, connect_config: &ConnectConfig) {
     let before = getrlimit(Resource::Nofile);
     // Refused is as good as not tried: the warning below says what is missing.
     let _ = setrlimit(Resource::Nofile, Rlimit { current: before.maximum, ..before });
-    let shortages = [files(users, getrlimit(Resource::Nofile).current), ports(users, &local_port_range(), addresses)];
+    let shortages = [
+        open_files_shortage(users, getrlimit(Resource::Nofile).current),
+        local_ports_shortage(users, &local_port_range(), connect_config),
+    ];
     shortages.iter().flatten().for_each(|shortage| log::warn!("{shortage}"));
 }
 
 /// Every user holds a connection, and every connection an open file.
-fn files(users: u32, allowed: Option<u64>) -> Option<String> {
-    let needed = u64::from(users) + OWN_FILES;
+fn open_files_shortage(users: u32, allowed: Option<u64>) -> Option<String> {
+    let needed = u64::from(users) + RESERVED_FILES;
     let allowed = allowed.filter(|allowed| *allowed < needed)?;
     Some(format!("{users} users may need {needed} open files, but the limit is {allowed}: raise it with ulimit -n"))
 }
 
 /// Every connection from one address to another has a local port of its own.
-fn ports(users: u32, range: &str, addresses: &ConnectConfig) -> Option<String> {
-    if addresses.unix_socket.is_some() {
+fn local_ports_shortage(users: u32, range: &str, connect_config: &ConnectConfig) -> Option<String> {
+    if connect_config.unix_socket.is_some() {
         return None;
     }
     let mut ends = range.split_whitespace().map(str::parse::<u32>);
     let (first, last) = (ends.next()?.ok()?, ends.next()?.ok()?);
-    let sources = u32::try_from(addresses.source_ips.len()).unwrap_or(u32::MAX).max(1);
+    let sources = u32::try_from(connect_config.source_ips.len()).unwrap_or(u32::MAX).max(1);
     let there_are = (last + 1).saturating_sub(first).saturating_mul(sources);
     let setting = "net.ipv4.ip_local_port_range";
     (there_are < users).then(|| {
@@ -44,7 +47,7 @@ fn local_port_range() -> String {
 }
 
 /// Rings, timers, log and the standard streams, generously.
-const OWN_FILES: u64 = 100;
+const RESERVED_FILES: u64 = 100;
 
 #[cfg(test)]
 mod tests {
@@ -52,22 +55,25 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_said_with_what_to_do() {
-        assert_eq!(files(100, Some(200)), None);
-        assert_eq!(files(100, None), None);
+        assert_eq!(open_files_shortage(100, Some(200)), None);
+        assert_eq!(open_files_shortage(100, None), None);
         let said = "100 users may need 200 open files, but the limit is 199: raise it with ulimit -n";
-        assert_eq!(files(100, Some(199)).unwrap(), said);
+        assert_eq!(open_files_shortage(100, Some(199)).unwrap(), said);
         let few = "40000\t40010\n";
         let anywhere = ConnectConfig::default();
-        assert_eq!(ports(11, few, &anywhere), None);
+        assert_eq!(local_ports_shortage(11, few, &anywhere), None);
         let said = "there are 11: widen net.ipv4.ip_local_port_range or give several --source-ip";
-        assert!(ports(12, few, &anywhere).unwrap().ends_with(said));
-        assert_eq!(ports(12, "", &anywhere), None);
+        assert!(local_ports_shortage(12, few, &anywhere).unwrap().ends_with(said));
+        assert_eq!(local_ports_shortage(12, "", &anywhere), None);
         let two = ConnectConfig {
             source_ips: vec![[127, 0, 0, 1].into(), [127, 0, 0, 2].into()],
             ..ConnectConfig::default()
         };
-        assert_eq!(ports(22, few, &two), None);
-        assert!(ports(23, few, &two).unwrap().contains("there are 22: "));
-        assert_eq!(ports(99, few, &ConnectConfig { unix_socket: Some("x".into()), ..ConnectConfig::default() }), None);
+        assert_eq!(local_ports_shortage(22, few, &two), None);
+        assert!(local_ports_shortage(23, few, &two).unwrap().contains("there are 22: "));
+        assert_eq!(
+            local_ports_shortage(99, few, &ConnectConfig { unix_socket: Some("x".into()), ..ConnectConfig::default() }),
+            None
+        );
     }
 }

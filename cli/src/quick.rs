@@ -20,7 +20,7 @@ pub struct QuickRequest {
 }
 
 /// The user class that makes this request all the time.
-pub fn class(request: QuickRequest) -> UserClass {
+pub fn user_class(request: QuickRequest) -> UserClass {
     let QuickRequest { host, target, method, headers, body } = request;
     // Requests borrow their headers as pairs of texts; kept for good, these need no copy per request.
     let headers: Vec<(&str, &str)> = headers.into_iter().map(|(name, value)| (&*name.leak(), &*value.leak())).collect();
@@ -32,7 +32,7 @@ pub fn class(request: QuickRequest) -> UserClass {
         request.await;
         Ok(())
     };
-    UserClass::http(NAME).host(host).tasks(TaskSet::new(NAME).task_named("request", 1, ask))
+    UserClass::http(CLASS_NAME).host(host).tasks(TaskSet::new(CLASS_NAME).task_named("request", 1, ask))
 }
 
-const NAME: &str = "QuickRun";
+const CLASS_NAME: &str = "QuickRun";

@@ -15,7 +15,7 @@ use crate::json::write_indented;
 /// # Errors
 /// When `out` cannot be written.
 pub fn write_table(out: &mut dyn Write, scenario: &dyn Scenario, users: Option<u32>) -> io::Result<()> {
-    let ratios = Ratios::new(scenario.user_classes(), users);
+    let ratios = TaskRatios::new(scenario.user_classes(), users);
     for (title, tree) in [("Task ratio per User class", &ratios.per_class), ("Total task ratio", &ratios.total)] {
         writeln!(out, "\n {title}\n{}", "-".repeat(80))?;
         write_tree(out, tree, 0)?;
@@ -28,52 +28,52 @@ pub fn write_table(out: &mut dyn Write, scenario: &dyn Scenario, users: Option<u
 /// # Errors
 /// When `out` cannot be written.
 pub fn write_json(out: &mut dyn Write, scenario: &dyn Scenario, users: Option<u32>) -> io::Result<()> {
-    write_indented(out, &Ratios::new(scenario.user_classes(), users))
+    write_indented(out, &TaskRatios::new(scenario.user_classes(), users))
 }
 
 #[derive(Serialize)]
-struct Ratios {
-    per_class: Tree,
-    total: Tree,
+struct TaskRatios {
+    per_class: RatioTree,
+    total: RatioTree,
 }
 
-impl Ratios {
+impl TaskRatios {
     fn new(classes: &[UserClassInfo], users: Option<u32>) -> Self {
-        let counts = counts(classes, users);
+        let counts = class_counts(classes, users);
         let all: f64 = counts.iter().sum();
         let shares: Vec<f64> = counts.iter().map(|count| count / if all > 0.0 { all } else { 1.0 }).collect();
         let tree = |is_total: bool| {
-            let node = |(class, share): (&UserClassInfo, &f64)| Node {
+            let node = |(class, share): (&UserClassInfo, &f64)| RatioNode {
                 name: class.name.clone(),
                 ratio: *share,
-                tasks: Some(tasks(&class.tasks, is_total.then_some(*share))),
+                tasks: Some(task_ratios(&class.tasks, is_total.then_some(*share))),
             };
-            Tree(classes.iter().zip(&shares).map(node).collect())
+            RatioTree(classes.iter().zip(&shares).map(node).collect())
         };
         Self { per_class: tree(false), total: tree(true) }
     }
 }
 
 /// Names with their ratios, in the scenario's order.
-struct Tree(Vec<Node>);
+struct RatioTree(Vec<RatioNode>);
 
-impl Serialize for Tree {
+impl Serialize for RatioTree {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|node| (&node.name, node)))
     }
 }
 
 #[derive(Serialize)]
-struct Node {
+struct RatioNode {
     #[serde(skip)]
     name: String,
     ratio: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    tasks: Option<Tree>,
+    tasks: Option<RatioTree>,
 }
 
 /// Users per class. Without a number of users the weights themselves; with one, Locust's rounding of each class.
-fn counts(classes: &[UserClassInfo], users: Option<u32>) -> Vec<f64> {
+fn class_counts(classes: &[UserClassInfo], users: Option<u32>) -> Vec<f64> {
     let fixed: u32 = classes.iter().map(|class| class.fixed_count).sum();
     let weight = |class: &UserClassInfo| {
         if class.fixed_count == 0 { class.weight } else { 0.0 }
@@ -93,18 +93,18 @@ fn counts(classes: &[UserClassInfo], users: Option<u32>) -> Vec<f64> {
 }
 
 /// Ratios among siblings, times that of the parent where there is one to count.
-fn tasks(siblings: &[TaskInfo], parent_ratio: Option<f64>) -> Tree {
+fn task_ratios(siblings: &[TaskInfo], parent_ratio: Option<f64>) -> RatioTree {
     let all: f64 = siblings.iter().map(|task| f64::from(task.weight)).sum();
     let node = |task: &TaskInfo| {
         let ratio = f64::from(task.weight) * parent_ratio.unwrap_or(1.0) / all;
         let is_set = !task.tasks.is_empty();
-        let below = || tasks(&task.tasks, parent_ratio.map(|_| ratio));
-        Node { name: task.name.clone(), ratio, tasks: is_set.then(below) }
+        let below = || task_ratios(&task.tasks, parent_ratio.map(|_| ratio));
+        RatioNode { name: task.name.clone(), ratio, tasks: is_set.then(below) }
     };
-    Tree(siblings.iter().map(node).collect())
+    RatioTree(siblings.iter().map(node).collect())
 }
 
-fn write_tree(out: &mut dyn Write, tree: &Tree, level: usize) -> io::Result<()> {
+fn write_tree(out: &mut dyn Write, tree: &RatioTree, level: usize) -> io::Result<()> {
     let padding = "  ".repeat(level);
     for node in &tree.0 {
         let percent = format!("{padding}{:<6.1}", node.ratio * 100.0);
@@ -119,16 +119,16 @@ fn write_tree(out: &mut dyn Write, tree: &Tree, level: usize) -> io::Result<()> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::{Classes, class};
+    use crate::fixture::{StaticScenario, class_info};
 
     fn task(name: &str, weight: u32, tasks: Vec<TaskInfo>) -> TaskInfo {
         TaskInfo { name: name.into(), weight, tasks }
     }
 
-    fn scenario() -> Classes {
+    fn scenario() -> StaticScenario {
         let inner = task("Inner", 1, vec![task("a", 3, vec![]), task("b", 1, vec![])]);
         let web = vec![inner, task("index", 2, vec![]), task("boom", 1, vec![])];
-        Classes(vec![class("Web", 1.0, 0, web), class("Other", 3.0, 0, vec![task("post", 1, vec![])])])
+        StaticScenario(vec![class_info("Web", 1.0, 0, web), class_info("Other", 3.0, 0, vec![task("post", 1, vec![])])])
     }
 
     #[test]
@@ -181,10 +181,11 @@ mod tests {
 
     #[test]
     fn fixed_counts_come_before_weights() {
-        let classes = [class("Admin", 1.0, 2, vec![]), class("A", 1.0, 0, vec![]), class("B", 2.0, 0, vec![])];
-        assert_eq!(counts(&classes, Some(8)), [2.0, 2.0, 4.0]);
-        assert_eq!(counts(&classes, Some(1)), [2.0, 0.0, 0.0]);
-        assert_eq!(counts(&classes, None), [2.0, 0.0, 0.0]);
-        assert_eq!(counts(&classes[1..], None), [1.0, 2.0], "weights as they are, fractions too");
+        let classes =
+            [class_info("Admin", 1.0, 2, vec![]), class_info("A", 1.0, 0, vec![]), class_info("B", 2.0, 0, vec![])];
+        assert_eq!(class_counts(&classes, Some(8)), [2.0, 2.0, 4.0]);
+        assert_eq!(class_counts(&classes, Some(1)), [2.0, 0.0, 0.0]);
+        assert_eq!(class_counts(&classes, None), [2.0, 0.0, 0.0]);
+        assert_eq!(class_counts(&classes[1..], None), [1.0, 2.0], "weights as they are, fractions too");
     }
 }

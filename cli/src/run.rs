@@ -8,21 +8,21 @@ use std::{io, process::Command, sync::Arc};
 use gregaria_engine::{ConnectConfigError, RunHandle, Runner, Scenario, Swarm};
 
 use crate::{
-    app::{self, Outputs},
-    args::Plan,
+    app::{self, OutputTargets},
+    args::RunPlan,
     demo,
-    exit::{LastWord, Refusal},
+    exit::{CliError, HostExit},
     logger, machine, signals,
     terminal::{Screen, Terminal},
 };
 
 /// What a run stands on, to be kept until it is over.
-pub struct Grounds {
+pub struct RunContext {
     /// Replaces the host of every user class.
     pub host: Option<String>,
     /// Where everything that people are to see goes.
     pub screen: Screen,
-    site: Option<demo::Site>,
+    site: Option<demo::DemoSite>,
 }
 
 /// Checks the addresses that were given, takes over the log, raises the limit on open files, and starts the demo site if it is the target. `this_program` is how
@@ -30,19 +30,19 @@ pub struct Grounds {
 ///
 /// # Errors
 /// When connections cannot go or come as they shall, or the log or the site cannot be set up.
-pub fn prepare(plan: &Plan, this_program: impl FnOnce() -> io::Result<Command>) -> Result<Grounds, Refusal> {
-    plan.addresses.check().map_err(|error| refuse_addresses(&error))?;
+pub fn prepare(plan: &RunPlan, this_program: impl FnOnce() -> io::Result<Command>) -> Result<RunContext, CliError> {
+    plan.connect_config.check().map_err(|error| address_error(&error))?;
     let screen = Screen::stderr();
     if !plan.log.skip_setup {
         logger::init(&plan.log, &screen)?;
     }
-    machine::make_room_for(plan.load.users, &plan.addresses);
+    machine::raise_and_check(plan.load.users, &plan.connect_config);
     if !plan.load.demo {
-        return Ok(Grounds { host: plan.load.host.clone(), screen, site: None });
+        return Ok(RunContext { host: plan.load.host.clone(), screen, site: None });
     }
-    let site = this_program().and_then(demo::Site::start);
-    let site = site.map_err(|error| Refusal::cannot_run(format!("cannot start the demo site: {error}")))?;
-    Ok(Grounds { host: Some(site.base_url().to_owned()), screen, site: Some(site) })
+    let site = this_program().and_then(demo::DemoSite::start);
+    let site = site.map_err(|error| CliError::runtime(format!("cannot start the demo site: {error}")))?;
+    Ok(RunContext { host: Some(site.base_url().to_owned()), screen, site: Some(site) })
 }
 
 /// Starts the runner over a swarm that is ready. `place` says what the users run on.
@@ -52,17 +52,17 @@ pub fn prepare(plan: &Plan, this_program: impl FnOnce() -> io::Result<Command>) 
 pub fn start(
     scenario: &Arc<dyn Scenario>,
     swarm: impl Swarm + 'static,
-    grounds: &Grounds,
-    plan: &Plan,
-    place: &str,
-) -> Result<RunHandle, Refusal> {
+    context: &RunContext,
+    plan: &RunPlan,
+    backend: &str,
+) -> Result<RunHandle, CliError> {
     // Nothing is said of a run before it is certain that there will be one: a refusal is one line.
     log::info!("Starting gregaria {}", env!("CARGO_PKG_VERSION"));
-    log::info!("{place}");
-    if let Some(site) = &grounds.site {
+    log::info!("{backend}");
+    if let Some(site) = &context.site {
         log::info!("The demo shop is at {}", site.base_url());
     }
-    Runner::start(Arc::clone(scenario), swarm, plan.load.runner_options()).map_err(cannot_steer)
+    Runner::start(Arc::clone(scenario), swarm, plan.load.runner_options()).map_err(run_setup_error)
 }
 
 /// Follows a run to its end on this process's terminal, has keys and signals steer it, and returns the exit code it
@@ -70,28 +70,28 @@ pub fn start(
 ///
 /// # Errors
 /// When a signal handler cannot be set up.
-pub fn follow(
+pub fn follow_on_terminal(
     scenario: &dyn Scenario,
     run: &RunHandle,
-    grounds: &Grounds,
-    plan: &Plan,
-    last_word: &mut dyn FnMut() -> LastWord,
-) -> Result<u8, Refusal> {
-    let terminal = Terminal::open(&grounds.screen).map_err(cannot_steer)?;
-    let hold = terminal.hold();
-    signals::steer(run.clone(), move || hold.let_go()).map_err(cannot_steer)?;
-    let mut outputs = Outputs { screen: &grounds.screen, data: &mut io::stdout() };
-    Ok(app::run(scenario, run, plan, terminal.keys(), last_word, &mut outputs))
+    context: &RunContext,
+    plan: &RunPlan,
+    host_exit: &mut dyn FnMut() -> HostExit,
+) -> Result<u8, CliError> {
+    let terminal = Terminal::open(&context.screen).map_err(run_setup_error)?;
+    let hold = terminal.handle();
+    signals::forward_to(run.clone(), move || hold.restore()).map_err(run_setup_error)?;
+    let mut outputs = OutputTargets { screen: &context.screen, data: &mut io::stdout() };
+    Ok(app::run(scenario, run, plan, terminal.keys(), host_exit, &mut outputs))
 }
 
 /// Only now that there is to be a run is the machine asked.
-fn refuse_addresses(error: &ConnectConfigError) -> Refusal {
+fn address_error(error: &ConnectConfigError) -> CliError {
     match error {
-        ConnectConfigError::SourceIp { .. } => Refusal::usage(format!("--source-ip: {error}")),
-        ConnectConfigError::UnixSocket { .. } => Refusal::usage(error.to_string()),
+        ConnectConfigError::SourceIp { .. } => CliError::usage(format!("--source-ip: {error}")),
+        ConnectConfigError::UnixSocket { .. } => CliError::usage(error.to_string()),
     }
 }
 
-fn cannot_steer(error: io::Error) -> Refusal {
-    Refusal::cannot_run(format!("cannot steer the run: {error}"))
+fn run_setup_error(error: io::Error) -> CliError {
+    CliError::runtime(format!("cannot steer the run: {error}"))
 }

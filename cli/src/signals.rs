@@ -20,7 +20,7 @@ use signal_hook::{
 ///
 /// # Errors
 /// When handlers or their thread cannot be set up.
-pub(crate) fn steer(run: RunHandle, let_go: impl FnOnce() + Send + 'static) -> io::Result<()> {
+pub(crate) fn forward_to(run: RunHandle, on_first_signal: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let seen = Arc::new(AtomicBool::new(false));
     for (signal, exit_code) in [(SIGINT, 130), (SIGTERM, 143)] {
         // In this order: the first signal finds the flag down and raises it, the second finds it up.
@@ -33,7 +33,7 @@ pub(crate) fn steer(run: RunHandle, let_go: impl FnOnce() + Send + 'static) -> i
             let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
             // The run first: what follows waits for a terminal that may be held up.
             run.send_command(RunCommand::Stop);
-            let_go();
+            on_first_signal();
             log::info!("Got {name}: ending the run; a second signal ends it at once");
         }
     };

@@ -3,9 +3,9 @@
 use std::{ffi::OsString, path::PathBuf};
 
 use gregaria::{
-    args::{self, ExtraArg, FirstPass, Mode, Parsed, Plan, Program, Surroundings, Takes, Target, Typed},
+    args::{self, Arity, CustomArg, FirstPass, Mode, ParsedLine, ProcessEnv, ProgramKind, RawArgs, RunPlan, RunTarget},
     demo,
-    exit::Refusal,
+    exit::CliError,
     list, ratio,
 };
 use gregaria_engine::scenario;
@@ -18,14 +18,14 @@ create_exception!(gregaria, Refused, PyException, "Why nothing is run: an exit c
 /// A command line, understood.
 #[pyclass(frozen)]
 pub(crate) struct CommandLine {
-    pub(crate) typed: Typed,
-    pub(crate) plan: Plan,
+    pub(crate) typed: RawArgs,
+    pub(crate) plan: RunPlan,
 }
 
 /// Which locustfiles the arguments (without the program's name) are about: `("help" | "native" | "locustfiles", paths)`.
 #[pyfunction]
 pub(crate) fn first_pass(args: Vec<OsString>) -> PyResult<(&'static str, Vec<PathBuf>)> {
-    let found = args::first_pass(&args, &Surroundings::of_process()).map_err(refused)?;
+    let found = args::first_pass(&args, &ProcessEnv::current()).map_err(refused)?;
     Ok(match found {
         FirstPass::Help(paths) => ("help", paths),
         FirstPass::Locustfiles(paths) => ("locustfiles", paths),
@@ -36,7 +36,7 @@ pub(crate) fn first_pass(args: Vec<OsString>) -> PyResult<(&'static str, Vec<Pat
 /// Runs a command line that needs nothing of Python, and gives the exit code.
 #[pyfunction]
 pub(crate) fn run_native(py: Python<'_>, args: Vec<OsString>) -> u8 {
-    py.detach(|| gregaria::run_line(&line(args)))
+    py.detach(|| gregaria::run_command_line(&line(args)))
 }
 
 /// Is the demo site until nobody needs it any more.
@@ -52,14 +52,14 @@ impl CommandLine {
     #[staticmethod]
     fn parse(args: Vec<OsString>, extra: Vec<Bound<'_, PyDict>>) -> PyResult<Option<Self>> {
         let extra = extra.iter().map(extra_arg).collect::<PyResult<_>>()?;
-        let program = Program::Locustfile { extra };
-        match args::parse(&line(args), &program, &Surroundings::of_process()).map_err(refused)? {
-            Parsed::Text(text) => {
-                gregaria::print(|out| out.write_all(text.as_bytes())).map_err(refused)?;
+        let program = ProgramKind::Locustfile { custom_args: extra };
+        match args::parse(&line(args), &program, &ProcessEnv::current()).map_err(refused)? {
+            ParsedLine::Text(text) => {
+                gregaria::write_stdout(|out| out.write_all(text.as_bytes())).map_err(refused)?;
                 Ok(None)
             }
-            Parsed::Typed(typed) => {
-                let plan = Plan::new(&typed, &program).map_err(refused)?;
+            ParsedLine::Args(typed) => {
+                let plan = RunPlan::new(&typed, &program).map_err(refused)?;
                 Ok(Some(Self { typed: *typed, plan }))
             }
         }
@@ -67,7 +67,7 @@ impl CommandLine {
 
     /// Everything under the names of `environment.parsed_options`, as JSON.
     fn options(&self) -> String {
-        let options = args::options(&self.typed, &self.plan);
+        let options = args::parsed_options(&self.typed, &self.plan);
         let options = options.into_iter().map(|(name, value)| (name.to_owned(), value));
         serde_json::Value::Object(options.collect()).to_string()
     }
@@ -75,7 +75,7 @@ impl CommandLine {
     /// What was given for the arguments that locustfiles have added, for `argparse`.
     #[getter]
     fn extra(&self) -> Vec<String> {
-        self.typed.extra.clone()
+        self.typed.custom_args.clone()
     }
 
     /// Whether results go to stdout, so that nothing else may.
@@ -93,15 +93,15 @@ impl CommandLine {
     fn show(&self, classes: Vec<ClassDescription<'_>>) -> PyResult<bool> {
         let all = PythonScenario(infos(classes)?);
         if self.plan.mode == Mode::List {
-            gregaria::print(|out| list::write_list(out, &all)).map_err(refused)?;
+            gregaria::write_stdout(|out| list::write_class_list(out, &all)).map_err(refused)?;
             return Ok(true);
         }
-        let (mode, users) = (self.plan.mode, self.plan.load.users_given);
+        let (mode, users) = (self.plan.mode, self.plan.load.explicit_users);
         let chosen = self.select(all.0)?;
         let shown = match mode {
             Mode::List | Mode::Run => return Ok(false),
-            Mode::TaskRatio => gregaria::print(|out| ratio::write_table(out, &chosen, users)),
-            Mode::TaskRatioJson => gregaria::print(|out| ratio::write_json(out, &chosen, users)),
+            Mode::TaskRatio => gregaria::write_stdout(|out| ratio::write_table(out, &chosen, users)),
+            Mode::TaskRatioJson => gregaria::write_stdout(|out| ratio::write_json(out, &chosen, users)),
         };
         shown.map_err(refused).map(|_| true)
     }
@@ -120,10 +120,10 @@ impl CommandLine {
 
     fn places(&self, infos: &[gregaria_engine::UserClassInfo]) -> PyResult<Vec<usize>> {
         let names = match &self.plan.target {
-            Target::Classes(names) => names.as_slice(),
-            Target::Quick(_) => &[],
+            RunTarget::Classes(names) => names.as_slice(),
+            RunTarget::Quick(_) => &[],
         };
-        scenario::select_classes(infos, names).map_err(|error| refused(gregaria::refuse_scenario(&error)))
+        scenario::select_classes(infos, names).map_err(|error| refused(gregaria::scenario_error(&error)))
     }
 }
 
@@ -131,7 +131,7 @@ pub(crate) fn infos(classes: Vec<ClassDescription<'_>>) -> PyResult<Vec<gregaria
     classes.into_iter().map(ClassDescription::info).collect()
 }
 
-pub(crate) fn refused(refusal: Refusal) -> PyErr {
+pub(crate) fn refused(refusal: CliError) -> PyErr {
     Refused::new_err((refusal.code, refusal.message))
 }
 
@@ -141,22 +141,22 @@ fn line(args: Vec<OsString>) -> Vec<OsString> {
 }
 
 /// As `arguments.py` describes it.
-fn extra_arg(described: &Bound<'_, PyDict>) -> PyResult<ExtraArg> {
+fn extra_arg(described: &Bound<'_, PyDict>) -> PyResult<CustomArg> {
     let item = |key: &str| described.as_any().get_item(key);
     let takes = match item("takes")?.extract::<&str>()? {
-        "nothing" => Takes::Nothing,
-        "optional" => Takes::Optional,
-        "one" => Takes::One,
-        "*" | "+" | "..." => Takes::Many,
-        number => number.parse().map_or(Takes::Many, Takes::Exactly),
+        "nothing" => Arity::Zero,
+        "optional" => Arity::Optional,
+        "one" => Arity::One,
+        "*" | "+" | "..." => Arity::Many,
+        number => number.parse().map_or(Arity::Many, Arity::Exactly),
     };
-    Ok(ExtraArg {
+    Ok(CustomArg {
         flags: item("flags")?.extract()?,
         dest: item("dest")?.extract()?,
         env_var: item("env_var")?.extract()?,
         value_name: item("value_name")?.extract()?,
         help: item("help")?.extract()?,
-        takes,
+        arity: takes,
         choices: item("choices")?.extract()?,
         required: item("required")?.extract()?,
         hidden: item("hidden")?.extract()?,

@@ -17,9 +17,9 @@ use std::{
 };
 
 use gregaria::{
-    exit::{LastWord, Refusal},
-    run::{self, Grounds},
-    terminal::{Screen, Stream},
+    exit::{CliError, HostExit},
+    run::{self, RunContext},
+    terminal::{Screen, StdStream},
 };
 use gregaria_engine::{
     EndReason, RunCommand, RunEvent, RunHandle, Scenario,
@@ -43,7 +43,7 @@ use crate::{
 /// Log, open files, demo site: what a run stands on.
 #[pyclass(frozen)]
 pub(crate) struct Prepared {
-    grounds: Mutex<Option<Grounds>>,
+    grounds: Mutex<Option<RunContext>>,
     host: Option<String>,
 }
 
@@ -52,7 +52,7 @@ pub(crate) struct Prepared {
 pub(crate) struct Run {
     handle: RunHandle,
     news: Mutex<Receiver<News>>,
-    last_word: Sender<LastWord>,
+    last_word: Sender<HostExit>,
     /// The hub has taken the exit code.
     has_left: Arc<AtomicBool>,
     screen: Screen,
@@ -113,17 +113,17 @@ pub(crate) fn start(
     let mut infos = infos(classes)?;
     // Each class has the host that it is to have; the locustfile may have changed it.
     let settled = scenario::resolve_base_urls(&mut infos, None);
-    settled.map_err(|error| refused(gregaria::refuse_scenario(&error)))?;
+    settled.map_err(|error| refused(gregaria::scenario_error(&error)))?;
     let grounds = prepared.grounds.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let grounds = grounds.ok_or_else(|| refused(Refusal::cannot_run("a run is started once")))?;
+    let grounds = grounds.ok_or_else(|| refused(CliError::runtime("a run is started once")))?;
 
-    let cannot = |what: &str, error: std::io::Error| refused(Refusal::cannot_run(format!("{what}: {error}")));
+    let cannot = |what: &str, error: std::io::Error| refused(CliError::runtime(format!("{what}: {error}")));
     let (carrier_bell, order_bell) = (EventFd::new()?, EventFd::new()?);
-    let carrier = IoThread::start(carrier_bell.clone(), plan.load.ring, plan.addresses.clone())
+    let carrier = IoThread::start(carrier_bell.clone(), plan.load.driver, plan.connect_config.clone())
         .map_err(|error| cannot("the thread that carries requests cannot be started", error))?;
     let alive_ns = Arc::new(AtomicU64::new(rt::now_ns()));
     let mut config = ClientConfig::default();
-    plan.client.lay_over(&mut config);
+    plan.client.apply_to(&mut config);
     let mut places = Coordinator::new(infos.len());
     let parts = HubParts {
         ledger: Accounting::new(Limits::default()),
@@ -156,13 +156,13 @@ pub(crate) fn start(
 /// The thread that shows the run.
 struct Follower {
     herald: Herald,
-    answers: Receiver<LastWord>,
+    answers: Receiver<HostExit>,
     handle: RunHandle,
     has_left: Arc<AtomicBool>,
 }
 
 impl Follower {
-    fn follow(self, scenario: &dyn Scenario, plan: &gregaria::args::Plan, grounds: &Grounds) {
+    fn follow(self, scenario: &dyn Scenario, plan: &gregaria::args::RunPlan, grounds: &RunContext) {
         let herald = self.herald.clone();
         self.handle.subscribe(move |notice| match notice {
             RunEvent::SpawningComplete(users) => herald.tell("spawning_complete", u64::from(*users)),
@@ -170,7 +170,7 @@ impl Follower {
             // The hub's orders say it.
             RunEvent::Started | RunEvent::Stopping(_) => true,
         });
-        let followed = run::follow(scenario, &self.handle, grounds, plan, &mut || self.last_word());
+        let followed = run::follow_on_terminal(scenario, &self.handle, grounds, plan, &mut || self.last_word());
         let code = followed.unwrap_or_else(|refusal| {
             log::error!(target: LOG, "{refusal}");
             refusal.code
@@ -191,14 +191,14 @@ impl Follower {
     }
 
     /// Asks the hub, unless it is stuck.
-    fn last_word(&self) -> LastWord {
+    fn last_word(&self) -> HostExit {
         if self.has_failed() || !self.herald.tell("quitting", 0) {
-            return LastWord::default();
+            return HostExit::default();
         }
         loop {
             match self.answers.recv_timeout(Duration::from_secs(1)) {
                 Ok(last_word) => return last_word,
-                Err(RecvTimeoutError::Disconnected) => return LastWord::default(),
+                Err(RecvTimeoutError::Disconnected) => return HostExit::default(),
                 Err(RecvTimeoutError::Timeout) => log::debug!(target: LOG, "waiting for the listeners of quitting"),
             }
         }
@@ -219,7 +219,7 @@ impl Run {
 
     /// Writes what the locustfile prints, above the live display if there is one.
     fn print(&self, text: &str, is_error: bool) {
-        self.screen.print(if is_error { Stream::Err } else { Stream::Out }, text);
+        self.screen.print(if is_error { StdStream::Err } else { StdStream::Out }, text);
     }
 
     /// What has happened since the last call, oldest first.
@@ -232,7 +232,7 @@ impl Run {
     fn say_last_word(&self, exit_code: Option<i32>, listener_failed: bool) {
         let exit_code = exit_code.map(|code| (code & 0xff) as u8);
         // Nobody waits when the run has ended by a fault.
-        let _ = self.last_word.send(LastWord { exit_code, listener_failed });
+        let _ = self.last_word.send(HostExit { exit_code, listener_failed });
     }
 
     /// The process ends by itself. Waits until the run has let go of the terminal, for a run that has not ended in order, too.

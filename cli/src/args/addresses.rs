@@ -9,18 +9,18 @@ use gregaria_engine::{ConnectConfig, OverrideTarget, ResolveOverride};
 use gregaria_http::Origin;
 use ipnet::{IpNet, Ipv4AddrRange, Ipv6AddrRange};
 
-use super::{given::Given, typed::NetworkArgs, values};
-use crate::exit::Refusal;
+use super::{given::ArgValue, typed::NetworkArgs, values};
+use crate::exit::CliError;
 
 /// Finds out where connections are to go and come from.
-pub(super) fn plan(args: &NetworkArgs) -> Result<ConnectConfig, Refusal> {
-    refuse_what_a_socket_has_not(args)?;
+pub(super) fn plan(args: &NetworkArgs) -> Result<ConnectConfig, CliError> {
+    check_unix_socket_alone(args)?;
     let usual = ConnectConfig::default();
     let dns_ttl = values::optional(&args.dns_ttl, |given| values::seconds("--dns-ttl", given))?;
-    let overrides = args.resolve.iter().map(resolve).collect::<Result<_, _>>()?;
+    let overrides = args.resolve.iter().map(parse_override).collect::<Result<_, _>>()?;
     let mut source_ips = Vec::new();
     for given in &args.source_ip {
-        source_ips.extend(sources(given)?);
+        source_ips.extend(parse_sources(given)?);
     }
     Ok(ConnectConfig {
         overrides,
@@ -31,27 +31,27 @@ pub(super) fn plan(args: &NetworkArgs) -> Result<ConnectConfig, Refusal> {
 }
 
 /// With one socket for all connections, addresses would be silently without meaning.
-fn refuse_what_a_socket_has_not(args: &NetworkArgs) -> Result<(), Refusal> {
+fn check_unix_socket_alone(args: &NetworkArgs) -> Result<(), CliError> {
     let Some(socket) = &args.unix_socket else {
         return Ok(());
     };
     let others = [("--resolve", args.resolve.first()), ("--source-ip", args.source_ip.first())];
-    match others.into_iter().find_map(|(flag, given)| given.map(|given| given.named(flag))) {
+    match others.into_iter().find_map(|(flag, given)| given.map(|given| given.describe(flag))) {
         None => Ok(()),
-        Some(other) => Err(Refusal::usage(format!(
+        Some(other) => Err(CliError::usage(format!(
             "{other}: does not go together with {}, to which all connections go",
-            socket.named("--unix-socket")
+            socket.describe("--unix-socket")
         ))),
     }
 }
 
 /// `HOST:PORT:ADDRESS[,ADDRESS]…` or `HOST:PORT:unix:PATH`; host and port may be `*`.
-fn resolve(given: &Given) -> Result<ResolveOverride, Refusal> {
-    let wrong = |what: &str| values::wrong("--resolve", given, what);
-    let (host, port, to) = apart(&given.text).ok_or_else(|| wrong(TAKES_A_RULE))?;
+fn parse_override(arg: &ArgValue) -> Result<ResolveOverride, CliError> {
+    let wrong = |what: &str| values::invalid_value("--resolve", arg, what);
+    let (host, port, to) = split_rule(&arg.text).ok_or_else(|| wrong(TAKES_A_RULE))?;
     let host = match host {
         "*" => None,
-        host => Some(host_name(host).ok_or_else(|| wrong("its host is not a name or an address"))?),
+        host => Some(normalize_host(host).ok_or_else(|| wrong("its host is not a name or an address"))?),
     };
     let port = match port {
         "*" => None,
@@ -64,7 +64,7 @@ fn resolve(given: &Given) -> Result<ResolveOverride, Refusal> {
         Some("") => return Err(wrong(TAKES_A_RULE)),
         Some(path) => OverrideTarget::UnixSocket(path.into()),
         None => {
-            let ips = to.split(',').map(ip).collect::<Option<_>>();
+            let ips = to.split(',').map(parse_ip).collect::<Option<_>>();
             OverrideTarget::Ips(ips.ok_or_else(|| wrong("its address is not an IP address, or unix:PATH"))?)
         }
     };
@@ -72,48 +72,49 @@ fn resolve(given: &Given) -> Result<ResolveOverride, Refusal> {
 }
 
 /// An IPv6 address in place of a host has brackets.
-fn apart(rule: &str) -> Option<(&str, &str, &str)> {
+fn split_rule(rule: &str) -> Option<(&str, &str, &str)> {
     let host_ends = if rule.starts_with('[') { rule.find("]:")? + 1 } else { rule.find(':')? };
     let (port, to) = rule[host_ends + 1..].split_once(':')?;
     Some((&rule[..host_ends], port, to))
 }
 
 /// As URLs spell it once they have been read.
-fn host_name(text: &str) -> Option<String> {
+fn normalize_host(text: &str) -> Option<String> {
     if text.is_empty() || text.contains(['/', '?', '#', '@', '\\']) {
         return None;
     }
     Some(Origin::parse(&format!("http://{text}/")).ok()?.host().to_owned())
 }
 
-fn ip(text: &str) -> Option<IpAddr> {
+fn parse_ip(text: &str) -> Option<IpAddr> {
     let text = text.trim();
     let inside = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
     inside.unwrap_or(text).parse().ok()
 }
 
 /// Addresses with commas between them; a range of them, or a network, is as many.
-fn sources(given: &Given) -> Result<Vec<IpAddr>, Refusal> {
+fn parse_sources(arg: &ArgValue) -> Result<Vec<IpAddr>, CliError> {
     let mut ips = Vec::new();
-    for part in given.text.split(',') {
-        let found = some_sources(part.trim()).ok_or_else(|| values::wrong("--source-ip", given, TAKES_SOURCES))?;
-        ips.extend(found.take(MOST_SOURCES + 1 - ips.len()));
-        if ips.len() > MOST_SOURCES {
-            let what = format!("takes {MOST_SOURCES} addresses at most");
-            return Err(values::wrong("--source-ip", given, &what));
+    for part in arg.text.split(',') {
+        let found =
+            parse_source_range(part.trim()).ok_or_else(|| values::invalid_value("--source-ip", arg, TAKES_SOURCES))?;
+        ips.extend(found.take(MAX_SOURCE_IPS + 1 - ips.len()));
+        if ips.len() > MAX_SOURCE_IPS {
+            let what = format!("takes {MAX_SOURCE_IPS} addresses at most");
+            return Err(values::invalid_value("--source-ip", arg, &what));
         }
     }
     Ok(ips)
 }
 
-fn some_sources(part: &str) -> Option<Box<dyn Iterator<Item = IpAddr>>> {
+fn parse_source_range(part: &str) -> Option<Box<dyn Iterator<Item = IpAddr>>> {
     if part.contains('/') {
         return Some(Box::new(part.parse::<IpNet>().ok()?.hosts()));
     }
     let Some((first, last)) = part.split_once('-') else {
-        return Some(Box::new(std::iter::once(ip(part)?)));
+        return Some(Box::new(std::iter::once(parse_ip(part)?)));
     };
-    match (ip(first)?, ip(last)?) {
+    match (parse_ip(first)?, parse_ip(last)?) {
         (IpAddr::V4(first), IpAddr::V4(last)) if first <= last => {
             Some(Box::new(Ipv4AddrRange::new(first, last).map(IpAddr::from)))
         }
@@ -127,7 +128,7 @@ fn some_sources(part: &str) -> Option<Box<dyn Iterator<Item = IpAddr>>> {
 const TAKES_A_RULE: &str = "takes HOST:PORT:ADDRESS, such as shop.example:80:127.0.0.1 or *:*:unix:/run/shop.sock";
 const TAKES_SOURCES: &str = "takes IP addresses, such as 10.0.0.1,10.0.0.2 or 10.0.0.1-10.0.0.9 or 10.0.0.0/28";
 /// All of a network of 16 bits.
-const MOST_SOURCES: usize = 1 << 16;
+const MAX_SOURCE_IPS: usize = 1 << 16;
 
 #[cfg(test)]
 mod tests {
@@ -147,7 +148,7 @@ mod tests {
 
     #[test]
     fn a_rule_names_host_port_and_destination() {
-        let rule = |text: &str| resolve(&text.into()).unwrap();
+        let rule = |text: &str| parse_override(&text.into()).unwrap();
         let made =
             |host: &str, port, destination| ResolveOverride { host: Some(host.into()), port, target: destination };
         let home = || OverrideTarget::Ips(ips(&["127.0.0.1"]));
@@ -163,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_rule_that_cannot_be_read_is_refused() {
-        let refusal = |text: &str| resolve(&text.into()).unwrap_err().message;
+        let refusal = |text: &str| parse_override(&text.into()).unwrap_err().message;
         for text in ["", "h", "h:80", "h:80:unix:", "[::1:80:127.0.0.1"] {
             assert!(refusal(text).ends_with(TAKES_A_RULE), "{text}: {}", refusal(text));
         }
@@ -181,17 +182,17 @@ mod tests {
 
     #[test]
     fn sources_are_single_ranges_or_networks() {
-        let all = |text: &str| sources(&text.into()).unwrap();
+        let all = |text: &str| parse_sources(&text.into()).unwrap();
         assert_eq!(all("127.0.0.2, ::1,[::2]"), ips(&["127.0.0.2", "::1", "::2"]));
         assert_eq!(all("127.0.0.2-127.0.0.4"), ips(&["127.0.0.2", "127.0.0.3", "127.0.0.4"]));
         assert_eq!(all("::1-::2"), ips(&["::1", "::2"]));
         assert_eq!(all("10.0.0.0/30"), ips(&["10.0.0.1", "10.0.0.2"]), "neither the network nor all of it");
         assert_eq!(all("10.1.0.0/16").len(), 65_534);
         for text in ["", "127.0.0.1,", "x", "127.0.0.4-127.0.0.2", "127.0.0.1-::1", "127.0.0.1/40"] {
-            let refusal = sources(&text.into()).unwrap_err().message;
+            let refusal = parse_sources(&text.into()).unwrap_err().message;
             assert_eq!(refusal, format!("--source-ip {text}: {TAKES_SOURCES}"));
         }
-        let many = sources(&"fd00::/64".into()).unwrap_err().message;
+        let many = parse_sources(&"fd00::/64".into()).unwrap_err().message;
         assert_eq!(many, "--source-ip fd00::/64: takes 65536 addresses at most");
     }
 

@@ -7,14 +7,14 @@ use std::time::Duration;
 /// Reads whole hours, minutes and seconds in this order, each at most once; a bare number is seconds.
 /// `None` for anything else, and for spans beyond what fits into 64 bits of seconds.
 pub(super) fn parse(text: &str) -> Option<Duration> {
-    if let Some(seconds) = whole(text) {
+    if let Some(seconds) = parse_digits(text) {
         return Some(Duration::from_secs(seconds));
     }
     let mut rest = text;
     let mut total_s = 0_u64;
     for (unit, unit_s) in UNITS {
         if let Some((number, after)) = rest.split_once(unit) {
-            total_s = total_s.checked_add(whole(number)?.checked_mul(unit_s)?)?;
+            total_s = total_s.checked_add(parse_digits(number)?.checked_mul(unit_s)?)?;
             rest = after;
         }
     }
@@ -22,7 +22,7 @@ pub(super) fn parse(text: &str) -> Option<Duration> {
 }
 
 /// Digits only: `u64::from_str` would take a `+` too.
-fn whole(text: &str) -> Option<u64> {
+fn parse_digits(text: &str) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
 

@@ -7,8 +7,10 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Arg, Command};
 
-use super::{given::Given, locustfile, parse, program::Program, settable, sources, surroundings::Surroundings, values};
-use crate::exit::Refusal;
+use super::{
+    given::ArgValue, locustfile, parse, program::ProgramKind, settable, sources, surroundings::ProcessEnv, values,
+};
+use crate::exit::CliError;
 
 /// What a command line needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,52 +27,52 @@ pub enum FirstPass {
 ///
 /// # Errors
 /// A locustfile that is named and cannot be found; a file of settings that cannot be read.
-pub fn first_pass(args: &[OsString], surroundings: &Surroundings) -> Result<FirstPass, Refusal> {
-    let seen = Seen::of(args)?;
-    if seen.version || seen.url && !seen.help {
+pub fn first_pass(args: &[OsString], env: &ProcessEnv) -> Result<FirstPass, CliError> {
+    let seen = ScannedLine::scan(args)?;
+    if seen.asks_version || seen.has_url && !seen.asks_help {
         return Ok(FirstPass::Native);
     }
-    let files = locustfiles(&seen, surroundings);
+    let files = find_locustfiles(&seen, env);
     match files {
-        _ if seen.help => Ok(FirstPass::Help(files.unwrap_or_default())),
+        _ if seen.asks_help => Ok(FirstPass::Help(files.unwrap_or_default())),
         Ok(files) if files.is_empty() => Ok(FirstPass::Native),
         files => files.map(FirstPass::Locustfiles),
     }
 }
 
-fn locustfiles(seen: &Seen, surroundings: &Surroundings) -> Result<Vec<PathBuf>, Refusal> {
-    if let Some(file) = &seen.locustfile {
-        return locustfile::given("-f", &file.as_str().into(), surroundings);
+fn find_locustfiles(scanned: &ScannedLine, env: &ProcessEnv) -> Result<Vec<PathBuf>, CliError> {
+    if let Some(file) = &scanned.locustfile {
+        return locustfile::find_named("-f", &file.as_str().into(), env);
     }
-    if !seen.files.is_empty() {
-        let files = seen.files.join(",");
-        return locustfile::given("locustfile", &Given::from(files), surroundings);
+    if !scanned.files.is_empty() {
+        let files = scanned.files.join(",");
+        return locustfile::find_named("locustfile", &ArgValue::from(files), env);
     }
-    let program = Program::Gregaria;
-    let settables = settable::all(&parse::command(&program)?, &program);
-    let settings = sources::settings(&settables, seen.config.as_deref(), surroundings)?;
-    match settings.text(&settables, "--locustfile") {
-        Some(file) => locustfile::given("-f", &file, surroundings),
-        None => Ok(locustfile::usual(surroundings).into_iter().collect()),
+    let program = ProgramKind::Gregaria;
+    let settables = settable::config_keys(&parse::build_command(&program)?, &program);
+    let settings = sources::load(&settables, scanned.config.as_deref(), env)?;
+    match settings.single_value(&settables, "--locustfile") {
+        Some(file) => locustfile::find_named("-f", &file, env),
+        None => Ok(locustfile::default_locustfile(env).into_iter().collect()),
     }
 }
 
 /// What can be seen of a line without knowing all of its flags.
 #[derive(Debug, Default)]
-struct Seen {
+struct ScannedLine {
     locustfile: Option<String>,
     config: Option<String>,
     /// Positional `.py` files.
     files: Vec<String>,
     /// A URL that is no flag's value.
-    url: bool,
-    help: bool,
-    version: bool,
+    has_url: bool,
+    asks_help: bool,
+    asks_version: bool,
 }
 
-impl Seen {
-    fn of(args: &[OsString]) -> Result<Self, Refusal> {
-        let mut command = parse::command(&Program::Gregaria)?;
+impl ScannedLine {
+    fn scan(args: &[OsString]) -> Result<Self, CliError> {
+        let mut command = parse::build_command(&ProgramKind::Gregaria)?;
         command.build();
         let words: Vec<String> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
         let mut seen = Self::default();
@@ -80,60 +82,60 @@ impl Seen {
         while let [word, after @ ..] = rest {
             rest = after;
             if word == "--" {
-                after.iter().for_each(|word| seen.positional(word));
+                after.iter().for_each(|word| seen.add_positional(word));
                 break;
             }
-            match flag(&command, word) {
-                Word::Positional if !is_doubtful => seen.positional(word),
-                Word::Positional => {}
-                Word::Unknown => is_doubtful = !word.contains('='),
-                Word::Known(arg, value) => {
+            match classify(&command, word) {
+                ArgToken::Positional if !is_doubtful => seen.add_positional(word),
+                ArgToken::Positional => {}
+                ArgToken::Unknown => is_doubtful = !word.contains('='),
+                ArgToken::Known(arg, value) => {
                     is_doubtful = false;
-                    let (value, after) = value_of(arg, value, rest);
+                    let (value, after) = take_value(arg, value, rest);
                     rest = after;
-                    seen.flag(arg, value);
+                    seen.add_flag(arg, value);
                 }
             }
         }
         Ok(seen)
     }
 
-    fn positional(&mut self, word: &str) {
-        self.url |= values::is_url(word);
+    fn add_positional(&mut self, word: &str) {
+        self.has_url |= values::is_url(word);
         if values::is_locustfile(word) && !values::is_url(word) {
             self.files.push(word.to_owned());
         }
     }
 
-    fn flag(&mut self, arg: &Arg, value: Option<String>) {
+    fn add_flag(&mut self, arg: &Arg, value: Option<String>) {
         match arg.get_id().as_str() {
             "config" => self.config = value.or_else(|| self.config.take()),
-            "help" => self.help = true,
+            "help" => self.asks_help = true,
             "locustfile" => self.locustfile = value.or_else(|| self.locustfile.take()),
-            "version" => self.version = true,
+            "version" => self.asks_version = true,
             _ => {}
         }
     }
 }
 
-enum Word<'a> {
+enum ArgToken<'a> {
     /// A flag, and what is joined to it.
     Known(&'a Arg, Option<String>),
     Positional,
     Unknown,
 }
 
-fn flag<'a>(command: &'a Command, word: &str) -> Word<'a> {
+fn classify<'a>(command: &'a Command, word: &str) -> ArgToken<'a> {
     let is_number = word.parse::<f64>().is_ok();
     match word.strip_prefix("--") {
-        Some(long) => long_flag(command, long),
-        None if word.len() > 1 && word.starts_with('-') && !is_number => short_flags(command, &word[1..]),
-        None => Word::Positional,
+        Some(long) => classify_long(command, long),
+        None if word.len() > 1 && word.starts_with('-') && !is_number => classify_short(command, &word[1..]),
+        None => ArgToken::Positional,
     }
 }
 
 /// The beginning of a flag stands for it if there is no other.
-fn long_flag<'a>(command: &'a Command, word: &str) -> Word<'a> {
+fn classify_long<'a>(command: &'a Command, word: &str) -> ArgToken<'a> {
     let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value.to_owned())));
     let longs = |arg: &&Arg, fits: &dyn Fn(&str) -> bool| {
         arg.get_long().is_some_and(fits) || arg.get_all_aliases().into_iter().flatten().any(fits)
@@ -141,32 +143,32 @@ fn long_flag<'a>(command: &'a Command, word: &str) -> Word<'a> {
     let exact = command.get_arguments().find(|arg| longs(arg, &|long| long == name));
     let mut begun = command.get_arguments().filter(|arg| longs(arg, &|long| long.starts_with(name)));
     match (exact, begun.next(), begun.next()) {
-        (Some(arg), ..) | (None, Some(arg), None) => Word::Known(arg, value),
-        _ => Word::Unknown,
+        (Some(arg), ..) | (None, Some(arg), None) => ArgToken::Known(arg, value),
+        _ => ArgToken::Unknown,
     }
 }
 
 /// `-lf FILE` is `-l -f FILE`: all but the last are switches.
-fn short_flags<'a>(command: &'a Command, letters: &str) -> Word<'a> {
+fn classify_short<'a>(command: &'a Command, letters: &str) -> ArgToken<'a> {
     for (at, letter) in letters.char_indices() {
         let is_it = |arg: &&Arg| {
             arg.get_short() == Some(letter)
                 || arg.get_all_short_aliases().into_iter().flatten().any(|alias| alias == letter)
         };
-        let Some(arg) = command.get_arguments().find(is_it) else { return Word::Unknown };
+        let Some(arg) = command.get_arguments().find(is_it) else { return ArgToken::Unknown };
         let rest = &letters[at + letter.len_utf8()..];
         if rest.is_empty() {
-            return Word::Known(arg, None);
+            return ArgToken::Known(arg, None);
         }
         if arg.get_action().takes_values() {
-            return Word::Known(arg, Some(rest.trim_start_matches('=').to_owned()));
+            return ArgToken::Known(arg, Some(rest.trim_start_matches('=').to_owned()));
         }
     }
-    Word::Unknown
+    ArgToken::Unknown
 }
 
 /// The value of a flag: what is joined to it, or what follows.
-fn value_of<'a>(arg: &Arg, joined: Option<String>, rest: &'a [String]) -> (Option<String>, &'a [String]) {
+fn take_value<'a>(arg: &Arg, joined: Option<String>, rest: &'a [String]) -> (Option<String>, &'a [String]) {
     let takes = arg.get_num_args().unwrap_or_default();
     if joined.is_some() || takes.max_values() == 0 {
         return (joined, rest);
@@ -184,14 +186,14 @@ mod tests {
     use super::*;
 
     /// A folder with `locustfile.py` and `a.py` in it, and what the line needs there.
-    fn pass_with(line: &str, conf: &str, variable: &str) -> Result<FirstPass, Refusal> {
+    fn pass_with(line: &str, conf: &str, variable: &str) -> Result<FirstPass, CliError> {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in [("locustfile.py", ""), ("a.py", ""), ("locust.conf", conf), ("x.conf", "locustfile = a")] {
             fs::write(folder.path().join(name), text).unwrap();
         }
-        let mut surroundings = Surroundings { cwd: folder.path().to_owned(), ..Surroundings::default() };
+        let mut surroundings = ProcessEnv { cwd: folder.path().to_owned(), ..ProcessEnv::default() };
         if let Some((name, value)) = variable.split_once('=') {
-            surroundings.env = BTreeMap::from([(name.to_owned(), value.to_owned())]);
+            surroundings.variables = BTreeMap::from([(name.to_owned(), value.to_owned())]);
         }
         let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
         let names = |paths: Vec<PathBuf>| paths.iter().map(|path| path.file_name().unwrap().into()).collect();
@@ -271,7 +273,7 @@ mod tests {
 
     #[test]
     fn with_nothing_to_find_it_stays_here() {
-        let nowhere = Surroundings { cwd: "/".into(), ..Surroundings::default() };
+        let nowhere = ProcessEnv { cwd: "/".into(), ..ProcessEnv::default() };
         for line in [&[][..], &["--my-url", "http://h/"], &["Web"]] {
             let words: Vec<OsString> = line.iter().map(OsString::from).collect();
             assert_eq!(first_pass(&words, &nowhere), Ok(FirstPass::Native), "{line:?}");

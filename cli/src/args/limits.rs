@@ -2,62 +2,62 @@
 
 use gregaria_http::HttpLimits;
 
-use super::{given::Given, values};
-use crate::exit::Refusal;
+use super::{given::ArgValue, values};
+use crate::exit::CliError;
 
 /// A limit that was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limit {
+pub struct ResponseLimit {
     /// One of the table's names.
     name: &'static str,
     value: u64,
 }
 
-impl Limit {
+impl ResponseLimit {
     /// `NAME=VALUE`.
-    pub(super) fn read(given: &Given) -> Result<Self, Refusal> {
-        let wrong = |what: &str| values::wrong("--limit", given, what);
-        let names = || FIELDS.iter().map(|field| field.name).collect::<Vec<_>>().join(", ");
-        let Some((name, value)) = given.text.split_once('=') else {
+    pub(super) fn parse(arg: &ArgValue) -> Result<Self, CliError> {
+        let wrong = |what: &str| values::invalid_value("--limit", arg, what);
+        let names = || LIMIT_FIELDS.iter().map(|field| field.name).collect::<Vec<_>>().join(", ");
+        let Some((name, value)) = arg.text.split_once('=') else {
             return Err(wrong(&format!("takes NAME=VALUE; the names are {}", names())));
         };
-        let Some(field) = FIELDS.iter().find(|field| field.name == name.trim()) else {
+        let Some(field) = LIMIT_FIELDS.iter().find(|field| field.name == name.trim()) else {
             return Err(wrong(&format!("there is no such limit; the names are {}", names())));
         };
-        let value = field.unit.read(value.trim()).ok_or_else(|| wrong(&field.unit.takes()))?;
+        let value = field.unit.parse(value.trim()).ok_or_else(|| wrong(&field.unit.expects()))?;
         Ok(Self { name: field.name, value })
     }
 
     /// Sets it.
-    pub fn apply(self, limits: &mut HttpLimits) {
-        if let Some(field) = FIELDS.iter().find(|field| field.name == self.name) {
+    pub fn apply_to(self, limits: &mut HttpLimits) {
+        if let Some(field) = LIMIT_FIELDS.iter().find(|field| field.name == self.name) {
             (field.set)(limits, self.value);
         }
     }
 }
 
-struct Field {
+struct LimitField {
     name: &'static str,
-    unit: Unit,
+    unit: LimitUnit,
     set: fn(&mut HttpLimits, u64),
 }
 
 #[derive(Clone, Copy)]
-enum Unit {
+enum LimitUnit {
     Bytes,
     /// Up to this number.
     Count(u32),
 }
 
-impl Unit {
-    fn read(self, text: &str) -> Option<u64> {
+impl LimitUnit {
+    fn parse(self, text: &str) -> Option<u64> {
         match self {
-            Self::Bytes => values::bytes(text),
+            Self::Bytes => values::byte_count(text),
             Self::Count(most) => text.parse().ok().filter(|count| *count <= u64::from(most)),
         }
     }
 
-    fn takes(self) -> String {
+    fn expects(self) -> String {
         match self {
             Self::Bytes => values::TAKES_BYTES.to_owned(),
             Self::Count(u32::MAX) => "takes a whole number".to_owned(),
@@ -66,24 +66,26 @@ impl Unit {
     }
 }
 
-const fn bytes_of(name: &'static str, set: fn(&mut HttpLimits, u64)) -> Field {
-    Field { name, unit: Unit::Bytes, set }
+const fn bytes_field(name: &'static str, set: fn(&mut HttpLimits, u64)) -> LimitField {
+    LimitField { name, unit: LimitUnit::Bytes, set }
 }
 
-const fn count(name: &'static str, most: u32, set: fn(&mut HttpLimits, u64)) -> Field {
-    Field { name, unit: Unit::Count(most), set }
+const fn count_field(name: &'static str, max: u32, set: fn(&mut HttpLimits, u64)) -> LimitField {
+    LimitField { name, unit: LimitUnit::Count(max), set }
 }
 
-const FIELDS: &[Field] = &[
-    bytes_of("head-bytes", |limits, bytes| limits.max_head_bytes = bytes as usize),
-    count("headers", HttpLimits::MAX_SUPPORTED_HEADERS as u32, |limits, headers| limits.max_headers = headers as usize),
-    bytes_of("body-bytes", |limits, bytes| limits.max_body_bytes = bytes as usize),
-    bytes_of("decoded-bytes", |limits, bytes| limits.max_decoded_bytes = bytes as usize),
-    count("decoded-ratio", u32::MAX, |limits, ratio| limits.max_decoded_ratio = ratio as u32),
-    count("redirects", u32::MAX, |limits, redirects| limits.max_redirects = redirects as u32),
-    count("informational", u32::MAX, |limits, responses| limits.max_informational = responses as u32),
-    bytes_of("chunk-extension-bytes", |limits, bytes| limits.max_chunk_extension_bytes = bytes as usize),
-    bytes_of("trailer-bytes", |limits, bytes| limits.max_trailer_bytes = bytes as usize),
+const LIMIT_FIELDS: &[LimitField] = &[
+    bytes_field("head-bytes", |limits, bytes| limits.max_head_bytes = bytes as usize),
+    count_field("headers", HttpLimits::MAX_SUPPORTED_HEADERS as u32, |limits, headers| {
+        limits.max_headers = headers as usize
+    }),
+    bytes_field("body-bytes", |limits, bytes| limits.max_body_bytes = bytes as usize),
+    bytes_field("decoded-bytes", |limits, bytes| limits.max_decoded_bytes = bytes as usize),
+    count_field("decoded-ratio", u32::MAX, |limits, ratio| limits.max_decoded_ratio = ratio as u32),
+    count_field("redirects", u32::MAX, |limits, redirects| limits.max_redirects = redirects as u32),
+    count_field("informational", u32::MAX, |limits, responses| limits.max_informational = responses as u32),
+    bytes_field("chunk-extension-bytes", |limits, bytes| limits.max_chunk_extension_bytes = bytes as usize),
+    bytes_field("trailer-bytes", |limits, bytes| limits.max_trailer_bytes = bytes as usize),
 ];
 
 #[cfg(test)]
@@ -91,7 +93,7 @@ mod tests {
     use super::*;
 
     fn refusal(text: &str) -> String {
-        Limit::read(&text.into()).unwrap_err().message
+        ResponseLimit::parse(&text.into()).unwrap_err().message
     }
 
     #[test]
@@ -108,9 +110,9 @@ mod tests {
             "chunk-extension-bytes=6",
             "trailer-bytes=8",
         ];
-        assert_eq!(texts.len(), FIELDS.len());
+        assert_eq!(texts.len(), LIMIT_FIELDS.len());
         for text in texts {
-            Limit::read(&text.into()).unwrap().apply(&mut limits);
+            ResponseLimit::parse(&text.into()).unwrap().apply_to(&mut limits);
         }
         let expected = HttpLimits {
             max_head_bytes: 1024,

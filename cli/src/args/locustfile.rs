@@ -8,39 +8,39 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{given::Given, surroundings::Surroundings};
-use crate::exit::Refusal;
+use super::{given::ArgValue, surroundings::ProcessEnv};
+use crate::exit::CliError;
 
 /// The locustfiles that were asked for; `flag` is what they were given with.
 ///
 /// # Errors
 /// A name under which there is nothing to import.
-pub(super) fn given(flag: &str, names: &Given, surroundings: &Surroundings) -> Result<Vec<PathBuf>, Refusal> {
+pub(super) fn find_named(flag: &str, names: &ArgValue, env: &ProcessEnv) -> Result<Vec<PathBuf>, CliError> {
     let mut found = Vec::new();
     for name in names.text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-        let refuse = |why: &str| Refusal::cannot_run(format!("{}: {why}", names.named(flag)));
+        let refuse = |why: &str| CliError::runtime(format!("{}: {why}", names.describe(flag)));
         if name == "-" {
-            return Err(Refusal::usage(format!("{}: a master is not there yet: give a file", names.named(flag))));
+            return Err(CliError::usage(format!("{}: a master is not there yet: give a file", names.describe(flag))));
         }
         if name.contains("://") {
             let why = "fetching a locustfile is not there yet: download it first";
-            return Err(Refusal::usage(format!("{}: {why}", names.named(flag))));
+            return Err(CliError::usage(format!("{}: {why}", names.describe(flag))));
         }
-        match find(name, surroundings) {
+        match find_files(name, env) {
             Some(files) if files.is_empty() => return Err(refuse("there is no .py file in this folder")),
             Some(files) => found.extend(files),
-            None => return Err(refuse(&missing(name, surroundings))),
+            None => return Err(refuse(&not_found_message(name, env))),
         }
     }
     if found.is_empty() {
-        return Err(Refusal::cannot_run(format!("{}: names no file", names.named(flag))));
+        return Err(CliError::runtime(format!("{}: names no file", names.describe(flag))));
     }
     Ok(found)
 }
 
 /// The locustfile of a line that names none: `locustfile.py`, or the package `locustfile`, here or above.
-pub(super) fn usual(surroundings: &Surroundings) -> Option<PathBuf> {
-    upwards(&surroundings.cwd).find_map(|folder| {
+pub(super) fn default_locustfile(env: &ProcessEnv) -> Option<PathBuf> {
+    search_folders(&env.cwd).find_map(|folder| {
         let file = folder.join("locustfile.py");
         let package = folder.join("locustfile");
         let is_package = package.join("__init__.py").is_file();
@@ -49,11 +49,11 @@ pub(super) fn usual(surroundings: &Surroundings) -> Option<PathBuf> {
 }
 
 /// A folder stands for all files in it; `None` if there is nothing of this name.
-fn find(name: &str, surroundings: &Surroundings) -> Option<Vec<PathBuf>> {
-    let path = surroundings.absolute(name);
-    let with_ending = surroundings.absolute(&format!("{name}.py"));
+fn find_files(name: &str, env: &ProcessEnv) -> Option<Vec<PathBuf>> {
+    let path = env.absolute_path(name);
+    let with_ending = env.absolute_path(&format!("{name}.py"));
     if path.is_dir() {
-        return Some(all_below(&path));
+        return Some(files_in_folder(&path));
     }
     if path.is_file() && name.ends_with(".py") {
         return Some(vec![path]);
@@ -63,12 +63,12 @@ fn find(name: &str, surroundings: &Surroundings) -> Option<Vec<PathBuf>> {
     }
     // A name with a folder says where it is.
     let is_name = !name.contains('/') && !name.starts_with('~');
-    is_name.then(|| above(name, surroundings)).flatten().map(|path| vec![path])
+    is_name.then(|| find_above(name, env)).flatten().map(|path| vec![path])
 }
 
-fn above(name: &str, surroundings: &Surroundings) -> Option<PathBuf> {
+fn find_above(name: &str, env: &ProcessEnv) -> Option<PathBuf> {
     let file = if name.ends_with(".py") { name.to_owned() } else { format!("{name}.py") };
-    upwards(&surroundings.cwd).skip(1).find_map(|folder| {
+    search_folders(&env.cwd).skip(1).find_map(|folder| {
         let package = folder.join(name);
         let is_package = package.join("__init__.py").is_file();
         Some(folder.join(&file)).filter(|file| file.is_file()).or_else(|| is_package.then_some(package))
@@ -77,19 +77,19 @@ fn above(name: &str, surroundings: &Surroundings) -> Option<PathBuf> {
 
 /// As Locust: names with an underscore in front are parts of others. A package that says something itself is one, as in 0.7,
 /// and so is one that has only such parts.
-fn all_below(folder: &Path) -> Vec<PathBuf> {
+fn files_in_folder(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     if fs::metadata(folder.join("__init__.py")).is_ok_and(|file| file.len() > 0) {
         return vec![folder.to_owned()];
     }
-    collect(folder, &mut found);
+    collect_files(folder, &mut found);
     if found.is_empty() && folder.join("__init__.py").is_file() {
         found.push(folder.to_owned());
     }
     found
 }
 
-fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
+fn collect_files(folder: &Path, found: &mut Vec<PathBuf>) {
     let mut paths: Vec<PathBuf> =
         fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
     // The order of a directory differs from machine to machine.
@@ -97,7 +97,7 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
     for path in paths {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         if path.is_dir() && !path.is_symlink() {
-            collect(&path, found);
+            collect_files(&path, found);
         } else if name.ends_with(".py") && !name.starts_with('_') && path.is_file() {
             found.push(path);
         }
@@ -105,7 +105,7 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 /// This folder and those above, without the root: what lies there is no one's project.
-fn upwards(folder: &Path) -> impl Iterator<Item = &Path> {
+fn search_folders(folder: &Path) -> impl Iterator<Item = &Path> {
     folder
         .ancestors()
         .enumerate()
@@ -113,8 +113,8 @@ fn upwards(folder: &Path) -> impl Iterator<Item = &Path> {
         .map(|(_, path)| path)
 }
 
-fn missing(name: &str, surroundings: &Surroundings) -> String {
-    let place = surroundings.cwd.display();
+fn not_found_message(name: &str, env: &ProcessEnv) -> String {
+    let place = env.cwd.display();
     if name.contains('/') {
         "there is no such file: give a .py file or a folder with some".to_owned()
     } else {
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     /// A folder with these empty files in it, seen from one of its folders.
-    fn tree(files: &[&str], cwd: &str) -> (tempfile::TempDir, Surroundings) {
+    fn tree(files: &[&str], cwd: &str) -> (tempfile::TempDir, ProcessEnv) {
         let root = tempfile::tempdir().unwrap();
         for file in files {
             let path = root.path().join(file);
@@ -136,12 +136,12 @@ mod tests {
         }
         let cwd = root.path().join(cwd);
         fs::create_dir_all(&cwd).unwrap();
-        let surroundings = Surroundings { cwd, home: Some(root.path().join("home")), ..Surroundings::default() };
+        let surroundings = ProcessEnv { cwd, home: Some(root.path().join("home")), ..ProcessEnv::default() };
         (root, surroundings)
     }
 
-    fn found(name: &str, root: &tempfile::TempDir, surroundings: &Surroundings) -> Vec<String> {
-        let paths = given("-f", &name.into(), surroundings).unwrap_or_else(|refusal| panic!("{name}: {refusal}"));
+    fn found(name: &str, root: &tempfile::TempDir, surroundings: &ProcessEnv) -> Vec<String> {
+        let paths = find_named("-f", &name.into(), surroundings).unwrap_or_else(|refusal| panic!("{name}: {refusal}"));
         paths.iter().map(|path| path.strip_prefix(root).unwrap().display().to_string()).collect()
     }
 
@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(found("up", &root, &surroundings), ["up.py"]);
         assert_eq!(found("up.py", &root, &surroundings), ["up.py"]);
         assert_eq!(found("pack", &root, &surroundings), ["pack"]);
-        assert!(given("-f", &"./up.py".into(), &surroundings).is_err());
+        assert!(find_named("-f", &"./up.py".into(), &surroundings).is_err());
     }
 
     #[test]
@@ -187,23 +187,23 @@ mod tests {
             (&["locustfile.py", "a/b/locustfile.py"], "a/b/locustfile.py"),
         ] {
             let (root, surroundings) = tree(files, "a/b");
-            assert_eq!(usual(&surroundings), Some(root.path().join(expected)), "{files:?}");
+            assert_eq!(default_locustfile(&surroundings), Some(root.path().join(expected)), "{files:?}");
         }
-        let root = Surroundings { cwd: "/".into(), ..Surroundings::default() };
-        assert_eq!(usual(&root), None);
+        let root = ProcessEnv { cwd: "/".into(), ..ProcessEnv::default() };
+        assert_eq!(default_locustfile(&root), None);
     }
 
     #[test]
     fn what_cannot_be_found_says_what_was_sought_where() {
         let (_root, surroundings) = tree(&["empty/x.txt", "a.txt"], "");
-        let refusal = |name: &str| given("-f", &name.into(), &surroundings).unwrap_err();
+        let refusal = |name: &str| find_named("-f", &name.into(), &surroundings).unwrap_err();
         let place = surroundings.cwd.display();
         assert_eq!(
             refusal("gone.py").message,
             format!("-f gone.py: there is no such file in {place} or above: give a .py file or a folder with some")
         );
         assert!(refusal("a.txt").message.contains("there is no such file"));
-        assert_eq!(refusal("empty"), Refusal::cannot_run("-f empty: there is no .py file in this folder"));
+        assert_eq!(refusal("empty"), CliError::runtime("-f empty: there is no .py file in this folder"));
         assert_eq!((refusal("-").code, refusal("http://h/x.py").code), (2, 2));
         assert_eq!(refusal(",").code, 1);
     }

@@ -29,15 +29,15 @@ mod web;
 
 pub use client::ClientPlan;
 pub use first_pass::{FirstPass, first_pass};
-pub use given::Given;
-pub use limits::Limit;
-pub use options::options;
-pub use parse::{Parsed, parse};
-pub use plan::{LoadPlan, LogPlan, Mode, OutputPlan, Plan};
-pub use program::{ExtraArg, Program, Takes};
-pub use surroundings::Surroundings;
-pub use target::Target;
+pub use given::ArgValue;
+pub use limits::ResponseLimit;
+pub use options::parsed_options;
+pub use parse::{ParsedLine, parse};
+pub use plan::{LoadPlan, LogPlan, Mode, OutputPlan, RunPlan};
+pub use program::{Arity, CustomArg, ProgramKind};
+pub use surroundings::ProcessEnv;
+pub use target::RunTarget;
 pub use typed::{
-    ClusterArgs, LoadArgs, LogArgs, NetworkArgs, OtherArgs, OutputArgs, QuickArgs, TlsArgs, Typed, UsersArgs, WebArgs,
+    ClusterArgs, LoadArgs, LogArgs, NetworkArgs, OtherArgs, OutputArgs, QuickArgs, RawArgs, TlsArgs, UsersArgs, WebArgs,
 };
 pub use web::WebPlan;

@@ -2,37 +2,37 @@
 //!
 //! Whoever builds one of them takes its line out here and its `hide` out of `typed.rs`.
 
-use super::typed::Typed;
-use crate::exit::Refusal;
+use super::typed::RawArgs;
+use crate::exit::CliError;
 
 /// Refuses the first of them that was given.
-pub(super) fn refuse(typed: &Typed) -> Result<(), Refusal> {
-    let given = FLAGS.iter().find(|flag| (flag.is_given)(typed));
-    given.map_or(Ok(()), |flag| Err(Refusal::usage(format!("{}: {}", flag.name, flag.instead))))
+pub(super) fn check(raw: &RawArgs) -> Result<(), CliError> {
+    let given = FLAGS.iter().find(|flag| (flag.is_given)(raw));
+    given.map_or(Ok(()), |flag| Err(CliError::usage(format!("{}: {}", flag.name, flag.instead))))
 }
 
 /// What the help says of them: those that mean something without the others.
-pub(super) fn line() -> String {
-    let on_its_own = |flag: &&Flag| flag.instead.starts_with("not there yet") && flag.instead != NO_WORKERS;
+pub(super) fn help_line() -> String {
+    let on_its_own = |flag: &&UnsupportedFlag| flag.instead.starts_with("not there yet") && flag.instead != NO_WORKERS;
     let names = FLAGS.iter().filter(on_its_own).map(|flag| flag.name);
     format!("Not there yet: {}.", names.collect::<Vec<_>>().join(", "))
 }
 
-struct Flag {
+struct UnsupportedFlag {
     name: &'static str,
-    is_given: fn(&Typed) -> bool,
+    is_given: fn(&RawArgs) -> bool,
     instead: &'static str,
 }
 
-const fn flag(name: &'static str, is_given: fn(&Typed) -> bool, instead: &'static str) -> Flag {
-    Flag { name, is_given, instead }
+const fn flag(name: &'static str, is_given: fn(&RawArgs) -> bool, instead: &'static str) -> UnsupportedFlag {
+    UnsupportedFlag { name, is_given, instead }
 }
 
 const ONE_PROCESS: &str = "not there yet: a run is one process so far";
 const NO_WORKERS: &str = "not there yet: it belongs to master and worker, which are not there yet either";
 const FILES: &str = "not there yet: use --json or --json-file";
 
-const FLAGS: &[Flag] = &[
+const FLAGS: &[UnsupportedFlag] = &[
     flag("--master", |typed| typed.cluster.master, ONE_PROCESS),
     flag("--worker", |typed| typed.cluster.worker, ONE_PROCESS),
     flag("--processes", |typed| typed.cluster.processes.is_some(), ONE_PROCESS),

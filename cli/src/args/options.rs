@@ -6,30 +6,31 @@
 use serde_json::{Value, json};
 
 use super::{
-    given::Given,
-    plan::{Mode, Plan},
-    target::Target,
-    typed::Typed,
+    given::ArgValue,
+    plan::{Mode, RunPlan},
+    target::RunTarget,
+    typed::RawArgs,
 };
 
 /// All options by name, in Locust's order.
-pub fn options(typed: &Typed, plan: &Plan) -> Vec<(&'static str, Value)> {
-    [load(typed, plan), web(plan), cluster(), output(typed, plan), of_0_7(plan)].concat()
+pub fn parsed_options(raw: &RawArgs, plan: &RunPlan) -> Vec<(&'static str, Value)> {
+    [load_options(raw, plan), web_options(plan), cluster_options(), output_options(raw, plan), legacy_options(plan)]
+        .concat()
 }
 
-type Options = Vec<(&'static str, Value)>;
+type OptionList = Vec<(&'static str, Value)>;
 
-fn load(typed: &Typed, plan: &Plan) -> Options {
+fn load_options(raw: &RawArgs, plan: &RunPlan) -> OptionList {
     let load = &plan.load;
     let spawn_rate = Some(load.spawn_rate).filter(|rate| rate.is_finite());
     let classes = match &plan.target {
-        Target::Classes(names) => names.as_slice(),
-        Target::Quick(_) => &[],
+        RunTarget::Classes(names) => names.as_slice(),
+        RunTarget::Quick(_) => &[],
     };
     let tags = |tags: &[String]| if tags.is_empty() { Value::Null } else { json!(tags) };
     vec![
-        ("locustfile", json!(text(&typed.users.locustfile).unwrap_or("locustfile.py"))),
-        ("config", json!(text(&typed.other.config))),
+        ("locustfile", json!(value_text(&raw.users.locustfile).unwrap_or("locustfile.py"))),
+        ("config", json!(value_text(&raw.other.config))),
         ("host", json!(load.host)),
         ("num_users", json!(load.users)),
         ("users", json!(load.users)),
@@ -42,11 +43,11 @@ fn load(typed: &Typed, plan: &Plan) -> Options {
         ("exclude_tags", tags(&plan.exclude_tags)),
         ("user_classes", json!(classes)),
         ("headless", json!(plan.headless)),
-        ("headful", json!(typed.load.headful)),
+        ("headful", json!(raw.load.headful)),
     ]
 }
 
-fn web(plan: &Plan) -> Options {
+fn web_options(plan: &RunPlan) -> OptionList {
     let web = &plan.web;
     let file =
         |file: Option<&std::path::PathBuf>| json!(file.map(|file| file.display().to_string()).unwrap_or_default());
@@ -68,7 +69,7 @@ fn web(plan: &Plan) -> Options {
 }
 
 /// What `not_yet.rs` refuses is never given.
-fn cluster() -> Options {
+fn cluster_options() -> OptionList {
     vec![
         ("master", json!(false)),
         ("master_bind_host", json!("*")),
@@ -90,24 +91,24 @@ fn cluster() -> Options {
     ]
 }
 
-fn output(typed: &Typed, plan: &Plan) -> Options {
-    let level = text(&typed.log.loglevel).unwrap_or("INFO").to_ascii_uppercase();
+fn output_options(raw: &RawArgs, plan: &RunPlan) -> OptionList {
+    let level = value_text(&raw.log.loglevel).unwrap_or("INFO").to_ascii_uppercase();
     vec![
-        ("print_stats", json!(typed.output.print_stats)),
-        ("only_summary", json!(typed.output.only_summary)),
+        ("print_stats", json!(raw.output.print_stats)),
+        ("only_summary", json!(raw.output.only_summary)),
         ("json", json!(plan.output.json)),
-        ("json_file", json!(text(&typed.output.json_file))),
+        ("json_file", json!(value_text(&raw.output.json_file))),
         ("skip_log_setup", json!(plan.log.skip_setup)),
         ("loglevel", json!(level)),
-        ("logfile", json!(text(&typed.log.logfile))),
+        ("logfile", json!(value_text(&raw.log.logfile))),
         ("list_commands", json!(plan.mode == Mode::List)),
-        ("show_task_ratio", json!(typed.other.show_task_ratio)),
-        ("show_task_ratio_json", json!(typed.other.show_task_ratio_json)),
+        ("show_task_ratio", json!(raw.other.show_task_ratio)),
+        ("show_task_ratio_json", json!(raw.other.show_task_ratio_json)),
         ("exit_code_on_error", json!(plan.exit.on_error)),
     ]
 }
 
-fn of_0_7(plan: &Plan) -> Options {
+fn legacy_options(plan: &RunPlan) -> OptionList {
     vec![
         ("num_clients", json!(plan.load.users)),
         ("hatch_rate", json!(plan.load.spawn_rate)),
@@ -118,8 +119,8 @@ fn of_0_7(plan: &Plan) -> Options {
     ]
 }
 
-fn text(given: &Option<Given>) -> Option<&str> {
-    given.as_ref().map(|given| given.text.as_str())
+fn value_text(arg: &Option<ArgValue>) -> Option<&str> {
+    arg.as_ref().map(|given| given.text.as_str())
 }
 
 #[cfg(test)]
@@ -128,19 +129,19 @@ mod tests {
 
     use super::{
         super::{
-            parse::{Parsed, parse},
-            program::Program,
-            surroundings::Surroundings,
+            parse::{ParsedLine, parse},
+            program::ProgramKind,
+            surroundings::ProcessEnv,
         },
         *,
     };
 
     fn given(line: &str) -> BTreeMap<&'static str, Value> {
-        let program = Program::Locustfile { extra: vec![] };
+        let program = ProgramKind::Locustfile { custom_args: vec![] };
         let words: Vec<OsString> = ["gregaria"].into_iter().chain(line.split(' ')).map(OsString::from).collect();
-        let Ok(Parsed::Typed(typed)) = parse(&words, &program, &Surroundings::default()) else { panic!("{line}") };
-        let plan = Plan::new(&typed, &program).unwrap();
-        let options = options(&typed, &plan);
+        let Ok(ParsedLine::Args(typed)) = parse(&words, &program, &ProcessEnv::default()) else { panic!("{line}") };
+        let plan = RunPlan::new(&typed, &program).unwrap();
+        let options = parsed_options(&typed, &plan);
         let names = options.len();
         let map: BTreeMap<_, _> = options.into_iter().collect();
         assert_eq!(map.len(), names, "a name is there twice");

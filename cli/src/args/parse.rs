@@ -13,20 +13,20 @@ use clap::{
 
 use super::{
     extra, not_yet,
-    program::Program,
-    settable::{self, Settable},
-    sources::{self, Setting, Settings},
-    surroundings::Surroundings,
-    typed::{QUICK_RUN, Typed},
+    program::ProgramKind,
+    settable::{self, ConfigKey},
+    sources::{self, ConfigSetting, LoadedConfig},
+    surroundings::ProcessEnv,
+    typed::{QUICK_RUN, RawArgs},
     values,
 };
-use crate::exit::Refusal;
+use crate::exit::CliError;
 
 /// What a command line turned out to be.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Parsed {
+pub enum ParsedLine {
     /// Something to plan.
-    Typed(Box<Typed>),
+    Args(Box<RawArgs>),
     /// `--help` or `--version`: this text, for stdout.
     Text(String),
 }
@@ -35,54 +35,55 @@ pub enum Parsed {
 ///
 /// # Errors
 /// An unknown flag or setting, or a missing value, in one line; an argument of the locustfile that cannot be added.
-pub fn parse(line: &[OsString], program: &Program, surroundings: &Surroundings) -> Result<Parsed, Refusal> {
-    let command = command(program)?;
+pub fn parse(line: &[OsString], program: &ProgramKind, env: &ProcessEnv) -> Result<ParsedLine, CliError> {
+    let command = build_command(program)?;
     let typed = match command.clone().try_get_matches_from(line) {
         Ok(matches) => matches,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
-            return Ok(Parsed::Text(error.to_string()));
+            return Ok(ParsedLine::Text(error.to_string()));
         }
-        Err(error) => return Err(refuse(&error)),
+        Err(error) => return Err(clap_error(&error)),
     };
-    let settables = settable::all(&command, program);
-    let config = typed.get_one::<super::Given>("config").map(|given| given.text.as_str());
-    let settings = sources::settings(&settables, config, surroundings)?;
-    let words = lay_under(line, &typed, &settables, &settings, &command)?;
-    let matches = command.try_get_matches_from(words).map_err(|error| refuse(&error))?;
-    let mut typed = Typed::from_arg_matches(&matches).map_err(|error| refuse(&error))?;
-    typed.extra = extra::words(&matches, program.extra());
+    let settables = settable::config_keys(&command, program);
+    let config = typed.get_one::<super::ArgValue>("config").map(|given| given.text.as_str());
+    let settings = sources::load(&settables, config, env)?;
+    let words = merge_config(line, &typed, &settables, &settings, &command)?;
+    let matches = command.try_get_matches_from(words).map_err(|error| clap_error(&error))?;
+    let mut typed = RawArgs::from_arg_matches(&matches).map_err(|error| clap_error(&error))?;
+    typed.custom_args = extra::collect_argparse_words(&matches, program.custom_args());
     check_required(&matches, program)?;
     if typed.targets.is_empty() {
-        typed.targets = sources::user_classes(surroundings);
+        typed.targets = sources::user_classes(env);
     }
-    Ok(Parsed::Typed(Box::new(typed)))
+    Ok(ParsedLine::Args(Box::new(typed)))
 }
 
 /// Settings that the line leaves open become words of it, before the positional arguments that `--` sets apart.
-fn lay_under(
+fn merge_config(
     line: &[OsString],
-    typed: &ArgMatches,
-    settables: &[Settable],
-    settings: &Settings,
+    matches: &ArgMatches,
+    config_keys: &[ConfigKey],
+    settings: &LoadedConfig,
     command: &Command,
-) -> Result<Vec<OsString>, Refusal> {
-    let is_quick = typed.get_many::<String>("targets").into_iter().flatten().any(|target| values::is_url(target));
+) -> Result<Vec<OsString>, CliError> {
+    let is_quick = matches.get_many::<String>("targets").into_iter().flatten().any(|target| values::is_url(target));
     if let Some(unknown) = settings.unknown.first().filter(|_| !is_quick) {
-        let hint = suggestion(command, &unknown.key).map_or_else(
+        let hint = suggest_flag(command, &unknown.key).map_or_else(
             || "see gregaria --help".to_owned(),
             |similar| format!("a similar one exists: '{}'", similar.trim_start_matches('-')),
         );
-        return Err(Refusal::usage(format!("{}: there is no such setting; {hint}", unknown.origin)));
+        return Err(CliError::usage(format!("{}: there is no such setting; {hint}", unknown.origin)));
     }
-    let is_open = |setting: &&Setting| {
-        let settable = &settables[setting.settable];
-        let is_typed = settable.ids.iter().any(|id| typed.value_source(id) == Some(ValueSource::CommandLine));
-        let foreign = if is_quick { NOT_FOR_A_URL } else { ONLY_FOR_A_URL };
-        let is_foreign = foreign.contains(&settable.ids[0].as_str());
+    let is_open = |setting: &&ConfigSetting| {
+        let settable = &config_keys[setting.key_index];
+        let is_typed = settable.arg_ids.iter().any(|id| matches.value_source(id) == Some(ValueSource::CommandLine));
+        let foreign = if is_quick { LOCUSTFILE_ONLY } else { URL_ONLY };
+        let is_foreign = foreign.contains(&settable.arg_ids[0].as_str());
         !is_typed && !is_foreign
     };
     // The strongest comes last, as where several spellings set one thing the last one counts.
-    let under = settings.known.iter().rev().filter(is_open).map(|setting| setting.words(&settables[setting.settable]));
+    let under =
+        settings.known.iter().rev().filter(is_open).map(|setting| setting.to_args(&config_keys[setting.key_index]));
     let under: Vec<String> = under.collect::<Result<Vec<_>, _>>()?.concat();
     let end = line.iter().position(|word| word == "--").unwrap_or(line.len());
     let (flags, positionals) = line.split_at(end);
@@ -90,21 +91,21 @@ fn lay_under(
     Ok(flags.iter().cloned().chain(under).chain(positionals.iter().cloned()).collect())
 }
 
-fn check_required(matches: &ArgMatches, program: &Program) -> Result<(), Refusal> {
-    let is_given = |flag: &String| matches.contains_id(&extra::id(flag));
-    let missing = program.extra().iter().find(|arg| arg.required && !arg.flags.iter().any(is_given));
-    missing.map_or(Ok(()), |arg| Err(Refusal::usage(format!("{}: the locustfile requires it", arg.name()))))
+fn check_required(matches: &ArgMatches, program: &ProgramKind) -> Result<(), CliError> {
+    let is_given = |flag: &String| matches.contains_id(&extra::arg_id(flag));
+    let missing = program.custom_args().iter().find(|arg| arg.required && !arg.flags.iter().any(is_given));
+    missing.map_or(Ok(()), |arg| Err(CliError::usage(format!("{}: the locustfile requires it", arg.name()))))
 }
 
 /// What a program accepts, and what its help says. The help of a program with user classes of its own leaves out what
 /// it cannot do.
-pub(super) fn command(program: &Program) -> Result<Command, Refusal> {
-    let custom = if *program == Program::Gregaria { CUSTOM } else { "" };
-    let after = format!("{SETTINGS}{custom}\n\n{}\n\n{EXIT_CODES}", not_yet::line());
-    if matches!(program, Program::Gregaria | Program::Locustfile { .. }) {
+pub(super) fn build_command(program: &ProgramKind) -> Result<Command, CliError> {
+    let custom = if *program == ProgramKind::Gregaria { CUSTOM_ARGS_HELP } else { "" };
+    let after = format!("{CONFIG_HELP}{custom}\n\n{}\n\n{EXIT_CODES_HELP}", not_yet::help_line());
+    if matches!(program, ProgramKind::Gregaria | ProgramKind::Locustfile { .. }) {
         let usage = "gregaria [OPTIONS] URL\n       gregaria [OPTIONS] [-f LOCUSTFILE] [USER_CLASS]...";
-        let command = Typed::command().override_usage(usage).after_help(format!("{EXAMPLES}\n\n{after}"));
-        return extra::join(command, program.extra());
+        let command = RawArgs::command().override_usage(usage).after_help(format!("{EXAMPLES_HELP}\n\n{after}"));
+        return extra::add_custom_args(command, program.custom_args());
     }
     let hide = |arg: Arg| {
         let is_python = ["exclude_tags", "locustfile", "tags"].contains(&arg.get_id().as_str());
@@ -112,12 +113,12 @@ pub(super) fn command(program: &Program) -> Result<Command, Refusal> {
         if is_foreign { arg.hide(true) } else { arg }
     };
     let targets = |arg: Arg| arg.value_name("USER_CLASS").help("Names of the user classes to run (default: all)");
-    let command = Typed::command().mut_args(hide).mut_arg("targets", targets);
+    let command = RawArgs::command().mut_args(hide).mut_arg("targets", targets);
     Ok(command.override_usage("PROGRAM [OPTIONS] [USER_CLASS]...").after_help(after))
 }
 
 /// The flag that was perhaps meant.
-fn suggestion(command: &Command, key: &str) -> Option<String> {
+fn suggest_flag(command: &Command, key: &str) -> Option<String> {
     let words = ["gregaria".to_owned(), format!("--{}", key.trim_start_matches('-'))];
     let error = command.clone().infer_long_args(false).try_get_matches_from(words).err()?;
     match error.get(ContextKind::SuggestedArg) {
@@ -126,8 +127,8 @@ fn suggestion(command: &Command, key: &str) -> Option<String> {
     }
 }
 
-fn refuse(error: &clap::Error) -> Refusal {
-    Refusal::usage(one_line(&error.to_string()))
+fn clap_error(error: &clap::Error) -> CliError {
+    CliError::usage(one_line(&error.to_string()))
 }
 
 /// Of clap's paragraphs (what is wrong, a tip, the usage, where to find help) the first two, in one line.
@@ -143,12 +144,12 @@ fn one_line(report: &str) -> String {
 }
 
 /// Files and variables are about locustfiles: what to attack, and which of its tasks, is said by the URL of a quick run.
-const NOT_FOR_A_URL: &[&str] = &["demo", "exclude_tags", "host", "locustfile", "tags"];
+const LOCUSTFILE_ONLY: &[&str] = &["demo", "exclude_tags", "host", "locustfile", "tags"];
 
 /// The other way round: the request of a quick run.
-const ONLY_FOR_A_URL: &[&str] = &["body", "body_file", "headers", "method"];
+const URL_ONLY: &[&str] = &["body", "body_file", "headers", "method"];
 
-const EXAMPLES: &str = "\
+const EXAMPLES_HELP: &str = "\
 Examples:
   gregaria http://localhost:8080/ -u 64 -t 10s
       64 users ask for one page as fast as it comes, for 10 seconds
@@ -159,13 +160,13 @@ Examples:
   gregaria -u 100 -r 10
       the locustfile.py that is here or in a folder above";
 
-const SETTINGS: &str = "\
+const CONFIG_HELP: &str = "\
 What is not given is taken from LOCUST_* variables, --config, pyproject.toml, locust.conf and ~/.locust.conf.";
 
-const CUSTOM: &str = "
+const CUSTOM_ARGS_HELP: &str = "
 What a locustfile adds is shown by python3 -m gregaria -f FILE --help.";
 
-const EXIT_CODES: &str = "\
+const EXIT_CODES_HELP: &str = "\
 Exit codes: 0 fine; 1 cannot run, or failures (see --exit-code-on-error); 2 a wrong flag or value; 3 see --fail-on-lag.
 Data goes to stdout; the log and all tables go to stderr.";
 
@@ -173,47 +174,47 @@ Data goes to stdout; the log and all tables go to stderr.";
 mod tests {
     use std::{collections::BTreeMap, fs};
 
-    use super::{super::program::ExtraArg, super::program::Takes, *};
+    use super::{super::program::Arity, super::program::CustomArg, *};
 
-    const QUICK: Program = Program::Gregaria;
+    const QUICK: ProgramKind = ProgramKind::Gregaria;
 
     fn words(line: &str) -> Vec<OsString> {
         ["gregaria"].into_iter().chain(line.split_whitespace()).map(OsString::from).collect()
     }
 
-    fn try_typed(line: &str, program: &Program, surroundings: &Surroundings) -> Result<Typed, Refusal> {
+    fn try_typed(line: &str, program: &ProgramKind, surroundings: &ProcessEnv) -> Result<RawArgs, CliError> {
         match parse(&words(line), program, surroundings)? {
-            Parsed::Typed(typed) => Ok(*typed),
-            Parsed::Text(text) => panic!("{line}: {text}"),
+            ParsedLine::Args(typed) => Ok(*typed),
+            ParsedLine::Text(text) => panic!("{line}: {text}"),
         }
     }
 
-    fn typed(line: &str) -> Typed {
-        try_typed(line, &QUICK, &Surroundings::default()).unwrap_or_else(|refusal| panic!("{line}: {refusal}"))
+    fn typed(line: &str) -> RawArgs {
+        try_typed(line, &QUICK, &ProcessEnv::default()).unwrap_or_else(|refusal| panic!("{line}: {refusal}"))
     }
 
     fn refusal(line: &str) -> String {
-        let refusal = try_typed(line, &QUICK, &Surroundings::default()).unwrap_err();
+        let refusal = try_typed(line, &QUICK, &ProcessEnv::default()).unwrap_err();
         assert_eq!(refusal.code, 2);
         refusal.message
     }
 
-    fn help(program: &Program) -> String {
-        match parse(&words("--help"), program, &Surroundings::default()).unwrap() {
-            Parsed::Text(text) => text,
-            Parsed::Typed(typed) => panic!("{typed:?}"),
+    fn help(program: &ProgramKind) -> String {
+        match parse(&words("--help"), program, &ProcessEnv::default()).unwrap() {
+            ParsedLine::Text(text) => text,
+            ParsedLine::Args(typed) => panic!("{typed:?}"),
         }
     }
 
     /// A folder with these files, which is also the home, and these variables.
-    fn surroundings(files: &[(&str, &str)], variables: &[(&str, &str)]) -> (tempfile::TempDir, Surroundings) {
+    fn surroundings(files: &[(&str, &str)], variables: &[(&str, &str)]) -> (tempfile::TempDir, ProcessEnv) {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in files {
             fs::write(folder.path().join(name), text).unwrap();
         }
         let env = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let cwd = folder.path().to_owned();
-        (folder, Surroundings { env, home: Some(cwd.clone()), cwd })
+        (folder, ProcessEnv { variables: env, home: Some(cwd.clone()), cwd })
     }
 
     fn users(line: &str, files: &[(&str, &str)], variables: &[(&str, &str)]) -> String {
@@ -222,32 +223,32 @@ mod tests {
         typed.load.users.map(|given| given.text).unwrap_or_default()
     }
 
-    fn extra(flags: &[&str], dest: &str, takes: Takes) -> ExtraArg {
+    fn extra(flags: &[&str], dest: &str, takes: Arity) -> CustomArg {
         let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
-        ExtraArg { flags, dest: dest.into(), takes, ..ExtraArg::default() }
+        CustomArg { flags, dest: dest.into(), arity: takes, ..CustomArg::default() }
     }
 
-    fn locustfile() -> Program {
-        let mut path = extra(&["--path", "-x"], "path", Takes::One);
+    fn locustfile() -> ProgramKind {
+        let mut path = extra(&["--path", "-x"], "path", Arity::One);
         path.help = Some("Where to go".into());
         path.env_var = Some("SHOP_PATH".into());
-        Program::Locustfile {
-            extra: vec![
+        ProgramKind::Locustfile {
+            custom_args: vec![
                 path,
-                extra(&["--colour", "--no-colour"], "colour", Takes::Nothing),
-                extra(&["--sizes"], "sizes", Takes::Many),
-                extra(&["--pair"], "pair", Takes::Exactly(2)),
-                extra(&["--depth"], "depth", Takes::Optional),
-                extra(&["-z"], "z", Takes::One),
-                extra(&["--body"], "body", Takes::One),
-                extra(&["--timeout", "-k"], "timeout", Takes::One),
+                extra(&["--colour", "--no-colour"], "colour", Arity::Zero),
+                extra(&["--sizes"], "sizes", Arity::Many),
+                extra(&["--pair"], "pair", Arity::Exactly(2)),
+                extra(&["--depth"], "depth", Arity::Optional),
+                extra(&["-z"], "z", Arity::One),
+                extra(&["--body"], "body", Arity::One),
+                extra(&["--timeout", "-k"], "timeout", Arity::One),
             ],
         }
     }
 
     fn extra_words(line: &str, files: &[(&str, &str)], variables: &[(&str, &str)]) -> Vec<String> {
         let (_folder, surroundings) = surroundings(files, variables);
-        try_typed(line, &locustfile(), &surroundings).unwrap_or_else(|refusal| panic!("{line}: {refusal}")).extra
+        try_typed(line, &locustfile(), &surroundings).unwrap_or_else(|refusal| panic!("{line}: {refusal}")).custom_args
     }
 
     #[test]
@@ -279,7 +280,7 @@ mod tests {
         assert_eq!(typed(of_0_7.replace("-f f", "").as_str()).targets, [""; 0]);
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("f"), "").unwrap();
-        let here = Surroundings { cwd: folder.path().to_owned(), ..Surroundings::default() };
+        let here = ProcessEnv { cwd: folder.path().to_owned(), ..ProcessEnv::default() };
         assert_eq!(try_typed(of_2_47, &QUICK, &here).unwrap().targets, ["Web"]);
     }
 
@@ -333,7 +334,7 @@ mod tests {
             [("LOCUST_EXCLUDE_TAGS", "[d, e]"), ("LOCUST_USER_CLASSES", "Web Api"), ("GREGARIA_RING", "epoll")];
         let (_folder, here) = surroundings(&files, &variables);
         let typed = try_typed("", &QUICK, &here).unwrap();
-        let texts = |given: &[super::super::Given]| given.iter().map(|given| given.text.clone()).collect::<Vec<_>>();
+        let texts = |given: &[super::super::ArgValue]| given.iter().map(|given| given.text.clone()).collect::<Vec<_>>();
         assert!(typed.load.headless && typed.output.reset_stats && !typed.output.only_summary);
         assert_eq!(texts(&typed.users.tags), ["a b", "c"]);
         assert_eq!(texts(&typed.users.exclude_tags), ["d", "e"]);
@@ -379,7 +380,7 @@ mod tests {
         assert!(refusal("--config gone.conf", &[], &[]).starts_with("--config gone.conf: No such file"));
         let (_folder, here) = surroundings(&[("locust.conf", "users = x")], &[]);
         let typed = try_typed("", &QUICK, &here).unwrap();
-        assert_eq!(typed.load.users.unwrap().named("-u"), "locust.conf line 1: users = x");
+        assert_eq!(typed.load.users.unwrap().describe("-u"), "locust.conf line 1: users = x");
     }
 
     #[test]
@@ -414,16 +415,16 @@ mod tests {
 
     #[test]
     fn a_locustfile_cannot_add_what_is_there_or_is_no_flag() {
-        let refusal = |arg: ExtraArg| {
-            let program = Program::Locustfile { extra: vec![arg] };
-            parse(&words(""), &program, &Surroundings::default()).unwrap_err()
+        let refusal = |arg: CustomArg| {
+            let program = ProgramKind::Locustfile { custom_args: vec![arg] };
+            parse(&words(""), &program, &ProcessEnv::default()).unwrap_err()
         };
         for flag in ["--users", "--hatch-rate", "-c", "-T"] {
-            let refusal = refusal(extra(&[flag], "x", Takes::One));
-            assert_eq!(refusal, Refusal::cannot_run(format!("the locustfile adds {flag}, which gregaria has already")));
+            let refusal = refusal(extra(&[flag], "x", Arity::One));
+            assert_eq!(refusal, CliError::runtime(format!("the locustfile adds {flag}, which gregaria has already")));
         }
         for flag in ["name", "-name", "--", "-"] {
-            assert_eq!(refusal(extra(&[flag], "x", Takes::One)).code, 1, "{flag}");
+            assert_eq!(refusal(extra(&[flag], "x", Arity::One)).code, 1, "{flag}");
         }
     }
 
@@ -438,8 +439,8 @@ mod tests {
             let line: Vec<OsString> = [OsString::from("gregaria")].iter().chain(words).cloned().collect();
             assert!(super::super::first_pass(words, &here).is_ok(), "{words:?}");
             let refusal = parse(&line, &QUICK, &here).and_then(|parsed| match parsed {
-                Parsed::Typed(typed) => super::super::Plan::new(&typed, &QUICK),
-                Parsed::Text(text) => panic!("{text}"),
+                ParsedLine::Args(typed) => super::super::RunPlan::new(&typed, &QUICK),
+                ParsedLine::Text(text) => panic!("{text}"),
             });
             assert_eq!(refusal.unwrap_err().message.lines().count(), 1, "{words:?}");
         }
@@ -447,14 +448,14 @@ mod tests {
 
     #[test]
     fn a_required_argument_is_asked_for() {
-        let required = ExtraArg { required: true, ..extra(&["--shop", "-z"], "shop", Takes::One) };
-        let program = Program::Locustfile { extra: vec![required] };
+        let required = CustomArg { required: true, ..extra(&["--shop", "-z"], "shop", Arity::One) };
+        let program = ProgramKind::Locustfile { custom_args: vec![required] };
         let (_folder, here) = surroundings(&[], &[]);
         let refusal = try_typed("", &program, &here).unwrap_err();
-        assert_eq!(refusal, Refusal::usage("--shop: the locustfile requires it"));
+        assert_eq!(refusal, CliError::usage("--shop: the locustfile requires it"));
         assert!(try_typed("-z 1", &program, &here).is_ok());
         let env = BTreeMap::from([("LOCUST_SHOP".to_owned(), "1".to_owned())]);
-        assert!(try_typed("", &program, &Surroundings { env, ..here }).is_ok());
+        assert!(try_typed("", &program, &ProcessEnv { variables: env, ..here }).is_ok());
     }
 
     #[test]
@@ -470,18 +471,18 @@ mod tests {
     #[test]
     fn a_program_of_ones_own_offers_only_what_it_can_do() {
         for part in ["--body-file", "--locustfile", "--tags", "URL", "Examples:"] {
-            let (all, own) = (help(&QUICK), help(&Program::OwnUsers));
+            let (all, own) = (help(&QUICK), help(&ProgramKind::RustUsers));
             assert!(all.contains(part) && (!own.contains(part) || part == "URL"), "{part}");
         }
         for part in ["--spawn-rate", "[USER_CLASS]...", "Exit codes:"] {
-            assert!(help(&Program::OwnUsers).contains(part), "{part}");
+            assert!(help(&ProgramKind::RustUsers).contains(part), "{part}");
         }
     }
 
     #[test]
     fn the_definition_holds() {
-        for program in [Program::Gregaria, Program::OwnUsers, locustfile()] {
-            command(&program).unwrap().debug_assert();
+        for program in [ProgramKind::Gregaria, ProgramKind::RustUsers, locustfile()] {
+            build_command(&program).unwrap().debug_assert();
         }
     }
 }

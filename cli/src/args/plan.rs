@@ -11,23 +11,23 @@ use log::LevelFilter;
 use super::{
     addresses,
     client::{self, ClientPlan},
-    given::Given,
+    given::ArgValue,
     not_yet,
-    program::Program,
-    target::{self, Target},
-    typed::{LoadArgs, LogArgs, OtherArgs, OutputArgs, Typed},
+    program::ProgramKind,
+    target::{self, RunTarget},
+    typed::{LoadArgs, LogArgs, OtherArgs, OutputArgs, RawArgs},
     values,
     web::{self, WebPlan},
 };
-use crate::exit::{self, ExitPlan, Refusal};
+use crate::exit::{self, CliError, ExitPlan};
 
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Plan {
+pub struct RunPlan {
     /// Run, or only show something.
     pub mode: Mode,
     /// What the users do.
-    pub target: Target,
+    pub target: RunTarget,
     /// Only tasks with one of these tags; all when there are none.
     pub tags: Vec<String>,
     /// No tasks with one of these tags.
@@ -35,7 +35,7 @@ pub struct Plan {
     /// How much load, and for how long.
     pub load: LoadPlan,
     /// Where connections go and come from.
-    pub addresses: ConnectConfig,
+    pub connect_config: ConnectConfig,
     /// What is laid over the client settings of every user class.
     pub client: ClientPlan,
     /// Whether a run was asked for that begins at once and has no web page. Quick runs always are.
@@ -72,7 +72,7 @@ pub struct LoadPlan {
     /// Whether the demo shop is to take the place of a host.
     pub demo: bool,
     /// Number of users, where it was given.
-    pub users_given: Option<u32>,
+    pub explicit_users: Option<u32>,
     /// Number of users.
     pub users: u32,
     /// Users per second, infinite for all at once.
@@ -88,7 +88,7 @@ pub struct LoadPlan {
     /// Number of shards; `None` for all cores.
     pub shards: Option<usize>,
     /// How shards talk to the kernel.
-    pub ring: DriverChoice,
+    pub driver: DriverChoice,
 }
 
 /// What is shown and stored.
@@ -113,17 +113,17 @@ pub struct LogPlan {
     pub skip_setup: bool,
 }
 
-impl Plan {
+impl RunPlan {
     /// Finds out what a command line of `program` means.
     ///
     /// # Errors
     /// A wrong value or combination, or nothing to run, with what to do about it.
-    pub fn new(typed: &Typed, program: &Program) -> Result<Self, Refusal> {
-        not_yet::refuse(typed)?;
-        let target = target::target(typed, program)?;
-        let is_quick = matches!(target, Target::Quick(_));
-        let texts = |given: &[Given]| given.iter().map(|given| given.text.clone()).collect();
-        let Typed { load, users, network, output, log, other, .. } = typed;
+    pub fn new(raw: &RawArgs, program: &ProgramKind) -> Result<Self, CliError> {
+        not_yet::check(raw)?;
+        let target = target::run_target(raw, program)?;
+        let is_quick = matches!(target, RunTarget::Quick(_));
+        let texts = |given: &[ArgValue]| given.iter().map(|given| given.text.clone()).collect();
+        let RawArgs { load, users, network, output, log, other, .. } = raw;
         Ok(Self {
             mode: mode(other),
             target,
@@ -131,10 +131,10 @@ impl Plan {
             exclude_tags: texts(&users.exclude_tags),
             exit: exit_plan(output)?,
             load: load_plan(load, output.reset_stats, is_quick)?,
-            addresses: addresses::plan(network)?,
-            client: client::plan(network, &typed.tls)?,
+            connect_config: addresses::plan(network)?,
+            client: client::plan(network, &raw.tls)?,
             headless: is_quick || load.headless && !load.headful,
-            web: web::plan(&typed.web)?,
+            web: web::plan(&raw.web)?,
             output: OutputPlan { live: !output.only_summary, json: output.json, json_file: path(&output.json_file) },
             log: log_plan(log)?,
         })
@@ -163,40 +163,41 @@ fn mode(other: &OtherArgs) -> Mode {
     }
 }
 
-fn load_plan(args: &LoadArgs, reset_stats: bool, is_quick: bool) -> Result<LoadPlan, Refusal> {
+fn load_plan(args: &LoadArgs, reset_stats: bool, is_quick: bool) -> Result<LoadPlan, CliError> {
     let (default_users, default_rate) = if is_quick { (10, f64::INFINITY) } else { (1, 1.0) };
-    let users = values::optional(&args.users, |given| values::count("-u", given))?;
+    let users = values::optional(&args.users, |given| values::positive_int("-u", given))?;
     let stop_timeout = values::optional(&args.stop_timeout, |given| values::seconds("-s", given))?;
     Ok(LoadPlan {
         host: values::optional(&args.host, |given| values::host("-H", given))?,
         demo: args.demo,
-        users_given: users,
+        explicit_users: users,
         users: users.unwrap_or(default_users),
-        spawn_rate: values::optional(&args.spawn_rate, |given| values::rate("-r", given))?.unwrap_or(default_rate),
-        run_time: values::optional(&args.run_time, |given| values::time("-t", given))?,
-        num_requests: values::optional(&args.num_request, |given| values::count("-n", given))?,
+        spawn_rate: values::optional(&args.spawn_rate, |given| values::spawn_rate("-r", given))?
+            .unwrap_or(default_rate),
+        run_time: values::optional(&args.run_time, |given| values::run_time("-t", given))?,
+        num_requests: values::optional(&args.num_request, |given| values::positive_int("-n", given))?,
         stop_timeout: stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),
         reset_stats,
-        shards: values::optional(&args.shards, |given| values::count::<u32>("--shards", given))?
+        shards: values::optional(&args.shards, |given| values::positive_int::<u32>("--shards", given))?
             .map(|count| count as usize),
-        ring: values::optional(&args.ring, values::ring)?.unwrap_or_default(),
+        driver: values::optional(&args.ring, values::driver)?.unwrap_or_default(),
     })
 }
 
-fn exit_plan(args: &OutputArgs) -> Result<ExitPlan, Refusal> {
+fn exit_plan(args: &OutputArgs) -> Result<ExitPlan, CliError> {
     let on_error =
         values::optional(&args.exit_code_on_error, |given| values::exit_code("--exit-code-on-error", given))?;
-    Ok(ExitPlan { on_error: on_error.unwrap_or(exit::ERRORS), fail_on_lag: args.fail_on_lag })
+    Ok(ExitPlan { on_error: on_error.unwrap_or(exit::FAILED_REQUESTS), fail_on_lag: args.fail_on_lag })
 }
 
-fn log_plan(args: &LogArgs) -> Result<LogPlan, Refusal> {
+fn log_plan(args: &LogArgs) -> Result<LogPlan, CliError> {
     let level = values::optional(&args.loglevel, |given| values::log_level("-L", given))?;
     let level = level.unwrap_or(LevelFilter::Info);
     Ok(LogPlan { level, file: path(&args.logfile), skip_setup: args.skip_log_setup })
 }
 
-fn path(given: &Option<Given>) -> Option<PathBuf> {
-    given.as_ref().map(|given| PathBuf::from(&given.text))
+fn path(arg: &Option<ArgValue>) -> Option<PathBuf> {
+    arg.as_ref().map(|given| PathBuf::from(&given.text))
 }
 
 const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(1);
@@ -209,33 +210,33 @@ mod tests {
 
     use super::{
         super::{
-            parse::{Parsed, parse},
-            surroundings::Surroundings,
+            parse::{ParsedLine, parse},
+            surroundings::ProcessEnv,
         },
         *,
     };
     use crate::quick::QuickRequest;
 
-    const OWN: Program = Program::OwnUsers;
-    const QUICK: Program = Program::Gregaria;
+    const OWN: ProgramKind = ProgramKind::RustUsers;
+    const QUICK: ProgramKind = ProgramKind::Gregaria;
 
-    fn try_plan(line: &str, program: &Program) -> Result<Plan, Refusal> {
+    fn try_plan(line: &str, program: &ProgramKind) -> Result<RunPlan, CliError> {
         let words: Vec<OsString> =
             ["gregaria"].into_iter().chain(line.split_whitespace()).map(OsString::from).collect();
-        match parse(&words, program, &Surroundings::default())? {
-            Parsed::Typed(typed) => Plan::new(&typed, program),
-            Parsed::Text(text) => panic!("{text}"),
+        match parse(&words, program, &ProcessEnv::default())? {
+            ParsedLine::Args(typed) => RunPlan::new(&typed, program),
+            ParsedLine::Text(text) => panic!("{text}"),
         }
     }
 
-    fn plan(line: &str, program: &Program) -> Plan {
+    fn plan(line: &str, program: &ProgramKind) -> RunPlan {
         try_plan(line, program).unwrap_or_else(|refusal| panic!("{line}: {refusal}"))
     }
 
     fn request(line: &str) -> QuickRequest {
         match plan(line, &QUICK).target {
-            Target::Quick(request) => request,
-            Target::Classes(names) => panic!("{names:?}"),
+            RunTarget::Quick(request) => request,
+            RunTarget::Classes(names) => panic!("{names:?}"),
         }
     }
 
@@ -244,9 +245,9 @@ mod tests {
         let load = plan("http://h/", &QUICK).load;
         assert_eq!((load.users, load.spawn_rate), (10, f64::INFINITY));
         let load = plan("", &OWN).load;
-        assert_eq!((load.users, load.spawn_rate, load.users_given), (1, 1.0, None));
+        assert_eq!((load.users, load.spawn_rate, load.explicit_users), (1, 1.0, None));
         assert_eq!((load.stop_timeout, load.run_time, load.num_requests), (Duration::from_secs(1), None, None));
-        assert_eq!((load.shards, load.ring), (None, DriverChoice::Auto));
+        assert_eq!((load.shards, load.driver), (None, DriverChoice::Auto));
     }
 
     #[test]
@@ -254,10 +255,10 @@ mod tests {
         let plan =
             plan("-u 64 -r 2.5 -t 1h30m -n 1000 -s 0 -H http://h --shards 2 --ring epoll --reset-stats Web", &OWN);
         let load = plan.load;
-        assert_eq!((load.users, load.users_given, load.spawn_rate), (64, Some(64), 2.5));
+        assert_eq!((load.users, load.explicit_users, load.spawn_rate), (64, Some(64), 2.5));
         assert_eq!(load.host.as_deref(), Some("http://h"));
-        assert_eq!((load.shards, load.ring), (Some(2), DriverChoice::Only(DriverKind::Epoll)));
-        assert_eq!(plan.target, Target::Classes(vec!["Web".into()]));
+        assert_eq!((load.shards, load.driver), (Some(2), DriverChoice::Only(DriverKind::Epoll)));
+        assert_eq!(plan.target, RunTarget::Classes(vec!["Web".into()]));
         let options = load.runner_options();
         assert_eq!((options.run_time, options.num_requests), (Some(Duration::from_secs(5400)), Some(1000)));
         assert_eq!((options.stop_timeout, options.reset_stats), (Duration::ZERO, true));
@@ -281,7 +282,7 @@ mod tests {
         let line = format!("http://h/ --body-file {}", path.display());
         assert_eq!(request(&line).body.as_deref(), Some(&b"a\0b"[..]));
         std::fs::remove_file(&path).unwrap();
-        assert_eq!(try_plan(&line, &QUICK).unwrap_err().code, exit::USAGE);
+        assert_eq!(try_plan(&line, &QUICK).unwrap_err().code, exit::USAGE_ERROR);
     }
 
     #[test]
@@ -318,30 +319,30 @@ mod tests {
             "http://h/ -P x",
         ] {
             let refusal = try_plan(line, &QUICK).unwrap_err();
-            assert_eq!(refusal.code, exit::USAGE, "{line}: {refusal}");
+            assert_eq!(refusal.code, exit::USAGE_ERROR, "{line}: {refusal}");
             assert!(!refusal.message.contains('\n'));
         }
-        assert_eq!(try_plan("-u 0", &OWN).unwrap_err().code, exit::USAGE);
-        assert_eq!(try_plan("http://h/", &OWN).unwrap_err().code, exit::USAGE);
-        assert_eq!(try_plan("-H localhost:80", &OWN).unwrap_err().code, exit::USAGE);
+        assert_eq!(try_plan("-u 0", &OWN).unwrap_err().code, exit::USAGE_ERROR);
+        assert_eq!(try_plan("http://h/", &OWN).unwrap_err().code, exit::USAGE_ERROR);
+        assert_eq!(try_plan("-H localhost:80", &OWN).unwrap_err().code, exit::USAGE_ERROR);
     }
 
     #[test]
     fn a_locustfile_is_planned_like_other_users() {
-        let python = Program::Locustfile { extra: vec![] };
+        let python = ProgramKind::Locustfile { custom_args: vec![] };
         let plan = plan("-f a.py -T slow api -E new --demo --headless --skip-log-setup Web", &python);
-        assert_eq!(plan.target, Target::Classes(vec!["Web".into()]));
+        assert_eq!(plan.target, RunTarget::Classes(vec!["Web".into()]));
         assert_eq!(plan.tags, ["slow", "api"]);
         assert_eq!(plan.exclude_tags, ["new"]);
         assert!(plan.load.demo && plan.headless && plan.log.skip_setup);
-        assert_eq!(Plan::new(&Typed::default(), &python).unwrap().target, Target::Classes(vec![]));
+        assert_eq!(RunPlan::new(&RawArgs::default(), &python).unwrap().target, RunTarget::Classes(vec![]));
         for (line, start) in [
             ("http://h/", "a URL and a locustfile do not go together"),
             ("-f a.py b.py", "b.py: give all locustfiles with -f"),
             ("-H http://h --demo", "-H http://h: does not go together with --demo"),
         ] {
             let refusal = try_plan(line, &python).unwrap_err();
-            assert_eq!(refusal.code, exit::USAGE);
+            assert_eq!(refusal.code, exit::USAGE_ERROR);
             assert!(refusal.message.starts_with(start), "{line}: {refusal}");
         }
     }
@@ -370,14 +371,14 @@ mod tests {
             ),
             ("--web-auth a:b", "--web-auth: Locust has replaced it: use --web-login"),
         ] {
-            assert_eq!(try_plan(line, &OWN), Err(Refusal::usage(message)), "{line}");
+            assert_eq!(try_plan(line, &OWN), Err(CliError::usage(message)), "{line}");
         }
     }
 
     #[test]
     fn without_users_or_url_it_says_what_to_give() {
         let refusal = try_plan("-u 5", &QUICK).unwrap_err();
-        assert_eq!(refusal.code, exit::CANNOT_RUN);
+        assert_eq!(refusal.code, exit::RUNTIME_ERROR);
         assert!(refusal.message.starts_with("nothing to run, as there is no locustfile.py"), "{refusal}");
     }
 }

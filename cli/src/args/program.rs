@@ -1,26 +1,26 @@
 //! Which program a command line belongs to: what it can run, and which arguments it has besides the usual ones.
 
-use crate::exit::Refusal;
+use crate::exit::CliError;
 
 /// The program that a command line belongs to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Program {
+pub enum ProgramKind {
     /// `gregaria` without a locustfile: quick runs only.
     #[default]
     Gregaria,
     /// `gregaria` with locustfiles, imported already.
     Locustfile {
         /// The arguments that they have added.
-        extra: Vec<ExtraArg>,
+        custom_args: Vec<CustomArg>,
     },
     /// A Rust program around user classes of its own.
-    OwnUsers,
+    RustUsers,
 }
 
 /// An argument that a locustfile adds (`parser.add_argument` in Python). Its values are passed on as they are: what
 /// they mean, and which are allowed, is judged by whoever added it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ExtraArg {
+pub struct CustomArg {
     /// All spellings, with their dashes: `--my-arg`, `-x`.
     pub flags: Vec<String>,
     /// The name under which the locustfile finds it; also settable as `LOCUST_<DEST>`.
@@ -32,7 +32,7 @@ pub struct ExtraArg {
     /// The help.
     pub help: Option<String>,
     /// How many values follow it.
-    pub takes: Takes,
+    pub arity: Arity,
     /// What the help lists as allowed values.
     pub choices: Vec<String>,
     /// Whether a run needs it.
@@ -43,13 +43,13 @@ pub struct ExtraArg {
 
 /// How many values follow a flag.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Takes {
+pub enum Arity {
     /// So many.
     Exactly(usize),
     /// Any number.
     Many,
     /// None: a switch.
-    Nothing,
+    Zero,
     /// Exactly one.
     #[default]
     One,
@@ -57,17 +57,17 @@ pub enum Takes {
     Optional,
 }
 
-impl Program {
+impl ProgramKind {
     /// The arguments that locustfiles have added.
-    pub fn extra(&self) -> &[ExtraArg] {
+    pub fn custom_args(&self) -> &[CustomArg] {
         match self {
-            Self::Locustfile { extra } => extra,
-            Self::Gregaria | Self::OwnUsers => &[],
+            Self::Locustfile { custom_args: extra } => extra,
+            Self::Gregaria | Self::RustUsers => &[],
         }
     }
 }
 
-impl ExtraArg {
+impl CustomArg {
     /// The first long spelling, or the first.
     pub fn name(&self) -> &str {
         let long = self.flags.iter().find(|flag| flag.starts_with("--"));
@@ -75,7 +75,7 @@ impl ExtraArg {
     }
 
     /// An argument without a flag would be mistaken for user classes.
-    pub(super) fn check(&self) -> Result<(), Refusal> {
+    pub(super) fn check_flags(&self) -> Result<(), CliError> {
         let is_long =
             |flag: &str| flag.strip_prefix("--").is_some_and(|name| !name.is_empty() && !name.starts_with('-'));
         let is_short = |flag: &str| flag.chars().count() == 2 && flag.starts_with('-') && flag != "--";
@@ -84,7 +84,7 @@ impl ExtraArg {
             wrong => {
                 let name = wrong.unwrap_or(&self.dest);
                 let what = "the locustfile adds this argument, which must be written -x or --name";
-                Err(Refusal::cannot_run(format!("{name}: {what}")))
+                Err(CliError::runtime(format!("{name}: {what}")))
             }
         }
     }

@@ -5,15 +5,15 @@ use std::fs;
 use gregaria_engine::Method;
 
 use super::{
-    program::Program,
-    typed::{QuickArgs, Typed},
+    program::ProgramKind,
+    typed::{QuickArgs, RawArgs},
     values,
 };
-use crate::{exit::Refusal, quick::QuickRequest};
+use crate::{exit::CliError, quick::QuickRequest};
 
 /// What the users do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Target {
+pub enum RunTarget {
     /// The user classes of these names; all when there are none.
     Classes(Vec<String>),
     /// One request, again and again.
@@ -21,78 +21,78 @@ pub enum Target {
 }
 
 /// Finds out what the users of `program` are to do.
-pub(super) fn target(typed: &Typed, program: &Program) -> Result<Target, Refusal> {
-    refuse_two_hosts(typed)?;
-    refuse_tags(typed, program)?;
-    let url = typed.targets.iter().find(|target| values::is_url(target));
+pub(super) fn run_target(raw: &RawArgs, program: &ProgramKind) -> Result<RunTarget, CliError> {
+    check_single_host(raw)?;
+    check_tags(raw, program)?;
+    let url = raw.targets.iter().find(|target| values::is_url(target));
     let Some(url) = url else {
-        return classes(typed, program);
+        return class_target(raw, program);
     };
     match program {
-        Program::OwnUsers => {
-            Err(Refusal::usage(format!("{url}: this program runs its own users: give the host with -H")))
+        ProgramKind::RustUsers => {
+            Err(CliError::usage(format!("{url}: this program runs its own users: give the host with -H")))
         }
-        Program::Locustfile { .. } => Err(Refusal::usage(URL_AND_FILE)),
-        Program::Gregaria if typed.users.locustfile.is_some() => Err(Refusal::usage(URL_AND_FILE)),
-        Program::Gregaria if typed.targets.len() > 1 => {
-            Err(Refusal::usage("a URL stands alone: one URL, and no user classes beside it"))
+        ProgramKind::Locustfile { .. } => Err(CliError::usage(URL_AND_FILE)),
+        ProgramKind::Gregaria if raw.users.locustfile.is_some() => Err(CliError::usage(URL_AND_FILE)),
+        ProgramKind::Gregaria if raw.targets.len() > 1 => {
+            Err(CliError::usage("a URL stands alone: one URL, and no user classes beside it"))
         }
-        Program::Gregaria => quick_request(url, &typed.quick).map(Target::Quick),
+        ProgramKind::Gregaria => quick_request(url, &raw.quick).map(RunTarget::Quick),
     }
 }
 
 /// A host, a URL and the demo shop each say what to attack.
-fn refuse_two_hosts(typed: &Typed) -> Result<(), Refusal> {
-    let url = typed.targets.iter().find(|target| values::is_url(target));
-    let host = typed.load.host.as_ref().map(|host| host.named("-H"));
-    match (url, host, typed.load.demo) {
-        (Some(_), Some(_), _) => Err(Refusal::usage("a URL and -H do not go together: the URL names the host")),
-        (Some(_), _, true) => Err(Refusal::usage("a URL and --demo do not go together: the URL names the host")),
+fn check_single_host(raw: &RawArgs) -> Result<(), CliError> {
+    let url = raw.targets.iter().find(|target| values::is_url(target));
+    let host = raw.load.host.as_ref().map(|host| host.describe("-H"));
+    match (url, host, raw.load.demo) {
+        (Some(_), Some(_), _) => Err(CliError::usage("a URL and -H do not go together: the URL names the host")),
+        (Some(_), _, true) => Err(CliError::usage("a URL and --demo do not go together: the URL names the host")),
         (_, Some(host), true) => {
-            Err(Refusal::usage(format!("{host}: does not go together with --demo, which brings its own host")))
+            Err(CliError::usage(format!("{host}: does not go together with --demo, which brings its own host")))
         }
         _ => Ok(()),
     }
 }
 
 /// Only locustfiles have tags. A file of settings may be for those too.
-fn refuse_tags(typed: &Typed, program: &Program) -> Result<(), Refusal> {
-    let mut tags = typed.users.tags.iter().chain(&typed.users.exclude_tags);
+fn check_tags(raw: &RawArgs, program: &ProgramKind) -> Result<(), CliError> {
+    let mut tags = raw.users.tags.iter().chain(&raw.users.exclude_tags);
     match program {
-        Program::Gregaria | Program::OwnUsers if tags.any(|tag| tag.origin.is_none()) => {
-            Err(Refusal::usage("-T and -E are for locustfiles: other users have no tags"))
+        ProgramKind::Gregaria | ProgramKind::RustUsers if tags.any(|tag| tag.origin.is_none()) => {
+            Err(CliError::usage("-T and -E are for locustfiles: other users have no tags"))
         }
         _ => Ok(()),
     }
 }
 
-fn classes(typed: &Typed, program: &Program) -> Result<Target, Refusal> {
-    if typed.quick != QuickArgs::default() {
-        return Err(Refusal::usage("request flags (-X, --header, --body ...) are for a quick run: give a URL"));
+fn class_target(raw: &RawArgs, program: &ProgramKind) -> Result<RunTarget, CliError> {
+    if raw.quick != QuickArgs::default() {
+        return Err(CliError::usage("request flags (-X, --header, --body ...) are for a quick run: give a URL"));
     }
     match program {
-        Program::Gregaria => Err(Refusal::cannot_run(NOTHING_TO_RUN)),
-        Program::OwnUsers => match &typed.users.locustfile {
-            Some(file) if file.origin.is_none() => Err(Refusal::usage("-f: this program runs its own users")),
-            _ => Ok(Target::Classes(typed.targets.clone())),
+        ProgramKind::Gregaria => Err(CliError::runtime(NOTHING_TO_RUN)),
+        ProgramKind::RustUsers => match &raw.users.locustfile {
+            Some(file) if file.origin.is_none() => Err(CliError::usage("-f: this program runs its own users")),
+            _ => Ok(RunTarget::Classes(raw.targets.clone())),
         },
-        Program::Locustfile { .. } => {
+        ProgramKind::Locustfile { .. } => {
             let (files, names): (Vec<_>, Vec<_>) =
-                typed.targets.iter().cloned().partition(|target| values::is_locustfile(target));
-            let is_typed = typed.users.locustfile.as_ref().is_some_and(|file| file.origin.is_none());
+                raw.targets.iter().cloned().partition(|target| values::is_locustfile(target));
+            let is_typed = raw.users.locustfile.as_ref().is_some_and(|file| file.origin.is_none());
             match files.first() {
                 Some(file) if is_typed => {
-                    Err(Refusal::usage(format!("{file}: give all locustfiles with -f: -f a.py,b.py")))
+                    Err(CliError::usage(format!("{file}: give all locustfiles with -f: -f a.py,b.py")))
                 }
-                _ => Ok(Target::Classes(names)),
+                _ => Ok(RunTarget::Classes(names)),
             }
         }
     }
 }
 
-fn quick_request(url: &str, args: &QuickArgs) -> Result<QuickRequest, Refusal> {
-    let (host, target) = values::base_and_target(url)?;
-    let body = body(args)?;
+fn quick_request(url: &str, args: &QuickArgs) -> Result<QuickRequest, CliError> {
+    let (host, target) = values::split_url(url)?;
+    let body = request_body(args)?;
     let method = match &args.method {
         Some(method) => values::method("-X", method)?,
         None if body.is_some() => Method::Post,
@@ -102,12 +102,12 @@ fn quick_request(url: &str, args: &QuickArgs) -> Result<QuickRequest, Refusal> {
     Ok(QuickRequest { host, target, method, headers, body })
 }
 
-fn body(args: &QuickArgs) -> Result<Option<Vec<u8>>, Refusal> {
+fn request_body(args: &QuickArgs) -> Result<Option<Vec<u8>>, CliError> {
     match (&args.body, &args.body_file) {
-        (Some(_), Some(_)) => Err(Refusal::usage("--body and --body-file do not go together")),
+        (Some(_), Some(_)) => Err(CliError::usage("--body and --body-file do not go together")),
         (text, None) => Ok(text.as_ref().map(|given| given.text.clone().into_bytes())),
         (None, Some(file)) => {
-            let cannot_read = |error| Refusal::usage(format!("{}: {error}", file.named("--body-file")));
+            let cannot_read = |error| CliError::usage(format!("{}: {error}", file.describe("--body-file")));
             fs::read(&file.text).map(Some).map_err(cannot_read)
         }
     }

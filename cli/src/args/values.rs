@@ -8,72 +8,71 @@ use gregaria_engine::{Method, rt::DriverChoice};
 use gregaria_http::{BaseUrl, DefaultHeaders, InvalidMethod};
 use log::LevelFilter;
 
-use super::{duration, given::Given};
-use crate::exit::Refusal;
+use super::{duration, given::ArgValue};
+use crate::exit::CliError;
 
 /// A whole number of at least 1.
-pub(super) fn count<N: TryFrom<u64>>(flag: &str, given: &Given) -> Result<N, Refusal> {
-    let number =
-        given.text.parse::<u64>().ok().filter(|number| *number > 0).and_then(|number| N::try_from(number).ok());
-    number.ok_or_else(|| wrong(flag, given, "takes a whole number of at least 1"))
+pub(super) fn positive_int<N: TryFrom<u64>>(flag: &str, arg: &ArgValue) -> Result<N, CliError> {
+    let number = arg.text.parse::<u64>().ok().filter(|number| *number > 0).and_then(|number| N::try_from(number).ok());
+    number.ok_or_else(|| invalid_value(flag, arg, "takes a whole number of at least 1"))
 }
 
 /// A whole number, 0 included.
-pub(super) fn whole(flag: &str, given: &Given) -> Result<u32, Refusal> {
-    given.text.parse().map_err(|_| wrong(flag, given, "takes a whole number, or 0 for none"))
+pub(super) fn non_negative_int(flag: &str, arg: &ArgValue) -> Result<u32, CliError> {
+    arg.text.parse().map_err(|_| invalid_value(flag, arg, "takes a whole number, or 0 for none"))
 }
 
 /// Users per second.
-pub(super) fn rate(flag: &str, given: &Given) -> Result<f64, Refusal> {
-    let rate = given.text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0);
-    rate.ok_or_else(|| wrong(flag, given, "takes users per second, more than 0"))
+pub(super) fn spawn_rate(flag: &str, arg: &ArgValue) -> Result<f64, CliError> {
+    let rate = arg.text.parse().ok().filter(|rate: &f64| rate.is_finite() && *rate > 0.0);
+    rate.ok_or_else(|| invalid_value(flag, arg, "takes users per second, more than 0"))
 }
 
 /// A span of time of more than 0.
-pub(super) fn time(flag: &str, given: &Given) -> Result<Duration, Refusal> {
-    let time = duration::parse(&given.text).filter(|time| !time.is_zero());
-    time.ok_or_else(|| wrong(flag, given, "takes a time of more than 0, such as 90, 300s, 20m or 1h30m"))
+pub(super) fn run_time(flag: &str, arg: &ArgValue) -> Result<Duration, CliError> {
+    let time = duration::parse(&arg.text).filter(|time| !time.is_zero());
+    time.ok_or_else(|| invalid_value(flag, arg, "takes a time of more than 0, such as 90, 300s, 20m or 1h30m"))
 }
 
 /// Seconds, 0 and fractions included, or a span of time.
-pub(super) fn seconds(flag: &str, given: &Given) -> Result<Duration, Refusal> {
-    let seconds = given.text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+pub(super) fn seconds(flag: &str, arg: &ArgValue) -> Result<Duration, CliError> {
+    let seconds = arg.text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     seconds
-        .or_else(|| duration::parse(&given.text))
-        .ok_or_else(|| wrong(flag, given, "takes seconds, such as 0, 1.5 or 30"))
+        .or_else(|| duration::parse(&arg.text))
+        .ok_or_else(|| invalid_value(flag, arg, "takes seconds, such as 0, 1.5 or 30"))
 }
 
 /// Seconds, fractions included, of more than 0.
-pub(super) fn timeout(flag: &str, given: &Given) -> Result<Duration, Refusal> {
-    let timeout = seconds(flag, given).ok().filter(|timeout| !timeout.is_zero());
-    timeout.ok_or_else(|| wrong(flag, given, "takes seconds of more than 0, such as 0.5 or 30"))
+pub(super) fn timeout(flag: &str, arg: &ArgValue) -> Result<Duration, CliError> {
+    let timeout = seconds(flag, arg).ok().filter(|timeout| !timeout.is_zero());
+    timeout.ok_or_else(|| invalid_value(flag, arg, "takes seconds of more than 0, such as 0.5 or 30"))
 }
 
 /// A code that a process can exit with.
-pub(super) fn exit_code(flag: &str, given: &Given) -> Result<u8, Refusal> {
-    given.text.parse().map_err(|_| wrong(flag, given, "takes a number from 0 to 255"))
+pub(super) fn exit_code(flag: &str, arg: &ArgValue) -> Result<u8, CliError> {
+    arg.text.parse().map_err(|_| invalid_value(flag, arg, "takes a number from 0 to 255"))
 }
 
 /// One of Locust's level names, in any case.
-pub(super) fn log_level(flag: &str, given: &Given) -> Result<LevelFilter, Refusal> {
-    match given.text.to_ascii_uppercase().as_str() {
+pub(super) fn log_level(flag: &str, arg: &ArgValue) -> Result<LevelFilter, CliError> {
+    match arg.text.to_ascii_uppercase().as_str() {
         "DEBUG" => Ok(LevelFilter::Debug),
         "INFO" => Ok(LevelFilter::Info),
         "WARNING" => Ok(LevelFilter::Warn),
         "ERROR" => Ok(LevelFilter::Error),
         "CRITICAL" => Ok(LevelFilter::Off),
-        _ => Err(wrong(flag, given, "takes DEBUG, INFO, WARNING, ERROR or CRITICAL")),
+        _ => Err(invalid_value(flag, arg, "takes DEBUG, INFO, WARNING, ERROR or CRITICAL")),
     }
 }
 
 /// A base URL: `http://[user:password@]name[:port][/prefix]`. Users who have no use for credentials refuse them.
-pub(super) fn host(flag: &str, given: &Given) -> Result<String, Refusal> {
-    base_url(&given.text).map(|_| given.text.clone()).map_err(|what| wrong(flag, given, what))
+pub(super) fn host(flag: &str, arg: &ArgValue) -> Result<String, CliError> {
+    base_url(&arg.text).map(|_| arg.text.clone()).map_err(|what| invalid_value(flag, arg, what))
 }
 
 /// A URL, taken apart into base (with user and password, if it has them) and target (path and query, as written).
-pub(super) fn base_and_target(text: &str) -> Result<(String, String), Refusal> {
-    let url = base_url(text).map_err(|what| wrong("URL", &text.into(), what))?;
+pub(super) fn split_url(text: &str) -> Result<(String, String), CliError> {
+    let url = base_url(text).map_err(|what| invalid_value("URL", &text.into(), what))?;
     let root = if url.prefix().starts_with('/') { "" } else { "/" };
     let authority = text.find("://").map_or(0, |at| at + 3);
     let end = text[authority..].find(['/', '?', '#']).map_or(text.len(), |at| authority + at);
@@ -81,34 +80,34 @@ pub(super) fn base_and_target(text: &str) -> Result<(String, String), Refusal> {
 }
 
 /// A request method, in any case.
-pub(super) fn method(flag: &str, given: &Given) -> Result<Method, Refusal> {
-    given.text.parse().map_err(|unknown: InvalidMethod| wrong(flag, given, &unknown.to_string()))
+pub(super) fn method(flag: &str, arg: &ArgValue) -> Result<Method, CliError> {
+    arg.text.parse().map_err(|unknown: InvalidMethod| invalid_value(flag, arg, &unknown.to_string()))
 }
 
 /// A request header, `Name: value`.
-pub(super) fn header(flag: &str, given: &Given) -> Result<(String, String), Refusal> {
-    let (name, value) = given.text.split_once(':').ok_or_else(|| wrong(flag, given, "takes 'Name: value'"))?;
+pub(super) fn header(flag: &str, arg: &ArgValue) -> Result<(String, String), CliError> {
+    let (name, value) = arg.text.split_once(':').ok_or_else(|| invalid_value(flag, arg, "takes 'Name: value'"))?;
     let (name, value) = (name.trim(), value.trim());
     let sendable = DefaultHeaders::none().set(name, value);
-    sendable.map(|()| (name.to_owned(), value.to_owned())).map_err(|error| wrong(flag, given, error.message()))
+    sendable.map(|()| (name.to_owned(), value.to_owned())).map_err(|error| invalid_value(flag, arg, error.message()))
 }
 
 /// How shards talk to the kernel.
-pub(super) fn ring(given: &Given) -> Result<DriverChoice, Refusal> {
-    given.text.parse().map_err(|error: String| wrong("--ring", given, &error))
+pub(super) fn driver(arg: &ArgValue) -> Result<DriverChoice, CliError> {
+    arg.text.parse().map_err(|error: String| invalid_value("--ring", arg, &error))
 }
 
 /// A port of this machine; 0 for any that is free.
-pub(super) fn port(flag: &str, given: &Given) -> Result<u16, Refusal> {
-    given.text.parse().map_err(|_| wrong(flag, given, "takes a port, from 0 to 65535"))
+pub(super) fn port(flag: &str, arg: &ArgValue) -> Result<u16, CliError> {
+    arg.text.parse().map_err(|_| invalid_value(flag, arg, "takes a port, from 0 to 65535"))
 }
 
 /// A value that may not have been given.
 pub(super) fn optional<T>(
-    given: &Option<Given>,
-    convert: impl FnOnce(&Given) -> Result<T, Refusal>,
-) -> Result<Option<T>, Refusal> {
-    given.as_ref().map(convert).transpose()
+    arg: &Option<ArgValue>,
+    convert: impl FnOnce(&ArgValue) -> Result<T, CliError>,
+) -> Result<Option<T>, CliError> {
+    arg.as_ref().map(convert).transpose()
 }
 
 /// Whether a positional argument is a locustfile: no user class has such a name.
@@ -134,7 +133,7 @@ fn check_scheme(text: &str) -> Result<(), &'static str> {
 }
 
 /// A number of bytes: `K`, `M` and `G` stand for powers of 1024.
-pub(super) fn bytes(text: &str) -> Option<u64> {
+pub(super) fn byte_count(text: &str) -> Option<u64> {
     let (number, unit) = match text.char_indices().next_back()? {
         (at, 'k' | 'K') => (&text[..at], 1 << 10),
         (at, 'm' | 'M') => (&text[..at], 1 << 20),
@@ -148,8 +147,8 @@ pub(super) fn bytes(text: &str) -> Option<u64> {
 pub(super) const TAKES_BYTES: &str = "takes bytes, such as 65536, 64K, 10M or 1G";
 
 /// A refusal of this value: `what` says what the flag takes.
-pub(super) fn wrong(flag: &str, given: &Given, what: &str) -> Refusal {
-    Refusal::usage(format!("{}: {what}", given.named(flag)))
+pub(super) fn invalid_value(flag: &str, arg: &ArgValue, what: &str) -> CliError {
+    CliError::usage(format!("{}: {what}", arg.describe(flag)))
 }
 
 #[cfg(test)]
@@ -158,26 +157,29 @@ mod tests {
 
     #[test]
     fn numbers_are_whole_and_positive() {
-        assert_eq!(count::<u32>("-u", &"64".into()), Ok(64));
+        assert_eq!(positive_int::<u32>("-u", &"64".into()), Ok(64));
         for text in ["0", "-1", "1.5", "x", "", "4294967296"] {
-            assert_eq!(count::<u32>("-u", &text.into()).unwrap_err().code, 2, "{text:?}");
+            assert_eq!(positive_int::<u32>("-u", &text.into()).unwrap_err().code, 2, "{text:?}");
         }
-        assert_eq!(count::<u64>("-n", &"4294967296".into()), Ok(4_294_967_296));
-        assert_eq!(count::<u32>("-u", &"x".into()).unwrap_err().message, "-u x: takes a whole number of at least 1");
+        assert_eq!(positive_int::<u64>("-n", &"4294967296".into()), Ok(4_294_967_296));
+        assert_eq!(
+            positive_int::<u32>("-u", &"x".into()).unwrap_err().message,
+            "-u x: takes a whole number of at least 1"
+        );
     }
 
     #[test]
     fn rates_are_finite_and_positive() {
-        assert_eq!(rate("-r", &"0.5".into()), Ok(0.5));
+        assert_eq!(spawn_rate("-r", &"0.5".into()), Ok(0.5));
         for text in ["0", "-1", "inf", "NaN", ""] {
-            assert!(rate("-r", &text.into()).is_err(), "{text:?}");
+            assert!(spawn_rate("-r", &text.into()).is_err(), "{text:?}");
         }
     }
 
     #[test]
     fn times_and_seconds_differ_in_zero_and_fractions() {
-        assert_eq!(time("-t", &"1h30m".into()), Ok(Duration::from_secs(5400)));
-        assert!(time("-t", &"0".into()).is_err() && time("-t", &"1.5".into()).is_err());
+        assert_eq!(run_time("-t", &"1h30m".into()), Ok(Duration::from_secs(5400)));
+        assert!(run_time("-t", &"0".into()).is_err() && run_time("-t", &"1.5".into()).is_err());
         assert_eq!(seconds("-s", &"0".into()), Ok(Duration::ZERO));
         assert_eq!(seconds("-s", &"1.5".into()), Ok(Duration::from_millis(1500)));
         assert_eq!(seconds("-s", &"2m".into()), Ok(Duration::from_secs(120)));
@@ -204,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_url_is_taken_apart_as_written() {
-        let apart = |text| base_and_target(text).unwrap();
+        let apart = |text| split_url(text).unwrap();
         assert_eq!(apart("http://h:81/a/../b?q=1#x"), ("http://h:81".into(), "/a/../b?q=1".into()));
         assert_eq!(apart("https://me:secret@h?q=1"), ("https://me:secret@h".into(), "/?q=1".into()));
         assert_eq!(apart("http://h"), ("http://h".into(), "/".into()));

@@ -3,7 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use super::{typed::WebArgs, values};
-use crate::exit::Refusal;
+use crate::exit::CliError;
 
 /// What the web page is to be like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,22 +28,22 @@ pub struct WebPlan {
     pub autoquit: Option<Duration>,
 }
 
-pub(super) fn plan(args: &WebArgs) -> Result<WebPlan, Refusal> {
+pub(super) fn plan(args: &WebArgs) -> Result<WebPlan, CliError> {
     let autoquit = values::optional(&args.autoquit, |given| values::seconds("--autoquit", given))?;
     if autoquit.is_some() && !args.autostart {
-        return Err(Refusal::usage("--autoquit is for runs that start by themselves: give --autostart too"));
+        return Err(CliError::usage("--autoquit is for runs that start by themselves: give --autostart too"));
     }
     let tls = match (&args.tls_cert, &args.tls_key) {
         (Some(cert), Some(key)) => Some((PathBuf::from(&cert.text), PathBuf::from(&key.text))),
         (None, None) => None,
-        _ => return Err(Refusal::usage("--tls-cert and --tls-key go together")),
+        _ => return Err(CliError::usage("--tls-cert and --tls-key go together")),
     };
-    let text = |given: &Option<super::Given>| given.as_ref().map(|given| given.text.clone()).unwrap_or_default();
+    let text = |given: &Option<super::ArgValue>| given.as_ref().map(|given| given.text.clone()).unwrap_or_default();
     let port = values::optional(&args.web_port, |given| values::port("-P", given))?;
     Ok(WebPlan {
         host: Some(text(&args.web_host)).filter(|host| host != "*").unwrap_or_default(),
         host_display_name: args.web_host_display_name.as_ref().map(|given| given.text.clone()),
-        port: port.unwrap_or(DEFAULT_PORT),
+        port: port.unwrap_or(DEFAULT_WEB_PORT),
         base_path: text(&args.web_base_path).trim_end_matches('/').to_owned(),
         login: args.web_login,
         tls,
@@ -53,7 +53,7 @@ pub(super) fn plan(args: &WebArgs) -> Result<WebPlan, Refusal> {
     })
 }
 
-const DEFAULT_PORT: u16 = 8089;
+const DEFAULT_WEB_PORT: u16 = 8089;
 
 #[cfg(test)]
 mod tests {

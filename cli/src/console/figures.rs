@@ -4,7 +4,7 @@
 
 /// A time as milliseconds with three significant digits, never finer than a microsecond: `0.064`, `1.23`, `12.3`,
 /// `123`, `1234`. Zero, which no request takes, is `0`.
-pub(super) fn milliseconds(us: f64) -> String {
+pub(super) fn format_ms(us: f64) -> String {
     let decimals = match us {
         us if us < 0.5 => 0,
         us if us < 999.5 => 3,
@@ -16,13 +16,13 @@ pub(super) fn milliseconds(us: f64) -> String {
 }
 
 /// A rate with two decimals, or with as many as `width` allows.
-pub(super) fn per_second(rate: f64, width: usize) -> String {
+pub(super) fn format_rate(rate: f64, width: usize) -> String {
     let with = |decimals: usize| format!("{rate:.decimals$}");
     (0..=2).rev().map(with).find(|text| text.len() <= width).unwrap_or_else(|| with(0))
 }
 
 /// Failures and their share of the requests: `3(1.50%)`.
-pub(super) fn failures(num_failures: u64, fail_ratio: f64) -> String {
+pub(super) fn format_failures(num_failures: u64, fail_ratio: f64) -> String {
     format!("{num_failures}({:.2}%)", fail_ratio * 100.0)
 }
 
@@ -49,22 +49,22 @@ mod tests {
             (123_456.0, "123"),
             (60_000_000.0, "60000"),
         ] {
-            assert_eq!(milliseconds(us), text, "{us} µs");
+            assert_eq!(format_ms(us), text, "{us} µs");
         }
     }
 
     #[test]
     fn a_rate_gives_up_decimals_before_it_breaks_the_column() {
-        assert_eq!(per_second(0.0, 7), "0.00");
-        assert_eq!(per_second(1234.567, 7), "1234.57");
-        assert_eq!(per_second(12_345.678, 7), "12345.7");
-        assert_eq!(per_second(123_456.78, 7), "123457");
-        assert_eq!(per_second(123_456_789.0, 7), "123456789");
+        assert_eq!(format_rate(0.0, 7), "0.00");
+        assert_eq!(format_rate(1234.567, 7), "1234.57");
+        assert_eq!(format_rate(12_345.678, 7), "12345.7");
+        assert_eq!(format_rate(123_456.78, 7), "123457");
+        assert_eq!(format_rate(123_456_789.0, 7), "123456789");
     }
 
     #[test]
     fn failures_show_their_share() {
-        assert_eq!(failures(0, 0.0), "0(0.00%)");
-        assert_eq!(failures(41, 0.41), "41(41.00%)");
+        assert_eq!(format_failures(0, 0.0), "0(0.00%)");
+        assert_eq!(format_failures(41, 0.41), "41(41.00%)");
     }
 }

@@ -14,32 +14,32 @@ mod tables;
 
 use std::borrow::Cow;
 
-pub use closing::closing;
-pub use live::{BusyName, Moment, Progress, Times, live_lines};
-pub use paint::Paint;
+pub use closing::summary_lines;
+pub use live::{LiveSnapshot, NameStats, ResponseTimes, RunProgress, live_lines};
+pub use paint::Colorizer;
 pub use reports::{error_report, exception_report};
-pub use tables::{Rates, percentile_table, stats_table};
+pub use tables::{RateWindow, percentile_table, stats_table};
 
 /// The width of the space that tables have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Width(usize);
+pub struct TableWidth(usize);
 
-impl Width {
+impl TableWidth {
     /// For a terminal of so many columns; `None` when it is none, but a file or a pipe.
     ///
     /// Names give way first: they have 80 columns from 160 on and keep 16 on any terminal.
     pub fn new(columns: Option<u16>) -> Self {
-        let names = columns.map_or(WIDEST_NAMES, |columns| usize::from(columns).saturating_sub(OTHER_COLUMNS));
-        Self(names.clamp(NARROWEST_NAMES, WIDEST_NAMES))
+        let names = columns.map_or(MAX_NAME_COLUMNS, |columns| usize::from(columns).saturating_sub(OTHER_COLUMNS));
+        Self(names.clamp(MIN_NAME_COLUMNS, MAX_NAME_COLUMNS))
     }
 
-    fn names(self) -> usize {
+    fn name_columns(self) -> usize {
         self.0
     }
 }
 
 /// Names and messages come from scenarios and servers: what would move the cursor is shown, not done.
-fn plain(text: &str) -> Cow<'_, str> {
+fn escape_control(text: &str) -> Cow<'_, str> {
     if text.chars().any(char::is_control) {
         let shown = |c: char| {
             if c.is_control() { c.escape_default().to_string() } else { c.to_string() }
@@ -51,8 +51,8 @@ fn plain(text: &str) -> Cow<'_, str> {
 
 /// What all other columns of a table need together.
 const OTHER_COLUMNS: usize = 80;
-const WIDEST_NAMES: usize = 80;
-const NARROWEST_NAMES: usize = 16;
+const MAX_NAME_COLUMNS: usize = 80;
+const MIN_NAME_COLUMNS: usize = 16;
 
 #[cfg(test)]
 mod tests {
@@ -60,16 +60,16 @@ mod tests {
 
     #[test]
     fn names_give_way_on_narrow_terminals() {
-        assert_eq!(Width::new(None).names(), 80);
-        assert_eq!(Width::new(Some(300)).names(), 80);
-        assert_eq!(Width::new(Some(120)).names(), 40);
-        assert_eq!(Width::new(Some(80)).names(), 16);
-        assert_eq!(Width::new(Some(0)).names(), 16);
+        assert_eq!(TableWidth::new(None).name_columns(), 80);
+        assert_eq!(TableWidth::new(Some(300)).name_columns(), 80);
+        assert_eq!(TableWidth::new(Some(120)).name_columns(), 40);
+        assert_eq!(TableWidth::new(Some(80)).name_columns(), 16);
+        assert_eq!(TableWidth::new(Some(0)).name_columns(), 16);
     }
 
     #[test]
     fn a_name_cannot_move_the_cursor() {
-        assert_eq!(plain("GET /ä"), "GET /ä");
-        assert_eq!(plain("a\n\x1b[2Jb"), "a\\n\\u{1b}[2Jb");
+        assert_eq!(escape_control("GET /ä"), "GET /ä");
+        assert_eq!(escape_control("a\n\x1b[2Jb"), "a\\n\\u{1b}[2Jb");
     }
 }

@@ -7,48 +7,48 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Whether and how text is coloured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Paint {
-    has_colour: bool,
+pub struct Colorizer {
+    has_color: bool,
 }
 
-impl Paint {
+impl Colorizer {
     /// With colour or without.
-    pub const fn new(has_colour: bool) -> Self {
-        Self { has_colour }
+    pub const fn new(has_color: bool) -> Self {
+        Self { has_color }
     }
 
     /// What has gone well.
-    pub(super) fn good(self, text: &str) -> String {
-        self.with(AnsiColor::Green.on_default(), text)
+    pub(super) fn success(self, text: &str) -> String {
+        self.styled(AnsiColor::Green.on_default(), text)
     }
 
     /// What is on its way.
-    pub(super) fn passing(self, text: &str) -> String {
-        self.with(AnsiColor::Yellow.on_default(), text)
+    pub(super) fn warning(self, text: &str) -> String {
+        self.styled(AnsiColor::Yellow.on_default(), text)
     }
 
     /// What has failed.
-    pub(super) fn bad(self, text: &str) -> String {
-        self.with(AnsiColor::Red.on_default(), text)
+    pub(super) fn failure(self, text: &str) -> String {
+        self.styled(AnsiColor::Red.on_default(), text)
     }
 
     /// What makes all figures worthless.
-    pub(super) fn alarm(self, text: &str) -> String {
-        self.with(AnsiColor::Red.on_default().bold(), text)
+    pub(super) fn critical(self, text: &str) -> String {
+        self.styled(AnsiColor::Red.on_default().bold(), text)
     }
 
-    fn with(self, style: Style, text: &str) -> String {
-        if self.has_colour { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    fn styled(self, style: Style, text: &str) -> String {
+        if self.has_color { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
 }
 
 /// The columns that plain text takes.
-pub(super) fn columns(text: &str) -> usize {
+pub(super) fn display_width(text: &str) -> usize {
     text.width()
 }
 
 /// As much of plain text as fits.
-pub(super) fn cut(text: &str, width: usize) -> &str {
+pub(super) fn truncate(text: &str, width: usize) -> &str {
     let mut taken = 0;
     let end = text.char_indices().find(|(_, letter)| {
         taken += letter.width().unwrap_or(0);
@@ -63,15 +63,15 @@ mod tests {
 
     #[test]
     fn colour_is_one_of_the_terminals_own_and_ends_with_its_text() {
-        assert_eq!(Paint::new(true).bad("3"), "\x1b[31m3\x1b[0m");
-        assert_eq!(Paint::new(false).bad("3"), "3");
+        assert_eq!(Colorizer::new(true).failure("3"), "\x1b[31m3\x1b[0m");
+        assert_eq!(Colorizer::new(false).failure("3"), "3");
     }
 
     #[test]
     fn wide_letters_count_twice() {
-        assert_eq!(columns("GET /日本"), 9);
-        assert_eq!(cut("日本", 3), "日");
-        assert_eq!(cut("abc", 3), "abc");
-        assert_eq!(cut("abc", 0), "");
+        assert_eq!(display_width("GET /日本"), 9);
+        assert_eq!(truncate("日本", 3), "日");
+        assert_eq!(truncate("abc", 3), "abc");
+        assert_eq!(truncate("abc", 0), "");
     }
 }

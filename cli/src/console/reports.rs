@@ -4,33 +4,33 @@
 
 use gregaria_stats::Summary;
 
-use super::{Width, plain};
+use super::{TableWidth, escape_control};
 
 /// How often each error occurred; empty when there were none.
-pub fn error_report(summary: &Summary, width: Width) -> String {
+pub fn error_report(summary: &Summary, width: TableWidth) -> String {
     let row = |error: &gregaria_stats::ErrorEntry| {
         let text = format!("{} {}: {}", error.method(), error.name(), error.error());
-        (error.occurrences(), plain(text.trim_start_matches([' ', ':'])).into_owned())
+        (error.occurrences(), escape_control(text.trim_start_matches([' ', ':'])).into_owned())
     };
-    report(["Error report", "Error"], summary.errors().map(row), width)
+    render_report(["Error report", "Error"], summary.errors().map(row), width)
 }
 
 /// How often each exception occurred and where it came from; empty when there were none.
-pub fn exception_report(summary: &Summary, width: Width) -> String {
+pub fn exception_report(summary: &Summary, width: TableWidth) -> String {
     let row = |exception: &gregaria_stats::ExceptionEntry| {
         let lines = std::iter::once(exception.message()).chain(exception.traceback().lines());
-        let lines: Vec<_> = lines.map(plain).collect();
+        let lines: Vec<_> = lines.map(escape_control).collect();
         (exception.occurrences(), lines.join(&format!("\n{:19}", "")))
     };
-    report(["Exception report", "Exception"], summary.exceptions().map(row), width)
+    render_report(["Exception report", "Exception"], summary.exceptions().map(row), width)
 }
 
-fn report([title, column]: [&str; 2], rows: impl Iterator<Item = (u64, String)>, width: Width) -> String {
+fn render_report([title, column]: [&str; 2], rows: impl Iterator<Item = (u64, String)>, width: TableWidth) -> String {
     let rows: String = rows.map(|(occurrences, text)| format!("{occurrences:<18} {text}\n")).collect();
     if rows.is_empty() {
         return rows;
     }
-    let rule = format!("{}|{}", "-".repeat(18), "-".repeat(80 + width.names() - 19));
+    let rule = format!("{}|{}", "-".repeat(18), "-".repeat(80 + width.name_columns() - 19));
     format!("{title}\n{:18} {column}\n{rule}\n{rows}{rule}\n\n", "# occurrences")
 }
 
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
     use crate::fixture;
 
-    const WIDTH: Width = Width(16);
+    const WIDTH: TableWidth = TableWidth(16);
 
     #[test]
     fn errors_look_like_locusts() {

@@ -8,24 +8,23 @@ use std::fmt::Write as _;
 use gregaria_stats::{StatsEntry, Summary};
 
 use super::{
-    Width,
-    figures::{failures, milliseconds, per_second},
-    paint::Paint,
-    plain,
+    TableWidth, escape_control,
+    figures::{format_failures, format_ms, format_rate},
+    paint::Colorizer,
 };
 
 /// Which rates a table shows.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Rates {
+pub enum RateWindow {
     /// Those of the last ten seconds before this moment, seconds since 1970.
     Current(f64),
     /// Those of the whole time, in seconds.
     Total(f64),
 }
 
-impl Rates {
+impl RateWindow {
     /// Requests and failures of an entry, per second.
-    pub fn of(self, entry: &StatsEntry) -> (f64, f64) {
+    pub fn rates_of(self, entry: &StatsEntry) -> (f64, f64) {
         match self {
             Self::Current(unix_s) => (entry.current_rps(unix_s), entry.current_fail_per_sec(unix_s)),
             Self::Total(elapsed_s) => (entry.total_rps(elapsed_s), entry.total_fail_per_sec(elapsed_s)),
@@ -34,29 +33,29 @@ impl Rates {
 }
 
 /// All entries and their total: counts, times in milliseconds, rates. A line each, and an empty one at the end.
-pub fn stats_table(summary: &Summary, rates: Rates, width: Width, paint: Paint) -> String {
-    let entries: Vec<[String; 10]> = summary.entries().map(|entry| stats_cells(entry, rates)).collect();
-    let total = stats_cells(summary.total(), rates);
-    let names = width.names() + NARROWER_THAN_PERCENTILES - TYPE_WIDTH;
-    let requests = widest(&entries, &total, 2).max(7);
-    let fails = widest(&entries, &total, 3).max(12);
+pub fn stats_table(summary: &Summary, window: RateWindow, width: TableWidth, colors: Colorizer) -> String {
+    let entries: Vec<[String; 10]> = summary.entries().map(|entry| stats_cells(entry, window)).collect();
+    let total = stats_cells(summary.total(), window);
+    let names = width.name_columns() + EXTRA_NAME_COLUMNS - TYPE_WIDTH;
+    let requests = max_cell_width(&entries, &total, 2).max(7);
+    let fails = max_cell_width(&entries, &total, 3).max(12);
     let line = |[kind, name, reqs, failed, avg, min, max, med, rps, fps]: &[String; 10]| {
         let failed = format!("{failed:>fails$}");
         // The head has no digit, and a row without failures no other than 0.
         let has_failures = failed.contains(|letter: char| ('1'..='9').contains(&letter));
-        let failed = if has_failures { paint.bad(&failed) } else { failed };
+        let failed = if has_failures { colors.failure(&failed) } else { failed };
         format!(
             "{kind:TYPE_WIDTH$} {name:names$} {reqs:>requests$} {failed} |{avg:>7} {min:>7} {max:>7}{med:>7} | {rps:>7} {fps:>11}"
         )
     };
-    let rule = rule(&[TYPE_WIDTH, names, requests, fails + 1, 7, 7, 7, 7, 8, 11]);
-    let head = line(&STATS_HEAD.map(String::from));
-    table(&[&head], &rule, entries.iter().map(line), Some(line(&total)))
+    let rule = rule_line(&[TYPE_WIDTH, names, requests, fails + 1, 7, 7, 7, 7, 8, 11]);
+    let head = line(&STATS_HEADER.map(String::from));
+    render_table(&[&head], &rule, entries.iter().map(line), Some(line(&total)))
 }
 
 /// The response times in milliseconds within which so many percent of the requests of each entry lie.
-pub fn percentile_table(summary: &Summary, width: Width) -> String {
-    let names = width.names();
+pub fn percentile_table(summary: &Summary, width: TableWidth) -> String {
+    let names = width.name_columns();
     let line = |kind: &str, name: &str, values: &[String]| {
         let mut line = format!("{kind:TYPE_WIDTH$} {name:names$} {:>8}", values[0]);
         for value in &values[1..] {
@@ -65,50 +64,51 @@ pub fn percentile_table(summary: &Summary, width: Width) -> String {
         }
         line
     };
-    let entry_line = |entry: &StatsEntry| line(&kind(entry), &plain(entry.name()), &percentile_cells(entry));
+    let entry_line =
+        |entry: &StatsEntry| line(&method_cell(entry), &escape_control(entry.name()), &percentile_cells(entry));
     let mut head: Vec<String> = PERCENTILES.map(|(name, _)| name.to_owned()).to_vec();
     head.push("# reqs".into());
-    let rule = rule(&[&[TYPE_WIDTH, names, 8][..], &[6; PERCENTILES.len()]].concat());
+    let rule = rule_line(&[&[TYPE_WIDTH, names, 8][..], &[6; PERCENTILES.len()]].concat());
     let rows = summary.entries().filter(|entry| entry.num_requests() > 0).map(entry_line);
     let total = Some(summary.total()).filter(|total| total.num_requests() > 0).map(entry_line);
-    table(&["Response time percentiles (approximated)", &line("Type", "Name", &head)], &rule, rows, total)
+    render_table(&["Response time percentiles (approximated)", &line("Type", "Name", &head)], &rule, rows, total)
 }
 
-fn stats_cells(entry: &StatsEntry, rates: Rates) -> [String; 10] {
-    let (requests_per_s, failures_per_s) = rates.of(entry);
+fn stats_cells(entry: &StatsEntry, window: RateWindow) -> [String; 10] {
+    let (requests_per_s, failures_per_s) = window.rates_of(entry);
     [
-        kind(entry),
-        plain(entry.name()).into_owned(),
+        method_cell(entry),
+        escape_control(entry.name()).into_owned(),
         entry.num_requests().to_string(),
-        failures(entry.num_failures(), entry.fail_ratio()),
-        milliseconds(entry.avg_us()),
-        milliseconds(entry.min_us().unwrap_or(0) as f64),
-        milliseconds(entry.max_us() as f64),
-        milliseconds(entry.median_us() as f64),
-        per_second(requests_per_s, 7),
-        per_second(failures_per_s, 11),
+        format_failures(entry.num_failures(), entry.fail_ratio()),
+        format_ms(entry.avg_us()),
+        format_ms(entry.min_us().unwrap_or(0) as f64),
+        format_ms(entry.max_us() as f64),
+        format_ms(entry.median_us() as f64),
+        format_rate(requests_per_s, 7),
+        format_rate(failures_per_s, 11),
     ]
 }
 
 fn percentile_cells(entry: &StatsEntry) -> Vec<String> {
-    let times = PERCENTILES.iter().map(|(_, q)| milliseconds(entry.percentile_us(*q) as f64));
+    let times = PERCENTILES.iter().map(|(_, q)| format_ms(entry.percentile_us(*q) as f64));
     times.chain([entry.num_requests().to_string()]).collect()
 }
 
-fn kind(entry: &StatsEntry) -> String {
-    plain(entry.method()).into_owned()
+fn method_cell(entry: &StatsEntry) -> String {
+    escape_control(entry.method()).into_owned()
 }
 
-fn widest(rows: &[[String; 10]], total: &[String; 10], column: usize) -> usize {
+fn max_cell_width(rows: &[[String; 10]], total: &[String; 10], column: usize) -> usize {
     rows.iter().chain([total]).map(|row| row[column].len()).max().unwrap_or(0)
 }
 
-fn rule(widths: &[usize]) -> String {
+fn rule_line(widths: &[usize]) -> String {
     let dashes: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
     dashes.join("|")
 }
 
-fn table(head: &[&str], rule: &str, rows: impl Iterator<Item = String>, total: Option<String>) -> String {
+fn render_table(head: &[&str], rule: &str, rows: impl Iterator<Item = String>, total: Option<String>) -> String {
     let mut text = String::new();
     let mut push = |line: &str| {
         text.push_str(line.trim_end());
@@ -138,21 +138,22 @@ const PERCENTILES: [(&str, f64); 11] = [
     ("100%", 1.0),
 ];
 
-const STATS_HEAD: [&str; 10] = ["Type", "Name", "# reqs", "# fails", "Avg", "Min", "Max", "Med", "req/s", "failures/s"];
+const STATS_HEADER: [&str; 10] =
+    ["Type", "Name", "# reqs", "# fails", "Avg", "Min", "Max", "Med", "req/s", "failures/s"];
 
 const TYPE_WIDTH: usize = 8;
 
 /// The other columns of the first table leave names this much more room than those of the second.
-const NARROWER_THAN_PERCENTILES: usize = 4;
+const EXTRA_NAME_COLUMNS: usize = 4;
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::fixture;
 
-    const WIDE: Width = Width(80);
-    const PLAIN: Paint = Paint::new(false);
-    const NARROW: Width = Width(16);
+    const WIDE: TableWidth = TableWidth(80);
+    const PLAIN: Colorizer = Colorizer::new(false);
+    const NARROW: TableWidth = TableWidth(16);
 
     fn summary() -> Summary {
         fixture::summary(&[
@@ -175,7 +176,7 @@ POST     /login                                                                 
          Aggregated                                                                         4    1(25.00%) |   65.6   0.060     250  0.064 |    0.40        0.10
 
 ";
-        assert_eq!(stats_table(&summary(), Rates::Total(10.0), WIDE, PLAIN), expected);
+        assert_eq!(stats_table(&summary(), RateWindow::Total(10.0), WIDE, PLAIN), expected);
     }
 
     #[test]
@@ -190,12 +191,12 @@ POST     /login             1   1(100.00%) |   12.3    12.3    12.3   12.3 |    
          Aggregated         4    1(25.00%) |   65.6   0.060     250  0.064 |    0.80        0.20
 
 ";
-        assert_eq!(stats_table(&summary(), Rates::Total(5.0), NARROW, PLAIN), expected);
+        assert_eq!(stats_table(&summary(), RateWindow::Total(5.0), NARROW, PLAIN), expected);
     }
 
     #[test]
     fn the_live_table_shows_the_rates_of_the_last_seconds() {
-        let cells = |unix_s: f64| stats_cells(summary().total(), Rates::Current(unix_s))[8].clone();
+        let cells = |unix_s: f64| stats_cells(summary().total(), RateWindow::Current(unix_s))[8].clone();
         assert_eq!(cells(1004.0), "0.00", "second 1003 is not over for long enough");
         assert_eq!(cells(1010.0), "0.50", "4 requests in the seconds from 1000 to 1007");
         assert_eq!(cells(1030.0), "0.00", "nothing is left of them");
@@ -203,18 +204,18 @@ POST     /login             1   1(100.00%) |   12.3    12.3    12.3   12.3 |    
 
     #[test]
     fn only_failures_are_coloured_and_columns_stay() {
-        let coloured = stats_table(&summary(), Rates::Total(10.0), WIDE, Paint::new(true));
+        let coloured = stats_table(&summary(), RateWindow::Total(10.0), WIDE, Colorizer::new(true));
         let red: Vec<&str> = coloured.lines().filter(|line| line.contains("\x1b[31m")).collect();
         assert!(red[0].contains("\x1b[31m  1(100.00%)\x1b[0m |"), "{red:?}");
         assert!(red.len() == 2 && red[1].contains("\x1b[31m   1(25.00%)\x1b[0m |"), "{red:?}");
         let without = coloured.replace("\x1b[31m", "").replace("\x1b[0m", "");
-        assert_eq!(without, stats_table(&summary(), Rates::Total(10.0), WIDE, PLAIN));
+        assert_eq!(without, stats_table(&summary(), RateWindow::Total(10.0), WIDE, PLAIN));
     }
 
     #[test]
     fn large_counts_widen_their_columns_for_all_rows() {
         let requests = vec![("GET", "/", 1000, Some("no")); 12_345];
-        let table = stats_table(&fixture::summary(&requests), Rates::Total(1.0), NARROW, PLAIN);
+        let table = stats_table(&fixture::summary(&requests), RateWindow::Total(1.0), NARROW, PLAIN);
         let bars: Vec<Option<usize>> =
             table.lines().filter(|line| line.contains(" |")).map(|line| line.find(" |")).collect();
         assert!(table.contains("12345(100.00%)"));
@@ -242,7 +243,7 @@ POST     /login               12.3   12.3   12.3   12.3   12.3   12.3   12.3   1
     fn tables_of_nothing_have_their_heads() {
         let nothing = fixture::summary(&[]);
         assert!(
-            stats_table(&nothing, Rates::Total(0.0), WIDE, PLAIN)
+            stats_table(&nothing, RateWindow::Total(0.0), WIDE, PLAIN)
                 .contains(" 0     0(0.00%) |      0       0       0      0 |    0.00        0.00\n")
         );
         assert_eq!(percentile_table(&nothing, WIDE).lines().count(), 5);

@@ -14,14 +14,14 @@ pub(super) struct AccessLog(Option<File>);
 impl AccessLog {
     /// # Errors
     /// When the file cannot be written.
-    pub(super) fn as_asked() -> io::Result<Self> {
-        let file = env::var_os(VARIABLE).map(|path| OpenOptions::new().append(true).create(true).open(path));
+    pub(super) fn from_env() -> io::Result<Self> {
+        let file = env::var_os(LOG_FILE_VARIABLE).map(|path| OpenOptions::new().append(true).create(true).open(path));
         file.transpose().map(Self)
     }
 
     /// To be called before the answer leaves: then the log has every request of which anyone knows, however the process
     /// ends. A line is one call, so that lines of different threads do not mix.
-    pub(super) fn add(&self, method: &Method, target: &Uri, status: StatusCode) {
+    pub(super) fn append(&self, method: &Method, target: &Uri, status: StatusCode) {
         if let Some(mut file) = self.0.as_ref() {
             let target = target.path_and_query().map_or("*", |target| target.as_str());
             // A full disk is no reason to answer otherwise.
@@ -30,4 +30,4 @@ impl AccessLog {
     }
 }
 
-const VARIABLE: &str = "GREGARIA_DEMO_LOG";
+const LOG_FILE_VARIABLE: &str = "GREGARIA_DEMO_LOG";

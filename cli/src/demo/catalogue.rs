@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// One thing for sale.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct Item {
+pub(super) struct CatalogueItem {
     pub(super) id: u32,
     pub(super) name: String,
     pub(super) price_cents: u32,
@@ -12,56 +12,56 @@ pub(super) struct Item {
 
 /// One page of the listing.
 #[derive(Debug, Serialize)]
-pub(super) struct Page<'a> {
+pub(super) struct ListingPage<'a> {
     page: usize,
     pages: usize,
-    items: &'a [Item],
+    items: &'a [CatalogueItem],
 }
 
 /// All items, by their ids.
 pub(super) struct Catalogue {
-    items: Vec<Item>,
+    items: Vec<CatalogueItem>,
 }
 
 impl Catalogue {
     pub(super) fn new() -> Self {
-        let names = KINDS.iter().flat_map(|kind| THINGS.iter().map(move |thing| format!("{kind} {thing}")));
-        let item = |(id, name)| Item { id, name, price_cents: 199 + id * 7919 % 9800 };
+        let names = ADJECTIVES.iter().flat_map(|kind| NOUNS.iter().map(move |thing| format!("{kind} {thing}")));
+        let item = |(id, name)| CatalogueItem { id, name, price_cents: 199 + id * 7919 % 9800 };
         Self { items: (1..).zip(names).map(item).collect() }
     }
 
-    pub(super) fn item(&self, id: u32) -> Option<&Item> {
+    pub(super) fn item(&self, id: u32) -> Option<&CatalogueItem> {
         self.items.get(usize::try_from(id).ok()?.checked_sub(1)?)
     }
 
     /// A page of the listing, counted from 1; `None` for one that is not there.
-    pub(super) fn page(&self, page: usize) -> Option<Page<'_>> {
+    pub(super) fn page(&self, page: usize) -> Option<ListingPage<'_>> {
         let mut pages = self.items.chunks(ITEMS_PER_PAGE);
         let count = pages.len();
         let items = pages.nth(page.checked_sub(1)?)?;
-        Some(Page { page, pages: count, items })
+        Some(ListingPage { page, pages: count, items })
     }
 
     /// The items with `text` in their names.
-    pub(super) fn find(&self, text: &str) -> Vec<&Item> {
+    pub(super) fn find(&self, text: &str) -> Vec<&CatalogueItem> {
         let text = text.to_lowercase();
         self.items.iter().filter(|item| item.name.contains(&text)).collect()
     }
 
     /// The first few items, for the front page.
-    pub(super) fn offers(&self) -> &[Item] {
-        &self.items[..OFFERS]
+    pub(super) fn featured_items(&self) -> &[CatalogueItem] {
+        &self.items[..FEATURED_ITEMS]
     }
 }
 
 const ITEMS_PER_PAGE: usize = 20;
-const OFFERS: usize = 12;
+const FEATURED_ITEMS: usize = 12;
 
-const KINDS: [&str; 20] = [
+const ADJECTIVES: [&str; 20] = [
     "amber", "blue", "brass", "cedar", "copper", "crimson", "folding", "glass", "green", "ivory", "large", "linen",
     "little", "painted", "plain", "round", "silver", "striped", "walnut", "woollen",
 ];
-const THINGS: [&str; 10] =
+const NOUNS: [&str; 10] =
     ["basket", "bowl", "candle", "chair", "clock", "cushion", "kettle", "lamp", "mirror", "teapot"];
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ mod shop;
 mod site;
 
 pub use server::serve;
-pub use site::Site;
+pub use site::DemoSite;
 
 /// The first argument that makes any of our programs the demo site, before anything else is parsed.
 pub const SITE_ARGUMENT: &str = "--demo-site";

@@ -16,7 +16,7 @@ use signal_hook::{
     flag,
 };
 
-use super::{access_log::AccessLog, shop::Shop};
+use super::{access_log::AccessLog, shop::DemoShop};
 use crate::machine;
 
 /// Serves the demo shop: its address is the first line on stdout, the end of stdin is the end of it.
@@ -27,9 +27,9 @@ use crate::machine;
 /// # Errors
 /// When no port can be bound, or the log that was asked for cannot be written.
 pub fn serve() -> io::Result<()> {
-    leave_signals_to_the_parent()?;
-    machine::make_room_for(CONNECTIONS, &ConnectConfig::default());
-    let address = listen(&Arc::new(Shop::new()), &Arc::new(AccessLog::as_asked()?))?;
+    ignore_signals()?;
+    machine::raise_and_check(MAX_CONNECTIONS, &ConnectConfig::default());
+    let address = listen(&Arc::new(DemoShop::new()), &Arc::new(AccessLog::from_env()?))?;
     let mut out = io::stdout().lock();
     writeln!(out, "http://{address}")?;
     out.flush()?;
@@ -39,7 +39,7 @@ pub fn serve() -> io::Result<()> {
 }
 
 /// Ctrl-C in a terminal, or `timeout`, signals all processes of a run at once, but users finish what is on the wire.
-fn leave_signals_to_the_parent() -> io::Result<()> {
+fn ignore_signals() -> io::Result<()> {
     for signal in [SIGINT, SIGTERM] {
         // A flag that nobody reads: the signal has no other effect.
         flag::register(signal, Arc::default())?;
@@ -48,14 +48,14 @@ fn leave_signals_to_the_parent() -> io::Result<()> {
 }
 
 /// Returns when connections are accepted.
-fn listen(shop: &Arc<Shop>, log: &Arc<AccessLog>) -> io::Result<SocketAddr> {
-    for _ in 0..PORTS_TRIED {
+fn listen(shop: &Arc<DemoShop>, log: &Arc<AccessLog>) -> io::Result<SocketAddr> {
+    for _ in 0..MAX_PORT_ATTEMPTS {
         // `oxhttp` cannot say which port it was given, so it is told one that was free just now.
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let (shop, log) = (Arc::clone(shop), Arc::clone(log));
         let server = Server::new(move |request| {
-            let answer = shop.answer(request);
-            log.add(request.method(), request.uri(), answer.status());
+            let answer = shop.respond(request);
+            log.append(request.method(), request.uri(), answer.status());
             answer
         });
         match server.bind(address).spawn() {
@@ -74,6 +74,6 @@ fn silence_stderr() -> io::Result<()> {
     Ok(rustix::stdio::dup2_stderr(nowhere)?)
 }
 
-const PORTS_TRIED: u32 = 10;
+const MAX_PORT_ATTEMPTS: u32 = 10;
 /// More than anyone should load a demo with.
-const CONNECTIONS: u32 = 10_000;
+const MAX_CONNECTIONS: u32 = 10_000;

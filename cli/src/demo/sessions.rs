@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 /// One visitor who has logged in.
 #[derive(Debug, Default)]
-pub(super) struct Visitor {
+pub(super) struct ShopVisitor {
     pub(super) name: String,
     /// Item to amount.
     pub(super) cart: BTreeMap<u32, u32>,
@@ -14,23 +14,23 @@ pub(super) struct Visitor {
 
 /// All visitors, by the number that their cookie carries.
 #[derive(Debug, Default)]
-pub(super) struct Sessions {
-    visitors: BTreeMap<u64, Visitor>,
-    last: u64,
+pub(super) struct SessionStore {
+    visitors: BTreeMap<u64, ShopVisitor>,
+    last_id: u64,
 }
 
-impl Sessions {
+impl SessionStore {
     /// Opens a session; its number is never used again.
     pub(super) fn open(&mut self, name: String) -> u64 {
         if self.visitors.len() == MAX_SESSIONS {
             self.visitors.pop_first();
         }
-        self.last += 1;
-        self.visitors.insert(self.last, Visitor { name, cart: BTreeMap::new() });
-        self.last
+        self.last_id += 1;
+        self.visitors.insert(self.last_id, ShopVisitor { name, cart: BTreeMap::new() });
+        self.last_id
     }
 
-    pub(super) fn visitor(&mut self, session: u64) -> Option<&mut Visitor> {
+    pub(super) fn visitor(&mut self, session: u64) -> Option<&mut ShopVisitor> {
         self.visitors.get_mut(&session)
     }
 }
@@ -43,7 +43,7 @@ mod tests {
 
     #[test]
     fn the_oldest_session_makes_room_for_a_new_one() {
-        let mut sessions = Sessions::default();
+        let mut sessions = SessionStore::default();
         let first = sessions.open("first".into());
         let second = sessions.open("second".into());
         for _ in 2..MAX_SESSIONS {

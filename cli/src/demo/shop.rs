@@ -30,18 +30,18 @@ use serde_json::json;
 
 use super::{
     catalogue::Catalogue,
-    sessions::{Sessions, Visitor},
+    sessions::{SessionStore, ShopVisitor},
 };
 
 /// The whole shop. Any number of threads may ask it.
-pub(super) struct Shop {
+pub(super) struct DemoShop {
     catalogue: Catalogue,
-    sessions: Mutex<Sessions>,
+    sessions: Mutex<SessionStore>,
     checkouts: AtomicU64,
     searches: AtomicU64,
 }
 
-impl Shop {
+impl DemoShop {
     pub(super) fn new() -> Self {
         Self {
             catalogue: Catalogue::new(),
@@ -51,18 +51,18 @@ impl Shop {
         }
     }
 
-    pub(super) fn answer(&self, request: &mut Request<Body>) -> Response<Body> {
+    pub(super) fn respond(&self, request: &mut Request<Body>) -> Response<Body> {
         let uri = request.uri().clone();
         match (request.method().as_str(), uri.path()) {
             ("GET", "/") => self.front_page(),
-            ("GET", "/health") => typed(StatusCode::OK, "text/plain", "healthy"),
+            ("GET", "/health") => response_with_type(StatusCode::OK, "text/plain", "healthy"),
             ("GET", "/items") => self.listing(&uri),
             ("GET", "/search") => self.search(&uri),
-            ("POST", "/login") => self.log_in(&body(request)),
-            ("GET", "/profile") => self.for_visitor(request, |visitor| as_json(StatusCode::OK, &visitor.name)),
-            ("GET", "/cart") => self.for_visitor(request, |visitor| self.cart(visitor)),
-            ("POST", "/cart") => self.put_into_cart(request),
-            ("POST", "/checkout") => self.for_visitor(request, |visitor| self.check_out(visitor)),
+            ("POST", "/login") => self.log_in(&read_body(request)),
+            ("GET", "/profile") => self.with_visitor(request, |visitor| json_response(StatusCode::OK, &visitor.name)),
+            ("GET", "/cart") => self.with_visitor(request, |visitor| self.cart(visitor)),
+            ("POST", "/cart") => self.add_to_cart(request),
+            ("POST", "/checkout") => self.with_visitor(request, |visitor| self.check_out(visitor)),
             ("GET", path) => path.strip_prefix("/items/").map_or_else(not_found, |id| self.item(id)),
             _ => not_found(),
         }
@@ -70,102 +70,102 @@ impl Shop {
 
     fn front_page(&self) -> Response<Body> {
         let mut page = String::from(FRONT_PAGE_HEAD);
-        for item in self.catalogue.offers() {
+        for item in self.catalogue.featured_items() {
             // A String takes everything.
             let _ = writeln!(page, "<li><a href=\"/items/{}\">{}</a></li>", item.id, item.name);
         }
         page.push_str("</ul>\n");
-        typed(StatusCode::OK, "text/html; charset=utf-8", page)
+        response_with_type(StatusCode::OK, "text/html; charset=utf-8", page)
     }
 
     fn listing(&self, uri: &Uri) -> Response<Body> {
-        let page = query(uri, "page").map_or(Ok(1), |page| page.parse());
+        let page = query_param(uri, "page").map_or(Ok(1), |page| page.parse());
         match page.map(|page| self.catalogue.page(page)) {
-            Ok(Some(page)) => as_json(StatusCode::OK, &page),
+            Ok(Some(page)) => json_response(StatusCode::OK, &page),
             Ok(None) => not_found(),
-            Err(_) => refusal(StatusCode::BAD_REQUEST, "page takes a whole number"),
+            Err(_) => error_response(StatusCode::BAD_REQUEST, "page takes a whole number"),
         }
     }
 
     fn item(&self, id: &str) -> Response<Body> {
         let item = id.parse().ok().and_then(|id| self.catalogue.item(id));
-        item.map_or_else(not_found, |item| as_json(StatusCode::OK, item))
+        item.map_or_else(not_found, |item| json_response(StatusCode::OK, item))
     }
 
     fn search(&self, uri: &Uri) -> Response<Body> {
-        let Some(text) = query(uri, "q") else {
-            return refusal(StatusCode::BAD_REQUEST, "q is missing");
+        let Some(text) = query_param(uri, "q") else {
+            return error_response(StatusCode::BAD_REQUEST, "q is missing");
         };
         // Its slowness is what the search is there for: spread evenly, and the same in every run.
         let spread_ms = self.searches.fetch_add(1, Ordering::Relaxed) * 37 % 101;
         rt::sleep_blocking(Duration::from_millis(50 + spread_ms));
-        as_json(StatusCode::OK, &self.catalogue.find(&text))
+        json_response(StatusCode::OK, &self.catalogue.find(&text))
     }
 
     fn log_in(&self, form: &[u8]) -> Response<Body> {
-        let field = |name| field(form, name).filter(|value| !value.is_empty());
+        let field = |name| form_field(form, name).filter(|value| !value.is_empty());
         match (field("username"), field("password")) {
             (Some(name), Some(password)) if password == PASSWORD => {
                 let session = self.sessions().open(name.into_owned());
-                let cookie = Cookie::build((SESSION, session.to_string())).path("/").http_only(true).build();
-                let mut answer = as_json(StatusCode::OK, &json!({ "session": session }));
+                let cookie = Cookie::build((SESSION_COOKIE, session.to_string())).path("/").http_only(true).build();
+                let mut answer = json_response(StatusCode::OK, &json!({ "session": session }));
                 let cookie = cookie.to_string().parse().expect("a number is fit for a header");
                 answer.headers_mut().insert(header::SET_COOKIE, cookie);
                 answer
             }
-            _ => refusal(StatusCode::UNAUTHORIZED, "wrong name or password"),
+            _ => error_response(StatusCode::UNAUTHORIZED, "wrong name or password"),
         }
     }
 
-    fn cart(&self, visitor: &Visitor) -> Response<Body> {
+    fn cart(&self, visitor: &ShopVisitor) -> Response<Body> {
         let lines: Vec<CartLine> = visitor.cart.iter().map(|(&item, &amount)| CartLine { item, amount }).collect();
-        as_json(StatusCode::OK, &json!({ "items": lines, "total_cents": self.total_cents(visitor) }))
+        json_response(StatusCode::OK, &json!({ "items": lines, "total_cents": self.total_cents(visitor) }))
     }
 
-    fn put_into_cart(&self, request: &mut Request<Body>) -> Response<Body> {
-        let line: Result<CartLine, _> = serde_json::from_slice(&body(request));
-        self.for_visitor(request, |visitor| match line {
+    fn add_to_cart(&self, request: &mut Request<Body>) -> Response<Body> {
+        let line: Result<CartLine, _> = serde_json::from_slice(&read_body(request));
+        self.with_visitor(request, |visitor| match line {
             Ok(CartLine { item, amount }) if self.catalogue.item(item).is_some() => {
                 let held = visitor.cart.entry(item).or_default();
                 *held = held.saturating_add(amount);
-                as_json(StatusCode::CREATED, &CartLine { item, amount: *held })
+                json_response(StatusCode::CREATED, &CartLine { item, amount: *held })
             }
             Ok(_) => not_found(),
-            Err(_) => refusal(StatusCode::BAD_REQUEST, "takes {\"item\": 7, \"amount\": 2}"),
+            Err(_) => error_response(StatusCode::BAD_REQUEST, "takes {\"item\": 7, \"amount\": 2}"),
         })
     }
 
-    fn check_out(&self, visitor: &mut Visitor) -> Response<Body> {
+    fn check_out(&self, visitor: &mut ShopVisitor) -> Response<Body> {
         let order = 1 + self.checkouts.fetch_add(1, Ordering::Relaxed);
         if order.is_multiple_of(CHECKOUTS_PER_FAILURE) {
-            return refusal(StatusCode::INTERNAL_SERVER_ERROR, "an occasional 500: every 50th checkout fails");
+            return error_response(StatusCode::INTERNAL_SERVER_ERROR, "an occasional 500: every 50th checkout fails");
         }
         if visitor.cart.is_empty() {
-            return refusal(StatusCode::CONFLICT, "the cart is empty");
+            return error_response(StatusCode::CONFLICT, "the cart is empty");
         }
         let total_cents = self.total_cents(visitor);
         visitor.cart.clear();
-        as_json(StatusCode::CREATED, &json!({ "order": order, "total_cents": total_cents }))
+        json_response(StatusCode::CREATED, &json!({ "order": order, "total_cents": total_cents }))
     }
 
-    fn total_cents(&self, visitor: &Visitor) -> u64 {
+    fn total_cents(&self, visitor: &ShopVisitor) -> u64 {
         let price_cents = |item| self.catalogue.item(item).map_or(0, |item| u64::from(item.price_cents));
         visitor.cart.iter().map(|(&item, &amount)| price_cents(item) * u64::from(amount)).sum()
     }
 
-    fn for_visitor(
+    fn with_visitor(
         &self,
         request: &Request<Body>,
-        answer: impl FnOnce(&mut Visitor) -> Response<Body>,
+        respond: impl FnOnce(&mut ShopVisitor) -> Response<Body>,
     ) -> Response<Body> {
         let mut sessions = self.sessions();
-        match session(request).and_then(|session| sessions.visitor(session)) {
-            Some(visitor) => answer(visitor),
-            None => refusal(StatusCode::UNAUTHORIZED, "log in first"),
+        match session_id(request).and_then(|session| sessions.visitor(session)) {
+            Some(visitor) => respond(visitor),
+            None => error_response(StatusCode::UNAUTHORIZED, "log in first"),
         }
     }
 
-    fn sessions(&self) -> MutexGuard<'_, Sessions> {
+    fn sessions(&self) -> MutexGuard<'_, SessionStore> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -177,47 +177,47 @@ struct CartLine {
     amount: u32,
 }
 
-fn session(request: &Request<Body>) -> Option<u64> {
+fn session_id(request: &Request<Body>) -> Option<u64> {
     let cookies = request.headers().get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
     let mut cookies = cookies.flat_map(Cookie::split_parse).flatten();
-    cookies.find(|cookie| cookie.name() == SESSION)?.value().parse().ok()
+    cookies.find(|cookie| cookie.name() == SESSION_COOKIE)?.value().parse().ok()
 }
 
 /// The body, or as much of it as anyone may send here.
-fn body(request: &mut Request<Body>) -> Vec<u8> {
+fn read_body(request: &mut Request<Body>) -> Vec<u8> {
     let mut body = Vec::new();
     // What ends too early is no form and no JSON: it is refused as such.
     let _ = request.body_mut().take(MAX_BODY_BYTES).read_to_end(&mut body);
     body
 }
 
-fn query<'a>(uri: &'a Uri, name: &str) -> Option<Cow<'a, str>> {
-    field(uri.query()?.as_bytes(), name)
+fn query_param<'a>(uri: &'a Uri, name: &str) -> Option<Cow<'a, str>> {
+    form_field(uri.query()?.as_bytes(), name)
 }
 
-fn field<'a>(form: &'a [u8], name: &str) -> Option<Cow<'a, str>> {
+fn form_field<'a>(form: &'a [u8], name: &str) -> Option<Cow<'a, str>> {
     form_urlencoded::parse(form).find(|(key, _)| key == name).map(|(_, value)| value)
 }
 
-fn as_json(status: StatusCode, value: &impl Serialize) -> Response<Body> {
+fn json_response(status: StatusCode, value: &impl Serialize) -> Response<Body> {
     let text = serde_json::to_string(value).expect("what the shop says can be JSON");
-    typed(status, "application/json", text)
+    response_with_type(status, "application/json", text)
 }
 
-fn refusal(status: StatusCode, why: &str) -> Response<Body> {
-    as_json(status, &json!({ "error": why }))
+fn error_response(status: StatusCode, why: &str) -> Response<Body> {
+    json_response(status, &json!({ "error": why }))
 }
 
 fn not_found() -> Response<Body> {
-    refusal(StatusCode::NOT_FOUND, "there is no such thing")
+    error_response(StatusCode::NOT_FOUND, "there is no such thing")
 }
 
-fn typed(status: StatusCode, content_type: &str, body: impl Into<Body>) -> Response<Body> {
+fn response_with_type(status: StatusCode, content_type: &str, body: impl Into<Body>) -> Response<Body> {
     let answer = Response::builder().status(status).header(header::CONTENT_TYPE, content_type);
     answer.body(body.into()).expect("status and content type are sound")
 }
 
-const SESSION: &str = "session";
+const SESSION_COOKIE: &str = "session";
 /// The same for everybody: that of the quick start in Locust's manual.
 const PASSWORD: &str = "education";
 const CHECKOUTS_PER_FAILURE: u64 = 50;
@@ -234,28 +234,28 @@ mod tests {
 
     use super::*;
 
-    fn ask(shop: &Shop, method: &str, target: &str, cookie: Option<&str>, body: &str) -> (u16, String) {
+    fn ask(shop: &DemoShop, method: &str, target: &str, cookie: Option<&str>, body: &str) -> (u16, String) {
         let request = Request::builder().method(method).uri(target);
         let request = cookie.into_iter().fold(request, |request, cookie| request.header(header::COOKIE, cookie));
-        let mut answer = shop.answer(&mut request.body(Body::from(body.to_owned())).unwrap());
+        let mut answer = shop.respond(&mut request.body(Body::from(body.to_owned())).unwrap());
         let mut text = String::new();
         answer.body_mut().read_to_string(&mut text).unwrap();
         (answer.status().as_u16(), text)
     }
 
-    fn status(shop: &Shop, method: &str, target: &str, cookie: Option<&str>, body: &str) -> u16 {
+    fn status(shop: &DemoShop, method: &str, target: &str, cookie: Option<&str>, body: &str) -> u16 {
         ask(shop, method, target, cookie, body).0
     }
 
-    fn get(shop: &Shop, target: &str) -> (u16, Value) {
+    fn get(shop: &DemoShop, target: &str) -> (u16, Value) {
         let (status, text) = ask(shop, "GET", target, None, "");
         (status, serde_json::from_str(&text).unwrap())
     }
 
     /// The cookie of a new session, as a browser sends it back.
-    fn log_in(shop: &Shop) -> String {
+    fn log_in(shop: &DemoShop) -> String {
         let form = Body::from("username=ellen_key&password=education");
-        let answer = shop.answer(&mut Request::post("/login").body(form).unwrap());
+        let answer = shop.respond(&mut Request::post("/login").body(form).unwrap());
         assert_eq!(answer.status(), 200);
         let cookie = answer.headers()[header::SET_COOKIE].to_str().unwrap();
         let (pair, attributes) = cookie.split_once("; ").unwrap();
@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn what_is_open_to_all_is_found() {
-        let shop = Shop::new();
+        let shop = DemoShop::new();
         assert_eq!(ask(&shop, "GET", "/health", None, ""), (200, "healthy".to_owned()));
         let (status, page) = ask(&shop, "GET", "/", None, "");
         assert!(status == 200 && page.contains("<a href=\"/items/1\">amber basket</a>"), "{page}");
@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn what_is_not_there_or_makes_no_sense_is_refused() {
-        let shop = Shop::new();
+        let shop = DemoShop::new();
         for (method, target, expected) in [
             ("GET", "/items?page=11", 404),
             ("GET", "/items?page=two", 400),
@@ -296,7 +296,7 @@ mod tests {
 
     #[test]
     fn only_who_has_logged_in_has_a_cart() {
-        let shop = Shop::new();
+        let shop = DemoShop::new();
         for form in ["", "username=a", "username=a&password=guess", "username=&password=education"] {
             assert_eq!(status(&shop, "POST", "/login", None, form), 401, "{form}");
         }
@@ -312,7 +312,7 @@ mod tests {
 
     #[test]
     fn a_cart_holds_what_was_put_into_it_until_it_is_paid() {
-        let shop = Shop::new();
+        let shop = DemoShop::new();
         let (ours, theirs) = (log_in(&shop), log_in(&shop));
         let put = |body: &str| status(&shop, "POST", "/cart", Some(&ours), body);
         assert_eq!(put(r#"{"item": 7, "amount": 2}"#), 201);
@@ -331,7 +331,7 @@ mod tests {
 
     #[test]
     fn every_fiftieth_checkout_fails_and_its_cart_is_kept() {
-        let shop = Shop::new();
+        let shop = DemoShop::new();
         let cookie = log_in(&shop);
         let order = |_| {
             status(&shop, "POST", "/cart", Some(&cookie), r#"{"item": 1, "amount": 1}"#);

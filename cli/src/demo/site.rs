@@ -8,12 +8,12 @@ use std::{
 use super::SITE_ARGUMENT;
 
 /// A demo site in a process of its own, which ends when this is dropped, or with this process, whichever is first.
-pub struct Site {
+pub struct DemoSite {
     base_url: String,
-    _process: Process,
+    _process: SiteProcess,
 }
 
-impl Site {
+impl DemoSite {
     /// Starts a site and returns when it accepts connections. `program` is how this very program is called, up to its
     /// first argument: in Rust the path of the executable, in Python the interpreter with `-m gregaria`.
     ///
@@ -21,8 +21,8 @@ impl Site {
     /// When the program cannot be started, or is no site.
     pub fn start(mut program: Command) -> io::Result<Self> {
         program.arg(SITE_ARGUMENT).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut process = Process(program.spawn()?);
-        let base_url = process.announced_address()?;
+        let mut process = SiteProcess(program.spawn()?);
+        let base_url = process.read_base_url()?;
         Ok(Self { base_url, _process: process })
     }
 
@@ -32,10 +32,10 @@ impl Site {
     }
 }
 
-struct Process(Child);
+struct SiteProcess(Child);
 
-impl Process {
-    fn announced_address(&mut self) -> io::Result<String> {
+impl SiteProcess {
+    fn read_base_url(&mut self) -> io::Result<String> {
         let stdout = self.0.stdout.take().expect("its stdout is a pipe");
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
@@ -50,7 +50,7 @@ impl Process {
     }
 }
 
-impl Drop for Process {
+impl Drop for SiteProcess {
     fn drop(&mut self) {
         // It has nothing to save, and there is nothing to be done about one that is gone already.
         let _ = self.0.kill();
@@ -71,15 +71,15 @@ mod tests {
     #[test]
     fn the_first_line_is_the_address() {
         // `$0` is the argument after the script.
-        let site = Site::start(shell("echo http://127.0.0.1:1/$0; cat")).unwrap();
+        let site = DemoSite::start(shell("echo http://127.0.0.1:1/$0; cat")).unwrap();
         assert_eq!(site.base_url(), "http://127.0.0.1:1/--demo-site");
     }
 
     #[test]
     fn what_is_no_site_is_an_error() {
-        let said = |script: &str| Site::start(shell(script)).err().unwrap().to_string();
+        let said = |script: &str| DemoSite::start(shell(script)).err().unwrap().to_string();
         assert!(said("exit 3").ends_with("exit status: 3"), "{}", said("exit 3"));
         assert!(said("echo Hello; cat").contains("\"Hello\""));
-        assert!(Site::start(Command::new("/nowhere/at/all")).is_err());
+        assert!(DemoSite::start(Command::new("/nowhere/at/all")).is_err());
     }
 }

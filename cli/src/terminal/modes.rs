@@ -12,13 +12,13 @@ use rustix::{
 
 /// What to go back to.
 #[derive(Default)]
-pub(super) struct Modes {
-    before: Option<Termios>,
+pub(super) struct CbreakMode {
+    saved: Option<Termios>,
 }
 
-impl Modes {
+impl CbreakMode {
     /// Switches line editing and echo off, unless that is so already. False when the terminal is not ours to change.
-    pub(super) fn enter(&mut self) -> bool {
+    pub(super) fn enable(&mut self) -> bool {
         let stdin = io::stdin();
         if !is_in_foreground(&stdin) {
             return false;
@@ -26,21 +26,21 @@ impl Modes {
         let Ok(now) = tcgetattr(&stdin) else {
             return false;
         };
-        if self.before.is_some() && !now.local_modes.intersects(LINEWISE) {
+        if self.saved.is_some() && !now.local_modes.intersects(LINE_INPUT_FLAGS) {
             return true;
         }
         let mut ours = now.clone();
-        ours.local_modes.remove(LINEWISE);
+        ours.local_modes.remove(LINE_INPUT_FLAGS);
         ours.special_codes[SpecialCodeIndex::VMIN] = 1;
         ours.special_codes[SpecialCodeIndex::VTIME] = 0;
-        self.before = Some(now);
+        self.saved = Some(now);
         tcsetattr(&stdin, OptionalActions::Now, &ours).is_ok()
     }
 
     /// Goes back.
-    pub(super) fn leave(&mut self) {
+    pub(super) fn disable(&mut self) {
         let stdin = io::stdin();
-        if let Some(before) = self.before.take()
+        if let Some(before) = self.saved.take()
             && is_in_foreground(&stdin)
         {
             // A terminal that is gone needs no modes.
@@ -55,4 +55,4 @@ pub(super) fn is_in_foreground(terminal: impl AsFd) -> bool {
     tcgetpgrp(terminal).map_or(true, |group| group == getpgrp())
 }
 
-const LINEWISE: LocalModes = LocalModes::ICANON.union(LocalModes::ECHO);
+const LINE_INPUT_FLAGS: LocalModes = LocalModes::ICANON.union(LocalModes::ECHO);

@@ -10,15 +10,15 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use super::device::{Device, Size, Stderr};
+use super::device::{OutputDevice, StderrDevice, TerminalSize};
 
 /// Text for people. Clones write to the same place.
 #[derive(Clone)]
-pub struct Screen(Arc<Mutex<State>>);
+pub struct Screen(Arc<Mutex<ScreenState>>);
 
 /// Which of its streams a program prints to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stream {
+pub enum StdStream {
     /// Standard output.
     Out,
     /// Standard error.
@@ -27,35 +27,35 @@ pub enum Stream {
 
 impl Screen {
     /// The screen on this device.
-    pub fn new(device: impl Device + 'static) -> Self {
-        Self(Arc::new(Mutex::new(State {
+    pub fn new(device: impl OutputDevice + 'static) -> Self {
+        Self(Arc::new(Mutex::new(ScreenState {
             device: Box::new(device),
             block: None,
-            held: Default::default(),
+            partial_lines: Default::default(),
             is_mid_line: false,
-            is_over: false,
+            has_ended: false,
         })))
     }
 
     /// The screen on stderr: a terminal, a file or a pipe.
     pub fn stderr() -> Self {
-        Self::new(Stderr::new())
+        Self::new(StderrDevice::new())
     }
 
     /// The size of the terminal now; `None` when it is a file or a pipe.
-    pub fn size(&self) -> Option<Size> {
+    pub fn size(&self) -> Option<TerminalSize> {
         self.state().device.size()
     }
 
     /// Whether colours are welcome.
-    pub fn has_colour(&self) -> bool {
-        self.state().device.has_colour()
+    pub fn has_color(&self) -> bool {
+        self.state().device.has_color()
     }
 
     /// The room for a live block now; `None` when there can be none: on a file, a dumb terminal, in the background,
     /// and after [`Screen::end`].
-    pub fn room(&self) -> Option<Size> {
-        self.state().room()
+    pub fn live_area(&self) -> Option<TerminalSize> {
+        self.state().live_area()
     }
 
     /// Shows these lines below everything else, in place of those shown before. None may be wider than the room less
@@ -73,7 +73,7 @@ impl Screen {
     pub fn end(&self) {
         let mut state = self.state();
         state.clear();
-        state.is_over = true;
+        state.has_ended = true;
     }
 
     /// Writes whole lines, above the live block.
@@ -83,76 +83,76 @@ impl Screen {
 
     /// Prints what a program has printed to one of its streams, above the live block. While there is one, the beginning
     /// of a line waits for its end. Without one this is as if it had printed by itself.
-    pub fn print(&self, stream: Stream, text: &str) {
+    pub fn print(&self, stream: StdStream, text: &str) {
         let mut state = self.state();
         match stream {
-            Stream::Out if !state.device.shows_stdout() => {
+            StdStream::Out if !state.device.shows_stdout() => {
                 drop(state);
                 write_to_stdout(text);
             }
-            Stream::Out if state.block.is_none() => {
-                state.note_end_of(text);
+            StdStream::Out if state.block.is_none() => {
+                state.track_line_end(text);
                 write_to_stdout(text);
             }
-            Stream::Out | Stream::Err => state.print(stream, text),
+            StdStream::Out | StdStream::Err => state.print(stream, text),
         }
     }
 
     /// Takes the live block away while `write`, which must not use this screen, writes to the terminal by itself.
-    pub fn aside(&self, write: impl FnOnce()) {
-        self.state().aside(write);
+    pub fn suspend(&self, write: impl FnOnce()) {
+        self.state().suspend(write);
     }
 
     /// Like [`Screen::aside`], for whoever may have been interrupted in the middle of a write: then the block stays.
-    pub(super) fn aside_if_idle(&self, write: impl FnOnce()) {
+    pub(super) fn suspend_if_idle(&self, write: impl FnOnce()) {
         match self.0.try_lock() {
-            Ok(mut state) => state.aside(write),
+            Ok(mut state) => state.suspend(write),
             Err(_) => write(),
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, ScreenState> {
         // A panic in the middle of a write leaves at worst a block that is drawn twice.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-struct State {
-    device: Box<dyn Device>,
-    block: Option<Block>,
+struct ScreenState {
+    device: Box<dyn OutputDevice>,
+    block: Option<LiveBlock>,
     /// Beginnings of lines, of both streams.
-    held: [String; 2],
+    partial_lines: [String; 2],
     is_mid_line: bool,
-    is_over: bool,
+    has_ended: bool,
 }
 
 /// What is drawn below the cursor.
-struct Block {
-    drawing: String,
-    size: Option<Size>,
+struct LiveBlock {
+    rendered: String,
+    size: Option<TerminalSize>,
 }
 
-impl State {
-    fn room(&self) -> Option<Size> {
-        self.device.size().filter(|_| !self.is_over && self.device.can_redraw())
+impl ScreenState {
+    fn live_area(&self) -> Option<TerminalSize> {
+        self.device.size().filter(|_| !self.has_ended && self.device.can_redraw())
     }
 
     fn show(&mut self, lines: &[String]) {
-        let size = self.room();
+        let size = self.live_area();
         if size.is_none() {
             return;
         }
         let start = if self.is_mid_line { "\n" } else { "" };
-        let drawing = drawing(lines);
+        let drawing = render_block(lines);
         self.write(&format!("{start}{drawing}"));
-        self.block = Some(Block { drawing, size });
+        self.block = Some(LiveBlock { rendered: drawing, size });
         self.is_mid_line = false;
     }
 
     fn clear(&mut self) {
-        drop(self.lift());
-        for stream in 0..self.held.len() {
-            let mut rest = std::mem::take(&mut self.held[stream]);
+        drop(self.erase_block());
+        for stream in 0..self.partial_lines.len() {
+            let mut rest = std::mem::take(&mut self.partial_lines[stream]);
             if !rest.is_empty() {
                 rest.push('\n');
                 self.write_above(&rest);
@@ -160,13 +160,13 @@ impl State {
         }
     }
 
-    fn print(&mut self, stream: Stream, text: &str) {
+    fn print(&mut self, stream: StdStream, text: &str) {
         if self.block.is_none() {
             return self.write_above(text);
         }
-        let held = &mut self.held[stream as usize];
+        let held = &mut self.partial_lines[stream as usize];
         held.push_str(text);
-        if held.len() > LONGEST_HELD_BYTES && !held.ends_with('\n') {
+        if held.len() > MAX_PARTIAL_LINE_BYTES && !held.ends_with('\n') {
             held.push('\n');
         }
         if let Some(end) = held.rfind('\n') {
@@ -177,56 +177,56 @@ impl State {
     }
 
     fn write_above(&mut self, text: &str) {
-        self.note_end_of(text);
+        self.track_line_end(text);
         match self.block.take() {
             None => self.write(text),
             Some(block) if self.is_valid(&block) => {
-                self.write(&format!("{ERASE}{text}{}", block.drawing));
+                self.write(&format!("{ERASE_BELOW}{text}{}", block.rendered));
                 self.block = Some(block);
             }
             // It is drawn anew when it is shown next.
             Some(_) => {
-                let erase = self.erase();
+                let erase = self.erase_sequence();
                 self.write(&format!("{erase}{text}"));
             }
         }
     }
 
-    fn note_end_of(&mut self, text: &str) {
+    fn track_line_end(&mut self, text: &str) {
         if !text.is_empty() {
             self.is_mid_line = !text.ends_with('\n');
         }
     }
 
-    fn aside(&mut self, write: impl FnOnce()) {
-        let block = self.lift();
+    fn suspend(&mut self, write: impl FnOnce()) {
+        let block = self.erase_block();
         write();
-        self.put_back(block);
+        self.redraw_block(block);
     }
 
     /// Takes the block from the terminal.
-    fn lift(&mut self) -> Option<Block> {
+    fn erase_block(&mut self) -> Option<LiveBlock> {
         let block = self.block.take()?;
-        let erase = self.erase();
+        let erase = self.erase_sequence();
         self.write(erase);
         Some(block)
     }
 
-    fn put_back(&mut self, block: Option<Block>) {
+    fn redraw_block(&mut self, block: Option<LiveBlock>) {
         if let Some(block) = block.filter(|block| self.is_valid(block)) {
-            self.write(&block.drawing);
+            self.write(&block.rendered);
             self.block = Some(block);
         }
     }
 
     /// Whether the terminal is still the one that the block was made for.
-    fn is_valid(&self, block: &Block) -> bool {
-        block.size == self.room()
+    fn is_valid(&self, block: &LiveBlock) -> bool {
+        block.size == self.live_area()
     }
 
     /// Nothing in the background: the lines below the cursor are someone else's.
-    fn erase(&self) -> &'static str {
-        if self.device.can_redraw() { ERASE } else { "" }
+    fn erase_sequence(&self) -> &'static str {
+        if self.device.can_redraw() { ERASE_BELOW } else { "" }
     }
 
     fn write(&mut self, text: &str) {
@@ -242,13 +242,13 @@ fn write_to_stdout(text: &str) {
 }
 
 /// Draws `lines` over what was there, below an empty line to which the cursor returns.
-fn drawing(lines: &[String]) -> String {
-    let mut drawing = format!("\r{REST_OF_LINE}");
+fn render_block(lines: &[String]) -> String {
+    let mut drawing = format!("\r{ERASE_LINE_END}");
     for line in lines {
         // Writing to a String cannot fail.
-        let _ = write!(drawing, "\n{line}{REST_OF_LINE}");
+        let _ = write!(drawing, "\n{line}{ERASE_LINE_END}");
     }
-    drawing.push_str(REST_OF_SCREEN);
+    drawing.push_str(ERASE_SCREEN_END);
     if !lines.is_empty() {
         let _ = write!(drawing, "\r\x1b[{}A", lines.len());
     }
@@ -256,17 +256,17 @@ fn drawing(lines: &[String]) -> String {
 }
 
 /// Everything from the cursor's line on.
-const ERASE: &str = "\r\x1b[J";
-const REST_OF_LINE: &str = "\x1b[K";
-const REST_OF_SCREEN: &str = "\x1b[J";
+const ERASE_BELOW: &str = "\r\x1b[J";
+const ERASE_LINE_END: &str = "\x1b[K";
+const ERASE_SCREEN_END: &str = "\x1b[J";
 
 /// A line without an end is broken here.
-const LONGEST_HELD_BYTES: usize = 64 * 1024;
+const MAX_PARTIAL_LINE_BYTES: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::Memory;
+    use crate::fixture::MemoryDevice;
 
     fn lines(lines: &[&str]) -> Vec<String> {
         lines.iter().map(|line| (*line).to_owned()).collect()
@@ -274,7 +274,7 @@ mod tests {
 
     #[test]
     fn what_is_written_stands_above_the_block_and_stays_when_it_goes() {
-        let terminal = Memory::terminal(20, 8);
+        let terminal = MemoryDevice::terminal(20, 8);
         let screen = Screen::new(terminal.clone());
         screen.write_lines("one\n");
         screen.show(&lines(&["block", "below"]));
@@ -289,7 +289,7 @@ mod tests {
 
     #[test]
     fn the_block_scrolls_what_is_above_and_loses_none_of_it() {
-        let terminal = Memory::terminal(20, 5);
+        let terminal = MemoryDevice::terminal(20, 5);
         let screen = Screen::new(terminal.clone());
         screen.show(&lines(&["a", "b"]));
         for line in 0..9 {
@@ -303,7 +303,7 @@ mod tests {
 
     #[test]
     fn each_change_is_one_write() {
-        let terminal = Memory::terminal(20, 8);
+        let terminal = MemoryDevice::terminal(20, 8);
         let screen = Screen::new(terminal.clone());
         screen.show(&lines(&["a", "b"]));
         screen.show(&lines(&["a", "b"]));
@@ -314,16 +314,16 @@ mod tests {
 
     #[test]
     fn the_beginning_of_a_line_waits_for_its_end() {
-        let terminal = Memory::terminal(20, 8);
+        let terminal = MemoryDevice::terminal(20, 8);
         let screen = Screen::new(terminal.clone());
-        screen.print(Stream::Err, "loading:");
+        screen.print(StdStream::Err, "loading:");
         assert_eq!(terminal.contents(), "loading:", "nothing to wait for");
         screen.show(&lines(&["block"]));
-        screen.print(Stream::Out, "one, ");
-        screen.print(Stream::Err, "else\n");
+        screen.print(StdStream::Out, "one, ");
+        screen.print(StdStream::Err, "else\n");
         screen.write_lines("a log line\n");
         assert_eq!(terminal.contents(), "loading:\nelse\na log line\n\nblock");
-        screen.print(Stream::Out, "two\nthr");
+        screen.print(StdStream::Out, "two\nthr");
         assert_eq!(terminal.contents(), "loading:\nelse\na log line\none, two\n\nblock");
         screen.clear();
         assert_eq!(terminal.contents(), "loading:\nelse\na log line\none, two\nthr");
@@ -332,20 +332,20 @@ mod tests {
 
     #[test]
     fn a_line_without_an_end_is_not_kept_for_ever() {
-        let terminal = Memory::terminal(20, 8);
+        let terminal = MemoryDevice::terminal(20, 8);
         let screen = Screen::new(terminal.clone());
         screen.show(&lines(&["block"]));
-        for _ in 0..LONGEST_HELD_BYTES {
-            screen.print(Stream::Out, ".");
+        for _ in 0..MAX_PARTIAL_LINE_BYTES {
+            screen.print(StdStream::Out, ".");
         }
         assert_eq!(terminal.writes(), 1);
-        screen.print(Stream::Out, ".");
+        screen.print(StdStream::Out, ".");
         assert_eq!(terminal.writes(), 2);
     }
 
     #[test]
     fn a_block_of_another_size_is_not_drawn_again() {
-        let terminal = Memory::terminal(40, 8);
+        let terminal = MemoryDevice::terminal(40, 8);
         let screen = Screen::new(terminal.clone());
         screen.show(&lines(&["a block that is as wide as its terminal"]));
         terminal.resize(20, 8);
@@ -358,12 +358,12 @@ mod tests {
 
     #[test]
     fn in_the_background_nothing_is_taken_back() {
-        let terminal = Memory::terminal(20, 8);
+        let terminal = MemoryDevice::terminal(20, 8);
         let screen = Screen::new(terminal.clone());
         screen.show(&lines(&["block"]));
         terminal.set_foreground(false);
         let before = terminal.written().len();
-        assert_eq!(screen.room(), None);
+        assert_eq!(screen.live_area(), None);
         screen.show(&lines(&["block"]));
         screen.write_lines("line\n");
         screen.clear();
@@ -372,36 +372,36 @@ mod tests {
 
     #[test]
     fn a_file_gets_the_text_as_it_is() {
-        let file = Memory::default();
+        let file = MemoryDevice::default();
         let screen = Screen::new(file.clone());
         screen.show(&lines(&["block"]));
-        screen.print(Stream::Err, "half");
+        screen.print(StdStream::Err, "half");
         screen.write_lines(" and half\n");
         screen.end();
-        assert_eq!((screen.size(), screen.room()), (None, None));
+        assert_eq!((screen.size(), screen.live_area()), (None, None));
         assert_eq!(file.written(), "half and half\n");
     }
 
     #[test]
     fn who_writes_by_itself_finds_the_block_gone() {
-        let terminal = Memory::terminal(20, 8);
+        let terminal = MemoryDevice::terminal(20, 8);
         let screen = Screen::new(terminal.clone());
         screen.show(&lines(&["block"]));
-        screen.aside(|| assert_eq!(terminal.contents(), ""));
+        screen.suspend(|| assert_eq!(terminal.contents(), ""));
         assert_eq!(terminal.contents(), "\nblock");
     }
 
     #[test]
     fn a_report_in_the_middle_of_a_write_does_not_wait_for_it() {
-        let screen = Screen::new(Memory::terminal(20, 8));
+        let screen = Screen::new(MemoryDevice::terminal(20, 8));
         let mut is_reported = false;
-        screen.aside(|| screen.aside_if_idle(|| is_reported = true));
+        screen.suspend(|| screen.suspend_if_idle(|| is_reported = true));
         assert!(is_reported);
     }
 
     #[test]
     fn what_is_written_past_the_screen_stays_readable() {
-        let terminal = Memory::terminal(20, 8);
+        let terminal = MemoryDevice::terminal(20, 8);
         let screen = Screen::new(terminal.clone());
         screen.show(&lines(&["block", "below"]));
         io::Write::write_all(&mut terminal.clone(), b"by itself\n").unwrap();
@@ -411,9 +411,9 @@ mod tests {
 
     #[test]
     fn after_the_end_there_is_no_block() {
-        let screen = Screen::new(Memory::terminal(20, 8));
-        assert!(screen.room().is_some());
+        let screen = Screen::new(MemoryDevice::terminal(20, 8));
+        assert!(screen.live_area().is_some());
         screen.end();
-        assert_eq!(screen.room(), None);
+        assert_eq!(screen.live_area(), None);
     }
 }

@@ -3,35 +3,35 @@
 //! `name = value`, `name: value`, `name value` or a mere `name`; values in quotes, lists in brackets; comments from `#`
 //! or `;` on; `[sections]` count for nothing.
 
-use super::{Entry, Value};
-use crate::exit::Refusal;
+use super::{ConfigEntry, ConfigValue};
+use crate::exit::CliError;
 
 /// What the lines say.
 ///
 /// # Errors
 /// A line without a name.
-pub(super) fn entries(name: &str, text: &str) -> Result<Vec<Entry>, Refusal> {
+pub(super) fn parse(name: &str, text: &str) -> Result<Vec<ConfigEntry>, CliError> {
     let lines = text.lines().map(str::trim).enumerate();
     let meant = lines.filter(|(_, line)| !line.starts_with(['#', ';', '[']) && !line.starts_with("---"));
     let entry = |(index, line): (usize, &str)| {
         let origin = format!("{name} line {}: {}", index + 1, line.escape_debug());
-        let (key, value) = key_and_value(line);
+        let (key, value) = split_entry(line);
         if key.is_empty() {
-            return Err(Refusal::usage(format!("{origin}: takes 'name = value'")));
+            return Err(CliError::usage(format!("{origin}: takes 'name = value'")));
         }
-        Ok(Entry { key: key.to_owned(), value: self::value(value), origin })
+        Ok(ConfigEntry { key: key.to_owned(), value: self::parse_value(value), origin })
     };
     meant.filter(|(_, line)| !line.is_empty()).map(entry).collect()
 }
 
 /// A text, or in brackets a list: JSON, or words between commas.
-pub(super) fn value(text: &str) -> Value {
+pub(super) fn parse_value(text: &str) -> ConfigValue {
     let Some(inner) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) else {
-        return Value::Text(text.to_owned());
+        return ConfigValue::Text(text.to_owned());
     };
     let json: Option<Vec<serde_json::Value>> = serde_json::from_str(text).ok();
     let texts = json.map(|values| values.iter().map(json_text).collect());
-    Value::List(texts.unwrap_or_else(|| inner.split(',').map(|text| text.trim().to_owned()).collect()))
+    ConfigValue::List(texts.unwrap_or_else(|| inner.split(',').map(|text| text.trim().to_owned()).collect()))
 }
 
 fn json_text(value: &serde_json::Value) -> String {
@@ -39,7 +39,7 @@ fn json_text(value: &serde_json::Value) -> String {
 }
 
 /// A mere name is a switch that is on.
-fn key_and_value(line: &str) -> (&str, &str) {
+fn split_entry(line: &str) -> (&str, &str) {
     let end = line.find(|letter: char| ":=;#".contains(letter) || letter.is_whitespace()).unwrap_or(line.len());
     let (key, rest) = line.split_at(end);
     if rest.starts_with(['#', ';']) {
@@ -47,13 +47,13 @@ fn key_and_value(line: &str) -> (&str, &str) {
     }
     let rest = rest.trim_start();
     match rest.strip_prefix([':', '=']) {
-        Some(value) => (key, without_comment(value.trim_start())),
+        Some(value) => (key, strip_comment(value.trim_start())),
         None if rest.is_empty() || rest.starts_with(['#', ';']) => (key, "true"),
-        None => (key, without_comment(rest)),
+        None => (key, strip_comment(rest)),
     }
 }
 
-fn without_comment(value: &str) -> &str {
+fn strip_comment(value: &str) -> &str {
     let is_comment = |rest: &str| rest.trim_start().is_empty() || rest.trim_start().starts_with(['#', ';']);
     for quote in ['"', '\''] {
         let quoted = value.strip_prefix(quote).and_then(|inner| inner.split_once(quote));
@@ -72,8 +72,8 @@ fn without_comment(value: &str) -> &str {
 mod tests {
     use super::*;
 
-    fn read(line: &str) -> (String, Value) {
-        let mut entries = entries("locust.conf", line).unwrap();
+    fn read(line: &str) -> (String, ConfigValue) {
+        let mut entries = parse("locust.conf", line).unwrap();
         let entry = entries.remove(0);
         (entry.key, entry.value)
     }
@@ -91,23 +91,23 @@ mod tests {
             "users = \"100\"",
             "users = '100' # so many",
         ] {
-            assert_eq!(read(line), ("users".into(), Value::Text("100".into())), "{line}");
+            assert_eq!(read(line), ("users".into(), ConfigValue::Text("100".into())), "{line}");
         }
         assert_eq!(read("--users 100").0, "--users");
-        assert_eq!(read("host = http://h/#x").1, Value::Text("http://h/#x".into()));
-        assert_eq!(read("host: http://h:80/").1, Value::Text("http://h:80/".into()));
-        assert_eq!(read("a = \"b # c\"").1, Value::Text("b # c".into()));
+        assert_eq!(read("host = http://h/#x").1, ConfigValue::Text("http://h/#x".into()));
+        assert_eq!(read("host: http://h:80/").1, ConfigValue::Text("http://h:80/".into()));
+        assert_eq!(read("a = \"b # c\"").1, ConfigValue::Text("b # c".into()));
         for line in ["headless", "headless # yes", "headless = true", "--headless"] {
-            assert_eq!(read(line).1, Value::Text("true".into()), "{line}");
+            assert_eq!(read(line).1, ConfigValue::Text("true".into()), "{line}");
         }
         for line in ["a =", "a: # nothing", "a = ''"] {
-            assert_eq!(read(line).1, Value::Text(String::new()), "{line}");
+            assert_eq!(read(line).1, ConfigValue::Text(String::new()), "{line}");
         }
     }
 
     #[test]
     fn lists_stand_in_brackets() {
-        let list = Value::List(vec!["a b".into(), "2".into()]);
+        let list = ConfigValue::List(vec!["a b".into(), "2".into()]);
         assert_eq!(read("tags = [a b, 2]").1, list);
         assert_eq!(read("tags = [\"a b\", 2]").1, list);
     }
@@ -115,12 +115,12 @@ mod tests {
     #[test]
     fn comments_and_sections_say_nothing_and_lines_are_counted() {
         let text = "# a\n; b\n\n[section]\n---\nusers = 5\n";
-        let entries = entries("locust.conf", text).unwrap();
+        let entries = parse("locust.conf", text).unwrap();
         assert_eq!(entries.len(), 1);
         assert_eq!(entries[0].origin, "locust.conf line 6: users = 5");
         for line in ["= 5", "users;5", "users#5"] {
-            let refusal = super::entries("x", line).unwrap_err();
-            assert_eq!(refusal, Refusal::usage(format!("x line 1: {line}: takes 'name = value'")));
+            let refusal = super::parse("x", line).unwrap_err();
+            assert_eq!(refusal, CliError::usage(format!("x line 1: {line}: takes 'name = value'")));
         }
     }
 }
