@@ -12,8 +12,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
-use support::filtered::{IoUringRefusal, without_io_uring};
 use support::hostile::{RefusingAddress, UnansweringAddress};
+use support::io_uring_filter::{IoUringRefusal, without_io_uring};
 use support::nginx::NginxTls;
 use support::program::{Program, Signal};
 use support::{HostileServer, Nginx, nginx};

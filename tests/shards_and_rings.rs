@@ -2,7 +2,7 @@
 //!
 //! A machine without io_uring is made by a seccomp filter; the other steps down are forced by `GREGARIA_RING`.
 
-use support::filtered::{IoUringRefusal, without_io_uring};
+use support::io_uring_filter::{IoUringRefusal, without_io_uring};
 use support::{Nginx, Program, gregaria};
 
 #[test]

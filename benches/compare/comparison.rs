@@ -1,9 +1,9 @@
 //! The comparison from its arguments to its table: which clients are there, how many rounds, in which order, and what is
 //! done with the samples. How one sample is taken is `measure.rs`.
 
+use crate::clients::{self, Client, ClientCores};
 use crate::measure::{self, MeasurementPlan, RoundSample};
 use crate::memory::{self, Idlers};
-use crate::peers::{self, Client, ClientCores};
 use crate::python_hosts;
 use crate::record::ComparisonRecord;
 use crate::report::{Report, csv};
@@ -65,7 +65,7 @@ impl Comparison {
     /// Measures, prints, and keeps what is to be kept.
     pub(crate) fn run(&self) -> anyhow::Result<()> {
         ensure!(self.long > self.short, "--long must be longer than --short");
-        peers::build_own_programs()?;
+        clients::build_own_programs()?;
         if self.has_python() {
             python_hosts::build()?;
         }

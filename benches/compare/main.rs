@@ -8,6 +8,8 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output is what this program is for")]
 
+mod busy_time;
+mod clients;
 mod comparison;
 mod floor;
 mod glommio_client;
@@ -16,8 +18,6 @@ mod measure;
 mod memory;
 mod monoio_client;
 mod nginx;
-mod noise;
-mod peers;
 mod process;
 mod python_hosts;
 mod record;
@@ -31,9 +31,9 @@ mod tokio_client;
 
 use clap::{Parser, Subcommand};
 
+use clients::Client;
 use comparison::Comparison;
 use load::ClientLoad;
-use peers::Client;
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();

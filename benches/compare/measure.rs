@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use anyhow::ensure;
 
+use crate::busy_time::BusyTime;
+use crate::clients::{Client, ClientCores};
 use crate::load::ClientLoad;
-use crate::noise::BusyTime;
-use crate::peers::{Client, ClientCores};
 use crate::process;
 use crate::target::MeasuredServer;
 

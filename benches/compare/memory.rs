@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
+use crate::clients::{self, ClientCores};
 use crate::load::now_ns;
-use crate::peers::{self, ClientCores};
 use crate::process::{self, RunningProcess};
 use crate::python_hosts;
 use crate::target::MeasuredServer;
@@ -65,7 +65,7 @@ impl Idlers {
     fn command(self, cores: ClientCores) -> anyhow::Result<Command> {
         Ok(match self {
             Self::Rust => {
-                let mut command = process::pinned(&[cores.first], peers::sibling_program("scenario")?)?;
+                let mut command = process::pinned(&[cores.first], clients::sibling_program("scenario")?)?;
                 command.args(["Idler", "--shards", "1"]);
                 command
             }

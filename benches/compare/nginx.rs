@@ -11,8 +11,8 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use tempfile::TempDir;
 
+use crate::clients;
 use crate::load::now_ns;
-use crate::peers;
 use crate::process;
 use crate::target::ServerCounts;
 
@@ -28,7 +28,7 @@ pub(crate) struct StartedNginx {
 
 /// Starts nginx on `core`: `/64k` and `/1m` are files, `/` is the response of our own server.
 pub(crate) fn start(over_tls: bool, core: usize) -> anyhow::Result<StartedNginx> {
-    let program = peers::installed_program("nginx")?;
+    let program = clients::installed_program("nginx")?;
     let folder = folder()?;
     let (address, counts) = (free_address()?, free_address()?);
     write_files(folder.path(), address, counts, over_tls)?;

@@ -10,8 +10,8 @@ use std::process::Command;
 
 use anyhow::{Context, ensure};
 
+use crate::clients;
 use crate::load::ClientLoad;
-use crate::peers;
 use crate::process;
 
 /// A program with a user class of its own.
@@ -75,7 +75,7 @@ impl PythonHost {
 /// Our Python host, pinned. Arguments can still be added.
 pub(crate) fn gregaria(core: usize) -> anyhow::Result<Command> {
     let mut command = process::pinned(&[core], interpreter()?)?;
-    command.args(["-m", "gregaria"]).env("PYTHONPATH", peers::sibling_program(PACKAGE_FOLDER)?);
+    command.args(["-m", "gregaria"]).env("PYTHONPATH", clients::sibling_program(PACKAGE_FOLDER)?);
     Ok(command)
 }
 
@@ -86,14 +86,14 @@ pub(crate) fn locustfile(name: &str) -> PathBuf {
 
 /// Builds the native half and puts the package together.
 pub(crate) fn build() -> anyhow::Result<()> {
-    peers::build(&["-p", "gregaria-python"], &[("PYO3_PYTHON", interpreter()?)])?;
+    clients::build(&["-p", "gregaria-python"], &[("PYO3_PYTHON", interpreter()?)])?;
     let packages = process::own_program()?.with_file_name(PACKAGE_FOLDER);
     let package = packages.join("gregaria");
     if package.exists() {
         fs::remove_dir_all(&package)?;
     }
     fs::create_dir_all(&package)?;
-    symlink(peers::sibling_program("lib_engine.so")?, package.join("_engine.abi3.so"))?;
+    symlink(clients::sibling_program("lib_engine.so")?, package.join("_engine.abi3.so"))?;
     for file in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../python/gregaria"))? {
         let file = file?;
         if file.path().extension().is_some_and(|extension| extension == "py") {

@@ -8,7 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 
-use crate::peers::Client;
+use crate::clients::Client;
 
 /// One comparison, ready to be written.
 pub(crate) struct ComparisonRecord<'a> {

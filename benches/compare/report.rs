@@ -3,8 +3,8 @@
 
 use std::fmt::{self, Write};
 
+use crate::clients::Client;
 use crate::measure::{RoundSample, median};
-use crate::peers::Client;
 use crate::tables::{ComparisonTable, RatioBound, RatioGoal};
 
 /// All samples, written as tables: a row for each client that was measured.

@@ -1,7 +1,7 @@
 //! Which clients stand in one table, whose ratios to the others are worth a column, and which ratios are aimed at. Clients
 //! are only compared within their table: those of another do something else per request.
 
-use crate::peers::Client;
+use crate::clients::Client;
 
 /// Clients that do the same.
 pub(crate) struct ComparisonTable {

@@ -24,27 +24,27 @@
 
 #![forbid(unsafe_code)]
 
-pub mod app;
 pub mod args;
-mod command;
 pub mod console;
 pub mod demo;
-mod display;
+mod entry;
 pub mod exit;
 #[cfg(test)]
 mod fixture;
-mod handover;
+pub mod follow;
 pub mod json;
 pub mod list;
+mod live_display;
 pub mod logger;
-mod machine;
+mod python_exec;
 pub mod quick;
 pub mod ratio;
+mod resource_limits;
 pub mod run;
 mod signals;
 pub mod terminal;
 
-pub use command::{main, run_command_line, scenario_error, write_stdout};
+pub use entry::{main, run_command_line, scenario_error, write_stdout};
 pub use gregaria_engine::{
     CaughtRequest, CaughtResponse, ClassBuilder, ExpectedStatus, HttpUser, Method, Request, Response, TaskExit,
     TaskResult, TaskSet, User, UserClass, UserContext, Wait, between, constant, constant_pacing, constant_throughput,

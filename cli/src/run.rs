@@ -8,11 +8,11 @@ use std::{io, process::Command, sync::Arc};
 use gregaria_engine::{ConnectConfigError, RunHandle, Runner, Scenario, Swarm};
 
 use crate::{
-    app::{self, OutputTargets},
     args::RunPlan,
     demo,
     exit::{CliError, HostExit},
-    logger, machine, signals,
+    follow::{self, OutputTargets},
+    logger, resource_limits, signals,
     terminal::{Screen, Terminal},
 };
 
@@ -36,7 +36,7 @@ pub fn prepare(plan: &RunPlan, this_program: impl FnOnce() -> io::Result<Command
     if !plan.log.skip_setup {
         logger::init(&plan.log, &screen)?;
     }
-    machine::raise_and_check(plan.load.users, &plan.connect_config);
+    resource_limits::raise_and_check(plan.load.users, &plan.connect_config);
     if !plan.load.demo {
         return Ok(RunContext { host: plan.load.host.clone(), screen, site: None });
     }
@@ -81,7 +81,7 @@ pub fn follow_on_terminal(
     let hold = terminal.handle();
     signals::forward_to(run.clone(), move || hold.restore()).map_err(run_setup_error)?;
     let mut outputs = OutputTargets { screen: &context.screen, data: &mut io::stdout() };
-    Ok(app::run(scenario, run, plan, terminal.keys(), host_exit, &mut outputs))
+    Ok(follow::run(scenario, run, plan, terminal.keys(), host_exit, &mut outputs))
 }
 
 /// Only now that there is to be a run is the machine asked.

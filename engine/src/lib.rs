@@ -10,21 +10,21 @@
 //!
 //! A request's way starts in `user/http_user.rs`.
 
-mod addresses;
+mod connect_config;
 mod network;
 mod ramp;
 mod swarm;
 
-pub mod carrier;
+pub mod control;
 pub mod health;
-pub mod place;
+pub mod io_thread;
 pub mod rt;
 pub mod runner;
 pub mod scenario;
 pub mod shards;
 pub mod user;
 
-pub use addresses::{ConnectConfig, ConnectConfigError, OverrideTarget, ResolveOverride};
+pub use connect_config::{ConnectConfig, ConnectConfigError, OverrideTarget, ResolveOverride};
 pub use gregaria_http as http;
 pub use gregaria_stats as stats;
 pub use health::{GeneratorHealth, ThreadLoad, ThreadRole};

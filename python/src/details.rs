@@ -2,7 +2,7 @@
 
 use std::str;
 
-use gregaria_engine::carrier::{PackedRequest, UploadInfo};
+use gregaria_engine::io_thread::{PackedRequest, UploadInfo};
 use gregaria_http::Auth;
 use pyo3::{
     buffer::PyBuffer,

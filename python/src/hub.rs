@@ -16,8 +16,8 @@ use std::{
 };
 
 use gregaria_engine::{
-    carrier::{CompletedRequest, IoEvent, IoThread, PackedRequest, SessionId, SharedBufferPool},
-    place::{Accounting, ThreadAgent, UserPool},
+    control::{Accounting, ThreadAgent, UserPool},
+    io_thread::{CompletedRequest, IoEvent, IoThread, PackedRequest, SessionId, SharedBufferPool},
     rt::{self, EventFd},
 };
 use gregaria_http::{BaseUrl, ClientConfig, CookieJar, Error, Exchange};

@@ -12,7 +12,7 @@ use std::{
     thread::{self, ThreadId},
 };
 
-use gregaria_engine::{carrier::SharedBufferPool, place, rt};
+use gregaria_engine::{control, io_thread::SharedBufferPool, rt};
 use gregaria_http::{Error, Exchange, ExchangePhases, Response as HttpResponse};
 use gregaria_stats::Phase;
 use pyo3::{
@@ -292,7 +292,7 @@ impl Response {
     /// Milliseconds that each phase of the request took, by its name; 0 for one that did not happen.
     #[getter]
     fn phases<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let (phases, by_name) = (place::exchange_phases(&self.exchange), PyDict::new(py));
+        let (phases, by_name) = (control::exchange_phases(&self.exchange), PyDict::new(py));
         for phase in Phase::ALL {
             by_name.set_item(phase.name(), phases.of(phase) as f64 / 1e6)?;
         }

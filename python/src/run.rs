@@ -23,8 +23,8 @@ use gregaria::{
 };
 use gregaria_engine::{
     EndReason, RunCommand, RunEvent, RunHandle, Scenario,
-    carrier::IoThread,
-    place::{Accounting, Coordinator, ThreadAgent},
+    control::{Accounting, Coordinator, ThreadAgent},
+    io_thread::IoThread,
     rt::{self, EventFd},
     scenario,
 };

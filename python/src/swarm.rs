@@ -12,8 +12,8 @@ use std::{
 
 use gregaria_engine::{
     Segment, Swarm, SwarmReport, ThreadLoad, ThreadRole,
-    carrier::IoThreadStatus,
-    place::Coordinator,
+    control::Coordinator,
+    io_thread::IoThreadStatus,
     rt::{self, EventFd},
 };
 use gregaria_stats::Interval;

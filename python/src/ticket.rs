@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gregaria_engine::carrier::SessionId;
+use gregaria_engine::io_thread::SessionId;
 use gregaria_http::{BaseUrl, Method};
 use pyo3::{prelude::*, types::PyString};
 use slab::Slab;

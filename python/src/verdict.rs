@@ -58,7 +58,7 @@ impl Response {
             name: self.sample_name(py),
             due_ns: exchange.due_ns,
             done_ns: exchange.done_ns,
-            phases: gregaria_engine::place::exchange_phases(exchange),
+            phases: gregaria_engine::control::exchange_phases(exchange),
             bytes_out: exchange.bytes_out,
             bytes_in: exchange.bytes_in,
             outcome: text.as_deref().map_or(Outcome::Success, Outcome::Failure),

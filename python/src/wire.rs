@@ -5,7 +5,7 @@ use std::{
     thread::{self, ThreadId},
 };
 
-use gregaria_engine::{carrier::SessionId, rt};
+use gregaria_engine::{io_thread::SessionId, rt};
 use gregaria_http::{BaseUrl, Cookie, DefaultHeaders, Error, Method};
 use pyo3::{buffer::PyBuffer, exceptions::PyValueError, prelude::*, types::PyString};
 

@@ -5,8 +5,8 @@
 
 use crate::{
     histogram::PagedHistogram,
-    locust::locust_bucket_ms,
-    pages::PagedCounts,
+    locust_buckets::locust_bucket_ms,
+    paged_counts::PagedCounts,
     phases::{Phase, PhaseTotal},
     rates::{RateHistory, SecondCounts},
     row::{IntervalRow, Traffic},

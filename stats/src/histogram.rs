@@ -5,7 +5,7 @@
 
 use hdrhistogram::Histogram;
 
-use crate::{cell, pages::PagedCounts, tally::ValueSummary};
+use crate::{bucket, paged_counts::PagedCounts, value_summary::ValueSummary};
 
 /// Counts durations in microseconds at three significant digits.
 ///
@@ -91,14 +91,14 @@ impl PagedHistogram {
         let Some(cell) = self.pages.bucket_at_rank(0, rank.max(1)) else {
             return 0;
         };
-        let us = if q == 0.0 { cell::lowest_us(cell) } else { cell::highest_us(cell) };
+        let us = if q == 0.0 { bucket::lowest_us(cell) } else { bucket::highest_us(cell) };
         self.values.clamp(us)
     }
 
     /// Values in ascending order with how often they occurred, one value for each cell: its
     /// middle, or the nearest value that lies within the exact extremes.
     pub fn iter(&self) -> impl Iterator<Item = (u64, u64)> {
-        (self.pages.buckets(0)).map(|(cell, count)| (self.values.clamp(cell::middle_us(cell)), count))
+        (self.pages.buckets(0)).map(|(cell, count)| (self.values.clamp(bucket::middle_us(cell)), count))
     }
 
     /// The same counts as a full histogram of the `hdrhistogram` crate (136 KiB).
@@ -106,7 +106,7 @@ impl PagedHistogram {
         let mut hdr =
             Histogram::new_with_bounds(1, 60_000_000, 3).expect("the bounds are constants that the crate accepts");
         for (cell, count) in self.pages.buckets(0) {
-            hdr.record_n(cell::lowest_us(cell), count).expect("every cell exists in a histogram of the same bounds");
+            hdr.record_n(bucket::lowest_us(cell), count).expect("every cell exists in a histogram of the same bounds");
         }
         hdr
     }
@@ -150,7 +150,7 @@ mod tests {
             q in prop_oneof![Just(0.0), Just(0.5), Just(0.99), Just(1.0), 0.0..1.0],
         ) {
             let mut hdr = Histogram::<u64>::new_with_bounds(1, 60_000_000, 3).unwrap();
-            times.iter().for_each(|us| hdr.record((*us).min(cell::MAX_US)).unwrap());
+            times.iter().for_each(|us| hdr.record((*us).min(bucket::MAX_US)).unwrap());
             let histogram = of(&times);
             prop_assert!(histogram.to_hdr() == hdr, "the cells differ");
             let (min, max) = (*times.iter().min().unwrap(), *times.iter().max().unwrap());

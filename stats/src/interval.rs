@@ -6,13 +6,13 @@
 use std::ops::AddAssign;
 
 use crate::{
-    guess::RowCache,
     histogram::PagedHistogram,
     limits::{FOLDED_ERROR, FOLDED_EXCEPTION, FOLDED_NAME, Limits, Overflow},
     occurrences::{ErrorEntry, ExceptionEntry, OccurrenceTable},
-    pages::PagedCounts,
+    paged_counts::PagedCounts,
     phases::{Phase, PhaseTotal},
     row::IntervalRow,
+    row_cache::RowCache,
     sample::{Lag, Outcome, Sample},
     table::{KeyedTable, hash_texts},
 };
@@ -302,7 +302,7 @@ impl<'a> IntervalEntry<'a> {
     /// The histogram's cells in ascending order: the smallest value of each in microseconds, and
     /// how many response times it counts.
     pub fn buckets(&self) -> impl Iterator<Item = (u64, u64)> + use<'a> {
-        (self.interval.pages.buckets(self.row)).map(|(cell, count)| (crate::cell::lowest_us(cell), count))
+        (self.interval.pages.buckets(self.row)).map(|(cell, count)| (crate::bucket::lowest_us(cell), count))
     }
 
     fn row(&self) -> &'a IntervalRow {
@@ -313,7 +313,7 @@ impl<'a> IntervalEntry<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{pages::tests::added_pages, phases::Phases, summary::Summary};
+    use crate::{paged_counts::tests::added_pages, phases::Phases, summary::Summary};
 
     fn record(interval: &mut Interval, name: &str, response_time_us: u64) {
         let sample = Sample {

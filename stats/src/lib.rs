@@ -36,23 +36,23 @@
 
 #![forbid(unsafe_code)]
 
-mod cell;
+mod bucket;
 mod entry;
-mod guess;
 mod histogram;
 mod interval;
 mod limits;
-mod locust;
+mod locust_buckets;
 mod occurrences;
-mod pages;
+mod paged_counts;
 mod phases;
 mod rates;
 mod recorder;
 mod row;
+mod row_cache;
 mod sample;
 mod summary;
 mod table;
-mod tally;
+mod value_summary;
 mod window;
 
 pub use entry::StatsEntry;

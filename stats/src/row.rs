@@ -5,7 +5,7 @@
 use crate::{
     phases::PhaseTotals,
     sample::{Outcome, Sample},
-    tally::ValueSummary,
+    value_summary::ValueSummary,
 };
 
 #[derive(Clone, Debug)]

@@ -10,7 +10,7 @@ use gregaria_engine::rt::DriverChoice;
 use gregaria_engine::{HttpUser, Method};
 use support::{HostileServer, HyperServer};
 
-use super::letters::GeneratedBody;
+use super::generated_body::GeneratedBody;
 use super::run::{DRIVERS, requests, start, start_on_driver, visitor, visitor_with};
 
 #[test]

@@ -11,9 +11,9 @@
 mod connections;
 mod credentials;
 mod downloads;
+mod generated_body;
 mod hostile;
 mod hyper_server;
-mod letters;
 mod over_tls;
 mod proxies;
 mod python_servers;

@@ -8,7 +8,7 @@ use gregaria_engine::rt::DriverChoice;
 use support::nginx::{NginxLogEntry, NginxTls};
 use support::{Nginx, nginx};
 
-use super::letters::GeneratedBody;
+use super::generated_body::GeneratedBody;
 use super::run::{DRIVERS, requests, start, start_on_driver, visitor, visitor_with};
 
 #[test]

@@ -5,7 +5,7 @@ use gregaria_engine::http::ClientConfig;
 use gregaria_engine::rt::DriverChoice;
 use support::Nginx;
 
-use super::letters::GeneratedBody;
+use super::generated_body::GeneratedBody;
 use super::run::{DRIVERS, requests, start, start_on_driver, visitor, visitor_with};
 
 #[test]

@@ -12,16 +12,16 @@
 #![allow(clippy::disallowed_methods, reason = "fixtures live in real time: they wait for processes and sockets")]
 #![allow(clippy::missing_panics_doc, reason = "a fixture that cannot start panics: that is the test's failure")]
 
-pub mod filtered;
 pub mod forward_proxy;
 pub mod hostile;
 pub mod hyper_server;
+pub mod io_uring_filter;
 pub mod nginx;
 mod pipe;
 pub mod program;
 pub mod python_server;
 pub mod report;
-pub mod session;
+pub mod terminal_session;
 pub mod workspace;
 
 pub use forward_proxy::ForwardProxy;
@@ -29,4 +29,4 @@ pub use hostile::HostileServer;
 pub use hyper_server::HyperServer;
 pub use nginx::Nginx;
 pub use program::{FinishedProgram, Program, RunningProgram, example, gregaria};
-pub use session::TerminalSession;
+pub use terminal_session::TerminalSession;

@@ -20,7 +20,7 @@ pub use rustix::process::Signal;
 
 use crate::pipe::PipeOutput;
 use crate::report;
-use crate::session::TerminalSession;
+use crate::terminal_session::TerminalSession;
 use crate::workspace;
 
 /// The program of this workspace.

@@ -8,9 +8,9 @@ use std::{path::PathBuf, time::Duration};
 use gregaria_http::{CertificateCheck, ClientConfig, TlsConfig, TlsOptions};
 
 use super::{
-    given::ArgValue,
+    arg_value::ArgValue,
     limits::ResponseLimit,
-    typed::{NetworkArgs, TlsArgs},
+    raw::{NetworkArgs, TlsArgs},
     values,
 };
 use crate::exit::CliError;

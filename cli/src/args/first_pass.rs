@@ -8,7 +8,7 @@ use std::{ffi::OsString, path::PathBuf};
 use clap::{Arg, Command};
 
 use super::{
-    given::ArgValue, locustfile, parse, program::ProgramKind, settable, sources, surroundings::ProcessEnv, values,
+    arg_value::ArgValue, config, config_keys, locustfile, parse, process_env::ProcessEnv, program::ProgramKind, values,
 };
 use crate::exit::CliError;
 
@@ -49,8 +49,8 @@ fn find_locustfiles(scanned: &ScannedLine, env: &ProcessEnv) -> Result<Vec<PathB
         return locustfile::find_named("locustfile", &ArgValue::from(files), env);
     }
     let program = ProgramKind::Gregaria;
-    let settables = settable::config_keys(&parse::build_command(&program)?, &program);
-    let settings = sources::load(&settables, scanned.config.as_deref(), env)?;
+    let settables = config_keys::config_keys(&parse::build_command(&program)?, &program);
+    let settings = config::load(&settables, scanned.config.as_deref(), env)?;
     match settings.single_value(&settables, "--locustfile") {
         Some(file) => locustfile::find_named("-f", &file, env),
         None => Ok(locustfile::default_locustfile(env).into_iter().collect()),

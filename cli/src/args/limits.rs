@@ -2,7 +2,7 @@
 
 use gregaria_http::HttpLimits;
 
-use super::{given::ArgValue, values};
+use super::{arg_value::ArgValue, values};
 use crate::exit::CliError;
 
 /// A limit that was given.

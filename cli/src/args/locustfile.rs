@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{given::ArgValue, surroundings::ProcessEnv};
+use super::{arg_value::ArgValue, process_env::ProcessEnv};
 use crate::exit::CliError;
 
 /// The locustfiles that were asked for; `flag` is what they were given with.

@@ -6,38 +6,38 @@
 //! (`given.rs`). `values.rs` and `duration.rs` convert single values, and `options.rs` tells Python what was given.
 //! What the plan says of connections is in `addresses.rs`, and of the users' clients in `client.rs` and `limits.rs`.
 
-mod addresses;
+mod arg_value;
 mod client;
+mod config;
+mod config_keys;
+mod connect_config;
+mod custom_args;
 mod duration;
-mod extra;
 mod first_pass;
-mod given;
 mod limits;
 mod locustfile;
-mod not_yet;
-mod options;
 mod parse;
+mod parsed_options;
 mod plan;
+mod process_env;
 mod program;
-mod settable;
-mod sources;
-mod surroundings;
+mod raw;
 mod target;
-mod typed;
+mod unsupported;
 mod values;
 mod web;
 
+pub use arg_value::ArgValue;
 pub use client::ClientPlan;
 pub use first_pass::{FirstPass, first_pass};
-pub use given::ArgValue;
 pub use limits::ResponseLimit;
-pub use options::parsed_options;
 pub use parse::{ParsedLine, parse};
+pub use parsed_options::parsed_options;
 pub use plan::{LoadPlan, LogPlan, Mode, OutputPlan, RunPlan};
+pub use process_env::ProcessEnv;
 pub use program::{Arity, CustomArg, ProgramKind};
-pub use surroundings::ProcessEnv;
-pub use target::RunTarget;
-pub use typed::{
+pub use raw::{
     ClusterArgs, LoadArgs, LogArgs, NetworkArgs, OtherArgs, OutputArgs, QuickArgs, RawArgs, TlsArgs, UsersArgs, WebArgs,
 };
+pub use target::RunTarget;
 pub use web::WebPlan;

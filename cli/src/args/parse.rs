@@ -12,13 +12,13 @@ use clap::{
 };
 
 use super::{
-    extra, not_yet,
+    config::{self, ConfigSetting, LoadedConfig},
+    config_keys::{self, ConfigKey},
+    custom_args,
+    process_env::ProcessEnv,
     program::ProgramKind,
-    settable::{self, ConfigKey},
-    sources::{self, ConfigSetting, LoadedConfig},
-    surroundings::ProcessEnv,
-    typed::{QUICK_RUN, RawArgs},
-    values,
+    raw::{QUICK_RUN, RawArgs},
+    unsupported, values,
 };
 use crate::exit::CliError;
 
@@ -44,16 +44,16 @@ pub fn parse(line: &[OsString], program: &ProgramKind, env: &ProcessEnv) -> Resu
         }
         Err(error) => return Err(clap_error(&error)),
     };
-    let settables = settable::config_keys(&command, program);
+    let settables = config_keys::config_keys(&command, program);
     let config = typed.get_one::<super::ArgValue>("config").map(|given| given.text.as_str());
-    let settings = sources::load(&settables, config, env)?;
+    let settings = config::load(&settables, config, env)?;
     let words = merge_config(line, &typed, &settables, &settings, &command)?;
     let matches = command.try_get_matches_from(words).map_err(|error| clap_error(&error))?;
     let mut typed = RawArgs::from_arg_matches(&matches).map_err(|error| clap_error(&error))?;
-    typed.custom_args = extra::collect_argparse_words(&matches, program.custom_args());
+    typed.custom_args = custom_args::collect_argparse_words(&matches, program.custom_args());
     check_required(&matches, program)?;
     if typed.targets.is_empty() {
-        typed.targets = sources::user_classes(env);
+        typed.targets = config::user_classes(env);
     }
     Ok(ParsedLine::Args(Box::new(typed)))
 }
@@ -92,7 +92,7 @@ fn merge_config(
 }
 
 fn check_required(matches: &ArgMatches, program: &ProgramKind) -> Result<(), CliError> {
-    let is_given = |flag: &String| matches.contains_id(&extra::arg_id(flag));
+    let is_given = |flag: &String| matches.contains_id(&custom_args::arg_id(flag));
     let missing = program.custom_args().iter().find(|arg| arg.required && !arg.flags.iter().any(is_given));
     missing.map_or(Ok(()), |arg| Err(CliError::usage(format!("{}: the locustfile requires it", arg.name()))))
 }
@@ -101,11 +101,11 @@ fn check_required(matches: &ArgMatches, program: &ProgramKind) -> Result<(), Cli
 /// it cannot do.
 pub(super) fn build_command(program: &ProgramKind) -> Result<Command, CliError> {
     let custom = if *program == ProgramKind::Gregaria { CUSTOM_ARGS_HELP } else { "" };
-    let after = format!("{CONFIG_HELP}{custom}\n\n{}\n\n{EXIT_CODES_HELP}", not_yet::help_line());
+    let after = format!("{CONFIG_HELP}{custom}\n\n{}\n\n{EXIT_CODES_HELP}", unsupported::help_line());
     if matches!(program, ProgramKind::Gregaria | ProgramKind::Locustfile { .. }) {
         let usage = "gregaria [OPTIONS] URL\n       gregaria [OPTIONS] [-f LOCUSTFILE] [USER_CLASS]...";
         let command = RawArgs::command().override_usage(usage).after_help(format!("{EXAMPLES_HELP}\n\n{after}"));
-        return extra::add_custom_args(command, program.custom_args());
+        return custom_args::add_custom_args(command, program.custom_args());
     }
     let hide = |arg: Arg| {
         let is_python = ["exclude_tags", "locustfile", "tags"].contains(&arg.get_id().as_str());

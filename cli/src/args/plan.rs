@@ -9,14 +9,13 @@ use gregaria_engine::{ConnectConfig, RunnerOptions, rt::DriverChoice};
 use log::LevelFilter;
 
 use super::{
-    addresses,
+    arg_value::ArgValue,
     client::{self, ClientPlan},
-    given::ArgValue,
-    not_yet,
+    connect_config,
     program::ProgramKind,
+    raw::{LoadArgs, LogArgs, OtherArgs, OutputArgs, RawArgs},
     target::{self, RunTarget},
-    typed::{LoadArgs, LogArgs, OtherArgs, OutputArgs, RawArgs},
-    values,
+    unsupported, values,
     web::{self, WebPlan},
 };
 use crate::exit::{self, CliError, ExitPlan};
@@ -119,7 +118,7 @@ impl RunPlan {
     /// # Errors
     /// A wrong value or combination, or nothing to run, with what to do about it.
     pub fn new(raw: &RawArgs, program: &ProgramKind) -> Result<Self, CliError> {
-        not_yet::check(raw)?;
+        unsupported::check(raw)?;
         let target = target::run_target(raw, program)?;
         let is_quick = matches!(target, RunTarget::Quick(_));
         let texts = |given: &[ArgValue]| given.iter().map(|given| given.text.clone()).collect();
@@ -131,7 +130,7 @@ impl RunPlan {
             exclude_tags: texts(&users.exclude_tags),
             exit: exit_plan(output)?,
             load: load_plan(load, output.reset_stats, is_quick)?,
-            connect_config: addresses::plan(network)?,
+            connect_config: connect_config::plan(network)?,
             client: client::plan(network, &raw.tls)?,
             headless: is_quick || load.headless && !load.headful,
             web: web::plan(&raw.web)?,
@@ -211,7 +210,7 @@ mod tests {
     use super::{
         super::{
             parse::{ParsedLine, parse},
-            surroundings::ProcessEnv,
+            process_env::ProcessEnv,
         },
         *,
     };

@@ -6,7 +6,7 @@ use gregaria_engine::Method;
 
 use super::{
     program::ProgramKind,
-    typed::{QuickArgs, RawArgs},
+    raw::{QuickArgs, RawArgs},
     values,
 };
 use crate::{exit::CliError, quick::QuickRequest};

@@ -8,7 +8,7 @@ use gregaria_engine::{Method, rt::DriverChoice};
 use gregaria_http::{BaseUrl, DefaultHeaders, InvalidMethod};
 use log::LevelFilter;
 
-use super::{duration, given::ArgValue};
+use super::{arg_value::ArgValue, duration};
 use crate::exit::CliError;
 
 /// A whole number of at least 1.

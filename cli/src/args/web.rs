@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::{typed::WebArgs, values};
+use super::{raw::WebArgs, values};
 use crate::exit::CliError;
 
 /// What the web page is to be like.

@@ -9,10 +9,10 @@ use std::time::Duration;
 use gregaria_engine::RunnerState;
 
 use super::{
+    color::{Colorizer, display_width, truncate},
     escape_control,
-    figures::{format_ms, format_rate},
-    line::{LineSegment, fit_line, width_beside},
-    paint::{Colorizer, display_width, truncate},
+    format::{format_ms, format_rate},
+    status_line::{LineSegment, fit_line, width_beside},
 };
 
 /// How a run stands.

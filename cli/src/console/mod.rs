@@ -4,20 +4,20 @@
 //! not: they come from microseconds and show what that carries (`figures.rs`). Nothing here prints, waits or asks a
 //! clock; `app.rs` does with the text what it likes, and `terminal/` brings it to the screen.
 
-mod closing;
-mod figures;
-mod line;
+mod color;
+mod format;
 mod live;
-mod paint;
 mod reports;
+mod status_line;
+mod summary_lines;
 mod tables;
 
 use std::borrow::Cow;
 
-pub use closing::summary_lines;
+pub use color::Colorizer;
 pub use live::{LiveSnapshot, NameStats, ResponseTimes, RunProgress, live_lines};
-pub use paint::Colorizer;
 pub use reports::{error_report, exception_report};
+pub use summary_lines::summary_lines;
 pub use tables::{RateWindow, percentile_table, stats_table};
 
 /// The width of the space that tables have.

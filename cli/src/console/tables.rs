@@ -8,9 +8,10 @@ use std::fmt::Write as _;
 use gregaria_stats::{StatsEntry, Summary};
 
 use super::{
-    TableWidth, escape_control,
-    figures::{format_failures, format_ms, format_rate},
-    paint::Colorizer,
+    TableWidth,
+    color::Colorizer,
+    escape_control,
+    format::{format_failures, format_ms, format_rate},
 };
 
 /// Which rates a table shows.

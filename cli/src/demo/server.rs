@@ -17,7 +17,7 @@ use signal_hook::{
 };
 
 use super::{access_log::AccessLog, shop::DemoShop};
-use crate::machine;
+use crate::resource_limits;
 
 /// Serves the demo shop: its address is the first line on stdout, the end of stdin is the end of it.
 ///
@@ -28,7 +28,7 @@ use crate::machine;
 /// When no port can be bound, or the log that was asked for cannot be written.
 pub fn serve() -> io::Result<()> {
     ignore_signals()?;
-    machine::raise_and_check(MAX_CONNECTIONS, &ConnectConfig::default());
+    resource_limits::raise_and_check(MAX_CONNECTIONS, &ConnectConfig::default());
     let address = listen(&Arc::new(DemoShop::new()), &Arc::new(AccessLog::from_env()?))?;
     let mut out = io::stdout().lock();
     writeln!(out, "http://{address}")?;

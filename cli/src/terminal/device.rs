@@ -7,7 +7,7 @@ use std::{
 
 use rustix::termios::tcgetwinsize;
 
-use super::modes::is_in_foreground;
+use super::cbreak::is_in_foreground;
 
 /// The room of a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,9 +4,9 @@
 //! someone else: while the process is stopped, in the background, and when the run is over, however it ends. Ctrl-C
 //! stays a signal throughout. What is shown, and what a key does, is none of its business: see `console/` and `app.rs`.
 
+mod cbreak;
 mod device;
 mod keys;
-mod modes;
 mod screen;
 
 use std::{
@@ -24,9 +24,9 @@ use std::{
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::{consts::SIGTSTP, flag, low_level};
 
+use cbreak::CbreakMode;
 pub use device::{OutputDevice, TerminalSize};
 pub use keys::KeyCommand;
-use modes::CbreakMode;
 pub use screen::{Screen, StdStream};
 
 /// A run's hold on the terminal. Dropping it gives the terminal back.

@@ -7,21 +7,21 @@
 //! each use says why it is sound.
 
 mod affinity;
-mod bell;
+mod buffer_pool;
 mod clock;
+mod driver;
 mod epoll;
+mod event_fd;
 mod executor;
-mod hosts;
-mod lookup;
+mod happy_eyeballs;
+mod host;
+mod io_uring;
 mod net;
 mod pooled;
-mod race;
-mod reactor;
-mod resolve;
-mod ring;
+mod resolver;
+mod resolver_threads;
 pub mod sim;
-mod sources;
-mod spare;
+mod source_addrs;
 mod timers;
 
 use std::{
@@ -33,13 +33,13 @@ use std::{
 };
 
 pub use affinity::{allowed_cores, pin_to_core};
-pub use bell::EventFd;
+pub(crate) use buffer_pool::ThreadBufferPool;
 pub use clock::{now_ns, sleep_blocking, thread_cpu_ns, unix_time_s};
+pub use driver::{DriverChoice, DriverKind, block_on};
+pub use event_fd::EventFd;
 pub use net::NetStream;
 pub use pooled::PooledFuture;
-pub use resolve::Resolver;
-pub use ring::{DriverChoice, DriverKind, block_on};
-pub(crate) use spare::ThreadBufferPool;
+pub use resolver::Resolver;
 
 pub(crate) use net::{check_source_ip, check_unix_path};
 
@@ -56,7 +56,7 @@ struct RuntimeInner {
 }
 
 enum Backend {
-    Thread(ring::ThreadBackend),
+    Thread(driver::ThreadBackend),
     Sim(sim::SimWorld),
 }
 

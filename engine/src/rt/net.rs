@@ -18,13 +18,13 @@ use rustix::net::{
 
 use super::{
     Backend, PooledFuture, Resolver, Runtime,
+    driver::{Driver, ThreadBackend},
     epoll::EpollStream,
-    race::happy_eyeballs,
-    reactor::IoUringStream,
-    resolve::ConnectTarget,
-    ring::{Driver, ThreadBackend},
+    happy_eyeballs::happy_eyeballs,
+    io_uring::IoUringStream,
+    resolver::ConnectTarget,
     sim::SimStream,
-    sources::SourceAddrs,
+    source_addrs::SourceAddrs,
 };
 
 /// A connection of a user. Closed when dropped.

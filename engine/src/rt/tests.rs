@@ -21,8 +21,8 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, sockopt::set_socket
 use crate::{ConnectConfig, OverrideTarget, ResolveOverride};
 
 use super::{
-    resolve::ConnectTarget,
-    ring::{Driver, ThreadBackend},
+    driver::{Driver, ThreadBackend},
+    resolver::ConnectTarget,
     *,
 };
 

@@ -3,10 +3,10 @@
 //! Nothing on a request's way is shared between shards. Each is a [`Place`](crate::place::Place): `mod.rs` starts their
 //! threads, and a shard's side (`shard.rs`, `roster.rs`, `life.rs`) runs users.
 
-mod life;
-mod on_wire;
-mod roster;
+mod in_flight;
 mod shard;
+mod user_handle;
+mod user_registry;
 
 use std::{
     io,
@@ -18,13 +18,13 @@ use gregaria_stats::{Interval, Limits};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use thiserror::Error;
 
-pub(crate) use life::UserHandle;
-pub(crate) use on_wire::{ExchangeMetrics, InFlightRequest};
+pub(crate) use in_flight::{ExchangeMetrics, InFlightRequest};
 pub(crate) use shard::ShardContext;
+pub(crate) use user_handle::UserHandle;
 
 use crate::{
-    addresses::ConnectConfig,
-    place::{AgentEnd, Coordinator},
+    connect_config::ConnectConfig,
+    control::{AgentEnd, Coordinator},
     ramp::Segment,
     rt::{self, DriverChoice, DriverKind, Resolver, Runtime},
     scenario::Scenario,

@@ -9,12 +9,12 @@ use gregaria_stats::{Lag, Limits};
 use rand::{SeedableRng, rngs::SmallRng};
 
 use super::{
-    life::{StopSignal, UserHandle},
-    roster::UserRegistry,
+    user_handle::{StopSignal, UserHandle},
+    user_registry::UserRegistry,
 };
 use crate::{
+    control::{Accounting, AgentEnd, ThreadAgent, UserPool},
     network::ThreadNetwork,
-    place::{Accounting, AgentEnd, ThreadAgent, UserPool},
     rt::{Resolver, Runtime},
     user::RustScenario,
 };

@@ -18,7 +18,7 @@ use gregaria_stats::Limits;
 use super::{ShardContext, shard::ShardLoop};
 use crate::{
     ConnectConfig, Segment, Swarm,
-    place::Coordinator,
+    control::Coordinator,
     rt::{self, DriverChoice, DriverKind, Resolver},
     user::{HttpUser, RustScenario, TaskResult, TaskSet, UserClass},
 };

@@ -14,7 +14,7 @@ use gregaria_http::{BaseUrl, ClientConfig};
 
 use super::{
     HttpUser, UserLifecycle,
-    core::{User, UserContext},
+    context::{User, UserContext},
     flow::TaskResult,
     task::AnyTask,
     task_set::TaskSet,

@@ -8,7 +8,7 @@ use std::{cell::RefCell, sync::Arc};
 use gregaria_http::{BaseUrl, ClientConfig, CookieJar, Method, Session};
 
 use super::{
-    core::{User, UserContext},
+    context::{User, UserContext},
     request::Request,
 };
 use crate::network::UserNetwork;

@@ -4,7 +4,7 @@
 //! where users run; what they need of their shard comes through [`UserCore`].
 
 mod class;
-mod core;
+mod context;
 mod flow;
 mod http_user;
 mod outcome;
@@ -16,7 +16,7 @@ mod task_set;
 mod wait;
 
 pub use class::{ClassBuilder, RustScenario, UserClass};
-pub use core::{User, UserContext};
+pub use context::{User, UserContext};
 pub use flow::{TaskExit, TaskResult, interrupt, stop_user};
 pub use gregaria_http::Method;
 pub use http_user::HttpUser;
@@ -27,4 +27,4 @@ pub use stream::StreamedResponse;
 pub use task_set::TaskSet;
 pub use wait::{Wait, between, constant, constant_pacing, constant_throughput};
 
-pub(crate) use core::UserLifecycle;
+pub(crate) use context::UserLifecycle;

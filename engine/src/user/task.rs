@@ -2,7 +2,7 @@
 
 use std::{any::type_name, future::poll_fn, panic::AssertUnwindSafe, pin::Pin, sync::Arc, task::Poll};
 
-use super::{core::User, flow::TaskResult};
+use super::{context::User, flow::TaskResult};
 use crate::rt::PooledFuture;
 
 /// A task whose function's type is forgotten.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rand::Rng;
 
 use super::{
-    core::User,
+    context::User,
     flow::{TaskExit, TaskResult},
     task::{AnyTask, run_task},
     wait::Wait,

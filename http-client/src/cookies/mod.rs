@@ -9,12 +9,12 @@
 mod date;
 mod domain;
 mod set_cookie;
-mod stored;
+mod stored_cookie;
 
 use std::ops::Range;
 
 use self::set_cookie::SetCookie;
-use self::stored::StoredCookie;
+use self::stored_cookie::StoredCookie;
 use crate::{InvalidRequest, Origin};
 
 /// The cookies of one user.

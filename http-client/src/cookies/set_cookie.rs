@@ -2,7 +2,7 @@
 
 use super::date::parse_cookie_date;
 use super::domain::cookie_scope;
-use super::stored::StoredCookie;
+use super::stored_cookie::StoredCookie;
 use super::{Cookie, CookieJar};
 use crate::Origin;
 

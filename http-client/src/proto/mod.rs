@@ -19,7 +19,7 @@ mod default_headers;
 pub mod encode;
 pub mod framing;
 pub mod head;
-mod memo;
+mod head_cache;
 pub mod parser;
 pub(crate) mod target;
 
@@ -28,5 +28,5 @@ pub use default_headers::DefaultHeaders;
 pub use encode::RequestHead;
 pub use framing::ResponseFraming;
 pub use head::ResponseHead;
-pub use memo::HeadCache;
+pub use head_cache::HeadCache;
 pub use parser::{ParseProgress, ResponseParser};

@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use super::chunked::ChunkedDecoder;
 use super::framing::ResponseFraming;
 use super::head::{ResponseHead, parse_head};
-use super::memo::HeadCache;
+use super::head_cache::HeadCache;
 use crate::{Error, HttpLimits, Method, ResponseBodyMode};
 
 /// Reads one response.

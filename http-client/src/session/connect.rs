@@ -2,10 +2,10 @@
 
 use std::pin::pin;
 
-use super::connections::PoolKey;
-use super::patience::Timeouts;
-use super::trace::ExchangeTimer;
-use crate::connection::MaybeTlsStream;
+use super::exchange_timer::ExchangeTimer;
+use super::pool::PoolKey;
+use super::timeouts::Timeouts;
+use crate::maybe_tls_stream::MaybeTlsStream;
 use crate::proto::ResponseParser;
 use crate::{
     ClientConfig, ClientRuntime, CredentialsLine, Error, HttpLimits, Method, Origin, Proxy, ResponseBodyMode, Scheme,

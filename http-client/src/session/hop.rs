@@ -4,12 +4,12 @@ use std::borrow::Cow;
 
 use super::Session;
 use super::connect::connect;
-use super::connections::{PoolKey, PoolSlot, PooledConnection, RequestRoute};
-use super::conversation::ExchangeIo;
-use super::patience::Timeouts;
-use super::trace::ExchangeTimer;
+use super::exchange_io::ExchangeIo;
+use super::exchange_timer::ExchangeTimer;
+use super::pool::{PoolKey, PoolSlot, PooledConnection, RequestRoute};
+use super::timeouts::Timeouts;
 use super::upload::{self, DeferredBody};
-use crate::connection::MaybeTlsStream;
+use crate::maybe_tls_stream::MaybeTlsStream;
 use crate::proto::coding::BodyDecoder;
 use crate::proto::encode::{self, HeaderFlags, RequestHead};
 use crate::proto::{ResponseParser, target};

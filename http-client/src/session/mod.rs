@@ -5,14 +5,14 @@
 //! hop takes and `connect` makes one; `upload` sends a body that is long, `stream` reads one piece by piece; `trace` stamps
 //! the times, `patience` limits them. Everything between the two ends of the wire is [`proto`](crate::proto).
 
-mod chain;
 mod connect;
-mod connections;
-mod conversation;
+mod exchange_io;
+mod exchange_timer;
+mod follow;
 mod hop;
-mod patience;
+mod pool;
 mod stream;
-mod trace;
+mod timeouts;
 mod upload;
 
 use std::cell::RefCell;
@@ -20,13 +20,13 @@ use std::sync::Arc;
 
 pub use self::stream::BodyStream;
 
-use self::connections::ConnectionPool;
-use self::conversation::ExchangeIo;
+use self::exchange_io::ExchangeIo;
+use self::exchange_timer::ExchangeTimer;
 use self::hop::Hop;
-use self::patience::Timeouts;
-use self::trace::ExchangeTimer;
+use self::pool::ConnectionPool;
+use self::timeouts::Timeouts;
 use crate::auth::DigestState;
-use crate::connection::MaybeTlsStream;
+use crate::maybe_tls_stream::MaybeTlsStream;
 use crate::{
     BaseUrl, ClientConfig, ClientRuntime, CookieJar, Error, Exchange, Request, Response, ResponseBodyMode,
     TlsSessionCache,

@@ -1,8 +1,8 @@
 //! A response's body, read piece by piece by whoever wants it.
 
 use super::Session;
-use super::conversation::ExchangeIo;
-use super::patience::Timeouts;
+use super::exchange_io::ExchangeIo;
+use super::timeouts::Timeouts;
 use crate::proto::coding::BodyDecoder;
 use crate::{ClientRuntime, Error, Exchange};
 

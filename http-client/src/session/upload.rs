@@ -7,9 +7,9 @@
 use std::cell::RefCell;
 use std::future::poll_fn;
 
-use super::conversation::ExchangeIo;
-use super::patience::Timeouts;
-use super::trace::ExchangeTimer;
+use super::exchange_io::ExchangeIo;
+use super::exchange_timer::ExchangeTimer;
+use super::timeouts::Timeouts;
 use crate::proto::encode::{self, CHUNK_SIZE_PLACEHOLDER, HeaderFlags, LAST_CHUNK, RequestFraming};
 use crate::{Body, BodySource, ClientConfig, ClientRuntime, Error, Request, Transport};
 

@@ -9,12 +9,12 @@
 
 mod config;
 mod failure;
-mod records;
+mod record_layer;
 mod scratch;
-mod sessions;
+mod session_cache;
 mod stream;
 mod verify;
 
 pub use config::{CertificateCheck, TlsConfig, TlsConfigError, TlsOptions};
-pub use sessions::TlsSessionCache;
+pub use session_cache::TlsSessionCache;
 pub use stream::TlsStream;

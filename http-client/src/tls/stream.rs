@@ -7,7 +7,7 @@ use std::io;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use super::records::{RecordLayer, TlsState};
+use super::record_layer::{RecordLayer, TlsState};
 use super::{TlsConfig, TlsSessionCache};
 use crate::{Error, Transport};
 

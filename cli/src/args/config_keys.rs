@@ -1,0 +1,107 @@
+//! Which flags files and variables can set, and under which names.
+//!
+//! A file uses the long spellings of a flag, a variable is called `LOCUST_` and the present long spelling. Locust calls
+//! some otherwise; those are in a table here. Where the settings come from is in `sources/`.
+
+use clap::{Arg, Command, builder::ValueRange};
+
+use super::{
+    custom_args,
+    program::{Arity, CustomArg, ProgramKind},
+    raw::NON_LOCUST_HEADINGS,
+};
+
+/// A flag as files and variables see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ConfigKey {
+    /// Its ids in the command; on the command line any of them overrides it.
+    pub(super) arg_ids: Vec<String>,
+    /// The spelling that sets it.
+    pub(super) flag: String,
+    /// Its names in files.
+    pub(super) names: Vec<String>,
+    /// Its names among the environment variables.
+    pub(super) env_vars: Vec<String>,
+    /// How many values it takes.
+    pub(super) arity: Arity,
+    /// Whether it can be given several times.
+    pub(super) is_repeatable: bool,
+}
+
+/// All that can be set for a program.
+pub(super) fn config_keys(command: &Command, program: &ProgramKind) -> Vec<ConfigKey> {
+    let mut command = command.clone();
+    command.build();
+    let own = command.get_arguments().filter(|arg| is_configurable(arg)).map(key_of_arg);
+    own.chain(program.custom_args().iter().flat_map(keys_of_custom_arg)).collect()
+}
+
+/// Only the command line can ask for help, or for another file of settings.
+fn is_configurable(arg: &Arg) -> bool {
+    let id = arg.get_id().as_str();
+    !arg.is_positional() && !id.starts_with("extra ") && !["config", "help", "version"].contains(&id)
+}
+
+fn key_of_arg(arg: &Arg) -> ConfigKey {
+    let spellings = custom_args::flag_spellings(arg);
+    let keys = spellings.filter_map(|flag| flag.strip_prefix("--").map(str::to_owned)).collect();
+    let long = arg.get_long().unwrap_or_default();
+    ConfigKey {
+        arg_ids: vec![arg.get_id().to_string()],
+        flag: format!("--{long}"),
+        names: keys,
+        env_vars: env_var(arg, long).into_iter().collect(),
+        arity: arity_of(arg.get_num_args().unwrap_or_default()),
+        is_repeatable: matches!(arg.get_action(), clap::ArgAction::Append),
+    }
+}
+
+/// The spellings of an added argument may differ in meaning, so each is settable by itself.
+fn keys_of_custom_arg(arg: &CustomArg) -> impl Iterator<Item = ConfigKey> {
+    let ids: Vec<String> = arg.flags.iter().map(|flag| custom_args::arg_id(flag)).collect();
+    arg.flags.iter().map(move |flag| {
+        let is_name = arg.name() == flag;
+        // LOCUST_COLOUR=true must not come to mean --no-colour.
+        let says_dest = arg.arity != Arity::Zero || flag.trim_start_matches('-').replace('-', "_") == arg.dest;
+        let of_dest = says_dest.then(|| format!("LOCUST_{}", arg.dest.to_uppercase()));
+        let variables = [of_dest, arg.env_var.clone()];
+        ConfigKey {
+            arg_ids: ids.clone(),
+            flag: flag.clone(),
+            names: flag.strip_prefix("--").map(str::to_owned).into_iter().collect(),
+            env_vars: variables.into_iter().flatten().filter(|_| is_name).collect(),
+            arity: arg.arity,
+            is_repeatable: true,
+        }
+    })
+}
+
+fn arity_of(values: ValueRange) -> Arity {
+    match (values.min_values(), values.max_values()) {
+        (_, 0) => Arity::Zero,
+        (1, 1) => Arity::One,
+        (0, 1) => Arity::Optional,
+        _ => Arity::Many,
+    }
+}
+
+/// Names that are only gregaria's, and those of what is asked instead of a run, are left to other programs.
+fn env_var(arg: &Arg, long: &str) -> Option<String> {
+    let heading = arg.get_help_heading().unwrap_or_default();
+    match ENV_VAR_NAMES.iter().find(|(flag, _)| *flag == long) {
+        Some((_, variable)) => Some((*variable).to_owned()),
+        None if NON_LOCUST_HEADINGS.contains(&heading) || heading == "Other" => None,
+        None => Some(format!("LOCUST_{}", long.replace('-', "_").to_uppercase())),
+    }
+}
+
+/// Where a variable is not called as its flag.
+const ENV_VAR_NAMES: &[(&str, &str)] = &[
+    ("class-picker", "LOCUST_USERCLASS_PICKER"),
+    ("master", "LOCUST_MODE_MASTER"),
+    ("master-host", "LOCUST_MASTER_NODE_HOST"),
+    ("master-port", "LOCUST_MASTER_NODE_PORT"),
+    ("otel", "LOCUST_ENABLE_OPENTELEMETRY"),
+    ("ring", "GREGARIA_RING"),
+    ("worker", "LOCUST_MODE_WORKER"),
+];

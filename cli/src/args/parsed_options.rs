@@ -1,0 +1,194 @@
+//! What was given, under the names that Python knows: Locust's `environment.parsed_options`.
+//!
+//! Every name that Locust 2 has is there, with Locust's default where nothing was given, and the names of 0.7 beside
+//! their successors. The arguments that a locustfile adds are not: `argparse` makes them from `Typed::extra`.
+
+use serde_json::{Value, json};
+
+use super::{
+    arg_value::ArgValue,
+    plan::{Mode, RunPlan},
+    raw::RawArgs,
+    target::RunTarget,
+};
+
+/// All options by name, in Locust's order.
+pub fn parsed_options(raw: &RawArgs, plan: &RunPlan) -> Vec<(&'static str, Value)> {
+    [load_options(raw, plan), web_options(plan), cluster_options(), output_options(raw, plan), legacy_options(plan)]
+        .concat()
+}
+
+type OptionList = Vec<(&'static str, Value)>;
+
+fn load_options(raw: &RawArgs, plan: &RunPlan) -> OptionList {
+    let load = &plan.load;
+    let spawn_rate = Some(load.spawn_rate).filter(|rate| rate.is_finite());
+    let classes = match &plan.target {
+        RunTarget::Classes(names) => names.as_slice(),
+        RunTarget::Quick(_) => &[],
+    };
+    let tags = |tags: &[String]| if tags.is_empty() { Value::Null } else { json!(tags) };
+    vec![
+        ("locustfile", json!(value_text(&raw.users.locustfile).unwrap_or("locustfile.py"))),
+        ("config", json!(value_text(&raw.other.config))),
+        ("host", json!(load.host)),
+        ("num_users", json!(load.users)),
+        ("users", json!(load.users)),
+        ("spawn_rate", json!(spawn_rate)),
+        ("run_time", json!(load.run_time.map(|time| time.as_secs()))),
+        ("stop_timeout", json!(load.stop_timeout.as_secs_f64())),
+        ("reset_stats", json!(load.reset_stats)),
+        ("demo", json!(load.demo)),
+        ("tags", tags(&plan.tags)),
+        ("exclude_tags", tags(&plan.exclude_tags)),
+        ("user_classes", json!(classes)),
+        ("headless", json!(plan.headless)),
+        ("headful", json!(raw.load.headful)),
+    ]
+}
+
+fn web_options(plan: &RunPlan) -> OptionList {
+    let web = &plan.web;
+    let file =
+        |file: Option<&std::path::PathBuf>| json!(file.map(|file| file.display().to_string()).unwrap_or_default());
+    vec![
+        ("web_host", json!(web.host)),
+        ("web_host_display_name", json!(web.host_display_name)),
+        ("web_port", json!(web.port)),
+        ("web_base_path", json!(web.base_path)),
+        ("web_login", json!(web.login)),
+        ("web_auth", Value::Null),
+        ("tls_cert", file(web.tls.as_ref().map(|(cert, _)| cert))),
+        ("tls_key", file(web.tls.as_ref().map(|(_, key)| key))),
+        ("class_picker", json!(web.class_picker)),
+        ("autostart", json!(web.autostart)),
+        ("autoquit", json!(web.autoquit.map_or(-1.0, |time| time.as_secs_f64()))),
+        ("build_path", json!("")),
+        ("legacy_ui", json!(false)),
+    ]
+}
+
+/// What `not_yet.rs` refuses is never given.
+fn cluster_options() -> OptionList {
+    vec![
+        ("master", json!(false)),
+        ("master_bind_host", json!("*")),
+        ("master_bind_port", json!(5557)),
+        ("expect_workers", json!(1)),
+        ("expect_workers_max_wait", json!(0)),
+        ("enable_rebalancing", json!(false)),
+        ("worker", json!(false)),
+        ("processes", Value::Null),
+        ("master_host", json!("127.0.0.1")),
+        ("master_port", json!(5557)),
+        ("csv_prefix", Value::Null),
+        ("stats_history_enabled", json!(false)),
+        ("html_file", Value::Null),
+        ("config_users", Value::Null),
+        ("equal_weights", json!(false)),
+        ("profile", Value::Null),
+        ("otel", json!(false)),
+    ]
+}
+
+fn output_options(raw: &RawArgs, plan: &RunPlan) -> OptionList {
+    let level = value_text(&raw.log.loglevel).unwrap_or("INFO").to_ascii_uppercase();
+    vec![
+        ("print_stats", json!(raw.output.print_stats)),
+        ("only_summary", json!(raw.output.only_summary)),
+        ("json", json!(plan.output.json)),
+        ("json_file", json!(value_text(&raw.output.json_file))),
+        ("skip_log_setup", json!(plan.log.skip_setup)),
+        ("loglevel", json!(level)),
+        ("logfile", json!(value_text(&raw.log.logfile))),
+        ("list_commands", json!(plan.mode == Mode::List)),
+        ("show_task_ratio", json!(raw.other.show_task_ratio)),
+        ("show_task_ratio_json", json!(raw.other.show_task_ratio_json)),
+        ("exit_code_on_error", json!(plan.exit.on_error)),
+    ]
+}
+
+fn legacy_options(plan: &RunPlan) -> OptionList {
+    vec![
+        ("num_clients", json!(plan.load.users)),
+        ("hatch_rate", json!(plan.load.spawn_rate)),
+        ("num_requests", json!(plan.load.num_requests)),
+        ("no_web", json!(plan.headless)),
+        ("port", json!(plan.web.port)),
+        ("slave", json!(false)),
+    ]
+}
+
+fn value_text(arg: &Option<ArgValue>) -> Option<&str> {
+    arg.as_ref().map(|given| given.text.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, ffi::OsString};
+
+    use super::{
+        super::{
+            parse::{ParsedLine, parse},
+            process_env::ProcessEnv,
+            program::ProgramKind,
+        },
+        *,
+    };
+
+    fn given(line: &str) -> BTreeMap<&'static str, Value> {
+        let program = ProgramKind::Locustfile { custom_args: vec![] };
+        let words: Vec<OsString> = ["gregaria"].into_iter().chain(line.split(' ')).map(OsString::from).collect();
+        let Ok(ParsedLine::Args(typed)) = parse(&words, &program, &ProcessEnv::default()) else { panic!("{line}") };
+        let plan = RunPlan::new(&typed, &program).unwrap();
+        let options = parsed_options(&typed, &plan);
+        let names = options.len();
+        let map: BTreeMap<_, _> = options.into_iter().collect();
+        assert_eq!(map.len(), names, "a name is there twice");
+        map
+    }
+
+    #[test]
+    fn what_is_given_has_locusts_names_and_types() {
+        let options = given(
+            "-f a.py -H http://h -u 5 -r 2.5 -t 1m -n 9 -s 3 --headless -L debug --json-file out -T a b --reset-stats Web",
+        );
+        for (name, value) in [
+            ("locustfile", json!("a.py")),
+            ("host", json!("http://h")),
+            ("num_users", json!(5)),
+            ("num_clients", json!(5)),
+            ("spawn_rate", json!(2.5)),
+            ("run_time", json!(60)),
+            ("num_requests", json!(9)),
+            ("stop_timeout", json!(3.0)),
+            ("headless", json!(true)),
+            ("loglevel", json!("DEBUG")),
+            ("json_file", json!("out")),
+            ("reset_stats", json!(true)),
+        ] {
+            assert_eq!(options[name], value, "{name}");
+        }
+        assert_eq!(options["tags"], json!(["a", "b"]));
+        assert_eq!(options["user_classes"], json!(["Web"]));
+    }
+
+    #[test]
+    fn what_is_not_given_has_locusts_defaults() {
+        let options = given("Web");
+        for name in ["host", "run_time", "tags", "exclude_tags", "logfile", "processes"] {
+            assert_eq!(options[name], Value::Null, "{name}");
+        }
+        for (name, value) in [
+            ("locustfile", json!("locustfile.py")),
+            ("loglevel", json!("INFO")),
+            ("headless", json!(false)),
+            ("web_port", json!(8089)),
+            ("autoquit", json!(-1.0)),
+            ("exit_code_on_error", json!(1)),
+            ("user_classes", json!(["Web"])),
+        ] {
+            assert_eq!(options[name], value, "{name}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The last lines of a run: what the tables do not show, and whether their figures are the target's at all.
+//!
+//! Each is said only when there is something to say, except for the generator's health, which is said of every run.
+
+use gregaria_engine::{GeneratorHealth, RunReport};
+use gregaria_stats::{FOLDED_ERROR, FOLDED_EXCEPTION, FOLDED_NAME, Overflow, Phase, StatsEntry};
+
+use super::format::format_ms;
+
+/// What to know besides the tables, a line each; `total` is all requests together.
+pub fn summary_lines(report: &RunReport, total: &StatsEntry, overflow: &Overflow) -> String {
+    let cut = counted_line(report.aborted, "request", "cut off");
+    let last = [connection_line(total), Some(health_line(&report.health)), bottleneck_line(&report.health)];
+    let lines = [cut].into_iter().chain(overflow_lines(overflow)).chain(last);
+    lines.flatten().map(|line| line + "\n").collect()
+}
+
+/// What the bounds on memory have hidden from the tables.
+fn overflow_lines(overflow: &Overflow) -> [Option<String>; 5] {
+    let folded = |row: &str, what: &str| format!("counted in the row \"{row}\": there were too many {what}");
+    [
+        counted_line(overflow.names_folded, "request", &folded(FOLDED_NAME, "names")),
+        counted_line(overflow.errors_folded, "failure", &folded(FOLDED_ERROR, "different errors")),
+        counted_line(overflow.exceptions_folded, "exception", &folded(FOLDED_EXCEPTION, "different ones")),
+        counted_line(overflow.texts_truncated, "text", "cut short: see the beginnings of long names and messages"),
+        counted_line(
+            overflow.clamped,
+            "response time",
+            "beyond the percentiles' range: exact in average and maximum only",
+        ),
+    ]
+}
+
+/// What it took to have connections; nothing when all were there already. One that failed has taken its time as well.
+fn connection_line(total: &StatsEntry) -> Option<String> {
+    let parts = [(Phase::Connect, "a connect"), (Phase::Tls, "a TLS handshake"), (Phase::Resolve, "a look-up")];
+    let parts = parts.into_iter().map(|(phase, what)| (what, total.phase(phase))).filter(|(_, time)| time.count > 0);
+    let parts = parts.map(|(what, time)| {
+        let (avg, max) = (format_ms(time.avg_us()), format_ms(time.max_us as f64));
+        format!("{what}: {} (avg {avg} ms, max {max} ms)", time.count)
+    });
+    let parts: Vec<String> = parts.collect();
+    (!parts.is_empty()).then(|| format!("Requests with {}", parts.join(", ")))
+}
+
+fn health_line(health: &GeneratorHealth) -> String {
+    let shares: Vec<String> = health.loads.iter().map(|load| format!("{:.0} %", load.cpu_share() * 100.0)).collect();
+    let lags = [
+        (health.wait_lag_p99_us, "after waits"),
+        (health.send_lag_p99_us, "before sending"),
+        (health.resume_lag_p99_us, "after responses"),
+    ];
+    let lags = lags.into_iter().filter(|(us, _)| *us > 0);
+    let lags: Vec<String> = lags.map(|(us, when)| format!("{} ms {when}", format_ms(us as f64))).collect();
+    let parts = [("CPU", shares, " of a core"), ("p99 of its lag", lags, "")];
+    let parts = parts.into_iter().filter(|(_, figures, _)| !figures.is_empty());
+    let parts: Vec<String> = parts.map(|(what, figures, of)| format!("{what} {}{of}", figures.join(", "))).collect();
+    format!("Generator: {}", if parts.is_empty() { "nothing measured".into() } else { parts.join("; ") })
+}
+
+fn bottleneck_line(health: &GeneratorHealth) -> Option<String> {
+    let figure = health.bottleneck()?;
+    Some(format!("The generator was the bottleneck: {figure}. The figures above are its own, not the target's."))
+}
+
+/// `3 requests WHAT`, or nothing of nothing.
+fn counted_line(count: u64, noun: &str, what: &str) -> Option<String> {
+    match count {
+        0 => None,
+        1 => Some(format!("1 {noun} {what}")),
+        _ => Some(format!("{count} {noun}s {what}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use gregaria_engine::{EndReason, ThreadLoad};
+    use gregaria_stats::{Limits, Outcome, Phases, Recorder, Sample, Summary};
+
+    use super::*;
+    use crate::fixture;
+
+    fn nothing() -> Summary {
+        fixture::summary(&[])
+    }
+
+    fn report(cut: u64, health: GeneratorHealth) -> RunReport {
+        RunReport { end_reason: EndReason::RunTime, aborted: cut, elapsed: Duration::from_secs(1), health }
+    }
+
+    fn load(percent: u64) -> ThreadLoad {
+        ThreadLoad { cpu_ns: percent, wall_ns: 100, ..ThreadLoad::default() }
+    }
+
+    #[test]
+    fn a_good_run_says_only_how_the_generator_fared() {
+        let health = GeneratorHealth {
+            wait_lag_p99_us: 210,
+            send_lag_p99_us: 60,
+            loads: vec![load(45), load(44)],
+            ..GeneratorHealth::default()
+        };
+        assert_eq!(
+            summary_lines(&report(0, health), nothing().total(), &Overflow::default()),
+            "Generator: CPU 45 %, 44 % of a core; p99 of its lag 0.210 ms after waits, 0.060 ms before sending\n"
+        );
+    }
+
+    #[test]
+    fn what_the_tables_hide_is_said() {
+        let overflow =
+            Overflow { names_folded: 1, errors_folded: 2, exceptions_folded: 3, texts_truncated: 4, clamped: 5 };
+        let text = summary_lines(&report(3, GeneratorHealth::default()), nothing().total(), &overflow);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(
+            lines[..6],
+            [
+                "3 requests cut off",
+                "1 request counted in the row \"(further names)\": there were too many names",
+                "2 failures counted in the row \"(further errors)\": there were too many different errors",
+                "3 exceptions counted in the row \"(further exceptions)\": there were too many different ones",
+                "4 texts cut short: see the beginnings of long names and messages",
+                "5 response times beyond the percentiles' range: exact in average and maximum only",
+            ]
+        );
+    }
+
+    #[test]
+    fn connecting_is_said_with_what_it_took() {
+        let sample = fixture::sample("GET", "/", 1_000, Outcome::Success);
+        let mut recorder = Recorder::new(Limits::default());
+        recorder.record(&Sample { phases: Phases { first_byte_ns: 70_000, ..Phases::default() }, ..sample });
+        for connect_ns in [200_000, 400_000] {
+            recorder.record(&Sample { phases: Phases { connect_ns, ..Phases::default() }, ..sample });
+        }
+        let connects = "Requests with a connect: 2 (avg 0.300 ms, max 0.400 ms)";
+        assert_eq!(connection_line(fixture::summary_of(recorder).total()).as_deref(), Some(connects));
+
+        let mut recorder = Recorder::new(Limits::default());
+        let phases = Phases { resolve_ns: 1_200_000, connect_ns: 300_000, tls_ns: 4_110_000, ..Phases::default() };
+        recorder.record(&Sample { phases, ..sample });
+        let text = summary_lines(
+            &report(0, GeneratorHealth::default()),
+            fixture::summary_of(recorder).total(),
+            &Overflow::default(),
+        );
+        assert_eq!(
+            text.lines().next(),
+            Some(
+                "Requests with a connect: 1 (avg 0.300 ms, max 0.300 ms), \
+                 a TLS handshake: 1 (avg 4.11 ms, max 4.11 ms), a look-up: 1 (avg 1.20 ms, max 1.20 ms)"
+            )
+        );
+    }
+
+    #[test]
+    fn a_bottleneck_is_the_last_word_and_names_its_figure() {
+        let health = GeneratorHealth { loads: vec![load(98)], ..GeneratorHealth::default() };
+        let text = summary_lines(&report(0, health), nothing().total(), &Overflow::default());
+        assert_eq!(
+            text.lines().last(),
+            Some(
+                "The generator was the bottleneck: shard 0 used 98 % of its core. \
+                 The figures above are its own, not the target's."
+            )
+        );
+    }
+}

@@ -1,0 +1,185 @@
+//! What a response leads to: a redirect to another request, a question for a password to the same one again.
+
+use std::borrow::Cow;
+
+use super::Session;
+use super::exchange_io::ExchangeIo;
+use super::exchange_timer::ExchangeTimer;
+use super::hop::{CREDENTIAL_HEADERS, Hop};
+use crate::origin::is_absolute_url;
+use crate::redirect::{self, Redirect};
+use crate::response::ResponseHistory;
+use crate::{Auth, Body, ClientRuntime, Error, Method, Request, Transport};
+
+/// What is to be asked for next.
+enum FollowUp {
+    /// The same again: what was missing is known now.
+    Reauthenticate,
+    Redirect(Redirect),
+}
+
+/// The state of a chain: how its next request is made.
+struct NextRequest<'a> {
+    method: Method,
+    url: Cow<'a, str>,
+    headers: Vec<(&'a str, &'a str)>,
+    body: Body<'a>,
+    auth: Option<&'a Auth>,
+    is_cross_origin: bool,
+}
+
+impl<N: ClientRuntime> Session<N> {
+    /// Whether this response is not the last word.
+    pub(super) fn needs_follow_up<T: Transport>(&self, exchange_io: &ExchangeIo<'_, T>, request: &Request<'_>) -> bool {
+        let Some(head) = exchange_io.parser.head() else {
+            return false;
+        };
+        match head.status {
+            301 | 302 | 303 | 307 | 308 => head.has_location && self.follows_redirects(request),
+            401 => self.digest_auth(request).is_some(),
+            _ => false,
+        }
+    }
+
+    /// Goes on until there is a response that leads nowhere.
+    pub(super) async fn follow_until_final<'s>(
+        &'s self,
+        runtime: &'s N,
+        request: &Request<'_>,
+        exchange_io: &mut ExchangeIo<'s, N::Transport>,
+        timer: &mut ExchangeTimer,
+    ) -> Result<(), Error> {
+        let route = self.pool.route(&self.base_url, request)?;
+        let mut next_request = NextRequest {
+            method: request.method,
+            url: self.absolute_url(request.target),
+            headers: request.headers.to_vec(),
+            body: request.body,
+            auth: Hop::first(request, &self.config).auth.or_else(|| route.auth(&self.base_url)),
+            is_cross_origin: false,
+        };
+        let max_redirects = request.options.max_redirects.unwrap_or(self.config.limits.max_redirects);
+        let mut chain = ResponseHistory::default();
+        let mut may_reauthenticate = true;
+        while let Some(step) = self.next_follow_up(runtime, exchange_io, &next_request, may_reauthenticate).transpose()
+        {
+            // Wherever it leads, its connection is as good as before.
+            exchange_io.read_to_end(runtime, self.timeouts(request, timer.due_ns()), timer).await?;
+            let response = self.take_response(runtime, exchange_io, timer)?;
+            let url = next_request.url.to_string();
+            match step.and_then(|step| next_request.apply(step, chain.redirect_count() < max_redirects as usize)) {
+                Ok(was_redirect) => {
+                    may_reauthenticate = was_redirect;
+                    chain.push(response, url, was_redirect);
+                }
+                Err(error) => {
+                    timer.set_bytes_in(0);
+                    exchange_io.buffer = response.into_buffer();
+                    return Err(error);
+                }
+            }
+            timer.start_next_hop();
+            let request = next_request.as_request(request);
+            *exchange_io = self.new_exchange_io(runtime, &request);
+            self.send_hop(runtime, &next_request.as_hop(&request), exchange_io, timer).await?;
+        }
+        if !chain.is_empty() {
+            chain.set_url(next_request.url.into_owned());
+            exchange_io.history = Some(Box::new(chain));
+        }
+        Ok(())
+    }
+
+    /// What follows from a response to the latest request.
+    fn next_follow_up<T: Transport>(
+        &self,
+        runtime: &N,
+        exchange_io: &ExchangeIo<'_, T>,
+        next_request: &NextRequest<'_>,
+        may_reauthenticate: bool,
+    ) -> Result<Option<FollowUp>, Error> {
+        let response = exchange_io.response_head()?;
+        if response.status() == 401 {
+            let is_answered = may_reauthenticate
+                && next_request.auth.is_some_and(|auth| self.accept_challenge(runtime, auth, &response));
+            return Ok(is_answered.then_some(FollowUp::Reauthenticate));
+        }
+        let Some((_, location)) = response.headers().find(|(name, _)| name.eq_ignore_ascii_case("location")) else {
+            return Ok(None);
+        };
+        let redirect = redirect::resolve_redirect(next_request.method, response.status(), location, &next_request.url)?;
+        Ok(redirect.map(FollowUp::Redirect))
+    }
+
+    /// Whether there is something in the response that a digest can be made of.
+    fn accept_challenge(&self, runtime: &N, auth: &Auth, response: &crate::Response) -> bool {
+        let challenges = response.headers().filter(|(name, _)| name.eq_ignore_ascii_case("www-authenticate"));
+        let challenges = challenges.map(|(_, value)| value);
+        let mut digest = self.digest_state.borrow_mut();
+        is_digest(auth) && digest.get_or_insert_default().accept_challenge(challenges, runtime.random_u64())
+    }
+
+    fn follows_redirects(&self, request: &Request<'_>) -> bool {
+        let by_default = self.config.follow_redirects && request.method != Method::Head;
+        request.options.follow_redirects.unwrap_or(by_default)
+    }
+
+    fn digest_auth<'a>(&'a self, request: &'a Request<'_>) -> Option<&'a Auth> {
+        Hop::first(request, &self.config).auth.filter(|auth| is_digest(auth))
+    }
+
+    /// A target as a URL of its own.
+    fn absolute_url<'a>(&self, target: &'a str) -> Cow<'a, str> {
+        if is_absolute_url(target) {
+            return crate::split_credentials(target).0;
+        }
+        Cow::Owned(format!("{}{target}", self.base_url))
+    }
+}
+
+fn is_digest(auth: &Auth) -> bool {
+    matches!(auth, Auth::Digest(_))
+}
+
+impl<'a> NextRequest<'a> {
+    /// Makes it the request that the step says; true for that of a redirect.
+    fn apply(&mut self, follow_up: FollowUp, may_redirect: bool) -> Result<bool, Error> {
+        let is_redirect = matches!(follow_up, FollowUp::Redirect(_));
+        if let FollowUp::Redirect(redirect) = follow_up {
+            if !may_redirect {
+                return Err(Error::TooManyRedirects);
+            }
+            self.method = redirect.method;
+            self.url = Cow::Owned(redirect.url);
+            // It was made for the URL before; the session may have learned others since.
+            self.remove_headers(&["Cookie"]);
+            if !redirect.keeps_body {
+                self.body = Body::None;
+                self.remove_headers(&["Content-Type", "Expect"]);
+            }
+            if !redirect.same_origin {
+                self.auth = None;
+                self.is_cross_origin = true;
+                self.remove_headers(&["Host"]);
+                self.remove_headers(&CREDENTIAL_HEADERS);
+            }
+        }
+        match self.body {
+            Body::Source(source) if !source.borrow_mut().rewind() => Err(Error::BodyNotRewindable),
+            _ => Ok(is_redirect),
+        }
+    }
+
+    /// The next request; what the first one says of no address holds for it as well.
+    fn as_request<'b>(&'b self, first: &Request<'b>) -> Request<'b> {
+        Request { method: self.method, target: &self.url, headers: &self.headers, body: self.body, ..*first }
+    }
+
+    fn as_hop<'b>(&'b self, request: &'b Request<'b>) -> Hop<'b> {
+        Hop { request, auth: self.auth, is_cross_origin: self.is_cross_origin }
+    }
+
+    fn remove_headers(&mut self, names: &[&str]) {
+        self.headers.retain(|(name, _)| !names.iter().any(|other| name.eq_ignore_ascii_case(other)));
+    }
+}
