@@ -12,13 +12,18 @@ use clap::{
 };
 
 use super::{
-    config::{self, ConfigSetting, LoadedConfig},
-    config_keys::{self, ConfigKey},
-    custom_args,
-    process_env::ProcessEnv,
-    program::ProgramKind,
-    raw::{QUICK_RUN, RawArgs},
-    unsupported, values,
+    cli::{
+        custom_args,
+        program::ProgramKind,
+        raw::{QUICK_RUN, RawArgs},
+        unsupported,
+    },
+    config::{
+        self, ConfigSetting, LoadedConfig,
+        config_keys::{self, ConfigKey},
+        process_env::ProcessEnv,
+    },
+    plan::values,
 };
 use crate::exit::CliError;
 
@@ -174,7 +179,8 @@ Data goes to stdout; the log and all tables go to stderr.";
 mod tests {
     use std::{collections::BTreeMap, fs};
 
-    use super::{super::program::Arity, super::program::CustomArg, *};
+    use super::*;
+    use crate::args::{Arity, CustomArg};
 
     const QUICK: ProgramKind = ProgramKind::Gregaria;
 

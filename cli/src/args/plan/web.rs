@@ -2,8 +2,11 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use super::{raw::WebArgs, values};
-use crate::exit::CliError;
+use super::values;
+use crate::{
+    args::{ArgValue, cli::raw::WebArgs},
+    exit::CliError,
+};
 
 /// What the web page is to be like.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,7 +41,7 @@ pub(super) fn plan(args: &WebArgs) -> Result<WebPlan, CliError> {
         (None, None) => None,
         _ => return Err(CliError::usage("--tls-cert and --tls-key go together")),
     };
-    let text = |given: &Option<super::ArgValue>| given.as_ref().map(|given| given.text.clone()).unwrap_or_default();
+    let text = |given: &Option<ArgValue>| given.as_ref().map(|given| given.text.clone()).unwrap_or_default();
     let port = values::optional(&args.web_port, |given| values::port("-P", given))?;
     Ok(WebPlan {
         host: Some(text(&args.web_host)).filter(|host| host != "*").unwrap_or_default(),

@@ -46,7 +46,7 @@ impl fmt::Display for ArgValue {
 }
 
 /// The word that becomes a value with an origin.
-pub(super) fn encode_with_origin(text: &str, origin: &str) -> String {
+pub(in crate::args) fn encode_with_origin(text: &str, origin: &str) -> String {
     format!("{text}{ORIGIN_SEPARATOR}{}", origin.replace(ORIGIN_SEPARATOR, " "))
 }
 

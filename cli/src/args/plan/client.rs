@@ -7,13 +7,14 @@ use std::{path::PathBuf, time::Duration};
 
 use gregaria_http::{CertificateCheck, ClientConfig, TlsConfig, TlsOptions};
 
-use super::{
-    arg_value::ArgValue,
-    limits::ResponseLimit,
-    raw::{NetworkArgs, TlsArgs},
-    values,
+use super::{limits::ResponseLimit, values};
+use crate::{
+    args::cli::{
+        arg_value::ArgValue,
+        raw::{NetworkArgs, TlsArgs},
+    },
+    exit::CliError,
 };
-use crate::exit::CliError;
 
 /// What is said of every user's client.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

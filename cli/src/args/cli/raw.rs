@@ -356,10 +356,10 @@ pub struct OtherArgs {
     help: (),
 }
 
-pub(super) const QUICK_RUN: &str = "Quick run (with a URL)";
+pub(in crate::args) const QUICK_RUN: &str = "Quick run (with a URL)";
 const NETWORK: &str = "Network";
 const TLS: &str = "TLS";
 
 /// The headings of flags that Locust has not. They give way to arguments of a locustfile, and are no variables, because
 /// their names may be those of other programs.
-pub(super) const NON_LOCUST_HEADINGS: [&str; 3] = [QUICK_RUN, NETWORK, TLS];
+pub(in crate::args) const NON_LOCUST_HEADINGS: [&str; 3] = [QUICK_RUN, NETWORK, TLS];

@@ -3,20 +3,25 @@
 //! The rest of the crate sees only a [`Plan`]. Whether the user classes exist and have hosts is not known here: that
 //! is asked of the Scenario when there is one.
 
+pub(super) mod client;
+mod connect_config;
+mod duration;
+pub(super) mod limits;
+pub(super) mod target;
+pub(super) mod values;
+pub(super) mod web;
+
 use std::{path::PathBuf, time::Duration};
 
 use gregaria_engine::{ConnectConfig, RunnerOptions, rt::DriverChoice};
 use log::LevelFilter;
 
-use super::{
+use self::{client::ClientPlan, target::RunTarget, web::WebPlan};
+use super::cli::{
     arg_value::ArgValue,
-    client::{self, ClientPlan},
-    connect_config,
     program::ProgramKind,
     raw::{LoadArgs, LogArgs, OtherArgs, OutputArgs, RawArgs},
-    target::{self, RunTarget},
-    unsupported, values,
-    web::{self, WebPlan},
+    unsupported,
 };
 use crate::exit::{self, CliError, ExitPlan};
 
@@ -207,13 +212,8 @@ mod tests {
 
     use gregaria_engine::{Method, rt::DriverKind};
 
-    use super::{
-        super::{
-            parse::{ParsedLine, parse},
-            process_env::ProcessEnv,
-        },
-        *,
-    };
+    use super::*;
+    use crate::args::{ParsedLine, ProcessEnv, parse};
     use crate::quick::QuickRequest;
 
     const OWN: ProgramKind = ProgramKind::RustUsers;

@@ -4,12 +4,15 @@ use std::fs;
 
 use gregaria_engine::Method;
 
-use super::{
-    program::ProgramKind,
-    raw::{QuickArgs, RawArgs},
-    values,
+use super::values;
+use crate::{
+    args::cli::{
+        program::ProgramKind,
+        raw::{QuickArgs, RawArgs},
+    },
+    exit::CliError,
+    quick::QuickRequest,
 };
-use crate::{exit::CliError, quick::QuickRequest};
 
 /// What the users do.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,11 +5,9 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    arg_value::ArgValue,
-    plan::{Mode, RunPlan},
-    raw::RawArgs,
-    target::RunTarget,
+use crate::args::{
+    cli::{arg_value::ArgValue, raw::RawArgs},
+    plan::{Mode, RunPlan, target::RunTarget},
 };
 
 /// All options by name, in Locust's order.
@@ -127,14 +125,8 @@ fn value_text(arg: &Option<ArgValue>) -> Option<&str> {
 mod tests {
     use std::{collections::BTreeMap, ffi::OsString};
 
-    use super::{
-        super::{
-            parse::{ParsedLine, parse},
-            process_env::ProcessEnv,
-            program::ProgramKind,
-        },
-        *,
-    };
+    use super::*;
+    use crate::args::{ParsedLine, ProcessEnv, ProgramKind, parse};
 
     fn given(line: &str) -> BTreeMap<&'static str, Value> {
         let program = ProgramKind::Locustfile { custom_args: vec![] };

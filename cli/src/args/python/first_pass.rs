@@ -7,10 +7,16 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Arg, Command};
 
-use super::{
-    arg_value::ArgValue, config, config_keys, locustfile, parse, process_env::ProcessEnv, program::ProgramKind, values,
+use super::locustfile;
+use crate::{
+    args::{
+        cli::{arg_value::ArgValue, program::ProgramKind},
+        config::{self, config_keys, process_env::ProcessEnv},
+        parse,
+        plan::values,
+    },
+    exit::CliError,
 };
-use crate::exit::CliError;
 
 /// What a command line needs.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use gregaria_http::HttpLimits;
 
-use super::{arg_value::ArgValue, values};
-use crate::exit::CliError;
+use super::values;
+use crate::{args::cli::arg_value::ArgValue, exit::CliError};
 
 /// A limit that was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

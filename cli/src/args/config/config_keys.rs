@@ -5,7 +5,7 @@
 
 use clap::{Arg, Command, builder::ValueRange};
 
-use super::{
+use crate::args::cli::{
     custom_args,
     program::{Arity, CustomArg, ProgramKind},
     raw::NON_LOCUST_HEADINGS,
@@ -13,23 +13,23 @@ use super::{
 
 /// A flag as files and variables see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ConfigKey {
+pub(in crate::args) struct ConfigKey {
     /// Its ids in the command; on the command line any of them overrides it.
-    pub(super) arg_ids: Vec<String>,
+    pub(in crate::args) arg_ids: Vec<String>,
     /// The spelling that sets it.
-    pub(super) flag: String,
+    pub(in crate::args) flag: String,
     /// Its names in files.
-    pub(super) names: Vec<String>,
+    pub(in crate::args) names: Vec<String>,
     /// Its names among the environment variables.
-    pub(super) env_vars: Vec<String>,
+    pub(in crate::args) env_vars: Vec<String>,
     /// How many values it takes.
-    pub(super) arity: Arity,
+    pub(in crate::args) arity: Arity,
     /// Whether it can be given several times.
-    pub(super) is_repeatable: bool,
+    pub(in crate::args) is_repeatable: bool,
 }
 
 /// All that can be set for a program.
-pub(super) fn config_keys(command: &Command, program: &ProgramKind) -> Vec<ConfigKey> {
+pub(in crate::args) fn config_keys(command: &Command, program: &ProgramKind) -> Vec<ConfigKey> {
     let mut command = command.clone();
     command.build();
     let own = command.get_arguments().filter(|arg| is_configurable(arg)).map(key_of_arg);

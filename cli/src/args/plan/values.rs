@@ -8,8 +8,8 @@ use gregaria_engine::{Method, rt::DriverChoice};
 use gregaria_http::{BaseUrl, DefaultHeaders, InvalidMethod};
 use log::LevelFilter;
 
-use super::{arg_value::ArgValue, duration};
-use crate::exit::CliError;
+use super::duration;
+use crate::{args::cli::arg_value::ArgValue, exit::CliError};
 
 /// A whole number of at least 1.
 pub(super) fn positive_int<N: TryFrom<u64>>(flag: &str, arg: &ArgValue) -> Result<N, CliError> {
@@ -111,12 +111,12 @@ pub(super) fn optional<T>(
 }
 
 /// Whether a positional argument is a locustfile: no user class has such a name.
-pub(super) fn is_locustfile(text: &str) -> bool {
+pub(in crate::args) fn is_locustfile(text: &str) -> bool {
     text.ends_with(".py")
 }
 
 /// Whether a positional argument asks for a quick run.
-pub(super) fn is_url(text: &str) -> bool {
+pub(in crate::args) fn is_url(text: &str) -> bool {
     text.starts_with("http://") || text.starts_with("https://")
 }
 
