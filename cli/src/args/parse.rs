@@ -5,25 +5,15 @@
 
 use std::ffi::OsString;
 
-use clap::{
-    Arg, ArgMatches, Command, CommandFactory, FromArgMatches,
-    error::{ContextKind, ContextValue, ErrorKind},
-    parser::ValueSource,
-};
+use clap::{ArgMatches, Command, FromArgMatches, error::ErrorKind, parser::ValueSource};
 
 use super::{
-    cli::{
-        custom_args,
-        program::ProgramKind,
-        raw::{QUICK_RUN, RawArgs},
-        unsupported,
-    },
+    cli::{command, custom_args, positional, program::ProgramKind, raw::RawArgs},
     config::{
         self, ConfigSetting, LoadedConfig,
         config_keys::{self, ConfigKey},
         process_env::ProcessEnv,
     },
-    plan::values,
 };
 use crate::exit::CliError;
 
@@ -41,7 +31,7 @@ pub enum ParsedLine {
 /// # Errors
 /// An unknown flag or setting, or a missing value, in one line; an argument of the locustfile that cannot be added.
 pub fn parse(line: &[OsString], program: &ProgramKind, env: &ProcessEnv) -> Result<ParsedLine, CliError> {
-    let command = build_command(program)?;
+    let command = command::build_command(program)?;
     let typed = match command.clone().try_get_matches_from(line) {
         Ok(matches) => matches,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
@@ -71,9 +61,9 @@ fn merge_config(
     settings: &LoadedConfig,
     command: &Command,
 ) -> Result<Vec<OsString>, CliError> {
-    let is_quick = matches.get_many::<String>("targets").into_iter().flatten().any(|target| values::is_url(target));
+    let is_quick = matches.get_many::<String>("targets").into_iter().flatten().any(|target| positional::is_url(target));
     if let Some(unknown) = settings.unknown.first().filter(|_| !is_quick) {
-        let hint = suggest_flag(command, &unknown.key).map_or_else(
+        let hint = command::suggest_flag(command, &unknown.key).map_or_else(
             || "see gregaria --help".to_owned(),
             |similar| format!("a similar one exists: '{}'", similar.trim_start_matches('-')),
         );
@@ -102,36 +92,6 @@ fn check_required(matches: &ArgMatches, program: &ProgramKind) -> Result<(), Cli
     missing.map_or(Ok(()), |arg| Err(CliError::usage(format!("{}: the locustfile requires it", arg.name()))))
 }
 
-/// What a program accepts, and what its help says. The help of a program with user classes of its own leaves out what
-/// it cannot do.
-pub(super) fn build_command(program: &ProgramKind) -> Result<Command, CliError> {
-    let custom = if *program == ProgramKind::Gregaria { CUSTOM_ARGS_HELP } else { "" };
-    let after = format!("{CONFIG_HELP}{custom}\n\n{}\n\n{EXIT_CODES_HELP}", unsupported::help_line());
-    if matches!(program, ProgramKind::Gregaria | ProgramKind::Locustfile { .. }) {
-        let usage = "gregaria [OPTIONS] URL\n       gregaria [OPTIONS] [-f LOCUSTFILE] [USER_CLASS]...";
-        let command = RawArgs::command().override_usage(usage).after_help(format!("{EXAMPLES_HELP}\n\n{after}"));
-        return custom_args::add_custom_args(command, program.custom_args());
-    }
-    let hide = |arg: Arg| {
-        let is_python = ["exclude_tags", "locustfile", "tags"].contains(&arg.get_id().as_str());
-        let is_foreign = is_python || arg.get_help_heading() == Some(QUICK_RUN);
-        if is_foreign { arg.hide(true) } else { arg }
-    };
-    let targets = |arg: Arg| arg.value_name("USER_CLASS").help("Names of the user classes to run (default: all)");
-    let command = RawArgs::command().mut_args(hide).mut_arg("targets", targets);
-    Ok(command.override_usage("PROGRAM [OPTIONS] [USER_CLASS]...").after_help(after))
-}
-
-/// The flag that was perhaps meant.
-fn suggest_flag(command: &Command, key: &str) -> Option<String> {
-    let words = ["gregaria".to_owned(), format!("--{}", key.trim_start_matches('-'))];
-    let error = command.clone().infer_long_args(false).try_get_matches_from(words).err()?;
-    match error.get(ContextKind::SuggestedArg) {
-        Some(ContextValue::String(flag)) => Some(flag.clone()),
-        _ => None,
-    }
-}
-
 fn clap_error(error: &clap::Error) -> CliError {
     CliError::usage(one_line(&error.to_string()))
 }
@@ -153,27 +113,6 @@ const LOCUSTFILE_ONLY: &[&str] = &["demo", "exclude_tags", "host", "locustfile",
 
 /// The other way round: the request of a quick run.
 const URL_ONLY: &[&str] = &["body", "body_file", "headers", "method"];
-
-const EXAMPLES_HELP: &str = "\
-Examples:
-  gregaria http://localhost:8080/ -u 64 -t 10s
-      64 users ask for one page as fast as it comes, for 10 seconds
-  gregaria http://localhost:8080/api -X PUT --body hello -n 10000
-      exactly 10,000 requests with a body
-  gregaria -f shop.py -u 1000 -r 100 -t 5m -H http://staging.example Visitor
-      one user class of a locustfile
-  gregaria -u 100 -r 10
-      the locustfile.py that is here or in a folder above";
-
-const CONFIG_HELP: &str = "\
-What is not given is taken from LOCUST_* variables, --config, pyproject.toml, locust.conf and ~/.locust.conf.";
-
-const CUSTOM_ARGS_HELP: &str = "
-What a locustfile adds is shown by python3 -m gregaria -f FILE --help.";
-
-const EXIT_CODES_HELP: &str = "\
-Exit codes: 0 fine; 1 cannot run, or failures (see --exit-code-on-error); 2 a wrong flag or value; 3 see --fail-on-lag.
-Data goes to stdout; the log and all tables go to stderr.";
 
 #[cfg(test)]
 mod tests {
@@ -488,7 +427,7 @@ mod tests {
     #[test]
     fn the_definition_holds() {
         for program in [ProgramKind::Gregaria, ProgramKind::RustUsers, locustfile()] {
-            build_command(&program).unwrap().debug_assert();
+            command::build_command(&program).unwrap().debug_assert();
         }
     }
 }

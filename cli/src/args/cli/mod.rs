@@ -5,7 +5,9 @@
 //! know configuration files, environment variables (`../config/`) or what a combination of flags means (`../plan/`).
 
 pub(super) mod arg_value;
+pub(super) mod command;
 pub(super) mod custom_args;
+pub(super) mod positional;
 pub(super) mod program;
 pub(super) mod raw;
 pub(super) mod unsupported;

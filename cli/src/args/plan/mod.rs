@@ -8,7 +8,7 @@ mod connect_config;
 mod duration;
 pub(super) mod limits;
 pub(super) mod target;
-pub(super) mod values;
+mod values;
 pub(super) mod web;
 
 use std::{path::PathBuf, time::Duration};

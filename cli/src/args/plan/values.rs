@@ -9,7 +9,10 @@ use gregaria_http::{BaseUrl, DefaultHeaders, InvalidMethod};
 use log::LevelFilter;
 
 use super::duration;
-use crate::{args::cli::arg_value::ArgValue, exit::CliError};
+use crate::{
+    args::cli::{arg_value::ArgValue, positional},
+    exit::CliError,
+};
 
 /// A whole number of at least 1.
 pub(super) fn positive_int<N: TryFrom<u64>>(flag: &str, arg: &ArgValue) -> Result<N, CliError> {
@@ -110,23 +113,13 @@ pub(super) fn optional<T>(
     arg.as_ref().map(convert).transpose()
 }
 
-/// Whether a positional argument is a locustfile: no user class has such a name.
-pub(in crate::args) fn is_locustfile(text: &str) -> bool {
-    text.ends_with(".py")
-}
-
-/// Whether a positional argument asks for a quick run.
-pub(in crate::args) fn is_url(text: &str) -> bool {
-    text.starts_with("http://") || text.starts_with("https://")
-}
-
 fn base_url(text: &str) -> Result<BaseUrl, &'static str> {
     check_scheme(text)?;
     BaseUrl::parse(text).map_err(|error| error.message())
 }
 
 fn check_scheme(text: &str) -> Result<(), &'static str> {
-    if !is_url(text) {
+    if !positional::is_url(text) {
         return Err("has no scheme: write http://NAME[:PORT]");
     }
     Ok(())

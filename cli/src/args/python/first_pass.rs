@@ -10,10 +10,8 @@ use clap::{Arg, Command};
 use super::locustfile;
 use crate::{
     args::{
-        cli::{arg_value::ArgValue, program::ProgramKind},
+        cli::{arg_value::ArgValue, command, positional, program::ProgramKind},
         config::{self, config_keys, process_env::ProcessEnv},
-        parse,
-        plan::values,
     },
     exit::CliError,
 };
@@ -55,7 +53,7 @@ fn find_locustfiles(scanned: &ScannedLine, env: &ProcessEnv) -> Result<Vec<PathB
         return locustfile::find_named("locustfile", &ArgValue::from(files), env);
     }
     let program = ProgramKind::Gregaria;
-    let settables = config_keys::config_keys(&parse::build_command(&program)?, &program);
+    let settables = config_keys::config_keys(&command::build_command(&program)?, &program);
     let settings = config::load(&settables, scanned.config.as_deref(), env)?;
     match settings.single_value(&settables, "--locustfile") {
         Some(file) => locustfile::find_named("-f", &file, env),
@@ -78,7 +76,7 @@ struct ScannedLine {
 
 impl ScannedLine {
     fn scan(args: &[OsString]) -> Result<Self, CliError> {
-        let mut command = parse::build_command(&ProgramKind::Gregaria)?;
+        let mut command = command::build_command(&ProgramKind::Gregaria)?;
         command.build();
         let words: Vec<String> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
         let mut seen = Self::default();
@@ -107,8 +105,8 @@ impl ScannedLine {
     }
 
     fn add_positional(&mut self, word: &str) {
-        self.has_url |= values::is_url(word);
-        if values::is_locustfile(word) && !values::is_url(word) {
+        self.has_url |= positional::is_url(word);
+        if positional::is_locustfile(word) && !positional::is_url(word) {
             self.files.push(word.to_owned());
         }
     }
