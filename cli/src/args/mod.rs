@@ -25,7 +25,6 @@ pub use config::process_env::ProcessEnv;
 pub use parse::{ParsedLine, parse};
 pub use plan::{
     LoadPlan, LogPlan, Mode, OutputPlan, RunPlan, client::ClientPlan, limits::ResponseLimit, target::RunTarget,
-    web::WebPlan,
 };
 pub use python::{
     first_pass::{FirstPass, first_pass},

@@ -16,7 +16,7 @@ use std::{path::PathBuf, time::Duration};
 use gregaria_engine::{ConnectConfig, RunnerOptions, rt::DriverChoice};
 use log::LevelFilter;
 
-use self::{client::ClientPlan, target::RunTarget, web::WebPlan};
+use self::{client::ClientPlan, target::RunTarget};
 use super::cli::{
     arg_value::ArgValue,
     program::ProgramKind,
@@ -44,8 +44,6 @@ pub struct RunPlan {
     pub client: ClientPlan,
     /// Whether a run was asked for that begins at once and has no web page. Quick runs always are.
     pub headless: bool,
-    /// What the web page is like.
-    pub web: WebPlan,
     /// What is shown and stored.
     pub output: OutputPlan,
     /// What is logged.
@@ -128,7 +126,7 @@ impl RunPlan {
         let is_quick = matches!(target, RunTarget::Quick(_));
         let texts = |given: &[ArgValue]| given.iter().map(|given| given.text.clone()).collect();
         let RawArgs { load, users, network, output, log, other, .. } = raw;
-        Ok(Self {
+        let plan = Self {
             mode: mode(other),
             target,
             tags: texts(&users.tags),
@@ -138,10 +136,11 @@ impl RunPlan {
             connect_config: connect_config::plan(network)?,
             client: client::plan(network, &raw.tls)?,
             headless: is_quick || load.headless && !load.headful,
-            web: web::plan(&raw.web)?,
             output: OutputPlan { live: !output.only_summary, json: output.json, json_file: path(&output.json_file) },
             log: log_plan(log)?,
-        })
+        };
+        web::check(&raw.web)?;
+        Ok(plan)
     }
 }
 
