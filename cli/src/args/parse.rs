@@ -276,7 +276,7 @@ mod tests {
             (".locust.conf", "only-summary = true"),
         ];
         let variables =
-            [("LOCUST_EXCLUDE_TAGS", "[d, e]"), ("LOCUST_USER_CLASSES", "Web Api"), ("GREGARIA_RING", "epoll")];
+            [("LOCUST_EXCLUDE_TAGS", "[d, e]"), ("LOCUST_USER_CLASSES", "Web Api"), ("GREGARIA_DRIVER", "epoll")];
         let (_folder, here) = surroundings(&files, &variables);
         let typed = try_typed("", &QUICK, &here).unwrap();
         let texts = |given: &[super::super::ArgValue]| given.iter().map(|given| given.text.clone()).collect::<Vec<_>>();
@@ -285,9 +285,41 @@ mod tests {
         assert_eq!(texts(&typed.users.exclude_tags), ["d", "e"]);
         assert_eq!(typed.quick.body, None, "there is no URL");
         assert_eq!(typed.targets, ["Web", "Api"]);
-        assert_eq!(typed.load.ring.unwrap().text, "epoll");
+        assert_eq!(typed.network.driver.unwrap().text, "epoll");
         let typed = try_typed("-T x -- Own", &QUICK, &here).unwrap();
         assert_eq!((texts(&typed.users.tags), typed.targets), (vec!["x".to_owned()], vec!["Own".to_owned()]));
+    }
+
+    #[test]
+    fn driver_and_its_old_name_ring_mean_the_same() {
+        let driver = |line: &str, files: &[(&str, &str)], variables: &[(&str, &str)]| {
+            let (_folder, env) = surroundings(files, variables);
+            try_typed(line, &QUICK, &env).unwrap().network.driver.map(|arg| arg.text)
+        };
+        for (line, files, variables) in [
+            ("--driver epoll", &[][..], &[][..]),
+            ("--ring epoll", &[], &[]),
+            ("--ring=epoll", &[], &[("GREGARIA_DRIVER", "io_uring")]),
+            ("", &[("locust.conf", "driver = epoll")], &[]),
+            ("", &[("locust.conf", "ring = epoll")], &[]),
+            ("", &[("locust.conf", "ring = plain")], &[("GREGARIA_DRIVER", "epoll")]),
+            ("", &[], &[("GREGARIA_RING", "epoll")]),
+            ("", &[], &[("GREGARIA_DRIVER", "epoll"), ("GREGARIA_RING", "plain")]),
+            ("", &[], &[("GREGARIA_DRIVER", ""), ("GREGARIA_RING", "epoll")]),
+        ] {
+            assert_eq!(driver(line, files, variables).as_deref(), Some("epoll"), "{line} {files:?} {variables:?}");
+        }
+    }
+
+    #[test]
+    fn locustfile_can_add_driver_and_ring() {
+        for flag in ["--driver", "--ring"] {
+            let program = ProgramKind::Locustfile { custom_args: vec![extra(&[flag], "x", Arity::One)] };
+            let (_folder, env) = surroundings(&[], &[("GREGARIA_DRIVER", "epoll")]);
+            let raw = try_typed(&format!("{flag} firefox"), &program, &env).unwrap();
+            assert_eq!(raw.custom_args, [format!("{flag}=firefox")]);
+            assert_eq!(raw.network.driver.unwrap().text, "epoll", "the variable still applies");
+        }
     }
 
     #[test]

@@ -83,6 +83,9 @@ fn free_flag(command: Command, flag: &str) -> Result<Command, CliError> {
             if !flag.starts_with("--") {
                 return Ok(command.mut_arg(id, |arg| arg.short(None)));
             }
+            if taken.get_long() != Some(&flag[2..]) {
+                return Ok(command.mut_arg(id, |arg| arg.alias(None)));
+            }
             let untypable = format!("{id} that is taken");
             Ok(command.mut_arg(id, |arg| arg.short(None).long(untypable).hide(true)))
         }

@@ -93,9 +93,6 @@ pub struct LoadArgs {
     /// Cores to generate load on [default: all that this process may use]
     #[arg(long, value_name = "N")]
     pub shards: Option<ArgValue>,
-    /// How shards talk to the kernel: full, plain or epoll; the best that works unless given.
-    #[arg(long, value_name = "RING", hide = true)]
-    pub ring: Option<ArgValue>,
 }
 
 /// Which users and tasks.
@@ -174,6 +171,9 @@ pub struct NetworkArgs {
     /// times
     #[arg(long = "limit", value_name = "NAME=VALUE", action = ArgAction::Append)]
     pub limits: Vec<ArgValue>,
+    /// Kernel interface of each thread: io_uring, io_uring-basic or epoll [default: the first that the kernel allows]
+    #[arg(long, alias = "ring", value_name = "DRIVER", hide = true)]
+    pub driver: Option<ArgValue>,
 }
 
 /// Whom to trust, and who to be.

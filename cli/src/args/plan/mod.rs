@@ -20,7 +20,7 @@ use self::{client::ClientPlan, target::RunTarget};
 use super::cli::{
     arg_value::ArgValue,
     program::ProgramKind,
-    raw::{LoadArgs, LogArgs, OtherArgs, OutputArgs, RawArgs},
+    raw::{LogArgs, OtherArgs, OutputArgs, RawArgs},
     unsupported,
 };
 use crate::exit::{self, CliError, ExitPlan};
@@ -89,7 +89,7 @@ pub struct LoadPlan {
     pub reset_stats: bool,
     /// Number of shards; `None` for all cores.
     pub shards: Option<usize>,
-    /// How shards talk to the kernel.
+    /// The kernel interface of each thread that sends requests.
     pub driver: DriverChoice,
 }
 
@@ -132,7 +132,7 @@ impl RunPlan {
             tags: texts(&users.tags),
             exclude_tags: texts(&users.exclude_tags),
             exit: exit_plan(output)?,
-            load: load_plan(load, output.reset_stats, is_quick)?,
+            load: load_plan(raw, is_quick)?,
             connect_config: connect_config::plan(network)?,
             client: client::plan(network, &raw.tls)?,
             headless: is_quick || load.headless && !load.headful,
@@ -166,7 +166,8 @@ fn mode(other: &OtherArgs) -> Mode {
     }
 }
 
-fn load_plan(args: &LoadArgs, reset_stats: bool, is_quick: bool) -> Result<LoadPlan, CliError> {
+fn load_plan(raw: &RawArgs, is_quick: bool) -> Result<LoadPlan, CliError> {
+    let args = &raw.load;
     let (default_users, default_rate) = if is_quick { (10, f64::INFINITY) } else { (1, 1.0) };
     let users = values::optional(&args.users, |given| values::positive_int("-u", given))?;
     let stop_timeout = values::optional(&args.stop_timeout, |given| values::seconds("-s", given))?;
@@ -180,10 +181,10 @@ fn load_plan(args: &LoadArgs, reset_stats: bool, is_quick: bool) -> Result<LoadP
         run_time: values::optional(&args.run_time, |given| values::run_time("-t", given))?,
         num_requests: values::optional(&args.num_request, |given| values::positive_int("-n", given))?,
         stop_timeout: stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),
-        reset_stats,
+        reset_stats: raw.output.reset_stats,
         shards: values::optional(&args.shards, |given| values::positive_int::<u32>("--shards", given))?
             .map(|count| count as usize),
-        driver: values::optional(&args.ring, values::driver)?.unwrap_or_default(),
+        driver: values::optional(&raw.network.driver, values::driver)?.unwrap_or_default(),
     })
 }
 
@@ -251,7 +252,7 @@ mod tests {
     #[test]
     fn what_is_given_is_taken() {
         let plan =
-            plan("-u 64 -r 2.5 -t 1h30m -n 1000 -s 0 -H http://h --shards 2 --ring epoll --reset-stats Web", &OWN);
+            plan("-u 64 -r 2.5 -t 1h30m -n 1000 -s 0 -H http://h --shards 2 --driver epoll --reset-stats Web", &OWN);
         let load = plan.load;
         assert_eq!((load.users, load.explicit_users, load.spawn_rate), (64, Some(64), 2.5));
         assert_eq!(load.host.as_deref(), Some("http://h"));

@@ -95,9 +95,9 @@ pub(super) fn header(flag: &str, arg: &ArgValue) -> Result<(String, String), Cli
     sendable.map(|()| (name.to_owned(), value.to_owned())).map_err(|error| invalid_value(flag, arg, error.message()))
 }
 
-/// How shards talk to the kernel.
+/// Converts the kernel interface of a thread.
 pub(super) fn driver(arg: &ArgValue) -> Result<DriverChoice, CliError> {
-    arg.text.parse().map_err(|error: String| invalid_value("--ring", arg, &error))
+    arg.text.parse().map_err(|error: String| invalid_value("--driver", arg, &error))
 }
 
 /// A port of this machine; 0 for any that is free.
