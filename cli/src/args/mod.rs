@@ -14,18 +14,12 @@ mod plan;
 mod python;
 
 pub use cli::{
-    arg_value::ArgValue,
     program::{Arity, CustomArg, ProgramKind},
-    raw::{
-        ClusterArgs, LoadArgs, LogArgs, NetworkArgs, OtherArgs, OutputArgs, QuickArgs, RawArgs, TlsArgs, UsersArgs,
-        WebArgs,
-    },
+    raw::RawArgs,
 };
 pub use config::process_env::ProcessEnv;
 pub use parse::{ParsedLine, parse};
-pub use plan::{
-    LoadPlan, LogPlan, Mode, OutputPlan, RunPlan, client::ClientPlan, limits::ResponseLimit, target::RunTarget,
-};
+pub use plan::{LoadPlan, LogPlan, Mode, OutputPlan, RunPlan, client::ClientPlan, target::RunTarget};
 pub use python::{
     first_pass::{FirstPass, first_pass},
     parsed_options::parsed_options,

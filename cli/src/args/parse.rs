@@ -8,7 +8,7 @@ use std::ffi::OsString;
 use clap::{ArgMatches, Command, FromArgMatches, error::ErrorKind, parser::ValueSource};
 
 use super::{
-    cli::{command, custom_args, positional, program::ProgramKind, raw::RawArgs},
+    cli::{arg_value::ArgValue, command, custom_args, positional, program::ProgramKind, raw::RawArgs},
     config::{
         self, ConfigSetting, LoadedConfig,
         config_keys::{self, ConfigKey},
@@ -40,7 +40,7 @@ pub fn parse(line: &[OsString], program: &ProgramKind, env: &ProcessEnv) -> Resu
         Err(error) => return Err(clap_error(&error)),
     };
     let settables = config_keys::config_keys(&command, program);
-    let config = typed.get_one::<super::ArgValue>("config").map(|given| given.text.as_str());
+    let config = typed.get_one::<ArgValue>("config").map(|given| given.text.as_str());
     let settings = config::load(&settables, config, env)?;
     let words = merge_config(line, &typed, &settables, &settings, &command)?;
     let matches = command.try_get_matches_from(words).map_err(|error| clap_error(&error))?;
@@ -279,7 +279,7 @@ mod tests {
             [("LOCUST_EXCLUDE_TAGS", "[d, e]"), ("LOCUST_USER_CLASSES", "Web Api"), ("GREGARIA_DRIVER", "epoll")];
         let (_folder, here) = surroundings(&files, &variables);
         let typed = try_typed("", &QUICK, &here).unwrap();
-        let texts = |given: &[super::super::ArgValue]| given.iter().map(|given| given.text.clone()).collect::<Vec<_>>();
+        let texts = |given: &[ArgValue]| given.iter().map(|given| given.text.clone()).collect::<Vec<_>>();
         assert!(typed.load.headless && typed.output.reset_stats && !typed.output.only_summary);
         assert_eq!(texts(&typed.users.tags), ["a b", "c"]);
         assert_eq!(texts(&typed.users.exclude_tags), ["d", "e"]);
@@ -414,9 +414,9 @@ mod tests {
             [&[][..], &["-".into()], &["--".into()], &["--=".into()], &["-=".into()], &["-é".into()], &[strange]]
         {
             let line: Vec<OsString> = [OsString::from("gregaria")].iter().chain(words).cloned().collect();
-            assert!(super::super::first_pass(words, &here).is_ok(), "{words:?}");
+            assert!(crate::args::first_pass(words, &here).is_ok(), "{words:?}");
             let refusal = parse(&line, &QUICK, &here).and_then(|parsed| match parsed {
-                ParsedLine::Args(typed) => super::super::RunPlan::new(&typed, &QUICK),
+                ParsedLine::Args(typed) => crate::args::RunPlan::new(&typed, &QUICK),
                 ParsedLine::Text(text) => panic!("{text}"),
             });
             assert_eq!(refusal.unwrap_err().message.lines().count(), 1, "{words:?}");

@@ -33,9 +33,9 @@ pub struct RunPlan {
     /// What the users do.
     pub target: RunTarget,
     /// Only tasks with one of these tags; all when there are none.
-    pub tags: Vec<String>,
+    pub(crate) tags: Vec<String>,
     /// No tasks with one of these tags.
-    pub exclude_tags: Vec<String>,
+    pub(crate) exclude_tags: Vec<String>,
     /// How much load, and for how long.
     pub load: LoadPlan,
     /// Where connections go and come from.
@@ -43,13 +43,13 @@ pub struct RunPlan {
     /// What is laid over the client settings of every user class.
     pub client: ClientPlan,
     /// Whether a run was asked for that begins at once and has no web page. Quick runs always are.
-    pub headless: bool,
+    pub(crate) headless: bool,
     /// What is shown and stored.
     pub output: OutputPlan,
     /// What is logged.
     pub log: LogPlan,
     /// What the exit code tells.
-    pub exit: ExitPlan,
+    pub(crate) exit: ExitPlan,
 }
 
 /// Run, or only show something.
@@ -70,25 +70,25 @@ pub enum Mode {
 #[derive(Clone, Debug, PartialEq)]
 pub struct LoadPlan {
     /// Replaces the host of every user class.
-    pub host: Option<String>,
+    pub(crate) host: Option<String>,
     /// Whether the demo shop is to take the place of a host.
-    pub demo: bool,
+    pub(crate) demo: bool,
     /// Number of users, where it was given.
     pub explicit_users: Option<u32>,
     /// Number of users.
-    pub users: u32,
+    pub(crate) users: u32,
     /// Users per second, infinite for all at once.
-    pub spawn_rate: f64,
+    pub(crate) spawn_rate: f64,
     /// Stop after this time.
-    pub run_time: Option<Duration>,
+    pub(crate) run_time: Option<Duration>,
     /// Stop after this many requests.
-    pub num_requests: Option<u64>,
+    pub(crate) num_requests: Option<u64>,
     /// How long requests on the wire may take to finish at the end.
-    pub stop_timeout: Duration,
+    pub(crate) stop_timeout: Duration,
     /// Forget what was measured while users were coming.
-    pub reset_stats: bool,
+    pub(crate) reset_stats: bool,
     /// Number of shards; `None` for all cores.
-    pub shards: Option<usize>,
+    pub(crate) shards: Option<usize>,
     /// The kernel interface of each thread that sends requests.
     pub driver: DriverChoice,
 }
@@ -97,20 +97,20 @@ pub struct LoadPlan {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OutputPlan {
     /// Show the statistics while the run goes on.
-    pub live: bool,
+    pub(crate) live: bool,
     /// Write the final statistics to stdout as JSON.
     pub json: bool,
     /// Write them to this file, in place of the final tables.
-    pub json_file: Option<PathBuf>,
+    pub(crate) json_file: Option<PathBuf>,
 }
 
 /// What is logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogPlan {
     /// The least important level that is still logged.
-    pub level: LevelFilter,
+    pub(crate) level: LevelFilter,
     /// Where to append the log; stderr if none.
-    pub file: Option<PathBuf>,
+    pub(crate) file: Option<PathBuf>,
     /// Whether the program or the locustfile sets up its log by itself.
     pub skip_setup: bool,
 }
@@ -146,7 +146,7 @@ impl RunPlan {
 
 impl LoadPlan {
     /// The part of the plan that is the runner's.
-    pub fn runner_options(&self) -> RunnerOptions {
+    pub(crate) fn runner_options(&self) -> RunnerOptions {
         RunnerOptions {
             run_time: self.run_time,
             num_requests: self.num_requests,
