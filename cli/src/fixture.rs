@@ -1,6 +1,6 @@
 //! Statistics, user classes and terminals made up for the tests of this crate.
 //!
-//! Nothing here runs; a run for tests is in `app.rs`.
+//! Nothing here runs; a run for tests is in `run/follow.rs`.
 
 use std::{
     io,

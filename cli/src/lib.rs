@@ -18,7 +18,7 @@
 //! }
 //! ```
 //!
-//! Only [`main`] owns the process: arguments, log, signals. [`app`] shows a run and knows none of them; [`terminal`]
+//! Only [`main`] owns the process: arguments, log, signals. [`run`] shows a run and knows none of them; [`terminal`]
 //! is where it is shown; [`args`], [`console`], [`json`] and the others are plain text and data. To start and steer
 //! runs from a program that is not a load test, use `gregaria_engine` alone.
 
@@ -31,10 +31,8 @@ mod entry;
 pub mod exit;
 #[cfg(test)]
 mod fixture;
-pub mod follow;
 pub mod json;
 pub mod list;
-mod live_display;
 pub mod logger;
 mod python_exec;
 pub mod quick;

@@ -20,21 +20,21 @@ use crate::{
     console::{self, Colorizer, RateWindow, TableWidth},
     exit::{self, HostExit, RunOutcome},
     json,
-    live_display::LiveDisplay,
+    run::live_display::LiveDisplay,
     terminal::{KeyCommand, Screen},
 };
 
 /// Where a run writes to.
-pub struct OutputTargets<'a> {
+pub(crate) struct OutputTargets<'a> {
     /// Tables, last lines and the live display, for people.
-    pub screen: &'a Screen,
+    pub(crate) screen: &'a Screen,
     /// What was asked for as data.
-    pub data: &'a mut dyn Write,
+    pub(crate) data: &'a mut dyn Write,
 }
 
 /// Starts the run, follows it to its end and returns the exit code it deserves. `keys` is what is typed meanwhile, if
 /// anyone can type. `last_word` is asked when the run is over and nothing has been stored yet.
-pub fn run(
+pub(crate) fn run(
     scenario: &dyn Scenario,
     run: &RunHandle,
     plan: &RunPlan,

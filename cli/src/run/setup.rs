@@ -11,8 +11,9 @@ use crate::{
     args::RunPlan,
     demo,
     exit::{CliError, HostExit},
-    follow::{self, OutputTargets},
-    logger, resource_limits, signals,
+    logger, resource_limits,
+    run::follow::{self, OutputTargets},
+    signals,
     terminal::{Screen, Terminal},
 };
 
