@@ -11,7 +11,7 @@ use super::timeouts::Timeouts;
 use super::upload::{self, DeferredBody};
 use crate::maybe_tls_stream::MaybeTlsStream;
 use crate::proto::coding::BodyDecoder;
-use crate::proto::encode::{self, HeaderFlags, RequestHead};
+use crate::proto::{HeaderFlags, RequestHead, encode};
 use crate::proto::{ResponseParser, target};
 use crate::{Auth, ClientConfig, ClientRuntime, Error, InvalidRequest, Request, Response};
 
