@@ -9,19 +9,15 @@
 mod affinity;
 mod buffer_pool;
 mod clock;
+mod dns;
 mod driver;
 mod epoll;
 mod event_fd;
 mod executor;
-mod happy_eyeballs;
-mod host;
 mod io_uring;
 mod net;
 mod pooled;
-mod resolver;
-mod resolver_threads;
 pub mod sim;
-mod source_addrs;
 mod timers;
 
 use std::{
@@ -35,11 +31,11 @@ use std::{
 pub use affinity::{allowed_cores, pin_to_core};
 pub(crate) use buffer_pool::ThreadBufferPool;
 pub use clock::{now_ns, sleep_blocking, thread_cpu_ns, unix_time_s};
+pub use dns::Resolver;
 pub use driver::{DriverChoice, DriverKind, block_on};
 pub use event_fd::EventFd;
 pub use net::NetStream;
 pub use pooled::PooledFuture;
-pub use resolver::Resolver;
 
 pub(crate) use net::{check_source_ip, check_unix_path};
 

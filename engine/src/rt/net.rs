@@ -18,13 +18,11 @@ use rustix::net::{
 
 use super::{
     Backend, PooledFuture, Resolver, Runtime,
+    dns::{ConnectTarget, SourceAddrs, happy_eyeballs},
     driver::{Driver, ThreadBackend},
     epoll::EpollStream,
-    happy_eyeballs::happy_eyeballs,
     io_uring::IoUringStream,
-    resolver::ConnectTarget,
     sim::SimStream,
-    source_addrs::SourceAddrs,
 };
 
 /// A connection of a user. Closed when dropped.

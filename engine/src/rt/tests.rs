@@ -21,8 +21,8 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, sockopt::set_socket
 use crate::{ConnectConfig, OverrideTarget, ResolveOverride};
 
 use super::{
+    dns::ConnectTarget,
     driver::{Driver, ThreadBackend},
-    resolver::ConnectTarget,
     *,
 };
 

@@ -14,12 +14,14 @@ use std::{
 use gregaria_http::Error;
 
 use super::{
-    Runtime,
     host::ResolvedHost,
-    resolver_threads::{PendingLookup, ResolverThreads},
-    source_addrs::SourceAddrs,
+    sources::SourceAddrs,
+    threads::{PendingLookup, ResolverThreads},
 };
-use crate::connect_config::{ConnectConfig, OverrideTarget, ResolveOverride};
+use crate::{
+    connect_config::{ConnectConfig, OverrideTarget, ResolveOverride},
+    rt::Runtime,
+};
 
 /// Where connections go and come from, and what was found out about it so far.
 pub struct Resolver {
@@ -28,11 +30,11 @@ pub struct Resolver {
     overrides: Vec<(ResolveOverride, Option<Arc<ResolvedHost>>)>,
     lookups: Mutex<HashMap<String, Arc<PendingLookup>>>,
     threads: ResolverThreads,
-    pub(super) sources: SourceAddrs,
+    pub(in crate::rt) sources: SourceAddrs,
 }
 
 /// Where a connection goes.
-pub(super) enum ConnectTarget<'a> {
+pub(in crate::rt) enum ConnectTarget<'a> {
     /// To this address.
     Address(SocketAddr),
     /// To one of a host's addresses.
@@ -60,7 +62,7 @@ impl Resolver {
     ///
     /// # Errors
     /// [`Error::NameNotFound`] when the host has no address.
-    pub(super) async fn resolve(
+    pub(in crate::rt) async fn resolve(
         &self,
         rt: &Runtime,
         host: &str,
@@ -171,10 +173,8 @@ mod tests {
         },
     };
 
-    use super::{
-        super::{DriverChoice, DriverKind, block_on, now_ns, sleep_blocking},
-        *,
-    };
+    use super::*;
+    use crate::rt::{DriverChoice, DriverKind, block_on, now_ns, sleep_blocking};
 
     /// A resolver that counts, is slow, and gives names the addresses that they consist of; others have none.
     fn book(addresses: ConnectConfig) -> (Arc<Resolver>, Arc<AtomicUsize>) {
