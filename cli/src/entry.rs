@@ -110,7 +110,7 @@ fn run_users(scenario: RustScenario, plan: &RunPlan) -> Result<u8, CliError> {
     let options = ShardOptions {
         shards: plan.load.shards,
         driver: plan.load.driver,
-        connect_config: plan.connect_config.clone(),
+        resolver: Arc::clone(&grounds.resolver),
         ..ShardOptions::default()
     };
     let swarm = ShardSwarm::start(Arc::clone(&scenario), &options).map_err(shard_error)?;

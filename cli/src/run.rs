@@ -5,7 +5,7 @@
 
 use std::{io, process::Command, sync::Arc};
 
-use gregaria_engine::{ConnectConfigError, RunHandle, Runner, Scenario, Swarm};
+use gregaria_engine::{ConnectConfigError, RunHandle, Runner, Scenario, Swarm, rt::Resolver};
 
 use crate::{
     args::RunPlan,
@@ -22,6 +22,8 @@ pub struct RunContext {
     pub host: Option<String>,
     /// Where everything that people are to see goes.
     pub screen: Screen,
+    /// Checked endpoints of the run's connections.
+    pub resolver: Arc<Resolver>,
     site: Option<demo::DemoSite>,
 }
 
@@ -31,18 +33,18 @@ pub struct RunContext {
 /// # Errors
 /// When connections cannot go or come as they shall, or the log or the site cannot be set up.
 pub fn prepare(plan: &RunPlan, this_program: impl FnOnce() -> io::Result<Command>) -> Result<RunContext, CliError> {
-    plan.connect_config.check().map_err(|error| address_error(&error))?;
+    let resolver = Resolver::new(plan.connect_config.clone()).map_err(|error| address_error(&error))?;
     let screen = Screen::stderr();
     if !plan.log.skip_setup {
         logger::init(&plan.log, &screen)?;
     }
     resource_limits::raise_and_check(plan.load.users, &plan.connect_config);
     if !plan.load.demo {
-        return Ok(RunContext { host: plan.load.host.clone(), screen, site: None });
+        return Ok(RunContext { host: plan.load.host.clone(), screen, resolver, site: None });
     }
     let site = this_program().and_then(demo::DemoSite::start);
     let site = site.map_err(|error| CliError::runtime(format!("cannot start the demo site: {error}")))?;
-    Ok(RunContext { host: Some(site.base_url().to_owned()), screen, site: Some(site) })
+    Ok(RunContext { host: Some(site.base_url().to_owned()), screen, resolver, site: Some(site) })
 }
 
 /// Starts the runner over a swarm that is ready. `place` says what the users run on.

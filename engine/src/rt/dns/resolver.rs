@@ -1,10 +1,11 @@
-//! From the host of a URL to where connections go: by the run's [`Addresses`], or looked up off the hot path.
+//! Maps the host of a URL to the destination of a connection, by the run's [`ConnectConfig`] or by a lookup.
 //!
-//! All threads of a run share one [`AddressBook`], which is asked only when a connection is made. It remembers what was
-//! looked up (`lookup.rs`) for as long as it holds, and with it which of a host's addresses answered (`hosts.rs`).
+//! All threads of a run share one [`Resolver`]. It is used only when a connection is opened. It caches lookups
+//! (`threads.rs`) and, with each, which address of the host accepted last (`host.rs`). Connections are made in `rt/net.rs`.
 
 use std::{
     collections::HashMap,
+    fmt,
     net::{IpAddr, SocketAddr},
     path::Path,
     sync::{Arc, Mutex, PoisonError},
@@ -12,6 +13,7 @@ use std::{
 };
 
 use gregaria_http::Error;
+use rustix::net::SocketFlags;
 
 use super::{
     host::ResolvedHost,
@@ -19,49 +21,64 @@ use super::{
     threads::{PendingLookup, ResolverThreads},
 };
 use crate::{
-    connect_config::{ConnectConfig, OverrideTarget, ResolveOverride},
-    rt::Runtime,
+    connect_config::{ConnectConfig, ConnectConfigError, OverrideTarget, ResolveOverride},
+    rt::{
+        Runtime,
+        sockets::{tcp_socket, unix_address},
+    },
 };
 
-/// Where connections go and come from, and what was found out about it so far.
+/// The resolver of a run: checked endpoint settings and the cache of name lookups.
 pub struct Resolver {
     config: ConnectConfig,
-    /// The most precise first, and of equal ones the last. Each with its host, unless it leads to a Unix socket.
+    /// The overrides in order of precedence: the most specific first, and of equally specific ones the last. The host is
+    /// `None` for an override that leads to a Unix socket.
     overrides: Vec<(ResolveOverride, Option<Arc<ResolvedHost>>)>,
     lookups: Mutex<HashMap<String, Arc<PendingLookup>>>,
     threads: ResolverThreads,
     pub(in crate::rt) sources: SourceAddrs,
 }
 
-/// Where a connection goes.
+/// The destination of a connection.
 pub(in crate::rt) enum ConnectTarget<'a> {
-    /// To this address.
+    /// A single address.
     Address(SocketAddr),
-    /// To one of a host's addresses.
+    /// A host with several addresses.
     Host(Arc<ResolvedHost>),
-    /// To this Unix socket.
+    /// The path of a Unix socket.
     UnixSocket(&'a Path),
 }
 
 impl Resolver {
-    /// A book that knows no more than these settings.
-    pub fn new(config: ConnectConfig) -> Arc<Self> {
-        Self::with_threads(config, ResolverThreads::new())
+    /// Returns a resolver for these settings, with an empty cache.
+    ///
+    /// Opens sockets on trial to check the settings, because a connection that fails during a run is only counted. Starts
+    /// no thread.
+    ///
+    /// # Errors
+    /// The first Unix socket path or source address that cannot work on this machine.
+    pub fn new(config: ConnectConfig) -> Result<Arc<Self>, ConnectConfigError> {
+        check(&config)?;
+        Ok(Arc::new(Self::with_threads(config, ResolverThreads::new())))
     }
 
-    fn with_threads(config: ConnectConfig, threads: ResolverThreads) -> Arc<Self> {
+    fn with_threads(config: ConnectConfig, threads: ResolverThreads) -> Self {
         let mut overrides: Vec<_> = config.overrides.iter().map(|rule| (rule.clone(), override_host(rule))).collect();
         overrides.sort_by_key(|(rule, _)| rule.specificity());
         overrides.reverse();
         let sources = SourceAddrs::new(&config.source_ips);
-        Arc::new(Self { config, overrides, lookups: Mutex::default(), threads, sources })
+        Self { config, overrides, lookups: Mutex::default(), threads, sources }
     }
 
-    /// Where a connection to `host` goes. `resolved_ns` is set if a look-up took time, also one that nobody waited for to
-    /// its end.
+    /// Returns the destination of a connection to `host`, looking the name up if necessary.
+    ///
+    /// Sets `resolved_ns` to the end of the wait if the call waited for a lookup.
     ///
     /// # Errors
-    /// [`Error::NameNotFound`] when the host has no address.
+    /// [`Error::NameNotFound`] if the host has no address.
+    ///
+    /// # Cancel safety
+    /// The lookup continues, and its result is cached unless the TTL is zero. `resolved_ns` is set to the time of the drop.
     pub(in crate::rt) async fn resolve(
         &self,
         rt: &Runtime,
@@ -88,30 +105,30 @@ impl Resolver {
     async fn resolve_host(&self, rt: &Runtime, host: &str, resolved_ns: &mut u64) -> Arc<ResolvedHost> {
         let lookup = self.get_or_start_lookup(host, rt.now_ns());
         let Some(known) = lookup.host() else {
-            let _waiting = ResolveTimer { rt, resolved_ns };
+            let _timer = ResolveTimer { rt, resolved_ns };
             return lookup.wait().await;
         };
         if known.len() == 0 {
-            // A known miss costs time as well, so that users without waits do not count millions of them.
+            // A cached failure takes time as well. Otherwise users without waits would count millions of failures.
             rt.sleep_until(rt.now_ns() + NEGATIVE_DELAY_NS).await;
         }
         Arc::clone(known)
     }
 
-    /// The look-up of a name that holds at `now_ns`; starts one when there is none.
+    /// Returns the cached lookup of a name if it is fresh at `now_ns`, otherwise starts a lookup.
     fn get_or_start_lookup(&self, host: &str, now_ns: u64) -> Arc<PendingLookup> {
         if self.config.dns_ttl.is_zero() {
             return self.threads.start_lookup(host);
         }
-        let mut names = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = names.get(host).filter(|known| self.is_fresh(known, now_ns)) {
+        let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = lookups.get(host).filter(|known| self.is_fresh(known, now_ns)) {
             return Arc::clone(known);
         }
-        if names.len() >= MAX_CACHED_NAMES {
-            names.clear();
+        if lookups.len() >= MAX_CACHED_NAMES {
+            lookups.clear();
         }
         let lookup = self.threads.start_lookup(host);
-        names.insert(host.to_owned(), Arc::clone(&lookup));
+        lookups.insert(host.to_owned(), Arc::clone(&lookup));
         lookup
     }
 
@@ -121,6 +138,19 @@ impl Resolver {
         };
         let ttl = if host.len() == 0 { self.config.dns_ttl.min(NEGATIVE_TTL) } else { self.config.dns_ttl };
         u128::from(now_ns.saturating_sub(host.resolved_at_ns)) < ttl.as_nanos()
+    }
+}
+
+impl Default for Resolver {
+    /// Returns a resolver for [`ConnectConfig::default`], which has no setting to check.
+    fn default() -> Self {
+        Self::with_threads(ConnectConfig::default(), ResolverThreads::new())
+    }
+}
+
+impl fmt::Debug for Resolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Resolver").field("config", &self.config).finish_non_exhaustive()
     }
 }
 
@@ -134,6 +164,23 @@ impl ConnectTarget<'_> {
     }
 }
 
+/// Checks that Unix sockets can have the configured paths, and that this machine has the source addresses. A socket need
+/// not exist yet.
+fn check(config: &ConnectConfig) -> Result<(), ConnectConfigError> {
+    let override_paths = config.overrides.iter().filter_map(|rule| match &rule.target {
+        OverrideTarget::UnixSocket(path) => Some(path),
+        OverrideTarget::Ips(_) => None,
+    });
+    for path in config.unix_socket.iter().chain(override_paths) {
+        unix_address(path).map_err(|error| ConnectConfigError::UnixSocket { path: path.clone(), error })?;
+    }
+    for &ip in &config.source_ips {
+        tcp_socket(&SocketAddr::new(ip, 0), Some(ip), SocketFlags::empty())
+            .map_err(|error| ConnectConfigError::SourceIp { ip, error })?;
+    }
+    Ok(())
+}
+
 fn override_host(rule: &ResolveOverride) -> Option<Arc<ResolvedHost>> {
     match &rule.target {
         OverrideTarget::Ips(ips) => {
@@ -144,7 +191,7 @@ fn override_host(rule: &ResolveOverride) -> Option<Arc<ResolvedHost>> {
     }
 }
 
-/// Someone waits for a look-up, to its end or until it is dropped.
+/// Sets `resolved_ns` when a wait for a lookup ends, also when the wait is dropped.
 struct ResolveTimer<'a> {
     rt: &'a Runtime,
     resolved_ns: &'a mut u64,
@@ -156,10 +203,12 @@ impl Drop for ResolveTimer<'_> {
     }
 }
 
-/// A missing name is asked for again soon, but not by every user.
+/// Maximum time for which a failed lookup is cached. A missing name is looked up again soon, but not by every user.
 const NEGATIVE_TTL: Duration = Duration::from_secs(1);
+/// Delay of a connection to a host whose failed lookup is cached.
 const NEGATIVE_DELAY_NS: u64 = 1_000_000;
-/// A target that redirects to ever new names must not fill the memory.
+/// Maximum number of cached names. A full cache is cleared, so a target that redirects to ever new names cannot exhaust
+/// the memory.
 const MAX_CACHED_NAMES: usize = 10_000;
 
 #[cfg(test)]
@@ -176,8 +225,9 @@ mod tests {
     use super::*;
     use crate::rt::{DriverChoice, DriverKind, block_on, now_ns, sleep_blocking};
 
-    /// A resolver that counts, is slow, and gives names the addresses that they consist of; others have none.
-    fn book(addresses: ConnectConfig) -> (Arc<Resolver>, Arc<AtomicUsize>) {
+    /// Returns a resolver whose lookups take 20 ms and are counted. A name consists of its addresses, joined by `+`; other
+    /// names have none.
+    fn counting_resolver(config: ConnectConfig) -> (Arc<Resolver>, Arc<AtomicUsize>) {
         let lookups = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&lookups);
         let threads = ResolverThreads::with_lookup_fn(move |name| {
@@ -185,68 +235,63 @@ mod tests {
             sleep_blocking(Duration::from_millis(20));
             name.split('+').filter_map(|ip| Some(SocketAddr::new(ip.parse().ok()?, 0))).collect()
         });
-        (Resolver::with_threads(addresses, threads), lookups)
+        (Arc::new(Resolver::with_threads(config, threads)), lookups)
     }
 
-    fn lasting(dns_ttl: Duration) -> ConnectConfig {
+    fn with_ttl(dns_ttl: Duration) -> ConnectConfig {
         ConnectConfig { dns_ttl, ..ConnectConfig::default() }
     }
 
     fn rule(host: &str, port: u16, to: &str) -> ResolveOverride {
-        let destination = match to.strip_prefix("unix:") {
+        let target = match to.strip_prefix("unix:") {
             Some(path) => OverrideTarget::UnixSocket(path.into()),
             None => OverrideTarget::Ips(to.split(',').map(|ip| ip.parse().unwrap()).collect()),
         };
-        ResolveOverride {
-            host: (host != "*").then(|| host.into()),
-            port: (port != 0).then_some(port),
-            target: destination,
-        }
+        ResolveOverride { host: (host != "*").then(|| host.into()), port: (port != 0).then_some(port), target }
     }
 
-    /// Where the book sends a connection, as text, and the time of a look-up.
-    fn route(book: &Arc<Resolver>, host: &'static str, port: u16) -> (String, u64) {
-        let (book, result) = (Arc::clone(book), Rc::new(Cell::new(None)));
-        let told = Rc::clone(&result);
+    /// Returns the destination of a connection as text, and the time of the lookup or 0.
+    fn resolve(resolver: &Arc<Resolver>, host: &'static str, port: u16) -> (String, u64) {
+        let (resolver, result) = (Arc::clone(resolver), Rc::new(Cell::new(None)));
+        let output = Rc::clone(&result);
         block_on(DriverChoice::Only(DriverKind::Epoll), |rt, _| async move {
             let mut resolved_ns = 0;
-            let route = book.resolve(&rt, host, port, &mut resolved_ns).await;
-            let text = match route {
+            let text = match resolver.resolve(&rt, host, port, &mut resolved_ns).await {
                 Ok(ConnectTarget::Address(address)) => address.to_string(),
                 Ok(ConnectTarget::Host(host)) => {
-                    host.connect_order().map(|place| host.address(place, port).to_string() + " ").collect()
+                    host.connect_order().map(|index| host.address(index, port).to_string() + " ").collect()
                 }
                 Ok(ConnectTarget::UnixSocket(path)) => path.display().to_string(),
                 Err(error) => error.to_string(),
             };
-            told.set(Some((text, resolved_ns)));
+            output.set(Some((text, resolved_ns)));
         })
         .unwrap();
         result.take().unwrap()
     }
 
     #[test]
-    fn a_name_is_looked_up_once_while_it_holds() {
-        let (book, lookups) = book(lasting(Duration::from_secs(60)));
+    fn fresh_name_is_looked_up_once() {
+        let (resolver, lookups) = counting_resolver(with_ttl(Duration::from_secs(60)));
         let before_ns = now_ns();
-        let (found, resolved_ns) = route(&book, "10.0.0.1+::1", 80);
+        let (found, resolved_ns) = resolve(&resolver, "10.0.0.1+::1", 80);
         assert_eq!(found, "10.0.0.1:80 [::1]:80 ");
         assert!((before_ns..=now_ns()).contains(&resolved_ns));
-        assert_eq!(route(&book, "10.0.0.1+::1", 81), ("10.0.0.1:81 [::1]:81 ".to_owned(), 0));
-        let lookup = book.get_or_start_lookup("10.0.0.1+::1", now_ns());
+        assert_eq!(resolve(&resolver, "10.0.0.1+::1", 81), ("10.0.0.1:81 [::1]:81 ".to_owned(), 0));
+        let lookup = resolver.get_or_start_lookup("10.0.0.1+::1", now_ns());
         let until_ns = lookup.host().unwrap().resolved_at_ns + 60_000_000_000;
-        assert!(Arc::ptr_eq(&lookup, &book.get_or_start_lookup("10.0.0.1+::1", until_ns - 1)));
+        assert!(Arc::ptr_eq(&lookup, &resolver.get_or_start_lookup("10.0.0.1+::1", until_ns - 1)));
         assert_eq!(lookups.load(Ordering::SeqCst), 1);
-        assert!(!Arc::ptr_eq(&lookup, &book.get_or_start_lookup("10.0.0.1+::1", until_ns)));
+        assert!(!Arc::ptr_eq(&lookup, &resolver.get_or_start_lookup("10.0.0.1+::1", until_ns)));
     }
 
     #[test]
-    fn those_who_ask_together_wait_for_one_lookup_unless_each_has_its_own() {
+    fn concurrent_lookups_are_shared_unless_ttl_is_zero() {
         for (ttl_s, expected) in [(60, 1), (0, 30)] {
-            let (book, lookups) = book(lasting(Duration::from_secs(ttl_s)));
-            let asked: Vec<_> = (0..30).map(|_| book.get_or_start_lookup("10.0.0.1", now_ns())).collect();
-            // More than there are threads; all are served in the end.
-            while asked.iter().any(|lookup| lookup.host().is_none()) {
+            let (resolver, lookups) = counting_resolver(with_ttl(Duration::from_secs(ttl_s)));
+            let started: Vec<_> = (0..30).map(|_| resolver.get_or_start_lookup("10.0.0.1", now_ns())).collect();
+            // More lookups than threads; all of them must finish.
+            while started.iter().any(|lookup| lookup.host().is_none()) {
                 sleep_blocking(Duration::from_millis(1));
             }
             assert_eq!(lookups.load(Ordering::SeqCst), expected, "{ttl_s} s");
@@ -254,62 +299,62 @@ mod tests {
     }
 
     #[test]
-    fn with_a_ttl_of_zero_every_connection_looks_up() {
-        let (book, lookups) = book(lasting(Duration::ZERO));
+    fn ttl_of_zero_looks_up_for_every_connection() {
+        let (resolver, lookups) = counting_resolver(with_ttl(Duration::ZERO));
         for expected in 1..=3 {
-            let (found, resolved_ns) = route(&book, "10.0.0.1+", 80);
+            let (found, resolved_ns) = resolve(&resolver, "10.0.0.1+", 80);
             assert_eq!((found.as_str(), resolved_ns > 0), ("10.0.0.1:80", true));
             assert_eq!(lookups.load(Ordering::SeqCst), expected);
         }
     }
 
     #[test]
-    fn a_miss_holds_briefly_and_costs_time() {
-        let (book, lookups) = book(lasting(Duration::from_secs(60)));
-        assert_eq!(route(&book, "nobody", 80).0, "host name not found");
+    fn failed_lookup_is_cached_briefly_and_takes_time() {
+        let (resolver, lookups) = counting_resolver(with_ttl(Duration::from_secs(60)));
+        assert_eq!(resolve(&resolver, "nobody", 80).0, "host name not found");
         let before_ns = now_ns();
-        assert_eq!(route(&book, "nobody", 80), ("host name not found".to_owned(), 0), "nothing was looked up");
+        assert_eq!(resolve(&resolver, "nobody", 80), ("host name not found".to_owned(), 0), "no lookup");
         assert!(now_ns() - before_ns >= NEGATIVE_DELAY_NS);
-        let miss = book.get_or_start_lookup("nobody", now_ns());
-        let until_ns = miss.host().unwrap().resolved_at_ns + 1_000_000_000;
-        assert!(Arc::ptr_eq(&miss, &book.get_or_start_lookup("nobody", until_ns - 1)));
+        let failed = resolver.get_or_start_lookup("nobody", now_ns());
+        let until_ns = failed.host().unwrap().resolved_at_ns + 1_000_000_000;
+        assert!(Arc::ptr_eq(&failed, &resolver.get_or_start_lookup("nobody", until_ns - 1)));
         assert_eq!(lookups.load(Ordering::SeqCst), 1);
-        assert!(!Arc::ptr_eq(&miss, &book.get_or_start_lookup("nobody", until_ns)));
+        assert!(!Arc::ptr_eq(&failed, &resolver.get_or_start_lookup("nobody", until_ns)));
     }
 
     #[test]
-    fn a_lookup_that_nobody_waited_for_to_its_end_took_time() {
-        let (book, _) = book(ConnectConfig::default());
+    fn cancelled_lookup_sets_its_time() {
+        let (resolver, _) = counting_resolver(ConnectConfig::default());
         block_on(DriverChoice::Only(DriverKind::Epoll), |rt, _| async move {
             let (mut resolved_ns, now_ns) = (0, rt.now_ns());
-            let asked =
-                rt.reusable_deadline().run(now_ns + 1_000_000, book.resolve(&rt, "slow", 80, &mut resolved_ns)).await;
-            assert!(asked.is_none() && resolved_ns >= now_ns + 1_000_000);
+            let resolving = resolver.resolve(&rt, "slow", 80, &mut resolved_ns);
+            let resolved = rt.reusable_deadline().run(now_ns + 1_000_000, resolving).await;
+            assert!(resolved.is_none() && resolved_ns >= now_ns + 1_000_000);
         })
         .unwrap();
     }
 
     #[test]
-    fn names_are_kept_up_to_a_number() {
-        let (book, _) = book(ConnectConfig::default());
+    fn number_of_cached_names_is_limited() {
+        let (resolver, _) = counting_resolver(ConnectConfig::default());
         static NAMES: LazyLock<Vec<String>> =
             LazyLock::new(|| (0..2 * MAX_CACHED_NAMES).map(|n| n.to_string()).collect());
-        // Known already, so that nothing is looked up.
-        let known = book.get_or_start_lookup("known", now_ns());
+        // Inserted by hand up to the limit, so that the names are not looked up.
+        let known = resolver.get_or_start_lookup("known", now_ns());
         for name in &*NAMES {
-            let mut names = book.lookups.lock().unwrap();
-            if names.len() < MAX_CACHED_NAMES {
-                names.insert(name.clone(), Arc::clone(&known));
+            let mut lookups = resolver.lookups.lock().unwrap();
+            if lookups.len() < MAX_CACHED_NAMES {
+                lookups.insert(name.clone(), Arc::clone(&known));
                 continue;
             }
-            drop(names);
-            book.get_or_start_lookup(name, now_ns());
+            drop(lookups);
+            resolver.get_or_start_lookup(name, now_ns());
         }
-        assert!(book.lookups.lock().unwrap().len() <= MAX_CACHED_NAMES);
+        assert!(resolver.lookups.lock().unwrap().len() <= MAX_CACHED_NAMES);
     }
 
     #[test]
-    fn the_most_precise_override_counts_and_of_equal_ones_the_last() {
+    fn most_specific_override_wins_then_the_last() {
         let overrides = vec![
             rule("*", 0, "10.0.0.1"),
             rule("h", 80, "10.0.0.4,::1"),
@@ -318,7 +363,7 @@ mod tests {
             rule("u", 0, "unix:/run/first"),
             rule("u", 0, "unix:/run/last"),
         ];
-        let (book, lookups) = book(ConnectConfig { overrides, ..ConnectConfig::default() });
+        let (resolver, lookups) = counting_resolver(ConnectConfig { overrides, ..ConnectConfig::default() });
         for (host, port, to) in [
             ("h", 80, "10.0.0.4:80 [::1]:80 "),
             ("h", 81, "10.0.0.3:81"),
@@ -327,20 +372,34 @@ mod tests {
             ("192.0.2.1", 80, "10.0.0.1:80"),
             ("u", 80, "/run/last"),
         ] {
-            assert_eq!(route(&book, host, port), (to.to_owned(), 0), "{host}:{port}");
+            assert_eq!(resolve(&resolver, host, port), (to.to_owned(), 0), "{host}:{port}");
         }
         assert_eq!(lookups.load(Ordering::SeqCst), 0);
     }
 
     #[test]
-    fn a_unix_socket_comes_before_everything_and_an_address_needs_no_lookup() {
+    fn unix_socket_wins_and_ip_needs_no_lookup() {
         let overrides = vec![rule("h", 80, "10.0.0.1")];
-        let addresses = ConnectConfig { overrides, unix_socket: Some("/run/x".into()), ..ConnectConfig::default() };
-        let (unix, _) = book(addresses);
-        assert_eq!(route(&unix, "h", 80).0, "/run/x");
-        let (plain, lookups) = book(ConnectConfig::default());
-        assert_eq!(route(&plain, "::1", 80), ("[::1]:80".to_owned(), 0));
-        assert_eq!(route(&plain, "127.0.0.1", 80), ("127.0.0.1:80".to_owned(), 0));
+        let config = ConnectConfig { overrides, unix_socket: Some("/run/x".into()), ..ConnectConfig::default() };
+        let (unix, _) = counting_resolver(config);
+        assert_eq!(resolve(&unix, "h", 80).0, "/run/x");
+        let (plain, lookups) = counting_resolver(ConnectConfig::default());
+        assert_eq!(resolve(&plain, "::1", 80), ("[::1]:80".to_owned(), 0));
+        assert_eq!(resolve(&plain, "127.0.0.1", 80), ("127.0.0.1:80".to_owned(), 0));
         assert_eq!(lookups.load(Ordering::SeqCst), 0);
+    }
+
+    #[test]
+    fn foreign_source_or_long_socket_path_is_refused() {
+        let from = |ip: &str| ConnectConfig { source_ips: vec![ip.parse().unwrap()], ..ConnectConfig::default() };
+        assert!(Resolver::new(from("127.0.0.9")).is_ok());
+        let error = Resolver::new(from("203.0.113.9")).unwrap_err().to_string();
+        assert!(error.starts_with("203.0.113.9 is not an address of this machine: "), "{error}");
+        let to = |path: String| ConnectConfig { unix_socket: Some(path.into()), ..ConnectConfig::default() };
+        assert!(Resolver::new(to("not-there.sock".into())).is_ok(), "the socket may be created later");
+        let error = Resolver::new(to("x".repeat(200))).unwrap_err().to_string();
+        assert!(error.contains("cannot be the path of a Unix socket: "), "{error}");
+        let overrides = vec![rule("*", 0, &format!("unix:{}", "x".repeat(200)))];
+        assert!(Resolver::new(ConnectConfig { overrides, ..ConnectConfig::default() }).is_err());
     }
 }
