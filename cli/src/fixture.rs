@@ -8,7 +8,7 @@ use std::{
 };
 
 use gregaria_engine::{Scenario, TaskInfo, UserClassInfo};
-use gregaria_stats::{Interval, Limits, Outcome, Phases, Recorder, Sample, Summary};
+use gregaria_stats::{Interval, Limits, Outcome, Recorder, Sample, Summary};
 
 use crate::terminal::{OutputDevice, TerminalSize};
 
@@ -33,7 +33,7 @@ pub(crate) fn summary_of(mut recorder: Recorder) -> Summary {
 /// A request that took `us`, in no phases.
 pub(crate) fn sample<'a>(method: &'a str, name: &'a str, us: u64, outcome: Outcome<'a>) -> Sample<'a> {
     let done_ns = us * 1000;
-    Sample { method, name, due_ns: 0, phases: Phases::default(), done_ns, bytes_out: 50, bytes_in: 100, outcome }
+    Sample { method, name, done_ns, bytes_out: 50, bytes_in: 100, outcome, ..Sample::default() }
 }
 
 /// A scenario that can only be looked at.

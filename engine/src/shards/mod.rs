@@ -18,7 +18,7 @@ use gregaria_stats::{Interval, Limits};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use thiserror::Error;
 
-pub(crate) use in_flight::{ExchangeMetrics, InFlightRequest};
+pub(crate) use in_flight::InFlightRequest;
 pub(crate) use shard::ShardContext;
 pub(crate) use user_handle::UserHandle;
 
