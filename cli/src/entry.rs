@@ -109,7 +109,7 @@ fn run_users(scenario: RustScenario, plan: RunPlan) -> Result<u8, CliError> {
     let options = ShardOptions {
         shards: plan.load.shards,
         driver: plan.load.driver,
-        connect_config: plan.connect_config.clone(),
+        resolver: Arc::clone(&context.resolver),
         ..ShardOptions::default()
     };
     let make_swarm = || start_shards(&scenario, &options);

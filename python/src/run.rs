@@ -119,7 +119,7 @@ pub(crate) fn start(
 
     let cannot = |what: &str, error: std::io::Error| refused(CliError::runtime(format!("{what}: {error}")));
     let (carrier_bell, order_bell) = (EventFd::new()?, EventFd::new()?);
-    let carrier = IoThread::start(carrier_bell.clone(), plan.load.driver, plan.connect_config.clone())
+    let carrier = IoThread::start(carrier_bell.clone(), plan.load.driver, Arc::clone(&grounds.resolver))
         .map_err(|error| cannot("the thread that carries requests cannot be started", error))?;
     let alive_ns = Arc::new(AtomicU64::new(rt::now_ns()));
     let mut config = ClientConfig::default();
