@@ -5,7 +5,7 @@ use std::io;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
 /// The cores in this process's affinity mask, in ascending order; never empty.
-pub fn allowed_cores() -> Vec<usize> {
+pub(crate) fn allowed_cores() -> Vec<usize> {
     let cores: Vec<usize> = sched_getaffinity(None)
         .map(|set| (0..CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).collect())
         .unwrap_or_default();
@@ -16,7 +16,7 @@ pub fn allowed_cores() -> Vec<usize> {
 ///
 /// # Errors
 /// When the core is not, or no longer, allowed to this process.
-pub fn pin_to_core(core: usize) -> io::Result<()> {
+pub(crate) fn pin_to_core(core: usize) -> io::Result<()> {
     let mut set = CpuSet::new();
     set.set(core);
     Ok(sched_setaffinity(None, &set)?)

@@ -65,7 +65,7 @@ impl DriverKind {
 ///
 /// # Errors
 /// When no allowed kind can be set up; `start` was not called then.
-pub fn block_on<F>(choice: DriverChoice, start: impl FnOnce(Runtime, DriverKind) -> F) -> io::Result<()>
+pub(crate) fn block_on<F>(choice: DriverChoice, start: impl FnOnce(Runtime, DriverKind) -> F) -> io::Result<()>
 where
     F: Future<Output = ()> + 'static,
 {

@@ -9,19 +9,16 @@
 mod affinity;
 mod buffer_pool;
 mod clock;
+mod dns;
 mod driver;
 mod epoll;
 mod event_fd;
 mod executor;
-mod happy_eyeballs;
-mod host;
 mod io_uring;
 mod net;
 mod pooled;
-mod resolver;
-mod resolver_threads;
 pub mod sim;
-mod source_addrs;
+mod sockets;
 mod timers;
 
 use std::{
@@ -32,16 +29,16 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-pub use affinity::{allowed_cores, pin_to_core};
-pub(crate) use buffer_pool::ThreadBufferPool;
 pub use clock::{now_ns, sleep_blocking, thread_cpu_ns, unix_time_s};
-pub use driver::{DriverChoice, DriverKind, block_on};
+pub use dns::Resolver;
+pub use driver::{DriverChoice, DriverKind};
 pub use event_fd::EventFd;
-pub use net::NetStream;
 pub use pooled::PooledFuture;
-pub use resolver::Resolver;
 
-pub(crate) use net::{check_source_ip, check_unix_path};
+pub(crate) use affinity::{allowed_cores, pin_to_core};
+pub(crate) use buffer_pool::ThreadBufferPool;
+pub(crate) use driver::block_on;
+pub(crate) use net::NetStream;
 
 use gregaria_http::{Error, Origin};
 use timers::Timers;
@@ -66,7 +63,7 @@ impl Runtime {
     }
 
     /// Monotonic time in nanoseconds.
-    pub fn now_ns(&self) -> u64 {
+    pub(crate) fn now_ns(&self) -> u64 {
         match &self.0.backend {
             Backend::Sim(world) => world.now_ns(),
             Backend::Thread(_) => now_ns(),
@@ -74,7 +71,7 @@ impl Runtime {
     }
 
     /// Seconds since 1970.
-    pub fn unix_time_s(&self) -> f64 {
+    pub(crate) fn unix_time_s(&self) -> f64 {
         match &self.0.backend {
             Backend::Sim(world) => world.now_ns() as f64 / 1e9,
             Backend::Thread(_) => unix_time_s(),
@@ -82,7 +79,7 @@ impl Runtime {
     }
 
     /// CPU time of this thread in nanoseconds; simulated threads cost nothing.
-    pub fn thread_cpu_ns(&self) -> u64 {
+    pub(crate) fn thread_cpu_ns(&self) -> u64 {
         match &self.0.backend {
             Backend::Sim(_) => 0,
             Backend::Thread(_) => thread_cpu_ns(),
@@ -90,7 +87,7 @@ impl Runtime {
     }
 
     /// Runs `future` beside the others of this thread.
-    pub fn spawn(&self, future: impl Future<Output = ()> + 'static) {
+    pub(crate) fn spawn(&self, future: impl Future<Output = ()> + 'static) {
         match &self.0.backend {
             Backend::Thread(thread) => thread.executor.spawn(future),
             Backend::Sim(world) => world.spawn(future),
@@ -99,14 +96,14 @@ impl Runtime {
 
     /// Calls `hook` each time when everyone who could run has run, before the thread enters the kernel: the moment to hand
     /// over in one go what has gathered. Replaces an earlier one; simulated worlds have no such moment.
-    pub fn on_park(&self, hook: impl Fn() + 'static) {
+    pub(crate) fn on_park(&self, hook: impl Fn() + 'static) {
         if let Backend::Thread(thread) = &self.0.backend {
             *thread.park_hook.borrow_mut() = Some(Box::new(hook));
         }
     }
 
     /// Ends at `deadline_ns` (monotonic), never before.
-    pub fn sleep_until(&self, deadline_ns: u64) -> Sleep {
+    pub(crate) fn sleep_until(&self, deadline_ns: u64) -> Sleep {
         Sleep { rt: self.clone(), deadline_ns, timer: None }
     }
 
@@ -115,7 +112,7 @@ impl Runtime {
     ///
     /// # Errors
     /// Why no connection came about, as a kind that is counted.
-    pub async fn connect(
+    pub(crate) async fn connect(
         &self,
         resolver: &Resolver,
         origin: &Origin,
@@ -125,7 +122,7 @@ impl Runtime {
     }
 
     /// A deadline that can be set anew for each request at next to no cost. See [`Watchdog`].
-    pub fn reusable_deadline(&self) -> ReusableDeadline {
+    pub(crate) fn reusable_deadline(&self) -> ReusableDeadline {
         ReusableDeadline { rt: self.clone(), timer: Cell::new(None), armed_ns: Cell::new(0) }
     }
 
@@ -145,7 +142,7 @@ impl Runtime {
 }
 
 /// A wait for a moment; see [`Rt::sleep_until`].
-pub struct Sleep {
+pub(crate) struct Sleep {
     rt: Runtime,
     deadline_ns: u64,
     timer: Option<timers::TimerKey>,
@@ -178,7 +175,7 @@ impl Drop for Sleep {
 ///
 /// Its timer stays armed from one request to the next and is only moved when it fires too early, so that a request
 /// that ends in time touches no timer at all.
-pub struct ReusableDeadline {
+pub(crate) struct ReusableDeadline {
     rt: Runtime,
     timer: Cell<Option<timers::TimerKey>>,
     armed_ns: Cell<u64>,
@@ -186,7 +183,7 @@ pub struct ReusableDeadline {
 
 impl ReusableDeadline {
     /// Runs `future` to its end, or gives `None` when `deadline_ns` (monotonic) comes first.
-    pub async fn run<F: Future>(&self, deadline_ns: u64, future: F) -> Option<F::Output> {
+    pub(crate) async fn run<F: Future>(&self, deadline_ns: u64, future: F) -> Option<F::Output> {
         let mut future = std::pin::pin!(future);
         poll_fn(|cx| {
             if let Poll::Ready(output) = future.as_mut().poll(cx) {

@@ -24,7 +24,7 @@ impl<'a, T> PooledFuture<'a, T> {
     /// It is made only when there is a place for it: one that exists before must be copied, all of the bytes that it will
     /// ever need, because taking the place might fail and drop it.
     #[inline(always)]
-    pub fn new<F: Future<Output = T> + 'a>(make: impl FnOnce() -> F) -> Self {
+    pub(crate) fn new<F: Future<Output = T> + 'a>(make: impl FnOnce() -> F) -> Self {
         let layout = Layout::new::<F>();
         let place = BlockGuard { block: acquire_block(layout), layout };
         let future = place.block.cast::<F>();

@@ -21,8 +21,8 @@ use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, sockopt::set_socket
 use crate::{ConnectConfig, OverrideTarget, ResolveOverride};
 
 use super::{
+    dns::ConnectTarget,
     driver::{Driver, ThreadBackend},
-    resolver::ConnectTarget,
     *,
 };
 
@@ -98,7 +98,7 @@ fn listen(serve: impl Fn(TcpStream) + Clone + Send + 'static) -> Origin {
 }
 
 async fn connect(rt: &Runtime, server: &Origin) -> Result<NetStream, Error> {
-    rt.connect(&Resolver::new(ConnectConfig::default()), server, &mut 0).await
+    rt.connect(&Resolver::default(), server, &mut 0).await
 }
 
 /// Receives until there are `len` bytes or the stream ends, `room` bytes at a time.
@@ -621,19 +621,19 @@ fn connections_come_from_the_source_addresses_in_turn() {
     };
     on_each_ring(serve, |rt, server| async move {
         let source_ips = ["127.0.0.5", "::1", "127.0.0.6"].map(ip).into();
-        let book = Resolver::new(ConnectConfig { source_ips, ..ConnectConfig::default() });
+        let book = Resolver::new(ConnectConfig { source_ips, ..ConnectConfig::default() }).unwrap();
         for expected in ["127.0.0.5", "127.0.0.6", "127.0.0.5"] {
             let mut stream = rt.connect(&book, &server, &mut 0).await.unwrap();
             assert_eq!(receive(&mut stream, 100, 64).await.unwrap(), expected.as_bytes());
         }
-        let book = Resolver::new(ConnectConfig { source_ips: vec![ip("::1")], ..ConnectConfig::default() });
+        let book = Resolver::new(ConnectConfig { source_ips: vec![ip("::1")], ..ConnectConfig::default() }).unwrap();
         assert_eq!(rt.connect(&book, &server, &mut 0).await.err(), Some(Error::NoSourceAddress));
     });
 }
 
 fn overriding(host: &str, destination: OverrideTarget) -> Arc<Resolver> {
     let overrides = vec![ResolveOverride { host: Some(host.into()), port: None, target: destination }];
-    Resolver::new(ConnectConfig { overrides, ..ConnectConfig::default() })
+    Resolver::new(ConnectConfig { overrides, ..ConnectConfig::default() }).unwrap()
 }
 
 fn ip(text: &str) -> IpAddr {

@@ -11,13 +11,13 @@ use std::{
 
 use gregaria_http::Error;
 
-use super::{PooledFuture, Runtime, Sleep};
+use crate::rt::{PooledFuture, Runtime, Sleep};
 
 /// Runs `attempts` until one succeeds, and drops the others. There is to be at least one.
 ///
 /// # Errors
 /// When all have failed: what the last one said, or one before that knew more.
-pub(super) async fn happy_eyeballs<T, A>(rt: &Runtime, attempts: impl Iterator<Item = A>) -> Result<T, Error>
+pub(in crate::rt) async fn happy_eyeballs<T, A>(rt: &Runtime, attempts: impl Iterator<Item = A>) -> Result<T, Error>
 where
     A: Future<Output = Result<T, Error>>,
 {
@@ -102,7 +102,8 @@ const ATTEMPT_DELAY_NS: u64 = 250_000_000;
 mod tests {
     use std::{cell::RefCell, rc::Rc};
 
-    use super::{super::sim::SimWorld, *};
+    use super::*;
+    use crate::rt::sim::SimWorld;
 
     const MS: u64 = 1_000_000;
 

@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 use std::task::{Context, Poll};
 
-use crate::body::{BodySource, FileBody, READ_CHUNK_BYTES};
+use super::body::{BodySource, FileBody, READ_CHUNK_BYTES};
 
 /// A form of texts and files.
 ///
@@ -199,7 +199,7 @@ const DEFAULT_CONTENT_TYPE: &str = "application/octet-stream";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::body::read_all_chunks;
+    use crate::message::body::read_all_chunks;
 
     #[test]
     fn a_form_is_laid_out_as_browsers_do() {

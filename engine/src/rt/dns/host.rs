@@ -9,7 +9,7 @@ use std::{
 };
 
 /// A host; one without addresses is known not to be there.
-pub(super) struct ResolvedHost {
+pub(in crate::rt) struct ResolvedHost {
     /// Their ports say nothing.
     addresses: Box<[SocketAddr]>,
     /// The place of the one that answered last.
@@ -27,20 +27,20 @@ impl ResolvedHost {
         self.addresses.len()
     }
 
-    pub(super) fn address(&self, index: usize, port: u16) -> SocketAddr {
+    pub(in crate::rt) fn address(&self, index: usize, port: u16) -> SocketAddr {
         let mut address = self.addresses[index];
         address.set_port(port);
         address
     }
 
     /// The places of all addresses, that of the one that answered last first.
-    pub(super) fn connect_order(&self) -> impl Iterator<Item = usize> + use<> {
+    pub(in crate::rt) fn connect_order(&self) -> impl Iterator<Item = usize> + use<> {
         let best = self.last_reachable.load(Ordering::Relaxed);
         std::iter::once(best).chain((0..self.addresses.len()).filter(move |place| *place != best))
     }
 
     /// The address in this place has answered.
-    pub(super) fn mark_reachable(&self, index: usize) {
+    pub(in crate::rt) fn mark_reachable(&self, index: usize) {
         self.last_reachable.store(index, Ordering::Relaxed);
     }
 }

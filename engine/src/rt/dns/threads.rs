@@ -13,7 +13,8 @@ use std::{
     thread,
 };
 
-use super::{clock::now_ns, host::ResolvedHost};
+use super::host::ResolvedHost;
+use crate::rt::now_ns;
 
 /// A host that is being looked up, or has been.
 #[derive(Default)]

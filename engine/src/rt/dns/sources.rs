@@ -6,7 +6,7 @@ use std::{
 };
 
 /// The source addresses of a run; none for the system's choice.
-pub(super) struct SourceAddrs {
+pub(in crate::rt) struct SourceAddrs {
     ipv4: RoundRobin,
     ipv6: RoundRobin,
 }
@@ -19,14 +19,14 @@ struct RoundRobin {
 }
 
 impl SourceAddrs {
-    pub(super) fn new(ips: &[IpAddr]) -> Self {
+    pub(in crate::rt) fn new(ips: &[IpAddr]) -> Self {
         let (ipv4, ipv6) = ips.iter().partition::<Vec<IpAddr>, _>(|ip| ip.is_ipv4());
         Self { ipv4: RoundRobin::new(ipv4), ipv6: RoundRobin::new(ipv6) }
     }
 
     /// Where the next connection to `target` comes from: whose turn it is, and those to be tried after it when it has no
     /// port left. A `None` is the system's choice; of sources of another IP version there is no use.
-    pub(super) fn candidates(&self, target: &SocketAddr) -> impl Iterator<Item = Option<IpAddr>> {
+    pub(in crate::rt) fn candidates(&self, target: &SocketAddr) -> impl Iterator<Item = Option<IpAddr>> {
         let turns = if target.is_ipv4() { &self.ipv4 } else { &self.ipv6 };
         let is_free = self.ipv4.ips.is_empty() && self.ipv6.ips.is_empty();
         is_free.then_some(None).into_iter().chain(turns.next_candidates().map(Some))
