@@ -27,7 +27,7 @@ pub enum ParsedLine {
     Text(String),
 }
 
-/// Parses a command line, whose first word is the name of the program, and adds the settings from variables and files.
+/// Parses a command line, which begins with the name of the program, and adds the settings from variables and files.
 ///
 /// # Errors
 /// An unknown flag or setting, a missing value, or an argument of the locustfile that cannot be added.
@@ -131,10 +131,10 @@ fn one_line(report: &str) -> String {
     }
 }
 
-/// The ids of the flags whose settings do not apply to a quick run, because its URL determines the host and the request.
+/// The ids of the flags that settings cannot give to a quick run, because its URL determines the host and the request.
 const LOCUSTFILE_ONLY: &[&str] = &["demo", "exclude_tags", "host", "locustfile", "tags"];
 
-/// The ids of the flags whose settings apply to a quick run only.
+/// The ids of the flags that settings can give to a quick run only.
 const URL_ONLY: &[&str] = &["body", "body_file", "headers", "method"];
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The clap command of a program: the flags that the program accepts, and its help text.
 //!
-//! `raw.rs` declares the flags, `custom_args.rs` adds those of a locustfile. `../parse.rs` parses a command line with the
-//! command.
+//! `raw.rs` declares the flags, `custom_args.rs` adds those of a locustfile. `../parse.rs` parses a command line with
+//! the command.
 
 use clap::{
     Arg, Command, CommandFactory,
@@ -38,7 +38,7 @@ pub(in crate::args) fn build_command(program: &ProgramKind) -> Result<Command, C
     Ok(command.override_usage("PROGRAM [OPTIONS] [USER_CLASS]...").after_help(after))
 }
 
-/// Returns the flag whose spelling is most similar to `key`, if one is similar enough.
+/// Returns the flag with a spelling similar to `key`, if there is one.
 pub(in crate::args) fn suggest_flag(command: &Command, key: &str) -> Option<String> {
     let words = ["gregaria".to_owned(), format!("--{}", key.trim_start_matches('-'))];
     let error = command.clone().infer_long_args(false).try_get_matches_from(words).err()?;

@@ -1,7 +1,8 @@
 //! The arguments that a locustfile adds: their flags in the clap command, and their values as words for `argparse`.
 //!
 //! Each spelling is a separate clap argument, because a locustfile may treat spellings differently (`--colour`,
-//! `--no-colour`). The help lists an argument once, under [`CustomArg::name`]. What the values mean is up to `argparse`.
+//! `--no-colour`). The help lists an argument once, under [`CustomArg::name`]. What the values mean is up to
+//! `argparse`.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 

@@ -1,9 +1,9 @@
 //! The declarations of gregaria's flags and positional arguments: spellings and help texts. Values stay text.
 //!
-//! The spellings of Locust 2 and of Locust 0.7 are both declared; the older ones are aliases. This file must not convert
-//! or check a value: `../plan/values.rs` does that for values from all sources (`arg_value.rs`). How a command line is
-//! parsed is in `../parse.rs`, what a combination of flags means in `../plan/`. Flags that only Locust supports are
-//! rejected in `unsupported.rs`.
+//! The spellings of Locust 2 and of Locust 0.7 are both declared; the older ones are aliases. This file must not
+//! convert or check a value: `../plan/values.rs` does that for values from all sources (`arg_value.rs`). How a
+//! command line is parsed is in `../parse.rs`, what a combination of flags means in `../plan/`. Flags that only
+//! Locust supports are rejected in `unsupported.rs`.
 
 use clap::{ArgAction, Args, Parser};
 

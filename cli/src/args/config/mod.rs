@@ -1,9 +1,9 @@
 //! The settings: values of flags that come from environment variables and configuration files.
 //!
 //! The order of precedence is Locust's: variables, the file of `--config`, `pyproject.toml`, `locust.conf`,
-//! `~/.locust.conf`. A source overrides the sources after it, flag by flag. `conf.rs` and `toml.rs` parse the files, and
-//! `config_keys.rs` has the names of the flags. This folder must not know that the command line overrides all settings
-//! (`../parse.rs`), nor what a value means (`../plan/`).
+//! `~/.locust.conf`. A source overrides the sources after it, flag by flag. `conf.rs` and `toml.rs` parse the files,
+//! and `config_keys.rs` has the names of the flags. This folder must not know that the command line overrides all
+//! settings (`../parse.rs`), nor what a value means (`../plan/`).
 
 mod conf;
 pub(super) mod config_keys;
