@@ -14,7 +14,7 @@ use serde_json::ser::{PrettyFormatter, Serializer as Json};
 ///
 /// # Errors
 /// When `out` cannot be written.
-pub fn write_entries(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
+pub(crate) fn write_entries(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
     write_indented(out, &EntryList(summary))
 }
 

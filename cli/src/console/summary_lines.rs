@@ -8,7 +8,7 @@ use gregaria_stats::{FOLDED_ERROR, FOLDED_EXCEPTION, FOLDED_NAME, Overflow, Phas
 use super::format::format_ms;
 
 /// What to know besides the tables, a line each; `total` is all requests together.
-pub fn summary_lines(report: &RunReport, total: &StatsEntry, overflow: &Overflow) -> String {
+pub(crate) fn summary_lines(report: &RunReport, total: &StatsEntry, overflow: &Overflow) -> String {
     let cut = counted_line(report.aborted, "request", "cut off");
     let last = [connection_line(total), Some(health_line(&report.health)), bottleneck_line(&report.health)];
     let lines = [cut].into_iter().chain(overflow_lines(overflow)).chain(last);

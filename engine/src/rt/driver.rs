@@ -39,10 +39,11 @@ impl FromStr for DriverChoice {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "auto" => Ok(Self::Auto),
-            "full" => Ok(Self::Only(DriverKind::IoUring)),
-            "plain" => Ok(Self::Only(DriverKind::IoUringBasic)),
+            // "full" and "plain" are the names before 0.2.
+            "io_uring" | "full" => Ok(Self::Only(DriverKind::IoUring)),
+            "io_uring-basic" | "plain" => Ok(Self::Only(DriverKind::IoUringBasic)),
             "epoll" => Ok(Self::Only(DriverKind::Epoll)),
-            _ => Err(format!("'{text}' is not one of auto, full, plain, epoll")),
+            _ => Err("takes auto, io_uring, io_uring-basic or epoll".to_owned()),
         }
     }
 }
@@ -62,8 +63,8 @@ impl DriverKind {
     /// Returns the name for output and log lines.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::IoUring => "io_uring with all flags",
-            Self::IoUringBasic => "io_uring without flags",
+            Self::IoUring => "io_uring",
+            Self::IoUringBasic => "io_uring-basic",
             Self::Epoll => "epoll",
         }
     }

@@ -1,59 +1,40 @@
-//! What is shown while a run is on: the live display on a terminal, Locust's table every two seconds anywhere else.
+//! The display of a run in progress: the live display on a terminal, Locust's table every two seconds anywhere else.
 //!
-//! Reads the run through its handle and turns it into figures; what they look like is in `console/`.
+//! Reads the run through its handle and turns it into figures. The text is made in `console/`.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, io, time::Duration};
 
 use gregaria_engine::{GeneratorHealth, RunHandle, RunStatus, ThreadLoad, rt};
 use gregaria_stats::{StatsEntry, Summary};
 
+use super::output::{FinishedRun, RunOutput};
 use crate::{
     args::LoadPlan,
     console::{self, Colorizer, LiveSnapshot, NameStats, RateWindow, ResponseTimes, RunProgress, TableWidth},
     terminal::{Screen, TerminalSize},
 };
 
-/// Shows how a run stands, again and again.
-pub(crate) struct LiveDisplay<'a> {
-    run: &'a RunHandle,
+/// The state of a run, redrawn on every tick.
+pub(super) struct LiveDisplay<'a> {
+    screen: &'a Screen,
     load: &'a LoadPlan,
     has_keys: bool,
+    /// The time of the run at which the next table is due.
     next_table: Duration,
-    /// What the shards had cost at the last few moments.
+    /// The loads of all threads at the last ticks, the oldest first.
     load_samples: VecDeque<Vec<ThreadLoad>>,
 }
 
 impl<'a> LiveDisplay<'a> {
-    /// Of a run with this plan.
-    pub(crate) fn new(run: &'a RunHandle, load: &'a LoadPlan, has_keys: bool) -> Self {
-        Self { run, load, has_keys, next_table: TABLE_INTERVAL, load_samples: VecDeque::new() }
+    /// Creates the display of a run with this plan. `has_keys` is whether it offers keys.
+    pub(super) fn new(screen: &'a Screen, load: &'a LoadPlan, has_keys: bool) -> Self {
+        Self { screen, load, has_keys, next_table: TABLE_INTERVAL, load_samples: VecDeque::new() }
     }
 
-    /// Shows what is new, if it is time.
-    pub(crate) fn refresh(&mut self, screen: &Screen) {
-        let status = self.run.status();
-        let paint = Colorizer::new(screen.has_color());
-        let is_table_due = status.elapsed() >= self.next_table;
-        while status.elapsed() >= self.next_table {
-            self.next_table += TABLE_INTERVAL;
-        }
-        if let Some(TerminalSize { columns, rows }) = screen.live_area() {
-            let moment = self.snapshot(&status);
-            // The last column stays free: a cursor behind it is in the next line on some terminals and not on others.
-            let (columns, rows) = (usize::from(columns).saturating_sub(1), usize::from(rows).saturating_sub(1));
-            screen.show(&console::live_lines(&moment, columns, rows, paint));
-        } else if is_table_due {
-            let width = TableWidth::new(screen.size().map(|size| size.columns));
-            let rates = rate_window(&status);
-            screen.write_lines(&self.run.with_summary(|summary| console::stats_table(summary, rates, width, paint)));
-        }
-    }
-
-    fn snapshot(&mut self, status: &RunStatus) -> LiveSnapshot {
+    fn snapshot(&mut self, run: &RunHandle, status: &RunStatus) -> LiveSnapshot {
         let loads = self.recent_loads(&status.loads);
         let rates = rate_window(status);
-        let core_shares = loads.iter().map(ThreadLoad::cpu_share).collect();
-        let seen = self.run.with_summary(|summary| LiveSnapshot {
+        let statistics = run.with_summary(|summary| LiveSnapshot {
             requests_per_s: rates.rates_of(summary.total()).0,
             num_requests: summary.total().num_requests(),
             num_failures: summary.total().num_failures(),
@@ -68,9 +49,9 @@ impl<'a> LiveDisplay<'a> {
             progress: run_progress(self.load.run_time, self.load.num_requests, status.elapsed(), status.recorded),
             users: status.users,
             target_users: status.target_users,
-            cpu_shares: core_shares,
+            cpu_shares: loads.iter().map(ThreadLoad::cpu_share).collect(),
             has_keys: self.has_keys,
-            ..seen
+            ..statistics
         }
     }
 
@@ -91,6 +72,40 @@ impl<'a> LiveDisplay<'a> {
             wall_ns: now.wall_ns.saturating_sub(before.wall_ns),
         };
         now.iter().zip(before).map(since).collect()
+    }
+}
+
+impl RunOutput for LiveDisplay<'_> {
+    fn tick(&mut self, run: &RunHandle) {
+        let status = run.status();
+        let colors = Colorizer::new(self.screen.has_color());
+        let is_table_due = status.elapsed() >= self.next_table;
+        while status.elapsed() >= self.next_table {
+            self.next_table += TABLE_INTERVAL;
+        }
+        if let Some(TerminalSize { columns, rows }) = self.screen.live_area() {
+            let snapshot = self.snapshot(run, &status);
+            // The last column stays free: behind it, some terminals wrap the cursor to the next line and some do not.
+            let (columns, rows) = (usize::from(columns).saturating_sub(1), usize::from(rows).saturating_sub(1));
+            self.screen.show(&console::live_lines(&snapshot, columns, rows, colors));
+        } else if is_table_due {
+            let width = TableWidth::new(self.screen.size().map(|size| size.columns));
+            let window = rate_window(&status);
+            let table = run.with_summary(|summary| console::stats_table(summary, window, width, colors));
+            self.screen.write_lines(&table);
+        }
+    }
+
+    fn end_ticks(&mut self) {
+        self.screen.clear();
+    }
+
+    fn finish(&mut self, _: &FinishedRun<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn destination(&self) -> String {
+        "the screen".to_owned()
     }
 }
 

@@ -1,69 +1,54 @@
-//! A run from its first user to its last line: says what happens, shows the tables, stores the results.
+//! The loop that follows a run from its first user to its exit code: logs the events, applies the keys, and drives the
+//! outputs.
 //!
-//! It is given a run that is ready to start and the places to write to. It owns no argument, signal or exit, asks no
-//! clock of its own, and knows neither shards nor Python: the program and the Python host both run through here.
-//! What the texts look like is in `console/`.
+//! The run is launched and the outputs are chosen elsewhere (`launch.rs`, `output.rs`). This file knows no flag, no
+//! signal and no kind of output, has no clock of its own, and does not depend on where the users run.
 
 use std::{
-    fs::{self, File},
-    io::{self, Write},
-    path::{Path, PathBuf},
     sync::mpsc::{Receiver, RecvTimeoutError},
     time::Duration,
 };
 
-use gregaria_engine::{EndReason, RunCommand, RunEvent, RunHandle, RunReport, RunnerState, Scenario};
-use gregaria_stats::Summary;
+use gregaria_engine::{EndReason, RunCommand, RunEvent, RunHandle, RunnerState, Scenario};
 
+use super::output::{FinishedRun, RunOutputs, finish_all};
 use crate::{
     args::{LoadPlan, RunPlan},
-    console::{self, Colorizer, RateWindow, TableWidth},
-    exit::{self, HostExit, RunOutcome},
-    json,
-    live_display::LiveDisplay,
-    terminal::{KeyCommand, Screen},
+    exit::{ExitPlan, HostExit},
+    terminal::KeyCommand,
 };
 
-/// Where a run writes to.
-pub struct OutputTargets<'a> {
-    /// Tables, last lines and the live display, for people.
-    pub screen: &'a Screen,
-    /// What was asked for as data.
-    pub data: &'a mut dyn Write,
-}
-
-/// Starts the run, follows it to its end and returns the exit code it deserves. `keys` is what is typed meanwhile, if
-/// anyone can type. `last_word` is asked when the run is over and nothing has been stored yet.
-pub fn run(
+/// Spawns the users, follows the run to its end, and returns the exit code.
+///
+/// `keys` are the keys typed meanwhile; `None` without a keyboard. `host_exit` is called once, when the run is over
+/// and no result has been written.
+pub(super) fn follow(
     scenario: &dyn Scenario,
     run: &RunHandle,
     plan: &RunPlan,
     keys: Option<&Receiver<KeyCommand>>,
-    host_exit: &mut dyn FnMut() -> HostExit,
-    outputs: &mut OutputTargets<'_>,
+    host_exit: impl FnOnce() -> HostExit,
+    outputs: &mut RunOutputs<'_>,
 ) -> u8 {
-    let notices = run.events();
+    let events = run.events();
     if !plan.headless {
         log::info!("There is no web page yet: the run starts at once, as with --headless");
     }
     log_limits(&plan.load);
     start_ramp(plan.load.users, run, &plan.load);
-    let mut display = LiveDisplay::new(run, &plan.load, keys.is_some());
     loop {
-        match notices.recv_timeout(REDRAW_INTERVAL) {
+        match events.recv_timeout(TICK_INTERVAL) {
             Ok(RunEvent::Stopped) | Err(RecvTimeoutError::Disconnected) => break,
-            Ok(notice) => log_event(&notice, scenario, run),
+            Ok(event) => log_event(&event, scenario, run),
             Err(RecvTimeoutError::Timeout) => {}
         }
         if let Some(keys) = keys {
             handle_keys(keys, run, &plan.load);
         }
-        if plan.output.live {
-            display.refresh(outputs.screen);
-        }
+        outputs.tick(run);
     }
-    outputs.screen.clear();
-    finish(run, plan, host_exit, outputs)
+    outputs.end_ticks();
+    finish(run, plan.exit, host_exit, outputs)
 }
 
 fn log_limits(load: &LoadPlan) {
@@ -88,7 +73,7 @@ fn start_ramp(users: u32, run: &RunHandle, load: &LoadPlan) {
     run.send_command(RunCommand::Spawn { users, spawn_rate: load.spawn_rate });
 }
 
-/// Unlike Locust's, keys during a ramp count too: they move its end.
+/// Applies the keys typed since the last call. Unlike in Locust, keys count during a ramp as well: they move its end.
 fn handle_keys(keys: &Receiver<KeyCommand>, run: &RunHandle, load: &LoadPlan) {
     let status = run.status();
     if !matches!(status.state, RunnerState::Spawning | RunnerState::Running) {
@@ -118,7 +103,7 @@ fn log_event(event: &RunEvent, scenario: &dyn Scenario, run: &RunHandle) {
             let counts: Vec<String> = classes.map(|(class, count)| format!("{:?}: {count}", class.name)).collect();
             log::info!("All users spawned: {{{}}} ({users} total users)", counts.join(", "));
         }
-        RunEvent::Stopping(EndReason::FatalError(fault)) => log::error!("The run cannot go on: {fault}"),
+        RunEvent::Stopping(EndReason::FatalError(error)) => log::error!("The run cannot go on: {error}"),
         RunEvent::Stopping(reason) => log::info!("{}, shutting down", end_reason_text(reason)),
         RunEvent::Started | RunEvent::Stopped => {}
     }
@@ -130,113 +115,57 @@ fn end_reason_text(reason: &EndReason) -> &str {
         EndReason::NumRequests => "--num-request limit reached",
         EndReason::Requested => "Stop asked for",
         EndReason::NoUsersLeft => "All users have stopped",
-        EndReason::FatalError(fault) => fault,
+        EndReason::FatalError(error) => error,
     }
 }
 
-fn finish(
-    run: &RunHandle,
-    plan: &RunPlan,
-    host_exit: &mut dyn FnMut() -> HostExit,
-    outputs: &mut OutputTargets<'_>,
-) -> u8 {
+/// Waits for the last request of the run and finishes the outputs. The exit code is logged between the results, which
+/// can change it, and the displays.
+fn finish(run: &RunHandle, plan: ExitPlan, host_exit: impl FnOnce() -> HostExit, outputs: &mut RunOutputs<'_>) -> u8 {
     let report = run.wait();
-    let last_word = host_exit();
+    let host_exit = host_exit();
     let measured = run.status().measured();
     run.with_summary(|summary| {
-        let stored = write_results(summary, plan, outputs);
-        let code = exit::exit_code(run_outcome(&report, summary, last_word, stored), plan.exit);
+        let mut finished = FinishedRun { report: &report, summary, measured, results_written: true };
+        finished.results_written = finish_all(&mut outputs.results, &finished);
+        let code = plan.exit_code(host_exit, &report, summary, finished.results_written);
         log::info!("Shutting down (exit code {code})");
-        if plan.output.json_file.is_none() || !stored {
-            outputs.screen.write_lines(&final_tables(summary, measured, outputs.screen));
-        }
-        outputs.screen.write_lines(&console::summary_lines(&report, summary.total(), summary.overflow()));
+        finish_all(&mut outputs.displays, &finished);
         code
     })
 }
 
-fn run_outcome(report: &RunReport, summary: &Summary, host_exit: HostExit, stored: bool) -> RunOutcome {
-    RunOutcome {
-        host_exit,
-        run_failed: !stored || matches!(report.end_reason, EndReason::FatalError(_)),
-        generator_limited: report.health.bottleneck().is_some(),
-        has_errors: summary.total().num_failures() > 0 || summary.exceptions().next().is_some(),
-    }
-}
-
-fn final_tables(summary: &Summary, measured: Duration, screen: &Screen) -> String {
-    let (width, paint) = (TableWidth::new(screen.size().map(|size| size.columns)), Colorizer::new(screen.has_color()));
-    [
-        console::stats_table(summary, RateWindow::Total(measured.as_secs_f64()), width, paint),
-        console::percentile_table(summary, width),
-        console::error_report(summary, width),
-        console::exception_report(summary, width),
-    ]
-    .concat()
-}
-
-/// Writes the results wherever they were asked for; false, with a line in the log, when that failed somewhere.
-fn write_results(summary: &Summary, plan: &RunPlan, outputs: &mut OutputTargets<'_>) -> bool {
-    let mut stored = true;
-    let mut keep = |place: &str, result: io::Result<()>| {
-        if let Err(error) = result {
-            log::error!("Cannot write the results to {place}: {error}");
-            stored = false;
-        }
-    };
-    if plan.output.json {
-        keep("stdout", json::write_entries(outputs.data, summary).and_then(|()| outputs.data.flush()));
-    }
-    if let Some(file) = &plan.output.json_file {
-        let path = with_json_suffix(file);
-        keep(&path.display().to_string(), write_json_file(&path, summary));
-    }
-    stored
-}
-
-/// Locust appends the ending, whatever the name ends in.
-fn with_json_suffix(file: &Path) -> PathBuf {
-    let mut path = file.as_os_str().to_owned();
-    path.push(".json");
-    path.into()
-}
-
-fn write_json_file(path: &Path, summary: &Summary) -> io::Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    let mut file = io::BufWriter::new(File::create(path)?);
-    json::write_entries(&mut file, summary)?;
-    file.flush()
-}
-
-/// As often as this is the display renewed and are keys looked at.
-const REDRAW_INTERVAL: Duration = Duration::from_millis(200);
+/// The interval at which the outputs are updated and the keys are read.
+const TICK_INTERVAL: Duration = Duration::from_millis(200);
 
 #[cfg(test)]
 mod tests {
     use std::{
+        cell::RefCell,
         ffi::OsString,
+        fs, io,
         sync::{Arc, mpsc},
         thread,
     };
 
-    use gregaria_engine::{Runner, Segment, Swarm, SwarmReport, ThreadLoad, rt};
+    use gregaria_engine::{Runner, Segment, Swarm, SwarmReport, rt};
     use gregaria_stats::{Interval, Limits, Outcome, Recorder};
 
-    use super::*;
+    use super::{super::output::RunOutput, *};
     use crate::{
         args::{self, ParsedLine, ProcessEnv, ProgramKind},
+        exit,
         fixture::{self, MemoryDevice, StaticScenario, class_info},
+        terminal::Screen,
     };
 
-    /// A swarm that has measured two requests, one of them failed, when it is first asked, and then is done.
-    struct Scripted {
+    /// A swarm that has measured two requests at the first report, one of them a failure.
+    struct ScriptedSwarm {
         recorder: Recorder,
         report: SwarmReport,
     }
 
-    impl Swarm for Scripted {
+    impl Swarm for ScriptedSwarm {
         fn start_run(&mut self, _: Option<u64>) {
             for (us, outcome) in [(64, Outcome::Success), (12_300, Outcome::Failure("500 Internal Server Error"))] {
                 self.recorder.record(&fixture::sample("GET", "/", us, outcome));
@@ -257,36 +186,69 @@ mod tests {
         }
     }
 
-    /// What a run of the scripted swarm leaves: exit code, console, data.
-    fn follow(line: &str, report: SwarmReport) -> (u8, String, String) {
-        let console = MemoryDevice::terminal(80, 24);
-        console.set_foreground(false);
-        follow_with(&format!("-n 2 {line}"), report, None, console)
+    /// An output that records its calls and whose `finish` fails.
+    struct FailingOutput<'a> {
+        calls: &'a RefCell<Vec<&'static str>>,
     }
 
-    fn follow_with(
+    impl RunOutput for FailingOutput<'_> {
+        fn tick(&mut self, run: &RunHandle) {
+            assert_eq!(run.status().target_users, 1);
+            self.calls.borrow_mut().push("tick");
+        }
+
+        fn end_ticks(&mut self) {
+            self.calls.borrow_mut().push("end_ticks");
+        }
+
+        fn finish(&mut self, run: &FinishedRun<'_>) -> io::Result<()> {
+            assert!(run.results_written && run.summary.total().num_requests() == 2);
+            self.calls.borrow_mut().push("finish");
+            Err(io::Error::other("the disk is full"))
+        }
+
+        fn destination(&self) -> String {
+            "a full disk".to_owned()
+        }
+    }
+
+    /// A plan, and a run of the scripted swarm after it.
+    fn launch(line: &str, report: SwarmReport) -> (RunPlan, Arc<StaticScenario>, RunHandle) {
+        let words: Vec<OsString> = format!("gregaria {line}").split_whitespace().map(OsString::from).collect();
+        let Ok(ParsedLine::Args(args)) = args::parse(&words, &ProgramKind::RustUsers, &ProcessEnv::default()) else {
+            panic!("{line}")
+        };
+        let plan = RunPlan::new(&args, &ProgramKind::RustUsers).unwrap();
+        let scenario = Arc::new(StaticScenario(vec![class_info("Web", 1.0, 0, vec![])]));
+        let swarm = ScriptedSwarm { recorder: Recorder::new(Limits::default()), report };
+        let handle = Runner::start(scenario.clone(), swarm, plan.load.runner_options()).unwrap();
+        (plan, scenario, handle)
+    }
+
+    /// Follows a run of the scripted swarm without a live display and returns its exit code, console and stdout.
+    fn run(line: &str, report: SwarmReport) -> (u8, String, String) {
+        let console = MemoryDevice::terminal(80, 24);
+        console.set_foreground(false);
+        run_on(&format!("-n 2 {line}"), report, None, console)
+    }
+
+    fn run_on(
         line: &str,
         report: SwarmReport,
         keys: Option<&Receiver<KeyCommand>>,
         console: MemoryDevice,
     ) -> (u8, String, String) {
-        let words: Vec<OsString> = format!("gregaria {line}").split_whitespace().map(OsString::from).collect();
-        let Ok(ParsedLine::Args(typed)) = args::parse(&words, &ProgramKind::RustUsers, &ProcessEnv::default()) else {
-            panic!("{line}")
-        };
-        let plan = RunPlan::new(&typed, &ProgramKind::RustUsers).unwrap();
-        let scenario = Arc::new(StaticScenario(vec![class_info("Web", 1.0, 0, vec![])]));
-        let swarm = Scripted { recorder: Recorder::new(Limits::default()), report };
-        let handle = Runner::start(scenario.clone(), swarm, plan.load.runner_options()).unwrap();
-        let mut data = Vec::new();
-        let mut outputs = OutputTargets { screen: &Screen::new(console.clone()), data: &mut data };
-        let code = run(&*scenario, &handle, &plan, keys, &mut HostExit::default, &mut outputs);
-        (code, console.written(), String::from_utf8(data).unwrap())
+        let (plan, scenario, handle) = launch(line, report);
+        let (screen, mut stdout) = (Screen::new(console.clone()), Vec::new());
+        let mut outputs = RunOutputs::new(&plan, &screen, &mut stdout, keys.is_some());
+        let code = follow(&*scenario, &handle, &plan, keys, HostExit::default, &mut outputs);
+        drop(outputs);
+        (code, console.written(), String::from_utf8(stdout).unwrap())
     }
 
     #[test]
-    fn a_run_ends_with_its_tables_reports_and_last_lines() {
-        let (code, console, data) = follow("", SwarmReport { aborted: 3, ..SwarmReport::default() });
+    fn run_ends_with_tables_and_summary_lines() {
+        let (code, console, data) = run("", SwarmReport { aborted: 3, ..SwarmReport::default() });
         assert_eq!((code, data.as_str()), (1, ""));
         let parts = [
             "# fails |",
@@ -302,10 +264,10 @@ mod tests {
     }
 
     #[test]
-    fn json_goes_where_it_was_asked_for_and_a_file_replaces_the_tables() {
+    fn json_file_replaces_the_tables() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("new/result.v1");
-        let (code, console, data) = follow(&format!("--json --json-file {}", file.display()), SwarmReport::default());
+        let (code, console, data) = run(&format!("--json --json-file {}", file.display()), SwarmReport::default());
         assert_eq!(code, 1);
         assert!(data.starts_with("[\n    {\n        \"name\": \"/\""), "{data}");
         assert_eq!(fs::read_to_string(folder.path().join("new/result.v1.json")).unwrap(), data);
@@ -313,35 +275,51 @@ mod tests {
     }
 
     #[test]
-    fn results_that_cannot_be_stored_are_shown_instead() {
+    fn unwritable_json_file_prints_the_tables() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("file"), "").unwrap();
         let line = format!("--exit-code-on-error 9 --json-file {}", folder.path().join("file/result").display());
-        let (code, console, _) = follow(&line, SwarmReport::default());
+        let (code, console, _) = run(&line, SwarmReport::default());
         assert_eq!(code, exit::RUNTIME_ERROR);
         assert!(console.contains("Error report"), "{console}");
     }
 
     #[test]
-    fn a_generator_without_room_is_named_and_can_fail_the_run() {
-        let report = || SwarmReport {
-            loads: vec![ThreadLoad { cpu_ns: 99, wall_ns: 100, ..ThreadLoad::default() }],
-            ..SwarmReport::default()
-        };
-        let (code, console, _) = follow("--exit-code-on-error 0", report());
+    fn failing_output_is_finished_once_and_fails_the_run() {
+        let calls = RefCell::default();
+        let (plan, scenario, handle) = launch("-n 2 --exit-code-on-error 0 --json-file unused", SwarmReport::default());
+        let console = MemoryDevice::default();
+        let screen = Screen::new(console.clone());
+        let mut stdout = Vec::new();
+        let mut outputs = RunOutputs::new(&plan, &screen, &mut stdout, false);
+        outputs.results = vec![Box::new(FailingOutput { calls: &calls })];
+        let code = follow(&*scenario, &handle, &plan, None, HostExit::default, &mut outputs);
+        drop(outputs);
+        assert_eq!(code, exit::RUNTIME_ERROR);
+        assert!(console.written().contains("Error report"), "the tables are printed instead");
+        let mut calls = calls.into_inner();
+        let ends = calls.split_off(calls.len() - 2);
+        assert_eq!(ends, ["end_ticks", "finish"]);
+        assert!(!calls.is_empty() && calls.iter().all(|call| *call == "tick"), "{calls:?}");
+    }
+
+    #[test]
+    fn bottleneck_is_named_and_can_fail_the_run() {
+        let report = || SwarmReport { loads: vec![fixture::load(99)], ..SwarmReport::default() };
+        let (code, console, _) = run("--exit-code-on-error 0", report());
         assert_eq!(code, 0);
         assert!(console.contains("\nThe generator was the bottleneck: shard 0 used 99 % of its core."), "{console}");
-        assert_eq!(follow("--fail-on-lag", report()).0, exit::GENERATOR_LIMITED);
+        assert_eq!(run("--fail-on-lag", report()).0, exit::GENERATOR_LIMITED);
     }
 
     #[test]
-    fn a_run_that_cannot_go_on_is_no_success() {
+    fn fatal_error_fails_the_run() {
         let report = SwarmReport { fatal_error: Some("a shard is gone".into()), ..SwarmReport::default() };
-        assert_eq!(follow("--exit-code-on-error 0", report).0, exit::RUNTIME_ERROR);
+        assert_eq!(run("--exit-code-on-error 0", report).0, exit::RUNTIME_ERROR);
     }
 
     #[test]
-    fn keys_move_the_number_of_users_and_end_the_run() {
+    fn keys_change_the_user_count_and_end_the_run() {
         let (typing, keys) = mpsc::channel();
         for key in [KeyCommand::AddUsers(10), KeyCommand::RemoveUsers(3), KeyCommand::AddUsers(1)] {
             typing.send(key).unwrap();
@@ -353,7 +331,7 @@ mod tests {
             typing.send(KeyCommand::Quit).unwrap();
         });
         let terminal = MemoryDevice::terminal(80, 24);
-        let (code, console, _) = follow_with("-u 2 -r 1000", SwarmReport::default(), Some(&keys), terminal);
+        let (code, console, _) = run_on("-u 2 -r 1000", SwarmReport::default(), Some(&keys), terminal);
         later.join().unwrap();
         assert_eq!(code, exit::FAILED_REQUESTS);
         let steps = ["  2 users", "  10 users", "  0 users"].map(|users| console.find(&users[2..]));
@@ -361,9 +339,9 @@ mod tests {
     }
 
     #[test]
-    fn a_live_display_leaves_the_tables_as_they_are() {
+    fn live_display_is_cleared_before_the_tables() {
         let terminal = MemoryDevice::terminal(100, 60);
-        let (_, console, _) = follow_with("-n 2", SwarmReport::default(), None, terminal.clone());
+        let (_, console, _) = run_on("-n 2", SwarmReport::default(), None, terminal.clone());
         assert!(console.contains("\x1b["), "there was a live display");
         let text = terminal.contents();
         assert!(text.starts_with("Type     Name"), "{text}");
