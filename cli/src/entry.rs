@@ -11,15 +11,14 @@ use std::{
     sync::Arc,
 };
 
-use gregaria_engine::{
-    RustScenario, Scenario, ScenarioError, ShardError, ShardOptions, ShardSwarm, UserClass, rt::DriverKind,
-};
+use gregaria_engine::{RustScenario, ScenarioError, ShardError, ShardOptions, ShardSwarm, UserClass, rt::DriverKind};
 
 use crate::{
     args::{self, FirstPass, Mode, ParsedLine, ProcessEnv, ProgramKind, RunPlan, RunTarget},
     demo,
     exit::{self, CliError, HostExit},
-    list, python_exec, quick, ratio, run,
+    list, python_exec, quick, ratio,
+    run::{self, Backend},
 };
 
 /// Runs the command line of this process around `classes`; without classes it can do quick runs only.
@@ -70,7 +69,7 @@ fn dispatch(line: &[OsString], classes: Vec<UserClass>) -> Result<u8, CliError> 
     match plan.mode {
         Mode::TaskRatio => write_stdout(|out| ratio::write_table(out, &chosen, plan.load.explicit_users)),
         Mode::TaskRatioJson => write_stdout(|out| ratio::write_json(out, &chosen, plan.load.explicit_users)),
-        Mode::List | Mode::Run => run_users(chosen, &plan),
+        Mode::List | Mode::Run => run_users(chosen, plan),
     }
 }
 
@@ -103,22 +102,25 @@ pub fn scenario_error(error: &ScenarioError) -> CliError {
     }
 }
 
-fn run_users(scenario: RustScenario, plan: &RunPlan) -> Result<u8, CliError> {
-    let grounds = run::prepare(plan, || env::current_exe().map(Command::new))?;
+fn run_users(scenario: RustScenario, plan: RunPlan) -> Result<u8, CliError> {
+    let context = run::prepare(&plan, || env::current_exe().map(Command::new))?;
     let scenario = scenario.with_client(|config| plan.client.apply_to(config));
-    let scenario = Arc::new(scenario.with_host(grounds.host.as_deref()).map_err(|error| scenario_error(&error))?);
+    let scenario = Arc::new(scenario.with_host(context.host.as_deref()).map_err(|error| scenario_error(&error))?);
     let options = ShardOptions {
         shards: plan.load.shards,
         driver: plan.load.driver,
-        connect_config: plan.connect_config.clone(),
+        resolver: Arc::clone(&context.resolver),
         ..ShardOptions::default()
     };
-    let swarm = ShardSwarm::start(Arc::clone(&scenario), &options).map_err(shard_error)?;
-    let place =
-        format!("Shards: {}, over {}", swarm.shard_count(), swarm.driver_kind().map_or("nothing", DriverKind::as_str));
-    let scenario: Arc<dyn Scenario> = scenario;
-    let handle = run::start(&scenario, swarm, &grounds, plan, &place)?;
-    run::follow_on_terminal(&*scenario, &handle, &grounds, plan, &mut HostExit::default)
+    let make_swarm = || start_shards(&scenario, &options);
+    run::launch(context, plan, scenario.clone(), make_swarm)?.follow(HostExit::default)
+}
+
+fn start_shards(scenario: &Arc<RustScenario>, options: &ShardOptions) -> Result<Backend<ShardSwarm>, CliError> {
+    let swarm = ShardSwarm::start(Arc::clone(scenario), options).map_err(shard_error)?;
+    let driver = swarm.driver_kind().map_or("nothing", DriverKind::as_str);
+    let description = format!("Shards: {}, over {driver}", swarm.shard_count());
+    Ok(Backend { swarm, description })
 }
 
 /// How many shards there are to be is a matter of the command line; that this machine has none to give is not.

@@ -1,14 +1,15 @@
 //! Statistics, user classes and terminals made up for the tests of this crate.
 //!
-//! Nothing here runs; a run for tests is in `app.rs`.
+//! Nothing here runs; a run for tests is in `run/follow.rs`.
 
 use std::{
     io,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
-use gregaria_engine::{Scenario, TaskInfo, UserClassInfo};
-use gregaria_stats::{Interval, Limits, Outcome, Phases, Recorder, Sample, Summary};
+use gregaria_engine::{EndReason, GeneratorHealth, RunReport, Scenario, TaskInfo, ThreadLoad, UserClassInfo};
+use gregaria_stats::{Interval, Limits, Outcome, Recorder, Sample, Summary};
 
 use crate::terminal::{OutputDevice, TerminalSize};
 
@@ -33,7 +34,22 @@ pub(crate) fn summary_of(mut recorder: Recorder) -> Summary {
 /// A request that took `us`, in no phases.
 pub(crate) fn sample<'a>(method: &'a str, name: &'a str, us: u64, outcome: Outcome<'a>) -> Sample<'a> {
     let done_ns = us * 1000;
-    Sample { method, name, due_ns: 0, phases: Phases::default(), done_ns, bytes_out: 50, bytes_in: 100, outcome }
+    Sample { method, name, done_ns, bytes_out: 50, bytes_in: 100, outcome, ..Sample::default() }
+}
+
+/// The report of a run of one second that ended by time.
+pub(crate) fn report(aborted: u64, health: GeneratorHealth) -> RunReport {
+    RunReport { end_reason: EndReason::RunTime, aborted, elapsed: Duration::from_secs(1), health }
+}
+
+/// The health of a generator with one shard that used this much of its core.
+pub(crate) fn health(percent: u64) -> GeneratorHealth {
+    GeneratorHealth { loads: vec![load(percent)], ..GeneratorHealth::default() }
+}
+
+/// The load of a thread that used this much of its core.
+pub(crate) fn load(percent: u64) -> ThreadLoad {
+    ThreadLoad { cpu_ns: percent, wall_ns: 100, ..ThreadLoad::default() }
 }
 
 /// A scenario that can only be looked at.

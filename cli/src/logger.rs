@@ -21,7 +21,7 @@ use crate::{args::LogPlan, exit::CliError, terminal::Screen};
 ///
 /// # Errors
 /// When the log file cannot be opened, or the log has been taken over before.
-pub fn init(plan: &LogPlan, screen: &Screen) -> Result<(), CliError> {
+pub(crate) fn init(plan: &LogPlan, screen: &Screen) -> Result<(), CliError> {
     let target = match &plan.file {
         Some(path) => {
             let file = open_for_append(path)

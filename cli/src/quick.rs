@@ -20,7 +20,7 @@ pub struct QuickRequest {
 }
 
 /// The user class that makes this request all the time.
-pub fn user_class(request: QuickRequest) -> UserClass {
+pub(crate) fn user_class(request: QuickRequest) -> UserClass {
     let QuickRequest { host, target, method, headers, body } = request;
     // Requests borrow their headers as pairs of texts; kept for good, these need no copy per request.
     let headers: Vec<(&str, &str)> = headers.into_iter().map(|(name, value)| (&*name.leak(), &*value.leak())).collect();

@@ -7,13 +7,13 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Whether and how text is coloured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Colorizer {
+pub(crate) struct Colorizer {
     has_color: bool,
 }
 
 impl Colorizer {
     /// With colour or without.
-    pub const fn new(has_color: bool) -> Self {
+    pub(crate) const fn new(has_color: bool) -> Self {
         Self { has_color }
     }
 

@@ -17,74 +17,74 @@ use super::{
 
 /// How a run stands.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct LiveSnapshot {
+pub(crate) struct LiveSnapshot {
     /// The run's state.
-    pub state: RunnerState,
+    pub(crate) state: RunnerState,
     /// Time since its start.
-    pub elapsed: Duration,
+    pub(crate) elapsed: Duration,
     /// How far it has come, if it has an end.
-    pub progress: Option<RunProgress>,
+    pub(crate) progress: Option<RunProgress>,
     /// Users that live now.
-    pub users: u32,
+    pub(crate) users: u32,
     /// Users that there are to be.
-    pub target_users: u32,
+    pub(crate) target_users: u32,
     /// Requests per second now.
-    pub requests_per_s: f64,
+    pub(crate) requests_per_s: f64,
     /// Requests counted.
-    pub num_requests: u64,
+    pub(crate) num_requests: u64,
     /// Those that failed.
-    pub num_failures: u64,
+    pub(crate) num_failures: u64,
     /// Response times of the last seconds; `None` without requests.
-    pub response_times: Option<ResponseTimes>,
+    pub(crate) response_times: Option<ResponseTimes>,
     /// What each shard uses of its core now, 0 to 1.
-    pub cpu_shares: Vec<f64>,
+    pub(crate) cpu_shares: Vec<f64>,
     /// Why the figures are the generator's own, if they are.
-    pub bottleneck: Option<String>,
+    pub(crate) bottleneck: Option<String>,
     /// Names with the most requests now, the busiest first.
-    pub names: Vec<NameStats>,
+    pub(crate) names: Vec<NameStats>,
     /// Whether keys are read.
-    pub has_keys: bool,
+    pub(crate) has_keys: bool,
 }
 
 /// How far a run with an end has come.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct RunProgress {
+pub(crate) struct RunProgress {
     /// 0 to 1.
-    pub fraction: f64,
+    pub(crate) fraction: f64,
     /// Time to its end, once it can be told.
-    pub remaining: Option<Duration>,
+    pub(crate) remaining: Option<Duration>,
 }
 
 /// Percentiles of response times, in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ResponseTimes {
+pub(crate) struct ResponseTimes {
     /// Median.
-    pub p50_us: u64,
+    pub(crate) p50_us: u64,
     /// 95 %.
-    pub p95_us: u64,
+    pub(crate) p95_us: u64,
     /// 99 %.
-    pub p99_us: u64,
+    pub(crate) p99_us: u64,
     /// The longest.
-    pub max_us: u64,
+    pub(crate) max_us: u64,
 }
 
 /// A name that is requested often.
 #[derive(Clone, Debug, PartialEq)]
-pub struct NameStats {
+pub(crate) struct NameStats {
     /// The requests' method.
-    pub method: String,
+    pub(crate) method: String,
     /// Their name.
-    pub name: String,
+    pub(crate) name: String,
     /// Requests per second now.
-    pub requests_per_s: f64,
+    pub(crate) requests_per_s: f64,
     /// Those that failed since the start, 0 to 1.
-    pub fail_ratio: f64,
+    pub(crate) fail_ratio: f64,
     /// Median since the start, in microseconds.
-    pub median_us: u64,
+    pub(crate) median_us: u64,
 }
 
 /// At most `rows` lines of at most `width` columns.
-pub fn live_lines(snapshot: &LiveSnapshot, width: usize, rows: usize, colors: Colorizer) -> Vec<String> {
+pub(crate) fn live_lines(snapshot: &LiveSnapshot, width: usize, rows: usize, colors: Colorizer) -> Vec<String> {
     let mut lines = vec![
         progress_line(snapshot, width, colors),
         fit_line(&count_segments(snapshot), width, colors),

@@ -14,21 +14,21 @@ mod tables;
 
 use std::borrow::Cow;
 
-pub use color::Colorizer;
-pub use live::{LiveSnapshot, NameStats, ResponseTimes, RunProgress, live_lines};
-pub use reports::{error_report, exception_report};
-pub use summary_lines::summary_lines;
-pub use tables::{RateWindow, percentile_table, stats_table};
+pub(crate) use color::Colorizer;
+pub(crate) use live::{LiveSnapshot, NameStats, ResponseTimes, RunProgress, live_lines};
+pub(crate) use reports::{error_report, exception_report};
+pub(crate) use summary_lines::summary_lines;
+pub(crate) use tables::{RateWindow, percentile_table, stats_table};
 
 /// The width of the space that tables have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TableWidth(usize);
+pub(crate) struct TableWidth(usize);
 
 impl TableWidth {
     /// For a terminal of so many columns; `None` when it is none, but a file or a pipe.
     ///
     /// Names give way first: they have 80 columns from 160 on and keep 16 on any terminal.
-    pub fn new(columns: Option<u16>) -> Self {
+    pub(crate) fn new(columns: Option<u16>) -> Self {
         let names = columns.map_or(MAX_NAME_COLUMNS, |columns| usize::from(columns).saturating_sub(OTHER_COLUMNS));
         Self(names.clamp(MIN_NAME_COLUMNS, MAX_NAME_COLUMNS))
     }

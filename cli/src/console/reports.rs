@@ -7,7 +7,7 @@ use gregaria_stats::Summary;
 use super::{TableWidth, escape_control};
 
 /// How often each error occurred; empty when there were none.
-pub fn error_report(summary: &Summary, width: TableWidth) -> String {
+pub(crate) fn error_report(summary: &Summary, width: TableWidth) -> String {
     let row = |error: &gregaria_stats::ErrorEntry| {
         let text = format!("{} {}: {}", error.method(), error.name(), error.error());
         (error.occurrences(), escape_control(text.trim_start_matches([' ', ':'])).into_owned())
@@ -16,7 +16,7 @@ pub fn error_report(summary: &Summary, width: TableWidth) -> String {
 }
 
 /// How often each exception occurred and where it came from; empty when there were none.
-pub fn exception_report(summary: &Summary, width: TableWidth) -> String {
+pub(crate) fn exception_report(summary: &Summary, width: TableWidth) -> String {
     let row = |exception: &gregaria_stats::ExceptionEntry| {
         let lines = std::iter::once(exception.message()).chain(exception.traceback().lines());
         let lines: Vec<_> = lines.map(escape_control).collect();

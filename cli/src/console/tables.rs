@@ -16,7 +16,7 @@ use super::{
 
 /// Which rates a table shows.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum RateWindow {
+pub(crate) enum RateWindow {
     /// Those of the last ten seconds before this moment, seconds since 1970.
     Current(f64),
     /// Those of the whole time, in seconds.
@@ -25,7 +25,7 @@ pub enum RateWindow {
 
 impl RateWindow {
     /// Requests and failures of an entry, per second.
-    pub fn rates_of(self, entry: &StatsEntry) -> (f64, f64) {
+    pub(crate) fn rates_of(self, entry: &StatsEntry) -> (f64, f64) {
         match self {
             Self::Current(unix_s) => (entry.current_rps(unix_s), entry.current_fail_per_sec(unix_s)),
             Self::Total(elapsed_s) => (entry.total_rps(elapsed_s), entry.total_fail_per_sec(elapsed_s)),
@@ -34,7 +34,7 @@ impl RateWindow {
 }
 
 /// All entries and their total: counts, times in milliseconds, rates. A line each, and an empty one at the end.
-pub fn stats_table(summary: &Summary, window: RateWindow, width: TableWidth, colors: Colorizer) -> String {
+pub(crate) fn stats_table(summary: &Summary, window: RateWindow, width: TableWidth, colors: Colorizer) -> String {
     let entries: Vec<[String; 10]> = summary.entries().map(|entry| stats_cells(entry, window)).collect();
     let total = stats_cells(summary.total(), window);
     let names = width.name_columns() + EXTRA_NAME_COLUMNS - TYPE_WIDTH;
@@ -55,7 +55,7 @@ pub fn stats_table(summary: &Summary, window: RateWindow, width: TableWidth, col
 }
 
 /// The response times in milliseconds within which so many percent of the requests of each entry lie.
-pub fn percentile_table(summary: &Summary, width: TableWidth) -> String {
+pub(crate) fn percentile_table(summary: &Summary, width: TableWidth) -> String {
     let names = width.name_columns();
     let line = |kind: &str, name: &str, values: &[String]| {
         let mut line = format!("{kind:TYPE_WIDTH$} {name:names$} {:>8}", values[0]);

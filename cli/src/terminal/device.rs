@@ -11,15 +11,15 @@ use super::cbreak::is_in_foreground;
 
 /// The room of a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TerminalSize {
+pub(crate) struct TerminalSize {
     /// Characters in a line.
-    pub columns: u16,
+    pub(crate) columns: u16,
     /// Lines.
-    pub rows: u16,
+    pub(crate) rows: u16,
 }
 
 /// A place for text that people read.
-pub trait OutputDevice: Write + Send {
+pub(crate) trait OutputDevice: Write + Send {
     /// Its size now; `None` when it is no terminal.
     fn size(&self) -> Option<TerminalSize>;
 

@@ -4,7 +4,7 @@
 
 /// A key that means something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyCommand {
+pub(crate) enum KeyCommand {
     /// So many users more.
     AddUsers(u32),
     /// So many users fewer.

@@ -25,12 +25,14 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::{consts::SIGTSTP, flag, low_level};
 
 use cbreak::CbreakMode;
-pub use device::{OutputDevice, TerminalSize};
-pub use keys::KeyCommand;
+#[cfg(test)]
+pub(crate) use device::OutputDevice;
+pub(crate) use device::TerminalSize;
+pub(crate) use keys::KeyCommand;
 pub use screen::{Screen, StdStream};
 
 /// A run's hold on the terminal. Dropping it gives the terminal back.
-pub struct Terminal {
+pub(crate) struct Terminal {
     handle: TerminalHandle,
     keys: Option<mpsc::Receiver<KeyCommand>>,
     /// Open as long as the thread is to go on.
@@ -46,7 +48,7 @@ impl Terminal {
     ///
     /// # Errors
     /// When the thread cannot be started.
-    pub fn open(screen: &Screen) -> io::Result<Self> {
+    pub(crate) fn open(screen: &Screen) -> io::Result<Self> {
         let hold = TerminalHandle { screen: screen.clone(), mode: Arc::default(), is_restored: Arc::default() };
         if screen.size().is_none() {
             return Ok(Self { handle: hold, keys: None, end_pipe: None, thread: None });
@@ -70,12 +72,12 @@ impl Terminal {
     }
 
     /// What is typed from now on; `None` when nobody can type.
-    pub fn keys(&self) -> Option<&mpsc::Receiver<KeyCommand>> {
+    pub(crate) fn keys(&self) -> Option<&mpsc::Receiver<KeyCommand>> {
         self.keys.as_ref()
     }
 
     /// What gives the terminal back before the end: at the first signal, because after the second there is no chance.
-    pub fn handle(&self) -> TerminalHandle {
+    pub(crate) fn handle(&self) -> TerminalHandle {
         self.handle.clone()
     }
 }
@@ -91,7 +93,7 @@ impl Drop for Terminal {
 
 /// Lets go of the terminal from any thread.
 #[derive(Clone)]
-pub struct TerminalHandle {
+pub(crate) struct TerminalHandle {
     screen: Screen,
     mode: Arc<Mutex<CbreakMode>>,
     is_restored: Arc<AtomicBool>,
@@ -99,7 +101,7 @@ pub struct TerminalHandle {
 
 impl TerminalHandle {
     /// Gives the terminal back for good: its modes as they were, no keys, no live block; lines are written as before.
-    pub fn restore(&self) {
+    pub(crate) fn restore(&self) {
         self.is_restored.store(true, Ordering::SeqCst);
         // The modes first: a terminal that is held up by Ctrl-S does not take the screen's last block.
         self.lock_mode().disable();

@@ -27,7 +27,7 @@ pub enum StdStream {
 
 impl Screen {
     /// The screen on this device.
-    pub fn new(device: impl OutputDevice + 'static) -> Self {
+    pub(crate) fn new(device: impl OutputDevice + 'static) -> Self {
         Self(Arc::new(Mutex::new(ScreenState {
             device: Box::new(device),
             block: None,
@@ -43,34 +43,34 @@ impl Screen {
     }
 
     /// The size of the terminal now; `None` when it is a file or a pipe.
-    pub fn size(&self) -> Option<TerminalSize> {
+    pub(crate) fn size(&self) -> Option<TerminalSize> {
         self.state().device.size()
     }
 
     /// Whether colours are welcome.
-    pub fn has_color(&self) -> bool {
+    pub(crate) fn has_color(&self) -> bool {
         self.state().device.has_color()
     }
 
     /// The room for a live block now; `None` when there can be none: on a file, a dumb terminal, in the background,
     /// and after [`Screen::end`].
-    pub fn live_area(&self) -> Option<TerminalSize> {
+    pub(crate) fn live_area(&self) -> Option<TerminalSize> {
         self.state().live_area()
     }
 
     /// Shows these lines below everything else, in place of those shown before. None may be wider than the room less
     /// one column, nor may there be more than rows less one.
-    pub fn show(&self, lines: &[String]) {
+    pub(crate) fn show(&self, lines: &[String]) {
         self.state().show(lines);
     }
 
     /// Takes the live block away, and prints what was held back.
-    pub fn clear(&self) {
+    pub(crate) fn clear(&self) {
         self.state().clear();
     }
 
     /// Like [`Screen::clear`], and there is no live block from now on.
-    pub fn end(&self) {
+    pub(crate) fn end(&self) {
         let mut state = self.state();
         state.clear();
         state.has_ended = true;
@@ -99,7 +99,7 @@ impl Screen {
     }
 
     /// Takes the live block away while `write`, which must not use this screen, writes to the terminal by itself.
-    pub fn suspend(&self, write: impl FnOnce()) {
+    pub(crate) fn suspend(&self, write: impl FnOnce()) {
         self.state().suspend(write);
     }
 

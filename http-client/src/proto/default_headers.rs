@@ -5,7 +5,7 @@
 use std::ops::Range;
 
 use super::coding::ACCEPT_ENCODING;
-use super::encode::{HeaderFlags, check_header, is_framing_header};
+use super::header::{HeaderFlags, check_header, is_framing_header};
 use crate::{Error, InvalidRequest};
 
 /// Headers that a request carries unless it has one of the same name.

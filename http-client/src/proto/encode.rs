@@ -6,6 +6,7 @@
 use std::ops::Range;
 
 use super::default_headers::DefaultHeaders;
+use super::header::{HeaderFlags, check_header, is_framing_header};
 use super::target;
 use crate::{InvalidRequest, Method, Origin};
 
@@ -28,21 +29,6 @@ pub struct RequestHead<'a> {
     pub suppressed: &'a [String],
     /// Whether the request line names the whole URL, as a proxy wants it.
     pub absolute_form: bool,
-}
-
-/// What the headers of an encoded request ask of the connection and of what is added to them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HeaderFlags {
-    /// The request says `Connection: close`.
-    pub close: bool,
-    /// The request brings its own `Cookie` header.
-    pub has_cookie: bool,
-    /// The request brings its own `Authorization` header.
-    pub has_authorization: bool,
-    /// The request brings its own `Content-Type` header.
-    pub has_content_type: bool,
-    /// The request says `Expect: 100-continue`.
-    pub expects_continue: bool,
 }
 
 /// How a request's body is framed.
@@ -121,28 +107,6 @@ impl RequestHead<'_> {
     }
 }
 
-impl HeaderFlags {
-    /// Nothing in particular.
-    pub(super) const fn none() -> Self {
-        Self {
-            close: false,
-            has_cookie: false,
-            has_authorization: false,
-            has_content_type: false,
-            expects_continue: false,
-        }
-    }
-
-    /// Takes in a header of the request.
-    pub(super) fn observe(&mut self, name: &str, value: &str) {
-        self.close |= name.eq_ignore_ascii_case("Connection") && has_token(value, "close");
-        self.has_cookie |= name.eq_ignore_ascii_case("Cookie");
-        self.has_authorization |= name.eq_ignore_ascii_case("Authorization");
-        self.has_content_type |= name.eq_ignore_ascii_case("Content-Type");
-        self.expects_continue |= name.eq_ignore_ascii_case("Expect") && has_token(value, "100-continue");
-    }
-}
-
 fn append_header(out: &mut Vec<u8>, name: &str, value: &str) {
     for part in [name, ": ", value, "\r\n"] {
         out.extend_from_slice(part.as_bytes());
@@ -181,38 +145,6 @@ pub fn finish_chunk(out: &mut Vec<u8>) {
 pub const CHUNK_SIZE_PLACEHOLDER: &[u8] = b"00000000\r\n";
 /// Ends a body in chunks.
 pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
-
-/// Checks that a header is a token and a value that stays on its line (RFC 9110 §5.5, §5.6.2).
-///
-/// # Errors
-/// [`InvalidRequest::HeaderName`] or [`InvalidRequest::HeaderValue`].
-pub fn check_header(name: &str, value: &str) -> Result<(), InvalidRequest> {
-    if name.is_empty() || !name.bytes().all(is_tchar) {
-        return Err(InvalidRequest::HeaderName);
-    }
-    if value.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
-        return Err(InvalidRequest::HeaderValue);
-    }
-    Ok(())
-}
-
-/// Whether a header of this name would decide where the request's body ends.
-pub(crate) fn is_framing_header(name: &str) -> bool {
-    name.eq_ignore_ascii_case("Content-Length") || name.eq_ignore_ascii_case("Transfer-Encoding")
-}
-
-/// Whether a comma-separated list has this token, in any case.
-pub(crate) fn has_token(list: &str, token: &str) -> bool {
-    list.split(',').any(|item| item.trim_matches([' ', '\t']).eq_ignore_ascii_case(token))
-}
-
-pub(crate) const fn is_tchar(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
-        )
-}
 
 fn append_decimal(out: &mut Vec<u8>, mut number: u64) {
     let mut digits = [0; 20];

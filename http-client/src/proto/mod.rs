@@ -2,8 +2,9 @@
 //!
 //! - [`encode`]: a request's parts to bytes, refusing what could smuggle a second request; with `target` for its path and
 //!   [`DefaultHeaders`] for what every request repeats;
+//! - `header`: the syntax of one header, and the [`HeaderFlags`] of a request;
 //! - [`head`]: a status line and headers from bytes, by httparse, and the few headers that decide the framing;
-//! - [`HeadMemo`]: heads that were read before, so that the same bytes are not parsed over and over;
+//! - [`HeadCache`]: heads that were read before, so that the same bytes are not parsed over and over;
 //! - [`framing`]: where the body ends, as one pure function in the order of RFC 9112 §6.3;
 //! - [`chunked`]: the chunked coding as a machine over bytes;
 //! - [`coding`]: content codings (gzip and the like), undone within limits: [`BodyDecoder`];
@@ -20,6 +21,7 @@ pub mod encode;
 pub mod framing;
 pub mod head;
 mod head_cache;
+pub(crate) mod header;
 pub mod parser;
 pub(crate) mod target;
 
@@ -29,4 +31,5 @@ pub use encode::RequestHead;
 pub use framing::ResponseFraming;
 pub use head::ResponseHead;
 pub use head_cache::HeadCache;
+pub use header::HeaderFlags;
 pub use parser::{ParseProgress, ResponseParser};

@@ -6,9 +6,9 @@ use super::Session;
 use super::exchange_io::ExchangeIo;
 use super::exchange_timer::ExchangeTimer;
 use super::hop::{CREDENTIAL_HEADERS, Hop};
+use crate::message::response::ResponseHistory;
 use crate::origin::is_absolute_url;
 use crate::redirect::{self, Redirect};
-use crate::response::ResponseHistory;
 use crate::{Auth, Body, ClientRuntime, Error, Method, Request, Transport};
 
 /// What is to be asked for next.

@@ -6,12 +6,12 @@ use super::Session;
 use super::connect::connect;
 use super::exchange_io::ExchangeIo;
 use super::exchange_timer::ExchangeTimer;
+use super::maybe_tls_stream::MaybeTlsStream;
 use super::pool::{PoolKey, PoolSlot, PooledConnection, RequestRoute};
 use super::timeouts::Timeouts;
 use super::upload::{self, DeferredBody};
-use crate::maybe_tls_stream::MaybeTlsStream;
 use crate::proto::coding::BodyDecoder;
-use crate::proto::encode::{self, HeaderFlags, RequestHead};
+use crate::proto::{HeaderFlags, RequestHead, encode};
 use crate::proto::{ResponseParser, target};
 use crate::{Auth, ClientConfig, ClientRuntime, Error, InvalidRequest, Request, Response};
 
