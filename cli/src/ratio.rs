@@ -1,7 +1,7 @@
 //! `--show-task-ratio` and `--show-task-ratio-json`: the share of each class and task, computed from the weights.
 //!
-//! There are two trees. In "per class", the ratio of a task is its share among its siblings. In "total", it is its share
-//! among all tasks. Layout, rounding and the counts per class are those of Locust's `inspectuser.py`.
+//! There are two trees. In "per class", the ratio of a task is its share among its siblings. In "total", it is its
+//! share among all tasks. Layout, rounding and the counts per class are those of Locust's `inspectuser.py`.
 
 use std::io::{self, Write};
 

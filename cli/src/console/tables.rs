@@ -1,7 +1,7 @@
 //! The two tables of numbers: requests (live and final) and percentiles (final).
 //!
-//! Layout and order are those of Locust's `print_stats` and `print_percentile_stats`. Unlike in Locust, columns of counts
-//! grow with their longest value, because fast runs exceed seven digits.
+//! Layout and order are those of Locust's `print_stats` and `print_percentile_stats`. Unlike in Locust, columns of
+//! counts grow with their longest value, because fast runs exceed seven digits.
 
 use std::fmt::Write as _;
 
