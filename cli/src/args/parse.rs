@@ -5,20 +5,15 @@
 
 use std::ffi::OsString;
 
-use clap::{
-    Arg, ArgMatches, Command, CommandFactory, FromArgMatches,
-    error::{ContextKind, ContextValue, ErrorKind},
-    parser::ValueSource,
-};
+use clap::{ArgMatches, Command, FromArgMatches, error::ErrorKind, parser::ValueSource};
 
 use super::{
-    config::{self, ConfigSetting, LoadedConfig},
-    config_keys::{self, ConfigKey},
-    custom_args,
-    process_env::ProcessEnv,
-    program::ProgramKind,
-    raw::{QUICK_RUN, RawArgs},
-    unsupported, values,
+    cli::{arg_value::ArgValue, command, custom_args, positional, program::ProgramKind, raw::RawArgs},
+    config::{
+        self, ConfigSetting, LoadedConfig,
+        config_keys::{self, ConfigKey},
+        process_env::ProcessEnv,
+    },
 };
 use crate::exit::CliError;
 
@@ -36,7 +31,7 @@ pub enum ParsedLine {
 /// # Errors
 /// An unknown flag or setting, or a missing value, in one line; an argument of the locustfile that cannot be added.
 pub fn parse(line: &[OsString], program: &ProgramKind, env: &ProcessEnv) -> Result<ParsedLine, CliError> {
-    let command = build_command(program)?;
+    let command = command::build_command(program)?;
     let typed = match command.clone().try_get_matches_from(line) {
         Ok(matches) => matches,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
@@ -45,7 +40,7 @@ pub fn parse(line: &[OsString], program: &ProgramKind, env: &ProcessEnv) -> Resu
         Err(error) => return Err(clap_error(&error)),
     };
     let settables = config_keys::config_keys(&command, program);
-    let config = typed.get_one::<super::ArgValue>("config").map(|given| given.text.as_str());
+    let config = typed.get_one::<ArgValue>("config").map(|given| given.text.as_str());
     let settings = config::load(&settables, config, env)?;
     let words = merge_config(line, &typed, &settables, &settings, &command)?;
     let matches = command.try_get_matches_from(words).map_err(|error| clap_error(&error))?;
@@ -66,9 +61,9 @@ fn merge_config(
     settings: &LoadedConfig,
     command: &Command,
 ) -> Result<Vec<OsString>, CliError> {
-    let is_quick = matches.get_many::<String>("targets").into_iter().flatten().any(|target| values::is_url(target));
+    let is_quick = matches.get_many::<String>("targets").into_iter().flatten().any(|target| positional::is_url(target));
     if let Some(unknown) = settings.unknown.first().filter(|_| !is_quick) {
-        let hint = suggest_flag(command, &unknown.key).map_or_else(
+        let hint = command::suggest_flag(command, &unknown.key).map_or_else(
             || "see gregaria --help".to_owned(),
             |similar| format!("a similar one exists: '{}'", similar.trim_start_matches('-')),
         );
@@ -97,36 +92,6 @@ fn check_required(matches: &ArgMatches, program: &ProgramKind) -> Result<(), Cli
     missing.map_or(Ok(()), |arg| Err(CliError::usage(format!("{}: the locustfile requires it", arg.name()))))
 }
 
-/// What a program accepts, and what its help says. The help of a program with user classes of its own leaves out what
-/// it cannot do.
-pub(super) fn build_command(program: &ProgramKind) -> Result<Command, CliError> {
-    let custom = if *program == ProgramKind::Gregaria { CUSTOM_ARGS_HELP } else { "" };
-    let after = format!("{CONFIG_HELP}{custom}\n\n{}\n\n{EXIT_CODES_HELP}", unsupported::help_line());
-    if matches!(program, ProgramKind::Gregaria | ProgramKind::Locustfile { .. }) {
-        let usage = "gregaria [OPTIONS] URL\n       gregaria [OPTIONS] [-f LOCUSTFILE] [USER_CLASS]...";
-        let command = RawArgs::command().override_usage(usage).after_help(format!("{EXAMPLES_HELP}\n\n{after}"));
-        return custom_args::add_custom_args(command, program.custom_args());
-    }
-    let hide = |arg: Arg| {
-        let is_python = ["exclude_tags", "locustfile", "tags"].contains(&arg.get_id().as_str());
-        let is_foreign = is_python || arg.get_help_heading() == Some(QUICK_RUN);
-        if is_foreign { arg.hide(true) } else { arg }
-    };
-    let targets = |arg: Arg| arg.value_name("USER_CLASS").help("Names of the user classes to run (default: all)");
-    let command = RawArgs::command().mut_args(hide).mut_arg("targets", targets);
-    Ok(command.override_usage("PROGRAM [OPTIONS] [USER_CLASS]...").after_help(after))
-}
-
-/// The flag that was perhaps meant.
-fn suggest_flag(command: &Command, key: &str) -> Option<String> {
-    let words = ["gregaria".to_owned(), format!("--{}", key.trim_start_matches('-'))];
-    let error = command.clone().infer_long_args(false).try_get_matches_from(words).err()?;
-    match error.get(ContextKind::SuggestedArg) {
-        Some(ContextValue::String(flag)) => Some(flag.clone()),
-        _ => None,
-    }
-}
-
 fn clap_error(error: &clap::Error) -> CliError {
     CliError::usage(one_line(&error.to_string()))
 }
@@ -149,32 +114,12 @@ const LOCUSTFILE_ONLY: &[&str] = &["demo", "exclude_tags", "host", "locustfile",
 /// The other way round: the request of a quick run.
 const URL_ONLY: &[&str] = &["body", "body_file", "headers", "method"];
 
-const EXAMPLES_HELP: &str = "\
-Examples:
-  gregaria http://localhost:8080/ -u 64 -t 10s
-      64 users ask for one page as fast as it comes, for 10 seconds
-  gregaria http://localhost:8080/api -X PUT --body hello -n 10000
-      exactly 10,000 requests with a body
-  gregaria -f shop.py -u 1000 -r 100 -t 5m -H http://staging.example Visitor
-      one user class of a locustfile
-  gregaria -u 100 -r 10
-      the locustfile.py that is here or in a folder above";
-
-const CONFIG_HELP: &str = "\
-What is not given is taken from LOCUST_* variables, --config, pyproject.toml, locust.conf and ~/.locust.conf.";
-
-const CUSTOM_ARGS_HELP: &str = "
-What a locustfile adds is shown by python3 -m gregaria -f FILE --help.";
-
-const EXIT_CODES_HELP: &str = "\
-Exit codes: 0 fine; 1 cannot run, or failures (see --exit-code-on-error); 2 a wrong flag or value; 3 see --fail-on-lag.
-Data goes to stdout; the log and all tables go to stderr.";
-
 #[cfg(test)]
 mod tests {
     use std::{collections::BTreeMap, fs};
 
-    use super::{super::program::Arity, super::program::CustomArg, *};
+    use super::*;
+    use crate::args::{Arity, CustomArg};
 
     const QUICK: ProgramKind = ProgramKind::Gregaria;
 
@@ -331,18 +276,50 @@ mod tests {
             (".locust.conf", "only-summary = true"),
         ];
         let variables =
-            [("LOCUST_EXCLUDE_TAGS", "[d, e]"), ("LOCUST_USER_CLASSES", "Web Api"), ("GREGARIA_RING", "epoll")];
+            [("LOCUST_EXCLUDE_TAGS", "[d, e]"), ("LOCUST_USER_CLASSES", "Web Api"), ("GREGARIA_DRIVER", "epoll")];
         let (_folder, here) = surroundings(&files, &variables);
         let typed = try_typed("", &QUICK, &here).unwrap();
-        let texts = |given: &[super::super::ArgValue]| given.iter().map(|given| given.text.clone()).collect::<Vec<_>>();
+        let texts = |given: &[ArgValue]| given.iter().map(|given| given.text.clone()).collect::<Vec<_>>();
         assert!(typed.load.headless && typed.output.reset_stats && !typed.output.only_summary);
         assert_eq!(texts(&typed.users.tags), ["a b", "c"]);
         assert_eq!(texts(&typed.users.exclude_tags), ["d", "e"]);
         assert_eq!(typed.quick.body, None, "there is no URL");
         assert_eq!(typed.targets, ["Web", "Api"]);
-        assert_eq!(typed.load.ring.unwrap().text, "epoll");
+        assert_eq!(typed.network.driver.unwrap().text, "epoll");
         let typed = try_typed("-T x -- Own", &QUICK, &here).unwrap();
         assert_eq!((texts(&typed.users.tags), typed.targets), (vec!["x".to_owned()], vec!["Own".to_owned()]));
+    }
+
+    #[test]
+    fn driver_and_its_old_name_ring_mean_the_same() {
+        let driver = |line: &str, files: &[(&str, &str)], variables: &[(&str, &str)]| {
+            let (_folder, env) = surroundings(files, variables);
+            try_typed(line, &QUICK, &env).unwrap().network.driver.map(|arg| arg.text)
+        };
+        for (line, files, variables) in [
+            ("--driver epoll", &[][..], &[][..]),
+            ("--ring epoll", &[], &[]),
+            ("--ring=epoll", &[], &[("GREGARIA_DRIVER", "io_uring")]),
+            ("", &[("locust.conf", "driver = epoll")], &[]),
+            ("", &[("locust.conf", "ring = epoll")], &[]),
+            ("", &[("locust.conf", "ring = plain")], &[("GREGARIA_DRIVER", "epoll")]),
+            ("", &[], &[("GREGARIA_RING", "epoll")]),
+            ("", &[], &[("GREGARIA_DRIVER", "epoll"), ("GREGARIA_RING", "plain")]),
+            ("", &[], &[("GREGARIA_DRIVER", ""), ("GREGARIA_RING", "epoll")]),
+        ] {
+            assert_eq!(driver(line, files, variables).as_deref(), Some("epoll"), "{line} {files:?} {variables:?}");
+        }
+    }
+
+    #[test]
+    fn locustfile_can_add_driver_and_ring() {
+        for flag in ["--driver", "--ring"] {
+            let program = ProgramKind::Locustfile { custom_args: vec![extra(&[flag], "x", Arity::One)] };
+            let (_folder, env) = surroundings(&[], &[("GREGARIA_DRIVER", "epoll")]);
+            let raw = try_typed(&format!("{flag} firefox"), &program, &env).unwrap();
+            assert_eq!(raw.custom_args, [format!("{flag}=firefox")]);
+            assert_eq!(raw.network.driver.unwrap().text, "epoll", "the variable still applies");
+        }
     }
 
     #[test]
@@ -437,9 +414,9 @@ mod tests {
             [&[][..], &["-".into()], &["--".into()], &["--=".into()], &["-=".into()], &["-é".into()], &[strange]]
         {
             let line: Vec<OsString> = [OsString::from("gregaria")].iter().chain(words).cloned().collect();
-            assert!(super::super::first_pass(words, &here).is_ok(), "{words:?}");
+            assert!(crate::args::first_pass(words, &here).is_ok(), "{words:?}");
             let refusal = parse(&line, &QUICK, &here).and_then(|parsed| match parsed {
-                ParsedLine::Args(typed) => super::super::RunPlan::new(&typed, &QUICK),
+                ParsedLine::Args(typed) => crate::args::RunPlan::new(&typed, &QUICK),
                 ParsedLine::Text(text) => panic!("{text}"),
             });
             assert_eq!(refusal.unwrap_err().message.lines().count(), 1, "{words:?}");
@@ -482,7 +459,7 @@ mod tests {
     #[test]
     fn the_definition_holds() {
         for program in [ProgramKind::Gregaria, ProgramKind::RustUsers, locustfile()] {
-            build_command(&program).unwrap().debug_assert();
+            command::build_command(&program).unwrap().debug_assert();
         }
     }
 }

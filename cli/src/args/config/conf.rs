@@ -19,7 +19,7 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Vec<ConfigEntry>, CliError
         if key.is_empty() {
             return Err(CliError::usage(format!("{origin}: takes 'name = value'")));
         }
-        Ok(ConfigEntry { key: key.to_owned(), value: self::parse_value(value), origin })
+        Ok(ConfigEntry { key: key.to_owned(), value: parse_value(value), origin })
     };
     meant.filter(|(_, line)| !line.is_empty()).map(entry).collect()
 }
@@ -119,7 +119,7 @@ mod tests {
         assert_eq!(entries.len(), 1);
         assert_eq!(entries[0].origin, "locust.conf line 6: users = 5");
         for line in ["= 5", "users;5", "users#5"] {
-            let refusal = super::parse("x", line).unwrap_err();
+            let refusal = parse("x", line).unwrap_err();
             assert_eq!(refusal, CliError::usage(format!("x line 1: {line}: takes 'name = value'")));
         }
     }

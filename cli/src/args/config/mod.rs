@@ -5,11 +5,14 @@
 //! the command line is stronger still is `parse.rs`'s affair.
 
 mod conf;
+pub(super) mod config_keys;
+pub(super) mod process_env;
 mod toml;
 
 use std::{fs, io, path::Path};
 
-use super::{arg_value, config_keys::ConfigKey, process_env::ProcessEnv, program::Arity};
+use self::{config_keys::ConfigKey, process_env::ProcessEnv};
+use super::cli::{arg_value, program::Arity};
 use crate::exit::CliError;
 
 /// What was said below the command line.

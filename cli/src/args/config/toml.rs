@@ -14,7 +14,7 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Vec<ConfigEntry>, CliError
     let table = file.get("tool").and_then(|tool| tool.get("locust")).and_then(Toml::as_table);
     let entry = |(key, value): (&String, &Toml)| ConfigEntry {
         key: key.clone(),
-        value: self::to_config_value(value),
+        value: to_config_value(value),
         origin: format!("{name}: {key} = {}", value.to_string().escape_debug().to_string().replace("\\\"", "\"")),
     };
     Ok(table.into_iter().flatten().map(entry).collect())
@@ -52,7 +52,7 @@ mod tests {
         assert_eq!(find("headless").value, ConfigValue::Text("true".into()));
         assert_eq!(find("tags").value, ConfigValue::List(vec!["a".into(), "b".into()]));
         assert_eq!(find("host").origin, "pyproject.toml: host = \"http://h\"");
-        assert_eq!(super::parse("x", "[tool.black]\na = 1\n").unwrap(), []);
+        assert_eq!(parse("x", "[tool.black]\na = 1\n").unwrap(), []);
     }
 
     #[test]

@@ -59,7 +59,7 @@ pub enum Arity {
 
 impl ProgramKind {
     /// The arguments that locustfiles have added.
-    pub fn custom_args(&self) -> &[CustomArg] {
+    pub(crate) fn custom_args(&self) -> &[CustomArg] {
         match self {
             Self::Locustfile { custom_args: extra } => extra,
             Self::Gregaria | Self::RustUsers => &[],
@@ -69,7 +69,7 @@ impl ProgramKind {
 
 impl CustomArg {
     /// The first long spelling, or the first.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         let long = self.flags.iter().find(|flag| flag.starts_with("--"));
         long.or_else(|| self.flags.first()).map_or(&self.dest, String::as_str)
     }

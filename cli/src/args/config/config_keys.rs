@@ -5,7 +5,7 @@
 
 use clap::{Arg, Command, builder::ValueRange};
 
-use super::{
+use crate::args::cli::{
     custom_args,
     program::{Arity, CustomArg, ProgramKind},
     raw::NON_LOCUST_HEADINGS,
@@ -13,23 +13,23 @@ use super::{
 
 /// A flag as files and variables see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ConfigKey {
+pub(in crate::args) struct ConfigKey {
     /// Its ids in the command; on the command line any of them overrides it.
-    pub(super) arg_ids: Vec<String>,
+    pub(in crate::args) arg_ids: Vec<String>,
     /// The spelling that sets it.
-    pub(super) flag: String,
+    pub(in crate::args) flag: String,
     /// Its names in files.
-    pub(super) names: Vec<String>,
+    pub(in crate::args) names: Vec<String>,
     /// Its names among the environment variables.
-    pub(super) env_vars: Vec<String>,
+    pub(in crate::args) env_vars: Vec<String>,
     /// How many values it takes.
-    pub(super) arity: Arity,
+    pub(in crate::args) arity: Arity,
     /// Whether it can be given several times.
-    pub(super) is_repeatable: bool,
+    pub(in crate::args) is_repeatable: bool,
 }
 
 /// All that can be set for a program.
-pub(super) fn config_keys(command: &Command, program: &ProgramKind) -> Vec<ConfigKey> {
+pub(in crate::args) fn config_keys(command: &Command, program: &ProgramKind) -> Vec<ConfigKey> {
     let mut command = command.clone();
     command.build();
     let own = command.get_arguments().filter(|arg| is_configurable(arg)).map(key_of_arg);
@@ -50,7 +50,7 @@ fn key_of_arg(arg: &Arg) -> ConfigKey {
         arg_ids: vec![arg.get_id().to_string()],
         flag: format!("--{long}"),
         names: keys,
-        env_vars: env_var(arg, long).into_iter().collect(),
+        env_vars: env_vars(arg, long),
         arity: arity_of(arg.get_num_args().unwrap_or_default()),
         is_repeatable: matches!(arg.get_action(), clap::ArgAction::Append),
     }
@@ -85,23 +85,29 @@ fn arity_of(values: ValueRange) -> Arity {
     }
 }
 
-/// Names that are only gregaria's, and those of what is asked instead of a run, are left to other programs.
-fn env_var(arg: &Arg, long: &str) -> Option<String> {
-    let heading = arg.get_help_heading().unwrap_or_default();
-    match ENV_VAR_NAMES.iter().find(|(flag, _)| *flag == long) {
-        Some((_, variable)) => Some((*variable).to_owned()),
-        None if NON_LOCUST_HEADINGS.contains(&heading) || heading == "Other" => None,
-        None => Some(format!("LOCUST_{}", long.replace('-', "_").to_uppercase())),
+/// Returns the environment variables of a flag, the preferred name first.
+///
+/// Flags that only gregaria has, and the flags under the heading "Other", have none: another program may use a variable
+/// of that name for itself.
+fn env_vars(arg: &Arg, long: &str) -> Vec<String> {
+    let id = arg.get_id().as_str();
+    if let Some((_, names)) = ENV_VAR_NAMES.iter().find(|(arg_id, _)| *arg_id == id) {
+        return names.iter().map(|name| (*name).to_owned()).collect();
     }
+    let heading = arg.get_help_heading().unwrap_or_default();
+    if NON_LOCUST_HEADINGS.contains(&heading) || heading == "Other" {
+        return Vec::new();
+    }
+    vec![format!("LOCUST_{}", long.replace('-', "_").to_uppercase())]
 }
 
-/// Where a variable is not called as its flag.
-const ENV_VAR_NAMES: &[(&str, &str)] = &[
-    ("class-picker", "LOCUST_USERCLASS_PICKER"),
-    ("master", "LOCUST_MODE_MASTER"),
-    ("master-host", "LOCUST_MASTER_NODE_HOST"),
-    ("master-port", "LOCUST_MASTER_NODE_PORT"),
-    ("otel", "LOCUST_ENABLE_OPENTELEMETRY"),
-    ("ring", "GREGARIA_RING"),
-    ("worker", "LOCUST_MODE_WORKER"),
+/// The variables that are not named after their flag, by the id of the flag. `GREGARIA_RING` is the name before 0.2.
+const ENV_VAR_NAMES: &[(&str, &[&str])] = &[
+    ("class_picker", &["LOCUST_USERCLASS_PICKER"]),
+    ("driver", &["GREGARIA_DRIVER", "GREGARIA_RING"]),
+    ("master", &["LOCUST_MODE_MASTER"]),
+    ("master_host", &["LOCUST_MASTER_NODE_HOST"]),
+    ("master_port", &["LOCUST_MASTER_NODE_PORT"]),
+    ("otel", &["LOCUST_ENABLE_OPENTELEMETRY"]),
+    ("worker", &["LOCUST_MODE_WORKER"]),
 ];

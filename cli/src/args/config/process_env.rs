@@ -31,7 +31,7 @@ impl ProcessEnv {
     }
 
     /// The absolute path that was meant by `path`.
-    pub(super) fn absolute_path(&self, path: &str) -> PathBuf {
+    pub(in crate::args) fn absolute_path(&self, path: &str) -> PathBuf {
         let below_home = path.strip_prefix('~').filter(|rest| rest.is_empty() || rest.starts_with('/'));
         match (below_home, &self.home) {
             (Some(rest), Some(home)) => home.join(rest.trim_start_matches('/')),
@@ -40,7 +40,7 @@ impl ProcessEnv {
     }
 
     /// `path` as people would write it from here.
-    pub(super) fn display_relative<'a>(&self, path: &'a Path) -> std::path::Display<'a> {
+    pub(in crate::args) fn display_relative<'a>(&self, path: &'a Path) -> std::path::Display<'a> {
         path.strip_prefix(&self.cwd).unwrap_or(path).display()
     }
 }

@@ -7,16 +7,16 @@ use std::fmt;
 
 /// A value as it was given.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ArgValue {
+pub(crate) struct ArgValue {
     /// What it says.
-    pub text: String,
+    pub(crate) text: String,
     /// Where it stood, as in `locust.conf line 3: users = x`; `None` for the command line.
-    pub origin: Option<String>,
+    pub(crate) origin: Option<String>,
 }
 
 impl ArgValue {
     /// How a message names the value: by its flag, or by where it stood.
-    pub fn describe(&self, flag: &str) -> String {
+    pub(crate) fn describe(&self, flag: &str) -> String {
         match &self.origin {
             Some(origin) => origin.clone(),
             None => format!("{flag} {}", self.text.escape_debug()),
@@ -46,7 +46,7 @@ impl fmt::Display for ArgValue {
 }
 
 /// The word that becomes a value with an origin.
-pub(super) fn encode_with_origin(text: &str, origin: &str) -> String {
+pub(in crate::args) fn encode_with_origin(text: &str, origin: &str) -> String {
     format!("{text}{ORIGIN_SEPARATOR}{}", origin.replace(ORIGIN_SEPARATOR, " "))
 }
 

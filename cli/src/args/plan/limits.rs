@@ -2,12 +2,12 @@
 
 use gregaria_http::HttpLimits;
 
-use super::{arg_value::ArgValue, values};
-use crate::exit::CliError;
+use super::values;
+use crate::{args::cli::arg_value::ArgValue, exit::CliError};
 
 /// A limit that was given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ResponseLimit {
+pub(crate) struct ResponseLimit {
     /// One of the table's names.
     name: &'static str,
     value: u64,
@@ -29,7 +29,7 @@ impl ResponseLimit {
     }
 
     /// Sets it.
-    pub fn apply_to(self, limits: &mut HttpLimits) {
+    pub(crate) fn apply_to(self, limits: &mut HttpLimits) {
         if let Some(field) = LIMIT_FIELDS.iter().find(|field| field.name == self.name) {
             (field.set)(limits, self.value);
         }

@@ -5,18 +5,27 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    arg_value::ArgValue,
-    plan::{Mode, RunPlan},
-    raw::RawArgs,
-    target::RunTarget,
+use crate::args::{
+    cli::{
+        arg_value::ArgValue,
+        raw::{RawArgs, WebArgs},
+    },
+    plan::{Mode, RunPlan, target::RunTarget, web},
 };
 
 /// All options by name, in Locust's order.
 pub fn parsed_options(raw: &RawArgs, plan: &RunPlan) -> Vec<(&'static str, Value)> {
-    [load_options(raw, plan), web_options(plan), cluster_options(), output_options(raw, plan), legacy_options(plan)]
-        .concat()
+    [
+        load_options(raw, plan),
+        web_options(&raw.web),
+        cluster_options(),
+        output_options(raw, plan),
+        legacy_options(raw, plan),
+    ]
+    .concat()
 }
+
+const DEFAULT_WEB_PORT: u16 = 8089;
 
 type OptionList = Vec<(&'static str, Value)>;
 
@@ -47,25 +56,30 @@ fn load_options(raw: &RawArgs, plan: &RunPlan) -> OptionList {
     ]
 }
 
-fn web_options(plan: &RunPlan) -> OptionList {
-    let web = &plan.web;
-    let file =
-        |file: Option<&std::path::PathBuf>| json!(file.map(|file| file.display().to_string()).unwrap_or_default());
+/// Returns the options of the web page, which gregaria does not have. [`RunPlan::new`] has checked their values.
+fn web_options(args: &WebArgs) -> OptionList {
+    let text = |arg: &Option<ArgValue>| value_text(arg).unwrap_or_default().to_owned();
+    let host = value_text(&args.web_host).filter(|host| *host != "*").unwrap_or_default();
+    let autoquit_s = args.autoquit.as_ref().and_then(|arg| web::autoquit(arg).ok()).map(|time| time.as_secs_f64());
     vec![
-        ("web_host", json!(web.host)),
-        ("web_host_display_name", json!(web.host_display_name)),
-        ("web_port", json!(web.port)),
-        ("web_base_path", json!(web.base_path)),
-        ("web_login", json!(web.login)),
+        ("web_host", json!(host)),
+        ("web_host_display_name", json!(value_text(&args.web_host_display_name))),
+        ("web_port", json!(web_port(args))),
+        ("web_base_path", json!(text(&args.web_base_path).trim_end_matches('/'))),
+        ("web_login", json!(args.web_login)),
         ("web_auth", Value::Null),
-        ("tls_cert", file(web.tls.as_ref().map(|(cert, _)| cert))),
-        ("tls_key", file(web.tls.as_ref().map(|(_, key)| key))),
-        ("class_picker", json!(web.class_picker)),
-        ("autostart", json!(web.autostart)),
-        ("autoquit", json!(web.autoquit.map_or(-1.0, |time| time.as_secs_f64()))),
+        ("tls_cert", json!(text(&args.tls_cert))),
+        ("tls_key", json!(text(&args.tls_key))),
+        ("class_picker", json!(args.class_picker)),
+        ("autostart", json!(args.autostart)),
+        ("autoquit", json!(autoquit_s.unwrap_or(-1.0))),
         ("build_path", json!("")),
         ("legacy_ui", json!(false)),
     ]
+}
+
+fn web_port(args: &WebArgs) -> u16 {
+    args.web_port.as_ref().and_then(|arg| web::port(arg).ok()).unwrap_or(DEFAULT_WEB_PORT)
 }
 
 /// What `not_yet.rs` refuses is never given.
@@ -108,13 +122,13 @@ fn output_options(raw: &RawArgs, plan: &RunPlan) -> OptionList {
     ]
 }
 
-fn legacy_options(plan: &RunPlan) -> OptionList {
+fn legacy_options(raw: &RawArgs, plan: &RunPlan) -> OptionList {
     vec![
         ("num_clients", json!(plan.load.users)),
         ("hatch_rate", json!(plan.load.spawn_rate)),
         ("num_requests", json!(plan.load.num_requests)),
         ("no_web", json!(plan.headless)),
-        ("port", json!(plan.web.port)),
+        ("port", json!(web_port(&raw.web))),
         ("slave", json!(false)),
     ]
 }
@@ -127,14 +141,8 @@ fn value_text(arg: &Option<ArgValue>) -> Option<&str> {
 mod tests {
     use std::{collections::BTreeMap, ffi::OsString};
 
-    use super::{
-        super::{
-            parse::{ParsedLine, parse},
-            process_env::ProcessEnv,
-            program::ProgramKind,
-        },
-        *,
-    };
+    use super::*;
+    use crate::args::{ParsedLine, ProcessEnv, ProgramKind, parse};
 
     fn given(line: &str) -> BTreeMap<&'static str, Value> {
         let program = ProgramKind::Locustfile { custom_args: vec![] };
@@ -189,6 +197,27 @@ mod tests {
             ("user_classes", json!(["Web"])),
         ] {
             assert_eq!(options[name], value, "{name}");
+        }
+    }
+
+    #[test]
+    fn web_flags_are_passed_on() {
+        let defaults = given("Web");
+        let options = given(
+            "--web-host * --web-base-path /a/ --port 80 --autostart --autoquit 5 --tls-cert c --tls-key k --web-login",
+        );
+        for (name, value, default) in [
+            ("web_host", json!(""), json!("")),
+            ("web_base_path", json!("/a"), json!("")),
+            ("web_port", json!(80), json!(8089)),
+            ("port", json!(80), json!(8089)),
+            ("autostart", json!(true), json!(false)),
+            ("autoquit", json!(5.0), json!(-1.0)),
+            ("tls_cert", json!("c"), json!("")),
+            ("tls_key", json!("k"), json!("")),
+            ("web_login", json!(true), json!(false)),
+        ] {
+            assert_eq!((&options[name], &defaults[name]), (&value, &default), "{name}");
         }
     }
 }

@@ -7,10 +7,14 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Arg, Command};
 
-use super::{
-    arg_value::ArgValue, config, config_keys, locustfile, parse, process_env::ProcessEnv, program::ProgramKind, values,
+use super::locustfile;
+use crate::{
+    args::{
+        cli::{arg_value::ArgValue, command, positional, program::ProgramKind},
+        config::{self, config_keys, process_env::ProcessEnv},
+    },
+    exit::CliError,
 };
-use crate::exit::CliError;
 
 /// What a command line needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,7 +53,7 @@ fn find_locustfiles(scanned: &ScannedLine, env: &ProcessEnv) -> Result<Vec<PathB
         return locustfile::find_named("locustfile", &ArgValue::from(files), env);
     }
     let program = ProgramKind::Gregaria;
-    let settables = config_keys::config_keys(&parse::build_command(&program)?, &program);
+    let settables = config_keys::config_keys(&command::build_command(&program)?, &program);
     let settings = config::load(&settables, scanned.config.as_deref(), env)?;
     match settings.single_value(&settables, "--locustfile") {
         Some(file) => locustfile::find_named("-f", &file, env),
@@ -72,7 +76,7 @@ struct ScannedLine {
 
 impl ScannedLine {
     fn scan(args: &[OsString]) -> Result<Self, CliError> {
-        let mut command = parse::build_command(&ProgramKind::Gregaria)?;
+        let mut command = command::build_command(&ProgramKind::Gregaria)?;
         command.build();
         let words: Vec<String> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
         let mut seen = Self::default();
@@ -101,8 +105,8 @@ impl ScannedLine {
     }
 
     fn add_positional(&mut self, word: &str) {
-        self.has_url |= values::is_url(word);
-        if values::is_locustfile(word) && !values::is_url(word) {
+        self.has_url |= positional::is_url(word);
+        if positional::is_locustfile(word) && !positional::is_url(word) {
             self.files.push(word.to_owned());
         }
     }

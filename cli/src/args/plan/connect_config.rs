@@ -9,8 +9,11 @@ use gregaria_engine::{ConnectConfig, OverrideTarget, ResolveOverride};
 use gregaria_http::Origin;
 use ipnet::{IpNet, Ipv4AddrRange, Ipv6AddrRange};
 
-use super::{arg_value::ArgValue, raw::NetworkArgs, values};
-use crate::exit::CliError;
+use super::values;
+use crate::{
+    args::cli::{arg_value::ArgValue, raw::NetworkArgs},
+    exit::CliError,
+};
 
 /// Finds out where connections are to go and come from.
 pub(super) fn plan(args: &NetworkArgs) -> Result<ConnectConfig, CliError> {

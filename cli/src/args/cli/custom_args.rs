@@ -15,7 +15,7 @@ use crate::exit::CliError;
 ///
 /// # Errors
 /// When a spelling is taken already.
-pub(super) fn add_custom_args(command: Command, custom_args: &[CustomArg]) -> Result<Command, CliError> {
+pub(in crate::args) fn add_custom_args(command: Command, custom_args: &[CustomArg]) -> Result<Command, CliError> {
     let mut command = command.next_help_heading("Custom arguments");
     for arg in custom_args {
         arg.check_flags()?;
@@ -28,12 +28,12 @@ pub(super) fn add_custom_args(command: Command, custom_args: &[CustomArg]) -> Re
 }
 
 /// The id of a spelling in the command.
-pub(super) fn arg_id(flag: &str) -> String {
+pub(in crate::args) fn arg_id(flag: &str) -> String {
     format!("extra {flag}")
 }
 
 /// What was given, in order, as words for `argparse`.
-pub(super) fn collect_argparse_words(matches: &ArgMatches, custom_args: &[CustomArg]) -> Vec<String> {
+pub(in crate::args) fn collect_argparse_words(matches: &ArgMatches, custom_args: &[CustomArg]) -> Vec<String> {
     let flags = custom_args.iter().flat_map(|arg| arg.flags.iter().map(move |flag| (arg, flag)));
     let mut given: Vec<(usize, Vec<String>)> = flags.flat_map(|(arg, flag)| occurrences(matches, arg, flag)).collect();
     given.sort_by_key(|(place, _)| *place);
@@ -83,6 +83,9 @@ fn free_flag(command: Command, flag: &str) -> Result<Command, CliError> {
             if !flag.starts_with("--") {
                 return Ok(command.mut_arg(id, |arg| arg.short(None)));
             }
+            if taken.get_long() != Some(&flag[2..]) {
+                return Ok(command.mut_arg(id, |arg| arg.alias(None)));
+            }
             let untypable = format!("{id} that is taken");
             Ok(command.mut_arg(id, |arg| arg.short(None).long(untypable).hide(true)))
         }
@@ -91,7 +94,7 @@ fn free_flag(command: Command, flag: &str) -> Result<Command, CliError> {
 }
 
 /// All ways to write a flag, with their dashes.
-pub(super) fn flag_spellings(arg: &Arg) -> impl Iterator<Item = String> {
+pub(in crate::args) fn flag_spellings(arg: &Arg) -> impl Iterator<Item = String> {
     let longs = arg.get_long_and_visible_aliases().into_iter().flatten();
     let hidden_longs = arg.get_all_aliases().into_iter().flatten();
     let shorts = arg.get_short().into_iter().chain(arg.get_all_short_aliases().into_iter().flatten());

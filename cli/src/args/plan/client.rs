@@ -7,31 +7,32 @@ use std::{path::PathBuf, time::Duration};
 
 use gregaria_http::{CertificateCheck, ClientConfig, TlsConfig, TlsOptions};
 
-use super::{
-    arg_value::ArgValue,
-    limits::ResponseLimit,
-    raw::{NetworkArgs, TlsArgs},
-    values,
+use super::{limits::ResponseLimit, values};
+use crate::{
+    args::cli::{
+        arg_value::ArgValue,
+        raw::{NetworkArgs, TlsArgs},
+    },
+    exit::CliError,
 };
-use crate::exit::CliError;
 
 /// What is said of every user's client.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientPlan {
     /// Longest time for making a connection.
-    pub connect_timeout: Option<Duration>,
+    pub(crate) connect_timeout: Option<Duration>,
     /// Longest silence of the target.
-    pub read_timeout: Option<Duration>,
+    pub(crate) read_timeout: Option<Duration>,
     /// Longest time for a whole request, redirects included.
-    pub total_timeout: Option<Duration>,
+    pub(crate) total_timeout: Option<Duration>,
     /// Requests until a connection is closed; 0 for never.
-    pub requests_per_connection: Option<u32>,
+    pub(crate) requests_per_connection: Option<u32>,
     /// Bytes of a body beyond which the target is asked first.
-    pub expect_continue_above_bytes: Option<u64>,
+    pub(crate) expect_continue_above_bytes: Option<u64>,
     /// Bounds on responses, in the order in which they were given.
-    pub limits: Vec<ResponseLimit>,
+    pub(crate) limits: Vec<ResponseLimit>,
     /// Whom to trust, and who to be.
-    pub tls: Option<TlsConfig>,
+    pub(crate) tls: Option<TlsConfig>,
 }
 
 impl ClientPlan {

@@ -8,8 +8,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{arg_value::ArgValue, process_env::ProcessEnv};
-use crate::exit::CliError;
+use crate::{
+    args::{cli::arg_value::ArgValue, config::process_env::ProcessEnv},
+    exit::CliError,
+};
 
 /// The locustfiles that were asked for; `flag` is what they were given with.
 ///

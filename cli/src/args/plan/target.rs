@@ -4,12 +4,16 @@ use std::fs;
 
 use gregaria_engine::Method;
 
-use super::{
-    program::ProgramKind,
-    raw::{QuickArgs, RawArgs},
-    values,
+use super::values;
+use crate::{
+    args::cli::{
+        positional,
+        program::ProgramKind,
+        raw::{QuickArgs, RawArgs},
+    },
+    exit::CliError,
+    quick::QuickRequest,
 };
-use crate::{exit::CliError, quick::QuickRequest};
 
 /// What the users do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +28,7 @@ pub enum RunTarget {
 pub(super) fn run_target(raw: &RawArgs, program: &ProgramKind) -> Result<RunTarget, CliError> {
     check_single_host(raw)?;
     check_tags(raw, program)?;
-    let url = raw.targets.iter().find(|target| values::is_url(target));
+    let url = raw.targets.iter().find(|target| positional::is_url(target));
     let Some(url) = url else {
         return class_target(raw, program);
     };
@@ -43,7 +47,7 @@ pub(super) fn run_target(raw: &RawArgs, program: &ProgramKind) -> Result<RunTarg
 
 /// A host, a URL and the demo shop each say what to attack.
 fn check_single_host(raw: &RawArgs) -> Result<(), CliError> {
-    let url = raw.targets.iter().find(|target| values::is_url(target));
+    let url = raw.targets.iter().find(|target| positional::is_url(target));
     let host = raw.load.host.as_ref().map(|host| host.describe("-H"));
     match (url, host, raw.load.demo) {
         (Some(_), Some(_), _) => Err(CliError::usage("a URL and -H do not go together: the URL names the host")),
@@ -78,7 +82,7 @@ fn class_target(raw: &RawArgs, program: &ProgramKind) -> Result<RunTarget, CliEr
         },
         ProgramKind::Locustfile { .. } => {
             let (files, names): (Vec<_>, Vec<_>) =
-                raw.targets.iter().cloned().partition(|target| values::is_locustfile(target));
+                raw.targets.iter().cloned().partition(|target| positional::is_locustfile(target));
             let is_typed = raw.users.locustfile.as_ref().is_some_and(|file| file.origin.is_none());
             match files.first() {
                 Some(file) if is_typed => {

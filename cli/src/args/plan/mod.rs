@@ -3,20 +3,25 @@
 //! The rest of the crate sees only a [`Plan`]. Whether the user classes exist and have hosts is not known here: that
 //! is asked of the Scenario when there is one.
 
+pub(super) mod client;
+mod connect_config;
+mod duration;
+pub(super) mod limits;
+pub(super) mod target;
+mod values;
+pub(super) mod web;
+
 use std::{path::PathBuf, time::Duration};
 
 use gregaria_engine::{ConnectConfig, RunnerOptions, rt::DriverChoice};
 use log::LevelFilter;
 
-use super::{
+use self::{client::ClientPlan, target::RunTarget};
+use super::cli::{
     arg_value::ArgValue,
-    client::{self, ClientPlan},
-    connect_config,
     program::ProgramKind,
-    raw::{LoadArgs, LogArgs, OtherArgs, OutputArgs, RawArgs},
-    target::{self, RunTarget},
-    unsupported, values,
-    web::{self, WebPlan},
+    raw::{LogArgs, OtherArgs, OutputArgs, RawArgs},
+    unsupported,
 };
 use crate::exit::{self, CliError, ExitPlan};
 
@@ -28,9 +33,9 @@ pub struct RunPlan {
     /// What the users do.
     pub target: RunTarget,
     /// Only tasks with one of these tags; all when there are none.
-    pub tags: Vec<String>,
+    pub(crate) tags: Vec<String>,
     /// No tasks with one of these tags.
-    pub exclude_tags: Vec<String>,
+    pub(crate) exclude_tags: Vec<String>,
     /// How much load, and for how long.
     pub load: LoadPlan,
     /// Where connections go and come from.
@@ -38,15 +43,13 @@ pub struct RunPlan {
     /// What is laid over the client settings of every user class.
     pub client: ClientPlan,
     /// Whether a run was asked for that begins at once and has no web page. Quick runs always are.
-    pub headless: bool,
-    /// What the web page is like.
-    pub web: WebPlan,
+    pub(crate) headless: bool,
     /// What is shown and stored.
     pub output: OutputPlan,
     /// What is logged.
     pub log: LogPlan,
     /// What the exit code tells.
-    pub exit: ExitPlan,
+    pub(crate) exit: ExitPlan,
 }
 
 /// Run, or only show something.
@@ -67,26 +70,26 @@ pub enum Mode {
 #[derive(Clone, Debug, PartialEq)]
 pub struct LoadPlan {
     /// Replaces the host of every user class.
-    pub host: Option<String>,
+    pub(crate) host: Option<String>,
     /// Whether the demo shop is to take the place of a host.
-    pub demo: bool,
+    pub(crate) demo: bool,
     /// Number of users, where it was given.
     pub explicit_users: Option<u32>,
     /// Number of users.
-    pub users: u32,
+    pub(crate) users: u32,
     /// Users per second, infinite for all at once.
-    pub spawn_rate: f64,
+    pub(crate) spawn_rate: f64,
     /// Stop after this time.
-    pub run_time: Option<Duration>,
+    pub(crate) run_time: Option<Duration>,
     /// Stop after this many requests.
-    pub num_requests: Option<u64>,
+    pub(crate) num_requests: Option<u64>,
     /// How long requests on the wire may take to finish at the end.
-    pub stop_timeout: Duration,
+    pub(crate) stop_timeout: Duration,
     /// Forget what was measured while users were coming.
-    pub reset_stats: bool,
+    pub(crate) reset_stats: bool,
     /// Number of shards; `None` for all cores.
-    pub shards: Option<usize>,
-    /// How shards talk to the kernel.
+    pub(crate) shards: Option<usize>,
+    /// The kernel interface of each thread that sends requests.
     pub driver: DriverChoice,
 }
 
@@ -94,20 +97,20 @@ pub struct LoadPlan {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OutputPlan {
     /// Show the statistics while the run goes on.
-    pub live: bool,
+    pub(crate) live: bool,
     /// Write the final statistics to stdout as JSON.
     pub json: bool,
     /// Write them to this file, in place of the final tables.
-    pub json_file: Option<PathBuf>,
+    pub(crate) json_file: Option<PathBuf>,
 }
 
 /// What is logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogPlan {
     /// The least important level that is still logged.
-    pub level: LevelFilter,
+    pub(crate) level: LevelFilter,
     /// Where to append the log; stderr if none.
-    pub file: Option<PathBuf>,
+    pub(crate) file: Option<PathBuf>,
     /// Whether the program or the locustfile sets up its log by itself.
     pub skip_setup: bool,
 }
@@ -123,26 +126,27 @@ impl RunPlan {
         let is_quick = matches!(target, RunTarget::Quick(_));
         let texts = |given: &[ArgValue]| given.iter().map(|given| given.text.clone()).collect();
         let RawArgs { load, users, network, output, log, other, .. } = raw;
-        Ok(Self {
+        let plan = Self {
             mode: mode(other),
             target,
             tags: texts(&users.tags),
             exclude_tags: texts(&users.exclude_tags),
             exit: exit_plan(output)?,
-            load: load_plan(load, output.reset_stats, is_quick)?,
+            load: load_plan(raw, is_quick)?,
             connect_config: connect_config::plan(network)?,
             client: client::plan(network, &raw.tls)?,
             headless: is_quick || load.headless && !load.headful,
-            web: web::plan(&raw.web)?,
             output: OutputPlan { live: !output.only_summary, json: output.json, json_file: path(&output.json_file) },
             log: log_plan(log)?,
-        })
+        };
+        web::check(&raw.web)?;
+        Ok(plan)
     }
 }
 
 impl LoadPlan {
     /// The part of the plan that is the runner's.
-    pub fn runner_options(&self) -> RunnerOptions {
+    pub(crate) fn runner_options(&self) -> RunnerOptions {
         RunnerOptions {
             run_time: self.run_time,
             num_requests: self.num_requests,
@@ -162,7 +166,8 @@ fn mode(other: &OtherArgs) -> Mode {
     }
 }
 
-fn load_plan(args: &LoadArgs, reset_stats: bool, is_quick: bool) -> Result<LoadPlan, CliError> {
+fn load_plan(raw: &RawArgs, is_quick: bool) -> Result<LoadPlan, CliError> {
+    let args = &raw.load;
     let (default_users, default_rate) = if is_quick { (10, f64::INFINITY) } else { (1, 1.0) };
     let users = values::optional(&args.users, |given| values::positive_int("-u", given))?;
     let stop_timeout = values::optional(&args.stop_timeout, |given| values::seconds("-s", given))?;
@@ -176,10 +181,10 @@ fn load_plan(args: &LoadArgs, reset_stats: bool, is_quick: bool) -> Result<LoadP
         run_time: values::optional(&args.run_time, |given| values::run_time("-t", given))?,
         num_requests: values::optional(&args.num_request, |given| values::positive_int("-n", given))?,
         stop_timeout: stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),
-        reset_stats,
+        reset_stats: raw.output.reset_stats,
         shards: values::optional(&args.shards, |given| values::positive_int::<u32>("--shards", given))?
             .map(|count| count as usize),
-        driver: values::optional(&args.ring, values::driver)?.unwrap_or_default(),
+        driver: values::optional(&raw.network.driver, values::driver)?.unwrap_or_default(),
     })
 }
 
@@ -207,13 +212,8 @@ mod tests {
 
     use gregaria_engine::{Method, rt::DriverKind};
 
-    use super::{
-        super::{
-            parse::{ParsedLine, parse},
-            process_env::ProcessEnv,
-        },
-        *,
-    };
+    use super::*;
+    use crate::args::{ParsedLine, ProcessEnv, parse};
     use crate::quick::QuickRequest;
 
     const OWN: ProgramKind = ProgramKind::RustUsers;
@@ -252,7 +252,7 @@ mod tests {
     #[test]
     fn what_is_given_is_taken() {
         let plan =
-            plan("-u 64 -r 2.5 -t 1h30m -n 1000 -s 0 -H http://h --shards 2 --ring epoll --reset-stats Web", &OWN);
+            plan("-u 64 -r 2.5 -t 1h30m -n 1000 -s 0 -H http://h --shards 2 --driver epoll --reset-stats Web", &OWN);
         let load = plan.load;
         assert_eq!((load.users, load.explicit_users, load.spawn_rate), (64, Some(64), 2.5));
         assert_eq!(load.host.as_deref(), Some("http://h"));

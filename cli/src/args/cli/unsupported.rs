@@ -6,13 +6,13 @@ use super::raw::RawArgs;
 use crate::exit::CliError;
 
 /// Refuses the first of them that was given.
-pub(super) fn check(raw: &RawArgs) -> Result<(), CliError> {
+pub(in crate::args) fn check(raw: &RawArgs) -> Result<(), CliError> {
     let given = FLAGS.iter().find(|flag| (flag.is_given)(raw));
     given.map_or(Ok(()), |flag| Err(CliError::usage(format!("{}: {}", flag.name, flag.instead))))
 }
 
 /// What the help says of them: those that mean something without the others.
-pub(super) fn help_line() -> String {
+pub(in crate::args) fn help_line() -> String {
     let on_its_own = |flag: &&UnsupportedFlag| flag.instead.starts_with("not there yet") && flag.instead != NO_WORKERS;
     let names = FLAGS.iter().filter(on_its_own).map(|flag| flag.name);
     format!("Not there yet: {}.", names.collect::<Vec<_>>().join(", "))

@@ -23,37 +23,37 @@ use super::arg_value::ArgValue;
 pub struct RawArgs {
     /// A URL (http://...) for a quick run, or the names of the user classes to run (default: all)
     #[arg(value_name = "URL | USER_CLASS")]
-    pub targets: Vec<String>,
+    pub(crate) targets: Vec<String>,
     /// How much load, and for how long.
     #[command(flatten)]
-    pub load: LoadArgs,
+    pub(crate) load: LoadArgs,
     /// Which users and tasks.
     #[command(flatten)]
-    pub users: UsersArgs,
+    pub(crate) users: UsersArgs,
     /// The request of a quick run.
     #[command(flatten)]
-    pub quick: QuickArgs,
+    pub(crate) quick: QuickArgs,
     /// Where connections go and come from, and how long anything may take.
     #[command(flatten)]
-    pub network: NetworkArgs,
+    pub(crate) network: NetworkArgs,
     /// Whom to trust, and who to be.
     #[command(flatten)]
-    pub tls: TlsArgs,
+    pub(crate) tls: TlsArgs,
     /// What is shown and stored.
     #[command(flatten)]
-    pub output: OutputArgs,
+    pub(crate) output: OutputArgs,
     /// What the web page is like.
     #[command(flatten)]
-    pub web: WebArgs,
+    pub(crate) web: WebArgs,
     /// Several processes, several machines.
     #[command(flatten)]
-    pub cluster: ClusterArgs,
+    pub(crate) cluster: ClusterArgs,
     /// What is logged.
     #[command(flatten)]
-    pub log: LogArgs,
+    pub(crate) log: LogArgs,
     /// What is asked instead of a run, and the rest.
     #[command(flatten)]
-    pub other: OtherArgs,
+    pub(crate) other: OtherArgs,
     /// What was given for the arguments that a locustfile adds, as words for Python's `argparse`.
     #[arg(skip)]
     pub custom_args: Vec<String>,
@@ -62,292 +62,292 @@ pub struct RawArgs {
 /// How much load, and for how long.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Load")]
-pub struct LoadArgs {
+pub(crate) struct LoadArgs {
     /// Host to attack, for all user classes, as in http://name or http://name:8080/prefix
     #[arg(short = 'H', long, value_name = "BASE_URL")]
-    pub host: Option<ArgValue>,
+    pub(crate) host: Option<ArgValue>,
     /// Attack the demo shop that comes with gregaria, in place of a host
     #[arg(long)]
-    pub demo: bool,
+    pub(crate) demo: bool,
     /// Number of users [default: 1; quick run: 10] [0.7: -c, --clients]
     #[arg(short = 'u', long, short_alias = 'c', alias = "clients", value_name = "N")]
-    pub users: Option<ArgValue>,
+    pub(crate) users: Option<ArgValue>,
     /// Users that come per second [default: 1; quick run: all at once] [0.7: --hatch-rate]
     #[arg(short = 'r', long, alias = "hatch-rate", value_name = "RATE")]
-    pub spawn_rate: Option<ArgValue>,
+    pub(crate) spawn_rate: Option<ArgValue>,
     /// Stop after this time: 90, 300s, 20m, 1h30m [default: run until Ctrl-C]
     #[arg(short = 't', long, value_name = "TIME")]
-    pub run_time: Option<ArgValue>,
+    pub(crate) run_time: Option<ArgValue>,
     /// Stop after exactly this many requests, failures included
     #[arg(short = 'n', long, alias = "num-requests", value_name = "N")]
-    pub num_request: Option<ArgValue>,
+    pub(crate) num_request: Option<ArgValue>,
     /// Seconds for requests on the wire to finish when the run ends [default: 1]
     #[arg(short = 's', long, value_name = "SECONDS")]
-    pub stop_timeout: Option<ArgValue>,
+    pub(crate) stop_timeout: Option<ArgValue>,
     /// Start at once, without a web page, as every run does so far [0.7: --no-web]
     #[arg(long, alias = "no-web")]
-    pub headless: bool,
+    pub(crate) headless: bool,
     /// Takes --headless back, wherever it was given.
     #[arg(long, hide = true)]
-    pub headful: bool,
+    pub(crate) headful: bool,
     /// Cores to generate load on [default: all that this process may use]
     #[arg(long, value_name = "N")]
-    pub shards: Option<ArgValue>,
-    /// How shards talk to the kernel: full, plain or epoll; the best that works unless given.
-    #[arg(long, value_name = "RING", hide = true)]
-    pub ring: Option<ArgValue>,
+    pub(crate) shards: Option<ArgValue>,
 }
 
 /// Which users and tasks.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Users")]
-pub struct UsersArgs {
+pub(crate) struct UsersArgs {
     /// Locustfile: FILE.py, a.py,b.py, or a folder
     #[arg(short = 'f', long, value_name = "FILE")]
-    pub locustfile: Option<ArgValue>,
+    pub(crate) locustfile: Option<ArgValue>,
     /// Run only tasks with one of these tags
     #[arg(short = 'T', long, value_name = "TAG", num_args = 0.., action = ArgAction::Set)]
-    pub tags: Vec<ArgValue>,
+    pub(crate) tags: Vec<ArgValue>,
     /// Leave out tasks with one of these tags
     #[arg(short = 'E', long, value_name = "TAG", num_args = 0.., action = ArgAction::Set)]
-    pub exclude_tags: Vec<ArgValue>,
+    pub(crate) exclude_tags: Vec<ArgValue>,
     /// Attributes of user classes, as JSON or a file with it.
     #[arg(long, value_name = "JSON", num_args = 0.., action = ArgAction::Set, hide = true)]
-    pub config_users: Option<Vec<ArgValue>>,
+    pub(crate) config_users: Option<Vec<ArgValue>>,
     /// Give all tasks the same weight.
     #[arg(long, hide = true)]
-    pub equal_weights: bool,
+    pub(crate) equal_weights: bool,
 }
 
 /// The request of a quick run.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = QUICK_RUN)]
-pub struct QuickArgs {
+pub(crate) struct QuickArgs {
     /// Request method [default: GET; with a body: POST]
     #[arg(short = 'X', long, value_name = "METHOD")]
-    pub method: Option<ArgValue>,
+    pub(crate) method: Option<ArgValue>,
     /// Request header, 'Name: value'; may be given several times
     #[arg(long = "header", value_name = "HEADER", action = ArgAction::Append)]
-    pub headers: Vec<ArgValue>,
+    pub(crate) headers: Vec<ArgValue>,
     /// Request body
     #[arg(long, value_name = "TEXT")]
-    pub body: Option<ArgValue>,
+    pub(crate) body: Option<ArgValue>,
     /// File with the request body
     #[arg(long, value_name = "FILE")]
-    pub body_file: Option<ArgValue>,
+    pub(crate) body_file: Option<ArgValue>,
 }
 
 /// Where connections go and come from, and how long anything may take.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = NETWORK)]
-pub struct NetworkArgs {
+pub(crate) struct NetworkArgs {
     /// Connect to ADDRESS in place of HOST:PORT (* for any), as in shop.example:80:127.0.0.1; several addresses have
     /// commas between them, a Unix socket is unix:PATH; may be given several times
     #[arg(long, value_name = "HOST:PORT:ADDRESS", action = ArgAction::Append)]
-    pub resolve: Vec<ArgValue>,
+    pub(crate) resolve: Vec<ArgValue>,
     /// Connect to this Unix socket, whatever the URL says
     #[arg(long, value_name = "PATH")]
-    pub unix_socket: Option<ArgValue>,
+    pub(crate) unix_socket: Option<ArgValue>,
     /// Addresses of this machine that connections come from in turn: 10.0.0.1,10.0.0.2 or 10.0.0.1-10.0.0.9 or
     /// 10.0.0.0/28; each has its own local ports
     #[arg(long, value_name = "ADDRESS", action = ArgAction::Append)]
-    pub source_ip: Vec<ArgValue>,
+    pub(crate) source_ip: Vec<ArgValue>,
     /// Seconds for which the addresses of a name hold; 0 looks it up for every connection [default: 60]
     #[arg(long, value_name = "SEC")]
-    pub dns_ttl: Option<ArgValue>,
+    pub(crate) dns_ttl: Option<ArgValue>,
     /// Close a connection after so many requests and make it anew; 0 for never [default: 0]
     #[arg(long, value_name = "N")]
-    pub requests_per_connection: Option<ArgValue>,
+    pub(crate) requests_per_connection: Option<ArgValue>,
     /// Ask the target before a body of more than so many bytes is sent (Expect: 100-continue) [default: never]
     #[arg(long, value_name = "BYTES")]
-    pub expect_continue: Option<ArgValue>,
+    pub(crate) expect_continue: Option<ArgValue>,
     /// Seconds for making a connection [default: 60]
     #[arg(long, value_name = "SEC")]
-    pub connect_timeout: Option<ArgValue>,
+    pub(crate) connect_timeout: Option<ArgValue>,
     /// Seconds that the target may be silent while its response is awaited or read [default: 60]
     #[arg(long, value_name = "SEC")]
-    pub read_timeout: Option<ArgValue>,
+    pub(crate) read_timeout: Option<ArgValue>,
     /// Seconds for a whole request, redirects included [default: no limit]
     #[arg(long, value_name = "SEC")]
-    pub timeout: Option<ArgValue>,
+    pub(crate) timeout: Option<ArgValue>,
     /// Limit of what a response may be, as in head-bytes=64K or redirects=5; a wrong name lists all; may be given several
     /// times
     #[arg(long = "limit", value_name = "NAME=VALUE", action = ArgAction::Append)]
-    pub limits: Vec<ArgValue>,
+    pub(crate) limits: Vec<ArgValue>,
+    /// Kernel interface of each thread: io_uring, io_uring-basic or epoll [default: the first that the kernel allows]
+    #[arg(long, alias = "ring", value_name = "DRIVER", hide = true)]
+    pub(crate) driver: Option<ArgValue>,
 }
 
 /// Whom to trust, and who to be.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = TLS)]
-pub struct TlsArgs {
+pub(crate) struct TlsArgs {
     /// Do not verify the target's certificate
     #[arg(short = 'k', long)]
-    pub insecure: bool,
+    pub(crate) insecure: bool,
     /// File with the certificates of those who are trusted, in place of the system's
     #[arg(long, value_name = "FILE")]
-    pub cacert: Option<ArgValue>,
+    pub(crate) cacert: Option<ArgValue>,
     /// File with the client's certificate, and perhaps with its key
     #[arg(long, value_name = "FILE[,KEY]")]
-    pub cert: Option<ArgValue>,
+    pub(crate) cert: Option<ArgValue>,
     /// File with the key of the client's certificate
     #[arg(long, value_name = "FILE")]
-    pub key: Option<ArgValue>,
+    pub(crate) key: Option<ArgValue>,
 }
 
 /// What is shown and stored.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Statistics")]
-pub struct OutputArgs {
+pub(crate) struct OutputArgs {
     /// Show the statistics only at the end
     #[arg(long)]
-    pub only_summary: bool,
+    pub(crate) only_summary: bool,
     /// Show the statistics every 2 s, as every run does so far unless --only-summary
     #[arg(long)]
-    pub print_stats: bool,
+    pub(crate) print_stats: bool,
     /// Forget what was measured when all users have been spawned
     #[arg(long)]
-    pub reset_stats: bool,
+    pub(crate) reset_stats: bool,
     /// Write the final statistics to stdout as JSON, Locust's list of entries
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
     /// Write them to FILE.json, in place of the final tables
     #[arg(long, value_name = "FILE")]
-    pub json_file: Option<ArgValue>,
+    pub(crate) json_file: Option<ArgValue>,
     /// Exit code of a run with failures or exceptions [default: 1]
     #[arg(long, value_name = "N")]
-    pub exit_code_on_error: Option<ArgValue>,
+    pub(crate) exit_code_on_error: Option<ArgValue>,
     /// Exit with 3 when the generator itself was the bottleneck
     #[arg(long)]
-    pub fail_on_lag: bool,
+    pub(crate) fail_on_lag: bool,
     /// Prefix of the CSV files.
     #[arg(long, value_name = "PREFIX", hide = true)]
-    pub csv: Option<ArgValue>,
+    pub(crate) csv: Option<ArgValue>,
     /// All entries in the CSV history.
     #[arg(long, hide = true)]
-    pub csv_full_history: bool,
+    pub(crate) csv_full_history: bool,
     /// File of the HTML report.
     #[arg(long, value_name = "FILE", hide = true)]
-    pub html: Option<ArgValue>,
+    pub(crate) html: Option<ArgValue>,
     /// A name under which runs are grouped.
     #[arg(long, value_name = "NAME", hide = true)]
-    pub profile: Option<ArgValue>,
+    pub(crate) profile: Option<ArgValue>,
     /// Tell OpenTelemetry.
     #[arg(long, hide = true)]
-    pub otel: bool,
+    pub(crate) otel: bool,
 }
 
 /// What the web page is like.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Web page (not there yet: without effect)")]
-pub struct WebArgs {
+pub(crate) struct WebArgs {
     /// Address that the page listens on [default: all]
     #[arg(long, value_name = "ADDRESS")]
-    pub web_host: Option<ArgValue>,
+    pub(crate) web_host: Option<ArgValue>,
     /// The name that links to the page show.
     #[arg(long, value_name = "NAME", hide = true)]
-    pub web_host_display_name: Option<ArgValue>,
+    pub(crate) web_host_display_name: Option<ArgValue>,
     /// Port of the page [default: 8089] [0.7: --port]
     #[arg(short = 'P', long, alias = "port", value_name = "PORT")]
-    pub web_port: Option<ArgValue>,
+    pub(crate) web_port: Option<ArgValue>,
     /// Path under which the page is served, such as /locust
     #[arg(long, value_name = "PATH")]
-    pub web_base_path: Option<ArgValue>,
+    pub(crate) web_base_path: Option<ArgValue>,
     /// Protect the page with a login
     #[arg(long)]
-    pub web_login: bool,
+    pub(crate) web_login: bool,
     /// What --web-login has replaced.
     #[arg(long, value_name = "USER:PASSWORD", hide = true)]
-    pub web_auth: Option<ArgValue>,
+    pub(crate) web_auth: Option<ArgValue>,
     /// Certificate, to serve the page over HTTPS
     #[arg(long, value_name = "FILE")]
-    pub tls_cert: Option<ArgValue>,
+    pub(crate) tls_cert: Option<ArgValue>,
     /// Key of the certificate
     #[arg(long, value_name = "FILE")]
-    pub tls_key: Option<ArgValue>,
+    pub(crate) tls_key: Option<ArgValue>,
     /// Start at once, with the page
     #[arg(long)]
-    pub autostart: bool,
+    pub(crate) autostart: bool,
     /// With --autostart: end so many seconds after the run has ended
     #[arg(long, value_name = "SECONDS")]
-    pub autoquit: Option<ArgValue>,
+    pub(crate) autoquit: Option<ArgValue>,
     /// Offer all user classes on the page
     #[arg(long)]
-    pub class_picker: bool,
+    pub(crate) class_picker: bool,
     /// Where the files of the page are built.
     #[arg(long, value_name = "FOLDER", hide = true)]
-    pub build_path: Option<ArgValue>,
+    pub(crate) build_path: Option<ArgValue>,
     /// A page that is no more.
     #[arg(long, hide = true)]
-    pub legacy_ui: bool,
+    pub(crate) legacy_ui: bool,
 }
 
 /// Several processes, several machines.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Distributed")]
-pub struct ClusterArgs {
+pub(crate) struct ClusterArgs {
     /// Be the master that workers connect to.
     #[arg(long, hide = true)]
-    pub master: bool,
+    pub(crate) master: bool,
     /// Address that the master listens on.
     #[arg(long, value_name = "ADDRESS", hide = true)]
-    pub master_bind_host: Option<ArgValue>,
+    pub(crate) master_bind_host: Option<ArgValue>,
     /// Port that the master listens on.
     #[arg(long, value_name = "PORT", hide = true)]
-    pub master_bind_port: Option<ArgValue>,
+    pub(crate) master_bind_port: Option<ArgValue>,
     /// Start when so many workers have come.
     #[arg(long, alias = "expect-slaves", value_name = "N", hide = true)]
-    pub expect_workers: Option<ArgValue>,
+    pub(crate) expect_workers: Option<ArgValue>,
     /// How long to wait for them.
     #[arg(long, value_name = "SECONDS", hide = true)]
-    pub expect_workers_max_wait: Option<ArgValue>,
+    pub(crate) expect_workers_max_wait: Option<ArgValue>,
     /// Deal users out again when workers come or go.
     #[arg(long, hide = true)]
-    pub enable_rebalancing: bool,
+    pub(crate) enable_rebalancing: bool,
     /// Be a worker.
     #[arg(long, alias = "slave", hide = true)]
-    pub worker: bool,
+    pub(crate) worker: bool,
     /// Address of the master.
     #[arg(long, value_name = "ADDRESS", hide = true)]
-    pub master_host: Option<ArgValue>,
+    pub(crate) master_host: Option<ArgValue>,
     /// Port of the master.
     #[arg(long, value_name = "PORT", hide = true)]
-    pub master_port: Option<ArgValue>,
+    pub(crate) master_port: Option<ArgValue>,
     /// So many processes, as workers of this one.
     #[arg(long, value_name = "N", hide = true)]
-    pub processes: Option<ArgValue>,
+    pub(crate) processes: Option<ArgValue>,
 }
 
 /// What is logged.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Log")]
-pub struct LogArgs {
+pub(crate) struct LogArgs {
     /// DEBUG, INFO, WARNING, ERROR or CRITICAL [default: INFO]
     #[arg(short = 'L', long, value_name = "LEVEL")]
-    pub loglevel: Option<ArgValue>,
+    pub(crate) loglevel: Option<ArgValue>,
     /// File to append the log to [default: stderr]
     #[arg(long, value_name = "FILE")]
-    pub logfile: Option<ArgValue>,
+    pub(crate) logfile: Option<ArgValue>,
     /// Leave the log to the program or locustfile
     #[arg(long)]
-    pub skip_log_setup: bool,
+    pub(crate) skip_log_setup: bool,
 }
 
 /// What is asked instead of a run, and the rest.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
 #[command(next_help_heading = "Other")]
-pub struct OtherArgs {
+pub(crate) struct OtherArgs {
     /// List the user classes and exit
     #[arg(short = 'l', long)]
-    pub list: bool,
+    pub(crate) list: bool,
     /// Show how often each task is picked and exit
     #[arg(long)]
-    pub show_task_ratio: bool,
+    pub(crate) show_task_ratio: bool,
     /// The same as JSON
     #[arg(long)]
-    pub show_task_ratio_json: bool,
+    pub(crate) show_task_ratio_json: bool,
     /// File with more settings: a .conf, or a .toml with [tool.locust]
     #[arg(long, value_name = "FILE")]
-    pub config: Option<ArgValue>,
+    pub(crate) config: Option<ArgValue>,
     /// Show the version and exit
     #[arg(short = 'V', long, action = ArgAction::Version)]
     version: (),
@@ -356,10 +356,10 @@ pub struct OtherArgs {
     help: (),
 }
 
-pub(super) const QUICK_RUN: &str = "Quick run (with a URL)";
+pub(in crate::args) const QUICK_RUN: &str = "Quick run (with a URL)";
 const NETWORK: &str = "Network";
 const TLS: &str = "TLS";
 
 /// The headings of flags that Locust has not. They give way to arguments of a locustfile, and are no variables, because
 /// their names may be those of other programs.
-pub(super) const NON_LOCUST_HEADINGS: [&str; 3] = [QUICK_RUN, NETWORK, TLS];
+pub(in crate::args) const NON_LOCUST_HEADINGS: [&str; 3] = [QUICK_RUN, NETWORK, TLS];

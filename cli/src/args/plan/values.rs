@@ -8,8 +8,11 @@ use gregaria_engine::{Method, rt::DriverChoice};
 use gregaria_http::{BaseUrl, DefaultHeaders, InvalidMethod};
 use log::LevelFilter;
 
-use super::{arg_value::ArgValue, duration};
-use crate::exit::CliError;
+use super::duration;
+use crate::{
+    args::cli::{arg_value::ArgValue, positional},
+    exit::CliError,
+};
 
 /// A whole number of at least 1.
 pub(super) fn positive_int<N: TryFrom<u64>>(flag: &str, arg: &ArgValue) -> Result<N, CliError> {
@@ -92,9 +95,9 @@ pub(super) fn header(flag: &str, arg: &ArgValue) -> Result<(String, String), Cli
     sendable.map(|()| (name.to_owned(), value.to_owned())).map_err(|error| invalid_value(flag, arg, error.message()))
 }
 
-/// How shards talk to the kernel.
+/// Converts the kernel interface of a thread.
 pub(super) fn driver(arg: &ArgValue) -> Result<DriverChoice, CliError> {
-    arg.text.parse().map_err(|error: String| invalid_value("--ring", arg, &error))
+    arg.text.parse().map_err(|error: String| invalid_value("--driver", arg, &error))
 }
 
 /// A port of this machine; 0 for any that is free.
@@ -110,23 +113,13 @@ pub(super) fn optional<T>(
     arg.as_ref().map(convert).transpose()
 }
 
-/// Whether a positional argument is a locustfile: no user class has such a name.
-pub(super) fn is_locustfile(text: &str) -> bool {
-    text.ends_with(".py")
-}
-
-/// Whether a positional argument asks for a quick run.
-pub(super) fn is_url(text: &str) -> bool {
-    text.starts_with("http://") || text.starts_with("https://")
-}
-
 fn base_url(text: &str) -> Result<BaseUrl, &'static str> {
     check_scheme(text)?;
     BaseUrl::parse(text).map_err(|error| error.message())
 }
 
 fn check_scheme(text: &str) -> Result<(), &'static str> {
-    if !is_url(text) {
+    if !positional::is_url(text) {
         return Err("has no scheme: write http://NAME[:PORT]");
     }
     Ok(())
