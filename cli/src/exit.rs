@@ -62,7 +62,7 @@ impl std::error::Error for CliError {}
 pub struct ExitPlan {
     /// The exit code of a run with failed requests or exceptions.
     pub on_error: u8,
-    /// Whether a run whose generator was the bottleneck ends with [`GENERATOR_LIMITED`].
+    /// Whether a run ends with [`GENERATOR_LIMITED`] if the generator was the bottleneck.
     pub fail_on_lag: bool,
 }
 

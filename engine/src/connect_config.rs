@@ -1,7 +1,7 @@
 //! Connection endpoints of a run, as plain settings: which addresses connections go to and come from.
 //!
-//! [`Resolver::new`](crate::rt::Resolver::new) checks these settings and applies them. This file knows neither sockets nor
-//! threads. The simulator ignores the settings.
+//! [`Resolver::new`](crate::rt::Resolver::new) checks these settings and applies them. This file knows neither
+//! sockets nor threads. The simulator ignores the settings.
 
 use std::{io, net::IpAddr, path::PathBuf, time::Duration};
 
@@ -26,24 +26,24 @@ use thiserror::Error;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectConfig {
-    /// Addresses that replace the resolver's. Of the overrides that match a host and port, the most specific one applies,
-    /// and of equally specific ones the last. Default: none.
+    /// Addresses that replace the resolver's. Of the overrides that match a host and port, the most specific one
+    /// applies, and of equally specific ones the last. Default: none.
     pub overrides: Vec<ResolveOverride>,
     /// Time for which a resolved name is cached. Zero resolves the name for every connection. A failed lookup is cached
     /// for this time, but at most 1 s. Default: 60 s.
     pub dns_ttl: Duration,
     /// Unix socket for all connections. It takes precedence over URLs and overrides. Default: `None`.
     pub unix_socket: Option<PathBuf>,
-    /// Local addresses of connections, used in turn. Each address has its own range of local ports. A connection uses only
-    /// addresses of the target's IP version. Default: none, the system selects the local address.
+    /// Local addresses of connections, used in turn. Each address has its own range of local ports. A connection uses
+    /// only addresses of the target's IP version. Default: none, the system selects the local address.
     pub source_ips: Vec<IpAddr>,
 }
 
 /// A rule that replaces the resolver's answer for matching hosts and ports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResolveOverride {
-    /// The host that the rule matches, spelled as [`Origin::host`](gregaria_http::Origin::host) returns it; `None` matches
-    /// all hosts.
+    /// The host that the rule matches, spelled as [`Origin::host`](gregaria_http::Origin::host) returns it; `None`
+    /// matches all hosts.
     pub host: Option<String>,
     /// The port that the rule matches; `None` matches all ports.
     pub port: Option<u16>,

@@ -113,7 +113,7 @@ fn end_reason_text(reason: &EndReason) -> &str {
     match reason {
         EndReason::RunTime => "--run-time limit reached",
         EndReason::NumRequests => "--num-request limit reached",
-        EndReason::Requested => "Stop asked for",
+        EndReason::Requested => "Stop requested",
         EndReason::NoUsersLeft => "All users have stopped",
         EndReason::FatalError(error) => error,
     }
@@ -159,7 +159,7 @@ mod tests {
         terminal::Screen,
     };
 
-    /// A swarm that has measured two requests at the first report, one of them a failure.
+    /// A swarm that reports two requests, one of them a failure.
     struct ScriptedSwarm {
         recorder: Recorder,
         report: SwarmReport,
@@ -186,7 +186,7 @@ mod tests {
         }
     }
 
-    /// An output that records its calls and whose `finish` fails.
+    /// An output that records its calls and fails to finish.
     struct FailingOutput<'a> {
         calls: &'a RefCell<Vec<&'static str>>,
     }

@@ -23,7 +23,7 @@ pub struct Backend<S> {
     pub description: String,
 }
 
-/// A run whose runner waits for its first command.
+/// A run before its first command.
 pub struct LaunchedRun {
     handle: RunHandle,
     scenario: Arc<dyn Scenario>,

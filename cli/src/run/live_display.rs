@@ -55,23 +55,22 @@ impl<'a> LiveDisplay<'a> {
         }
     }
 
-    /// What the shards have cost lately: a mean since the start would hide that they have become busy.
+    /// Returns the loads since the oldest sample. A mean since the start would hide that a thread has become busy.
     fn recent_loads(&mut self, now: &[ThreadLoad]) -> Vec<ThreadLoad> {
         self.load_samples.push_back(now.to_vec());
         if self.load_samples.len() > LOAD_WINDOW_SAMPLES {
             self.load_samples.pop_front();
         }
-        let before =
-            self.load_samples.front().filter(|before| before.len() == now.len() && self.load_samples.len() > 1);
-        let Some(before) = before else {
+        let oldest = self.load_samples.front().filter(|_| self.load_samples.len() > 1);
+        let Some(oldest) = oldest.filter(|oldest| oldest.len() == now.len()) else {
             return now.to_vec();
         };
-        let since = |(now, before): (&ThreadLoad, &ThreadLoad)| ThreadLoad {
+        let difference = |(now, oldest): (&ThreadLoad, &ThreadLoad)| ThreadLoad {
             role: now.role,
-            cpu_ns: now.cpu_ns.saturating_sub(before.cpu_ns),
-            wall_ns: now.wall_ns.saturating_sub(before.wall_ns),
+            cpu_ns: now.cpu_ns.saturating_sub(oldest.cpu_ns),
+            wall_ns: now.wall_ns.saturating_sub(oldest.wall_ns),
         };
-        now.iter().zip(before).map(since).collect()
+        now.iter().zip(oldest).map(difference).collect()
     }
 }
 
@@ -109,13 +108,14 @@ impl RunOutput for LiveDisplay<'_> {
     }
 }
 
-/// Locust's current rate looks at whole seconds that are two seconds old: until there is one, the mean so far.
+/// Returns the window of the current rates. In the first 4 s it is the whole time: Locust's current rate covers whole
+/// seconds that ended at least 2 s ago, and there is none yet.
 fn rate_window(status: &RunStatus) -> RateWindow {
     let measured_s = status.measured().as_secs_f64();
     if measured_s < 4.0 { RateWindow::Total(measured_s) } else { RateWindow::Current(rt::unix_time_s()) }
 }
 
-/// How near the run is to whichever end comes first.
+/// Returns the progress towards the limit that ends the run first; `None` without a limit.
 fn run_progress(
     run_time: Option<Duration>,
     num_requests: Option<u64>,
@@ -126,13 +126,14 @@ fn run_progress(
         fraction: (elapsed.as_secs_f64() / run_time.as_secs_f64()).min(1.0),
         remaining: Some(run_time.saturating_sub(elapsed)),
     });
-    let by_number = num_requests.map(|num_requests| {
-        let share = (recorded as f64 / num_requests as f64).min(1.0);
-        let left = (share > 0.0).then(|| Duration::try_from_secs_f64(elapsed.as_secs_f64() * (1.0 - share) / share));
-        RunProgress { fraction: share, remaining: left.and_then(Result::ok) }
+    let by_requests = num_requests.map(|num_requests| {
+        let fraction = (recorded as f64 / num_requests as f64).min(1.0);
+        let remaining_s = elapsed.as_secs_f64() * (1.0 - fraction) / fraction;
+        let remaining = (fraction > 0.0).then(|| Duration::try_from_secs_f64(remaining_s));
+        RunProgress { fraction, remaining: remaining.and_then(Result::ok) }
     });
-    let ends = [by_time, by_number].into_iter().flatten();
-    ends.max_by(|one, other| one.fraction.total_cmp(&other.fraction))
+    let limits = [by_time, by_requests].into_iter().flatten();
+    limits.max_by(|one, other| one.fraction.total_cmp(&other.fraction))
 }
 
 fn response_times(summary: &Summary, now_unix_s: f64) -> Option<ResponseTimes> {
@@ -145,26 +146,27 @@ fn response_times(summary: &Summary, now_unix_s: f64) -> Option<ResponseTimes> {
     })
 }
 
-fn busiest_names(summary: &Summary, rates: RateWindow) -> Vec<NameStats> {
+fn busiest_names(summary: &Summary, window: RateWindow) -> Vec<NameStats> {
     let mut entries: Vec<(f64, &StatsEntry)> =
-        summary.entries().map(|entry| (rates.rates_of(entry).0, entry)).collect();
+        summary.entries().map(|entry| (window.rates_of(entry).0, entry)).collect();
     entries.sort_by(|(one, _), (other, _)| other.total_cmp(one));
-    let busy = |(requests_per_s, entry): &(f64, &StatsEntry)| NameStats {
+    let name_stats = |(requests_per_s, entry): &(f64, &StatsEntry)| NameStats {
         method: entry.method().to_owned(),
         name: entry.name().to_owned(),
         requests_per_s: *requests_per_s,
         fail_ratio: entry.fail_ratio(),
         median_us: entry.median_us(),
     };
-    entries.iter().take(MAX_NAMES).map(busy).collect()
+    entries.iter().take(MAX_NAMES).map(name_stats).collect()
 }
 
+/// The interval between two tables where there is no live display. Locust's is the same.
 const TABLE_INTERVAL: Duration = Duration::from_secs(2);
 
-/// Loads are compared over so many moments, about two seconds.
+/// The number of ticks over which the load of a thread is measured: about 2 s.
 const LOAD_WINDOW_SAMPLES: usize = 10;
 
-/// More names than this are for the tables.
+/// The number of names in the live display. The final tables have all names.
 const MAX_NAMES: usize = 5;
 
 #[cfg(test)]
@@ -172,31 +174,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_end_that_is_nearer_counts() {
+    fn progress_follows_the_nearer_limit() {
         let progress = |run_time_s: Option<u64>, num_requests, recorded| {
             run_progress(run_time_s.map(Duration::from_secs), num_requests, Duration::from_secs(30), recorded).map(
-                |RunProgress { fraction: share, remaining: left }| {
-                    ((share * 100.0).round() as u64, left.map(|left| left.as_secs()))
+                |RunProgress { fraction, remaining }| {
+                    ((fraction * 100.0).round() as u64, remaining.map(|remaining| remaining.as_secs()))
                 },
             )
         };
         assert_eq!(progress(None, None, 7), None);
         assert_eq!(progress(Some(120), None, 7), Some((25, Some(90))));
-        assert_eq!(progress(None, Some(100), 0), Some((0, None)), "nobody knows");
+        assert_eq!(progress(None, Some(100), 0), Some((0, None)), "no request, no estimate");
         assert_eq!(progress(None, Some(100), 75), Some((75, Some(10))));
         assert_eq!(progress(Some(120), Some(100), 75), Some((75, Some(10))));
         assert_eq!(progress(Some(40), Some(100), 50), Some((75, Some(10))));
-        assert_eq!(progress(Some(20), None, 7), Some((100, Some(0))), "it takes a moment to end");
+        assert_eq!(progress(Some(20), None, 7), Some((100, Some(0))), "the run is stopping");
     }
 
     #[test]
-    fn the_busiest_names_come_first_and_only_a_few() {
+    fn five_busiest_names_are_shown_in_order() {
         let names: Vec<String> = (0..9).map(|index| format!("/{index}")).collect();
         let times = names.iter().enumerate().flat_map(|(index, name)| vec![("GET", name.as_str(), 64, None); index]);
         let summary = crate::fixture::summary(&times.collect::<Vec<_>>());
         let busiest: Vec<(String, f64)> = busiest_names(&summary, RateWindow::Total(2.0))
             .into_iter()
-            .map(|busy| (busy.name, busy.requests_per_s))
+            .map(|stats| (stats.name, stats.requests_per_s))
             .collect();
         assert_eq!(busiest.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["/8", "/7", "/6", "/5", "/4"]);
         assert_eq!(busiest[0].1, 4.0);

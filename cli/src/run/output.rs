@@ -30,7 +30,7 @@ pub(crate) trait RunOutput {
     /// The results cannot be written. The caller logs the error with [`RunOutput::destination`].
     fn finish(&mut self, run: &FinishedRun<'_>) -> io::Result<()>;
 
-    /// Returns the name of the place that the output writes to, for messages.
+    /// Returns the name of the destination, for messages.
     fn destination(&self) -> String;
 }
 

@@ -1,7 +1,7 @@
 //! Connections: one concrete stream over io_uring, epoll and the simulator, and how a connection is made.
 //!
-//! The [`Resolver`] returns the destination (`dns/resolver.rs`). If a host has several addresses, `dns/happy_eyeballs.rs`
-//! races them. Sockets are opened in `sockets.rs`.
+//! The [`Resolver`] returns the destination (`dns/resolver.rs`). If a host has several addresses,
+//! `dns/happy_eyeballs.rs` races them. Sockets are opened in `sockets.rs`.
 
 use std::{io, net::SocketAddr, os::fd::OwnedFd, path::Path};
 
@@ -178,5 +178,5 @@ async fn connect_socket(
 
 /// Maximum number of bytes that one call discards without io_uring.
 const MAX_DISCARD_BYTES: u64 = 16 << 10;
-/// Time between two attempts to connect to a Unix socket whose backlog is full.
+/// Time between two attempts to connect to a Unix socket with a full backlog: 1 ms.
 const BACKLOG_RETRY_NS: u64 = 1_000_000;

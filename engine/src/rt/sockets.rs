@@ -34,8 +34,8 @@ pub(super) fn tcp_socket(target: &SocketAddr, source: Option<IpAddr>, flags: Soc
     let socket = socket_with(family, SocketType::STREAM, flags | SocketFlags::CLOEXEC, None)?;
     set_tcp_nodelay(&socket, true)?;
     if let Some(source) = source {
-        // The kernel then picks the local port at connect, so connections to different targets can share a port. A kernel
-        // without the option picks it at bind and runs out of ports sooner.
+        // The kernel then picks the local port at connect, so connections to different targets can share a port. A
+        // kernel without the option picks it at bind and runs out of ports sooner.
         let _ = setsockopt(&socket, IpBindAddressNoPort, &true);
         bind(&socket, &SocketAddr::new(source, 0))?;
     }

@@ -1,7 +1,7 @@
-//! Several addresses, one connection: the first that is made wins (happy eyeballs, RFC 8305).
+//! Happy eyeballs (RFC 8305): races connection attempts to several addresses. The first connection wins.
 //!
-//! Attempts are not started together: each has a head start on the next, unless it fails before. Knows neither addresses
-//! nor sockets; in which order they are tried is said by `hosts.rs`.
+//! Attempts start one after another, each a fixed delay after the one before, or earlier if an attempt fails. This file
+//! knows neither addresses nor sockets. The order of the addresses comes from `host.rs`.
 
 use std::{
     future::poll_fn,
@@ -13,10 +13,14 @@ use gregaria_http::Error;
 
 use crate::rt::{PooledFuture, Runtime, Sleep};
 
-/// Runs `attempts` until one succeeds, and drops the others. There is to be at least one.
+/// Runs `attempts` until one succeeds, and drops the others.
 ///
 /// # Errors
-/// When all have failed: what the last one said, or one before that knew more.
+/// If all attempts fail, the most informative error, and of equally informative ones the last. If there are no
+/// attempts, [`Error::NameNotFound`].
+///
+/// # Cancel safety
+/// All running attempts are dropped.
 pub(in crate::rt) async fn happy_eyeballs<T, A>(rt: &Runtime, attempts: impl Iterator<Item = A>) -> Result<T, Error>
 where
     A: Future<Output = Result<T, Error>>,
@@ -36,7 +40,7 @@ struct HappyEyeballs<'a, I: Iterator> {
     rt: &'a Runtime,
     pending: I,
     running: Vec<I::Item>,
-    /// Until the next attempt may start.
+    /// The wait before the next attempt may start.
     attempt_delay: Sleep,
     best_error: Option<Error>,
 }
@@ -45,7 +49,7 @@ impl<'a, T, I: Iterator<Item = PooledFuture<'a, Result<T, Error>>>> HappyEyeball
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<T, Error>> {
         loop {
             match self.poll_running(cx) {
-                Some(Ok(won)) => return Poll::Ready(Ok(won)),
+                Some(Ok(winner)) => return Poll::Ready(Ok(winner)),
                 Some(Err(error)) => {
                     self.record_error(error);
                     self.start_next();
@@ -59,17 +63,18 @@ impl<'a, T, I: Iterator<Item = PooledFuture<'a, Result<T, Error>>>> HappyEyeball
         }
     }
 
-    /// The end of one that has ended.
+    /// Polls the running attempts. Removes the first one that is done and returns its result.
     fn poll_running(&mut self, cx: &mut Context<'_>) -> Option<Result<T, Error>> {
-        for at in 0..self.running.len() {
-            if let Poll::Ready(result) = Pin::new(&mut self.running[at]).poll(cx) {
-                drop(self.running.remove(at));
+        for index in 0..self.running.len() {
+            if let Poll::Ready(result) = Pin::new(&mut self.running[index]).poll(cx) {
+                drop(self.running.remove(index));
                 return Some(result);
             }
         }
         None
     }
 
+    /// Starts the next attempt and its delay. Returns `false` if no attempt is left.
     fn start_next(&mut self) -> bool {
         let Some(attempt) = self.pending.next() else {
             return false;
@@ -86,7 +91,8 @@ impl<'a, T, I: Iterator<Item = PooledFuture<'a, Result<T, Error>>>> HappyEyeball
     }
 }
 
-/// How much a refusal says of the target: that it has been reached, or that there is no way to one of its addresses.
+/// Ranks an error by the information it has about the target. An error from a reached target ranks above an address
+/// without a route, and that above a missing source address.
 fn error_rank(error: Error) -> u8 {
     match error {
         Error::NoSourceAddress => 0,
@@ -95,7 +101,7 @@ fn error_rank(error: Error) -> u8 {
     }
 }
 
-/// The delay that RFC 8305 recommends.
+/// Delay between two attempts, as RFC 8305 recommends: 250 ms.
 const ATTEMPT_DELAY_NS: u64 = 250_000_000;
 
 #[cfg(test)]
@@ -107,30 +113,31 @@ mod tests {
 
     const MS: u64 = 1_000_000;
 
-    /// Attempts that end after so many milliseconds: when each started, what came of the race, and when.
+    /// Races attempts, each given by its duration in milliseconds and its result. Returns the start times of the
+    /// attempts, the result of the race, and its end time, in milliseconds.
     fn run(attempts: &'static [(u64, Result<&str, Error>)]) -> (Vec<u64>, Result<&'static str, Error>, u64) {
         let (world, rt) = SimWorld::new(1);
         let (starts, end) = (Rc::new(RefCell::new(Vec::new())), Rc::new(RefCell::new(None)));
-        let (racing, started, ended) = (rt.clone(), Rc::clone(&starts), Rc::clone(&end));
+        let (clock, start_log, race_end) = (rt.clone(), Rc::clone(&starts), Rc::clone(&end));
         rt.spawn(async move {
-            let runners = attempts.iter().map(|(takes_ms, result)| {
-                let (racing, started) = (&racing, &started);
+            let attempts = attempts.iter().map(|(duration_ms, result)| {
+                let (clock, start_log) = (&clock, &start_log);
                 async move {
-                    started.borrow_mut().push(racing.now_ns() / MS);
-                    racing.sleep_until(racing.now_ns() + takes_ms * MS).await;
+                    start_log.borrow_mut().push(clock.now_ns() / MS);
+                    clock.sleep_until(clock.now_ns() + duration_ms * MS).await;
                     *result
                 }
             });
-            let result = happy_eyeballs(&racing, runners).await;
-            *ended.borrow_mut() = Some((result, racing.now_ns() / MS));
+            let result = happy_eyeballs(&clock, attempts).await;
+            *race_end.borrow_mut() = Some((result, clock.now_ns() / MS));
         });
         world.run_until(&rt, 100_000 * MS);
-        let (result, end_ms) = end.take().expect("the race is over");
+        let (result, end_ms) = end.take().expect("the race is not over");
         (starts.take(), result, end_ms)
     }
 
     #[test]
-    fn the_next_starts_after_a_head_start_and_the_first_that_is_made_wins() {
+    fn next_attempt_starts_after_delay_first_success_wins() {
         assert_eq!(run(&[(240, Ok("first")), (1, Ok("second"))]), (vec![0], Ok("first"), 240));
         assert_eq!(run(&[(9_000, Ok("first")), (10, Ok("second"))]), (vec![0, 250], Ok("second"), 260));
         assert_eq!(run(&[(300, Ok("first")), (100, Ok("second"))]), (vec![0, 250], Ok("first"), 300));
@@ -138,17 +145,17 @@ mod tests {
     }
 
     #[test]
-    fn the_next_starts_when_one_has_failed() {
+    fn next_attempt_starts_when_one_fails() {
         const REFUSED: Result<&str, Error> = Err(Error::ConnectRefused);
         assert_eq!(run(&[(0, REFUSED), (0, REFUSED), (5, Ok("third"))]), (vec![0, 0, 0], Ok("third"), 5));
         assert_eq!(run(&[(40, REFUSED), (0, Ok("second"))]), (vec![0, 40], Ok("second"), 40));
-        // A late failure hurries the next one, which then has a whole head start of its own.
+        // A late failure starts the next attempt early. The attempt after that waits for a whole delay again.
         let late = &[(300, REFUSED), (9_000, Ok("b")), (9_000, Ok("c")), (1, Ok("d"))];
         assert_eq!(run(late), (vec![0, 250, 300, 550], Ok("d"), 551));
     }
 
     #[test]
-    fn when_all_fail_the_refusal_that_says_the_most_is_told() {
+    fn failed_race_returns_the_most_informative_error() {
         use Error::{ConnectFailed, ConnectRefused, NoSourceAddress, Unreachable};
         assert_eq!(run(&[(0, Err(ConnectRefused)), (0, Err(Unreachable))]).1, Err(ConnectRefused));
         assert_eq!(run(&[(0, Err(Unreachable)), (0, Err(ConnectRefused))]).1, Err(ConnectRefused));

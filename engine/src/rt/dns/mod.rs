@@ -2,8 +2,8 @@
 //! comes from.
 //!
 //! `resolver.rs` decides where a connection goes and caches lookups. `threads.rs` runs the lookups off the hot path.
-//! `host.rs` orders the addresses of one host, `happy_eyeballs.rs` races them, and `sources.rs` selects local addresses.
-//! Sockets are opened in `rt/net.rs`.
+//! `host.rs` orders the addresses of one host, `happy_eyeballs.rs` races them, and `sources.rs` selects local
+//! addresses. Sockets are opened in `rt/net.rs`.
 
 mod happy_eyeballs;
 mod host;

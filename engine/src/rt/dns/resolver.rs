@@ -1,7 +1,8 @@
 //! Maps the host of a URL to the destination of a connection, by the run's [`ConnectConfig`] or by a lookup.
 //!
 //! All threads of a run share one [`Resolver`]. It is used only when a connection is opened. It caches lookups
-//! (`threads.rs`) and, with each, which address of the host accepted last (`host.rs`). Connections are made in `rt/net.rs`.
+//! (`threads.rs`) and, with each, which address of the host accepted last (`host.rs`). Connections are made in
+//! `rt/net.rs`.
 
 use std::{
     collections::HashMap,
@@ -31,8 +32,8 @@ use crate::{
 /// The resolver of a run: checked endpoint settings and the cache of name lookups.
 pub struct Resolver {
     config: ConnectConfig,
-    /// The overrides in order of precedence: the most specific first, and of equally specific ones the last. The host is
-    /// `None` for an override that leads to a Unix socket.
+    /// The overrides in order of precedence: the most specific first, and of equally specific ones the last. The host
+    /// is `None` for an override that leads to a Unix socket.
     overrides: Vec<(ResolveOverride, Option<Arc<ResolvedHost>>)>,
     lookups: Mutex<HashMap<String, Arc<PendingLookup>>>,
     threads: ResolverThreads,
@@ -52,8 +53,8 @@ pub(in crate::rt) enum ConnectTarget<'a> {
 impl Resolver {
     /// Returns a resolver for these settings, with an empty cache.
     ///
-    /// Opens sockets on trial to check the settings, because a connection that fails during a run is only counted. Starts
-    /// no thread.
+    /// Opens sockets on trial to check the settings, because a connection that fails during a run is only counted.
+    /// Starts no thread.
     ///
     /// # Errors
     /// The first Unix socket path or source address that cannot work on this machine.
@@ -78,7 +79,8 @@ impl Resolver {
     /// [`Error::NameNotFound`] if the host has no address.
     ///
     /// # Cancel safety
-    /// The lookup continues, and its result is cached unless the TTL is zero. `resolved_ns` is set to the time of the drop.
+    /// The lookup continues, and its result is cached unless the TTL is zero. `resolved_ns` is set to the time of the
+    /// drop.
     pub(in crate::rt) async fn resolve(
         &self,
         rt: &Runtime,
@@ -164,8 +166,8 @@ impl ConnectTarget<'_> {
     }
 }
 
-/// Checks that Unix sockets can have the configured paths, and that this machine has the source addresses. A socket need
-/// not exist yet.
+/// Checks that Unix sockets can have the configured paths, and that this machine has the source addresses. A socket
+/// need not exist yet.
 fn check(config: &ConnectConfig) -> Result<(), ConnectConfigError> {
     let override_paths = config.overrides.iter().filter_map(|rule| match &rule.target {
         OverrideTarget::UnixSocket(path) => Some(path),
@@ -205,7 +207,7 @@ impl Drop for ResolveTimer<'_> {
 
 /// Maximum time for which a failed lookup is cached. A missing name is looked up again soon, but not by every user.
 const NEGATIVE_TTL: Duration = Duration::from_secs(1);
-/// Delay of a connection to a host whose failed lookup is cached.
+/// Delay of a connection to a host with a cached failed lookup: 1 ms.
 const NEGATIVE_DELAY_NS: u64 = 1_000_000;
 /// Maximum number of cached names. A full cache is cleared, so a target that redirects to ever new names cannot exhaust
 /// the memory.
@@ -225,8 +227,8 @@ mod tests {
     use super::*;
     use crate::rt::{DriverChoice, DriverKind, block_on, now_ns, sleep_blocking};
 
-    /// Returns a resolver whose lookups take 20 ms and are counted. A name consists of its addresses, joined by `+`; other
-    /// names have none.
+    /// Returns a resolver with counted lookups of 20 ms each. A name consists of its addresses, joined by `+`;
+    /// other names have none.
     fn counting_resolver(config: ConnectConfig) -> (Arc<Resolver>, Arc<AtomicUsize>) {
         let lookups = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&lookups);

@@ -1,11 +1,12 @@
-//! The addresses of this machine that connections come from in turn.
+//! The local addresses that connections come from in turn, as configured in
+//! [`ConnectConfig::source_ips`](crate::ConnectConfig). Each one has its own range of local ports.
 
 use std::{
     net::{IpAddr, SocketAddr},
     sync::atomic::{AtomicUsize, Ordering},
 };
 
-/// The source addresses of a run; none for the system's choice.
+/// The source addresses of a run. If there are none, the system selects the address.
 pub(in crate::rt) struct SourceAddrs {
     ipv4: RoundRobin,
     ipv6: RoundRobin,
@@ -24,12 +25,15 @@ impl SourceAddrs {
         Self { ipv4: RoundRobin::new(ipv4), ipv6: RoundRobin::new(ipv6) }
     }
 
-    /// Where the next connection to `target` comes from: whose turn it is, and those to be tried after it when it has no
-    /// port left. A `None` is the system's choice; of sources of another IP version there is no use.
+    /// Returns the source addresses to try for the next connection to `target`: the next one in turn, then others in
+    /// case the ones before have no free port.
+    ///
+    /// The only item is `None` if the system selects the address. The iterator is empty if all sources have the other
+    /// IP version.
     pub(in crate::rt) fn candidates(&self, target: &SocketAddr) -> impl Iterator<Item = Option<IpAddr>> {
-        let turns = if target.is_ipv4() { &self.ipv4 } else { &self.ipv6 };
-        let is_free = self.ipv4.ips.is_empty() && self.ipv6.ips.is_empty();
-        is_free.then_some(None).into_iter().chain(turns.next_candidates().map(Some))
+        let sources = if target.is_ipv4() { &self.ipv4 } else { &self.ipv6 };
+        let is_unconfigured = self.ipv4.ips.is_empty() && self.ipv6.ips.is_empty();
+        is_unconfigured.then_some(None).into_iter().chain(sources.next_candidates().map(Some))
     }
 }
 
@@ -38,6 +42,7 @@ impl RoundRobin {
         Self { ips: ips.into(), next: AtomicUsize::new(0) }
     }
 
+    /// Returns the next source in turn and its successors, at most [`MAX_SOURCE_TRIES`].
     fn next_candidates(&self) -> impl Iterator<Item = IpAddr> {
         let first = if self.ips.is_empty() { 0 } else { self.next.fetch_add(1, Ordering::Relaxed) };
         let tries = 0..self.ips.len().min(MAX_SOURCE_TRIES);
@@ -45,7 +50,7 @@ impl RoundRobin {
     }
 }
 
-/// Sources that are tried for one connection. Where so many have no port left, the others hardly have.
+/// Maximum number of sources tried for one connection. If so many have no free port, the others hardly have one.
 const MAX_SOURCE_TRIES: usize = 8;
 
 #[cfg(test)]
@@ -62,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn sources_take_turns_and_stand_in_for_each_other() {
+    fn sources_rotate_and_replace_each_other() {
         let sources = sources(&["127.0.0.2", "::1", "127.0.0.3"]);
         let [two, three] = ["127.0.0.2", "127.0.0.3"].map(|ip| Some(ip.to_owned()));
         assert_eq!(next(&sources, "127.0.0.1:80"), [two.clone(), three.clone()]);
@@ -72,13 +77,13 @@ mod tests {
     }
 
     #[test]
-    fn without_sources_the_system_chooses_and_of_the_other_version_there_is_none() {
+    fn candidates_are_none_or_empty_without_a_source() {
         assert_eq!(next(&sources(&[]), "127.0.0.1:80"), [None]);
         assert_eq!(next(&sources(&["127.0.0.2"]), "[::1]:80"), vec![]);
     }
 
     #[test]
-    fn of_many_sources_a_few_are_tried() {
+    fn number_of_source_tries_is_limited() {
         let many: Vec<String> = (1..=50).map(|last| format!("127.0.0.{last}")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         assert_eq!(next(&sources(&many), "127.0.0.1:80").len(), MAX_SOURCE_TRIES);

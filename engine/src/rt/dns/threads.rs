@@ -1,7 +1,7 @@
-//! Looking names up: on threads of their own, because the system's resolver (`getaddrinfo`) blocks.
+//! Name lookups on separate threads, because the system's resolver (`getaddrinfo`) blocks.
 //!
-//! It is asked so that `/etc/hosts` and the resolver's configuration hold. A few threads are started when there is
-//! something to look up, and end when there is nothing more. What holds for how long is `resolve.rs`'s affair.
+//! The system's resolver is used so that `/etc/hosts` and the resolver configuration apply. Threads are started when
+//! there are names to look up, and end when the queue is empty. The cache and its TTL are in `resolver.rs`.
 
 use std::{
     collections::VecDeque,
@@ -16,7 +16,7 @@ use std::{
 use super::host::ResolvedHost;
 use crate::rt::now_ns;
 
-/// A host that is being looked up, or has been.
+/// The lookup of a name, in progress or finished.
 #[derive(Default)]
 pub(super) struct PendingLookup {
     host: OnceLock<Arc<ResolvedHost>>,
@@ -24,33 +24,36 @@ pub(super) struct PendingLookup {
 }
 
 impl PendingLookup {
-    /// What was found; `None` while it is being looked up.
+    /// Returns the result, or `None` while the lookup is in progress.
     pub(super) fn host(&self) -> Option<&Arc<ResolvedHost>> {
         self.host.get()
     }
 
-    /// Waits for what is found.
+    /// Waits for the result.
+    ///
+    /// # Cancel safety
+    /// The lookup continues.
     pub(super) async fn wait(&self) -> Arc<ResolvedHost> {
         poll_fn(|cx| self.poll(cx)).await
     }
 
     fn poll(&self, cx: &Context<'_>) -> Poll<Arc<ResolvedHost>> {
-        let mut waiting = lock(&self.wakers);
+        let mut wakers = lock(&self.wakers);
         if let Some(host) = self.host.get() {
             return Poll::Ready(Arc::clone(host));
         }
-        waiting.push(cx.waker().clone());
+        wakers.push(cx.waker().clone());
         Poll::Pending
     }
 
     fn finish(&self, host: ResolvedHost) {
-        // It is finished once, and by this.
+        // Cannot fail: each lookup is finished once, and only here.
         let _ = self.host.set(Arc::new(host));
         mem::take(&mut *lock(&self.wakers)).into_iter().for_each(Waker::wake);
     }
 }
 
-/// The threads that look up. Clones are the same threads.
+/// A pool of lookup threads. Clones share the pool.
 #[derive(Clone)]
 pub(super) struct ResolverThreads(Arc<ResolverPool>);
 
@@ -65,11 +68,11 @@ struct LookupQueue {
     thread_count: usize,
 }
 
-/// The addresses of a name, as the system orders them; none if there is no such name.
+/// Returns the addresses of a name in the system's order, or no addresses if the name does not exist.
 type LookupFn = dyn Fn(&str) -> Vec<SocketAddr> + Send + Sync;
 
 impl ResolverThreads {
-    /// That ask the system.
+    /// Creates a pool that uses the system's resolver. Starts no thread.
     pub(super) fn new() -> Self {
         Self::with_lookup_fn(|name| (name, 0).to_socket_addrs().map(Iterator::collect).unwrap_or_default())
     }
@@ -78,7 +81,7 @@ impl ResolverThreads {
         Self(Arc::new(ResolverPool { lookup_fn: Box::new(lookup_fn), queue: Mutex::default() }))
     }
 
-    /// Starts looking `name` up.
+    /// Queues the lookup of `name`, and starts a thread for it unless the maximum number is running.
     pub(super) fn start_lookup(&self, name: &str) -> Arc<PendingLookup> {
         let lookup = Arc::new(PendingLookup::default());
         let mut queue = lock(&self.0.queue);
@@ -91,7 +94,7 @@ impl ResolverThreads {
         let shared = Arc::clone(&self.0);
         let thread = thread::Builder::new().name("gregaria-resolve".into()).spawn(move || shared.run_worker());
         if let Err(error) = thread {
-            log::warn!("a thread for looking up names cannot be started: {error}");
+            log::warn!("failed to start a thread for name lookups: {error}");
             self.0.on_spawn_failed();
         }
         lookup
@@ -105,7 +108,8 @@ impl ResolverPool {
         }
     }
 
-    /// `None`, for a thread that ends, when there is nothing more to look up.
+    /// Returns the next lookup. Returns `None` if the queue is empty; the calling thread is then no longer counted
+    /// and must end.
     fn next_lookup(&self) -> Option<(String, Arc<PendingLookup>)> {
         let mut queue = lock(&self.queue);
         let next = queue.pending.pop_front();
@@ -115,14 +119,14 @@ impl ResolverPool {
         next
     }
 
-    /// A thread that was counted has not come: unless there are others, nothing is found.
+    /// Uncounts a thread that could not be started. If no thread is left, all queued lookups finish without addresses.
     fn on_spawn_failed(&self) {
         let mut queue = lock(&self.queue);
         queue.thread_count -= 1;
         if queue.thread_count == 0 {
-            let waiting = mem::take(&mut queue.pending);
+            let pending = mem::take(&mut queue.pending);
             drop(queue);
-            waiting.into_iter().for_each(|(_, lookup)| lookup.finish(ResolvedHost::new(Vec::new(), now_ns())));
+            pending.into_iter().for_each(|(_, lookup)| lookup.finish(ResolvedHost::new(Vec::new(), now_ns())));
         }
     }
 }
@@ -131,5 +135,5 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Names that are looked up at the same time: a slow one must not hold up the others.
+/// Maximum number of concurrent lookups per run. A slow lookup must not delay the others.
 const MAX_RESOLVER_THREADS: usize = 8;
