@@ -244,7 +244,7 @@ impl<'a, S: 'static> Request<'a, S> {
             let on_wire = self.user.context.admit().await;
             let exchange = self.send().await;
             let verdict = OwnedOutcome::from_result(&exchange.result, self.expected_status.as_ref());
-            on_wire.complete(self.method, self.sample_name(), &exchange, verdict.as_outcome());
+            on_wire.complete(self.method, self.sample_name(), &(&exchange).into(), verdict.as_outcome());
             Response::new(exchange, Rc::clone(self.user.context.shard()))
         }
     }
