@@ -312,8 +312,8 @@ fn dropped_direct_receive_aborts_the_connection() {
         let server = listen(serve_requested_length);
         run(kind, |rt| async move {
             let mut stream = connect(&rt, &server).await.unwrap();
-            // Two long bodies put the socket into single-shot mode. The receive below can then start as a direct receive
-            // at once, before any byte has arrived.
+            // Two long bodies put the socket into single-shot mode. The receive below can then start as a direct
+            // receive at once, before any byte has arrived.
             for _ in 0..2 {
                 request_bytes(&mut stream, LARGE_BYTES).await;
                 let mut body = Vec::with_capacity(LARGE_BYTES);

@@ -74,7 +74,8 @@ impl ReactorInner {
         let space = buffer.spare_capacity_mut();
         let (dest, len) = (space.as_mut_ptr().cast(), space.len());
         if self.can_start_direct(slot, remaining_hint.min(len as u64)) {
-            // SAFETY: `dest` is in the memory of the buffer, which the socket owns from the next line on.
+            // SAFETY: `dest` is in the heap memory of the buffer. The statement after this one moves the buffer to the
+            // socket, which keeps it until the receive is complete.
             unsafe { self.start_direct_receive(slot, dest, len, 0) };
             self.sockets[slot].await_direct(Some(mem::take(buffer)), cx.waker());
             return Poll::Pending;
