@@ -1,9 +1,9 @@
 //! Digest authentication (RFC 7616): algorithms MD5 and SHA-256, each also as `-sess`, with `qop=auth` or without
 //! `qop` (RFC 2069).
 //!
-//! [`DigestState`] keeps the last challenge, so that later requests carry an `Authorization` header without another 401.
-//! This file generates no random numbers. The caller supplies one per challenge. [`challenge`](super::challenge) parses
-//! the header.
+//! [`DigestState`] keeps the last challenge, so that later requests carry an `Authorization` header without another
+//! 401. This file generates no random numbers. The caller supplies one per challenge.
+//! [`challenge`](super::challenge) parses the header.
 
 use std::fmt::{self, Write};
 

@@ -1,5 +1,5 @@
-//! The rules for one header of a request: the syntax of its name and value, the names that a caller must not set, and the
-//! [`HeaderFlags`] that its presence sets.
+//! The rules for one header of a request: the syntax of its name and value, the names that a caller must not set,
+//! and the [`HeaderFlags`] that its presence sets.
 //!
 //! This file must not know where a header is stored. `default_headers.rs` checks the headers of a session,
 //! `encode.rs` those of one request.

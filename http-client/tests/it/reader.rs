@@ -1,8 +1,9 @@
 //! [`ExhaustiveReader`], which parses a response in many ways and asserts that the results are equal.
 //!
-//! [`ExhaustiveReader::read`] feeds the bytes at once, byte by byte, at every split, and with another message after them.
-//! It keeps, discards and streams the body, and parses the head with and without a [`HeadCache`]. All tests of responses
-//! use it. The fuzz targets use it too, so this file must not depend on other crates or on other test files.
+//! [`ExhaustiveReader::read`] feeds the bytes at once, byte by byte, at every split, and with another message after
+//! them. It keeps, discards and streams the body, and parses the head with and without a [`HeadCache`]. All tests of
+//! responses use it. The fuzz targets use it too, so this file must not depend on other crates or on other test
+//! files.
 
 use std::cell::RefCell;
 

@@ -1,5 +1,5 @@
-//! [`TlsPeer`], a rustls server in memory that a test controls, and [`PeerTransport`], the client's transport to it. Also
-//! creates the certificates.
+//! [`TlsPeer`], a rustls server in memory that a test controls, and [`PeerTransport`], the client's transport to it.
+//! Also creates the certificates.
 //!
 //! Bytes are available to the other side immediately, so a future is pending only if the test has not sent any.
 //! Memory measurements exclude the allocations of the server.
