@@ -10,8 +10,10 @@
 
 mod architecture;
 mod committed_text;
+mod folders;
 mod layers;
 mod manifests;
+mod modules;
 mod python;
 mod shape;
 mod source;
