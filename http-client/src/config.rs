@@ -9,6 +9,7 @@ use crate::{Auth, HttpLimits, Proxies, TlsConfig};
 /// Settings of a [`Session`](crate::Session), shared by many sessions.
 ///
 /// # Examples
+///
 /// ```
 /// use gregaria_http::{Auth, ClientConfig, HttpLimits};
 ///

@@ -12,6 +12,7 @@ use crate::{Error, Response};
 /// A step that was not reached has the time of the end.
 ///
 /// # Examples
+///
 /// ```
 /// use gregaria_http::{Error, Exchange, ExchangePhases};
 ///
@@ -53,6 +54,7 @@ pub struct Exchange {
 /// occur is 0.
 ///
 /// # Examples
+///
 /// ```
 /// use gregaria_http::ExchangePhases;
 ///

@@ -4,6 +4,7 @@
 /// Limits of one response. A response beyond them is an [`Error`](crate::Error), and its connection is closed.
 ///
 /// # Examples
+///
 /// ```
 /// use gregaria_http::HttpLimits;
 ///

@@ -28,7 +28,7 @@ pub trait Transport {
     /// always ready.
     ///
     /// # Cancel safety
-    /// A dropped future changes nothing.
+    /// A dropped future has no effect.
     async fn writable(&mut self) -> io::Result<()> {
         Ok(())
     }

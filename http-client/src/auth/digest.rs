@@ -53,7 +53,7 @@ impl fmt::Debug for DigestCredentials {
 /// assert!(line.ends_with("cnonce=\"0000000000000007\", qop=auth, nc=00000001\r\n"));
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct DigestState {
+pub(crate) struct DigestState {
     challenge: Option<Box<DigestChallenge>>,
 }
 
@@ -84,7 +84,11 @@ impl DigestState {
     /// Targets list the challenge that they prefer first. A target may reject an `Authorization` header only because
     /// the nonce is stale, and sends a new challenge then. So repeat the request once if this returns `true`, but
     /// not a second time. `cnonce` should be random.
-    pub fn accept_challenge<'a>(&mut self, www_authenticate: impl IntoIterator<Item = &'a [u8]>, cnonce: u64) -> bool {
+    pub(crate) fn accept_challenge<'a>(
+        &mut self,
+        www_authenticate: impl IntoIterator<Item = &'a [u8]>,
+        cnonce: u64,
+    ) -> bool {
         let headers = www_authenticate.into_iter().filter_map(|header| std::str::from_utf8(header).ok());
         let mut challenges = headers.flat_map(Challenge::parse_all);
         let Some(mut challenge) =
@@ -102,7 +106,7 @@ impl DigestState {
     /// Returns the `Authorization` header line of a request, including CRLF, and counts the use of the nonce.
     ///
     /// `request_target` is the path and query as sent, percent-encoded. Returns `None` before the first challenge.
-    pub fn authorization(
+    pub(crate) fn authorization(
         &mut self,
         credentials: &DigestCredentials,
         method: Method,

@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 /// A source of a request's body that supplies chunks.
 ///
 /// # Examples
+///
 /// ```
 /// use std::io;
 /// use std::task::{Context, Poll};
@@ -66,6 +67,7 @@ pub trait BodySource {
 /// path.
 ///
 /// # Examples
+///
 /// ```
 /// use gregaria_http::{BodySource, FileBody};
 ///
@@ -141,6 +143,7 @@ impl BodySource for FileBody {
 /// blocks all other users of its thread.
 ///
 /// # Examples
+///
 /// ```
 /// use std::io::Cursor;
 ///

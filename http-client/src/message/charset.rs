@@ -14,6 +14,7 @@ use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 /// UTF-8, or the detected charset. A byte order mark is not part of the text.
 ///
 /// # Examples
+///
 /// ```
 /// use gregaria_http::charset;
 ///
@@ -36,6 +37,7 @@ pub fn decode<'a>(content_type: Option<&str>, body: &'a [u8]) -> Cow<'a, str> {
 /// is `UTF-8`.
 ///
 /// # Examples
+///
 /// ```
 /// assert_eq!(gregaria_http::charset::apparent_encoding(b"\xef\xbb\xbfabc"), "UTF-8");
 /// ```

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 /// A link of a `Link` header.
 ///
 /// # Examples
+///
 /// ```
 /// let links = gregaria_http::links(r#"</items?page=2>; rel="next"; title="Page 2", </items?page=9>; rel=last"#);
 /// let next = links.iter().find(|link| link.has_rel("next")).expect("a next page");
@@ -46,6 +47,7 @@ impl LinkValue<'_> {
 /// the next `<` after a comma.
 ///
 /// # Examples
+///
 /// ```
 /// assert_eq!(gregaria_http::links("<https://a/2>; rel=next")[0].url, "https://a/2");
 /// ```

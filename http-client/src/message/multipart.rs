@@ -13,6 +13,7 @@ use super::body::{BodySource, FileBody, READ_CHUNK_BYTES};
 /// A form of text fields and files.
 ///
 /// # Examples
+///
 /// ```
 /// use gregaria_http::{BodySource, Multipart};
 ///
@@ -79,7 +80,7 @@ impl Multipart {
         Ok(self)
     }
 
-    /// Adds a file whose content is in memory.
+    /// Adds a file with content from memory.
     #[must_use]
     pub fn bytes(mut self, name: &str, file_name: &str, content_type: &str, content: impl AsRef<[u8]>) -> Self {
         self.begin_file(name, file_name, content_type);

@@ -11,6 +11,7 @@ use crate::{Auth, BodySource, Method, Proxies, TlsConfig};
 /// A request.
 ///
 /// # Examples
+///
 /// ```
 /// use gregaria_http::{Body, Method, Request};
 ///
@@ -60,6 +61,7 @@ impl<'a> Request<'a> {
 /// The body of a request.
 ///
 /// # Examples
+///
 /// ```
 /// use std::cell::RefCell;
 ///
@@ -108,9 +110,10 @@ pub enum ResponseBodyMode {
 
 /// Settings of one request that override those of the session's [`ClientConfig`](crate::ClientConfig).
 ///
-/// The default overrides nothing.
+/// By default no setting is overridden.
 ///
 /// # Examples
+///
 /// ```
 /// use gregaria_http::{Request, RequestOptions};
 ///

@@ -21,6 +21,7 @@ pub enum Version {
 /// A complete response.
 ///
 /// # Examples
+///
 /// ```
 /// use gregaria_http::proto::ResponseParser;
 /// use gregaria_http::{HttpLimits, Method, Response, ResponseBodyMode};
