@@ -1,8 +1,8 @@
 //! Targets that fail: each failure is a row with a name in the error table, and the run goes on to its end. Each way to
 //! fail alone is in `rust_users/hostile.rs`.
 //!
-//! Every run is exact (`-n`), so a user that was lost would show as a run that never ends, and a request that was lost as
-//! a wrong count.
+//! Every run is exact (`-n`), so a user that was lost would show as a run that never ends, and a request that was
+//! lost as a wrong count.
 
 use std::path::Path;
 

@@ -29,7 +29,7 @@ pub(super) fn plan(args: &NetworkArgs) -> Result<ConnectConfig, CliError> {
     }
     Ok(ConnectConfig {
         overrides,
-        dns_ttl: dns_ttl.unwrap_or(ConnectConfig::default().dns_ttl),
+        dns_ttl: dns_ttl.unwrap_or_else(|| ConnectConfig::default().dns_ttl),
         unix_socket: args.unix_socket.as_ref().map(|path| path.text.clone().into()),
         source_ips,
     })
