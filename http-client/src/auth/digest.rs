@@ -43,7 +43,7 @@ impl fmt::Debug for DigestCredentials {
 /// use gregaria_http::{Auth, DigestState, Method};
 ///
 /// let Auth::Digest(credentials) = Auth::digest("me", "secret") else { unreachable!() };
-/// let mut state = DigestState::new();
+/// let mut state = DigestState::default();
 /// assert_eq!(state.authorization(&credentials, Method::Get, "/"), None);
 ///
 /// let challenge = br#"Digest realm="shop", nonce="abc", qop="auth""#;
@@ -73,11 +73,6 @@ struct DigestChallenge {
 }
 
 impl DigestState {
-    /// Creates a state without a challenge.
-    pub const fn new() -> Self {
-        Self { challenge: None }
-    }
-
     /// Stores the first supported challenge of a 401 response's `WWW-Authenticate` headers. Returns `false` if there
     /// is none, and keeps the previous challenge.
     ///
@@ -253,7 +248,7 @@ mod tests {
     use super::*;
 
     fn state_with(challenge: &str) -> DigestState {
-        let mut state = DigestState::new();
+        let mut state = DigestState::default();
         assert!(state.accept_challenge([challenge.as_bytes()], 0x0123_4567_89ab_cdef), "{challenge}");
         state
     }
@@ -342,7 +337,7 @@ mod tests {
 
     #[test]
     fn first_supported_challenge_is_used() {
-        let mut state = DigestState::new();
+        let mut state = DigestState::default();
         let headers: [&[u8]; 4] = [
             b"Basic realm=\"basic\"",
             b"Digest realm=\"r\", nonce=\"512\", algorithm=SHA-512-256, Digest realm=\"r\", nonce=\"int\", qop=auth-int",
@@ -362,7 +357,7 @@ mod tests {
     #[test]
     fn unsupported_challenge_yields_no_authorization() {
         let credentials = DigestCredentials::new("u".into(), "p".into());
-        let mut state = DigestState::new();
+        let mut state = DigestState::default();
         for header in ["", "Basic realm=\"r\"", "Digest", "Digest nonce=\"n\"", "Digest realm=\"r\", nonce=\"a\tb\""] {
             assert!(!state.accept_challenge([header.as_bytes()], 1), "{header}");
         }
