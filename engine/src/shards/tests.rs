@@ -15,7 +15,7 @@ use std::{
 use allocation_counter::measure;
 use gregaria_stats::Limits;
 
-use super::{ShardContext, shard::ShardLoop};
+use super::shard_loop::{ShardContext, ShardLoop};
 use crate::{
     Segment, Swarm,
     control::Coordinator,

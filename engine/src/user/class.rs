@@ -13,7 +13,7 @@ use std::{
 use gregaria_http::{BaseUrl, ClientConfig};
 
 use super::{
-    HttpUser, UserLifecycle,
+    HttpUser, UserHandle, UserLifecycle,
     context::{User, UserContext},
     flow::TaskResult,
     task::AnyTask,
@@ -23,7 +23,7 @@ use super::{
 use crate::{
     rt::PooledFuture,
     scenario::{self, Scenario, ScenarioError, UserClassInfo},
-    shards::{ShardContext, UserHandle},
+    shards::ShardContext,
 };
 
 /// A class of users: what they do, how long they wait, how many there are relative to others.

@@ -7,11 +7,12 @@ use rand::rngs::SmallRng;
 
 use super::{
     flow::{TaskExit, TaskResult},
+    handle::UserHandle,
     task::{AnyTask, run_task},
     task_set::{self, TaskSet},
     wait::Wait,
 };
-use crate::shards::{InFlightRequest, ShardContext, UserHandle};
+use crate::{accounting::InFlightRequest, shards::ShardContext};
 
 /// A simulated user. [`HttpUser`](super::HttpUser) is one; users of other protocols implement it around their client.
 pub trait User: Sized + 'static {

@@ -6,8 +6,10 @@
 mod class;
 mod context;
 mod flow;
+mod handle;
 mod http_user;
 mod outcome;
+mod registry;
 mod request;
 mod response;
 mod stream;
@@ -28,3 +30,5 @@ pub use task_set::TaskSet;
 pub use wait::{Wait, between, constant, constant_pacing, constant_throughput};
 
 pub(crate) use context::UserLifecycle;
+pub(crate) use handle::{StopSignal, UserHandle};
+pub(crate) use registry::UserRegistry;

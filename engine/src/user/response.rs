@@ -9,8 +9,8 @@ use gregaria_stats::Outcome;
 
 use super::outcome::OwnedOutcome;
 use crate::{
-    control::ExchangeMetrics,
-    shards::{InFlightRequest, ShardContext},
+    accounting::{ExchangeMetrics, InFlightRequest},
+    shards::ShardContext,
 };
 
 /// A response, or the fact that there was none: then the status is 0 and the body empty.

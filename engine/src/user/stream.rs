@@ -5,8 +5,7 @@ use std::rc::Rc;
 use gregaria_http::{BodyStream, Error, Exchange, Method, Response as HttpResponse};
 
 use super::outcome::{ExpectedStatus, OwnedOutcome};
-use crate::network::UserNetwork;
-use crate::shards::{InFlightRequest, ShardContext};
+use crate::{accounting::InFlightRequest, network::UserNetwork, shards::ShardContext};
 
 /// A response of which only the head is there: [`chunk`](Self::chunk) and [`line`](Self::line) bring the body.
 ///

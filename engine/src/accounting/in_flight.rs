@@ -8,8 +8,8 @@ use std::{cell::Cell, rc::Rc};
 use gregaria_http::Method;
 use gregaria_stats::Outcome;
 
-use super::{shard::ShardContext, user_handle::UserHandle};
-use crate::control::ExchangeMetrics;
+use super::ExchangeMetrics;
+use crate::{shards::ShardContext, user::UserHandle};
 
 /// Stands for the request until it is counted.
 pub(crate) struct InFlightRequest {

@@ -14,7 +14,7 @@ use std::{
 };
 
 /// Requests of a run that no place has leased yet.
-pub(super) type Quota = Arc<AtomicU64>;
+pub(crate) type Quota = Arc<AtomicU64>;
 
 /// A place's gate.
 pub(crate) struct Admission {
@@ -28,7 +28,7 @@ pub(crate) struct Admission {
 }
 
 impl Admission {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             is_open: Cell::new(false),
             is_finished: Cell::new(true),
@@ -39,7 +39,7 @@ impl Admission {
         }
     }
 
-    pub(super) fn open(&self, quota: Option<Quota>) {
+    pub(crate) fn open(&self, quota: Option<Quota>) {
         self.is_limited.set(quota.is_some());
         self.leased_permits.set(0);
         *self.quota.borrow_mut() = quota;
@@ -47,18 +47,18 @@ impl Admission {
         self.is_finished.set(false);
     }
 
-    pub(super) fn close(&self) {
+    pub(crate) fn close(&self) {
         self.is_open.set(false);
         self.waiters.borrow_mut().clear();
     }
 
     /// The run is over: the place has handed over all that it will.
-    pub(super) fn finish(&self) {
+    pub(crate) fn finish(&self) {
         self.is_finished.set(true);
     }
 
     /// Takes a permit for a request that is finished already. What closes the gate is the start of requests.
-    pub(super) fn try_admit_finished(&self) -> bool {
+    pub(crate) fn try_admit_finished(&self) -> bool {
         !self.is_finished.get() && (!self.is_limited.get() || self.try_take_permit())
     }
 
@@ -71,7 +71,7 @@ impl Admission {
         self.is_open.get()
     }
 
-    pub(super) fn may_admit_soon(&self) -> bool {
+    pub(crate) fn may_admit_soon(&self) -> bool {
         let left = self.quota.borrow().as_ref().is_none_or(|quota| quota.load(Ordering::Relaxed) > 0);
         self.is_open.get() && (left || self.leased_permits.get() > 0)
     }
@@ -93,14 +93,14 @@ impl Admission {
     }
 
     /// A request was admitted but never decided: its permit is another's.
-    pub(super) fn release(&self) {
+    pub(crate) fn release(&self) {
         if let Some(quota) = self.quota.borrow().as_ref() {
             quota.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// Wakes those who wait when there is something to have again.
-    pub(super) fn wake_waiters(&self) {
+    pub(crate) fn wake_waiters(&self) {
         let left = self.quota.borrow().as_ref().is_some_and(|quota| quota.load(Ordering::Relaxed) > 0);
         if left {
             self.waiters.borrow_mut().drain(..).for_each(Waker::wake);

@@ -2,12 +2,18 @@
 //!
 //! One thread's, without locks. Every request that the gate admits ends as one sample in the recorder or as one cut.
 
+mod admission;
+mod in_flight;
+
 use std::cell::{Cell, RefCell};
 
 use gregaria_http::{Exchange, ExchangePhases, Method};
 use gregaria_stats::{Lag, Limits, Outcome, Phase, Recorder, Sample};
 
-use super::admission::{Admission, Quota};
+use admission::Admission;
+
+pub(crate) use admission::Quota;
+pub(crate) use in_flight::InFlightRequest;
 
 /// The account of a place.
 pub struct Accounting {
@@ -22,7 +28,7 @@ impl Accounting {
         Self { admission: Admission::new(), recorder: RefCell::new(Recorder::new(limits)), aborted: Cell::new(0) }
     }
 
-    pub(super) fn start_run(&self, quota: Option<Quota>) {
+    pub(crate) fn start_run(&self, quota: Option<Quota>) {
         self.admission.open(quota);
         self.aborted.set(0);
     }

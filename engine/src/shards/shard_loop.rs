@@ -8,15 +8,12 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 use gregaria_stats::{Lag, Limits};
 use rand::{SeedableRng, rngs::SmallRng};
 
-use super::{
-    user_handle::{StopSignal, UserHandle},
-    user_registry::UserRegistry,
-};
 use crate::{
-    control::{Accounting, AgentEnd, ThreadAgent, UserPool},
+    accounting::Accounting,
+    control::{AgentEnd, ThreadAgent, UserPool},
     network::ThreadNetwork,
     rt::{Resolver, Runtime},
-    user::RustScenario,
+    user::{RustScenario, StopSignal, UserHandle, UserRegistry},
 };
 
 /// What the users of a shard share.

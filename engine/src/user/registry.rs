@@ -2,10 +2,10 @@
 
 use std::rc::Rc;
 
-use super::user_handle::{StopSignal, UserHandle};
+use super::handle::{StopSignal, UserHandle};
 
 /// The users of one shard.
-pub(super) struct UserRegistry {
+pub(crate) struct UserRegistry {
     /// Per class, in the order in which they came.
     active: Vec<Vec<Rc<UserHandle>>>,
     stopping: Vec<Rc<UserHandle>>,
@@ -14,7 +14,7 @@ pub(super) struct UserRegistry {
 }
 
 impl UserRegistry {
-    pub(super) fn new(classes: usize) -> Self {
+    pub(crate) fn new(classes: usize) -> Self {
         Self {
             active: vec![Vec::new(); classes],
             stopping: Vec::new(),
@@ -23,14 +23,14 @@ impl UserRegistry {
         }
     }
 
-    pub(super) fn add(&mut self, user: &Rc<UserHandle>) {
+    pub(crate) fn add(&mut self, user: &Rc<UserHandle>) {
         self.active[user.class].push(Rc::clone(user));
         self.active_counts[user.class] += 1;
         self.alive_count += 1;
     }
 
     /// Tells the class's latest user to leave. A user that went by itself in the meantime has left already.
-    pub(super) fn stop_latest(&mut self, class: usize) -> Option<Rc<UserHandle>> {
+    pub(crate) fn stop_latest(&mut self, class: usize) -> Option<Rc<UserHandle>> {
         let life = self.active[class].pop()?;
         if !life.has_exited.get() {
             self.active_counts[class] -= 1;
@@ -43,14 +43,14 @@ impl UserRegistry {
     }
 
     /// Everyone who is to be told that the run is over.
-    pub(super) fn stop_all(&mut self) -> Vec<Rc<UserHandle>> {
+    pub(crate) fn stop_all(&mut self) -> Vec<Rc<UserHandle>> {
         for class in 0..self.active.len() {
             while self.stop_latest(class).is_some() {}
         }
         self.stopping.clone()
     }
 
-    pub(super) fn user_exited(&mut self, user: &UserHandle) {
+    pub(crate) fn user_exited(&mut self, user: &UserHandle) {
         user.has_exited.set(true);
         self.alive_count -= 1;
         if user.stop_signal() == StopSignal::Unset {
@@ -59,12 +59,12 @@ impl UserRegistry {
     }
 
     /// Users that nobody has told to leave, per class.
-    pub(super) fn active_counts(&self) -> &[u32] {
+    pub(crate) fn active_counts(&self) -> &[u32] {
         &self.active_counts
     }
 
     /// Whether nobody is left, those on their way out included.
-    pub(super) fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.alive_count == 0
     }
 }

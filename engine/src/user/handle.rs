@@ -9,13 +9,13 @@ use std::{
 
 /// One user, as its shard sees it.
 pub(crate) struct UserHandle {
-    pub(super) class: usize,
+    pub(crate) class: usize,
     stop_signal: Cell<StopSignal>,
     /// A request of this user's is on the wire.
-    pub(super) request_in_flight: Cell<bool>,
+    pub(crate) request_in_flight: Cell<bool>,
     /// It asked for a request that may never start.
     admission_closed: Cell<bool>,
-    pub(super) has_exited: Cell<bool>,
+    pub(crate) has_exited: Cell<bool>,
     /// How often it has waited for anything.
     yield_count: Cell<u32>,
     waker: RefCell<Option<Waker>>,
@@ -23,7 +23,7 @@ pub(crate) struct UserHandle {
 
 /// What the shard wants of a user. Only ever moves on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum StopSignal {
+pub(crate) enum StopSignal {
     /// Go on.
     Unset,
     /// Finish the request on the wire, say farewell, go.
@@ -33,7 +33,7 @@ pub(super) enum StopSignal {
 }
 
 impl UserHandle {
-    pub(super) fn new(class: usize) -> Self {
+    pub(crate) fn new(class: usize) -> Self {
         Self {
             class,
             stop_signal: Cell::new(StopSignal::Unset),
@@ -55,11 +55,11 @@ impl UserHandle {
         self.admission_closed.set(true);
     }
 
-    pub(super) fn stop_signal(&self) -> StopSignal {
+    pub(crate) fn stop_signal(&self) -> StopSignal {
         self.stop_signal.get()
     }
 
-    pub(super) fn signal(&self, signal: StopSignal) {
+    pub(crate) fn signal(&self, signal: StopSignal) {
         self.stop_signal.set(self.stop_signal.get().max(signal));
         if let Some(waker) = self.waker.borrow().as_ref() {
             waker.wake_by_ref();
