@@ -1,9 +1,10 @@
-//! The command line in two steps: the values that were given ([`RawArgs`]), and what they mean ([`RunPlan`]).
+//! The command line in two steps: arguments as text ([`RawArgs`]), and the plan of a run ([`RunPlan`]).
 //!
-//! No other part of the crate sees a raw flag. [`parse`](self::parse()) splits a command line (`cli/`) and adds the
-//! settings of environment variables and configuration files (`config/`), so that later steps need not know where a
-//! value comes from. [`RunPlan::new`] converts and checks the values (`plan/`). `python/` finds the locustfile before
-//! the first step, because a locustfile may add flags, and gives Python the options after the last one.
+//! No other part of the crate uses a raw argument. [`parse`](self::parse()) splits a command line (`cli/`) and adds
+//! the settings from environment variables and configuration files (`config/`), so that the origin of a value does
+//! not matter to later steps. [`RunPlan::new`] converts and checks the values (`plan/`). `python/` finds the
+//! locustfile before the first step, because a locustfile may add flags, and returns the options for Python after the
+//! second step.
 //!
 //! `cli/` uses none of the other folders, `config/` and `plan/` use only `cli/`, `python/` may use all of them.
 

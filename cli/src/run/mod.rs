@@ -1,6 +1,6 @@
 //! One run of this process: its setup, its launch, the loop that follows it, and its outputs.
 //!
-//! An owner of a process calls [`prepare`], [`launch`] and [`LaunchedRun::follow`], in this order. The Rust programs
+//! An owner of a process calls [`prepare`], [`launch()`] and [`LaunchedRun::follow`], in this order. The Rust programs
 //! (`entry.rs`) and the Python host both do. `follow.rs` is the loop. It reaches the outputs through the trait in
 //! `output.rs` only: a new output is one file here and one line in `RunOutputs::new`.
 

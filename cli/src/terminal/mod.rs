@@ -1,6 +1,6 @@
-//! The terminal of a run: all text is written through one [`Screen`], and keys are read as [`KeyCommand`]s.
+//! The terminal of a run: all text is written through one `Screen`, and keys are read as `KeyCommand`s.
 //!
-//! [`Terminal`] changes the terminal for a run. Its thread reads the keys, and restores the terminal while the process
+//! `Terminal` changes the terminal for a run. Its thread reads the keys, and restores the terminal while the process
 //! is suspended or in the background, and at each kind of end of the run. Ctrl-C remains a signal. The text is made in
 //! `console/`, and `run/follow.rs` applies the keys.
 

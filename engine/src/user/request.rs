@@ -229,9 +229,7 @@ impl<'a, S: 'static> Request<'a, S> {
         let mut request =
             HttpRequest { headers, response_body_mode: *body_policy, ..HttpRequest::new(*method, target) };
         request.body = body.as_body();
-        if let Some(options) = options {
-            request.options = options;
-        }
+        request.options = options.as_deref();
         (user, request)
     }
 
@@ -271,9 +269,7 @@ impl<'a, S: 'static> Request<'a, S> {
         let mut request =
             HttpRequest { headers: &headers, response_body_mode: body_policy, ..HttpRequest::new(method, &target) };
         request.body = body.as_body();
-        if let Some(options) = &options {
-            request.options = options;
-        }
+        request.options = options.as_deref();
         let (exchange, body) = user.session.send_streaming(&user.network, &request).await;
         let shard = Rc::clone(user.context.shard());
         StreamedResponse::new(on_wire, method, name, exchange, body, expect, shard)

@@ -20,15 +20,15 @@ pub struct Request<'a> {
     pub body: Body<'a>,
     /// What becomes of the response's body.
     pub response_body_mode: ResponseBodyMode,
-    /// What is rarely asked for.
-    pub options: &'a RequestOptions,
+    /// Settings of this request that override those of the session. `None`, the default: none are overridden.
+    pub options: Option<&'a RequestOptions>,
 }
 
 impl<'a> Request<'a> {
     /// A request without headers or body, whose response body is kept.
     pub const fn new(method: Method, target: &'a str) -> Self {
         let (body, response_body_mode) = (Body::None, ResponseBodyMode::Keep);
-        Self { method, target, headers: &[], body, response_body_mode, options: &NO_OPTIONS }
+        Self { method, target, headers: &[], body, response_body_mode, options: None }
     }
 
     /// `GET target`.
@@ -103,24 +103,4 @@ pub struct RequestOptions {
     pub tls: Option<TlsConfig>,
     /// Default headers that are not sent, by name in any case.
     pub suppressed_default_headers: Vec<String>,
-}
-
-static NO_OPTIONS: RequestOptions = RequestOptions::none();
-
-impl RequestOptions {
-    /// Nothing is asked for.
-    pub const fn none() -> Self {
-        Self {
-            connect_timeout_ns: None,
-            read_timeout_ns: None,
-            total_timeout_ns: None,
-            follow_redirects: None,
-            max_redirects: None,
-            cookies: Vec::new(),
-            auth: None,
-            proxies: None,
-            tls: None,
-            suppressed_default_headers: Vec::new(),
-        }
-    }
 }

@@ -1,4 +1,4 @@
-//! The end of a response's body, decided by [`decide_framing`], a pure function in the order of RFC 9112 §6.3.
+//! The end of a response's body, decided by `decide_framing`, a pure function in the order of RFC 9112 §6.3.
 //!
 //! This file does not know how headers are parsed. `head.rs` reports the two that matter.
 

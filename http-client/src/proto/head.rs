@@ -35,8 +35,8 @@ pub struct ResponseHead {
 /// incomplete.
 ///
 /// # Errors
-/// [`Error::InvalidResponse`], [`Error::HeadTooLarge`] or [`Error::TooManyHeaders`] if no further bytes can make the head
-/// valid.
+/// [`Error::InvalidResponse`], [`Error::HeadTooLarge`] or [`Error::TooManyHeaders`] if no further bytes can make the
+/// head valid.
 pub fn parse_head(bytes: &[u8], method: Method, limits: &HttpLimits) -> Result<Option<ResponseHead>, Error> {
     // httparse skips empty lines here. RFC 9112 §2.2 permits that to servers only.
     if matches!(bytes.first(), Some(b'\r' | b'\n')) {

@@ -104,7 +104,7 @@ impl<'a> ResponseParser<'a> {
     /// The buffer is empty before the first receive, and the caller only appends to it. Once the final head is
     /// complete, [`ResponseParser::head`] returns it, and [`ResponseParser::body_range`] is the part of the body
     /// received so far. The caller may then continue to feed, consume the body in chunks, or close the connection.
-    /// Feeding without new bytes changes nothing.
+    /// Feeding without new bytes has no effect.
     ///
     /// # Errors
     /// If the bytes are not an acceptable response. The connection must then be closed.
@@ -120,8 +120,8 @@ impl<'a> ResponseParser<'a> {
     /// Handles the end of the stream.
     ///
     /// # Errors
-    /// [`Error::ClosedBeforeResponse`] or [`Error::IncompleteResponse`] if the response is incomplete, and the errors of
-    /// [`feed`](Self::feed) if its incomplete head is invalid.
+    /// [`Error::ClosedBeforeResponse`] or [`Error::IncompleteResponse`] if the response is incomplete, and the
+    /// errors of [`feed`](Self::feed) if its incomplete head is invalid.
     pub fn feed_eof(&mut self, buffer: &[u8]) -> Result<(), Error> {
         match self.stage {
             Stage::Done => Ok(()),

@@ -11,8 +11,8 @@ use crate::InvalidRequest;
 /// A fragment is not sent. An empty path becomes `/`.
 ///
 /// # Errors
-/// [`InvalidRequest::Target`] for control characters, and for a result that does not start with `/`, `?` or `#`. Such a
-/// target, appended to the base URL, would become part of the host.
+/// [`InvalidRequest::Target`] for control characters, and for a result that does not start with `/`, `?` or `#`.
+/// Such a target, appended to the base URL, would become part of the host.
 pub(crate) fn append(out: &mut Vec<u8>, prefix: &str, target: &str) -> Result<(), InvalidRequest> {
     let first = prefix.as_bytes().first().or_else(|| target.as_bytes().first());
     match first {

@@ -47,9 +47,9 @@ fn cross_origin_redirect_drops_credentials() {
     let options = RequestOptions {
         auth: Some(Auth::basic("me", "secret")),
         cookies: vec![("mine".into(), "1".into())],
-        ..RequestOptions::none()
+        ..RequestOptions::default()
     };
-    let request = Request { headers: &[("X-Other", "stays")], options: &options, ..Request::get("/") };
+    let request = Request { headers: &[("X-Other", "stays")], options: Some(&options), ..Request::get("/") };
     assert!(network.send(&network.session(), &request).result.is_ok());
     let (first, second) = (network.sent(0), network.sent(1));
     assert!(first.contains("Authorization: Basic bWU6c2VjcmV0\r\n") && first.contains("Cookie: mine=1\r\n"), "{first}");
@@ -65,9 +65,9 @@ fn cross_origin_redirect_drops_credentials() {
 #[test]
 fn following_redirects_can_be_disabled() {
     let network = ScriptedNetwork::with_responses([&redirect(302, "/x"), "HTTP/1.1 302 Moved\r\nLocation: /x\r\n\r\n"]);
-    let options = RequestOptions { follow_redirects: Some(false), ..RequestOptions::none() };
+    let options = RequestOptions { follow_redirects: Some(false), ..RequestOptions::default() };
     let session = network.session();
-    let exchange = network.send(&session, &Request { options: &options, ..Request::get("/") });
+    let exchange = network.send(&session, &Request { options: Some(&options), ..Request::get("/") });
     let response = exchange.result.unwrap();
     assert_eq!((response.status(), response.is_redirect(), response.redirected_to()), (302, true, None));
     let head = network.send(&session, &Request::new(Method::Head, "/"));
@@ -164,11 +164,11 @@ fn url_credentials_apply_after_same_origin_redirect() {
 
 #[test]
 fn base_url_credentials_apply_with_proxy_options() {
-    let options = RequestOptions { proxies: Some(Proxies::none()), ..RequestOptions::none() };
+    let options = RequestOptions { proxies: Some(Proxies::none()), ..RequestOptions::default() };
     for target in ["/x", "http://target/x"] {
         let network = ScriptedNetwork::with_responses([OK]);
         let session = network.session_to("http://me:p%40ss@target");
-        assert!(network.send(&session, &Request { options: &options, ..Request::get(target) }).result.is_ok());
+        assert!(network.send(&session, &Request { options: Some(&options), ..Request::get(target) }).result.is_ok());
         assert!(network.sent(0).contains("Authorization: Basic bWU6cEBzcw==\r\n"), "{}", network.sent(0));
     }
 }

@@ -42,8 +42,8 @@ fn read_timeout_ends_the_request() {
 #[test]
 fn read_timeout_of_a_request_takes_precedence() {
     let network = ScriptedNetwork::new([accept_with([])]);
-    let options = RequestOptions { read_timeout_ns: Some(9), ..RequestOptions::none() };
-    let request = Request { options: &options, ..Request::get("/") };
+    let options = RequestOptions { read_timeout_ns: Some(9), ..RequestOptions::default() };
+    let request = Request { options: Some(&options), ..Request::get("/") };
     let exchange = network.send(&network.session(), &request);
     assert_eq!(exchange.done_ns - exchange.due_ns, 9);
 }

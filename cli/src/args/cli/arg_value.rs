@@ -1,21 +1,21 @@
-//! A value that was given for a flag: its text, and where it stood if that was not the command line.
+//! The value of a flag: its text, and its origin if that is not the command line.
 //!
-//! Values from files and variables join the command line as words (`sources/mod.rs`); their origin travels inside the
-//! word, so that whoever judges the value can name it.
+//! Settings from files and variables are added to the command line as words (`../config/mod.rs`). Each word carries its
+//! origin, so that the code that rejects the value (`../plan/values.rs`) can name it.
 
 use std::fmt;
 
-/// A value as it was given.
+/// The value of a flag or of a positional argument.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct ArgValue {
-    /// What it says.
+    /// The value as text.
     pub(crate) text: String,
-    /// Where it stood, as in `locust.conf line 3: users = x`; `None` for the command line.
+    /// The origin of the value, such as `locust.conf line 3: users = x`; `None` for the command line.
     pub(crate) origin: Option<String>,
 }
 
 impl ArgValue {
-    /// How a message names the value: by its flag, or by where it stood.
+    /// Returns the name of the value in a message: its origin, or the flag with the value.
     pub(crate) fn describe(&self, flag: &str) -> String {
         match &self.origin {
             Some(origin) => origin.clone(),
@@ -45,12 +45,12 @@ impl fmt::Display for ArgValue {
     }
 }
 
-/// The word that becomes a value with an origin.
+/// Returns the word that [`ArgValue::from`] converts to a value with this origin.
 pub(in crate::args) fn encode_with_origin(text: &str, origin: &str) -> String {
     format!("{text}{ORIGIN_SEPARATOR}{}", origin.replace(ORIGIN_SEPARATOR, " "))
 }
 
-/// No word that a system passes to a program can contain it.
+/// Separates a value from its origin. No argument of a process can contain this character.
 const ORIGIN_SEPARATOR: char = '\0';
 
 #[cfg(test)]
@@ -58,9 +58,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_named_by_its_flag_or_by_where_it_stood() {
+    fn value_is_described_by_flag_or_origin() {
         assert_eq!(ArgValue::from("a\nb").describe("-u"), "-u a\\nb");
-        let given = ArgValue::from(encode_with_origin("x", "locust.conf line 3: users = x"));
-        assert_eq!((given.text.as_str(), given.describe("-u").as_str()), ("x", "locust.conf line 3: users = x"));
+        let value = ArgValue::from(encode_with_origin("x", "locust.conf line 3: users = x"));
+        assert_eq!((value.text.as_str(), value.describe("-u").as_str()), ("x", "locust.conf line 3: users = x"));
     }
 }

@@ -1,21 +1,23 @@
-//! The arguments that a locustfile adds: into the command, and out of what was given as words for `argparse`.
+//! The arguments that a locustfile adds: their flags in the clap command, and their values as words for `argparse`.
 //!
-//! Each spelling is an argument of its own here, because a locustfile may tell them apart (`--colour`,
-//! `--no-colour`); the first ones stand in the help.
+//! Each spelling is a separate clap argument, because a locustfile may treat spellings differently (`--colour`,
+//! `--no-colour`). The help lists an argument once, under [`CustomArg::name`]. What the values mean is up to
+//! `argparse`.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::{
+    arg_value::ArgValue,
     program::{Arity, CustomArg},
     raw::NON_LOCUST_HEADINGS,
 };
 use crate::exit::CliError;
 
-/// Adds the arguments to the command.
+/// Adds the arguments of a locustfile to the command.
 ///
 /// # Errors
-/// When a spelling is taken already.
-pub(in crate::args) fn add_custom_args(command: Command, custom_args: &[CustomArg]) -> Result<Command, CliError> {
+/// A spelling that is no flag, or that is taken.
+pub(super) fn add_custom_args(command: Command, custom_args: &[CustomArg]) -> Result<Command, CliError> {
     let mut command = command.next_help_heading("Custom arguments");
     for arg in custom_args {
         arg.check_flags()?;
@@ -27,17 +29,17 @@ pub(in crate::args) fn add_custom_args(command: Command, custom_args: &[CustomAr
     Ok(command)
 }
 
-/// The id of a spelling in the command.
+/// Returns the id of a spelling in the command.
 pub(in crate::args) fn arg_id(flag: &str) -> String {
     format!("extra {flag}")
 }
 
-/// What was given, in order, as words for `argparse`.
+/// Returns the values of the added arguments as words for `argparse`, in the order of the command line.
 pub(in crate::args) fn collect_argparse_words(matches: &ArgMatches, custom_args: &[CustomArg]) -> Vec<String> {
     let flags = custom_args.iter().flat_map(|arg| arg.flags.iter().map(move |flag| (arg, flag)));
-    let mut given: Vec<(usize, Vec<String>)> = flags.flat_map(|(arg, flag)| occurrences(matches, arg, flag)).collect();
-    given.sort_by_key(|(place, _)| *place);
-    given.into_iter().flat_map(|(_, words)| words).collect()
+    let mut found: Vec<(usize, Vec<String>)> = flags.flat_map(|(arg, flag)| occurrences(matches, arg, flag)).collect();
+    found.sort_by_key(|(index, _)| *index);
+    found.into_iter().flat_map(|(_, words)| words).collect()
 }
 
 fn build_arg(arg: &CustomArg, flag: &str) -> Arg {
@@ -72,28 +74,33 @@ fn help_text(arg: &CustomArg) -> String {
     parts.join(" ")
 }
 
-/// A locustfile that runs with Locust runs here, so flags that Locust has not give way: a short spelling alone, or all of
-/// the flag. All others are Locust's, or must work with every locustfile.
+/// Removes `flag` from gregaria's own flags if Locust does not have it: a locustfile that works with Locust must work
+/// here.
+///
+/// Removing the long spelling hides the flag. Removing a short spelling or an alias leaves the others.
+///
+/// # Errors
+/// A flag of Locust, or a flag that gregaria needs with every locustfile.
 fn free_flag(command: Command, flag: &str) -> Result<Command, CliError> {
-    let taken = command.get_arguments().find(|arg| flag_spellings(arg).any(|spelling| spelling == flag));
-    match taken {
-        None => Ok(command),
-        Some(taken) if taken.get_help_heading().is_some_and(|heading| NON_LOCUST_HEADINGS.contains(&heading)) => {
-            let id = taken.get_id().clone();
-            if !flag.starts_with("--") {
-                return Ok(command.mut_arg(id, |arg| arg.short(None)));
-            }
-            if taken.get_long() != Some(&flag[2..]) {
-                return Ok(command.mut_arg(id, |arg| arg.alias(None)));
-            }
-            let untypable = format!("{id} that is taken");
-            Ok(command.mut_arg(id, |arg| arg.short(None).long(untypable).hide(true)))
-        }
-        Some(_) => Err(CliError::runtime(format!("the locustfile adds {flag}, which gregaria has already"))),
+    let Some(taken) = command.get_arguments().find(|arg| flag_spellings(arg).any(|spelling| spelling == flag)) else {
+        return Ok(command);
+    };
+    if taken.get_help_heading().is_none_or(|heading| !NON_LOCUST_HEADINGS.contains(&heading)) {
+        return Err(CliError::runtime(format!("{flag}: the locustfile adds this flag, but gregaria already has it")));
     }
+    let id = taken.get_id().clone();
+    let Some(long) = flag.strip_prefix("--") else {
+        return Ok(command.mut_arg(id, |arg| arg.short(None)));
+    };
+    if taken.get_long() != Some(long) {
+        return Ok(command.mut_arg(id, |arg| arg.alias(None)));
+    }
+    // Files and variables still set the flag, so it keeps a spelling, which is not a possible name of an argument.
+    let unreachable = format!("{id} that is taken");
+    Ok(command.mut_arg(id, |arg| arg.short(None).long(unreachable).hide(true)))
 }
 
-/// All ways to write a flag, with their dashes.
+/// Returns all spellings of a flag, with their dashes.
 pub(in crate::args) fn flag_spellings(arg: &Arg) -> impl Iterator<Item = String> {
     let longs = arg.get_long_and_visible_aliases().into_iter().flatten();
     let hidden_longs = arg.get_all_aliases().into_iter().flatten();
@@ -102,21 +109,22 @@ pub(in crate::args) fn flag_spellings(arg: &Arg) -> impl Iterator<Item = String>
     longs.chain(shorts.map(|short| format!("-{short}"))).collect::<Vec<_>>().into_iter()
 }
 
+/// Returns each occurrence of a spelling: its index in the command line, and its words for `argparse`.
 fn occurrences(matches: &ArgMatches, arg: &CustomArg, flag: &str) -> Vec<(usize, Vec<String>)> {
     let id = arg_id(flag);
-    let (Some(mut places), Some(given)) = (matches.indices_of(&id), matches.get_occurrences::<String>(&id)) else {
+    let (Some(mut indices), Some(values)) = (matches.indices_of(&id), matches.get_occurrences::<String>(&id)) else {
         return Vec::new();
     };
     let occurrence = |values: Vec<&String>| {
-        let place = places.by_ref().take(values.len()).min().unwrap_or_default();
-        (place, argparse_words(arg, flag, &values))
+        let index = indices.by_ref().take(values.len()).min().unwrap_or_default();
+        (index, argparse_words(arg, flag, &values))
     };
-    given.map(Iterator::collect).map(occurrence).collect()
+    values.map(Iterator::collect).map(occurrence).collect()
 }
 
-/// Joined to its flag a value may begin with a dash.
+/// Returns the words of one occurrence. A single value is joined to its flag, because it may begin with a dash.
 fn argparse_words(arg: &CustomArg, flag: &str, values: &[&String]) -> Vec<String> {
-    let text = |value: &str| super::arg_value::ArgValue::from(value).text;
+    let text = |value: &str| ArgValue::from(value).text;
     match (values, arg.arity) {
         ([none], _) if *none == NO_VALUE => vec![flag.to_owned()],
         ([value], Arity::One | Arity::Optional) if flag.starts_with("--") => vec![format!("{flag}={}", text(value))],
@@ -125,5 +133,5 @@ fn argparse_words(arg: &CustomArg, flag: &str, values: &[&String]) -> Vec<String
     }
 }
 
-/// Stands for "no value followed".
+/// The value of a flag that no value follows.
 const NO_VALUE: &str = "\0\0";

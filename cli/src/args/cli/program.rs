@@ -1,54 +1,56 @@
-//! Which program a command line belongs to: what it can run, and which arguments it has besides the usual ones.
+//! The program that a command line belongs to: the users that it can run, and the arguments that a locustfile adds.
+//!
+//! How the added arguments become flags is in `custom_args.rs`.
 
 use crate::exit::CliError;
 
 /// The program that a command line belongs to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ProgramKind {
-    /// `gregaria` without a locustfile: quick runs only.
+    /// `gregaria` without a locustfile, for quick runs only.
     #[default]
     Gregaria,
-    /// `gregaria` with locustfiles, imported already.
+    /// `gregaria` with locustfiles that are already imported.
     Locustfile {
-        /// The arguments that they have added.
+        /// The arguments that the locustfiles have added.
         custom_args: Vec<CustomArg>,
     },
-    /// A Rust program around user classes of its own.
+    /// A Rust program with its own user classes.
     RustUsers,
 }
 
-/// An argument that a locustfile adds (`parser.add_argument` in Python). Its values are passed on as they are: what
-/// they mean, and which are allowed, is judged by whoever added it.
+/// An argument that a locustfile adds (`parser.add_argument` in Python). Its values are passed to `argparse` unchanged,
+/// which checks and converts them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CustomArg {
     /// All spellings, with their dashes: `--my-arg`, `-x`.
     pub flags: Vec<String>,
-    /// The name under which the locustfile finds it; also settable as `LOCUST_<DEST>`.
+    /// The name of the option in the locustfile. The variable `LOCUST_<DEST>` sets the argument, too.
     pub dest: String,
-    /// The environment variable that it asks for by name.
+    /// Another environment variable that sets the argument.
     pub env_var: Option<String>,
-    /// What the help calls its value.
+    /// The name of the value in the help; `dest` in upper case by default.
     pub value_name: Option<String>,
-    /// The help.
+    /// The help text.
     pub help: Option<String>,
-    /// How many values follow it.
+    /// The number of values of the flag.
     pub arity: Arity,
-    /// What the help lists as allowed values.
+    /// The allowed values, for the help.
     pub choices: Vec<String>,
-    /// Whether a run needs it.
+    /// Whether a run needs the argument.
     pub required: bool,
-    /// Whether the help leaves it out.
+    /// Whether the help omits the argument.
     pub hidden: bool,
 }
 
-/// How many values follow a flag.
+/// The number of values of a flag.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Arity {
-    /// So many.
+    /// This number.
     Exactly(usize),
-    /// Any number.
+    /// Any number, 0 included.
     Many,
-    /// None: a switch.
+    /// None. The flag is a switch.
     Zero,
     /// Exactly one.
     #[default]
@@ -58,34 +60,35 @@ pub enum Arity {
 }
 
 impl ProgramKind {
-    /// The arguments that locustfiles have added.
+    /// Returns the arguments that locustfiles have added.
     pub(crate) fn custom_args(&self) -> &[CustomArg] {
         match self {
-            Self::Locustfile { custom_args: extra } => extra,
+            Self::Locustfile { custom_args } => custom_args,
             Self::Gregaria | Self::RustUsers => &[],
         }
     }
 }
 
 impl CustomArg {
-    /// The first long spelling, or the first.
+    /// Returns the first long spelling, or the first spelling if all are short.
     pub(crate) fn name(&self) -> &str {
         let long = self.flags.iter().find(|flag| flag.starts_with("--"));
         long.or_else(|| self.flags.first()).map_or(&self.dest, String::as_str)
     }
 
-    /// An argument without a flag would be mistaken for user classes.
+    /// Checks that every spelling is a flag. A positional argument could not be told from the name of a user class.
+    ///
+    /// # Errors
+    /// No spelling, or a spelling other than `-x` and `--name`.
     pub(super) fn check_flags(&self) -> Result<(), CliError> {
         let is_long =
             |flag: &str| flag.strip_prefix("--").is_some_and(|name| !name.is_empty() && !name.starts_with('-'));
         let is_short = |flag: &str| flag.chars().count() == 2 && flag.starts_with('-') && flag != "--";
-        match self.flags.iter().find(|flag| !is_long(flag) && !is_short(flag)) {
-            None if !self.flags.is_empty() => Ok(()),
-            wrong => {
-                let name = wrong.unwrap_or(&self.dest);
-                let what = "the locustfile adds this argument, which must be written -x or --name";
-                Err(CliError::runtime(format!("{name}: {what}")))
-            }
+        let invalid = self.flags.iter().find(|flag| !is_long(flag) && !is_short(flag));
+        if invalid.is_none() && !self.flags.is_empty() {
+            return Ok(());
         }
+        let name = invalid.unwrap_or(&self.dest);
+        Err(CliError::runtime(format!("{name}: the locustfile adds this argument; its flag must be -x or --name")))
     }
 }

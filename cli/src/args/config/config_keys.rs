@@ -1,7 +1,7 @@
-//! Which flags files and variables can set, and under which names.
+//! The flags that files and variables can set, and their names there.
 //!
-//! A file uses the long spellings of a flag, a variable is called `LOCUST_` and the present long spelling. Locust calls
-//! some otherwise; those are in a table here. Where the settings come from is in `sources/`.
+//! The key of a flag in a file is any of its long spellings. Its variable is `LOCUST_` and the current long spelling,
+//! except for those that Locust names differently (a table below). The settings themselves are loaded in `mod.rs`.
 
 use clap::{Arg, Command, builder::ValueRange};
 
@@ -11,24 +11,24 @@ use crate::args::cli::{
     raw::NON_LOCUST_HEADINGS,
 };
 
-/// A flag as files and variables see it.
+/// A flag as files and variables can set it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::args) struct ConfigKey {
-    /// Its ids in the command; on the command line any of them overrides it.
+    /// The ids of the flag in the command. On the command line, each of them overrides the setting.
     pub(in crate::args) arg_ids: Vec<String>,
-    /// The spelling that sets it.
+    /// The spelling that a setting is converted to.
     pub(in crate::args) flag: String,
-    /// Its names in files.
+    /// The names of the flag in files.
     pub(in crate::args) names: Vec<String>,
-    /// Its names among the environment variables.
+    /// The environment variables of the flag, the preferred name first.
     pub(in crate::args) env_vars: Vec<String>,
-    /// How many values it takes.
+    /// The number of values.
     pub(in crate::args) arity: Arity,
-    /// Whether it can be given several times.
+    /// Whether the flag can be repeated.
     pub(in crate::args) is_repeatable: bool,
 }
 
-/// All that can be set for a program.
+/// Returns all keys of a program.
 pub(in crate::args) fn config_keys(command: &Command, program: &ProgramKind) -> Vec<ConfigKey> {
     let mut command = command.clone();
     command.build();
@@ -36,7 +36,7 @@ pub(in crate::args) fn config_keys(command: &Command, program: &ProgramKind) -> 
     own.chain(program.custom_args().iter().flat_map(keys_of_custom_arg)).collect()
 }
 
-/// Only the command line can ask for help, or for another file of settings.
+/// Returns `false` for the flags that only the command line can give: the help, the version, another file of settings.
 fn is_configurable(arg: &Arg) -> bool {
     let id = arg.get_id().as_str();
     !arg.is_positional() && !id.starts_with("extra ") && !["config", "help", "version"].contains(&id)
@@ -44,32 +44,33 @@ fn is_configurable(arg: &Arg) -> bool {
 
 fn key_of_arg(arg: &Arg) -> ConfigKey {
     let spellings = custom_args::flag_spellings(arg);
-    let keys = spellings.filter_map(|flag| flag.strip_prefix("--").map(str::to_owned)).collect();
+    let names = spellings.filter_map(|flag| flag.strip_prefix("--").map(str::to_owned)).collect();
     let long = arg.get_long().unwrap_or_default();
     ConfigKey {
         arg_ids: vec![arg.get_id().to_string()],
         flag: format!("--{long}"),
-        names: keys,
+        names,
         env_vars: env_vars(arg, long),
         arity: arity_of(arg.get_num_args().unwrap_or_default()),
         is_repeatable: matches!(arg.get_action(), clap::ArgAction::Append),
     }
 }
 
-/// The spellings of an added argument may differ in meaning, so each is settable by itself.
+/// Returns a key per spelling of an added argument, because the spellings may differ in meaning.
 fn keys_of_custom_arg(arg: &CustomArg) -> impl Iterator<Item = ConfigKey> {
     let ids: Vec<String> = arg.flags.iter().map(|flag| custom_args::arg_id(flag)).collect();
     arg.flags.iter().map(move |flag| {
         let is_name = arg.name() == flag;
-        // LOCUST_COLOUR=true must not come to mean --no-colour.
-        let says_dest = arg.arity != Arity::Zero || flag.trim_start_matches('-').replace('-', "_") == arg.dest;
-        let of_dest = says_dest.then(|| format!("LOCUST_{}", arg.dest.to_uppercase()));
-        let variables = [of_dest, arg.env_var.clone()];
+        // LOCUST_COLOUR=true must not set --no-colour.
+        let is_named_after_dest =
+            arg.arity != Arity::Zero || flag.trim_start_matches('-').replace('-', "_") == arg.dest;
+        let of_dest = is_named_after_dest.then(|| format!("LOCUST_{}", arg.dest.to_uppercase()));
+        let env_vars = [of_dest, arg.env_var.clone()];
         ConfigKey {
             arg_ids: ids.clone(),
             flag: flag.clone(),
             names: flag.strip_prefix("--").map(str::to_owned).into_iter().collect(),
-            env_vars: variables.into_iter().flatten().filter(|_| is_name).collect(),
+            env_vars: env_vars.into_iter().flatten().filter(|_| is_name).collect(),
             arity: arg.arity,
             is_repeatable: true,
         }
@@ -88,7 +89,7 @@ fn arity_of(values: ValueRange) -> Arity {
 /// Returns the environment variables of a flag, the preferred name first.
 ///
 /// Flags that only gregaria has, and the flags under the heading "Other", have none: another program may use a variable
-/// of that name for itself.
+/// of that name.
 fn env_vars(arg: &Arg, long: &str) -> Vec<String> {
     let id = arg.get_id().as_str();
     if let Some((_, names)) = ENV_VAR_NAMES.iter().find(|(arg_id, _)| *arg_id == id) {

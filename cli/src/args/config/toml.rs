@@ -1,11 +1,13 @@
-//! The table `[tool.locust]` of a `pyproject.toml`.
+//! The format of a `pyproject.toml`: the entries of its table `[tool.locust]`.
+//!
+//! What an entry means is up to `mod.rs`.
 
 use ::toml::{Table, Value as Toml};
 
 use super::{ConfigEntry, ConfigValue};
 use crate::exit::CliError;
 
-/// What the table says; nothing when there is no such table.
+/// Returns the entries of the table, none if the file has no such table.
 ///
 /// # Errors
 /// A file that is not TOML.
@@ -42,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_is_read_and_the_rest_is_not() {
+    fn only_the_table_of_locust_is_read() {
         let text =
             "[project]\nname = 'x'\n[tool.locust]\nusers = 3\nheadless = true\ntags = ['a', 'b']\nhost = 'http://h'\n";
         let entries = parse("pyproject.toml", text).unwrap();
@@ -56,9 +58,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_toml_is_refused_with_its_line() {
-        let refusal = parse("pyproject.toml", "[tool]\nx = = 1\n").unwrap_err();
-        assert!(refusal.message.starts_with("pyproject.toml line 2: "), "{refusal}");
-        assert_eq!((refusal.code, refusal.message.lines().count()), (2, 1));
+    fn invalid_toml_is_reported_with_its_line() {
+        let error = parse("pyproject.toml", "[tool]\nx = = 1\n").unwrap_err();
+        assert!(error.message.starts_with("pyproject.toml line 2: "), "{error}");
+        assert_eq!((error.code, error.message.lines().count()), (2, 1));
     }
 }

@@ -1,7 +1,8 @@
-//! What the command line says of requests: laid over the client settings of every user class, be it in Rust, in Python, or
-//! that of a quick run.
+//! The client settings of the command line. They override those of every user class: in Rust, in Python, or of a quick
+//! run.
 //!
-//! What is not given stays as the class has it. Where requests go is in `addresses.rs`.
+//! A setting that the command line does not give stays as the user class has it. The endpoints of connections are in
+//! `connect_config.rs`, the names of limits in `limits.rs`.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -16,27 +17,27 @@ use crate::{
     exit::CliError,
 };
 
-/// What is said of every user's client.
+/// The settings that override those of every user's client. `None` keeps the setting of the user class.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ClientPlan {
-    /// Longest time for making a connection.
+    /// The longest time to open a connection.
     pub(crate) connect_timeout: Option<Duration>,
-    /// Longest silence of the target.
+    /// The longest time without data from the target while a response is awaited or received.
     pub(crate) read_timeout: Option<Duration>,
-    /// Longest time for a whole request, redirects included.
+    /// The longest time of a whole request, redirects included.
     pub(crate) total_timeout: Option<Duration>,
-    /// Requests until a connection is closed; 0 for never.
+    /// The number of requests after which a connection is closed; 0 for no limit.
     pub(crate) requests_per_connection: Option<u32>,
-    /// Bytes of a body beyond which the target is asked first.
+    /// The length of a body in bytes above which a request has `Expect: 100-continue`.
     pub(crate) expect_continue_above_bytes: Option<u64>,
-    /// Bounds on responses, in the order in which they were given.
+    /// Limits of responses in the order of the command line, so that the last one of a name counts.
     pub(crate) limits: Vec<ResponseLimit>,
-    /// Whom to trust, and who to be.
+    /// The trusted CAs and the client certificate.
     pub(crate) tls: Option<TlsConfig>,
 }
 
 impl ClientPlan {
-    /// Lays what was given over `config`.
+    /// Replaces the settings of `config` that the command line gives.
     pub fn apply_to(&self, config: &mut ClientConfig) {
         let ns = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         config.connect_timeout_ns = self.connect_timeout.map_or(config.connect_timeout_ns, ns);
@@ -51,47 +52,49 @@ impl ClientPlan {
     }
 }
 
-/// Finds out what is said of every user's client.
+/// Converts the network and TLS arguments into a [`ClientPlan`].
+///
+/// # Errors
+/// An invalid value, or a certificate file that cannot be read.
 pub(super) fn plan(network: &NetworkArgs, tls: &TlsArgs) -> Result<ClientPlan, CliError> {
-    let timeout = |flag, given: &Option<ArgValue>| values::optional(given, |given| values::timeout(flag, given));
-    let requests = |given: &ArgValue| values::non_negative_int("--requests-per-connection", given);
-    let bytes = |given: &ArgValue| {
-        values::byte_count(&given.text)
-            .ok_or_else(|| values::invalid_value("--expect-continue", given, values::TAKES_BYTES))
-    };
+    let timeout = |flag, arg: &Option<ArgValue>| values::optional(arg, |arg| values::timeout(flag, arg));
+    let requests = |arg: &ArgValue| values::non_negative_int("--requests-per-connection", arg);
     Ok(ClientPlan {
         connect_timeout: timeout("--connect-timeout", &network.connect_timeout)?,
         read_timeout: timeout("--read-timeout", &network.read_timeout)?,
         total_timeout: timeout("--timeout", &network.timeout)?,
         requests_per_connection: values::optional(&network.requests_per_connection, requests)?,
-        expect_continue_above_bytes: values::optional(&network.expect_continue, bytes)?,
+        expect_continue_above_bytes: values::optional(&network.expect_continue, |arg| {
+            values::bytes("--expect-continue", arg)
+        })?,
         limits: network.limits.iter().map(ResponseLimit::parse).collect::<Result<_, _>>()?,
         tls: tls_config(tls)?,
     })
 }
 
-/// Reads the files at once: what is wrong with them is said before anything runs.
+/// Builds the TLS configuration; `None` without a TLS argument. The files are read now, so that an error is reported
+/// before the run starts.
 fn tls_config(args: &TlsArgs) -> Result<Option<TlsConfig>, CliError> {
-    let trust = match &args.cacert {
+    let certificate_check = match &args.cacert {
         _ if args.insecure => CertificateCheck::AcceptAnyCertificate,
         Some(bundle) => CertificateCheck::CaBundle(PathBuf::from(&bundle.text)),
         None => CertificateCheck::SystemRoots,
     };
-    let settings = TlsOptions { certificate_check: trust, client_identity: client_identity(args)? };
+    let settings = TlsOptions { certificate_check, client_identity: client_identity(args)? };
     if settings == TlsOptions::default() {
         return Ok(None);
     }
     TlsConfig::new(&settings).map(Some).map_err(|error| CliError::usage(error.to_string()))
 }
 
-/// The files of the certificate to show, and of its key: the same unless one is given.
+/// Returns the files of the client certificate and of its key, which are the same unless a key is given.
 fn client_identity(args: &TlsArgs) -> Result<Option<(PathBuf, PathBuf)>, CliError> {
-    let named = |key: &ArgValue| key.describe("--key");
+    let key_name = |key: &ArgValue| key.describe("--key");
     match (&args.cert, &args.key) {
         (None, None) => Ok(None),
-        (None, Some(key)) => Err(CliError::usage(format!("{}: needs its certificate: give --cert FILE", named(key)))),
+        (None, Some(key)) => Err(CliError::usage(format!("{}: needs its certificate; add --cert FILE", key_name(key)))),
         (Some(cert), key) => match (cert.text.split_once(','), key) {
-            (Some(_), Some(key)) => Err(CliError::usage(format!("{}: --cert names a key already", named(key)))),
+            (Some(_), Some(key)) => Err(CliError::usage(format!("{}: --cert already names a key", key_name(key)))),
             (Some((cert, key)), None) => Ok(Some((cert.into(), key.into()))),
             (None, key) => Ok(Some((PathBuf::from(&cert.text), PathBuf::from(&key.as_ref().unwrap_or(cert).text)))),
         },
@@ -103,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_given_is_laid_over_and_the_rest_stays() {
+    fn given_settings_override_and_others_stay() {
         let mut own = ClientConfig { connect_timeout_ns: 1, max_requests_per_connection: 9, ..ClientConfig::default() };
         own.limits.max_headers = 3;
         let mut same = own.clone();
@@ -126,49 +129,51 @@ mod tests {
     }
 
     #[test]
-    fn wrong_values_name_their_flags() {
-        let usual = NetworkArgs::default();
+    fn invalid_values_name_their_flags() {
+        let defaults = NetworkArgs::default();
         for (args, start) in [
-            (NetworkArgs { timeout: Some("0".into()), ..usual.clone() }, "--timeout 0: takes seconds of more than 0"),
             (
-                NetworkArgs { requests_per_connection: Some("-1".into()), ..usual.clone() },
+                NetworkArgs { timeout: Some("0".into()), ..defaults.clone() },
+                "--timeout 0: takes seconds of more than 0",
+            ),
+            (
+                NetworkArgs { requests_per_connection: Some("-1".into()), ..defaults.clone() },
                 "--requests-per-connection -1: takes a whole number",
             ),
             (
-                NetworkArgs { expect_continue: Some("big".into()), ..usual.clone() },
+                NetworkArgs { expect_continue: Some("big".into()), ..defaults.clone() },
                 "--expect-continue big: takes bytes, such as 65536",
             ),
-            (NetworkArgs { limits: vec!["x".into()], ..usual }, "--limit x: takes NAME=VALUE"),
+            (NetworkArgs { limits: vec!["x".into()], ..defaults }, "--limit x: takes NAME=VALUE"),
         ] {
-            let refusal = plan(&args, &TlsArgs::default()).unwrap_err();
-            assert!(refusal.code == 2 && refusal.message.starts_with(start), "{refusal}");
+            let error = plan(&args, &TlsArgs::default()).unwrap_err();
+            assert!(error.code == 2 && error.message.starts_with(start), "{error}");
         }
     }
 
     #[test]
-    fn a_certificate_has_its_key_in_it_behind_a_comma_or_by_its_own_flag() {
+    fn client_key_is_given_in_one_of_three_ways() {
         let tls = |cert: &str, key: &str| {
-            let given = |text: &str| (!text.is_empty()).then(|| ArgValue::from(text));
-            client_identity(&TlsArgs { cert: given(cert), key: given(key), ..TlsArgs::default() })
+            let arg = |text: &str| (!text.is_empty()).then(|| ArgValue::from(text));
+            client_identity(&TlsArgs { cert: arg(cert), key: arg(key), ..TlsArgs::default() })
         };
         let files = |cert: &str, key: &str| Ok(Some((PathBuf::from(cert), PathBuf::from(key))));
         assert_eq!(tls("", ""), Ok(None));
         assert_eq!(tls("a.pem", ""), files("a.pem", "a.pem"));
         assert_eq!(tls("a.pem", "a.key"), files("a.pem", "a.key"));
         assert_eq!(tls("a.pem,a.key", ""), files("a.pem", "a.key"));
-        assert_eq!(tls("", "a.key").unwrap_err().message, "--key a.key: needs its certificate: give --cert FILE");
-        assert_eq!(tls("a.pem,a.key", "b.key").unwrap_err().message, "--key b.key: --cert names a key already");
+        assert_eq!(tls("", "a.key").unwrap_err().message, "--key a.key: needs its certificate; add --cert FILE");
+        assert_eq!(tls("a.pem,a.key", "b.key").unwrap_err().message, "--key b.key: --cert already names a key");
     }
 
     #[test]
-    fn a_file_that_is_not_there_is_named() {
-        let missing = |args: TlsArgs| plan(&NetworkArgs::default(), &args).unwrap_err();
+    fn missing_tls_file_is_named() {
         for args in [
             TlsArgs { cacert: Some("no/such.pem".into()), ..TlsArgs::default() },
             TlsArgs { cert: Some("no/such.pem".into()), ..TlsArgs::default() },
         ] {
-            let refusal = missing(args);
-            assert!(refusal.code == 2 && refusal.message.starts_with("no/such.pem: "), "{refusal}");
+            let error = plan(&NetworkArgs::default(), &args).unwrap_err();
+            assert!(error.code == 2 && error.message.starts_with("no/such.pem: "), "{error}");
         }
     }
 }

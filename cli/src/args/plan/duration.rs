@@ -1,11 +1,12 @@
-//! A span of time as Locust writes it: `90`, `300s`, `20m`, `1h30m`, `3h30m10s`.
+//! Durations in Locust's notation: `90`, `300s`, `20m`, `1h30m`, `3h30m10s`.
 //!
-//! Pure text to [`Duration`]. Which flag it came from, and whether zero makes sense there, is `plan.rs`'s affair.
+//! This file must not know flags. Whether a flag takes zero is up to `values.rs`.
 
 use std::time::Duration;
 
-/// Reads whole hours, minutes and seconds in this order, each at most once; a bare number is seconds.
-/// `None` for anything else, and for spans beyond what fits into 64 bits of seconds.
+/// Parses whole hours, minutes and seconds in this order, each at most once. A number without a unit is seconds.
+///
+/// Returns `None` for other text, and for a duration of more seconds than 64 bits hold.
 pub(super) fn parse(text: &str) -> Option<Duration> {
     if let Some(seconds) = parse_digits(text) {
         return Some(Duration::from_secs(seconds));
@@ -21,7 +22,7 @@ pub(super) fn parse(text: &str) -> Option<Duration> {
     (rest.is_empty() && !text.is_empty()).then(|| Duration::from_secs(total_s))
 }
 
-/// Digits only: `u64::from_str` would take a `+` too.
+/// Parses digits only, because `u64::from_str` also accepts a leading `+`.
 fn parse_digits(text: &str) -> Option<u64> {
     text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
 }
@@ -33,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_form_that_locust_documents_is_read() {
+    fn every_documented_form_of_locust_is_parsed() {
         for (text, seconds) in [
             ("90", 90),
             ("300s", 300),
@@ -49,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_refused() {
+    fn other_text_is_rejected() {
         for text in
             ["", "s", "h", "1x", "10s5m", "1m1m", "-5", "+5", "1.5", " 5", "5 ", "5s ", "٣", "99999999999999999999"]
         {

@@ -1,34 +1,39 @@
-//! Limits of responses by name: one table of what `--limit` can set.
+//! The limits of responses that `--limit` can set: one table of names, units and maxima.
+//!
+//! The defaults are in `http-client/src/limits.rs`.
 
 use gregaria_http::HttpLimits;
 
 use super::values;
 use crate::{args::cli::arg_value::ArgValue, exit::CliError};
 
-/// A limit that was given.
+/// A value of `--limit`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ResponseLimit {
-    /// One of the table's names.
+    /// A name of the table.
     name: &'static str,
     value: u64,
 }
 
 impl ResponseLimit {
-    /// `NAME=VALUE`.
+    /// Parses `NAME=VALUE`.
+    ///
+    /// # Errors
+    /// No `=`, an unknown name, or an invalid value.
     pub(super) fn parse(arg: &ArgValue) -> Result<Self, CliError> {
-        let wrong = |what: &str| values::invalid_value("--limit", arg, what);
+        let error = |what: &str| values::invalid_value("--limit", arg, what);
         let names = || LIMIT_FIELDS.iter().map(|field| field.name).collect::<Vec<_>>().join(", ");
         let Some((name, value)) = arg.text.split_once('=') else {
-            return Err(wrong(&format!("takes NAME=VALUE; the names are {}", names())));
+            return Err(error(&format!("takes NAME=VALUE; the names are {}", names())));
         };
         let Some(field) = LIMIT_FIELDS.iter().find(|field| field.name == name.trim()) else {
-            return Err(wrong(&format!("there is no such limit; the names are {}", names())));
+            return Err(error(&format!("there is no such limit; the names are {}", names())));
         };
-        let value = field.unit.parse(value.trim()).ok_or_else(|| wrong(&field.unit.expects()))?;
+        let value = field.unit.parse(value.trim()).ok_or_else(|| error(&field.unit.expects()))?;
         Ok(Self { name: field.name, value })
     }
 
-    /// Sets it.
+    /// Sets the limit in `limits`.
     pub(crate) fn apply_to(self, limits: &mut HttpLimits) {
         if let Some(field) = LIMIT_FIELDS.iter().find(|field| field.name == self.name) {
             (field.set)(limits, self.value);
@@ -45,15 +50,15 @@ struct LimitField {
 #[derive(Clone, Copy)]
 enum LimitUnit {
     Bytes,
-    /// Up to this number.
+    /// A number up to this maximum.
     Count(u32),
 }
 
 impl LimitUnit {
     fn parse(self, text: &str) -> Option<u64> {
         match self {
-            Self::Bytes => values::byte_count(text),
-            Self::Count(most) => text.parse().ok().filter(|count| *count <= u64::from(most)),
+            Self::Bytes => values::parse_bytes(text),
+            Self::Count(max) => text.parse().ok().filter(|count| *count <= u64::from(max)),
         }
     }
 
@@ -61,7 +66,7 @@ impl LimitUnit {
         match self {
             Self::Bytes => values::TAKES_BYTES.to_owned(),
             Self::Count(u32::MAX) => "takes a whole number".to_owned(),
-            Self::Count(most) => format!("takes a whole number up to {most}"),
+            Self::Count(max) => format!("takes a whole number up to {max}"),
         }
     }
 }
@@ -92,7 +97,7 @@ const LIMIT_FIELDS: &[LimitField] = &[
 mod tests {
     use super::*;
 
-    fn refusal(text: &str) -> String {
+    fn error(text: &str) -> String {
         ResponseLimit::parse(&text.into()).unwrap_err().message
     }
 
@@ -129,15 +134,15 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_limit_says_which_there_are_or_what_it_takes() {
+    fn invalid_limit_lists_names_or_expected_values() {
         let names = "head-bytes, headers, body-bytes, decoded-bytes, decoded-ratio, redirects, informational, \
                      chunk-extension-bytes, trailer-bytes";
-        assert_eq!(refusal("body=1"), format!("--limit body=1: there is no such limit; the names are {names}"));
-        assert_eq!(refusal("1M"), format!("--limit 1M: takes NAME=VALUE; the names are {names}"));
+        assert_eq!(error("body=1"), format!("--limit body=1: there is no such limit; the names are {names}"));
+        assert_eq!(error("1M"), format!("--limit 1M: takes NAME=VALUE; the names are {names}"));
         for text in ["body-bytes=", "body-bytes=x", "body-bytes=-1", "body-bytes=K", "body-bytes=99999999999G"] {
-            assert_eq!(refusal(text), format!("--limit {text}: takes bytes, such as 65536, 64K, 10M or 1G"));
+            assert_eq!(error(text), format!("--limit {text}: takes bytes, such as 65536, 64K, 10M or 1G"));
         }
-        assert_eq!(refusal("redirects=1K"), "--limit redirects=1K: takes a whole number");
-        assert_eq!(refusal("headers=129"), "--limit headers=129: takes a whole number up to 128");
+        assert_eq!(error("redirects=1K"), "--limit redirects=1K: takes a whole number");
+        assert_eq!(error("headers=129"), "--limit headers=129: takes a whole number up to 128");
     }
 }

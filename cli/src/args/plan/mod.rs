@@ -1,7 +1,8 @@
-//! What a command line means: every value converted, every combination checked, all defaults filled in.
+//! The plan of a run: every value converted, every combination of flags checked, all defaults applied.
 //!
-//! The rest of the crate sees only a [`Plan`]. Whether the user classes exist and have hosts is not known here: that
-//! is asked of the Scenario when there is one.
+//! The rest of the crate uses only a [`RunPlan`]. This folder must not know whether the user classes exist and have
+//! hosts, which the scenario checks. `values.rs` converts single values and `target.rs` selects the users.
+//! `client.rs` and `limits.rs` plan the HTTP clients, `connect_config.rs` the endpoints of connections.
 
 pub(super) mod client;
 mod connect_config;
@@ -25,106 +26,127 @@ use super::cli::{
 };
 use crate::exit::{self, CliError, ExitPlan};
 
-/// What is to be done.
+/// The plan of a run, or of an output in place of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunPlan {
-    /// Run, or only show something.
+    /// The action to perform.
     pub mode: Mode,
-    /// What the users do.
+    /// The users to run.
     pub target: RunTarget,
-    /// Only tasks with one of these tags; all when there are none.
+    /// The tags of the tasks to run; empty for all tasks.
     pub(crate) tags: Vec<String>,
-    /// No tasks with one of these tags.
+    /// The tags of the tasks to omit.
     pub(crate) exclude_tags: Vec<String>,
-    /// How much load, and for how long.
+    /// The amount and duration of the load.
     pub load: LoadPlan,
-    /// Where connections go and come from.
+    /// The endpoints of connections.
     pub connect_config: ConnectConfig,
-    /// What is laid over the client settings of every user class.
+    /// The settings that override those of every user class's client.
     pub client: ClientPlan,
-    /// Whether a run was asked for that begins at once and has no web page. Quick runs always are.
+    /// Whether the run was requested without a web page. A quick run always is.
     pub(crate) headless: bool,
-    /// What is shown and stored.
+    /// The statistics to print and store.
     pub output: OutputPlan,
-    /// What is logged.
+    /// The settings of the log.
     pub log: LogPlan,
-    /// What the exit code tells.
+    /// The rules for the exit code.
     pub(crate) exit: ExitPlan,
 }
 
-/// Run, or only show something.
+/// The action of a command line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// Show the names of all user classes.
+    /// Prints the names of all user classes.
     List,
-    /// Run.
+    /// Runs the users.
     #[default]
     Run,
-    /// Show how often each task is picked, as a table.
+    /// Prints the share of each task as a table.
     TaskRatio,
-    /// The same as JSON.
+    /// Prints the share of each task as JSON.
     TaskRatioJson,
 }
 
-/// How much load, and for how long.
+/// The amount and duration of the load.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LoadPlan {
-    /// Replaces the host of every user class.
+    /// The base URL that replaces the host of every user class; `None` to keep them.
     pub(crate) host: Option<String>,
-    /// Whether the demo shop is to take the place of a host.
+    /// Whether the demo shop is started and replaces the host.
     pub(crate) demo: bool,
-    /// Number of users, where it was given.
+    /// The number of users if `-u` or a setting gives it.
     pub explicit_users: Option<u32>,
-    /// Number of users.
+    /// The number of users. Default 1, in a quick run 10.
     pub(crate) users: u32,
-    /// Users per second, infinite for all at once.
+    /// Users spawned per second; infinite spawns all at once. Default 1, in a quick run infinite.
     pub(crate) spawn_rate: f64,
-    /// Stop after this time.
+    /// The time after which the run stops; `None` for no limit.
     pub(crate) run_time: Option<Duration>,
-    /// Stop after this many requests.
+    /// The number of requests after which the run stops; `None` for no limit.
     pub(crate) num_requests: Option<u64>,
-    /// How long requests on the wire may take to finish at the end.
+    /// The time that requests in flight have to finish when the run stops; 0 aborts them. Default 1 s.
     pub(crate) stop_timeout: Duration,
-    /// Forget what was measured while users were coming.
+    /// Whether the statistics are reset when all users are spawned.
     pub(crate) reset_stats: bool,
-    /// Number of shards; `None` for all cores.
+    /// The number of shards; `None` for one per core that the process may use.
     pub(crate) shards: Option<usize>,
     /// The kernel interface of each thread that sends requests.
     pub driver: DriverChoice,
 }
 
-/// What is shown and stored.
+/// The statistics to print and store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct OutputPlan {
-    /// Show the statistics while the run goes on.
+    /// Whether the statistics are printed during the run.
     pub(crate) live: bool,
-    /// Write the final statistics to stdout as JSON.
+    /// Whether the final statistics are written to stdout as JSON.
     pub json: bool,
-    /// Write them to this file, in place of the final tables.
+    /// The file that the final statistics are written to, in place of the final tables.
     pub(crate) json_file: Option<PathBuf>,
 }
 
-/// What is logged.
+/// The settings of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LogPlan {
-    /// The least important level that is still logged.
+    /// The lowest level that is logged.
     pub(crate) level: LevelFilter,
-    /// Where to append the log; stderr if none.
+    /// The file that the log is appended to; `None` for stderr.
     pub(crate) file: Option<PathBuf>,
-    /// Whether the program or the locustfile sets up its log by itself.
+    /// Whether the program or the locustfile sets up the log.
     pub skip_setup: bool,
 }
 
 impl RunPlan {
-    /// Finds out what a command line of `program` means.
+    /// Converts and checks the arguments of a command line of `program`.
     ///
     /// # Errors
-    /// A wrong value or combination, or nothing to run, with what to do about it.
+    /// An invalid value or combination of flags, an unsupported flag, or no users to run. The message names a remedy.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gregaria::args::{Mode, ParsedLine, ProcessEnv, ProgramKind, RunPlan, RunTarget, parse};
+    ///
+    /// let plan = |line: &[&str]| {
+    ///     let line: Vec<_> = line.iter().map(Into::into).collect();
+    ///     match parse(&line, &ProgramKind::Gregaria, &ProcessEnv::default())? {
+    ///         ParsedLine::Args(args) => RunPlan::new(&args, &ProgramKind::Gregaria),
+    ///         ParsedLine::Text(text) => panic!("{text}"),
+    ///     }
+    /// };
+    /// let quick_run = plan(&["gregaria", "http://localhost:8080/", "-n", "100"])?;
+    /// assert!(matches!(quick_run.target, RunTarget::Quick(_)));
+    /// assert_eq!(quick_run.mode, Mode::Run);
+    ///
+    /// let error = plan(&["gregaria", "http://localhost:8080/", "-n", "many"]).unwrap_err();
+    /// assert_eq!(error.to_string(), "-n many: takes a whole number of at least 1");
+    /// # Ok::<(), gregaria::exit::CliError>(())
+    /// ```
     pub fn new(raw: &RawArgs, program: &ProgramKind) -> Result<Self, CliError> {
         unsupported::check(raw)?;
         let target = target::run_target(raw, program)?;
         let is_quick = matches!(target, RunTarget::Quick(_));
-        let texts = |given: &[ArgValue]| given.iter().map(|given| given.text.clone()).collect();
+        let texts = |args: &[ArgValue]| args.iter().map(|arg| arg.text.clone()).collect();
         let RawArgs { load, users, network, output, log, other, .. } = raw;
         let plan = Self {
             mode: mode(other),
@@ -145,7 +167,7 @@ impl RunPlan {
 }
 
 impl LoadPlan {
-    /// The part of the plan that is the runner's.
+    /// Returns the options of the runner.
     pub(crate) fn runner_options(&self) -> RunnerOptions {
         RunnerOptions {
             run_time: self.run_time,
@@ -169,39 +191,37 @@ fn mode(other: &OtherArgs) -> Mode {
 fn load_plan(raw: &RawArgs, is_quick: bool) -> Result<LoadPlan, CliError> {
     let args = &raw.load;
     let (default_users, default_rate) = if is_quick { (10, f64::INFINITY) } else { (1, 1.0) };
-    let users = values::optional(&args.users, |given| values::positive_int("-u", given))?;
-    let stop_timeout = values::optional(&args.stop_timeout, |given| values::seconds("-s", given))?;
+    let users = values::optional(&args.users, |arg| values::positive_int("-u", arg))?;
+    let stop_timeout = values::optional(&args.stop_timeout, |arg| values::seconds("-s", arg))?;
     Ok(LoadPlan {
-        host: values::optional(&args.host, |given| values::host("-H", given))?,
+        host: values::optional(&args.host, |arg| values::host("-H", arg))?,
         demo: args.demo,
         explicit_users: users,
         users: users.unwrap_or(default_users),
-        spawn_rate: values::optional(&args.spawn_rate, |given| values::spawn_rate("-r", given))?
-            .unwrap_or(default_rate),
-        run_time: values::optional(&args.run_time, |given| values::run_time("-t", given))?,
-        num_requests: values::optional(&args.num_request, |given| values::positive_int("-n", given))?,
+        spawn_rate: values::optional(&args.spawn_rate, |arg| values::spawn_rate("-r", arg))?.unwrap_or(default_rate),
+        run_time: values::optional(&args.run_time, |arg| values::run_time("-t", arg))?,
+        num_requests: values::optional(&args.num_request, |arg| values::positive_int("-n", arg))?,
         stop_timeout: stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),
         reset_stats: raw.output.reset_stats,
-        shards: values::optional(&args.shards, |given| values::positive_int::<u32>("--shards", given))?
+        shards: values::optional(&args.shards, |arg| values::positive_int::<u32>("--shards", arg))?
             .map(|count| count as usize),
         driver: values::optional(&raw.network.driver, values::driver)?.unwrap_or_default(),
     })
 }
 
 fn exit_plan(args: &OutputArgs) -> Result<ExitPlan, CliError> {
-    let on_error =
-        values::optional(&args.exit_code_on_error, |given| values::exit_code("--exit-code-on-error", given))?;
+    let on_error = values::optional(&args.exit_code_on_error, |arg| values::exit_code("--exit-code-on-error", arg))?;
     Ok(ExitPlan { on_error: on_error.unwrap_or(exit::FAILED_REQUESTS), fail_on_lag: args.fail_on_lag })
 }
 
 fn log_plan(args: &LogArgs) -> Result<LogPlan, CliError> {
-    let level = values::optional(&args.loglevel, |given| values::log_level("-L", given))?;
+    let level = values::optional(&args.loglevel, |arg| values::log_level("-L", arg))?;
     let level = level.unwrap_or(LevelFilter::Info);
     Ok(LogPlan { level, file: path(&args.logfile), skip_setup: args.skip_log_setup })
 }
 
 fn path(arg: &Option<ArgValue>) -> Option<PathBuf> {
-    arg.as_ref().map(|given| PathBuf::from(&given.text))
+    arg.as_ref().map(|arg| PathBuf::from(&arg.text))
 }
 
 const DEFAULT_STOP_TIMEOUT: Duration = Duration::from_secs(1);
@@ -216,20 +236,20 @@ mod tests {
     use crate::args::{ParsedLine, ProcessEnv, parse};
     use crate::quick::QuickRequest;
 
-    const OWN: ProgramKind = ProgramKind::RustUsers;
+    const RUST: ProgramKind = ProgramKind::RustUsers;
     const QUICK: ProgramKind = ProgramKind::Gregaria;
 
     fn try_plan(line: &str, program: &ProgramKind) -> Result<RunPlan, CliError> {
         let words: Vec<OsString> =
             ["gregaria"].into_iter().chain(line.split_whitespace()).map(OsString::from).collect();
         match parse(&words, program, &ProcessEnv::default())? {
-            ParsedLine::Args(typed) => RunPlan::new(&typed, program),
+            ParsedLine::Args(raw) => RunPlan::new(&raw, program),
             ParsedLine::Text(text) => panic!("{text}"),
         }
     }
 
     fn plan(line: &str, program: &ProgramKind) -> RunPlan {
-        try_plan(line, program).unwrap_or_else(|refusal| panic!("{line}: {refusal}"))
+        try_plan(line, program).unwrap_or_else(|error| panic!("{line}: {error}"))
     }
 
     fn request(line: &str) -> QuickRequest {
@@ -240,19 +260,19 @@ mod tests {
     }
 
     #[test]
-    fn a_quick_run_has_defaults_of_its_own() {
+    fn quick_run_has_its_own_defaults() {
         let load = plan("http://h/", &QUICK).load;
         assert_eq!((load.users, load.spawn_rate), (10, f64::INFINITY));
-        let load = plan("", &OWN).load;
+        let load = plan("", &RUST).load;
         assert_eq!((load.users, load.spawn_rate, load.explicit_users), (1, 1.0, None));
         assert_eq!((load.stop_timeout, load.run_time, load.num_requests), (Duration::from_secs(1), None, None));
         assert_eq!((load.shards, load.driver), (None, DriverChoice::Auto));
     }
 
     #[test]
-    fn what_is_given_is_taken() {
+    fn load_flags_are_converted() {
         let plan =
-            plan("-u 64 -r 2.5 -t 1h30m -n 1000 -s 0 -H http://h --shards 2 --driver epoll --reset-stats Web", &OWN);
+            plan("-u 64 -r 2.5 -t 1h30m -n 1000 -s 0 -H http://h --shards 2 --driver epoll --reset-stats Web", &RUST);
         let load = plan.load;
         assert_eq!((load.users, load.explicit_users, load.spawn_rate), (64, Some(64), 2.5));
         assert_eq!(load.host.as_deref(), Some("http://h"));
@@ -264,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_makes_it_a_post_unless_said() {
+    fn quick_run_with_a_body_is_a_post_by_default() {
         assert_eq!(request("http://h/").method, Method::Get);
         let with_body = request("http://h/a?b --body x --header A:b --header c:d");
         assert_eq!((with_body.method, with_body.body.as_deref()), (Method::Post, Some(&b"x"[..])));
@@ -274,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_can_come_from_a_file() {
+    fn body_file_is_read_into_the_body() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("body");
         std::fs::write(&path, b"a\0b").unwrap();
@@ -285,10 +305,10 @@ mod tests {
     }
 
     #[test]
-    fn output_log_and_exit_follow_their_flags() {
+    fn output_log_and_exit_flags_are_converted() {
         let plan = plan(
             "--only-summary --json --json-file out -L warning --logfile l --exit-code-on-error 9 --fail-on-lag",
-            &OWN,
+            &RUST,
         );
         assert_eq!(plan.output, OutputPlan { live: false, json: true, json_file: Some("out".into()) });
         assert_eq!(plan.log, LogPlan { level: LevelFilter::Warn, file: Some("l".into()), skip_setup: false });
@@ -296,15 +316,15 @@ mod tests {
     }
 
     #[test]
-    fn showing_comes_before_running() {
-        assert_eq!(plan("", &OWN).mode, Mode::Run);
-        assert_eq!(plan("-l --show-task-ratio", &OWN).mode, Mode::List);
-        assert_eq!(plan("--show-task-ratio", &OWN).mode, Mode::TaskRatio);
-        assert_eq!(plan("--show-task-ratio-json", &OWN).mode, Mode::TaskRatioJson);
+    fn output_modes_take_precedence_over_a_run() {
+        assert_eq!(plan("", &RUST).mode, Mode::Run);
+        assert_eq!(plan("-l --show-task-ratio", &RUST).mode, Mode::List);
+        assert_eq!(plan("--show-task-ratio", &RUST).mode, Mode::TaskRatio);
+        assert_eq!(plan("--show-task-ratio-json", &RUST).mode, Mode::TaskRatioJson);
     }
 
     #[test]
-    fn what_does_not_go_together_is_refused() {
+    fn invalid_combinations_are_rejected() {
         for line in [
             "http://h/ http://i/",
             "http://h/ Web",
@@ -317,17 +337,17 @@ mod tests {
             "http://h/ --autoquit 5",
             "http://h/ -P x",
         ] {
-            let refusal = try_plan(line, &QUICK).unwrap_err();
-            assert_eq!(refusal.code, exit::USAGE_ERROR, "{line}: {refusal}");
-            assert!(!refusal.message.contains('\n'));
+            let error = try_plan(line, &QUICK).unwrap_err();
+            assert_eq!(error.code, exit::USAGE_ERROR, "{line}: {error}");
+            assert!(!error.message.contains('\n'));
         }
-        assert_eq!(try_plan("-u 0", &OWN).unwrap_err().code, exit::USAGE_ERROR);
-        assert_eq!(try_plan("http://h/", &OWN).unwrap_err().code, exit::USAGE_ERROR);
-        assert_eq!(try_plan("-H localhost:80", &OWN).unwrap_err().code, exit::USAGE_ERROR);
+        assert_eq!(try_plan("-u 0", &RUST).unwrap_err().code, exit::USAGE_ERROR);
+        assert_eq!(try_plan("http://h/", &RUST).unwrap_err().code, exit::USAGE_ERROR);
+        assert_eq!(try_plan("-H localhost:80", &RUST).unwrap_err().code, exit::USAGE_ERROR);
     }
 
     #[test]
-    fn a_locustfile_is_planned_like_other_users() {
+    fn locustfile_flags_are_converted() {
         let python = ProgramKind::Locustfile { custom_args: vec![] };
         let plan = plan("-f a.py -T slow api -E new --demo --headless --skip-log-setup Web", &python);
         assert_eq!(plan.target, RunTarget::Classes(vec!["Web".into()]));
@@ -336,22 +356,22 @@ mod tests {
         assert!(plan.load.demo && plan.headless && plan.log.skip_setup);
         assert_eq!(RunPlan::new(&RawArgs::default(), &python).unwrap().target, RunTarget::Classes(vec![]));
         for (line, start) in [
-            ("http://h/", "a URL and a locustfile do not go together"),
+            ("http://h/", "a URL and a locustfile cannot be combined"),
             ("-f a.py b.py", "b.py: give all locustfiles with -f"),
-            ("-H http://h --demo", "-H http://h: does not go together with --demo"),
+            ("-H http://h --demo", "-H http://h: cannot be combined with --demo"),
         ] {
-            let refusal = try_plan(line, &python).unwrap_err();
-            assert_eq!(refusal.code, exit::USAGE_ERROR);
-            assert!(refusal.message.starts_with(start), "{line}: {refusal}");
+            let error = try_plan(line, &python).unwrap_err();
+            assert_eq!(error.code, exit::USAGE_ERROR);
+            assert!(error.message.starts_with(start), "{line}: {error}");
         }
     }
 
     #[test]
-    fn headless_can_be_taken_back_and_quick_runs_always_are() {
+    fn headful_overrides_headless() {
         for (line, program, headless) in [
-            ("", &OWN, false),
-            ("--no-web", &OWN, true),
-            ("--headless --headful", &OWN, false),
+            ("", &RUST, false),
+            ("--no-web", &RUST, true),
+            ("--headless --headful", &RUST, false),
             ("http://h/", &QUICK, true),
         ] {
             assert_eq!(plan(line, program).headless, headless, "{line}");
@@ -359,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_yet_says_what_to_use_instead() {
+    fn unsupported_flags_name_a_remedy() {
         for (line, message) in [
             ("--csv out", "--csv: not there yet: use --json or --json-file"),
             ("--slave", "--worker: not there yet: a run is one process so far"),
@@ -370,14 +390,14 @@ mod tests {
             ),
             ("--web-auth a:b", "--web-auth: Locust has replaced it: use --web-login"),
         ] {
-            assert_eq!(try_plan(line, &OWN), Err(CliError::usage(message)), "{line}");
+            assert_eq!(try_plan(line, &RUST), Err(CliError::usage(message)), "{line}");
         }
     }
 
     #[test]
-    fn without_users_or_url_it_says_what_to_give() {
-        let refusal = try_plan("-u 5", &QUICK).unwrap_err();
-        assert_eq!(refusal.code, exit::RUNTIME_ERROR);
-        assert!(refusal.message.starts_with("nothing to run, as there is no locustfile.py"), "{refusal}");
+    fn line_without_users_or_url_names_a_remedy() {
+        let error = try_plan("-u 5", &QUICK).unwrap_err();
+        assert_eq!(error.code, exit::RUNTIME_ERROR);
+        assert!(error.message.starts_with("nothing to run, as there is no locustfile.py"), "{error}");
     }
 }

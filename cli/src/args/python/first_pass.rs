@@ -1,7 +1,7 @@
-//! The lenient look at a command line: which locustfiles it is about, before anyone knows all of its flags.
+//! The first pass over a command line: finds the locustfiles before all flags are known.
 //!
-//! A locustfile may add flags, so a flag that nobody knows is passed over here, and what follows it is taken for its
-//! value. What is wrong with a line is said by the strict parse (`parse.rs`), once the locustfile has been imported.
+//! A locustfile may add flags, so this pass skips an unknown flag and takes the words after it for its values. It
+//! reports no errors of the line. The strict parse (`../parse.rs`) does, after the locustfile has been imported.
 
 use std::{ffi::OsString, path::PathBuf};
 
@@ -16,32 +16,42 @@ use crate::{
     exit::CliError,
 };
 
-/// What a command line needs.
+/// The program that a command line needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FirstPass {
-    /// The help: with the arguments that these locustfiles add, if there are any.
+    /// The help, with the arguments that these locustfiles add. Empty if there is no locustfile.
     Help(Vec<PathBuf>),
-    /// These locustfiles (or packages), as absolute paths.
+    /// The Python host with these locustfiles or packages, as absolute paths.
     Locustfiles(Vec<PathBuf>),
-    /// Nothing of Python: a quick run, the version, or a line that the strict parse refuses.
+    /// No Python: a quick run, the version, or a line that the strict parse rejects.
     Native,
 }
 
-/// Finds out which locustfiles the arguments (without the program's name) are about.
+/// Finds the locustfiles of a command line. `args` does not contain the name of the program.
 ///
 /// # Errors
-/// A locustfile that is named and cannot be found; a file of settings that cannot be read.
+/// A locustfile that is named and cannot be found. A configuration file that cannot be read.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria::args::{FirstPass, ProcessEnv, first_pass};
+///
+/// let args = ["http://localhost:8080/", "-u", "64"].map(Into::into);
+/// assert_eq!(first_pass(&args, &ProcessEnv::current())?, FirstPass::Native);
+/// # Ok::<(), gregaria::exit::CliError>(())
+/// ```
 pub fn first_pass(args: &[OsString], env: &ProcessEnv) -> Result<FirstPass, CliError> {
-    let seen = ScannedLine::scan(args)?;
-    if seen.asks_version || seen.has_url && !seen.asks_help {
+    let scanned = ScannedLine::scan(args)?;
+    if scanned.has_version || scanned.has_url && !scanned.has_help {
         return Ok(FirstPass::Native);
     }
-    let files = find_locustfiles(&seen, env);
-    match files {
-        _ if seen.asks_help => Ok(FirstPass::Help(files.unwrap_or_default())),
-        Ok(files) if files.is_empty() => Ok(FirstPass::Native),
-        files => files.map(FirstPass::Locustfiles),
+    let files = find_locustfiles(&scanned, env);
+    if scanned.has_help {
+        return Ok(FirstPass::Help(files.unwrap_or_default()));
     }
+    let files = files?;
+    Ok(if files.is_empty() { FirstPass::Native } else { FirstPass::Locustfiles(files) })
 }
 
 fn find_locustfiles(scanned: &ScannedLine, env: &ProcessEnv) -> Result<Vec<PathBuf>, CliError> {
@@ -53,25 +63,25 @@ fn find_locustfiles(scanned: &ScannedLine, env: &ProcessEnv) -> Result<Vec<PathB
         return locustfile::find_named("locustfile", &ArgValue::from(files), env);
     }
     let program = ProgramKind::Gregaria;
-    let settables = config_keys::config_keys(&command::build_command(&program)?, &program);
-    let settings = config::load(&settables, scanned.config.as_deref(), env)?;
-    match settings.single_value(&settables, "--locustfile") {
+    let config_keys = config_keys::config_keys(&command::build_command(&program)?, &program);
+    let settings = config::load(&config_keys, scanned.config.as_deref(), env)?;
+    match settings.single_value(&config_keys, "--locustfile") {
         Some(file) => locustfile::find_named("-f", &file, env),
         None => Ok(locustfile::default_locustfile(env).into_iter().collect()),
     }
 }
 
-/// What can be seen of a line without knowing all of its flags.
+/// The parts of a line that can be recognized without knowing all of its flags.
 #[derive(Debug, Default)]
 struct ScannedLine {
     locustfile: Option<String>,
     config: Option<String>,
     /// Positional `.py` files.
     files: Vec<String>,
-    /// A URL that is no flag's value.
+    /// Whether a positional argument is a URL.
     has_url: bool,
-    asks_help: bool,
-    asks_version: bool,
+    has_help: bool,
+    has_version: bool,
 }
 
 impl ScannedLine {
@@ -79,29 +89,29 @@ impl ScannedLine {
         let mut command = command::build_command(&ProgramKind::Gregaria)?;
         command.build();
         let words: Vec<String> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
-        let mut seen = Self::default();
+        let mut scanned = Self::default();
         let mut rest = words.as_slice();
-        // Whether the words that follow may belong to a flag that nobody knows.
-        let mut is_doubtful = false;
+        // Whether the next words may be values of an unknown flag.
+        let mut is_ambiguous = false;
         while let [word, after @ ..] = rest {
             rest = after;
             if word == "--" {
-                after.iter().for_each(|word| seen.add_positional(word));
+                after.iter().for_each(|word| scanned.add_positional(word));
                 break;
             }
             match classify(&command, word) {
-                ArgToken::Positional if !is_doubtful => seen.add_positional(word),
+                ArgToken::Positional if !is_ambiguous => scanned.add_positional(word),
                 ArgToken::Positional => {}
-                ArgToken::Unknown => is_doubtful = !word.contains('='),
+                ArgToken::Unknown => is_ambiguous = !word.contains('='),
                 ArgToken::Known(arg, value) => {
-                    is_doubtful = false;
+                    is_ambiguous = false;
                     let (value, after) = take_value(arg, value, rest);
                     rest = after;
-                    seen.add_flag(arg, value);
+                    scanned.add_flag(arg, value);
                 }
             }
         }
-        Ok(seen)
+        Ok(scanned)
     }
 
     fn add_positional(&mut self, word: &str) {
@@ -114,16 +124,17 @@ impl ScannedLine {
     fn add_flag(&mut self, arg: &Arg, value: Option<String>) {
         match arg.get_id().as_str() {
             "config" => self.config = value.or_else(|| self.config.take()),
-            "help" => self.asks_help = true,
+            "help" => self.has_help = true,
             "locustfile" => self.locustfile = value.or_else(|| self.locustfile.take()),
-            "version" => self.asks_version = true,
+            "version" => self.has_version = true,
             _ => {}
         }
     }
 }
 
+/// A word of a command line.
 enum ArgToken<'a> {
-    /// A flag, and what is joined to it.
+    /// A flag, and the value that is joined to it.
     Known(&'a Arg, Option<String>),
     Positional,
     Unknown,
@@ -138,29 +149,29 @@ fn classify<'a>(command: &'a Command, word: &str) -> ArgToken<'a> {
     }
 }
 
-/// The beginning of a flag stands for it if there is no other.
+/// Classifies a long flag, which may be shortened to a prefix of one flag only.
 fn classify_long<'a>(command: &'a Command, word: &str) -> ArgToken<'a> {
     let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value.to_owned())));
-    let longs = |arg: &&Arg, fits: &dyn Fn(&str) -> bool| {
-        arg.get_long().is_some_and(fits) || arg.get_all_aliases().into_iter().flatten().any(fits)
+    let has_long = |arg: &&Arg, matches: &dyn Fn(&str) -> bool| {
+        arg.get_long().is_some_and(matches) || arg.get_all_aliases().into_iter().flatten().any(matches)
     };
-    let exact = command.get_arguments().find(|arg| longs(arg, &|long| long == name));
-    let mut begun = command.get_arguments().filter(|arg| longs(arg, &|long| long.starts_with(name)));
-    match (exact, begun.next(), begun.next()) {
+    let exact = command.get_arguments().find(|arg| has_long(arg, &|long| long == name));
+    let mut with_prefix = command.get_arguments().filter(|arg| has_long(arg, &|long| long.starts_with(name)));
+    match (exact, with_prefix.next(), with_prefix.next()) {
         (Some(arg), ..) | (None, Some(arg), None) => ArgToken::Known(arg, value),
         _ => ArgToken::Unknown,
     }
 }
 
-/// `-lf FILE` is `-l -f FILE`: all but the last are switches.
+/// Classifies short flags in one word: `-lf FILE` is `-l -f FILE`. All but the last flag are switches.
 fn classify_short<'a>(command: &'a Command, letters: &str) -> ArgToken<'a> {
-    for (at, letter) in letters.char_indices() {
-        let is_it = |arg: &&Arg| {
+    for (index, letter) in letters.char_indices() {
+        let has_letter = |arg: &&Arg| {
             arg.get_short() == Some(letter)
                 || arg.get_all_short_aliases().into_iter().flatten().any(|alias| alias == letter)
         };
-        let Some(arg) = command.get_arguments().find(is_it) else { return ArgToken::Unknown };
-        let rest = &letters[at + letter.len_utf8()..];
+        let Some(arg) = command.get_arguments().find(has_letter) else { return ArgToken::Unknown };
+        let rest = &letters[index + letter.len_utf8()..];
         if rest.is_empty() {
             return ArgToken::Known(arg, None);
         }
@@ -171,15 +182,14 @@ fn classify_short<'a>(command: &'a Command, letters: &str) -> ArgToken<'a> {
     ArgToken::Unknown
 }
 
-/// The value of a flag: what is joined to it, or what follows.
+/// Returns the value of a flag, which is joined to the flag or follows it, and the words after the value.
 fn take_value<'a>(arg: &Arg, joined: Option<String>, rest: &'a [String]) -> (Option<String>, &'a [String]) {
-    let takes = arg.get_num_args().unwrap_or_default();
-    if joined.is_some() || takes.max_values() == 0 {
+    let arity = arg.get_num_args().unwrap_or_default();
+    if joined.is_some() || arity.max_values() == 0 {
         return (joined, rest);
     }
-    let values =
-        if takes.max_values() == 1 { 1 } else { rest.iter().take_while(|word| !word.starts_with('-')).count() };
-    let (values, after) = rest.split_at(values.min(rest.len()));
+    let count = if arity.max_values() == 1 { 1 } else { rest.iter().take_while(|word| !word.starts_with('-')).count() };
+    let (values, after) = rest.split_at(count.min(rest.len()));
     (values.first().cloned(), after)
 }
 
@@ -189,19 +199,19 @@ mod tests {
 
     use super::*;
 
-    /// A folder with `locustfile.py` and `a.py` in it, and what the line needs there.
+    /// Returns the first pass of the line in a folder with `locustfile.py` and `a.py`.
     fn pass_with(line: &str, conf: &str, variable: &str) -> Result<FirstPass, CliError> {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in [("locustfile.py", ""), ("a.py", ""), ("locust.conf", conf), ("x.conf", "locustfile = a")] {
             fs::write(folder.path().join(name), text).unwrap();
         }
-        let mut surroundings = ProcessEnv { cwd: folder.path().to_owned(), ..ProcessEnv::default() };
+        let mut env = ProcessEnv { cwd: folder.path().to_owned(), ..ProcessEnv::default() };
         if let Some((name, value)) = variable.split_once('=') {
-            surroundings.variables = BTreeMap::from([(name.to_owned(), value.to_owned())]);
+            env.variables = BTreeMap::from([(name.to_owned(), value.to_owned())]);
         }
         let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
         let names = |paths: Vec<PathBuf>| paths.iter().map(|path| path.file_name().unwrap().into()).collect();
-        first_pass(&words, &surroundings).map(|pass| match pass {
+        first_pass(&words, &env).map(|pass| match pass {
             FirstPass::Help(paths) => FirstPass::Help(names(paths)),
             FirstPass::Locustfiles(paths) => FirstPass::Locustfiles(names(paths)),
             FirstPass::Native => FirstPass::Native,
@@ -209,7 +219,7 @@ mod tests {
     }
 
     fn pass(line: &str) -> FirstPass {
-        pass_with(line, "", "").unwrap_or_else(|refusal| panic!("{line}: {refusal}"))
+        pass_with(line, "", "").unwrap_or_else(|error| panic!("{line}: {error}"))
     }
 
     fn files(names: &[&str]) -> FirstPass {
@@ -217,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_to_name_a_locustfile_is_seen() {
+    fn locustfile_is_found_in_every_notation() {
         for line in [
             "-f a.py",
             "-fa",
@@ -240,24 +250,21 @@ mod tests {
     }
 
     #[test]
-    fn without_one_it_is_the_usual_one() {
+    fn default_locustfile_is_used_without_a_name() {
         for line in ["", "-u 5 -n 3 Web", "--my-flag a.py", "--my-url http://h/", "-l", "--body -f"] {
             assert_eq!(pass(line), files(&["locustfile.py"]), "{line}");
         }
     }
 
     #[test]
-    fn the_line_is_stronger_than_variables_and_those_than_files() {
+    fn line_overrides_variables_and_they_override_files() {
         let pass = |line, conf, variable| pass_with(line, conf, variable).unwrap();
         assert_eq!(pass("", "locustfile = a\nmy-own = 5", ""), files(&["a.py"]));
         assert_eq!(pass("", "locustfile = gone", "LOCUST_LOCUSTFILE=a"), files(&["a.py"]));
         assert_eq!(pass("-f locustfile", "locustfile = gone", "LOCUST_LOCUSTFILE=gone"), files(&["locustfile.py"]));
-        let refusal = pass_with("", "locustfile = gone", "").unwrap_err();
-        assert!(
-            refusal.message.starts_with("locust.conf line 1: locustfile = gone: there is no such file"),
-            "{refusal}"
-        );
-        assert_eq!(refusal.code, 1);
+        let error = pass_with("", "locustfile = gone", "").unwrap_err();
+        assert!(error.message.starts_with("locust.conf line 1: locustfile = gone: there is no such file"), "{error}");
+        assert_eq!(error.code, 1);
     }
 
     #[test]
@@ -265,22 +272,22 @@ mod tests {
         for line in ["http://h/", "--fail-on-lag http://h/", "-X POST http://h/ --body-file b.py", "-V", "-f a -V"] {
             assert_eq!(pass(line), FirstPass::Native, "{line}");
         }
-        assert_eq!(pass("--my-flag=5 http://h/"), FirstPass::Native, "the strict parse refuses it");
+        assert_eq!(pass("--my-flag=5 http://h/"), FirstPass::Native, "the strict parse rejects it");
     }
 
     #[test]
-    fn help_is_about_the_locustfile_if_there_is_one() {
+    fn help_includes_the_locustfile() {
         for (line, names) in [("--help", &["locustfile.py"][..]), ("-f a -h", &["a.py"]), ("-f gone --help", &[])] {
             assert_eq!(pass(line), FirstPass::Help(names.iter().map(PathBuf::from).collect()), "{line}");
         }
     }
 
     #[test]
-    fn with_nothing_to_find_it_stays_here() {
-        let nowhere = ProcessEnv { cwd: "/".into(), ..ProcessEnv::default() };
+    fn line_without_a_locustfile_is_native() {
+        let env = ProcessEnv { cwd: "/".into(), ..ProcessEnv::default() };
         for line in [&[][..], &["--my-url", "http://h/"], &["Web"]] {
             let words: Vec<OsString> = line.iter().map(OsString::from).collect();
-            assert_eq!(first_pass(&words, &nowhere), Ok(FirstPass::Native), "{line:?}");
+            assert_eq!(first_pass(&words, &env), Ok(FirstPass::Native), "{line:?}");
         }
     }
 }

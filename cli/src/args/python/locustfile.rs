@@ -1,7 +1,7 @@
-//! Where the locustfiles are: from what was given for `-f`, or nothing, to absolute paths.
+//! The search for locustfiles: from the value of `-f`, or from no value, to absolute paths.
 //!
-//! Locust 2's rules, and where those find nothing 0.7's: a name without a folder is sought in the folders above too,
-//! and may be that of a package.
+//! The rules are those of Locust 2. Where they find no file, the rules of 0.7 apply: a name without a folder is also
+//! searched in the folders above, and may be the name of a package. This file must not know how a line is parsed.
 
 use std::{
     fs,
@@ -13,25 +13,25 @@ use crate::{
     exit::CliError,
 };
 
-/// The locustfiles that were asked for; `flag` is what they were given with.
+/// Returns the locustfiles of `names`, which is the value of `flag`.
 ///
 /// # Errors
-/// A name under which there is nothing to import.
+/// A name without a file or package to import, and names that are not supported: `-` and URLs.
 pub(super) fn find_named(flag: &str, names: &ArgValue, env: &ProcessEnv) -> Result<Vec<PathBuf>, CliError> {
     let mut found = Vec::new();
     for name in names.text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-        let refuse = |why: &str| CliError::runtime(format!("{}: {why}", names.describe(flag)));
+        let error = |cause: &str| CliError::runtime(format!("{}: {cause}", names.describe(flag)));
         if name == "-" {
-            return Err(CliError::usage(format!("{}: a master is not there yet: give a file", names.describe(flag))));
+            return Err(CliError::usage(format!("{}: a master is not there yet; give a file", names.describe(flag))));
         }
         if name.contains("://") {
-            let why = "fetching a locustfile is not there yet: download it first";
-            return Err(CliError::usage(format!("{}: {why}", names.describe(flag))));
+            let cause = "fetching a locustfile is not there yet; download it first";
+            return Err(CliError::usage(format!("{}: {cause}", names.describe(flag))));
         }
         match find_files(name, env) {
-            Some(files) if files.is_empty() => return Err(refuse("there is no .py file in this folder")),
+            Some(files) if files.is_empty() => return Err(error("there is no .py file in this folder")),
             Some(files) => found.extend(files),
-            None => return Err(refuse(&not_found_message(name, env))),
+            None => return Err(error(&not_found_message(name, env))),
         }
     }
     if found.is_empty() {
@@ -40,7 +40,8 @@ pub(super) fn find_named(flag: &str, names: &ArgValue, env: &ProcessEnv) -> Resu
     Ok(found)
 }
 
-/// The locustfile of a line that names none: `locustfile.py`, or the package `locustfile`, here or above.
+/// Returns the locustfile of a line that names none: `locustfile.py` or the package `locustfile`, in the working
+/// directory or a folder above.
 pub(super) fn default_locustfile(env: &ProcessEnv) -> Option<PathBuf> {
     search_folders(&env.cwd).find_map(|folder| {
         let file = folder.join("locustfile.py");
@@ -50,7 +51,7 @@ pub(super) fn default_locustfile(env: &ProcessEnv) -> Option<PathBuf> {
     })
 }
 
-/// A folder stands for all files in it; `None` if there is nothing of this name.
+/// Returns the files of a name, which for a folder are all files in the folder; `None` if there is no such file.
 fn find_files(name: &str, env: &ProcessEnv) -> Option<Vec<PathBuf>> {
     let path = env.absolute_path(name);
     let with_ending = env.absolute_path(&format!("{name}.py"));
@@ -63,9 +64,9 @@ fn find_files(name: &str, env: &ProcessEnv) -> Option<Vec<PathBuf>> {
     if with_ending.is_file() {
         return Some(vec![with_ending]);
     }
-    // A name with a folder says where it is.
-    let is_name = !name.contains('/') && !name.starts_with('~');
-    is_name.then(|| find_above(name, env)).flatten().map(|path| vec![path])
+    // A name with a folder is a path, which is not searched in other folders.
+    let has_no_folder = !name.contains('/') && !name.starts_with('~');
+    has_no_folder.then(|| find_above(name, env)).flatten().map(|path| vec![path])
 }
 
 fn find_above(name: &str, env: &ProcessEnv) -> Option<PathBuf> {
@@ -77,8 +78,9 @@ fn find_above(name: &str, env: &ProcessEnv) -> Option<PathBuf> {
     })
 }
 
-/// As Locust: names with an underscore in front are parts of others. A package that says something itself is one, as in 0.7,
-/// and so is one that has only such parts.
+/// Returns the locustfiles in a folder. As in Locust, files named with a leading underscore are parts of others.
+///
+/// A package with a non-empty `__init__.py` is one locustfile, as in 0.7. So is a package without other locustfiles.
 fn files_in_folder(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     if fs::metadata(folder.join("__init__.py")).is_ok_and(|file| file.len() > 0) {
@@ -94,7 +96,7 @@ fn files_in_folder(folder: &Path) -> Vec<PathBuf> {
 fn collect_files(folder: &Path, found: &mut Vec<PathBuf>) {
     let mut paths: Vec<PathBuf> =
         fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
-    // The order of a directory differs from machine to machine.
+    // The order of directory entries depends on the file system.
     paths.sort();
     for path in paths {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -106,7 +108,7 @@ fn collect_files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// This folder and those above, without the root: what lies there is no one's project.
+/// Returns the folder and the folders above, without the root, which is not the folder of a project.
 fn search_folders(folder: &Path) -> impl Iterator<Item = &Path> {
     folder
         .ancestors()
@@ -116,19 +118,19 @@ fn search_folders(folder: &Path) -> impl Iterator<Item = &Path> {
 }
 
 fn not_found_message(name: &str, env: &ProcessEnv) -> String {
-    let place = env.cwd.display();
     if name.contains('/') {
-        "there is no such file: give a .py file or a folder with some".to_owned()
-    } else {
-        format!("there is no such file in {place} or above: give a .py file or a folder with some")
+        return format!("there is no such file; {GIVE_A_FILE}");
     }
+    format!("there is no such file in {} or above; {GIVE_A_FILE}", env.cwd.display())
 }
+
+const GIVE_A_FILE: &str = "give a .py file or a folder that contains .py files";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// A folder with these empty files in it, seen from one of its folders.
+    /// Returns a folder with these empty files, and an environment with one of its folders as working directory.
     fn tree(files: &[&str], cwd: &str) -> (tempfile::TempDir, ProcessEnv) {
         let root = tempfile::tempdir().unwrap();
         for file in files {
@@ -138,19 +140,19 @@ mod tests {
         }
         let cwd = root.path().join(cwd);
         fs::create_dir_all(&cwd).unwrap();
-        let surroundings = ProcessEnv { cwd, home: Some(root.path().join("home")), ..ProcessEnv::default() };
-        (root, surroundings)
+        let env = ProcessEnv { cwd, home: Some(root.path().join("home")), ..ProcessEnv::default() };
+        (root, env)
     }
 
-    fn found(name: &str, root: &tempfile::TempDir, surroundings: &ProcessEnv) -> Vec<String> {
-        let paths = find_named("-f", &name.into(), surroundings).unwrap_or_else(|refusal| panic!("{name}: {refusal}"));
+    fn found(name: &str, root: &tempfile::TempDir, env: &ProcessEnv) -> Vec<String> {
+        let paths = find_named("-f", &name.into(), env).unwrap_or_else(|error| panic!("{name}: {error}"));
         paths.iter().map(|path| path.strip_prefix(root).unwrap().display().to_string()).collect()
     }
 
     #[test]
-    fn files_are_found_by_every_way_to_name_them() {
+    fn files_are_found_in_every_notation() {
         let files = ["a.py", "b.py", "home/h.py", "up.py", "below/c.py", "below/d/e.py", "below/_f.py", "below/g.txt"];
-        let (root, surroundings) = tree(&files, "");
+        let (root, env) = tree(&files, "");
         for (name, expected) in [
             ("a.py", &["a.py"][..]),
             ("a", &["a.py"]),
@@ -160,53 +162,53 @@ mod tests {
             ("below", &["below/c.py", "below/d/e.py"]),
             ("~/h.py", &["home/h.py"]),
         ] {
-            assert_eq!(found(name, &root, &surroundings), expected, "{name}");
+            assert_eq!(found(name, &root, &env), expected, "{name}");
         }
     }
 
     #[test]
-    fn a_mere_name_is_sought_above_too() {
-        let (root, surroundings) = tree(&["up.py", "pack/__init__.py", "here/there/x"], "here/there");
-        assert_eq!(found("up", &root, &surroundings), ["up.py"]);
-        assert_eq!(found("up.py", &root, &surroundings), ["up.py"]);
-        assert_eq!(found("pack", &root, &surroundings), ["pack"]);
-        assert!(find_named("-f", &"./up.py".into(), &surroundings).is_err());
+    fn name_without_a_folder_is_searched_above() {
+        let (root, env) = tree(&["up.py", "pack/__init__.py", "here/there/x"], "here/there");
+        assert_eq!(found("up", &root, &env), ["up.py"]);
+        assert_eq!(found("up.py", &root, &env), ["up.py"]);
+        assert_eq!(found("pack", &root, &env), ["pack"]);
+        assert!(find_named("-f", &"./up.py".into(), &env).is_err());
     }
 
     #[test]
-    fn a_package_without_other_files_is_one() {
-        let (root, surroundings) = tree(&["pack/__init__.py", "full/__init__.py", "full/a.py"], "");
-        assert_eq!(found("pack", &root, &surroundings), ["pack"]);
-        assert_eq!(found("full", &root, &surroundings), ["full/a.py"]);
+    fn package_without_other_files_is_a_locustfile() {
+        let (root, env) = tree(&["pack/__init__.py", "full/__init__.py", "full/a.py"], "");
+        assert_eq!(found("pack", &root, &env), ["pack"]);
+        assert_eq!(found("full", &root, &env), ["full/a.py"]);
     }
 
     #[test]
-    fn the_usual_one_is_a_file_or_a_package_here_or_above() {
+    fn default_is_a_file_or_package_here_or_above() {
         for (files, expected) in [
             (&["locustfile.py", "locustfile/__init__.py"][..], "locustfile.py"),
             (&["locustfile/__init__.py"], "locustfile"),
             (&["locustfile.py", "a/locustfile/x.py"], "locustfile.py"),
             (&["locustfile.py", "a/b/locustfile.py"], "a/b/locustfile.py"),
         ] {
-            let (root, surroundings) = tree(files, "a/b");
-            assert_eq!(default_locustfile(&surroundings), Some(root.path().join(expected)), "{files:?}");
+            let (root, env) = tree(files, "a/b");
+            assert_eq!(default_locustfile(&env), Some(root.path().join(expected)), "{files:?}");
         }
         let root = ProcessEnv { cwd: "/".into(), ..ProcessEnv::default() };
         assert_eq!(default_locustfile(&root), None);
     }
 
     #[test]
-    fn what_cannot_be_found_says_what_was_sought_where() {
-        let (_root, surroundings) = tree(&["empty/x.txt", "a.txt"], "");
-        let refusal = |name: &str| find_named("-f", &name.into(), &surroundings).unwrap_err();
-        let place = surroundings.cwd.display();
+    fn missing_locustfile_error_names_the_folder() {
+        let (_root, env) = tree(&["empty/x.txt", "a.txt"], "");
+        let error = |name: &str| find_named("-f", &name.into(), &env).unwrap_err();
+        let cwd = env.cwd.display();
         assert_eq!(
-            refusal("gone.py").message,
-            format!("-f gone.py: there is no such file in {place} or above: give a .py file or a folder with some")
+            error("gone.py").message,
+            format!("-f gone.py: there is no such file in {cwd} or above; {GIVE_A_FILE}")
         );
-        assert!(refusal("a.txt").message.contains("there is no such file"));
-        assert_eq!(refusal("empty"), CliError::runtime("-f empty: there is no .py file in this folder"));
-        assert_eq!((refusal("-").code, refusal("http://h/x.py").code), (2, 2));
-        assert_eq!(refusal(",").code, 1);
+        assert!(error("a.txt").message.contains("there is no such file"));
+        assert_eq!(error("empty"), CliError::runtime("-f empty: there is no .py file in this folder"));
+        assert_eq!((error("-").code, error("http://h/x.py").code), (2, 2));
+        assert_eq!(error(",").code, 1);
     }
 }

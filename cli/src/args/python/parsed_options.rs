@@ -1,7 +1,7 @@
-//! What was given, under the names that Python knows: Locust's `environment.parsed_options`.
+//! The options under Locust's names, for `environment.parsed_options` in Python.
 //!
-//! Every name that Locust 2 has is there, with Locust's default where nothing was given, and the names of 0.7 beside
-//! their successors. The arguments that a locustfile adds are not: `argparse` makes them from `Typed::extra`.
+//! All names of Locust 2 are present, with Locust's defaults, and the names of 0.7 besides their successors. The
+//! arguments that a locustfile adds are absent: `argparse` converts them from [`RawArgs::custom_args`].
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use crate::args::{
     plan::{Mode, RunPlan, target::RunTarget, web},
 };
 
-/// All options by name, in Locust's order.
+/// Returns all options by name, in Locust's order.
 pub fn parsed_options(raw: &RawArgs, plan: &RunPlan) -> Vec<(&'static str, Value)> {
     [
         load_options(raw, plan),
@@ -82,7 +82,7 @@ fn web_port(args: &WebArgs) -> u16 {
     args.web_port.as_ref().and_then(|arg| web::port(arg).ok()).unwrap_or(DEFAULT_WEB_PORT)
 }
 
-/// What `not_yet.rs` refuses is never given.
+/// Returns the defaults of flags that `../cli/unsupported.rs` rejects.
 fn cluster_options() -> OptionList {
     vec![
         ("master", json!(false)),
@@ -134,7 +134,7 @@ fn legacy_options(raw: &RawArgs, plan: &RunPlan) -> OptionList {
 }
 
 fn value_text(arg: &Option<ArgValue>) -> Option<&str> {
-    arg.as_ref().map(|given| given.text.as_str())
+    arg.as_ref().map(|arg| arg.text.as_str())
 }
 
 #[cfg(test)]
@@ -144,21 +144,21 @@ mod tests {
     use super::*;
     use crate::args::{ParsedLine, ProcessEnv, ProgramKind, parse};
 
-    fn given(line: &str) -> BTreeMap<&'static str, Value> {
+    fn options(line: &str) -> BTreeMap<&'static str, Value> {
         let program = ProgramKind::Locustfile { custom_args: vec![] };
         let words: Vec<OsString> = ["gregaria"].into_iter().chain(line.split(' ')).map(OsString::from).collect();
-        let Ok(ParsedLine::Args(typed)) = parse(&words, &program, &ProcessEnv::default()) else { panic!("{line}") };
-        let plan = RunPlan::new(&typed, &program).unwrap();
-        let options = parsed_options(&typed, &plan);
+        let Ok(ParsedLine::Args(raw)) = parse(&words, &program, &ProcessEnv::default()) else { panic!("{line}") };
+        let plan = RunPlan::new(&raw, &program).unwrap();
+        let options = parsed_options(&raw, &plan);
         let names = options.len();
         let map: BTreeMap<_, _> = options.into_iter().collect();
-        assert_eq!(map.len(), names, "a name is there twice");
+        assert_eq!(map.len(), names, "a name is duplicated");
         map
     }
 
     #[test]
-    fn what_is_given_has_locusts_names_and_types() {
-        let options = given(
+    fn given_options_have_locusts_names_and_types() {
+        let options = options(
             "-f a.py -H http://h -u 5 -r 2.5 -t 1m -n 9 -s 3 --headless -L debug --json-file out -T a b --reset-stats Web",
         );
         for (name, value) in [
@@ -182,8 +182,8 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_given_has_locusts_defaults() {
-        let options = given("Web");
+    fn other_options_have_locusts_defaults() {
+        let options = options("Web");
         for name in ["host", "run_time", "tags", "exclude_tags", "logfile", "processes"] {
             assert_eq!(options[name], Value::Null, "{name}");
         }
@@ -202,8 +202,8 @@ mod tests {
 
     #[test]
     fn web_flags_are_passed_on() {
-        let defaults = given("Web");
-        let options = given(
+        let defaults = options("Web");
+        let options = options(
             "--web-host * --web-base-path /a/ --port 80 --autostart --autoquit 5 --tls-cert c --tls-key k --web-login",
         );
         for (name, value, default) in [

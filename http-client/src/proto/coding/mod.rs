@@ -93,8 +93,8 @@ impl BodyDecoder {
     /// Decodes all of `input` and appends the output to `out`.
     ///
     /// # Errors
-    /// [`Error::InvalidContentCoding`], [`Error::DecodedTooLarge`] or [`Error::DecodedRatioExceeded`]. Later calls return
-    /// the same error.
+    /// [`Error::InvalidContentCoding`], [`Error::DecodedTooLarge`] or [`Error::DecodedRatioExceeded`]. Later calls
+    /// return the same error.
     pub fn decode(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
         let mut remaining = input;
         while self.decode_some(&mut remaining, out)? {}
