@@ -1,7 +1,7 @@
-//! May another request start? The one place where the end of a run and its number of requests take hold.
+//! Admission of requests: the one file that enforces the end of a run and its request quota.
 //!
-//! A place leases blocks of the run's quota, so that places meet in one atomic number only every few hundred
-//! requests; the blocks shrink towards the end, so that none sits on a lease that another needs.
+//! A thread leases blocks of the run's quota, so that threads touch the shared counter only every few hundred requests.
+//! The blocks shrink towards the end, so that no thread holds permits that another thread needs.
 
 use std::{
     cell::{Cell, RefCell},
@@ -13,13 +13,13 @@ use std::{
     task::{Poll, Waker},
 };
 
-/// Requests of a run that no place has leased yet.
+/// The number of requests of a run that no thread has leased yet.
 pub(crate) type Quota = Arc<AtomicU64>;
 
-/// A place's gate.
+/// The admission of one thread.
 pub(crate) struct Admission {
     is_open: Cell<bool>,
-    /// Nobody is left who could make a request.
+    /// Whether all users of the thread have exited, so that no finished request can still be recorded.
     is_finished: Cell<bool>,
     quota: RefCell<Option<Quota>>,
     is_limited: Cell<bool>,
@@ -39,6 +39,7 @@ impl Admission {
         }
     }
 
+    /// Starts a run with this quota, or without a limit.
     pub(crate) fn open(&self, quota: Option<Quota>) {
         self.is_limited.set(quota.is_some());
         self.leased_permits.set(0);
@@ -47,22 +48,24 @@ impl Admission {
         self.is_finished.set(false);
     }
 
+    /// Admits no further request.
     pub(crate) fn close(&self) {
         self.is_open.set(false);
         self.waiters.borrow_mut().clear();
     }
 
-    /// The run is over: the place has handed over all that it will.
+    /// Ends the run after its last report: finished requests are not recorded any more.
     pub(crate) fn finish(&self) {
         self.is_finished.set(true);
     }
 
-    /// Takes a permit for a request that is finished already. What closes the gate is the start of requests.
+    /// Takes a permit for a request that is finished already. [`close`](Self::close) does not reject it, because it
+    /// only prevents the start of requests.
     pub(crate) fn try_admit_finished(&self) -> bool {
         !self.is_finished.get() && (!self.is_limited.get() || self.try_take_permit())
     }
 
-    /// Takes a permit if there is one at once.
+    /// Takes a permit if one is available now.
     pub(crate) fn try_admit(&self) -> bool {
         self.is_open.get() && (!self.is_limited.get() || self.try_take_permit())
     }
@@ -72,11 +75,11 @@ impl Admission {
     }
 
     pub(crate) fn may_admit_soon(&self) -> bool {
-        let left = self.quota.borrow().as_ref().is_none_or(|quota| quota.load(Ordering::Relaxed) > 0);
-        self.is_open.get() && (left || self.leased_permits.get() > 0)
+        let is_quota_left = self.quota.borrow().as_ref().is_none_or(|quota| quota.load(Ordering::Relaxed) > 0);
+        self.is_open.get() && (is_quota_left || self.leased_permits.get() > 0)
     }
 
-    /// Waits for a permit: until one comes back, or for ever when the run is over, which `halt` is told.
+    /// Waits until a permit is available. After the end of the run it calls `on_closed` and never completes.
     pub(crate) async fn admit(&self, on_closed: impl Fn()) {
         poll_fn(|cx| {
             if self.try_admit() {
@@ -92,17 +95,17 @@ impl Admission {
         .await;
     }
 
-    /// A request was admitted but never decided: its permit is another's.
+    /// Returns the permit of an admitted request that was never recorded.
     pub(crate) fn release(&self) {
         if let Some(quota) = self.quota.borrow().as_ref() {
             quota.fetch_add(1, Ordering::Relaxed);
         }
     }
 
-    /// Wakes those who wait when there is something to have again.
+    /// Wakes the waiting users if permits were returned.
     pub(crate) fn wake_waiters(&self) {
-        let left = self.quota.borrow().as_ref().is_some_and(|quota| quota.load(Ordering::Relaxed) > 0);
-        if left {
+        let is_quota_left = self.quota.borrow().as_ref().is_some_and(|quota| quota.load(Ordering::Relaxed) > 0);
+        if is_quota_left {
             self.waiters.borrow_mut().drain(..).for_each(Waker::wake);
         }
     }
@@ -111,15 +114,15 @@ impl Admission {
         if self.leased_permits.get() == 0 {
             self.leased_permits.set(self.quota.borrow().as_ref().map_or(0, |quota| lease_block(quota)));
         }
-        let has = self.leased_permits.get() > 0;
-        if has {
+        let has_permit = self.leased_permits.get() > 0;
+        if has_permit {
             self.leased_permits.set(self.leased_permits.get() - 1);
         }
-        has
+        has_permit
     }
 }
 
-/// Takes a block off the quota: the larger, the more is left.
+/// Takes a block of permits from the quota. The block is larger while more permits are left.
 fn lease_block(quota: &AtomicU64) -> u64 {
     let block = |left: u64| (left / LEASE_DIVISOR).clamp(1, MAX_LEASE_REQUESTS).min(left);
     let before = quota.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| Some(left - block(left)));
@@ -134,38 +137,38 @@ mod tests {
     use super::*;
 
     #[test]
-    fn leases_add_up_to_the_quota_exactly() {
+    fn leases_of_several_threads_add_up_to_the_quota() {
         let quota: Quota = Arc::new(AtomicU64::new(100_003));
-        let gates = [Admission::new(), Admission::new(), Admission::new()];
-        gates.iter().for_each(|gate| gate.open(Some(Arc::clone(&quota))));
+        let threads = [Admission::new(), Admission::new(), Admission::new()];
+        threads.iter().for_each(|admission| admission.open(Some(Arc::clone(&quota))));
         let mut admitted = 0;
-        while gates.iter().any(|gate| gate.try_admit().then(|| admitted += 1).is_some()) {}
+        while threads.iter().any(|admission| admission.try_admit().then(|| admitted += 1).is_some()) {}
         assert_eq!(admitted, 100_003);
-        gates[0].release();
-        assert!(gates[1].try_admit() && !gates[0].try_admit());
+        threads[0].release();
+        assert!(threads[1].try_admit() && !threads[0].try_admit());
     }
 
     #[test]
-    fn a_closed_gate_admits_no_one() {
-        let gate = Admission::new();
-        assert!(!gate.try_admit());
-        gate.open(None);
-        assert!(gate.try_admit());
-        gate.close();
-        assert!(!gate.try_admit());
+    fn closed_admission_admits_no_request() {
+        let admission = Admission::new();
+        assert!(!admission.try_admit());
+        admission.open(None);
+        assert!(admission.try_admit());
+        admission.close();
+        assert!(!admission.try_admit());
     }
 
     #[test]
-    fn what_is_finished_counts_until_the_run_is_over_and_never_beyond_the_quota() {
-        let gate = Admission::new();
-        assert!(!gate.try_admit_finished());
-        gate.open(Some(Arc::new(AtomicU64::new(2))));
-        gate.close();
-        assert!(gate.try_admit_finished() && gate.try_admit_finished() && !gate.try_admit_finished());
-        gate.open(None);
-        gate.close();
-        assert!(gate.try_admit_finished());
-        gate.finish();
-        assert!(!gate.try_admit_finished());
+    fn finished_requests_count_until_the_run_is_finished() {
+        let admission = Admission::new();
+        assert!(!admission.try_admit_finished());
+        admission.open(Some(Arc::new(AtomicU64::new(2))));
+        admission.close();
+        assert!(admission.try_admit_finished() && admission.try_admit_finished() && !admission.try_admit_finished());
+        admission.open(None);
+        admission.close();
+        assert!(admission.try_admit_finished());
+        admission.finish();
+        assert!(!admission.try_admit_finished());
     }
 }

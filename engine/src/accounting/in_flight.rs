@@ -1,46 +1,52 @@
-//! A request that was admitted and is not counted yet.
+//! The guard of an admitted request that is not counted yet.
 //!
-//! Exactly one of two things becomes of it: its outcome is decided and one sample recorded, or the future that made it
-//! is dropped and it is one request cut off. No path through the engine loses it.
+//! Exactly one of two things happens to the request. Either its outcome is decided and one sample is recorded, or the
+//! future that sent it is dropped and it is counted as aborted. No path through the engine loses a request.
 
-use std::{cell::Cell, rc::Rc};
+use std::rc::Rc;
 
 use gregaria_http::Method;
 use gregaria_stats::Outcome;
 
-use super::ExchangeMetrics;
-use crate::{shards::ShardContext, user::UserHandle};
+use super::{Accounting, ExchangeMetrics};
 
-/// Stands for the request until it is counted.
-pub(crate) struct InFlightRequest {
-    context: Rc<ShardContext>,
-    user: Rc<UserHandle>,
-    is_complete: Cell<bool>,
+/// The sender of a request. A user with a request in flight is not stopped before the response is received.
+pub(crate) trait RequestOwner {
+    /// Notes whether a request of this owner is in flight.
+    fn set_request_in_flight(&self, in_flight: bool);
 }
 
-impl InFlightRequest {
-    pub(crate) fn new(context: Rc<ShardContext>, user: Rc<UserHandle>) -> Self {
-        user.request_in_flight.set(true);
-        Self { context, user, is_complete: Cell::new(false) }
+/// An admitted request. Dropping it before [`complete`](Self::complete) counts the request as aborted.
+pub(crate) struct InFlightRequest<O: RequestOwner> {
+    accounting: Rc<Accounting>,
+    owner: Rc<O>,
+    is_complete: bool,
+}
+
+impl<O: RequestOwner> InFlightRequest<O> {
+    /// Creates the guard of a request that `accounting` has admitted.
+    pub(crate) fn new(accounting: Rc<Accounting>, owner: Rc<O>) -> Self {
+        owner.set_request_in_flight(true);
+        Self { accounting, owner, is_complete: false }
     }
 
-    /// The response is here; whether it is good is not decided yet.
+    /// Notes that the response is here. The outcome is not decided yet.
     pub(crate) fn response_received(&self) {
-        self.user.request_in_flight.set(false);
+        self.owner.set_request_in_flight(false);
     }
 
-    /// The outcome is decided: one sample.
-    pub(crate) fn complete(self, method: Method, name: &str, metrics: &ExchangeMetrics, outcome: Outcome<'_>) {
-        self.context.accounting.record_exchange(method, name, metrics, outcome);
-        self.is_complete.set(true);
+    /// Records the request with its outcome.
+    pub(crate) fn complete(mut self, method: Method, name: &str, metrics: &ExchangeMetrics, outcome: Outcome<'_>) {
+        self.accounting.record_exchange(method, name, metrics, outcome);
+        self.is_complete = true;
     }
 }
 
-impl Drop for InFlightRequest {
+impl<O: RequestOwner> Drop for InFlightRequest<O> {
     fn drop(&mut self) {
-        self.user.request_in_flight.set(false);
-        if !self.is_complete.get() {
-            self.context.accounting.record_aborted();
+        self.owner.set_request_in_flight(false);
+        if !self.is_complete {
+            self.accounting.record_aborted();
         }
     }
 }

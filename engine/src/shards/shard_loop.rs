@@ -1,70 +1,35 @@
-//! One shard: its users, what they share, and the loop that turns their [`Place`].
+//! The loop of one shard: its thread agent, and the users that the agent spawns and stops.
 //!
-//! Runs on one thread (or in the simulator) from start to end. What is due when is the place's affair; the loop waits in
-//! between, and probes its own punctuality with every wake.
+//! It runs on one thread, or in the simulator, from start to end. The agent decides when an action is due. The loop
+//! sleeps in between and measures the delay of each of its own wake-ups.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::{rc::Rc, sync::Arc};
 
-use gregaria_stats::{Lag, Limits};
-use rand::{SeedableRng, rngs::SmallRng};
+use gregaria_stats::Lag;
 
 use crate::{
     accounting::Accounting,
     control::{AgentEnd, ThreadAgent, UserPool},
-    network::ThreadNetwork,
-    rt::{Resolver, Runtime},
-    user::{RustScenario, StopSignal, UserHandle, UserRegistry},
+    user::{RustScenario, StopSignal, ThreadContext, UserHandle},
 };
 
-/// What the users of a shard share.
-pub(crate) struct ShardContext {
-    pub(crate) rt: Runtime,
-    pub(crate) thread_network: Rc<ThreadNetwork>,
-    pub(crate) accounting: Accounting,
-    pub(crate) rng: RefCell<SmallRng>,
-    registry: RefCell<UserRegistry>,
-}
-
-impl ShardContext {
-    pub(super) fn new(
-        rt: Runtime,
-        resolver: Arc<Resolver>,
-        scenario: &RustScenario,
-        limits: Limits,
-        seed: u64,
-    ) -> Rc<Self> {
-        Rc::new(Self {
-            thread_network: ThreadNetwork::new(rt.clone(), resolver),
-            rt,
-            accounting: Accounting::new(limits),
-            rng: RefCell::new(SmallRng::seed_from_u64(seed)),
-            registry: RefCell::new(UserRegistry::new(crate::Scenario::user_classes(scenario).len())),
-        })
-    }
-
-    /// A user is gone.
-    pub(crate) fn user_exited(&self, user: &UserHandle) {
-        self.registry.borrow_mut().user_exited(user);
-    }
-}
-
-/// A shard's loop.
+/// The loop of one shard.
 pub(super) struct ShardLoop {
     user_pool: ShardUserPool,
     agent: ThreadAgent,
 }
 
 struct ShardUserPool {
-    context: Rc<ShardContext>,
+    context: Rc<ThreadContext>,
     scenario: Arc<RustScenario>,
 }
 
 impl ShardLoop {
-    pub(super) fn new(context: Rc<ShardContext>, scenario: Arc<RustScenario>, channel: AgentEnd) -> Self {
+    pub(super) fn new(context: Rc<ThreadContext>, scenario: Arc<RustScenario>, channel: AgentEnd) -> Self {
         Self { user_pool: ShardUserPool { context, scenario }, agent: ThreadAgent::new(channel) }
     }
 
-    /// Runs until told to quit.
+    /// Runs until the swarm shuts the agent down.
     pub(super) async fn run(mut self) {
         let rt = self.user_pool.context.rt.clone();
         loop {
@@ -78,7 +43,8 @@ impl ShardLoop {
         }
     }
 
-    /// This wake waited in the same queue as every response does: its delay is theirs.
+    /// Records the delay of a wake-up of this loop as [`Lag::Resume`]. The loop waits in the same run queue as the users
+    /// that wait for a response, so its delay is a sample of theirs.
     fn record_wakeup_lag(&self, lag_ns: u64) {
         if self.agent.is_running() {
             self.user_pool.context.accounting.record_lag(Lag::Resume, lag_ns / 1000);
@@ -92,26 +58,26 @@ impl UserPool for ShardUserPool {
     }
 
     fn spawn_user(&self, class: usize) {
-        let life = Rc::new(UserHandle::new(class));
-        self.context.registry.borrow_mut().add(&life);
-        self.scenario.spawn_user(class, &self.context, life);
+        let handle = Rc::new(UserHandle::new(class));
+        self.context.registry.borrow_mut().add(&handle);
+        self.scenario.spawn_user(class, &self.context, handle);
     }
 
     fn stop_user(&self, class: usize) {
-        let dismissed = self.context.registry.borrow_mut().stop_latest(class);
-        if let Some(life) = dismissed {
-            life.signal(StopSignal::Graceful);
+        let stopped = self.context.registry.borrow_mut().stop_latest(class);
+        if let Some(user) = stopped {
+            user.signal(StopSignal::Graceful);
         }
     }
 
     fn stop_all(&self) {
-        let all = self.context.registry.borrow_mut().stop_all();
-        all.iter().for_each(|life| life.signal(StopSignal::Graceful));
+        let users = self.context.registry.borrow_mut().stop_all();
+        users.iter().for_each(|user| user.signal(StopSignal::Graceful));
     }
 
     fn abort_all(&self) {
-        let all = self.context.registry.borrow_mut().stop_all();
-        all.iter().for_each(|life| life.signal(StopSignal::Immediate));
+        let users = self.context.registry.borrow_mut().stop_all();
+        users.iter().for_each(|user| user.signal(StopSignal::Immediate));
     }
 
     fn user_counts(&self) -> Vec<u32> {
@@ -127,5 +93,5 @@ impl UserPool for ShardUserPool {
     }
 }
 
-/// How often the loop looks for messages, at the least.
+/// The longest sleep of the loop: it reads the commands of the swarm at least this often.
 const MAX_SLEEP_NS: u64 = 5_000_000;

@@ -1,7 +1,6 @@
-//! Shards: Rust users on pinned cores, one thread each, as one [`Swarm`].
+//! The swarm of shards: starts their threads and controls them through a [`Coordinator`].
 //!
-//! Nothing on a request's way is shared between shards. Each is a [`Place`](crate::place::Place): `mod.rs` starts their
-//! threads, and a shard's side (`shard.rs`, `roster.rs`, `life.rs`) runs users.
+//! The loop of a shard is in `shard_loop.rs`. This file must not know how users run.
 
 use std::{
     io,
@@ -13,57 +12,89 @@ use gregaria_stats::{Interval, Limits};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use thiserror::Error;
 
-use super::shard_loop::{ShardContext, ShardLoop};
+use super::shard_loop::ShardLoop;
 use crate::{
     control::{AgentEnd, Coordinator},
     ramp::Segment,
     rt::{self, DriverChoice, DriverKind, Resolver, Runtime},
     scenario::Scenario,
     swarm::{Swarm, SwarmReport},
-    user::RustScenario,
+    user::{RustScenario, ThreadContext},
 };
 
-/// How shards are set up.
+/// Settings of a [`ShardSwarm`].
+///
+/// # Examples
+///
+/// Two shards with a fixed seed, for a run that draws the same random numbers each time:
+///
+/// ```
+/// use gregaria_engine::ShardOptions;
+///
+/// let options = ShardOptions { shards: Some(2), seed: Some(7), ..ShardOptions::default() };
+/// assert_eq!(options.shards, Some(2));
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct ShardOptions {
-    /// How many; `None` is one for each core in this process's affinity mask.
+    /// Number of shards, at least 1 and at most 16 per core. `None` is one per core in the affinity mask of this process.
     pub shards: Option<usize>,
-    /// What they run on.
+    /// Kernel interface of the shards.
     pub driver: DriverChoice,
-    /// Caps of the statistics.
+    /// Limits of the statistics, per shard.
     pub limits: Limits,
-    /// Where the random numbers begin; `None` is different each time.
+    /// Seed of the random numbers. `None` draws a new seed each time.
     pub seed: Option<u64>,
     /// Checked endpoints of connections, and the cache of name lookups that the shards share.
     pub resolver: Arc<Resolver>,
 }
 
-/// Why shards could not be started.
+/// A reason why shards cannot be started.
 #[derive(Debug, Error)]
 pub enum ShardError {
-    /// No shards, no users.
+    /// Zero shards were requested.
     #[error("a run needs at least one shard")]
     NoShards,
     /// [`RustScenario::with_host`] was not called.
     #[error("user class {0} has no host")]
     NoHost(String),
-    /// The ring that was asked for, or any at all, was refused by the kernel.
-    #[error("the kernel refuses the ring: {0}")]
+    /// The kernel does not support the requested driver, or any driver.
+    #[error("the kernel refuses the driver: {0}")]
     Driver(io::Error),
-    /// More threads than the cores could serve in time.
-    #[error("{asked} shards are too many: at most {most} on the cores of this process")]
+    /// More shards than the cores can serve in time.
+    #[error("{requested} shards are too many: at most {max} on the cores of this process")]
     TooManyShards {
-        /// What was asked for.
-        asked: usize,
-        /// What is possible.
-        most: usize,
+        /// The requested number of shards.
+        requested: usize,
+        /// The largest possible number of shards.
+        max: usize,
     },
-    /// A thread could not be started.
-    #[error("a shard's thread could not be started: {0}")]
+    /// The operating system did not start a thread.
+    #[error("failed to start the thread of a shard: {0}")]
     Thread(io::Error),
 }
 
-/// Rust users on pinned cores.
+/// A swarm of Rust users on pinned cores.
+///
+/// Dropping it ends the shards and waits for their threads.
+///
+/// # Examples
+///
+/// ```no_run
+/// use std::sync::Arc;
+///
+/// use gregaria_engine::{HttpUser, RustScenario, ShardOptions, ShardSwarm, TaskSet, UserClass};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let tasks = TaskSet::new("Website").task_named("index", 1, async |user: &mut HttpUser| {
+///     user.get("/").await;
+///     Ok(())
+/// });
+/// let scenario = RustScenario::new([UserClass::http("Visitor").tasks(tasks)])?.with_host(Some("http://localhost"))?;
+/// let swarm = ShardSwarm::start(Arc::new(scenario), &ShardOptions::default())?;
+/// println!("{} shards on {:?}", swarm.shard_count(), swarm.driver_kind());
+/// # Ok(())
+/// # }
+/// ```
 pub struct ShardSwarm {
     scenario: Arc<RustScenario>,
     coordinator: Coordinator,
@@ -72,70 +103,68 @@ pub struct ShardSwarm {
 }
 
 impl ShardSwarm {
-    /// Starts the threads, one per shard, each pinned to a core of its own while there are enough.
+    /// Starts one thread per shard. Each is pinned to a core of its own while there are enough cores.
     ///
     /// # Errors
-    /// When a thread or its ring cannot be set up.
+    /// Returns a [`ShardError`] if the number of shards is not possible, a class has no host, or a thread or its driver
+    /// cannot be set up.
     pub fn start(scenario: Arc<RustScenario>, options: &ShardOptions) -> Result<Self, ShardError> {
         let cores = rt::allowed_cores();
-        let count = options.shards.unwrap_or(cores.len());
+        let requested = options.shards.unwrap_or(cores.len());
         let seed = options.seed.unwrap_or_else(|| SmallRng::from_os_rng().random());
-        let most = cores.len() * MAX_SHARDS_PER_CORE;
-        if count > most {
-            return Err(ShardError::TooManyShards { asked: count, most });
+        let max = cores.len() * MAX_SHARDS_PER_CORE;
+        if requested > max {
+            return Err(ShardError::TooManyShards { requested, max });
         }
-        let mut swarm = Self::empty(scenario, count)?;
-        for index in 0..count {
+        let mut swarm = Self::empty(scenario, requested)?;
+        for index in 0..requested {
             let core = cores[index % cores.len()];
-            let link = swarm.coordinator.add_agent();
-            let (thread, kind) = start_thread(&swarm.scenario, options, link, index, core, seed)?;
+            let channel = swarm.coordinator.add_agent();
+            let (thread, driver_kind) = start_thread(&swarm.scenario, options, channel, index, core, seed)?;
             swarm.threads.push(thread);
-            swarm.driver_kind = Some(kind);
+            swarm.driver_kind = Some(driver_kind);
         }
         Ok(swarm)
     }
 
-    /// Puts the shards into a simulated world, all on the caller's thread.
+    /// Spawns the shards as tasks of a simulated runtime, all on the caller's thread. Starts one shard unless the
+    /// options set a number.
     ///
     /// # Errors
-    /// When there are no shards, or a class lacks its host.
+    /// Returns a [`ShardError`] if the options ask for 0 shards, or a class has no host.
     pub fn simulate(scenario: Arc<RustScenario>, options: &ShardOptions, rt: &Runtime) -> Result<Self, ShardError> {
         let count = options.shards.unwrap_or(1);
         let mut swarm = Self::empty(scenario, count)?;
+        let classes = swarm.scenario.user_classes().len();
         for index in 0..count {
-            let link = swarm.coordinator.add_agent();
+            let channel = swarm.coordinator.add_agent();
             let seed = options.seed.unwrap_or_default() + index as u64;
-            let shard = ShardContext::new(
-                rt.clone(),
-                Arc::clone(&options.resolver),
-                &swarm.scenario,
-                options.limits.clone(),
-                seed,
-            );
-            rt.spawn(ShardLoop::new(shard, Arc::clone(&swarm.scenario), link).run());
+            let resolver = Arc::clone(&options.resolver);
+            let context = ThreadContext::new(rt.clone(), resolver, classes, options.limits.clone(), seed);
+            rt.spawn(ShardLoop::new(context, Arc::clone(&swarm.scenario), channel).run());
         }
         Ok(swarm)
     }
 
-    /// What the shards run on; `None` in a simulated world.
+    /// Returns the driver of the shards; `None` in the simulator.
     pub fn driver_kind(&self) -> Option<DriverKind> {
         self.driver_kind
     }
 
-    /// How many shards there are.
+    /// Returns the number of shards.
     pub fn shard_count(&self) -> usize {
         self.coordinator.agent_count()
     }
 
-    fn empty(scenario: Arc<RustScenario>, count: usize) -> Result<Self, ShardError> {
-        if count == 0 {
+    fn empty(scenario: Arc<RustScenario>, shards: usize) -> Result<Self, ShardError> {
+        if shards == 0 {
             return Err(ShardError::NoShards);
         }
         if let Some(class) = scenario.class_without_host() {
             return Err(ShardError::NoHost(class.to_owned()));
         }
-        let places = Coordinator::new(scenario.user_classes().len());
-        Ok(Self { scenario, coordinator: places, threads: Vec::new(), driver_kind: None })
+        let coordinator = Coordinator::new(scenario.user_classes().len());
+        Ok(Self { scenario, coordinator, threads: Vec::new(), driver_kind: None })
     }
 }
 
@@ -153,9 +182,9 @@ impl Swarm for ShardSwarm {
     }
 
     fn collect(&mut self, sink: &mut dyn FnMut(&Interval)) -> SwarmReport {
-        let dead = self.threads.iter().position(JoinHandle::is_finished);
+        let ended = self.threads.iter().position(JoinHandle::is_finished);
         SwarmReport {
-            fatal_error: dead.map(|index| format!("shard {index} has died")),
+            fatal_error: ended.map(|index| format!("the thread of shard {index} has ended: this is a bug of gregaria")),
             ..self.coordinator.collect(sink)
         }
     }
@@ -165,7 +194,7 @@ impl Drop for ShardSwarm {
     fn drop(&mut self) {
         self.coordinator.shutdown();
         for thread in self.threads.drain(..) {
-            // How it ended was reported while it mattered.
+            // A thread that ended during the run was reported by `collect`.
             let _ = thread.join();
         }
     }
@@ -179,9 +208,9 @@ fn start_thread(
     core: usize,
     seed: u64,
 ) -> Result<(JoinHandle<io::Result<()>>, DriverKind), ShardError> {
-    let (tell_kind, kind) = mpsc::channel();
+    let (kind_sender, kind_receiver) = mpsc::channel();
     let (scenario, resolver) = (Arc::clone(scenario), Arc::clone(&options.resolver));
-    let (ring, limits) = (options.driver, options.limits.clone());
+    let (driver, limits) = (options.driver, options.limits.clone());
     let thread = std::thread::Builder::new()
         .name(format!("gregaria-shard-{index}"))
         .spawn(move || {
@@ -189,22 +218,22 @@ fn start_thread(
                 log::warn!("shard {index} is not pinned to core {core}: {error}");
             }
             let seed = seed.wrapping_add(index as u64);
-            rt::block_on(ring, |rt, kind| {
-                // The swarm waits for it below.
-                let _ = tell_kind.send(kind);
-                let shard = ShardContext::new(rt, resolver, &scenario, limits, seed);
-                ShardLoop::new(shard, scenario, channel).run()
+            rt::block_on(driver, |rt, kind| {
+                // The receiver below waits for it, so it cannot be gone.
+                let _ = kind_sender.send(kind);
+                let context = ThreadContext::new(rt, resolver, scenario.user_classes().len(), limits, seed);
+                ShardLoop::new(context, scenario, channel).run()
             })
         })
         .map_err(ShardError::Thread)?;
-    match kind.recv() {
+    match kind_receiver.recv() {
         Ok(kind) => Ok((thread, kind)),
         Err(mpsc::RecvError) => Err(ShardError::Driver(match thread.join() {
             Ok(Err(error)) => error,
-            _ => io::Error::other("the thread died while it was set up"),
+            _ => io::Error::other("the thread panicked during its setup"),
         })),
     }
 }
 
-/// Shards beyond the cores only take turns; a few serve tests, hundreds would only measure themselves.
+/// More shards than cores only share the cores. A few per core serve tests; hundreds would measure their own switching.
 const MAX_SHARDS_PER_CORE: usize = 16;

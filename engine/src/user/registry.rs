@@ -1,12 +1,12 @@
-//! Which users live on a shard, and in which order they came: who came last is dismissed first.
+//! The users of one thread, in the order in which they were spawned. The latest user of a class is stopped first.
 
 use std::rc::Rc;
 
 use super::handle::{StopSignal, UserHandle};
 
-/// The users of one shard.
+/// The users of one thread.
 pub(crate) struct UserRegistry {
-    /// Per class, in the order in which they came.
+    /// Per class, in spawn order.
     active: Vec<Vec<Rc<UserHandle>>>,
     stopping: Vec<Rc<UserHandle>>,
     alive_count: usize,
@@ -29,20 +29,21 @@ impl UserRegistry {
         self.alive_count += 1;
     }
 
-    /// Tells the class's latest user to leave. A user that went by itself in the meantime has left already.
+    /// Removes and returns the latest active user of the class, for the caller to stop. The user may have exited by
+    /// itself.
     pub(crate) fn stop_latest(&mut self, class: usize) -> Option<Rc<UserHandle>> {
-        let life = self.active[class].pop()?;
-        if !life.has_exited.get() {
+        let user = self.active[class].pop()?;
+        if !user.has_exited.get() {
             self.active_counts[class] -= 1;
             if self.stopping.len() == self.stopping.capacity() {
-                self.stopping.retain(|life| !life.has_exited.get());
+                self.stopping.retain(|user| !user.has_exited.get());
             }
-            self.stopping.push(Rc::clone(&life));
+            self.stopping.push(Rc::clone(&user));
         }
-        Some(life)
+        Some(user)
     }
 
-    /// Everyone who is to be told that the run is over.
+    /// Moves all active users to the stopping ones and returns all stopping users.
     pub(crate) fn stop_all(&mut self) -> Vec<Rc<UserHandle>> {
         for class in 0..self.active.len() {
             while self.stop_latest(class).is_some() {}
@@ -58,12 +59,12 @@ impl UserRegistry {
         }
     }
 
-    /// Users that nobody has told to leave, per class.
+    /// Returns the number of users per class that were not asked to stop.
     pub(crate) fn active_counts(&self) -> &[u32] {
         &self.active_counts
     }
 
-    /// Whether nobody is left, those on their way out included.
+    /// Returns `true` if all users have exited, including those that were stopping.
     pub(crate) fn is_empty(&self) -> bool {
         self.alive_count == 0
     }
