@@ -1,4 +1,5 @@
-//! Where connections go and come from: names with addresses of ours, Unix sockets, source addresses, look-ups that hold.
+//! Where connections go and come from: names with addresses of ours, Unix sockets, source addresses, look-ups that
+//! hold.
 //!
 //! Servers have one port on several addresses of the loopback network. What needs a machine of its own gets one from
 //! util-linux's `unshare`.

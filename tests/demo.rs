@@ -1,7 +1,7 @@
 //! The demo site as a process: what it answers, how it ends, and that its log agrees with who loads it.
 //!
-//! A raw socket asks it, so that these tests say nothing about gregaria's client. What is answered in which case is tested
-//! beside `cli/src/demo/shop.rs`.
+//! A raw socket asks it, so that these tests say nothing about gregaria's client. What is answered in which case is
+//! tested beside `cli/src/demo/shop.rs`.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};

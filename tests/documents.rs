@@ -1,8 +1,8 @@
 //! The commands in README.md and docs/ do what the text says: they run, against a real nginx.
 //!
-//! Each block marked `console` is one shell session: lines after `$ ` are commands, other lines are what they printed on
-//! our machine and are not compared. A comment `<!-- not run: why -->` above a block leaves it out. What differs from the
-//! text is in [`SUBSTITUTES`], and told to the reader in docs/ARCHITECTURE.md.
+//! Each block marked `console` is one shell session: lines after `$ ` are commands, other lines are what they printed
+//! on our machine and are not compared. A comment `<!-- not run: why -->` above a block leaves it out. What differs
+//! from the text is in [`SUBSTITUTES`], and told to the reader in docs/ARCHITECTURE.md.
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::symlink;

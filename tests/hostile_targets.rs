@@ -1,8 +1,8 @@
 //! Targets that fail: each failure is a row with a name in the error table, and the run goes on to its end. Each way to
 //! fail alone is in `rust_users/hostile.rs`.
 //!
-//! Every run is exact (`-n`), so a user that was lost would show as a run that never ends, and a request that was lost as
-//! a wrong count.
+//! Every run is exact (`-n`), so a user that was lost would show as a run that never ends, and a request that was
+//! lost as a wrong count.
 
 use std::path::Path;
 
@@ -25,7 +25,7 @@ fn twenty_users_at_everything_in_turn_are_accounted_for_in_little_memory() {
         ("trailers too large", 1),
         ("too many interim (1xx) responses", 1),
         ("too many redirects", 1),
-        ("redirect to something that is no http or https URL", 1),
+        ("redirect to a URL that is not http or https", 1),
     ];
     const ROUNDS: u64 = 30;
     let total = ROUNDS * ANY_PATHS.len() as u64;

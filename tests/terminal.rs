@@ -1,7 +1,8 @@
-//! The live display and its keys, on a pseudo-terminal: what is on the screen meanwhile, and that nothing is left of it.
+//! The live display and its keys, on a pseudo-terminal: what is on the screen meanwhile, and that nothing is left of
+//! it.
 //!
-//! What each line says at each width is tested in the cli crate; here it is that a terminal shows it, takes keys, and is
-//! given back.
+//! What each line says at each width is tested in the cli crate; here it is that a terminal shows it, takes keys, and
+//! is given back.
 
 use support::program::Signal;
 use support::{HostileServer, Nginx, TerminalSession, gregaria};

@@ -1,5 +1,5 @@
-//! How quiet the machine was: all CPU time that its cores spent, so that what neither client nor server used can be told.
-//! A comparison on a busy machine is still paired round by round, but nobody should quote its absolute figures.
+//! How quiet the machine was: all CPU time that its cores spent, so that what neither client nor server used can be
+//! told. A comparison on a busy machine is still paired round by round, but nobody should quote its absolute figures.
 
 use std::fs;
 

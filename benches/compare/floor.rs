@@ -1,7 +1,8 @@
-//! The floor: the least CPU time that HTTP/1.1 requests can cost one core of this kernel, as far as we know how. One ring,
-//! registered files, multishot receives into provided buffers, sends without a completion of their own, one system call
-//! per batch. It has no users, no tasks and no runtime: what a load generator costs above it is that generator's own work.
-//! It still checks each response and times it into a histogram (`response.rs`, `load.rs`), as any honest client must.
+//! The floor: the least CPU time that HTTP/1.1 requests can cost one core of this kernel, as far as we know how. One
+//! ring, registered files, multishot receives into provided buffers, sends without a completion of their own, one
+//! system call per batch. It has no users, no tasks and no runtime: what a load generator costs above it is that
+//! generator's own work. It still checks each response and times it into a histogram (`response.rs`, `load.rs`), as
+//! any honest client must.
 
 use std::io;
 use std::net::TcpStream;

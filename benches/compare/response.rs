@@ -1,6 +1,6 @@
-//! The least a client must do with a response to be called an HTTP client: status line, `Content-Length`, the whole body
-//! counted. Shared by the floor and the bare runtimes, so that they differ in their IO only. It is no parser to build on:
-//! what the fixed-response server never sends (chunks, 1xx, close-delimited bodies) is `Broken`.
+//! The least a client must do with a response to be called an HTTP client: status line, `Content-Length`, the whole
+//! body counted. Shared by the floor and the bare runtimes, so that they differ in their IO only. It is no parser to
+//! build on: what the fixed-response server never sends (chunks, 1xx, close-delimited bodies) is `Broken`.
 
 use memchr::memchr;
 

@@ -78,7 +78,8 @@ impl BufferRing {
     pub(crate) fn consume<T>(&mut self, completion: &cqueue::Entry, read: impl FnOnce(&[u8]) -> T) -> Option<T> {
         let id = cqueue::buffer_select(completion.flags())?;
         let len = usize::try_from(completion.result()).ok()?.min(BUFFER_BYTES);
-        // SAFETY: the kernel picked `id` for this completion, wrote `len` bytes, and leaves the buffer alone until it is given back below.
+        // SAFETY: the kernel picked `id` for this completion, wrote `len` bytes, and leaves the buffer alone until it
+        // is given back below.
         let bytes = unsafe { std::slice::from_raw_parts(self.memory.add(usize::from(id) * BUFFER_BYTES), len) };
         let value = read(bytes);
         self.recycle(id);
@@ -87,14 +88,16 @@ impl BufferRing {
 
     /// Lets the kernel see the buffers given back since the last call.
     pub(crate) fn publish(&self) {
-        // SAFETY: the tail lies in the first entry of the leaked ring, aligned, and is shared with the kernel only atomically.
+        // SAFETY: the tail lies in the first entry of the leaked ring, aligned, and is shared with the kernel only
+        // atomically.
         let tail = unsafe { AtomicU16::from_ptr(BufRingEntry::tail(self.entries).cast_mut()) };
         tail.store(self.tail, Ordering::Release);
     }
 
     fn recycle(&mut self, id: u16) {
         let slot = usize::from(self.tail & (self.count - 1));
-        // SAFETY: `slot` < `count`; the kernel reads a slot only once the published tail has passed it. `resv` is not touched.
+        // SAFETY: `slot` < `count`; the kernel reads a slot only once the published tail has passed it. `resv` is not
+        // touched.
         let entry = unsafe { &mut *self.entries.add(slot) };
         // SAFETY: `id` < `count`, so the buffer lies within the leaked memory.
         entry.set_addr(unsafe { self.memory.add(usize::from(id) * BUFFER_BYTES) } as u64);

@@ -1,7 +1,7 @@
-//! The Rust scenario of the comparison: what a user of the library writes, with the whole command line around it. `Shopper`
-//! is the one whose requests are priced: a log-in that sets a cookie, two weighted tasks under names, no waits. `Idler`
-//! is the one whose memory is: one request, then an hour of nothing on a live connection. `Downloader` gets what the host
-//! says, again and again, and looks at nothing of it.
+//! The Rust scenario of the comparison: what a user of the library writes, with the whole command line around it.
+//! `Shopper` is the one whose requests are priced: a log-in that sets a cookie, two weighted tasks under names, no
+//! waits. `Idler` is the one whose memory is: one request, then an hour of nothing on a live connection. `Downloader`
+//! gets what the host says, again and again, and looks at nothing of it.
 
 use std::process::ExitCode;
 

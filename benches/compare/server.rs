@@ -1,5 +1,6 @@
-//! The fixed-response server that all clients are measured against: HTTP/1.1 GETs over keep-alive connections, a 128-byte
-//! body, one thread, one ring. It must cost less per request than any client, else clients would be measured half asleep.
+//! The fixed-response server that all clients are measured against: HTTP/1.1 GETs over keep-alive connections, a
+//! 128-byte body, one thread, one ring. It must cost less per request than any client, else clients would be measured
+//! half asleep.
 //!
 //! It keeps the count that every client's own count is checked against: `GET /__counts` answers the requests so far and
 //! the open connections, itself in neither. `GET /login…` sets a cookie, `GET /stock.json…` gets 1 KiB of JSON. It ends
@@ -48,7 +49,8 @@ struct FixedServer {
     connections: Vec<Option<ServerConnection>>,
     open_connections: usize,
     requests: u64,
-    /// The response many times over: pipelined requests are answered by one send. Leaked, as sends do not tell their end.
+    /// The response many times over: pipelined requests are answered by one send. Leaked, as sends do not tell their
+    /// end.
     plain: &'static [u8],
     login: &'static [u8],
     stock: &'static [u8],

@@ -1,7 +1,7 @@
 //! Cost of speaking HTTP: a request to bytes, a head from bytes, a chunked body, and a whole exchange without a kernel.
 //!
-//! The budget is 0.4 us for the whole exchange with a response as nginx sends it. The null transport takes every request
-//! and answers with the same bytes, so what is left is what the client adds to the kernel's share.
+//! The budget is 0.4 us for the whole exchange with a response as nginx sends it. The null transport takes every
+//! request and answers with the same bytes, so what is left is what the client adds to the kernel's share.
 
 use std::hint::black_box;
 use std::pin::pin;

@@ -73,7 +73,8 @@ fn percentile(criterion: &mut Criterion) {
     });
 }
 
-/// Requests of one tick: evenly spread names, log-normal times around 100 ms, on kept connections and with small bodies.
+/// Requests of one tick: evenly spread names, log-normal times around 100 ms, on kept connections and with small
+/// bodies.
 struct SampleStream {
     names: Vec<String>,
     requests: Vec<(usize, u64)>,

@@ -1,7 +1,8 @@
 //! Users in Rust on real rings and real sockets, started as another program would: through `gregaria_engine` alone.
 //!
-//! What a scenario means (picks, waits, nesting, stopping) is tested on the simulator in the engine. Here is what only a
-//! real peer can tell: counts per name, cookies, timeouts, connections that die while a user waits. One module each:
+//! What a scenario means (picks, waits, nesting, stopping) is tested on the simulator in the engine. Here is what
+//! only a real peer can tell: counts per name, cookies, timeouts, connections that die while a user waits. One module
+//! each:
 //!
 //! - `connections`, `credentials`, `downloads`, `over_tls`, `redirects`, `uploads`: nginx
 //! - `hostile`: every way to fail, alone and all at once

@@ -91,8 +91,8 @@ fn a_digest_is_made_of_what_the_server_has_asked_for() {
         let log = server.log();
         let count = |status| log.iter().filter(|logged| logged.status == status).count() as u64;
         assert_eq!(count(200), outcome.counts["known"]);
-        // A stranger is asked each time. Who knows what is asked for answers at once, and once more if that was refused:
-        // the question may have been an old one.
+        // A stranger is asked each time. Who knows what is asked for answers at once, and once more if that was
+        // refused: the question may have been an old one.
         assert_eq!(count(401), 1 + 2 * outcome.counts["wrong"] + outcome.counts["stranger"], "{log:?}");
         assert_eq!(outcome.total(), 12);
     }

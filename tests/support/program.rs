@@ -1,8 +1,8 @@
 //! Runs `gregaria` or an example as a user does: arguments, signals, what it printed, how it ended.
 //!
-//! Each program starts in an empty directory of its own, which is its home too, and without any `LOCUST_*` or `GREGARIA_*` variable of ours, so
-//! that nothing outside the test decides. A program that does not end within its limit is killed and fails the test with
-//! all it printed: a hang is a result like any other.
+//! Each program starts in an empty directory of its own, which is its home too, and without any `LOCUST_*` or
+//! `GREGARIA_*` variable of ours, so that nothing outside the test decides. A program that does not end within its
+//! limit is killed and fails the test with all it printed: a hang is a result like any other.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::ExitStatusExt;
@@ -206,7 +206,8 @@ impl RunningProgram {
             panic!("the program did not end; stdout:\n{stdout}\nstderr:\n{stderr}");
         };
         self.has_exited = true;
-        // The pipes end with the program unless it left a child behind, which would be a defect: so wait, but not forever.
+        // The pipes end with the program unless it left a child behind, which would be a defect: so wait, but not
+        // forever.
         assert!(
             self.stdout.wait_for_end(self.time_limit) && self.stderr.wait_for_end(self.time_limit),
             "a child kept the pipes open"

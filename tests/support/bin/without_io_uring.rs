@@ -43,7 +43,8 @@ fn fail(reason: &str) -> ExitCode {
     ExitCode::from(125)
 }
 
-/// io_uring_setup, io_uring_enter, io_uring_register: the same numbers on every architecture, as for all calls since 5.1.
+/// io_uring_setup, io_uring_enter, io_uring_register: the same numbers on every architecture, as for all calls since
+/// 5.1.
 const IO_URING_CALLS: [i64; 3] = [425, 426, 427];
 const EPERM: u32 = 1;
 const ENOSYS: u32 = 38;

@@ -1,7 +1,7 @@
 //! One connection of the hostile server: reads requests, writes bytes, and ends politely or with a reset.
 //!
-//! Knows just enough HTTP to find the end of a request. Everything that can fail because the client has gone, or because
-//! the server was stopped, ends the connection's thread by [`Gone`].
+//! Knows just enough HTTP to find the end of a request. Everything that can fail because the client has gone, or
+//! because the server was stopped, ends the connection's thread by [`Gone`].
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};

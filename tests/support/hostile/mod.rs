@@ -1,8 +1,9 @@
-//! A server that breaks the promises of HTTP one by one: each path of `behaviours.rs` and `answers.rs` is one way to fail.
+//! A server that breaks the promises of HTTP one by one: each path of `behaviours.rs` and `answers.rs` is one way to
+//! fail.
 //!
-//! Plain threads and blocking sockets, one thread per connection, so that each behaviour reads like the exchange it is.
-//! It counts the requests it has read per path, which is the truth that a run's table is compared with. Dropping it ends
-//! every thread: nothing here blocks for longer than `TURN` without looking whether the server was stopped.
+//! Plain threads and blocking sockets, one thread per connection, so that each behaviour reads like the exchange it
+//! is. It counts the requests it has read per path, which is the truth that a run's table is compared with. Dropping
+//! it ends every thread: nothing here blocks for longer than `TURN` without looking whether the server was stopped.
 
 mod answers;
 mod behaviours;
@@ -98,7 +99,8 @@ impl Drop for HostileServer {
     }
 }
 
-/// An address that refuses every connection for as long as this lives: bound, so nobody else gets it, but not listening.
+/// An address that refuses every connection for as long as this lives: bound, so nobody else gets it, but not
+/// listening.
 pub struct RefusingAddress {
     socket: Socket,
 }

@@ -1,9 +1,9 @@
 //! A real nginx on a free loopback port: the well-behaved target, and by its access log the truth about counts.
 //!
-//! One process without workers, so requests are logged in the same turn of the event loop that answered them: after one
-//! more request of ours was answered (the "fence"), the log is complete. What it serves is in [`Options`] and in
-//! `locations.rs`: files, any common status, chunked and compressed bodies, redirects, pages behind a cookie or a password,
-//! and places for uploads. With [`Options::tls`] all of it is over TLS.
+//! One process without workers, so requests are logged in the same turn of the event loop that answered them: after
+//! one more request of ours was answered (the "fence"), the log is complete. What it serves is in [`Options`] and in
+//! `locations.rs`: files, any common status, chunked and compressed bodies, redirects, pages behind a cookie or a
+//! password, and places for uploads. With [`Options::tls`] all of it is over TLS.
 
 mod certificates;
 mod configuration;
