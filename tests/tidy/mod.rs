@@ -14,6 +14,7 @@ mod folders;
 mod layers;
 mod manifests;
 mod modules;
+mod names;
 mod python;
 mod shape;
 mod source;
