@@ -25,7 +25,7 @@ fn twenty_users_at_everything_in_turn_are_accounted_for_in_little_memory() {
         ("trailers too large", 1),
         ("too many interim (1xx) responses", 1),
         ("too many redirects", 1),
-        ("redirect to something that is no http or https URL", 1),
+        ("redirect to a URL that is not http or https", 1),
     ];
     const ROUNDS: u64 = 30;
     let total = ROUNDS * ANY_PATHS.len() as u64;

@@ -15,6 +15,7 @@ mod network;
 mod ramp;
 mod swarm;
 
+pub mod accounting;
 pub mod control;
 pub mod health;
 pub mod io_thread;

@@ -16,7 +16,8 @@ use std::{
 };
 
 use gregaria_engine::{
-    control::{Accounting, ThreadAgent, UserPool},
+    accounting::Accounting,
+    control::{ThreadAgent, UserPool},
     io_thread::{CompletedRequest, IoEvent, IoThread, PackedRequest, SessionId, SharedBufferPool},
     rt::{self, EventFd},
 };

@@ -156,6 +156,6 @@ def test_redirects_end(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(1)
-    nowhere = "InvalidURL('redirect to something that is no http or https URL')"
+    nowhere = "InvalidURL('redirect to a URL that is not http or https')"
     assert finished.said == ["TooManyRedirects('too many redirects')", f"TooManyRedirects {nowhere}"]
     assert len(server.requests) == 31 + 3 + 1

@@ -68,8 +68,8 @@ const BAD: &[(&str, &str)] = &[
     ("/cut-gzip", "response body does not match its Content-Encoding"),
     ("/early", "HTTP 413 Payload Too Large"),
     ("/redirect-loop", "too many redirects"),
-    ("/redirect-nowhere", "redirect to something that is no http or https URL"),
-    ("/redirect-ftp", "redirect to something that is no http or https URL"),
+    ("/redirect-nowhere", "redirect to a URL that is not http or https"),
+    ("/redirect-ftp", "redirect to a URL that is not http or https"),
 ];
 
 const CUT_SHORT: &str = "connection closed in the middle of the response";

@@ -65,7 +65,7 @@ fn who_is_not_trusted_is_a_row_and_no_request() {
     });
     for class in [class, strangers] {
         let outcome = start(2, &nginx.url(""), [class], requests(6)).wait();
-        let row = "TLS: the certificate is not signed by anyone who is trusted";
+        let row = "TLS: the certificate is not signed by a trusted authority";
         assert_eq!(outcome.failures("/", row), 6, "{:?}", outcome.errors);
     }
     assert_eq!(nginx.log(), []);

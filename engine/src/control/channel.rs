@@ -3,8 +3,7 @@
 use gregaria_stats::Interval;
 use rtrb::{Consumer, Producer, RingBuffer};
 
-use super::admission::Quota;
-use crate::{health::ThreadLoad, ramp::RampStep};
+use crate::{accounting::Quota, health::ThreadLoad, ramp::RampStep};
 
 /// From the swarm to a place.
 #[expect(clippy::large_enum_variant, reason = "an interval comes back ten times a second; a box would not be reused")]

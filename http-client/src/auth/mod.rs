@@ -13,7 +13,8 @@ use std::fmt;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use percent_encoding::percent_decode_str;
 
-pub use self::digest::{DigestCredentials, DigestState};
+pub use self::digest::DigestCredentials;
+pub(crate) use self::digest::DigestState;
 use crate::origin::AUTHORITY_TERMINATORS;
 
 /// The credentials of a request and their scheme.

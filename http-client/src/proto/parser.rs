@@ -213,7 +213,7 @@ impl<'a> ResponseParser<'a> {
     }
 
     /// Changes the body mode from `Stream` to `Discard`, and removes the body bytes from the buffer.
-    pub fn stop_streaming(&mut self, buffer: &mut Vec<u8>) {
+    pub(crate) fn stop_streaming(&mut self, buffer: &mut Vec<u8>) {
         if self.body_mode == ResponseBodyMode::Stream {
             self.consume_body(buffer);
             self.body_mode = ResponseBodyMode::Discard;
