@@ -24,8 +24,8 @@ pub trait Transport {
 
     /// Waits until a send does not have to wait for an earlier send, or until bytes have arrived.
     ///
-    /// A target may need to send its response before it reads more. A connection whose sends never wait for long is
-    /// always ready.
+    /// A target may need to send its response before it reads more. A connection with
+    /// sends that never wait for long is always ready.
     ///
     /// # Cancel safety
     /// A dropped future has no effect.
