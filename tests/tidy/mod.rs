@@ -9,11 +9,14 @@
 //! A rule that stands in the way of good code is changed here, in the same commit and with the reason.
 
 mod architecture;
+mod comments;
 mod committed_text;
 mod folders;
 mod layers;
 mod manifests;
 mod modules;
+mod names;
+mod prose;
 mod python;
 mod shape;
 mod source;
