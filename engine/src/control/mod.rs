@@ -3,7 +3,7 @@
 //! [`Coordinator`] is the swarm's side, [`ThreadAgent`] the side of one thread of Rust or Python users. Between them
 //! lie the queues of `channel.rs`. `placement.rs` decides which thread takes which step of a ramp.
 //!
-//! This folder must not know how users run (`user/`, `shards/`), nor how their requests are sent (`io_thread/`).
+//! This folder must not know users (`user/`, `shards/`), the runner or the I/O thread.
 
 mod agent;
 mod channel;
