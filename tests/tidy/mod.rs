@@ -9,9 +9,14 @@
 //! A rule that stands in the way of good code is changed here, in the same commit and with the reason.
 
 mod architecture;
+mod comments;
 mod committed_text;
+mod folders;
 mod layers;
 mod manifests;
+mod modules;
+mod names;
+mod prose;
 mod python;
 mod shape;
 mod source;
@@ -54,10 +59,12 @@ fn report(findings: Vec<Finding>) {
     assert!(lines.is_empty(), "\n{}\n", lines.join("\n"));
 }
 
-/// Every file that is committed, or would be by `git add`, relative to the root.
+/// Returns the files that git tracks, relative to the root.
+///
+/// Untracked files do not count: a virtual environment or a build folder in the clone is not part of the project.
 fn committed_files() -> Vec<String> {
     let output = Command::new("git")
-        .args(["ls-files", "--cached", "--others", "--exclude-standard"])
+        .arg("ls-files")
         .current_dir(support::workspace::root())
         .output()
         .expect("tidy asks git which files belong to the project");

@@ -81,6 +81,16 @@ pub(super) fn names(tokens: &[Token]) -> Vec<Name> {
     names
 }
 
+/// Returns the names that the `use` declarations bring into scope, in order.
+pub(super) fn imports(tokens: &[Token]) -> Vec<Name> {
+    let mut names = Vec::new();
+    let mut at = 0;
+    while at < tokens.len() {
+        at = if tokens[at].text == "use" { use_tree(tokens, at + 1, "", &mut names) } else { at + 1 };
+    }
+    names
+}
+
 /// Whether `tokens` begin with these texts.
 pub(super) fn starts_with(tokens: &[Token], texts: &[&str]) -> bool {
     tokens.len() >= texts.len() && tokens.iter().zip(texts).all(|(token, text)| token.text == *text)

@@ -1,6 +1,6 @@
-"""Python users who look at what they get: JSON of 1 KiB, decoded, judged, and one listener that hears of each request.
+"""Python users that decode and check 1 KiB of JSON, with one listener for request events.
 
-CLIENT names the class that they derive from, so that one file is run by every host of them.
+The variable CLIENT names their base class, so that each host runs the same file.
 """
 
 import os
@@ -8,12 +8,12 @@ import os
 import locust
 
 Base = getattr(locust, os.environ["CLIENT"])
-heard = {}
+max_times = {}
 
 
 @locust.events.request.add_listener
-def hear(name, response_time, **_):
-    heard[name] = max(response_time, heard.get(name, 0))
+def record_max_time(name, response_time, **_):
+    max_times[name] = max(response_time, max_times.get(name, 0))
 
 
 class Checker(Base):

@@ -1,4 +1,4 @@
-"""The Python users whose memory is measured: one request, then an hour of nothing on a live connection."""
+"""Python users for the memory measurement: one request, then an hour of waiting on an open connection."""
 
 from locust import HttpUser, constant, task
 

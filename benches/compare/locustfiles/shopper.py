@@ -1,7 +1,7 @@
-"""The Python users whose requests are priced: two weighted tasks under names, no waits, as in `../scenario.rs`.
+"""Python users for the request measurement: two weighted tasks with names, no waits, as in `../scenario.rs`.
 
-Without its log-in: what Locust's clients do about a cookie with each request would be a good part of what is compared.
-CLIENT names the class that they derive from, so that one file is run by every host of them.
+They do not log in: the cookie handling of Locust's clients would be a large part of the measured cost.
+The variable CLIENT names their base class, so that each host runs the same file.
 """
 
 import os

@@ -36,22 +36,6 @@ impl fmt::Debug for DigestCredentials {
 }
 
 /// The latest Digest challenge of a session, and the number of requests that used it.
-///
-/// # Examples
-///
-/// ```
-/// use gregaria_http::{Auth, DigestState, Method};
-///
-/// let Auth::Digest(credentials) = Auth::digest("me", "secret") else { unreachable!() };
-/// let mut state = DigestState::default();
-/// assert_eq!(state.authorization(&credentials, Method::Get, "/"), None);
-///
-/// let challenge = br#"Digest realm="shop", nonce="abc", qop="auth""#;
-/// assert!(state.accept_challenge([&challenge[..]], 7));
-/// let line = state.authorization(&credentials, Method::Get, "/").unwrap();
-/// assert!(line.starts_with(r#"Authorization: Digest username="me", realm="shop", nonce="abc", uri="/""#));
-/// assert!(line.ends_with("cnonce=\"0000000000000007\", qop=auth, nc=00000001\r\n"));
-/// ```
 #[derive(Clone, Debug, Default)]
 pub(crate) struct DigestState {
     challenge: Option<Box<DigestChallenge>>,

@@ -104,8 +104,7 @@ impl<N: ClientRuntime> Session<N> {
     ///
     /// # Cancel safety
     /// A dropped future closes the connection of its request, so that the next request never reads the rest of a
-    /// response. The target may have received the request. Cookies of responses whose head was read stay in the
-    /// session.
+    /// response. The target may have received the request. Cookies of heads that were read stay in the session.
     pub async fn send(&self, runtime: &N, request: &Request<'_>) -> Exchange {
         let mut timer = ExchangeTimer::starting_at(runtime.now_ns());
         let result = self.execute(runtime, request, &mut timer).await;

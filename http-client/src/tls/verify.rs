@@ -92,8 +92,8 @@ impl ServerCertVerifier for ChainVerifier {
         let certificate = ParsedCertificate::try_from(end_entity)?;
         let (roots, algorithms) = (&trust_store.roots, self.algorithms.all);
         match verify_server_cert_signed_by_trust_anchor(&certificate, roots, intermediates, now, algorithms) {
-            // `openssl req -x509` makes a certificate of an authority, which RFC 5280 does not allow for a server. It is
-            // accepted only if the trust store contains it. webpki has checked the dates before it reports this error.
+            // `openssl req -x509` makes a certificate of an authority, which RFC 5280 does not allow for a server. It
+            // is accepted only if the trust store contains it. webpki checks the dates before it reports this error.
             Err(Error::InvalidCertificate(CertificateError::Other(_))) => {
                 if !trust_store.certificates.contains(end_entity) {
                     return Err(CertificateError::UnknownIssuer.into());
