@@ -90,7 +90,8 @@ impl GeneratorHealth {
         }
     }
 
-    /// Returns a sentence with the figure that shows the generator as the bottleneck of the run. `None` if no figure does.
+    /// Returns a sentence with the figure that shows the generator as the bottleneck of the run. `None` if no figure
+    /// does.
     ///
     /// The limits are 95 % of a core for a thread and 10 ms for the 99th percentile of a lag.
     pub fn bottleneck(&self) -> Option<String> {

@@ -1,15 +1,15 @@
 //! gregaria-engine: users, their tasks and waits, the threads that run them, and the runner of a run.
 //!
-//! The crate knows no command lines, terminals or signals. It holds no global state, prints no output and never ends the
-//! process. Only [`rt`] names io_uring.
+//! The crate knows no command lines, terminals or signals. It holds no global state, prints no output and never ends
+//! the process. Only [`rt`] names io_uring.
 //!
 //! A run has three parts, each a trait or a plain type:
 //! - [`Scenario`]: the user classes. [`RustScenario`] is made of [`UserClass`]es.
 //! - [`Swarm`]: a backend that holds users. [`ShardSwarm`] holds Rust users on pinned cores.
 //! - [`Runner`]: the state machine of a run over a swarm. Other threads control and read it through a [`RunHandle`].
 //!
-//! The request of a Rust user begins in `user/http_user.rs`. Below users lie `accounting/` (admission and recording) and
-//! `rt/` (the runtime); beside them `control/` (thread control); above them `shards/`.
+//! The request of a Rust user begins in `user/http_user.rs`. Below users lie `accounting/` (admission and recording)
+//! and `rt/` (the runtime); beside them `control/` (thread control); above them `shards/`.
 //!
 //! # Examples
 //!

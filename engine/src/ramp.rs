@@ -1,8 +1,8 @@
 //! Ramps: the number of users along a straight line, as single steps with due times.
 //!
-//! Pure data and arithmetic. A [`Segment`] is the line between two counts per class, a [`Ramp`] the steps of a segment.
-//! The runner reads the steps to know the current count, the coordinator to distribute them. Both use the same steps, so
-//! they always agree. This file must not know clocks, threads or users.
+//! Pure data and arithmetic. A [`Segment`] is the line between two counts per class, a [`Ramp`] the steps of a
+//! segment. The runner reads the steps to know the current count, the coordinator to distribute them. Both use the
+//! same steps, so they always agree. This file must not know clocks, threads or users.
 
 /// A straight piece of a ramp, in users per class.
 ///
@@ -86,7 +86,8 @@ impl RampStep {
 }
 
 impl Ramp {
-    /// Spreads the steps of the segment evenly over its time. The first step is due at its start, and classes alternate.
+    /// Spreads the steps of the segment evenly over its time. The first step is due at its start, and classes
+    /// alternate.
     pub fn new(segment: &Segment) -> Self {
         let deltas: Vec<i64> =
             segment.from.iter().zip(&segment.to).map(|(from, to)| i64::from(*to) - i64::from(*from)).collect();

@@ -1,7 +1,7 @@
 //! A scenario: the user classes of a run with their weights, hosts and tasks, as plain data.
 //!
-//! Rust classes (`user/class.rs`) and the Python host implement [`Scenario`]. Lists, task ratios, the selection of classes
-//! and the distribution of users read only this data. This file must not know how users run.
+//! Rust classes (`user/class.rs`) and the Python host implement [`Scenario`]. Lists, task ratios, the selection of
+//! classes and the distribution of users read only this data. This file must not know how users run.
 
 use std::sync::Arc;
 
@@ -115,8 +115,8 @@ pub fn select_classes(classes: &[UserClassInfo], names: &[String]) -> Result<Vec
     Ok((0..classes.len()).filter(|index| is_selected(&classes[*index])).collect())
 }
 
-/// Resolves the base URL of each class: from `host` if given, otherwise from the host of the class. Stores `host` in the
-/// classes.
+/// Resolves the base URL of each class: from `host` if given, otherwise from the host of the class. Stores `host` in
+/// the classes.
 ///
 /// # Errors
 /// Returns a [`ScenarioError`] if a class that needs a host has none, or a host is not a valid base URL.

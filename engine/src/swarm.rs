@@ -68,7 +68,8 @@ pub trait Swarm: Send {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SwarmReport {
-    /// Time of this state, in monotonic nanoseconds. It is the oldest one of all threads, so a blocked thread delays it.
+    /// Time of this state, in monotonic nanoseconds. It is the oldest one of all threads, so a blocked thread delays
+    /// it.
     pub as_of_ns: u64,
     /// Active users per class, in the order of the scenario.
     pub users_per_class: Vec<u32>,

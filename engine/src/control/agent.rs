@@ -1,8 +1,8 @@
 //! The thread's side of thread control: spawns and stops the users of one thread, and reports to the coordinator.
 //!
 //! Shards of Rust users and the Python thread each have a [`ThreadAgent`]. The caller passes the time to
-//! [`ThreadAgent::tick`] and waits between ticks. The agent sees users only through the [`UserPool`] trait. The other side
-//! is `coordinator.rs`, the queues in between are in `channel.rs`.
+//! [`ThreadAgent::tick`] and waits between ticks. The agent sees users only through the [`UserPool`] trait. The other
+//! side is `coordinator.rs`, the queues in between are in `channel.rs`.
 
 use std::collections::VecDeque;
 

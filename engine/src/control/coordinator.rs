@@ -50,7 +50,8 @@ impl Coordinator {
         Self { classes, placement: Placement::new(classes, 0), agents: Vec::new() }
     }
 
-    /// Adds a thread and returns the channel for its [`ThreadAgent`](super::ThreadAgent). Not to be called during a run.
+    /// Adds a thread and returns the channel for its [`ThreadAgent`](super::ThreadAgent). Not to be called during a
+    /// run.
     pub fn add_agent(&mut self) -> AgentEnd {
         let (coordinator_end, agent_end) = agent_channel();
         self.agents.push(RemoteAgent::new(coordinator_end));
@@ -118,8 +119,8 @@ impl RemoteAgent {
         Self { channel, as_of_ns: 0, user_counts: Vec::new(), aborted: 0, load: ThreadLoad::default(), stopped: false }
     }
 
-    /// Queues a command. An agent reads its commands at every tick, so a full queue means that its thread has ended or is
-    /// blocked. The swarm reports both by other means.
+    /// Queues a command. An agent reads its commands at every tick, so a full queue means that its thread has ended
+    /// or is blocked. The swarm reports both by other means.
     fn send(&mut self, index: usize, command: AgentCommand) {
         if self.channel.commands.push(command).is_err() {
             log::error!("thread {index}: command queue is full; the thread is not responding");

@@ -1,4 +1,5 @@
-//! Control of threads of users: the swarm's side distributes commands and merges reports, the thread's side applies them.
+//! Control of threads of users: the swarm's side distributes commands and merges reports, the thread's side applies
+//! them.
 //!
 //! [`Coordinator`] is the swarm's side, [`ThreadAgent`] the side of one thread of Rust or Python users. Between them
 //! lie the queues of `channel.rs`. `placement.rs` decides which thread takes which step of a ramp.
