@@ -1,8 +1,7 @@
 //! The modules of a crate, and which of them the names in the code lead to.
 //!
 //! A module is written as its path below `src/`: `session/pool`, or an empty string for the root. Names are followed
-//! through `use` declarations, so `crate::Session` leads to the file that defines it. Names that a `use` renames are not
-//! followed.
+//! through `use` declarations, so `crate::Session` leads to the file that defines it. Names renamed by a `use` are not.
 
 use std::collections::{BTreeMap, BTreeSet};
 
