@@ -1,9 +1,9 @@
-"""One of Python's own HTTP servers, on a free port of 127.0.0.1: `server.py KIND LOG`, started in the folder to serve.
+"""A server of Python's standard library on a free port of 127.0.0.1: `server.py KIND LOG`, run in the folder to serve.
 
-KIND is `files` (SimpleHTTPRequestHandler, HTTP/1.0), `closing` and `keeping` (BaseHTTPRequestHandler, HTTP/1.0 and 1.1, a
-thread for each connection), `lines` (a socketserver that knows nothing of HTTP), or `wsgi` (wsgiref). A line with
-connection, method, target, and status is in LOG before a request is answered. The port is said on stdout; the end of stdin
-is the end.
+KIND is `files` (SimpleHTTPRequestHandler, HTTP/1.0), `closing` or `keeping` (BaseHTTPRequestHandler, HTTP/1.0 or 1.1,
+one thread per connection), `lines` (a plain socketserver), or `wsgi` (wsgiref). Before each response, a line with
+connection, method, target and status is written to LOG. The server prints its port and ends at the end of standard
+input.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ def log(connection, method, target, status):
 
 
 class Logging:
-    """Logs in the moment when a request is answered."""
+    """Logs a request before the response is sent."""
 
     def setup(self):
         self.connection_number = next(connections)
@@ -42,32 +42,32 @@ class Logging:
 
 
 class FileHandler(Logging, SimpleHTTPRequestHandler):
-    """Files, HTTP/1.0."""
+    """Serves files in HTTP/1.0."""
 
 
 class PageHandler(Logging, BaseHTTPRequestHandler):
-    """A page, an echo, chunks, a page behind a digest."""
+    """Serves a page, an echo, chunks, and a page with digest authentication."""
 
     def do_GET(self):
         if self.path == "/chunked":
-            self.answer(200, [("Transfer-Encoding", "chunked")], b"5\r\nlocus\r\n1\r\nt\r\n0\r\nTrailer-Field: x\r\n\r\n")
+            self.respond(200, [("Transfer-Encoding", "chunked")], b"5\r\nlocus\r\n1\r\nt\r\n0\r\nTrailer-Field: x\r\n\r\n")
         elif self.path == "/digest" and not self.is_ellen():
-            self.answer(401, [("WWW-Authenticate", CHALLENGE), ("Content-Length", "0")])
+            self.respond(401, [("WWW-Authenticate", CHALLENGE), ("Content-Length", "0")])
         elif self.path == "/until-the-end":
             self.close_connection = True
-            self.answer(200, [], PAGE)
+            self.respond(200, [], PAGE)
         else:
             status = int(self.path.removeprefix("/status/")) if self.path.startswith("/status/") else 200
-            self.answer(status, [("Content-Length", str(len(PAGE)))], PAGE)
+            self.respond(status, [("Content-Length", str(len(PAGE)))], PAGE)
 
     def do_HEAD(self):
-        self.answer(200, [("Content-Length", str(len(PAGE)))])
+        self.respond(200, [("Content-Length", str(len(PAGE)))])
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.answer(200, [("Content-Length", str(len(body)))], body)
+        self.respond(200, [("Content-Length", str(len(body)))], body)
 
-    def answer(self, status, headers, body=b""):
+    def respond(self, status, headers, body=b""):
         self.send_response(status)
         for name, value in headers:
             self.send_header(name, value)
@@ -78,21 +78,21 @@ class PageHandler(Logging, BaseHTTPRequestHandler):
         scheme, _, rest = self.headers.get("Authorization", "").partition(" ")
         if scheme != "Digest":
             return False
-        given = parse_keqv_list(parse_http_list(rest))
+        credentials = parse_keqv_list(parse_http_list(rest))
         digest = lambda *parts: hashlib.sha256(":".join(parts).encode()).hexdigest()
-        once = [given["nonce"], given["nc"], given["cnonce"], given["qop"]]
-        answer = digest(digest("ellen", "shop", "key@1900/7"), *once, digest(self.command, given["uri"]))
-        return given["nonce"] == "once" and given["uri"] == self.path and given["response"] == answer
+        once = [credentials["nonce"], credentials["nc"], credentials["cnonce"], credentials["qop"]]
+        expected = digest(digest("ellen", "shop", "key@1900/7"), *once, digest(self.command, credentials["uri"]))
+        return credentials["nonce"] == "once" and credentials["uri"] == self.path and credentials["response"] == expected
 
 
 class KeepingHandler(PageHandler):
-    """The same in HTTP/1.1, which keeps connections."""
+    """Serves the same in HTTP/1.1 with keep-alive."""
 
     protocol_version = "HTTP/1.1"
 
 
 class LineHandler(socketserver.StreamRequestHandler):
-    """HTTP/1.1 by hand, with lines that end in LF alone."""
+    """Serves HTTP/1.1 with lines that end in LF only."""
 
     def handle(self):
         connection = next(connections)
@@ -109,20 +109,20 @@ class LineHandler(socketserver.StreamRequestHandler):
 
 
 class LineServer(socketserver.ThreadingTCPServer):
-    """A thread for each connection."""
+    """Runs one thread per connection."""
 
     daemon_threads = True
 
 
 class QuietHandler(Logging, WSGIRequestHandler):
-    """Leaves the log to the application, which is asked before the answer."""
+    """Logs in the application, which runs before the response is sent."""
 
     def log_request(self, code="-", size="-"):
         pass
 
 
 def application(environ, start_response):
-    """Echoes, or shows the page."""
+    """Returns the body of the request, or the page."""
     length = int(environ.get("CONTENT_LENGTH") or 0)
     body = environ["wsgi.input"].read(length) or PAGE
     log(next(connections), environ["REQUEST_METHOD"], environ["PATH_INFO"], 200)
