@@ -5,16 +5,13 @@
 //! | `/ok`, unlisted paths, `/close-delimited`, `/http10`, `/1xx`, `/chunked` | valid responses, some rarely framed |
 //! | `/unasked`, `/short-length`, `/204-with-body` | valid responses, followed by unexpected bytes |
 //! | `/reset-before`, `/close-before` | RST or FIN without a response |
-//! | `/reset-in-head`, `/close-in-head` | half a head, then RST or FIN |
-//! | `/reset`, `/truncated-length`, `/truncated-chunk` | half a body, then RST or FIN |
+//! | `/…-in-head`, `/reset`, `/truncated-length`, `/truncated-chunk` | half a head or body, then RST or FIN |
 //! | `/garbage`, `/random`, `/http09`, `/http2` | bytes that are not HTTP/1 |
-//! | `/bad-length`, `/negative-length`, `/two-lengths` | bodies with an invalid length |
-//! | `/length-and-chunks`, `/gzipped-chunks` | bodies with contradictory or unsupported framing |
+//! | `/bad-length`, `/negative-length`, `/two-lengths`, `/length-and-chunks`, `/gzipped-chunks` | invalid framing |
 //! | `/bad-chunk`, `/negative-chunk`, `/largest-chunk`, `/unended-chunk` | invalid chunks |
 //! | `/folded-header`, `/nul-header`, `/cookie-flood` | headers that a client must reject |
 //! | `/cookies`, `/gzip`, `/unknown-coding` | valid responses with 90 cookies, with a content coding |
-//! | `/gzip-bomb`, `/large-gzip` | zeros that expand a thousandfold; 2 MiB that compress less |
-//! | `/not-gzip`, `/cut-gzip` | a body that is not gzip; half of a gzip body |
+//! | `/gzip-bomb`, `/large-gzip`, `/not-gzip`, `/cut-gzip` | zeros that expand 1000-fold; 2 MiB; no gzip; half of it |
 //! | `/redirect-loop`, `/redirect-nowhere`, `/redirect-ftp` | redirects to itself and to unusable targets |
 
 use std::io::Write;
