@@ -1,5 +1,5 @@
-//! Shoppers and a few crawlers load the demo shop: weighted and nested tasks, state, rows with names of their own,
-//! and a response whose outcome the task decides.
+//! Shoppers and a few crawlers load the demo shop. Shows weighted and nested tasks, state, custom row names, and a
+//! task that decides the outcome of a response.
 //!
 //! `cargo run --release -p gregaria-examples --example shop -- --demo -u 50 -r 10 -t 30s`
 //!
