@@ -14,7 +14,7 @@ use super::{HostileShared, POLL_INTERVAL};
 /// The client has gone or the server was stopped: there is nobody to be hostile to.
 pub(super) struct ClientGone;
 
-pub(super) type ConnectionResult<T> = std::result::Result<T, ClientGone>;
+pub(super) type ConnectionResult<T> = Result<T, ClientGone>;
 
 /// A request as received.
 pub(super) struct ReceivedRequest {
