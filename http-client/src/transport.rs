@@ -19,7 +19,7 @@ pub trait Transport {
     /// The call need not wait until the bytes are sent. The next receive then reports that sending failed.
     ///
     /// # Cancel safety
-    /// A dropped future may have sent a part of the bytes. The connection must then be closed.
+    /// A dropped future may have sent a part of the bytes. No further bytes may then be sent on the connection.
     async fn send(&mut self, buffer: &mut Vec<u8>) -> io::Result<()>;
 
     /// Waits until a send does not have to wait for an earlier send, or until bytes have arrived.

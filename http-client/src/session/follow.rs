@@ -61,8 +61,7 @@ impl<N: ClientRuntime> Session<N> {
             auth: Hop::first(request, &self.config).auth.or_else(|| route.auth(&self.base_url)),
             is_cross_origin: false,
         };
-        let max_redirects = request.options.and_then(|options| options.max_redirects);
-        let max_redirects = max_redirects.unwrap_or(self.config.limits.max_redirects);
+        let max_redirects = self.max_redirects(request);
         let mut history = ResponseHistory::default();
         let mut may_reauthenticate = true;
         while let Some(follow_up) =
@@ -72,9 +71,8 @@ impl<N: ClientRuntime> Session<N> {
             exchange_io.read_to_end(runtime, self.timeouts(request, timer.due_ns()), timer).await?;
             let response = self.take_response(runtime, exchange_io, timer)?;
             let url = next_request.url.to_string();
-            match follow_up
-                .and_then(|follow_up| next_request.apply(follow_up, history.redirect_count() < max_redirects as usize))
-            {
+            let may_redirect = history.redirect_count() < max_redirects;
+            match follow_up.and_then(|follow_up| next_request.apply(follow_up, may_redirect)) {
                 Ok(was_redirect) => {
                     may_reauthenticate = was_redirect;
                     history.push(response, url, was_redirect);
@@ -129,6 +127,11 @@ impl<N: ClientRuntime> Session<N> {
     fn follows_redirects(&self, request: &Request<'_>) -> bool {
         let by_default = self.config.follow_redirects && request.method != Method::Head;
         request.options.and_then(|options| options.follow_redirects).unwrap_or(by_default)
+    }
+
+    fn max_redirects(&self, request: &Request<'_>) -> usize {
+        let max_redirects = request.options.and_then(|options| options.max_redirects);
+        max_redirects.unwrap_or(self.config.limits.max_redirects) as usize
     }
 
     fn digest_auth<'a>(&'a self, request: &'a Request<'_>) -> Option<&'a Auth> {

@@ -1,9 +1,14 @@
-"""A server of Python's standard library on a free port of 127.0.0.1: `server.py KIND LOG`, run in the folder to serve.
+"""Starts an HTTP server of Python's library on a free port of 127.0.0.1: `server.py KIND LOG`, in the folder to serve.
 
-KIND is `files` (SimpleHTTPRequestHandler, HTTP/1.0), `closing` or `keeping` (BaseHTTPRequestHandler, HTTP/1.0 or 1.1,
-one thread per connection), `lines` (a plain socketserver), or `wsgi` (wsgiref). Before each response, a line with
-connection, method, target and status is written to LOG. The server prints its port and ends at the end of standard
-input.
+KIND is one of:
+
+- `files`: SimpleHTTPRequestHandler, HTTP/1.0.
+- `closing` and `keeping`: BaseHTTPRequestHandler, HTTP/1.0 and HTTP/1.1, with a thread for each connection.
+- `lines`: a socketserver without HTTP support, with HTTP written by hand.
+- `wsgi`: wsgiref.
+
+Each request appends a line with connection, method, target and status to LOG before the response is sent. The server
+prints its port on stdout and ends at the end of stdin.
 """
 
 import hashlib
@@ -28,7 +33,7 @@ def log(connection, method, target, status):
 
 
 class Logging:
-    """Logs a request before the response is sent."""
+    """A mixin that logs each request when its response starts."""
 
     def setup(self):
         self.connection_number = next(connections)
@@ -42,11 +47,11 @@ class Logging:
 
 
 class FileHandler(Logging, SimpleHTTPRequestHandler):
-    """Serves files in HTTP/1.0."""
+    """A handler that serves files with HTTP/1.0."""
 
 
 class PageHandler(Logging, BaseHTTPRequestHandler):
-    """Serves a page, an echo, chunks, and a page with digest authentication."""
+    """A handler with a page, an echo, a chunked body, and a path that requires digest authentication."""
 
     def do_GET(self):
         if self.path == "/chunked":
@@ -78,21 +83,21 @@ class PageHandler(Logging, BaseHTTPRequestHandler):
         scheme, _, rest = self.headers.get("Authorization", "").partition(" ")
         if scheme != "Digest":
             return False
-        credentials = parse_keqv_list(parse_http_list(rest))
+        fields = parse_keqv_list(parse_http_list(rest))
         digest = lambda *parts: hashlib.sha256(":".join(parts).encode()).hexdigest()
-        once = [credentials["nonce"], credentials["nc"], credentials["cnonce"], credentials["qop"]]
-        expected = digest(digest("ellen", "shop", "key@1900/7"), *once, digest(self.command, credentials["uri"]))
-        return credentials["nonce"] == "once" and credentials["uri"] == self.path and credentials["response"] == expected
+        once = [fields["nonce"], fields["nc"], fields["cnonce"], fields["qop"]]
+        expected = digest(digest("ellen", "shop", "key@1900/7"), *once, digest(self.command, fields["uri"]))
+        return fields["nonce"] == "once" and fields["uri"] == self.path and fields["response"] == expected
 
 
 class KeepingHandler(PageHandler):
-    """Serves the same in HTTP/1.1 with keep-alive."""
+    """A `PageHandler` with HTTP/1.1, which keeps connections open."""
 
     protocol_version = "HTTP/1.1"
 
 
 class LineHandler(socketserver.StreamRequestHandler):
-    """Serves HTTP/1.1 with lines that end in LF only."""
+    """A handler that writes HTTP/1.1 by hand, with header lines that end in LF only."""
 
     def handle(self):
         connection = next(connections)
@@ -109,20 +114,20 @@ class LineHandler(socketserver.StreamRequestHandler):
 
 
 class LineServer(socketserver.ThreadingTCPServer):
-    """Runs one thread per connection."""
+    """A TCP server with a thread for each connection."""
 
     daemon_threads = True
 
 
 class QuietHandler(Logging, WSGIRequestHandler):
-    """Logs in the application, which runs before the response is sent."""
+    """A handler without a log. `application` logs instead, because it is called before the response is sent."""
 
     def log_request(self, code="-", size="-"):
         pass
 
 
 def application(environ, start_response):
-    """Returns the body of the request, or the page."""
+    """Returns the body of the request, or the page if the body is empty."""
     length = int(environ.get("CONTENT_LENGTH") or 0)
     body = environ["wsgi.input"].read(length) or PAGE
     log(next(connections), environ["REQUEST_METHOD"], environ["PATH_INFO"], 200)
