@@ -18,7 +18,7 @@ use std::{
 use gregaria_engine::{
     accounting::Accounting,
     control::{ThreadAgent, UserPool},
-    io_thread::{CompletedRequest, IoEvent, IoThread, PackedRequest, SessionId, SharedBufferPool},
+    io_thread::{CompletedRequest, IoEvent, IoThread, PackedRequest, RequestId, SessionId, SharedBufferPool},
     rt::{self, EventFd},
 };
 use gregaria_http::{BaseUrl, ClientConfig, CookieJar, Error, Exchange};
@@ -140,7 +140,7 @@ impl Hub {
 
     pub(crate) fn send(&self, mut errand: PackedRequest, session: SessionId, due_ns: u64, ticket: Ticket) -> usize {
         let number = self.tickets.borrow_mut().insert(ticket);
-        errand.finish(session, due_ns, number);
+        errand.finish(session, due_ns, RequestId(number));
         self.carrier.borrow_mut().submit(errand);
         self.flush_unless_resuming();
         number
@@ -154,14 +154,14 @@ impl Hub {
 
     /// The answer to what an upload wants; `None` for the end of it.
     pub(crate) fn feed(&self, number: usize, piece: Option<Vec<u8>>) {
-        self.carrier.borrow_mut().send_upload_chunk(number, piece);
+        self.carrier.borrow_mut().send_upload_chunk(RequestId(number), piece);
         self.flush_unless_resuming();
     }
 
     /// Asks for a piece of the body of a response. Gives a number for [`Hub::unread`].
     pub(crate) fn read(&self, ticket: usize, switch: Py<PyAny>) -> usize {
         let reader = self.readers.borrow_mut().insert(switch);
-        self.carrier.borrow_mut().read_body_chunk(ticket, reader);
+        self.carrier.borrow_mut().read_body_chunk(RequestId(ticket), reader);
         self.flush_unless_resuming();
         reader
     }
@@ -175,7 +175,7 @@ impl Hub {
 
     /// Nobody reads this response any more.
     pub(crate) fn leave(&self, ticket: usize) {
-        self.carrier.borrow_mut().drop_body(ticket);
+        self.carrier.borrow_mut().drop_body(RequestId(ticket));
         self.flush_unless_resuming();
     }
 
@@ -198,7 +198,7 @@ impl Hub {
         mut done: CompletedRequest,
     ) -> PyResult<Option<Bound<'py, PyTuple>>> {
         let py = slf.py();
-        let ticket = hub.tickets.borrow_mut().remove(done.request_id);
+        let ticket = hub.tickets.borrow_mut().remove(done.request_id.0);
         let Some(mut ticket) = ticket else {
             return Ok(None);
         };
@@ -218,7 +218,7 @@ impl Hub {
         let is_caught = ticket.is_caught;
         let is_streamed = ticket.stream.is_some() && done.exchange.result.is_ok();
         let response = Response::new(slf, done.exchange, ticket, hub.buffers());
-        let response = if is_streamed { response.with_stream(py, done.request_id)? } else { response };
+        let response = if is_streamed { response.with_stream(py, done.request_id.0)? } else { response };
         if !is_caught {
             response.decide_by_status(hub, py);
         }
@@ -295,7 +295,7 @@ impl Hub {
             let told = match word {
                 IoEvent::Completed(done) => Self::done(slf, &hub, done)?,
                 IoEvent::UploadChunkNeeded { request_id, from_start } => {
-                    hub.wanted(slf.py(), request_id, from_start)?
+                    hub.wanted(slf.py(), request_id.0, from_start)?
                 }
                 IoEvent::BodyChunk { reader, chunk } => hub.piece(slf.py(), reader, chunk)?,
             };
@@ -333,7 +333,7 @@ impl Hub {
         let ticket = self.tickets.borrow_mut().remove(number);
         if let Some(ticket) = ticket {
             self.ledger.record_aborted();
-            self.carrier.borrow_mut().cancel(ticket.session, number);
+            self.carrier.borrow_mut().cancel(ticket.session, RequestId(number));
             self.flush_unless_resuming();
         }
     }

@@ -1,39 +1,43 @@
-//! A place: users on one thread, and what follows the swarm's orders for them.
+//! The thread's side of thread control: spawns and stops the users of one thread, and reports to the coordinator.
 //!
-//! Shards of Rust users and the hub of Python users are places. [`Place::turn`] is handed the time: it starts and
-//! dismisses users when their steps are due, and hands over what was measured. Who the users are, and who waits until the
-//! next turn, is not known here. The swarm's side is in `places.rs`; `link.rs` is all that lies between the two.
+//! Shards of Rust users and the Python thread each have a [`ThreadAgent`]. The caller passes the time to
+//! [`ThreadAgent::tick`] and waits between ticks. The agent sees users only through the [`UserPool`] trait. The other
+//! side is `coordinator.rs`, the queues in between are in `channel.rs`.
 
 use std::collections::VecDeque;
 
 use gregaria_stats::Interval;
 
 use super::channel::{AgentCommand, AgentEnd, AgentReport, REPORT_QUEUE_CAPACITY};
-use crate::{accounting::Accounting, health::ThreadLoad, ramp::RampStep};
+use crate::{
+    accounting::Accounting,
+    health::ThreadLoad,
+    ramp::{RampStep, StepKind},
+};
 
-/// The users of a place, and the thread that they live on.
+/// The users of one thread, as a thread agent controls them.
 pub trait UserPool {
-    /// What admits their requests and counts them.
+    /// Returns the accounting of the thread.
     fn accounting(&self) -> &Accounting;
-    /// A run begins.
+    /// Notes that a run starts. The default implementation is empty.
     fn on_run_start(&self) {}
-    /// A user of this class comes.
+    /// Spawns a user of this class.
     fn spawn_user(&self, class: usize);
-    /// The class's latest user is to leave: it may finish the request that is on the wire.
+    /// Stops the latest user of the class. The user may finish its request in flight.
     fn stop_user(&self, class: usize);
-    /// Everyone is to leave.
+    /// Stops all users. Each may finish its request in flight.
     fn stop_all(&self);
-    /// Everyone who is still there goes now.
+    /// Aborts all remaining users immediately.
     fn abort_all(&self);
-    /// Users that nobody has told to leave, per class.
+    /// Returns the number of users per class that were not stopped.
     fn user_counts(&self) -> Vec<u32>;
-    /// Whether nobody is left, those on their way out included.
+    /// Returns `true` if all users have exited, including stopped ones.
     fn is_empty(&self) -> bool;
-    /// CPU time of the thread in nanoseconds.
+    /// Returns the CPU time of the thread in nanoseconds.
     fn thread_cpu_ns(&self) -> u64;
 }
 
-/// What follows the orders. See the top of this file.
+/// The agent of one thread: applies the coordinator's commands and sends an interval with each report.
 pub struct ThreadAgent {
     channel: AgentEnd,
     spare_intervals: Vec<Interval>,
@@ -54,7 +58,7 @@ enum AgentState {
 }
 
 impl ThreadAgent {
-    /// A place without orders.
+    /// Creates an agent that waits for a run.
     pub fn new(channel: AgentEnd) -> Self {
         Self {
             channel,
@@ -69,11 +73,11 @@ impl ThreadAgent {
         }
     }
 
-    /// Does what is due at `now_ns` (monotonic) and says when to be called again at the latest; `None` when the place is
-    /// given up.
+    /// Does all actions that are due at `now_ns` (monotonic), and returns the latest time of the next call. Returns
+    /// `None` after a shutdown.
     pub fn tick(&mut self, users: &impl UserPool, now_ns: u64) -> Option<u64> {
-        while let Ok(message) = self.channel.commands.pop() {
-            self.handle_command(message, users, now_ns);
+        while let Ok(command) = self.channel.commands.pop() {
+            self.handle_command(command, users, now_ns);
         }
         if self.is_shut_down {
             return None;
@@ -88,7 +92,7 @@ impl ThreadAgent {
         Some(self.next_report_ns.min(step_ns).max(now_ns))
     }
 
-    /// Whether a run is on and nobody has ended it.
+    /// Returns `true` during a run, until it is stopped.
     pub fn is_running(&self) -> bool {
         self.state == AgentState::Running
     }
@@ -113,11 +117,11 @@ impl ThreadAgent {
         }
     }
 
-    /// Replaces what was planned from `from_ns` on. A step that was taken already is taken back.
+    /// Replaces the steps that are due at `from_ns` or later. Steps of them that were already applied are undone.
     fn replace_steps(&mut self, users: &impl UserPool, from_ns: u64, steps: Vec<RampStep>) {
         self.steps.retain(|step| step.due_ns < from_ns);
         while let Some(step) = self.applied_steps.pop_if(|step| step.due_ns >= from_ns) {
-            apply_step(users, RampStep { is_spawn: !step.is_spawn, ..step });
+            apply_step(users, step.inverse());
         }
         self.steps.extend(steps);
         self.applied_steps.clear();
@@ -149,12 +153,12 @@ impl ThreadAgent {
         if self.state == AgentState::Idle || self.channel.reports.is_full() {
             return;
         }
-        let Some(emptied) = self.spare_intervals.pop() else {
+        let Some(spare_interval) = self.spare_intervals.pop() else {
             return;
         };
         let stopped = self.has_stopped(users);
-        let hand_over = AgentReport {
-            interval: users.accounting().recorder.borrow_mut().take(emptied),
+        let report = AgentReport {
+            interval: users.accounting().recorder.borrow_mut().take(spare_interval),
             as_of_ns: now_ns,
             user_counts: users.user_counts(),
             aborted: users.accounting().aborted(),
@@ -165,8 +169,8 @@ impl ThreadAgent {
             },
             stopped,
         };
-        if self.channel.reports.push(hand_over).is_err() {
-            unreachable!("the queue had room a moment ago, and this is its only writer");
+        if self.channel.reports.push(report).is_err() {
+            unreachable!("the report queue had room above, and the agent is its only writer");
         }
         if stopped {
             users.accounting().admission.finish();
@@ -180,12 +184,11 @@ impl ThreadAgent {
 }
 
 fn apply_step(users: &impl UserPool, step: RampStep) {
-    if step.is_spawn {
-        users.spawn_user(step.class);
-    } else {
-        users.stop_user(step.class);
+    match step.kind {
+        StepKind::Spawn => users.spawn_user(step.class),
+        StepKind::Stop => users.stop_user(step.class),
     }
 }
 
-/// How often measurements are handed over.
+/// The period of reports.
 const REPORT_PERIOD_NS: u64 = 100_000_000;

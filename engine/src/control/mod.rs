@@ -1,9 +1,10 @@
-//! Control of threads of users: the swarm's side distributes commands and merges reports, the thread's side applies them.
+//! Control of threads of users: the swarm's side distributes commands and merges reports, the thread's side applies
+//! them.
 //!
 //! [`Coordinator`] is the swarm's side, [`ThreadAgent`] the side of one thread of Rust or Python users. Between them
 //! lie the queues of `channel.rs`. `placement.rs` decides which thread takes which step of a ramp.
 //!
-//! This folder must not know how users run (`user/`, `shards/`), nor how their requests are sent (`io_thread/`).
+//! This folder must not know users (`user/`, `shards/`), the runner or the I/O thread.
 
 mod agent;
 mod channel;

@@ -43,8 +43,8 @@ impl ShardLoop {
         }
     }
 
-    /// Records the delay of a wake-up of this loop as [`Lag::Resume`]. The loop waits in the same run queue as the users
-    /// that wait for a response, so its delay is a sample of theirs.
+    /// Records the delay of a wake-up of this loop as [`Lag::Resume`]. The loop waits in the same run queue as the
+    /// users that wait for a response, so its delay is a sample of theirs.
     fn record_wakeup_lag(&self, lag_ns: u64) {
         if self.agent.is_running() {
             self.user_pool.context.accounting.record_lag(Lag::Resume, lag_ns / 1000);

@@ -36,7 +36,8 @@ use crate::{
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct ShardOptions {
-    /// Number of shards, at least 1 and at most 16 per core. `None` is one per core in the affinity mask of this process.
+    /// Number of shards, at least 1 and at most 16 per core. `None` is one per core in the affinity mask of this
+    /// process.
     pub shards: Option<usize>,
     /// Kernel interface of the shards.
     pub driver: DriverChoice,

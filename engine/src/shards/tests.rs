@@ -142,6 +142,7 @@ fn answer(mut connection: TcpStream) {
 
 const USERS: u32 = 8;
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\nfine";
-/// Allocations that do not depend on the number of requests: ticks, and pages of response times seen for the first time.
-/// They are some dozens, more on a slow machine. One allocation per request of the rarer task would be over 600.
+/// Allocations that do not depend on the number of requests: ticks, and pages of response times seen for the first
+/// time. They are some dozens, more on a slow machine. One allocation per request of the rarer task would be over
+/// 600.
 const SLACK: u64 = 400;

@@ -69,8 +69,8 @@ impl std::fmt::Display for ExpectedStatus {
     }
 }
 
-/// Returns a text such as `HTTP 404 Not Found`. All texts are made once, because a run against a broken target needs one
-/// for every request.
+/// Returns a text such as `HTTP 404 Not Found`. All texts are made once, because a run against a broken target needs
+/// one for every request.
 fn status_text(status: u16) -> &'static str {
     static TEXTS: LazyLock<Vec<String>> = LazyLock::new(|| (0..1000).map(format_status).collect());
     TEXTS.get(usize::from(status)).map_or("HTTP status out of range", String::as_str)

@@ -1,7 +1,7 @@
 //! The responses that a task receives, and the outcome of a caught one.
 //!
-//! Dropping a response returns its buffer to the thread. A caught response is counted exactly once, at the latest when it
-//! is dropped. Streamed responses are in `stream.rs`.
+//! Dropping a response returns its buffer to the thread. A caught response is counted exactly once, at the latest
+//! when it is dropped. Streamed responses are in `stream.rs`.
 
 use std::{borrow::Cow, mem, ops::Deref, rc::Rc, time::Duration};
 
@@ -55,8 +55,8 @@ impl Response {
         (1..400).contains(&self.status())
     }
 
-    /// Returns the response of the HTTP client, with its reason, headers, cookies, links and redirect history. `None` if
-    /// there is no response.
+    /// Returns the response of the HTTP client, with its reason, headers, cookies, links and redirect history. `None`
+    /// if there is no response.
     pub fn http_response(&self) -> Option<&HttpResponse> {
         self.result.as_ref().ok()
     }

@@ -13,11 +13,12 @@ use super::{
 };
 use crate::{accounting::InFlightRequest, network::UserNetwork};
 
-/// A response whose head was received. [`next_chunk`](Self::next_chunk) and [`next_line`](Self::next_line) read the body.
+/// A response whose head was received. [`next_chunk`](Self::next_chunk) and [`next_line`](Self::next_line) read the
+/// body.
 ///
-/// It is one sample, which is recorded when the response is dropped. The sample ends with the last bytes that were read,
-/// and its length is the number of bytes read. Dropping the response before the end of the body closes the connection.
-/// [`drain`](Self::drain) reads the rest of the body without keeping it.
+/// It is one sample, which is recorded when the response is dropped. The sample ends with the last bytes that were
+/// read, and its length is the number of bytes read. Dropping the response before the end of the body closes the
+/// connection. [`drain`](Self::drain) reads the rest of the body without keeping it.
 ///
 /// # Examples
 ///

@@ -60,8 +60,8 @@ impl<U: User> TaskSet<U> {
         Self { name: name.into(), entries: Vec::new(), total_weight: 0, on_start: None, on_stop: None, wait: None }
     }
 
-    /// Adds a task that is picked `weight` times as often as a task of weight 1. A task of weight 0 is never picked. Its
-    /// name is the name of the function.
+    /// Adds a task that is picked `weight` times as often as a task of weight 1. A task of weight 0 is never picked.
+    /// Its name is the name of the function.
     pub fn task(self, weight: u32, task: impl AsyncFn(&mut U) -> TaskResult + Send + Sync + 'static) -> Self {
         let task: AnyTask<U> = Arc::new(task);
         let name = task.name().to_owned();

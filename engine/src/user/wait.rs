@@ -97,8 +97,8 @@ impl Wait {
         matches!(self.0, WaitRule::Pacing { .. })
     }
 
-    /// Returns the end of a wait that begins at `now_ns`, after a task that started at `task_started_ns`. The end is not
-    /// before `now_ns`.
+    /// Returns the end of a wait that begins at `now_ns`, after a task that started at `task_started_ns`. The end is
+    /// not before `now_ns`.
     pub(crate) fn deadline_ns(self, now_ns: u64, task_started_ns: u64, rng: &mut impl Rng) -> u64 {
         match self.0 {
             WaitRule::Between { min_s, max_s } if min_s == max_s => now_ns + nanoseconds(min_s),
