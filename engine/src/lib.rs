@@ -46,13 +46,13 @@ mod swarm;
 
 pub mod accounting;
 pub mod control;
-pub mod health;
+mod health;
 pub mod io_thread;
 pub mod rt;
-pub mod runner;
+mod runner;
 pub mod scenario;
-pub mod shards;
-pub mod user;
+mod shards;
+mod user;
 
 pub use connect_config::{ConnectConfig, ConnectConfigError, OverrideTarget, ResolveOverride};
 pub use gregaria_http as http;
