@@ -1,4 +1,4 @@
-"""The server that xmlrpc_users.py calls: two functions that take up to a fifth of a second.
+"""The server for xmlrpc_users.py: two functions that take up to 0.2 s each.
 
     python3 examples/xmlrpc_server.py [PORT]
 """
@@ -16,7 +16,7 @@ except ImportError:
 
 
 class Server(ThreadingMixIn, SimpleXMLRPCServer):
-    """One thread a connection: no caller waits for another's sleep."""
+    """An XML-RPC server with one thread for each connection, so that a slow call does not delay other callers."""
 
     daemon_threads = True
 

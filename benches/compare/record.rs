@@ -64,7 +64,7 @@ impl ComparisonRecord<'_> {
 }
 
 fn folder_name(date: &str, commit: Option<&str>) -> String {
-    format!("{date}-{}", commit.unwrap_or("unknown"))
+    format!("{date}-{}", commit.map_or("unknown", |commit| &commit[..7]))
 }
 
 /// Returns the path of a folder that does not exist. Later records of a day and commit have a number from 2 as suffix.
@@ -108,7 +108,7 @@ fn cpu() -> anyhow::Result<String> {
     Ok(line.split_once(':').context("cannot parse the model name in /proc/cpuinfo")?.1.trim().to_owned())
 }
 
-/// Returns the short hash of the current commit, or `None` outside of a git repository.
+/// Returns the first 12 digits of the current commit, or `None` outside of a git repository.
 fn commit() -> Option<String> {
     command_output("git", &["-C", env!("CARGO_MANIFEST_DIR"), "rev-parse", "--short=12", "HEAD"])
 }
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn folders_are_named_by_date_and_commit() {
-        assert_eq!(folder_name("2026-11-23", Some("3eb1d6c0c10c")), "2026-11-23-3eb1d6c0c10c");
+        assert_eq!(folder_name("2026-11-23", Some("3eb1d6c0c10c")), "2026-11-23-3eb1d6c");
         assert_eq!(folder_name("2026-11-23", None), "2026-11-23-unknown");
     }
 

@@ -1,4 +1,4 @@
-"""The demo shop: as a process of its own, and what its log says."""
+"""The demo shop as a separate process, and the requests in its log."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ from collections import Counter
 
 
 class Shop:
-    """Open until it is closed."""
+    """A process that serves the demo shop until `close` is called."""
 
     def __init__(self, log):
         self._process = subprocess.Popen(
@@ -24,7 +24,7 @@ class Shop:
 
 
 def logged(log):
-    """Requests by method and name, as the examples name them."""
+    """Returns the number of logged requests by method and name. Names are those of the examples."""
     counts = Counter()
     for line in log.read_text().splitlines():
         method, target, _status = line.split(" ")

@@ -1,4 +1,4 @@
-"""What `self.client` sends: verbs, bodies, parameters, headers, names; and who may send."""
+"""Requests of `self.client`: verbs, bodies, parameters, headers, names, timeouts and threads."""
 
 import base64
 import json
@@ -7,7 +7,7 @@ from echo_server import Reply
 from program import in_a_task
 
 
-def test_all_verbs_arrive_and_are_rows(run, server):
+def test_each_verb_is_sent_and_counted_as_a_row(run, server):
     finished = run(
         in_a_task(
             """
@@ -25,7 +25,7 @@ def test_all_verbs_arrive_and_are_rows(run, server):
     assert finished.counts() == server.counts() == expected
 
 
-def test_names_are_the_rows(run, server):
+def test_request_names_become_rows(run, server):
     finished = run(
         in_a_task(
             f"""
@@ -55,8 +55,8 @@ def test_names_are_the_rows(run, server):
     assert server.targets() == ["/items/1?x=1", "/items/2", "/items/3", "/a", "/b", "/c", "/whole?y=2"]
 
 
-def test_a_name_is_path_and_query_as_they_are_sent(run, server):
-    """As in Locust, so that both have the same rows."""
+def test_default_name_is_the_encoded_path_and_query(run, server):
+    """Checks that names are formed as in Locust, so that both programs have the same rows."""
     base = f"{server.url}/base"
     finished = run(
         in_a_task(
@@ -71,7 +71,7 @@ def test_a_name_is_path_and_query_as_they_are_sent(run, server):
     assert finished.counts() == {("GET", row): 3 if row == "/base/a" else 1 for row in rows}
 
 
-def test_bodies_and_their_types(run, server):
+def test_bodies_are_sent_with_their_content_types(run, server):
     run(
         in_a_task(
             """
@@ -88,7 +88,7 @@ def test_bodies_and_their_types(run, server):
             self.client.post("/9", data=bytearray(b"array"))
             self.client.post("/10", json=[])
             self.client.post("/11", data={"form": 1}, headers={"content-type": "text/mine"})
-            self.client.post("/12", data=(piece for piece in (b"pie", b"ces")))
+            self.client.post("/12", data=(chunk for chunk in (b"pie", b"ces")))
             """
         ),
         f"-H {server.url}",
@@ -114,7 +114,7 @@ def test_bodies_and_their_types(run, server):
     assert server.requests[8].headers["content-length"] == "0"
 
 
-def test_parameters_become_the_query(run, server):
+def test_params_become_the_query(run, server):
     finished = run(
         in_a_task(
             """
@@ -132,7 +132,7 @@ def test_parameters_become_the_query(run, server):
     assert set(finished.counts()) == {("GET", target) for target in targets[:4]} | {("GET", "/named")}
 
 
-def test_headers_of_the_request_and_of_the_session(run, server):
+def test_request_headers_override_session_headers(run, server):
     run(
         in_a_task(
             """
@@ -155,7 +155,7 @@ def test_headers_of_the_request_and_of_the_session(run, server):
     assert sent[3] == {"x-one": "session", "x-two": None, "user-agent": "mine"}
 
 
-def test_sessions_keep_cookies_and_connections_to_themselves(run, server):
+def test_sessions_share_no_cookies_and_no_connections(run, server):
     server.replies["/login"] = Reply(headers=(("Set-Cookie", "id=7; Path=/"), ("Set-Cookie", "lang=de; Path=/x")))
     run(
         """
@@ -176,10 +176,10 @@ def test_sessions_keep_cookies_and_connections_to_themselves(run, server):
         cookies[request.target].append(request.headers.get("cookie"))
     assert cookies["/login"] == [None] * 2 and cookies["/a"] == ["id=7"] * 2, cookies
     assert [set(cookie.split("; ")) for cookie in cookies["/x/b"]] == [{"id=7", "lang=de"}] * 2
-    assert len({request.client for request in server.requests}) == 2, "a connection for each user"
+    assert len({request.client for request in server.requests}) == 2, "one connection for each user"
 
 
-def test_a_timeout_is_a_failure_without_a_response(run, server):
+def test_timeout_is_a_failure_without_a_response(run, server):
     finished = run(
         in_a_task(
             """
@@ -192,11 +192,11 @@ def test_a_timeout_is_a_failure_without_a_response(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(1)
-    assert finished.said == ["0 ReadTimeout None ''"] * 5 + ["200"]
+    assert finished.printed == ["0 ReadTimeout None ''"] * 5 + ["200"]
     assert "ReadTimeout(" in finished.errors[0]
 
 
-def test_a_timeout_that_is_none_is_refused(run, server):
+def test_invalid_timeout_raises_value_error(run, server):
     finished = run(
         in_a_task(
             """
@@ -209,9 +209,9 @@ def test_a_timeout_that_is_none_is_refused(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(0)
-    assert len(finished.said) == 6 and server.requests == []
-    assert finished.said[0] == "Timeout value connect was 5, but it must be an int, float or None."
-    assert finished.said[3] == "timeout=(1,) takes seconds, or two of them: for connecting and for reading"
+    assert len(finished.printed) == 6 and server.requests == []
+    assert finished.printed[0] == "Timeout value connect was 5, but it must be an int, float or None."
+    assert finished.printed[3] == "timeout=(1,) takes seconds, or two of them: for connecting and for reading"
 
 
 def test_credentials_in_the_host_become_a_header(run, server):
@@ -222,7 +222,7 @@ def test_credentials_in_the_host_become_a_header(run, server):
     assert request.headers["host"] == server.address
 
 
-def test_a_user_may_ask_for_several_things_at_once(run, server):
+def test_concurrent_requests_of_a_user_use_own_connections(run, server):
     finished = run(
         in_a_task(
             """
@@ -234,12 +234,12 @@ def test_a_user_may_ask_for_several_things_at_once(run, server):
         ),
         f"-H {server.url} --stop-timeout 5",
     ).expect_code(0)
-    assert finished.said == ["['ok', 'ok', 'ok', 'ok']"]
-    assert len({request.client for request in server.requests}) == 4, "each on a connection of its own"
+    assert finished.printed == ["['ok', 'ok', 'ok', 'ok']"]
+    assert len({request.client for request in server.requests}) == 4, "one connection for each concurrent request"
 
 
-def test_listeners_of_test_start_may_send_requests(run, server):
-    """They are counted like any other; so are those at the end of the file, which come too late."""
+def test_test_start_listener_can_send_requests(run, server):
+    """Checks that requests before the first user are sent and counted."""
     finished = run(
         """
         from locust import HttpUser, constant, events, task
@@ -259,12 +259,12 @@ def test_listeners_of_test_start_may_send_requests(run, server):
         """,
         f"-H {server.url} -t 1s",
     ).expect_code(0)
-    assert finished.said == ["ok"]
+    assert finished.printed == ["ok"]
     assert server.targets() == ["/prepare", "/"]
     assert "/prepare" in finished.stderr
 
 
-def test_a_client_without_a_run_says_so(run, server):
+def test_client_outside_a_run_raises_an_error(run, server):
     finished = run(
         f"""
         from locust import HttpUser, task
@@ -277,7 +277,7 @@ def test_a_client_without_a_run_says_so(run, server):
     assert line == "gregaria: locustfile.py, line 5: LocustError: a client sends requests only while a run is on"
 
 
-def test_what_is_not_there_says_so(run, server):
+def test_unsupported_features_raise_clear_errors(run, server):
     finished = run(
         in_a_task(
             """
@@ -305,7 +305,7 @@ def test_what_is_not_there_says_so(run, server):
         f"-H {server.url}",
     ).expect_code(0)
     adapters = "the engine carries all requests: adapters cannot be mounted; use requests.Session() for what needs one"
-    assert finished.said == [
+    assert finished.printed == [
         "request() got an unexpected keyword argument 'wrong'",
         "return_response= is gone, with requests 0.x: make the request with requests.Request(...).prepare() and send it "
         "with client.send()",
@@ -320,8 +320,8 @@ def test_what_is_not_there_says_so(run, server):
     assert server.targets() == ["/"]
 
 
-def test_what_cannot_be_sent_is_the_tasks_own_mistake(run, server):
-    """As in Locust it is raised, and not counted."""
+def test_invalid_request_raises_and_is_not_counted(run, server):
+    """Checks that the exception is raised in the task, as in Locust."""
     finished = run(
         in_a_task(
             """
@@ -347,15 +347,15 @@ def test_what_cannot_be_sent_is_the_tasks_own_mistake(run, server):
         ),
         f"-H {server.url} --json",
     ).expect_code(0)
-    said = finished.stderr.splitlines()
+    lines = finished.stderr.splitlines()
     names = ["InvalidURL", "InvalidURL", *["InvalidHeader"] * 4, "InvalidProxyURL", "OSError"]
     names[1:1] = names[3:3] = ["True"]
-    assert [line for line in said if line.isalpha()] == [*names, "InvalidJSONError"]
+    assert [line for line in lines if line.isalpha()] == [*names, "InvalidJSONError"]
     assert finished.counts() == {} and server.requests == []
 
 
-def test_connections_are_kept_for_requests_that_a_user_sends_at_once(run, server):
-    """As many as there are at once, not one for each request."""
+def test_concurrent_requests_reuse_connections(run, server):
+    """Checks that the pool holds as many connections as are used concurrently, not one for each request."""
     finished = run(
         """
         import gevent
@@ -376,8 +376,8 @@ def test_connections_are_kept_for_requests_that_a_user_sends_at_once(run, server
     assert server.connections <= 10
 
 
-def test_a_user_that_has_gone_leaves_no_connection_behind(run, server):
-    """Whatever it kept in itself, and without a collector."""
+def test_stopped_user_leaves_no_open_connection(run, server):
+    """Checks this for a user that holds a response, with the garbage collector disabled."""
     finished = run(
         """
         import gc, gevent, os
@@ -411,10 +411,10 @@ def test_a_user_that_has_gone_leaves_no_connection_behind(run, server):
         """,
         f"-H {server.url} -u 11 -r 100 -t 2s",
     ).expect_code(0)
-    assert finished.said == ["1"] and len(server.requests) == 11
+    assert finished.printed == ["1"] and len(server.requests) == 11
 
 
-def test_a_client_belongs_to_the_thread_of_the_users(run, server):
+def test_client_in_another_thread_raises_runtime_error(run, server):
     finished = run(
         in_a_task(
             """
@@ -433,6 +433,6 @@ def test_a_client_belongs_to_the_thread_of_the_users(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(0)
-    whose = "the thread of the users: use greenlets (gevent.spawn)"
-    assert finished.said == [f"clients and responses belong to {whose}", f"events are fired in {whose}"]
+    users_thread = "the thread of the users: use greenlets (gevent.spawn)"
+    assert finished.printed == [f"clients and responses belong to {users_thread}", f"events are fired in {users_thread}"]
     assert server.requests == []

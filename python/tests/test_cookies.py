@@ -1,11 +1,11 @@
-"""`self.client.cookies`: a jar under requests' names that is the engine's."""
+"""`self.client.cookies`: the cookie jar of the engine with the interface of requests' `RequestsCookieJar`."""
 
 from echo_server import Reply
 from program import in_a_task
 
 
-def test_the_jar_is_what_the_next_request_carries(run, server):
-    """Also when it was kept from before."""
+def test_cookie_jar_changes_apply_to_the_next_request(run, server):
+    """Checks this with a jar object that was taken from the client before the first request."""
     server.replies["/login"] = Reply(headers=(("Set-Cookie", "id=7; Path=/"), ("Set-Cookie", "lang=de; Path=/x; Max-Age=60")))
     server.replies["/logout"] = Reply(headers=(("Set-Cookie", "id=; Path=/; Max-Age=0"),))
     finished = run(
@@ -42,7 +42,7 @@ def test_the_jar_is_what_the_next_request_carries(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(0)
-    assert finished.said == [
+    assert finished.printed == [
         "0 True",
         "[('id', '7'), ('lang', 'de')] 7 - True 2 ['lang', 'id']",
         "True",
@@ -66,5 +66,5 @@ def test_cookies_survive_a_new_base_url(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(0)
-    assert finished.said == ["/base/path {'a': '1'}"]
+    assert finished.printed == ["/base/path {'a': '1'}"]
     assert server.requests[0].headers["cookie"] == "a=1"

@@ -1,11 +1,11 @@
-"""Listeners of requests and errors: what they are told, in which order, and what becomes of one that fails."""
+"""Listeners of requests and errors: their arguments, their order, and exceptions in listeners."""
 
 from echo_server import Reply
 from program import in_a_task
 
 
-def test_listeners_of_0_7_are_told_exactly_what_they_were(run, server):
-    """Their signatures take nothing more."""
+def test_old_request_listeners_receive_the_0_7_arguments(run, server):
+    """Checks this with listeners that accept only the arguments of 0.7."""
     finished = run(
         in_a_task(
             """
@@ -33,7 +33,7 @@ def test_listeners_of_0_7_are_told_exactly_what_they_were(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(1)
-    assert finished.said == [
+    assert finished.printed == [
         "success GET /a int 2",
         "failure POST b int HTTPError('500 Server Error: Internal Server Error for url: b')",
         "failure GET /c int CatchResponseError('no')",
@@ -41,7 +41,7 @@ def test_listeners_of_0_7_are_told_exactly_what_they_were(run, server):
     ]
 
 
-def test_listeners_of_today_are_told_everything(run, server):
+def test_request_listener_receives_all_arguments(run, server):
     server.replies["/moved"] = Reply(302, headers=(("Location", "/there"),))
     finished = run(
         in_a_task(
@@ -67,7 +67,7 @@ def test_listeners_of_today_are_told_everything(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(1)
-    assert finished.said == [
+    assert finished.printed == [
         f"GET a 2 200 {{'user': 1, 'both': 2, 'request': 2}} None {server.url}/a?b=c {{}}",
         "GET b 2 404 {'user': 1, 'both': 1, 'x': 3} HTTPError('404 Client Error: Not Found for url: b')"
         f" {server.url}/status/404 {{}}",
@@ -75,7 +75,7 @@ def test_listeners_of_today_are_told_everything(run, server):
     ]
 
 
-def test_without_a_response_listeners_are_told_too(run):
+def test_request_listener_is_called_without_a_response(run):
     finished = run(
         in_a_task(
             'self.client.get("/")',
@@ -89,10 +89,10 @@ def test_without_a_response_listeners_are_told_too(run):
         ),
         "-H http://127.0.0.1:1",
     ).expect_code(1)
-    assert finished.said == ["0 ConnectionRefusedError(111, 'Connection refused') 0 True"]
+    assert finished.printed == ["0 ConnectionRefusedError(111, 'Connection refused') 0 True"]
 
 
-def test_requests_of_other_clients_are_counted_and_told_to_both_generations(run):
+def test_fired_requests_are_counted_and_reach_all_listeners(run):
     finished = run(
         """
         from locust import User, events, task
@@ -128,7 +128,7 @@ def test_requests_of_other_clients_are_counted_and_told_to_both_generations(run)
                 raise StopTest()
         """,
     ).expect_code(1)
-    assert [line for line in finished.said if "measured" not in line and "object" not in line] == [
+    assert [line for line in finished.printed if "measured" not in line and "object" not in line] == [
         "request rpc old 7 None",
         "success rpc old 7 9",
         "request rpc old 8 OSError('x')",
@@ -146,7 +146,7 @@ def test_requests_of_other_clients_are_counted_and_told_to_both_generations(run)
     assert {line.split()[1] for line in finished.stderr.splitlines() if line.startswith("rpc")} == {"old", "new", "measured"}
 
 
-def test_what_other_clients_measure_is_in_the_numbers(run):
+def test_fired_response_times_enter_the_statistics(run):
     finished = run(
         """
         from locust import User, events, task
@@ -169,8 +169,8 @@ def test_what_other_clients_measure_is_in_the_numbers(run):
     assert abs(entry["total_response_time"] - 3030.5) < 1 and entry["total_content_length"] == 300
 
 
-def test_a_request_is_decided_then_recorded_then_told(run, server):
-    """A listener takes its time, and the statistics know of the request all the same."""
+def test_request_is_recorded_before_listeners_are_called(run, server):
+    """Checks that a slow listener does not delay the statistics, and that the block decides the outcome first."""
     finished = run(
         in_a_task(
             """
@@ -200,10 +200,10 @@ def test_a_request_is_decided_then_recorded_then_told(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(1)
-    assert finished.said == ["/plain told None (1, 0)", "inside (1, 0)", "/caught told x (2, 1)", "after (2, 1)"]
+    assert finished.printed == ["/plain told None (1, 0)", "inside (1, 0)", "/caught told x (2, 1)", "after (2, 1)"]
 
 
-def test_a_listener_that_fails_is_logged_and_makes_the_exit_code(run, server):
+def test_failing_listener_is_logged_and_sets_the_exit_code(run, server):
     text = """
         from locust import HttpUser, events, task
 
@@ -221,12 +221,12 @@ def test_a_listener_that_fails_is_logged_and_makes_the_exit_code(run, server):
                 self.client.get("PATH")
         """
     finished = run(text.replace("PATH", "/"), f"-H {server.url} -n 3").expect_code(2)
-    assert finished.said == ["/"] * 3, "others hear of it, and the task goes on"
+    assert finished.printed == ["/"] * 3, "other listeners are called, and the task continues"
     assert "A listener has failed: broken" in finished.stderr and "ValueError: listener" in finished.stderr
     run(text.replace("PATH", "/status/404"), f"-H {server.url} -n 3").expect_code(1)
 
 
-def test_errors_of_users_are_told_to_both_generations(run):
+def test_user_errors_reach_old_and_new_listeners(run):
     finished = run(
         """
         import traceback
@@ -256,10 +256,10 @@ def test_errors_of_users_are_told_to_both_generations(run):
             tasks = [Behaviour]
         """,
     ).expect_code(1)
-    assert finished.said == ["user_error Behaviour ValueError(1) visit {}", "locust_error Behaviour ValueError(1)"]
+    assert finished.printed == ["user_error Behaviour ValueError(1) visit {}", "locust_error Behaviour ValueError(1)"]
 
 
-def test_hooks_of_ones_own(run):
+def test_custom_event_hook_calls_its_listeners(run):
     finished = run(
         """
         from locust import User, events, task
@@ -279,4 +279,4 @@ def test_hooks_of_ones_own(run):
                 raise StopTest()
         """,
     ).expect_code(0)
-    assert finished.said == ["bought 7"]
+    assert finished.printed == ["bought 7"]

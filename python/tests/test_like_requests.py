@@ -1,4 +1,4 @@
-"""The same calls, made by requests itself and by a client here: what arrives at the server must be the same."""
+"""Comparison with requests: the same calls, by requests and by `self.client`, send the same requests."""
 
 import re
 from textwrap import indent
@@ -8,7 +8,7 @@ import requests
 from echo_server import EchoServer, Reply
 from program import in_a_task
 
-#: One line each: what is called on the client, with `url` for the server and `file(name, content)` for an open file.
+#: Calls on the client, one a line. `url` is the address of the server, `file(name, content)` returns an open file.
 CALLS = {
     "params": """
         client.get(url + "/", params={"q": "a b", "page": [1, 2], "none": None})
@@ -28,7 +28,7 @@ CALLS = {
         client.post(url + "/", data=io.BytesIO(b"of a file"))
         client.post(url + "/", data=file("part", b"skipped, and the rest", 9))
         client.post(url + "/", data=file("long", b"long" * 100_000))
-        client.post(url + "/", data=(piece for piece in (b"pie", b"ces", b"x" * 200_000)))
+        client.post(url + "/", data=(chunk for chunk in (b"pie", b"ces", b"x" * 200_000)))
         client.post(url + "/", json={"a": [1, None, "ü"]})
         client.post(url + "/", json=[])
         client.post(url + "/", data="x", json={"ignored": 1})
@@ -151,7 +151,7 @@ def signed(request):
 
 
 @pytest.mark.parametrize("subject", CALLS)
-def test_the_same_calls_say_the_same_on_the_wire(run, tmp_path, monkeypatch, subject):
+def test_calls_send_the_same_requests_as_requests(run, tmp_path, monkeypatch, subject):
     monkeypatch.chdir(tmp_path)
     calls = "\n".join(line.strip() for line in CALLS[subject].strip().splitlines())
     with Servers() as here:
@@ -169,12 +169,12 @@ def test_the_same_calls_say_the_same_on_the_wire(run, tmp_path, monkeypatch, sub
 
 
 class Servers:
-    """One that is asked, and one that it redirects to."""
+    """Two servers: the target, and another origin to which the target redirects."""
 
     def __enter__(self):
-        self._one, self._other = EchoServer(), EchoServer()
-        self.url = self._one.url
-        replies = self._one.replies
+        self._target, self._other = EchoServer(), EchoServer()
+        self.url = self._target.url
+        replies = self._target.replies
         replies["/login"] = Reply(headers=(("Set-Cookie", "id=7; Path=/"), ("Set-Cookie", "lang=de; Path=/x")))
         for status in (301, 302, 303, 307, 308):
             replies[f"/to/{status}"] = Reply(status, headers=(("Location", "/here?y=2"), ("Set-Cookie", "on=way")))
@@ -183,20 +183,20 @@ class Servers:
         return self
 
     def __exit__(self, *_):
-        self._one.close()
+        self._target.close()
         self._other.close()
 
     def log(self):
-        """All that both were asked, without what differs each time, or is meant to."""
-        addresses = re.compile(rf"{self._one.address}|{self._other.address}")
-        return [_comparable(request, addresses) for server in (self._one, self._other) for request in server.requests]
+        """Returns the requests of both servers, without parts that are random or differ on purpose."""
+        addresses = re.compile(rf"{self._target.address}|{self._other.address}")
+        return [_comparable(request, addresses) for server in (self._target, self._other) for request in server.requests]
 
 
 def challenge(request):
     if "authorization" in request.headers:
         return Reply()
-    question = 'Digest realm="r", qop="auth", nonce="n0nce", opaque="o", algorithm=SHA-256'
-    return Reply(401, headers=(("WWW-Authenticate", question),))
+    header = 'Digest realm="r", qop="auth", nonce="n0nce", opaque="o", algorithm=SHA-256'
+    return Reply(401, headers=(("WWW-Authenticate", header),))
 
 
 def _comparable(request, addresses):
@@ -214,10 +214,10 @@ def _comparable(request, addresses):
         plain = secret.sub(r"\1", headers["authorization"][7:]).replace('"', "")
         headers["authorization"] = sorted(plain.split(", "))
     if headers.get("content-length") == "0":
-        # requests sends it also where a body has no meaning.
+        # requests sends this header also for methods without a body.
         del headers["content-length"]
     return request.method, request.target, headers, body
 
 
-#: What the engine has its own way with: compression it knows, and connections that stay without being asked to.
+#: Headers that differ on purpose: the engine supports other encodings, and keeps connections by default.
 OWN = {"accept-encoding", "connection"}

@@ -1,9 +1,9 @@
-"""Who decides whether a request has failed: its status, or the task with `catch_response`."""
+"""The outcome of a request: set by its status, or by the task with `catch_response`."""
 
 from program import in_a_task
 
 
-def test_a_task_decides_inside_the_block(run, server):
+def test_task_decides_the_outcome_in_the_with_block(run, server):
     finished = run(
         in_a_task(
             """
@@ -34,8 +34,11 @@ def test_a_task_decides_inside_the_block(run, server):
         assert f"1 {error}" in finished.errors
 
 
-def test_exceptions_in_the_block(run, server):
-    """A ResponseError is a failure and nothing else; others are the task's, and the request is what its status says."""
+def test_exception_in_the_with_block_sets_the_outcome(run, server):
+    """Checks that a `ResponseError` is a failure, and that other exceptions reach the task.
+
+    With another exception, the request counts by the decision of the task, otherwise by its status.
+    """
     finished = run(
         in_a_task(
             """
@@ -55,23 +58,23 @@ def test_exceptions_in_the_block(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(1)
-    assert finished.said == ["goes on", "200", "404", "200", "404"]
+    assert finished.printed == ["goes on", "200", "404", "200", "404"]
     assert "1 GET /response%20error: ResponseError('not what was asked for')" in finished.errors
     assert "1 GET 404 None: HTTPError('404 Client Error: Not Found for url: 404 None')" in finished.errors
     assert "1 GET 200 failure: said" in finished.errors
     assert len(finished.errors) == 3
 
 
-def test_what_is_caught_and_never_decided_counts_by_its_status(run, server):
+def test_caught_response_outside_a_block_counts_by_status(run, server):
     finished = run(
         in_a_task(
             """
             self.client.get("/status/404", name="dropped", catch_response=True)
             kept = self.client.get("/", name="kept", catch_response=True)
-            told = self.client.get("/", name="told", catch_response=True)
-            told.failure("outside")
-            told.success()
-            del kept, told
+            decided = self.client.get("/", name="told", catch_response=True)
+            decided.failure("outside")
+            decided.success()
+            del kept, decided
             """
         ),
         f"-H {server.url} --json",
@@ -80,7 +83,7 @@ def test_what_is_caught_and_never_decided_counts_by_its_status(run, server):
     assert finished.failures() == {("GET", "dropped"): 1, ("GET", "told"): 1}
 
 
-def test_only_what_is_caught_can_be_decided(run, server):
+def test_success_and_failure_need_catch_response(run, server):
     finished = run(
         in_a_task(
             """
@@ -95,12 +98,12 @@ def test_only_what_is_caught_can_be_decided(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(0)
-    assert finished.said == [
-        f"{what} needs catch_response=True in the request" for what in ("success()", "failure()")
+    assert finished.printed == [
+        f"{method} needs catch_response=True in the request" for method in ("success()", "failure()")
     ]
 
 
-def test_raise_for_status_asks_what_was_decided(run, server):
+def test_raise_for_status_follows_the_decided_outcome(run, server):
     finished = run(
         in_a_task(
             """
@@ -116,10 +119,10 @@ def test_raise_for_status_asks_what_was_decided(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(1)
-    assert finished.said == ["None", "CatchResponseError('said')"]
+    assert finished.printed == ["None", "CatchResponseError('said')"]
 
 
-def test_a_caught_request_that_the_end_cuts_off_is_no_request(run, server):
+def test_caught_request_cut_off_at_the_end_is_not_counted(run, server):
     finished = run(
         """
         from locust import HttpUser, task
@@ -136,8 +139,8 @@ def test_a_caught_request_that_the_end_cuts_off_is_no_request(run, server):
     assert "1 request cut off" in finished.stderr
 
 
-def test_whatever_cannot_be_counted_is_not_sent_or_counted_all_the_same(run, server):
-    """So that a number of requests is always reached."""
+def test_request_limit_is_reached_despite_faulty_requests(run, server):
+    """Checks requests without a printable error, with an invalid name, or without a decision."""
     finished = run(
         """
         from locust import HttpUser, task
@@ -167,7 +170,7 @@ def test_whatever_cannot_be_counted_is_not_sent_or_counted_all_the_same(run, ser
     assert "GET /speechless: Mute" in finished.stderr
 
 
-def test_a_bare_greenlet_that_dies_takes_nobody_along(run, server):
+def test_failing_raw_greenlet_does_not_stop_the_users(run, server):
     finished = run(
         """
         import gevent
@@ -192,7 +195,7 @@ def test_a_bare_greenlet_that_dies_takes_nobody_along(run, server):
     assert sum(finished.counts().values()) == 60 == len(server.requests)
 
 
-def test_what_is_given_up_leaves_the_wire(run, server):
+def test_cancelled_request_closes_its_socket(run, server):
     finished = run(
         """
         import gevent, os

@@ -1,9 +1,9 @@
-"""A user from its first breath to its last, and which users there are."""
+"""Start and stop of users, user classes and their weights, hosts, and users that end the run."""
 
 import pytest
 
 
-def test_starts_and_farewells_come_in_order(run):
+def test_on_start_and_on_stop_run_in_order(run):
     finished = run(
         """
         from locust import HttpUser, TaskSet, task
@@ -40,7 +40,7 @@ def test_starts_and_farewells_come_in_order(run):
                         raise StopTest()
         """,
     ).expect_code(0)
-    assert finished.said == [
+    assert finished.printed == [
         "user starts None http://127.0.0.1:1",
         "outer starts",
         "inner starts",
@@ -51,7 +51,7 @@ def test_starts_and_farewells_come_in_order(run):
     ]
 
 
-def test_all_say_farewell_at_the_end_and_their_requests_are_not_sent(run, server):
+def test_requests_in_on_stop_at_the_end_are_not_sent(run, server):
     finished = run(
         """
         from locust import HttpUser, constant, task
@@ -70,12 +70,12 @@ def test_all_say_farewell_at_the_end_and_their_requests_are_not_sent(run, server
         """,
         f"-H {server.url} -u 5 -r 100 -t 1s",
     ).expect_code(0)
-    assert sorted(finished.said) == ["0 not sent: the run is over"] * 5 + ["stops"] * 5
+    assert sorted(finished.printed) == ["0 not sent: the run is over"] * 5 + ["stops"] * 5
     assert server.counts() == {("GET", "/"): 5}
 
 
-def test_a_user_that_goes_by_itself_may_ask_for_something_once_more(run, server):
-    """And the run ends when the last one has gone."""
+def test_user_that_stops_itself_can_send_in_on_stop(run, server):
+    """Checks also that the run ends after the last user has stopped."""
     finished = run(
         """
         from locust import HttpUser, task
@@ -96,7 +96,7 @@ def test_a_user_that_goes_by_itself_may_ask_for_something_once_more(run, server)
     assert any("All users have stopped" in line for line in finished.log)
 
 
-def test_users_of_0_7_leave_when_their_stop_timeout_is_over(run):
+def test_users_of_0_7_stop_after_their_stop_timeout(run):
     finished = run(
         """
         from locust import Locust, TaskSet, task
@@ -118,12 +118,12 @@ def test_users_of_0_7_leave_when_their_stop_timeout_is_over(run):
         """,
         "-r 100",
     ).expect_code(0)
-    visits = finished.said.count("visit")
+    visits = finished.printed.count("visit")
     assert 1 < visits < 10, finished
-    assert finished.said == ["visit"] * visits + ["task set stops", "user stops"]
+    assert finished.printed == ["visit"] * visits + ["task set stops", "user stops"]
 
 
-def test_weights_and_fixed_counts_share_out_the_users(run):
+def test_weights_and_fixed_counts_distribute_users(run):
     text = """
         from locust import Locust, TaskSet, User, constant, task
 
@@ -151,7 +151,7 @@ def test_weights_and_fixed_counts_share_out_the_users(run):
     assert 'All users spawned: {"One": 2, "Fixed": 2} (4 total users)' in finished.stderr
 
 
-def test_only_classes_that_are_users_of_this_file_count(run):
+def test_list_shows_only_runnable_user_classes(run):
     finished = run(
         """
         from locust import HttpLocust, HttpUser, Locust, TaskSet, User, task
@@ -184,10 +184,10 @@ def test_only_classes_that_are_users_of_this_file_count(run):
         """,
         "-l",
     ).expect_code(0)
-    assert [line.strip() for line in finished.said[1:]] == ["OfToday", "Of0_7", "Concrete", "WithoutHost"]
+    assert [line.strip() for line in finished.printed[1:]] == ["OfToday", "Of0_7", "Concrete", "WithoutHost"]
 
 
-def test_hosts_are_the_classes_own_unless_one_is_given(run, server):
+def test_host_flag_overrides_the_host_of_the_class(run, server):
     text = f"""
         from locust import HttpLocust, HttpUser, TaskSet, constant, task
 
@@ -214,7 +214,7 @@ def test_hosts_are_the_classes_own_unless_one_is_given(run, server):
     assert sorted(server.targets()) == ["/given/Of0_7", "/given/Own"]
 
 
-def test_a_user_that_is_no_http_user_has_no_client(run):
+def test_user_without_http_has_no_client(run):
     finished = run(
         """
         from locust import Locust, TaskSet, task
@@ -231,19 +231,19 @@ def test_a_user_that_is_no_http_user_has_no_client(run):
                     raise StopTest()
         """,
     ).expect_code(0)
-    assert finished.said == ["No client instantiated. Did you intend to inherit from HttpLocust?"]
+    assert finished.printed == ["No client instantiated. Did you intend to inherit from HttpLocust?"]
 
 
 @pytest.mark.parametrize(("ending", "code"), [("raise StopTest('enough')", 0), ("sys.exit(7)", 7), ("sys.exit()", 0)])
-@pytest.mark.parametrize("place", ["__init__", "on_start", "visit"])
-def test_a_user_ends_the_run_from_anywhere(run, place, ending, code):
-    finished = run(ENDING.replace("PLACE", place).replace("ENDING", ending), "-u 3 -r 1000").expect_code(code)
+@pytest.mark.parametrize("method", ["__init__", "on_start", "visit"])
+def test_user_can_end_the_run_from_any_method(run, method, ending, code):
+    finished = run(ENDING.replace("METHOD", method).replace("ENDING", ending), "-u 3 -r 1000").expect_code(code)
     assert "Traceback" not in finished.stderr and "Aggregated" in finished.stderr, finished
-    farewells = 2 if place == "__init__" else 3
-    assert finished.said == ["stops"] * farewells, finished
+    stops = 2 if method == "__init__" else 3
+    assert finished.printed == ["stops"] * stops, finished
 
 
-def test_a_user_may_stop_itself_and_others(run):
+def test_user_can_stop_itself_and_others(run):
     finished = run(
         """
         import gevent
@@ -271,7 +271,7 @@ def test_a_user_may_stop_itself_and_others(run):
         """,
         "-u 3 -r 1000",
     ).expect_code(0)
-    assert sorted(finished.said[:2]) + finished.said[2:] == ["stops 2", "stops 3", "stops 1"]
+    assert sorted(finished.printed[:2]) + finished.printed[2:] == ["stops 2", "stops 3", "stops 1"]
 
 
 ENDING = """
@@ -294,7 +294,7 @@ class Visitor(User):
 class Ender(Visitor):
     fixed_count = 1
 
-    def PLACE(self, *_):
+    def METHOD(self, *_):
         gevent.sleep(0.2)
         ENDING
 """

@@ -1,4 +1,6 @@
-//! `docs/ARCHITECTURE.md` names every folder, `docs/dependencies.md` every library, and the paths in the documents exist.
+//! The documents name every folder and every library, and the paths that they name exist.
+//!
+//! `docs/ARCHITECTURE.md` has the folders, `docs/dependencies.md` the libraries.
 //!
 //! Folders are written as `` `engine/src/rt/` ``, files by any end of their path, external libraries by their name.
 
@@ -10,7 +12,7 @@ use super::{Finding, committed_files, manifests, report, text_of};
 const ARCHITECTURE: &str = "docs/ARCHITECTURE.md";
 const DEPENDENCIES: &str = "docs/dependencies.md";
 
-/// The documents whose paths are checked.
+/// The documents with paths to check.
 const WITH_PATHS: &[&str] = &[ARCHITECTURE, DEPENDENCIES, "docs/testing.md", "CONTRIBUTING.md"];
 
 /// Each recorded run is a folder of its own. The page names only the folder around them.

@@ -21,7 +21,7 @@ impl ProseLine {
     }
 }
 
-/// Returns the prose of a Rust, Python or Markdown file, and nothing for other files.
+/// Returns the prose of a Rust, Python or Markdown file, and no lines for other files.
 pub(super) fn prose_of(path: &str, text: &str) -> Vec<ProseLine> {
     match path.rsplit_once('.').map(|(_, extension)| extension) {
         Some("rs") => rust(text),

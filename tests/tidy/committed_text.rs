@@ -1,10 +1,10 @@
-//! Rules for every committed text, whatever its language: white space, the last line break, no notes to oneself.
+//! Rules for all committed text, in any language: white space, the last line break, no notes to oneself.
 //!
 //! Forbidden words are spelled in halves here, so that this file passes its own rules.
 
 use super::{Finding, committed_files, report, text_of};
 
-/// Notes to oneself; work that is left belongs into an issue.
+/// Notes to oneself; remaining work belongs in an issue.
 const NOTE_WORDS: &[&str] = &[concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")];
 
 /// Files written by a tool, in the tool's own words.

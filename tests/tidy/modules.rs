@@ -1,7 +1,7 @@
 //! The modules of a crate, and which of them the names in the code lead to.
 //!
-//! A module is written as its path below `src/`: `session/pool`, or an empty string for the root. Names are followed through
-//! `use` declarations, so `crate::Session` leads to the file that defines it. Names that a `use` renames are not followed.
+//! A module is written as its path below `src/`: `session/pool`, or an empty string for the root. Names are followed
+//! through `use` declarations, so `crate::Session` leads to the file that defines it. Names renamed by a `use` are not.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ pub(super) struct Edge {
     pub(super) line: usize,
 }
 
-/// Returns the edges between the modules of the crate whose code is in the folder `src`.
+/// Returns the edges between the modules of the crate with its code in the folder `src`.
 pub(super) fn edges(src: &str, files: &[SourceFile]) -> Vec<Edge> {
     let files: Vec<&SourceFile> = files.iter().filter(|file| file.is_in(src)).collect();
     let tree = ModuleTree::new(src, &files);

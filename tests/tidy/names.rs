@@ -10,13 +10,13 @@ const MAX_TEST_NAME: usize = 50;
 /// Longer than in Rust by the prefix `test_`.
 const MAX_PYTHON_TEST_NAME: usize = 55;
 
-/// The folders whose types share one namespace for the reader.
+/// The folders of the product. For a reader their types share one namespace.
 const PRODUCT: &[&str] = &["stats/src", "http-client/src", "engine/src", "cli/src", "python/src"];
 
 /// Types that each layer has: the request and the response of the client, of a Rust user, of a Python user.
 const TYPES_OF_LAYERS: &[&str] = &["Request", "Response"];
 
-/// Other words for `MAX_`, and the place where it does not belong.
+/// Other words for `MAX_`.
 const WRONG_PREFIXES: &[&str] = &["MOST_", "LARGEST_", "LONGEST_", "WIDEST_"];
 const WRONG_SUFFIX: &str = "_MAX";
 

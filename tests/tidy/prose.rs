@@ -9,7 +9,7 @@ use super::{Finding, committed_files, report, text_of};
 struct Limits {
     /// Folders and files. A path belongs to the longest that it begins with.
     paths: &'static [&'static str],
-    /// Share of documented functions whose text begins with an interrogative or an indefinite pronoun, in percent.
+    /// Share of function documentation that begins with one of [`BAD_STARTS`], in percent.
     bad_starts: f64,
     /// Indefinite pronouns per 1,000 words.
     pronouns: f64,
