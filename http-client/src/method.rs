@@ -6,8 +6,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::proto::header::is_tchar;
-
 /// A request method.
 ///
 /// # Examples
@@ -151,6 +149,15 @@ impl fmt::Display for InvalidMethod {
 }
 
 impl std::error::Error for InvalidMethod {}
+
+/// Returns `true` for a character of a token (`tchar` of RFC 9110 §5.6.2).
+pub(crate) const fn is_tchar(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
+        )
+}
 
 #[cfg(test)]
 mod tests {

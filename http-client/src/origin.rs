@@ -9,6 +9,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
+use crate::auth::AUTHORITY_TERMINATORS;
 use crate::{Auth, Error, InvalidRequest, split_credentials};
 
 /// The protocol of an origin.
@@ -223,10 +224,6 @@ fn unbracketed_host(host: &Host<&str>) -> String {
         Host::Ipv6(address) => Ipv6Addr::to_string(address),
     }
 }
-
-/// The characters that end an authority. The backslash is one of them, as in browsers, so that a path which starts
-/// with a backslash is then rejected as a target.
-pub(crate) const AUTHORITY_TERMINATORS: &[u8] = b"/?#\\";
 
 #[cfg(test)]
 mod tests {

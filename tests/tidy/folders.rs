@@ -18,8 +18,8 @@ const FOLDER_RULES: &[FolderRule] = &[
     ("http-client/src", "auth", &["cookies", "message", "proto", "session", "tls", "transport"]),
     ("http-client/src", "cookies", &["auth", "message", "proto", "session", "tls", "transport"]),
     ("http-client/src", "message", &["cookies", "session", "transport"]),
-    ("http-client/src", "proto", &["auth", "cookies", "proxy", "session", "tls", "transport"]),
-    ("http-client/src", "proto/coding", &["message", "proto/framing", "proto/head", "proto/parser"]),
+    ("http-client/src", "proto", &["auth", "cookies", "message", "proxy", "session", "tls", "transport"]),
+    ("http-client/src", "proto/coding", &["proto/framing", "proto/head", "proto/parser"]),
     ("http-client/src", "tls", &["auth", "cookies", "message", "proto", "session"]),
     ("engine/src", "rt", &["accounting", "control", "io_thread", "network", "runner", "scenario", "shards", "user"]),
     ("engine/src", "accounting", &["control", "io_thread", "runner", "scenario", "shards", "user"]),
@@ -41,11 +41,6 @@ const FOLDER_RULES: &[FolderRule] = &[
 type Exception = (&'static str, &'static str, &'static str);
 
 const CYCLE_EXCEPTIONS: &[Exception] = &[
-    // `RequestOptions` and `BaseUrl` carry what `proto` and `auth` work with, and the reverse.
-    ("http-client/src", "method", "proto"),
-    ("http-client/src", "origin", "auth"),
-    ("http-client/src", "proto", "message"),
-    ("http-client/src", "transport", "proto"),
     // A task takes the context of its user, and the context runs tasks.
     ("engine/src", "user/context", "user/task"),
     ("engine/src", "user/context", "user/task_set"),
@@ -57,9 +52,6 @@ const CYCLE_EXCEPTIONS: &[Exception] = &[
     ("cli/src", "run/output", "run/json_stdout"),
     ("cli/src", "run/output", "run/live_display"),
     // To be resolved.
-    ("engine/src", "io_thread/download", "io_thread/worker"),
-    ("engine/src", "io_thread/request", "io_thread/upload"),
-    ("engine/src", "io_thread/upload", "io_thread/worker"),
     ("python/src", "details", "hub"),
     ("python/src", "response", "hub"),
     ("python/src", "stream", "hub"),
@@ -179,5 +171,5 @@ fn forbidden_names_and_cycles_are_found() {
         check_cycles("http-client/src", &edges).into_iter().map(|finding| finding.path).collect();
     assert_eq!(in_cycle.len(), 4);
     assert!(check_cycles("http-client/src", &modules::edges("http-client/src", &files[..2])).is_empty());
-    assert!(!check_exceptions("http-client/src", &edges).is_empty());
+    assert!(!check_exceptions("engine/src", &[]).is_empty());
 }

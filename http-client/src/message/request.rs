@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::fmt;
 
-use crate::{Auth, BodySource, Method, Proxies, TlsConfig};
+use crate::{Auth, BodySource, Method, Proxies, ResponseBodyMode, TlsConfig};
 
 /// A request.
 ///
@@ -90,22 +90,6 @@ impl fmt::Debug for Body<'_> {
             Self::Source(_) => f.write_str("Source"),
         }
     }
-}
-
-/// The use of a response's body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum ResponseBodyMode {
-    /// Keeps the body in the response, up to [`HttpLimits::max_body_bytes`](crate::HttpLimits::max_body_bytes).
-    #[default]
-    Keep,
-    /// Reads and counts the body without keeping it. [`Response::body`](crate::Response::body) is then empty, and
-    /// the buffer does not grow.
-    Discard,
-    /// Hands the body out in chunks, so the reader bounds the memory.
-    /// [`Session::send_streaming`](crate::Session::send_streaming) sets this mode for every request.
-    /// [`Session::send`](crate::Session::send) discards the body in this mode. Bytes that arrive while the request
-    /// is still being sent are limited like a kept body, but to no less than 1 MiB.
-    Stream,
 }
 
 /// Settings of one request that override those of the session's [`ClientConfig`](crate::ClientConfig).

@@ -7,16 +7,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::proto::ResponseParser;
-use crate::{LinkValue, charset, links};
-
-/// The HTTP version of a response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Version {
-    /// HTTP/1.0. A connection closes after the response unless both ends negotiate `keep-alive`.
-    Http10,
-    /// HTTP/1.1.
-    Http11,
-}
+use crate::{LinkValue, Version, charset, links};
 
 /// A complete response.
 ///
