@@ -45,7 +45,9 @@ def _run_locustfiles(args, paths):
 
     config.track_greenlet_tree = False
     monkey.patch_all()
-    from . import as_locust, locustfile, report, screen  # noqa: F401
+    from . import as_locust, locustfile  # noqa: F401
+    from . import request_events as report
+    from . import stdio as screen
     from ._engine import CommandLine
     from .arguments import LocustArgumentParser
 
@@ -61,7 +63,9 @@ def _run_locustfiles(args, paths):
 
 
 def _run(command_line, user_classes, extra, stdout):
-    from . import log, report, scenario, screen
+    from . import log, scenario
+    from . import request_events as report
+    from . import stdio as screen
     from ._engine import prepare, start
     from .environment import Environment, LocalRunner, options
     from .host import Host

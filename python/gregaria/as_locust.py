@@ -7,7 +7,8 @@ other program.
 import sys
 import types
 
-from . import client, environment, event, exception, report, response, task, user, wait_time
+from . import client, environment, event, exception, response, task, user, wait_time
+from . import request_events as report
 from ._engine import Response
 
 #: The version that locustfiles see.

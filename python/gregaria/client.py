@@ -15,11 +15,11 @@ from greenlet import getcurrent
 from requests.hooks import default_hooks
 from requests.structures import CaseInsensitiveDict
 
-from . import report
+from . import request_events as report
 from ._engine import Response, Wire
 from .cookies import ClientCookies
 from .exception import LocustError
-from .sending import DEFAULTS, of_prepared, prepare
+from .request_options import DEFAULTS, of_prepared, prepare
 
 logger = logging.getLogger(__name__)
 

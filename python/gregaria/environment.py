@@ -3,7 +3,7 @@
 import argparse
 import json
 
-from . import report
+from . import request_events as report
 
 
 class Environment:

@@ -17,7 +17,8 @@ from gevent import GreenletExit
 from gevent.event import Event
 from gevent.queue import Queue
 
-from . import failure, report
+from . import request_events as report
+from . import task_errors as failure
 from .event import EventHook
 from .exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 from .user import WAITING, Locust, User

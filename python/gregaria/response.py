@@ -12,7 +12,7 @@ from requests.exceptions import JSONDecodeError, StreamConsumedError
 from requests.structures import CaseInsensitiveDict
 from requests.utils import iter_slices, requote_uri, stream_decode_response_unicode
 
-from .sending import DEFAULTS
+from .request_options import DEFAULTS
 
 
 class Response(requests.Response):

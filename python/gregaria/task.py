@@ -10,7 +10,7 @@ from types import FunctionType
 import gevent
 from gevent import GreenletExit
 
-from . import failure
+from . import task_errors as failure
 from .exception import (
     InterruptTaskSet,
     LocustError,

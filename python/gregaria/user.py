@@ -11,7 +11,8 @@ from time import perf_counter
 import gevent
 from gevent import GreenletExit
 
-from . import failure, report
+from . import request_events as report
+from . import task_errors as failure
 from .client import HttpSession
 from .exception import LocustError, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 from .task import DefaultTaskSet, _old_wait_s, collect_tasks

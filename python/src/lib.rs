@@ -1,25 +1,23 @@
 //! gregaria's Python host, the native half: what Python users need of the engine, as the module `gregaria._engine`.
 //!
 //! The Python half (`python/gregaria/`) has the classes that locustfiles see, and the event loop. This half has
-//! everything that happens per request: the way to the carrier and back (`wire.rs`, `hub.rs`), the response
-//! (`response.rs`), the sample. No Python object is touched by any thread but the hub's.
+//! everything that happens per request: the way to the carrier and back (`session.rs`, `bridge.rs`), the response
+//! (`response/mod.rs`), the sample. No Python object is touched by any thread but the hub's.
 
 #![forbid(unsafe_code)]
 
+mod bridge;
 mod command_line;
-mod details;
-mod hub;
+mod exceptions;
 mod log;
-mod outcome;
+mod options;
+mod pending;
 mod response;
-mod route;
 mod run;
 mod scenario;
-mod stream;
+mod session;
 mod swarm;
-mod ticket;
-mod verdict;
-mod wire;
+mod transport_cache;
 
 use pyo3::prelude::*;
 
@@ -28,11 +26,11 @@ use pyo3::prelude::*;
 mod _engine {
     #[pymodule_export]
     use super::{
+        bridge::Hub,
         command_line::{CommandLine, Refused, first_pass, run_native, serve_demo},
-        hub::Hub,
         log::log_record,
         response::Response,
         run::{Prepared, Run, prepare, start},
-        wire::{Wire, default_headers},
+        session::{Wire, default_headers},
     };
 }

@@ -33,8 +33,8 @@ use gregaria_stats::{Limits, StatsEntry};
 use pyo3::{prelude::*, types::PyDict};
 
 use crate::{
+    bridge::{Hub, HubParts},
     command_line::{CommandLine, infos, refused},
-    hub::{Hub, HubParts},
     log::LOG,
     scenario::{ClassDescription, PythonScenario},
     swarm::HubSwarm,

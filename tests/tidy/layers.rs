@@ -147,8 +147,8 @@ fn broken_promises_are_found() {
         ("cli/src/console.rs", "fn f() { monoio::start(); }"),
         ("cli/src/args.rs", "use tokio::net;"),
         ("engine/src/rt/ring.rs", "use tokio::net;"),
-        ("python/src/hub.rs", "fn f() { Instant::now(); }"),
-        ("python/src/wire.rs", "use std::net::TcpStream;"),
+        ("python/src/bridge.rs", "fn f() { Instant::now(); }"),
+        ("python/src/session.rs", "use std::net::TcpStream;"),
         ("tests/quick_run.rs", "fn f() { tokio::spawn(g()); }"),
     ];
     for (path, text) in broken {

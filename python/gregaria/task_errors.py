@@ -4,7 +4,7 @@ import logging
 import os
 import traceback
 
-from . import report
+from . import request_events as report
 
 logger = logging.getLogger(__name__)
 

@@ -29,10 +29,10 @@ use pyo3::{
 };
 
 use crate::{
-    outcome,
+    exceptions,
+    pending::{Numbered, Ticket},
     response::Response,
-    route::Routes,
-    ticket::{Numbered, Ticket},
+    transport_cache::Routes,
 };
 
 /// The place of the Python users.
@@ -209,7 +209,7 @@ impl Hub {
         if let Err(error @ (Error::InvalidRequest(_) | Error::UnsupportedScheme)) = exchange.result {
             // Wrong is what the task wants, and it is told so.
             hub.ledger.cancel_admission();
-            let wrong = outcome::unmakeable_error(py, error, ticket.url.to_str(py)?)?;
+            let wrong = exceptions::unmakeable_error(py, error, ticket.url.to_str(py)?)?;
             return Ok(Some((switch, wrong).into_pyobject(py)?));
         }
         if ticket.stream.is_some() {
@@ -247,7 +247,7 @@ impl Hub {
         let told = match piece {
             Ok(Some(piece)) => PyBytes::new(py, &piece).into_any(),
             Ok(None) => py.None().into_bound(py),
-            Err(error) => outcome::reading_error(py, error)?,
+            Err(error) => exceptions::reading_error(py, error)?,
         };
         Ok(Some((switch, told).into_pyobject(py)?))
     }
@@ -355,7 +355,7 @@ impl Hub {
         response_length: u64,
         exception: Option<&Bound<'_, PyAny>>,
     ) {
-        let error = exception.map(outcome::error_text);
+        let error = exception.map(exceptions::error_text);
         let done_ns = rt::now_ns();
         let due_ns = done_ns.saturating_sub((response_time_ms.max(0.0) * 1e6) as u64);
         self.ledger.record_external(&Sample {

@@ -5,7 +5,7 @@
 use gregaria_stats::{Outcome, Sample};
 use pyo3::{prelude::*, sync::PyOnceLock};
 
-use crate::{hub::Hub, outcome, response::Response};
+use crate::{bridge::Hub, exceptions, response::Response};
 
 /// How far the outcome is.
 pub(crate) enum Verdict {
@@ -43,13 +43,13 @@ impl Response {
         // Listeners may wait, and call back.
         drop(hub);
         static DECIDED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        DECIDED.import(py, "gregaria.report", "decided")?.call1((slf, exception)).map(drop)
+        DECIDED.import(py, "gregaria.request_events", "decided")?.call1((slf, exception)).map(drop)
     }
 
     /// Nothing in here can fail: an admitted request is counted.
     fn record(&self, hub: &Hub, py: Python<'_>, failure: Option<Result<&Bound<'_, PyAny>, &PyErr>>) {
         let text = failure.map(|failure| match failure {
-            Ok(exception) => outcome::error_text(exception),
+            Ok(exception) => exceptions::error_text(exception),
             Err(error) => error.to_string(),
         });
         let exchange = &self.exchange;
@@ -73,9 +73,9 @@ impl Response {
         match &self.exchange.result {
             Ok(response) => {
                 let reason = String::from_utf8_lossy(response.reason());
-                outcome::status_error(py, response.status(), &reason, self.sample_name(py))
+                exceptions::status_error(py, response.status(), &reason, self.sample_name(py))
             }
-            Err(error) => outcome::transport_error(py, *error),
+            Err(error) => exceptions::transport_error(py, *error),
         }
     }
 

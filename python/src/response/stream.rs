@@ -7,7 +7,7 @@ use std::{
 
 use pyo3::prelude::*;
 
-use crate::{hub::Hub, wire::Wire};
+use crate::{bridge::Hub, session::Wire};
 
 /// What is still to come. Dropped before its end, it is left.
 #[pyclass(frozen)]

@@ -10,10 +10,10 @@ use gregaria_http::{BaseUrl, Cookie, DefaultHeaders, Error, Method};
 use pyo3::{buffer::PyBuffer, exceptions::PyValueError, prelude::*, types::PyString};
 
 use crate::{
-    details::Details,
-    hub::{ClosedSessions, Hub},
+    bridge::{ClosedSessions, Hub},
+    options::Details,
+    pending::Ticket,
     response::Response,
-    ticket::Ticket,
 };
 
 /// A user's session: connections and cookies. Closed when it is dropped.

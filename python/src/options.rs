@@ -11,7 +11,7 @@ use pyo3::{
     types::{PyBytes, PyString},
 };
 
-use crate::{hub::Hub, route::TlsWish};
+use crate::{bridge::Hub, transport_cache::TlsWish};
 
 /// Read from an object with these attributes, each of which may be `None`.
 #[derive(FromPyObject)]

@@ -7,7 +7,7 @@ use gregaria_http::{BaseUrl, Method};
 use pyo3::{prelude::*, types::PyString};
 use slab::Slab;
 
-use crate::wire::Wire;
+use crate::session::Wire;
 
 /// What is known of a request until it is done.
 pub(crate) struct Ticket {

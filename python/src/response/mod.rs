@@ -5,6 +5,9 @@
 //! `verdict.rs` has it: at once by its status, at the end of its `with` block, or, when it was caught and never decided,
 //! when nobody holds it any more. A body that is read piece by piece comes over the hub as it is asked for.
 
+mod outcome;
+mod stream;
+
 use std::{
     borrow::Cow,
     str,
@@ -22,14 +25,11 @@ use pyo3::{
     types::{PyBytes, PyDict, PyList, PyString, PyTuple},
 };
 
-use crate::{
-    hub::Hub,
-    log::LOG,
-    outcome,
+use self::{
+    outcome::{Told, Verdict},
     stream::Stream,
-    ticket::Ticket,
-    verdict::{Told, Verdict},
 };
+use crate::{bridge::Hub, exceptions, log::LOG, pending::Ticket};
 
 /// A response, or the fact that there was none: then `status_code` is 0 and `error` says why.
 #[pyclass(frozen, dict, module = "gregaria")]
@@ -314,10 +314,10 @@ impl Response {
             return Ok(None);
         };
         if self.is_unsent {
-            return outcome::unsent_error(py).map(Some);
+            return exceptions::unsent_error(py).map(Some);
         }
         // Not kept: it would keep whoever raises it.
-        outcome::requests_error(py, error).map(Some)
+        exceptions::requests_error(py, error).map(Some)
     }
 
     fn raise_for_status(slf: &Bound<'_, Self>) -> PyResult<()> {
@@ -337,7 +337,7 @@ impl Response {
             return Err(PyErr::from_value(error));
         }
         let reason = this.reason().unwrap_or_default();
-        let exception = outcome::status_error(py, this.status_code(), &reason, &this.url(py)?)?;
+        let exception = exceptions::status_error(py, this.status_code(), &reason, &this.url(py)?)?;
         exception.setattr("response", slf)?;
         Err(PyErr::from_value(exception))
     }
