@@ -29,9 +29,9 @@ fn a_name_leads_where_it_is_told() {
 fn where_ipv6_is_refused_ipv4_is_taken() {
     let nginx = Nginx::start_with(&nginx::NginxOptions { keepalive_timeout_s: 0, ..Default::default() });
     let port = nginx.address().port();
-    for ring in ["full", "plain", "epoll"] {
+    for ring in ["io_uring", "io_uring-basic", "epoll"] {
         let run = gregaria().arg(format!("http://both.example:{port}/")).args("-n 20 -u 2 --json --resolve");
-        let run = run.arg(format!("both.example:{port}:[::1],127.0.0.1")).env("GREGARIA_RING", ring);
+        let run = run.arg(format!("both.example:{port}:[::1],127.0.0.1")).env("GREGARIA_DRIVER", ring);
         let run = run.run().expect_code(0);
         assert_eq!((run.entry().num_requests, run.entry().num_failures), (20, 0), "{ring}");
     }
@@ -43,10 +43,10 @@ fn an_address_that_does_not_answer_costs_a_head_start_and_no_request() {
     let silent = UnansweringAddress::start();
     let port = silent.address().port();
     let hostile = HostileServer::start_at(SocketAddr::from((Ipv4Addr::new(127, 0, 0, 2), port)));
-    for ring in ["full", "plain", "epoll"] {
+    for ring in ["io_uring", "io_uring-basic", "epoll"] {
         // Each answer ends its connection.
         let run = gregaria().arg(format!("http://h:{port}/close-delimited")).args("-n 6 -u 1 --json --resolve");
-        let run = run.arg(format!("h:{port}:127.0.0.1,127.0.0.2")).env("GREGARIA_RING", ring).run().expect_code(0);
+        let run = run.arg(format!("h:{port}:127.0.0.1,127.0.0.2")).env("GREGARIA_DRIVER", ring).run().expect_code(0);
         assert_eq!((run.entry().num_requests, run.entry().num_failures), (6, 0), "{ring}");
         assert!(run.entry().max_response_time >= 250.0, "{ring}: the first address had its head start");
     }
@@ -59,10 +59,10 @@ fn requests_go_through_a_unix_socket() {
     let socket = nginx.socket();
     let rule = format!("shop.example:80:unix:{}", socket.display());
     let mut sent = 0;
-    for ring in ["full", "plain", "epoll"] {
+    for ring in ["io_uring", "io_uring-basic", "epoll"] {
         for (flag, value) in [("--unix-socket", socket.as_os_str()), ("--resolve", rule.as_ref())] {
             let run = gregaria().args("http://shop.example/echo -n 200 -u 4 --json").arg(flag).arg(value);
-            let run = run.env("GREGARIA_RING", ring).run().expect_code(0);
+            let run = run.env("GREGARIA_DRIVER", ring).run().expect_code(0);
             assert_eq!((run.entry().num_requests, run.entry().num_failures), (200, 0), "{ring} {flag}");
             sent += 200;
         }

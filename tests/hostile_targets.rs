@@ -29,10 +29,10 @@ fn twenty_users_at_everything_in_turn_are_accounted_for_in_little_memory() {
     ];
     const ROUNDS: u64 = 30;
     let total = ROUNDS * ANY_PATHS.len() as u64;
-    for ring in ["full", "epoll"] {
+    for ring in ["io_uring", "epoll"] {
         let hostile = HostileServer::start();
         let run = gregaria().arg(hostile.url("/any")).args("-u 20 --json -n").arg(total.to_string());
-        let running = run.env("GREGARIA_RING", ring).start();
+        let running = run.env("GREGARIA_DRIVER", ring).start();
         let mut peak_bytes = 0;
         running.wait_until(|| match running.peak_memory_bytes() {
             Some(bytes) => {

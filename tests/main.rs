@@ -10,7 +10,7 @@
 //! - `quick_run`: one address, counts that agree with the server's log
 //! - `run_end`: by number, time or signal; what is cut
 //! - `rust_users`: users in Rust, started through the engine alone
-//! - `shards_and_rings`: cores, io_uring, epoll
+//! - `shards_and_drivers`: cores, io_uring, epoll
 //! - `terminal`: the live display and its keys, on a pseudo-terminal
 //! - `tidy`: the rules of the workspace, as tests over its own text
 
@@ -28,6 +28,6 @@ mod machine;
 mod quick_run;
 mod run_end;
 mod rust_users;
-mod shards_and_rings;
+mod shards_and_drivers;
 mod terminal;
 mod tidy;

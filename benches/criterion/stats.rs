@@ -6,7 +6,7 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use gregaria_stats::{Interval, Lag, Limits, Outcome, PagedHistogram, Phases, Recorder, Sample, Summary};
+use gregaria_stats::{Interval, Lag, Limits, Outcome, PagedHistogram, Recorder, Sample, Summary};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 
 criterion_main!(benches);
@@ -93,7 +93,7 @@ impl SampleStream {
             method: "GET",
             name: &self.names[*name],
             due_ns: 0,
-            phases: Phases { first_byte_ns: *time_ns, ..Phases::default() },
+            phases_ns: [0, 0, 0, *time_ns, 0],
             done_ns: *time_ns,
             bytes_out: 100,
             bytes_in: 1_000,

@@ -1,7 +1,6 @@
-//! The whole command line around one's own users: the owner of arguments, signals and exit code.
+//! The entry of a Rust program: the command line around its user classes, from the arguments to the exit code.
 //!
-//! `main` reads like the manual: parse, plan, show or run. What is not of the process is elsewhere: `args/` knows
-//! flags, `run.rs` runs.
+//! The steps are: parse, plan, show a list or run. Flags are in `args/`, the run is in `run/`.
 
 use std::{
     env,
@@ -11,72 +10,97 @@ use std::{
     sync::Arc,
 };
 
-use gregaria_engine::{
-    RustScenario, Scenario, ScenarioError, ShardError, ShardOptions, ShardSwarm, UserClass, rt::DriverKind,
-};
+use gregaria_engine::{RustScenario, ScenarioError, ShardError, ShardOptions, ShardSwarm, UserClass, rt::DriverKind};
 
 use crate::{
     args::{self, FirstPass, Mode, ParsedLine, ProcessEnv, ProgramKind, RunPlan, RunTarget},
     demo,
     exit::{self, CliError, HostExit},
-    list, python_exec, quick, ratio, run,
+    list, python_exec, quick, ratio,
+    run::{self, Backend},
 };
 
-/// Runs the command line of this process around `classes`; without classes it can do quick runs only.
+/// Runs the command line of this process with these user classes and returns the exit code.
 ///
-/// Takes over arguments, log, SIGINT and SIGTERM of the process, so call it once, from `main`, and exit with what it
-/// returns.
+/// Without classes it runs quick runs and, through the Python host, locustfiles. Takes over arguments, log, SIGINT and
+/// SIGTERM of the process: call it once, from `main`, and exit with the returned code.
+///
+/// # Examples
+///
+/// ```no_run
+/// use std::process::ExitCode;
+///
+/// use gregaria::{HttpUser, TaskResult, TaskSet, UserClass, constant};
+///
+/// async fn front_page(user: &mut HttpUser) -> TaskResult {
+///     user.get("/").expect(200).await;
+///     Ok(())
+/// }
+///
+/// fn main() -> ExitCode {
+///     let tasks = TaskSet::new("Browse").task(1, front_page);
+///     gregaria::main([UserClass::http("Visitor").wait(constant(1.0)).tasks(tasks)])
+/// }
+/// ```
 pub fn main(classes: impl IntoIterator<Item = UserClass>) -> ExitCode {
     let line: Vec<OsString> = env::args_os().collect();
     ExitCode::from(run_command_line_with(&line, classes.into_iter().collect()))
 }
 
-/// [`main`] for a command line that came another way, its program's name first, and without user classes. Returns the exit
-/// code.
+/// Runs `line`, the program's name first, as [`main`] does without user classes, and returns the exit code.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria::exit;
+///
+/// let line = ["gregaria", "http://127.0.0.1/", "-u", "0"].map(Into::into);
+/// assert_eq!(gregaria::run_command_line(&line), exit::USAGE_ERROR);
+/// ```
 pub fn run_command_line(line: &[OsString]) -> u8 {
     run_command_line_with(line, Vec::new())
 }
 
 fn run_command_line_with(line: &[OsString], classes: Vec<UserClass>) -> u8 {
-    dispatch(line, classes).unwrap_or_else(|refusal| {
-        // A closed stderr leaves the exit code to speak.
-        let _ = writeln!(io::stderr(), "gregaria: {refusal}");
-        refusal.code
+    dispatch(line, classes).unwrap_or_else(|error| {
+        // If stderr is closed, the exit code is the only report.
+        let _ = writeln!(io::stderr(), "gregaria: {error}");
+        error.code
     })
 }
 
 fn dispatch(line: &[OsString], classes: Vec<UserClass>) -> Result<u8, CliError> {
-    let surroundings = ProcessEnv::current();
+    let process_env = ProcessEnv::current();
     let program = if classes.is_empty() { ProgramKind::Gregaria } else { ProgramKind::RustUsers };
     let args = line.get(1..).unwrap_or_default();
     if args.first().is_some_and(|first| first == demo::SITE_ARGUMENT) {
         return serve_demo();
     }
     if program == ProgramKind::Gregaria
-        && let FirstPass::Locustfiles(_) = args::first_pass(args, &surroundings)?
+        && let FirstPass::Locustfiles(_) = args::first_pass(args, &process_env)?
     {
         return Err(python_exec::exec_python_host(args));
     }
-    let typed = match args::parse(line, &program, &surroundings)? {
+    let raw = match args::parse(line, &program, &process_env)? {
         ParsedLine::Text(text) => return write_stdout(|out| out.write_all(text.as_bytes())),
-        ParsedLine::Args(typed) => *typed,
+        ParsedLine::Args(raw) => *raw,
     };
-    let plan = RunPlan::new(&typed, &program)?;
-    let all = build_scenario(&plan.target, classes)?;
+    let plan = RunPlan::new(&raw, &program)?;
+    let scenario = build_scenario(&plan.target, classes)?;
     if plan.mode == Mode::List {
-        return write_stdout(|out| list::write_class_list(out, &all));
+        return write_stdout(|out| list::write_class_list(out, &scenario));
     }
-    let chosen = select_classes(all, &plan.target)?;
+    let selected = select_classes(scenario, &plan.target)?;
     match plan.mode {
-        Mode::TaskRatio => write_stdout(|out| ratio::write_table(out, &chosen, plan.load.explicit_users)),
-        Mode::TaskRatioJson => write_stdout(|out| ratio::write_json(out, &chosen, plan.load.explicit_users)),
-        Mode::List | Mode::Run => run_users(chosen, &plan),
+        Mode::TaskRatio => write_stdout(|out| ratio::write_table(out, &selected, plan.load.explicit_users)),
+        Mode::TaskRatioJson => write_stdout(|out| ratio::write_json(out, &selected, plan.load.explicit_users)),
+        Mode::List | Mode::Run => run_users(selected, plan),
     }
 }
 
 fn serve_demo() -> Result<u8, CliError> {
-    let served = demo::serve().map(|()| exit::OK);
-    served.map_err(|error| CliError::runtime(format!("cannot serve the demo site: {error}")))
+    let result = demo::serve().map(|()| exit::OK);
+    result.map_err(|error| CliError::runtime(format!("cannot serve the demo site: {error}")))
 }
 
 fn build_scenario(target: &RunTarget, classes: Vec<UserClass>) -> Result<RustScenario, CliError> {
@@ -94,7 +118,19 @@ fn select_classes(scenario: RustScenario, target: &RunTarget) -> Result<RustScen
     }
 }
 
-/// Hosts are a matter of the command line; everything else is wrong with the scenario itself.
+/// Returns the error of the command line for an error of the scenario.
+///
+/// A missing or invalid host is a usage error, because a flag sets it. Other errors are runtime errors.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria::{exit, scenario_error};
+/// use gregaria_engine::ScenarioError;
+///
+/// let error = scenario_error(&ScenarioError::NoHost("Visitor".into()));
+/// assert_eq!(error.code, exit::USAGE_ERROR);
+/// ```
 pub fn scenario_error(error: &ScenarioError) -> CliError {
     match error {
         ScenarioError::InvalidHost { .. } | ScenarioError::NoHost(_) => CliError::usage(error.to_string()),
@@ -103,25 +139,28 @@ pub fn scenario_error(error: &ScenarioError) -> CliError {
     }
 }
 
-fn run_users(scenario: RustScenario, plan: &RunPlan) -> Result<u8, CliError> {
-    let grounds = run::prepare(plan, || env::current_exe().map(Command::new))?;
+fn run_users(scenario: RustScenario, plan: RunPlan) -> Result<u8, CliError> {
+    let context = run::prepare(&plan, || env::current_exe().map(Command::new))?;
     let scenario = scenario.with_client(|config| plan.client.apply_to(config));
-    let scenario = Arc::new(scenario.with_host(grounds.host.as_deref()).map_err(|error| scenario_error(&error))?);
+    let scenario = Arc::new(scenario.with_host(context.host.as_deref()).map_err(|error| scenario_error(&error))?);
     let options = ShardOptions {
         shards: plan.load.shards,
         driver: plan.load.driver,
-        connect_config: plan.connect_config.clone(),
+        resolver: Arc::clone(&context.resolver),
         ..ShardOptions::default()
     };
-    let swarm = ShardSwarm::start(Arc::clone(&scenario), &options).map_err(shard_error)?;
-    let place =
-        format!("Shards: {}, over {}", swarm.shard_count(), swarm.driver_kind().map_or("nothing", DriverKind::as_str));
-    let scenario: Arc<dyn Scenario> = scenario;
-    let handle = run::start(&scenario, swarm, &grounds, plan, &place)?;
-    run::follow_on_terminal(&*scenario, &handle, &grounds, plan, &mut HostExit::default)
+    let make_swarm = || start_shards(&scenario, &options);
+    run::launch(context, plan, scenario.clone(), make_swarm)?.follow(HostExit::default)
 }
 
-/// How many shards there are to be is a matter of the command line; that this machine has none to give is not.
+fn start_shards(scenario: &Arc<RustScenario>, options: &ShardOptions) -> Result<Backend<ShardSwarm>, CliError> {
+    let swarm = ShardSwarm::start(Arc::clone(scenario), options).map_err(shard_error)?;
+    let driver = swarm.driver_kind().map_or("nothing", DriverKind::as_str);
+    let description = format!("Shards: {}, over {driver}", swarm.shard_count());
+    Ok(Backend { swarm, description })
+}
+
+/// A wrong number of shards is a usage error. A machine that cannot start them is a runtime error.
 fn shard_error(error: ShardError) -> CliError {
     match error {
         ShardError::NoShards | ShardError::TooManyShards { .. } => CliError::usage(format!("--shards: {error}")),
@@ -130,10 +169,18 @@ fn shard_error(error: ShardError) -> CliError {
     }
 }
 
-/// Data for stdout. A reader that has seen enough is no failure.
+/// Writes data to stdout and returns [`exit::OK`]. A reader that closes the pipe early is not an error.
 ///
 /// # Errors
-/// When it cannot be written for another reason.
+/// Stdout cannot be written for another reason.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria::exit;
+///
+/// assert_eq!(gregaria::write_stdout(|out| writeln!(out, "gregaria 0.1.0")), Ok(exit::OK));
+/// ```
 pub fn write_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<u8, CliError> {
     let mut out = io::stdout().lock();
     match write(&mut out).and_then(|()| out.flush()) {

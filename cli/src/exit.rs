@@ -1,37 +1,49 @@
-//! What the process says when it ends: the exit codes, in one place, and the one line that goes with a refusal.
+//! The exit codes of the process, and the one line on stderr that goes with an error.
 //!
-//! Only the owners of the process (`command.rs`, the Python host) turn these into an exit. The order in which they
-//! apply to a finished run is [`of_run`].
+//! Only the owners of the process (`entry.rs`, the Python host) exit with them.
 
 use std::fmt;
 
-/// The run was fine.
+use gregaria_engine::{EndReason, RunReport};
+use gregaria_stats::Summary;
+
+/// The run went well.
 pub const OK: u8 = 0;
-/// There is nothing that could be run: no locustfile, an unknown user class, no shard could be started.
+/// A run is not possible: there is no locustfile, a user class is unknown, or no shard could be started.
 pub const RUNTIME_ERROR: u8 = 1;
-/// There were failed requests or exceptions, unless `--exit-code-on-error` says otherwise.
+/// The default of `--exit-code-on-error`: there were failed requests or exceptions.
 pub const FAILED_REQUESTS: u8 = 1;
-/// A flag, a value or a combination is wrong, or a host is missing or has no scheme; or a listener has failed.
+/// A flag, a value or a combination is wrong, a host is missing or has no scheme, or a listener failed.
 pub const USAGE_ERROR: u8 = 2;
 /// With `--fail-on-lag`: the generator was the bottleneck.
 pub const GENERATOR_LIMITED: u8 = 3;
 
-/// Why nothing is run: an exit code and one line that says what to do.
+/// An error that prevents a run: an exit code, and one line with the cause and the remedy.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria::exit::{self, CliError};
+///
+/// let error = CliError::usage("-u 0: takes a whole number of at least 1");
+/// assert_eq!(error.code, exit::USAGE_ERROR);
+/// assert_eq!(error.to_string(), "-u 0: takes a whole number of at least 1");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CliError {
-    /// [`CANNOT_RUN`] or [`USAGE`].
+    /// [`RUNTIME_ERROR`] or [`USAGE_ERROR`].
     pub code: u8,
     /// One line, for stderr.
     pub message: String,
 }
 
 impl CliError {
-    /// What was typed is wrong.
+    /// Creates an error of the command line itself.
     pub fn usage(message: impl Into<String>) -> Self {
         Self { code: USAGE_ERROR, message: message.into() }
     }
 
-    /// What was typed makes sense, but cannot be run here.
+    /// Creates an error of a correct command line that cannot be executed.
     pub fn runtime(message: impl Into<String>) -> Self {
         Self { code: RUNTIME_ERROR, message: message.into() }
     }
@@ -45,60 +57,64 @@ impl fmt::Display for CliError {
 
 impl std::error::Error for CliError {}
 
-/// What the user wants to hear of a finished run through its exit code.
+/// The flags that determine the exit code of a finished run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExitPlan {
-    /// For a run with failures or exceptions.
+    /// The exit code of a run with failed requests or exceptions.
     pub on_error: u8,
-    /// Whether a generator that was the bottleneck makes the run worthless.
+    /// Whether a run ends with [`GENERATOR_LIMITED`] if the generator was the bottleneck.
     pub fail_on_lag: bool,
 }
 
-/// What whoever brought the users has to say of a finished run.
+/// The exit status requested by the host of the users. The default requests none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HostExit {
-    /// The exit code that it wants, whatever else happened.
+    /// An exit code that precedes all others. The Python host takes it from `environment.process_exit_code`.
     pub exit_code: Option<u8>,
-    /// A listener of its own has failed.
+    /// Whether a listener failed.
     pub listener_failed: bool,
 }
 
-/// What counts of a finished run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RunOutcome {
-    /// What the users' owner says.
-    pub host_exit: HostExit,
-    /// The run could not go on, or its results could not be stored.
-    pub run_failed: bool,
-    /// The generator was the bottleneck.
-    pub generator_limited: bool,
-    /// There were failed requests or exceptions.
-    pub has_errors: bool,
-}
-
-/// The exit code of a finished run; the first that applies.
-///
-/// A lag comes before failures because it may have caused them: with `--fail-on-lag` no figure of the run counts.
-pub fn exit_code(outcome: RunOutcome, plan: ExitPlan) -> u8 {
-    match outcome {
-        RunOutcome { host_exit: HostExit { exit_code: Some(code), .. }, .. } => code,
-        RunOutcome { run_failed: true, .. } => RUNTIME_ERROR,
-        RunOutcome { generator_limited: true, .. } if plan.fail_on_lag => GENERATOR_LIMITED,
-        RunOutcome { has_errors: true, .. } => plan.on_error,
-        RunOutcome { host_exit: HostExit { listener_failed: true, .. }, .. } => USAGE_ERROR,
-        _ => OK,
+impl ExitPlan {
+    /// Returns the exit code of a finished run: the first one that applies.
+    ///
+    /// A lag precedes failures because it may have caused them: with `--fail-on-lag` no figure of the run is valid.
+    pub(crate) fn exit_code(self, host: HostExit, report: &RunReport, summary: &Summary, results_written: bool) -> u8 {
+        if let Some(code) = host.exit_code {
+            return code;
+        }
+        if !results_written || matches!(report.end_reason, EndReason::FatalError(_)) {
+            return RUNTIME_ERROR;
+        }
+        if self.fail_on_lag && report.health.bottleneck().is_some() {
+            return GENERATOR_LIMITED;
+        }
+        if summary.total().num_failures() > 0 || summary.exceptions().next().is_some() {
+            return self.on_error;
+        }
+        if host.listener_failed { USAGE_ERROR } else { OK }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture;
+
+    const LENIENT: ExitPlan = ExitPlan { on_error: 7, fail_on_lag: false };
+
+    /// The exit code of a run in which these things happened.
+    fn exit_code(plan: ExitPlan, host: HostExit, broken: bool, lagged: bool, failed: bool) -> u8 {
+        let end_reason = if broken { EndReason::FatalError("a shard is gone".into()) } else { EndReason::RunTime };
+        let report = RunReport { end_reason, ..fixture::report(0, fixture::health(if lagged { 99 } else { 10 })) };
+        let summary = fixture::summary(&[("GET", "/", 64, failed.then_some("500"))]);
+        plan.exit_code(host, &report, &summary, true)
+    }
 
     #[test]
-    fn the_first_code_that_applies_is_taken() {
-        let lenient = ExitPlan { on_error: 7, fail_on_lag: false };
-        let strict = ExitPlan { fail_on_lag: true, ..lenient };
-        for (broken, lagged, errors, code, strict_code) in [
+    fn first_applicable_code_is_taken() {
+        let strict = ExitPlan { fail_on_lag: true, ..LENIENT };
+        for (broken, lagged, failed, code, strict_code) in [
             (false, false, false, 0, 0),
             (false, false, true, 7, 7),
             (false, true, false, 0, 3),
@@ -106,31 +122,31 @@ mod tests {
             (true, false, false, 1, 1),
             (true, true, true, 1, 1),
         ] {
-            let facts = RunOutcome {
-                run_failed: broken,
-                generator_limited: lagged,
-                has_errors: errors,
-                ..RunOutcome::default()
-            };
-            assert_eq!(exit_code(facts, lenient), code, "{facts:?}");
-            assert_eq!(exit_code(facts, strict), strict_code, "{facts:?}");
+            let host = HostExit::default();
+            assert_eq!(exit_code(LENIENT, host, broken, lagged, failed), code, "{broken} {lagged} {failed}");
+            assert_eq!(exit_code(strict, host, broken, lagged, failed), strict_code, "{broken} {lagged} {failed}");
         }
     }
 
     #[test]
-    fn the_users_owner_has_the_first_and_the_last_word() {
-        let plan = ExitPlan { on_error: 7, fail_on_lag: false };
-        let last_word = HostExit { exit_code: Some(0), listener_failed: true };
-        let worst = RunOutcome { host_exit: last_word, run_failed: true, generator_limited: true, has_errors: true };
-        assert_eq!(exit_code(worst, plan), 0);
-        let last_word = HostExit { exit_code: None, listener_failed: true };
-        assert_eq!(exit_code(RunOutcome { host_exit: last_word, ..RunOutcome::default() }, plan), 2);
-        assert_eq!(exit_code(RunOutcome { host_exit: last_word, has_errors: true, ..RunOutcome::default() }, plan), 7);
+    fn host_code_comes_first_and_listener_last() {
+        let host = HostExit { exit_code: Some(0), listener_failed: true };
+        assert_eq!(exit_code(LENIENT, host, true, true, true), 0);
+        let host = HostExit { exit_code: None, listener_failed: true };
+        assert_eq!(exit_code(LENIENT, host, false, false, false), 2);
+        assert_eq!(exit_code(LENIENT, host, false, false, true), 7);
     }
 
     #[test]
-    fn errors_can_be_told_to_be_fine() {
-        let facts = RunOutcome { has_errors: true, ..RunOutcome::default() };
-        assert_eq!(exit_code(facts, ExitPlan { on_error: 0, fail_on_lag: false }), OK);
+    fn unwritten_results_fail_the_run() {
+        let report = fixture::report(0, fixture::health(10));
+        let code = LENIENT.exit_code(HostExit::default(), &report, &fixture::summary(&[]), false);
+        assert_eq!(code, RUNTIME_ERROR);
+    }
+
+    #[test]
+    fn failures_can_be_ignored() {
+        let plan = ExitPlan { on_error: 0, ..LENIENT };
+        assert_eq!(exit_code(plan, HostExit::default(), false, false, true), OK);
     }
 }

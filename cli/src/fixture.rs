@@ -1,19 +1,21 @@
-//! Statistics, user classes and terminals made up for the tests of this crate.
+//! Statistics, user classes and terminals for the tests of this crate.
 //!
-//! Nothing here runs; a run for tests is in `app.rs`.
+//! A scripted run is in the tests of `run/follow.rs`.
 
 use std::{
     io,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
-use gregaria_engine::{Scenario, TaskInfo, UserClassInfo};
-use gregaria_stats::{Interval, Limits, Outcome, Phases, Recorder, Sample, Summary};
+use gregaria_engine::{EndReason, GeneratorHealth, RunReport, Scenario, TaskInfo, ThreadLoad, UserClassInfo};
+use gregaria_stats::{Interval, Limits, Outcome, Recorder, Sample, Summary};
 
 use crate::terminal::{OutputDevice, TerminalSize};
 
-/// Requests as (method, name, response time in µs, error), of 100 body bytes each, in a run that began at second 1000;
-/// all were counted at second 1003.5.
+/// The summary of requests given as (method, name, response time in µs, error), each with 100 body bytes.
+///
+/// The run began at second 1000. All requests were counted at second 1003.5.
 pub(crate) fn summary(requests: &[(&str, &str, u64, Option<&str>)]) -> Summary {
     let mut recorder = Recorder::new(Limits::default());
     for (method, name, us, error) in requests {
@@ -22,7 +24,7 @@ pub(crate) fn summary(requests: &[(&str, &str, u64, Option<&str>)]) -> Summary {
     summary_of(recorder)
 }
 
-/// What was recorded, counted at second 1003.5 of a run that began at second 1000.
+/// The summary of a recorder, counted at second 1003.5 of a run that began at second 1000.
 pub(crate) fn summary_of(mut recorder: Recorder) -> Summary {
     let mut summary = Summary::new(Limits::default());
     summary.start(1000.0);
@@ -30,13 +32,28 @@ pub(crate) fn summary_of(mut recorder: Recorder) -> Summary {
     summary
 }
 
-/// A request that took `us`, in no phases.
+/// A request with a response time of `us` and no phases.
 pub(crate) fn sample<'a>(method: &'a str, name: &'a str, us: u64, outcome: Outcome<'a>) -> Sample<'a> {
     let done_ns = us * 1000;
-    Sample { method, name, due_ns: 0, phases: Phases::default(), done_ns, bytes_out: 50, bytes_in: 100, outcome }
+    Sample { method, name, done_ns, bytes_out: 50, bytes_in: 100, outcome, ..Sample::default() }
 }
 
-/// A scenario that can only be looked at.
+/// The report of a run of one second that ended by time.
+pub(crate) fn report(aborted: u64, health: GeneratorHealth) -> RunReport {
+    RunReport { end_reason: EndReason::RunTime, aborted, elapsed: Duration::from_secs(1), health }
+}
+
+/// The health of a generator with one shard that used this much of its core.
+pub(crate) fn health(percent: u64) -> GeneratorHealth {
+    GeneratorHealth { loads: vec![load(percent)], ..GeneratorHealth::default() }
+}
+
+/// The load of a thread that used this much of its core.
+pub(crate) fn load(percent: u64) -> ThreadLoad {
+    ThreadLoad { cpu_ns: percent, wall_ns: 100, ..ThreadLoad::default() }
+}
+
+/// A scenario without users.
 pub(crate) struct StaticScenario(pub(crate) Vec<UserClassInfo>);
 
 impl Scenario for StaticScenario {
@@ -45,12 +62,12 @@ impl Scenario for StaticScenario {
     }
 }
 
-/// A class that needs a host and has none.
+/// A user class that needs a host and has none.
 pub(crate) fn class_info(name: &str, weight: f64, fixed_count: u32, tasks: Vec<TaskInfo>) -> UserClassInfo {
     UserClassInfo { name: name.into(), weight, fixed_count, host: None, needs_host: true, tasks }
 }
 
-/// A file or a terminal in memory. Clones are the same one.
+/// A file or a terminal in memory. Clones share it.
 #[derive(Clone, Default)]
 pub(crate) struct MemoryDevice {
     written: Arc<Mutex<Vec<Vec<u8>>>>,
@@ -75,17 +92,17 @@ impl MemoryDevice {
         *self.is_foreground.lock().unwrap() = is_foreground;
     }
 
-    /// Everything that was written.
+    /// Returns all text written so far.
     pub(crate) fn written(&self) -> String {
         String::from_utf8(self.written.lock().unwrap().concat()).unwrap()
     }
 
-    /// How often something was written.
+    /// Returns the number of writes.
     pub(crate) fn writes(&self) -> usize {
         self.written.lock().unwrap().len()
     }
 
-    /// What a terminal of this size shows of it.
+    /// Returns the text that a terminal of this size shows.
     pub(crate) fn contents(&self) -> String {
         let size = self.size.lock().unwrap().unwrap();
         let mut parser = vt100::Parser::new(size.rows.try_into().unwrap(), size.columns.try_into().unwrap(), 0);

@@ -1,8 +1,8 @@
-//! The final statistics as JSON: Locust's list of entries, field by field in Locust's order and units, and behind its
-//! fields the phases of the requests, which Locust does not know.
+//! The final statistics as JSON: Locust's list of entries, with Locust's fields in Locust's order and units.
 //!
-//! Times are milliseconds with their fractions; buckets and seconds are keys and so become strings. The total is not
-//! part of the list. Unlike Locust's, per-second counts reach back 20 s only.
+//! After Locust's fields each entry has the phases of its requests. Times are milliseconds with fractions. Buckets and
+//! seconds are keys, and therefore strings. The total is not in the list. Unlike in Locust, per-second counts cover the
+//! last 20 s only. The outputs that write it are in `run/`.
 
 use std::io::{self, Write};
 
@@ -10,15 +10,15 @@ use gregaria_stats::{Phase, PhaseTotal, StatsEntry, Summary};
 use serde::{Serialize, Serializer, ser::SerializeSeq};
 use serde_json::ser::{PrettyFormatter, Serializer as Json};
 
-/// Writes all entries that had requests, indented by four, with a line end.
+/// Writes all entries with at least one request, indented by four columns, with a line end.
 ///
 /// # Errors
-/// When `out` cannot be written.
-pub fn write_entries(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
+/// `out` cannot be written.
+pub(crate) fn write_entries(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
     write_indented(out, &EntryList(summary))
 }
 
-/// Writes any value the way Python's `json.dumps(..., indent=4)` does, with a line end.
+/// Writes a value in the form of Python's `json.dumps(..., indent=4)`, with a line end.
 pub(crate) fn write_indented(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
     value.serialize(&mut Json::with_formatter(&mut *out, PrettyFormatter::with_indent(b"    ")))?;
     writeln!(out)
@@ -77,7 +77,7 @@ impl<'a> JsonEntry<'a> {
     }
 }
 
-/// Counts by number, in ascending order.
+/// Counts by bucket or second, in ascending order.
 struct CountMap(Vec<(u64, u64)>);
 
 impl Serialize for CountMap {
@@ -86,7 +86,7 @@ impl Serialize for CountMap {
     }
 }
 
-/// All phases by name, those that never happened as zeros, so that a reader needs no case for them.
+/// All phases by name. A phase that never occurred has zeros, so that a reader needs no special case.
 struct JsonPhases<'a>(&'a StatsEntry);
 
 impl Serialize for JsonPhases<'_> {
@@ -114,18 +114,18 @@ fn ms(us: u64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use gregaria_stats::{Limits, Outcome, Phases, Recorder, Sample};
+    use gregaria_stats::{Limits, Outcome, Recorder, Sample};
 
     use super::*;
     use crate::fixture;
 
     #[test]
-    fn an_entry_has_locusts_fields_in_locusts_order_and_then_its_phases() {
+    fn entry_has_locust_fields_and_phases() {
         let mut recorder = Recorder::new(Limits::default());
-        let phases = Phases { connect_ns: 1_500_000, tls_ns: 20_000_000, first_byte_ns: 200_000, ..Phases::default() };
-        recorder.record(&Sample { phases, ..fixture::sample("GET", "/", 150_000, Outcome::Failure("bad")) });
-        let phases = Phases { first_byte_ns: 1_001_000, body_ns: 233_000, ..Phases::default() };
-        recorder.record(&Sample { phases, ..fixture::sample("GET", "/", 1_234, Outcome::Success) });
+        let phases_ns = [0, 1_500_000, 20_000_000, 200_000, 0];
+        recorder.record(&Sample { phases_ns, ..fixture::sample("GET", "/", 150_000, Outcome::Failure("bad")) });
+        let phases_ns = [0, 0, 0, 1_001_000, 233_000];
+        recorder.record(&Sample { phases_ns, ..fixture::sample("GET", "/", 1_234, Outcome::Success) });
         let summary = fixture::summary_of(recorder);
         let mut out = Vec::new();
         write_entries(&mut out, &summary).unwrap();
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn no_requests_are_an_empty_list() {
+    fn no_requests_give_an_empty_list() {
         let mut out = Vec::new();
         write_entries(&mut out, &fixture::summary(&[])).unwrap();
         assert_eq!(out, b"[]\n");

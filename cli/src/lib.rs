@@ -1,6 +1,6 @@
-//! gregaria: load tests in Locust's words, at engine speed.
+//! gregaria: load tests in Locust's vocabulary on an io_uring engine.
 //!
-//! A test is a program: user classes in Rust, and [`main`], which puts the whole command line around them.
+//! A test is a program: user classes in Rust, and [`main`], which adds the command line.
 //!
 //! ```no_run
 //! use std::process::ExitCode;
@@ -18,24 +18,28 @@
 //! }
 //! ```
 //!
-//! Only [`main`] owns the process: arguments, log, signals. [`app`] shows a run and knows none of them; [`terminal`]
-//! is where it is shown; [`args`], [`console`], [`json`] and the others are plain text and data. To start and steer
-//! runs from a program that is not a load test, use `gregaria_engine` alone.
+//! A scenario needs the names at the root, [`http`] for bodies, credentials, proxies and TLS, and [`stats`] for the
+//! samples of a client of its own. The modules [`args`], [`demo`], [`exit`], [`list`], [`ratio`], [`run`] and
+//! [`terminal`] are for hosts of users, such as the Python host.
+//!
+//! Only [`main`] and such a host own the process: arguments, log, signals, exit code. [`run`] follows a run and shows
+//! it on a [`terminal`]. The other modules are text and data. A program that is not a load test starts and controls
+//! runs with `gregaria_engine` alone.
 
 #![forbid(unsafe_code)]
 
 pub mod args;
-pub mod console;
+mod console;
 pub mod demo;
+#[cfg(any(test, doctest))]
+mod doc_tests;
 mod entry;
 pub mod exit;
 #[cfg(test)]
 mod fixture;
-pub mod follow;
-pub mod json;
+mod json;
 pub mod list;
-mod live_display;
-pub mod logger;
+mod logger;
 mod python_exec;
 pub mod quick;
 pub mod ratio;
@@ -46,8 +50,9 @@ pub mod terminal;
 
 pub use entry::{main, run_command_line, scenario_error, write_stdout};
 pub use gregaria_engine::{
-    CaughtRequest, CaughtResponse, ClassBuilder, ExpectedStatus, HttpUser, Method, Request, Response, TaskExit,
-    TaskResult, TaskSet, User, UserClass, UserContext, Wait, between, constant, constant_pacing, constant_throughput,
-    interrupt, stop_user,
+    CaughtRequest, CaughtResponse, ClassBuilder, ExpectedStatus, HttpUser, Method, Request, Response, StreamedRequest,
+    StreamedResponse, TaskExit, TaskResult, TaskSet, User, UserClass, UserContext, Wait, between, constant,
+    constant_pacing, constant_throughput, interrupt, stop_user,
 };
-pub use gregaria_http::{ClientConfig, DefaultHeaders, HttpLimits};
+pub use gregaria_http::{self as http, ClientConfig, DefaultHeaders, HttpLimits};
+pub use gregaria_stats as stats;

@@ -1,7 +1,7 @@
 //! The log: lines in Locust's form on stderr or at the end of a file.
 //!
-//! `[2026-11-23 02:44:13,123] HOST/INFO/gregaria: message`, in local time. Tables are no log lines: they go to stderr
-//! as they are, whatever the level. On a terminal, lines appear above the live display.
+//! `[2026-11-23 02:44:13,123] HOST/INFO/gregaria: message`, in local time. Tables are not log lines: they go to stderr
+//! unchanged, at any log level. On a terminal, log lines appear above the live display.
 
 use std::{
     borrow::Cow,
@@ -16,12 +16,11 @@ use log::{Level, Log, Metadata, Record};
 
 use crate::{args::LogPlan, exit::CliError, terminal::Screen};
 
-/// Takes over the log of this process, which whoever owns the process may do once. Without a log file it goes to
-/// `screen`.
+/// Takes over the log of this process. For the owner of the process, once. Without a log file the log goes to `screen`.
 ///
 /// # Errors
-/// When the log file cannot be opened, or the log has been taken over before.
-pub fn init(plan: &LogPlan, screen: &Screen) -> Result<(), CliError> {
+/// The log file cannot be opened, or the process has a logger already.
+pub(crate) fn init(plan: &LogPlan, screen: &Screen) -> Result<(), CliError> {
     let target = match &plan.file {
         Some(path) => {
             let file = open_for_append(path)
@@ -58,7 +57,7 @@ impl Log for Logger {
                 LogTarget::Screen(screen) => screen.write_lines(&line),
                 LogTarget::File(file) => {
                     let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-                    // A log that cannot be written has nowhere to say so.
+                    // There is no other place to report an error of the log.
                     let _ = file.write_all(line.as_bytes());
                 }
             }
@@ -75,17 +74,17 @@ fn open_for_append(path: &Path) -> io::Result<File> {
     File::options().append(true).create(true).open(path)
 }
 
-fn log_setup_error(why: &str) -> CliError {
-    CliError::runtime(format!("cannot log: {why}"))
+fn log_setup_error(cause: &str) -> CliError {
+    CliError::runtime(format!("cannot log: {cause}"))
 }
 
-/// One line, with its end. A message of several lines keeps them.
+/// Formats one record, with a line end. A message of several lines keeps its lines.
 fn format_line(time: &Zoned, host: &str, record: &Record<'_>) -> String {
     let time = time.strftime("%Y-%m-%d %H:%M:%S,%3f");
     format!("[{time}] {host}/{}/{}: {}\n", level_name(record.level()), package_name(record.target()), record.args())
 }
 
-/// Locust's names; it has no TRACE.
+/// Returns Locust's name of a level. Python has no TRACE.
 fn level_name(level: Level) -> &'static str {
     match level {
         Level::Error => "ERROR",
@@ -95,13 +94,14 @@ fn level_name(level: Level) -> &'static str {
     }
 }
 
-/// The crate of a module path, ours spelled as Python would: `gregaria.engine`. What Python calls its loggers stays.
+/// Returns the crate of a module path. Crates of gregaria get the Python form, such as `gregaria.engine`. The names of
+/// Python loggers are unchanged.
 fn package_name(target: &str) -> Cow<'_, str> {
     let package = target.split("::").next().unwrap_or(target);
     package.strip_prefix("gregaria_").map_or_else(|| package.into(), |part| format!("gregaria.{part}").into())
 }
 
-/// This machine's name up to its first dot.
+/// Returns the name of this machine up to the first dot.
 fn host_name() -> String {
     let uname = rustix::system::uname();
     let name = uname.nodename().to_string_lossy();
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_looks_like_locusts() {
+    fn line_has_the_form_of_locust() {
         let time: Zoned = "2026-11-23T02:44:13.123987[UTC]".parse().unwrap();
         let text = |level, target, message: &str| {
             format_line(
@@ -131,12 +131,12 @@ mod tests {
     }
 
     #[test]
-    fn the_host_name_is_short() {
+    fn host_name_has_no_domain() {
         assert!(!host_name().is_empty() && !host_name().contains('.'));
     }
 
     #[test]
-    fn a_log_file_is_appended_to_in_a_folder_made_for_it() {
+    fn log_file_is_appended_in_a_new_folder() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("logs/run.log");
         for text in ["a\n", "b\n"] {

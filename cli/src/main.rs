@@ -1,4 +1,4 @@
-//! The `gregaria` program: the command line of the library around no users of its own.
+//! The `gregaria` program: the command line of the library without user classes.
 
 #![forbid(unsafe_code)]
 

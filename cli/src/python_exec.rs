@@ -1,7 +1,7 @@
-//! Locustfiles are Python: a command line that is about one goes on, as it is, to the Python host of the environment.
+//! The switch to the Python host, which runs locustfiles: the process executes it with the same arguments.
 //!
-//! Which lines those are is decided in `args/first_pass.rs`, before anything is parsed: a locustfile may define flags
-//! that nobody here knows.
+//! `args/first_pass.rs` selects the command lines for it before they are parsed, because a locustfile may define flags
+//! that this program does not have.
 
 use std::{
     ffi::OsString,
@@ -11,7 +11,7 @@ use std::{
 
 use crate::exit::CliError;
 
-/// Becomes the Python host with these arguments (without the program's name). Returns only when that cannot be done.
+/// Replaces this process by the Python host with these arguments, without the program's name. Returns only an error.
 pub(crate) fn exec_python_host(args: &[OsString]) -> CliError {
     let probe = Command::new(PYTHON).args(["-c", PROBE_SCRIPT]).stdin(Stdio::null()).stderr(Stdio::null()).status();
     match probe {
@@ -26,7 +26,7 @@ pub(crate) fn exec_python_host(args: &[OsString]) -> CliError {
 
 const PYTHON: &str = "python3";
 
-/// Fails unless `python3 -m gregaria` would find something to run.
+/// Exits with an error unless `python3 -m gregaria` finds the Python host.
 const PROBE_SCRIPT: &str =
     "import importlib.util, sys; sys.exit(importlib.util.find_spec('gregaria.__main__') is None)";
 

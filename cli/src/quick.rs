@@ -1,6 +1,6 @@
-//! A quick run: one request to one URL, again and again, by users that never wait.
+//! The user class of a quick run: one request to one URL, repeated by users that never wait.
 //!
-//! Only a user class like any other; what sets a quick run apart otherwise are the defaults in `args/plan.rs`.
+//! The defaults of a quick run are in `args/plan.rs`.
 
 use gregaria_engine::{HttpUser, Method, TaskSet, UserClass};
 
@@ -9,22 +9,22 @@ use gregaria_engine::{HttpUser, Method, TaskSet, UserClass};
 pub struct QuickRequest {
     /// `http://name[:port]`.
     pub host: String,
-    /// Path and query as written: what is sent, and the name of the row in the statistics.
+    /// Path and query, as in the given URL. They are sent unchanged, and are the name of the entry in the statistics.
     pub target: String,
-    /// The method.
+    /// The HTTP method.
     pub method: Method,
-    /// Headers besides the usual ones.
+    /// Names and values of headers in addition to the default headers.
     pub headers: Vec<(String, String)>,
-    /// The body, if there is one.
+    /// The body; `None` sends none.
     pub body: Option<Vec<u8>>,
 }
 
-/// The user class that makes this request all the time.
-pub fn user_class(request: QuickRequest) -> UserClass {
+/// Creates the user class that repeats this request.
+pub(crate) fn user_class(request: QuickRequest) -> UserClass {
     let QuickRequest { host, target, method, headers, body } = request;
-    // Requests borrow their headers as pairs of texts; kept for good, these need no copy per request.
+    // A request borrows its headers. Leaked once per process, they need no copy per request.
     let headers: Vec<(&str, &str)> = headers.into_iter().map(|(name, value)| (&*name.leak(), &*value.leak())).collect();
-    let ask = async move |user: &mut HttpUser| {
+    let send_request = async move |user: &mut HttpUser| {
         let mut request = user.request(method, &target).headers(&headers).discard_body();
         if let Some(body) = &body {
             request = request.body(body);
@@ -32,7 +32,7 @@ pub fn user_class(request: QuickRequest) -> UserClass {
         request.await;
         Ok(())
     };
-    UserClass::http(CLASS_NAME).host(host).tasks(TaskSet::new(CLASS_NAME).task_named("request", 1, ask))
+    UserClass::http(CLASS_NAME).host(host).tasks(TaskSet::new(CLASS_NAME).task_named("request", 1, send_request))
 }
 
 const CLASS_NAME: &str = "QuickRun";

@@ -1,7 +1,7 @@
-//! How often each class and task takes its turn, from the weights alone: `--show-task-ratio` and its JSON form.
+//! `--show-task-ratio` and `--show-task-ratio-json`: the share of each class and task, computed from the weights.
 //!
-//! Two trees: in "per class" a task's ratio is its share among its siblings, in "total" its share of everything. Layout,
-//! rounding and the counts per class are Locust's `inspectuser.py`.
+//! There are two trees. In "per class", the ratio of a task is its share among its siblings. In "total", it is its
+//! share among all tasks. Layout, rounding and the counts per class are those of Locust's `inspectuser.py`.
 
 use std::io::{self, Write};
 
@@ -10,10 +10,34 @@ use serde::{Serialize, Serializer};
 
 use crate::json::write_indented;
 
-/// Writes both trees as indented text.
+/// Writes both trees as indented text. Without `users` the classes have the ratios of their weights.
 ///
 /// # Errors
-/// When `out` cannot be written.
+/// `out` cannot be written.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria::{HttpUser, TaskResult, TaskSet, UserClass, ratio};
+/// use gregaria_engine::RustScenario;
+///
+/// async fn index(user: &mut HttpUser) -> TaskResult {
+///     user.get("/").await;
+///     Ok(())
+/// }
+///
+/// async fn profile(user: &mut HttpUser) -> TaskResult {
+///     user.get("/profile").await;
+///     Ok(())
+/// }
+///
+/// let tasks = TaskSet::new("Browse").task(3, index).task(1, profile);
+/// let mut out = Vec::new();
+/// ratio::write_table(&mut out, &RustScenario::new([UserClass::http("Visitor").tasks(tasks)])?, None)?;
+/// let text = String::from_utf8(out)?;
+/// assert!(text.contains(" 100.0      Visitor\n   75.0       index\n   25.0       profile\n"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn write_table(out: &mut dyn Write, scenario: &dyn Scenario, users: Option<u32>) -> io::Result<()> {
     let ratios = TaskRatios::new(scenario.user_classes(), users);
     for (title, tree) in [("Task ratio per User class", &ratios.per_class), ("Total task ratio", &ratios.total)] {
@@ -23,10 +47,10 @@ pub fn write_table(out: &mut dyn Write, scenario: &dyn Scenario, users: Option<u
     Ok(())
 }
 
-/// Writes both trees as JSON.
+/// Writes both trees as JSON, with full precision. Without `users` the classes have the ratios of their weights.
 ///
 /// # Errors
-/// When `out` cannot be written.
+/// `out` cannot be written.
 pub fn write_json(out: &mut dyn Write, scenario: &dyn Scenario, users: Option<u32>) -> io::Result<()> {
     write_indented(out, &TaskRatios::new(scenario.user_classes(), users))
 }
@@ -40,8 +64,8 @@ struct TaskRatios {
 impl TaskRatios {
     fn new(classes: &[UserClassInfo], users: Option<u32>) -> Self {
         let counts = class_counts(classes, users);
-        let all: f64 = counts.iter().sum();
-        let shares: Vec<f64> = counts.iter().map(|count| count / if all > 0.0 { all } else { 1.0 }).collect();
+        let total: f64 = counts.iter().sum();
+        let shares: Vec<f64> = counts.iter().map(|count| count / if total > 0.0 { total } else { 1.0 }).collect();
         let tree = |is_total: bool| {
             let node = |(class, share): (&UserClassInfo, &f64)| RatioNode {
                 name: class.name.clone(),
@@ -54,7 +78,7 @@ impl TaskRatios {
     }
 }
 
-/// Names with their ratios, in the scenario's order.
+/// Names and ratios of siblings, in the order of the scenario.
 struct RatioTree(Vec<RatioNode>);
 
 impl Serialize for RatioTree {
@@ -72,7 +96,8 @@ struct RatioNode {
     tasks: Option<RatioTree>,
 }
 
-/// Users per class. Without a number of users the weights themselves; with one, Locust's rounding of each class.
+/// Returns the number of users per class, rounded for each class as in Locust. Without `users` and without fixed counts
+/// it returns the weights.
 fn class_counts(classes: &[UserClassInfo], users: Option<u32>) -> Vec<f64> {
     let fixed: u32 = classes.iter().map(|class| class.fixed_count).sum();
     let weight = |class: &UserClassInfo| {
@@ -92,14 +117,14 @@ fn class_counts(classes: &[UserClassInfo], users: Option<u32>) -> Vec<f64> {
     classes.iter().map(count).collect()
 }
 
-/// Ratios among siblings, times that of the parent where there is one to count.
+/// Returns the ratios among siblings. `parent_ratio` scales them; `None` leaves them as shares among siblings.
 fn task_ratios(siblings: &[TaskInfo], parent_ratio: Option<f64>) -> RatioTree {
-    let all: f64 = siblings.iter().map(|task| f64::from(task.weight)).sum();
+    let total: f64 = siblings.iter().map(|task| f64::from(task.weight)).sum();
     let node = |task: &TaskInfo| {
-        let ratio = f64::from(task.weight) * parent_ratio.unwrap_or(1.0) / all;
-        let is_set = !task.tasks.is_empty();
-        let below = || task_ratios(&task.tasks, parent_ratio.map(|_| ratio));
-        RatioNode { name: task.name.clone(), ratio, tasks: is_set.then(below) }
+        let ratio = f64::from(task.weight) * parent_ratio.unwrap_or(1.0) / total;
+        let is_task_set = !task.tasks.is_empty();
+        let children = || task_ratios(&task.tasks, parent_ratio.map(|_| ratio));
+        RatioNode { name: task.name.clone(), ratio, tasks: is_task_set.then(children) }
     };
     RatioTree(siblings.iter().map(node).collect())
 }
@@ -132,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_is_what_locust_prints() {
+    fn table_equals_the_one_of_locust() {
         let mut out = Vec::new();
         write_table(&mut out, &scenario(), Some(4)).unwrap();
         let text = String::from_utf8(out).unwrap();
@@ -166,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn the_json_keeps_order_and_full_precision() {
+    fn json_keeps_order_and_full_precision() {
         let mut out = Vec::new();
         write_json(&mut out, &scenario(), None).unwrap();
         let text = String::from_utf8(out).unwrap();
@@ -180,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn fixed_counts_come_before_weights() {
+    fn fixed_counts_precede_weights() {
         let classes =
             [class_info("Admin", 1.0, 2, vec![]), class_info("A", 1.0, 0, vec![]), class_info("B", 2.0, 0, vec![])];
         assert_eq!(class_counts(&classes, Some(8)), [2.0, 2.0, 4.0]);

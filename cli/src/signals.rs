@@ -1,7 +1,7 @@
-//! SIGINT and SIGTERM: the first ends the run as its time limit would, the second ends the process at once.
+//! SIGINT and SIGTERM: the first signal ends the run as its time limit would, the second ends the process immediately.
 //!
-//! For the owner of the process only. The second signal is dealt with in the handler itself, so that nothing that
-//! hangs can stand in its way.
+//! For the owner of the process only. The second signal ends the process in the handler itself, so that a thread that
+//! hangs cannot delay the end.
 
 use std::{
     io,
@@ -16,27 +16,29 @@ use signal_hook::{
     iterator::Signals,
 };
 
-/// From now on signals go to this run. `let_go` is called at the first one: the second leaves no time for anything.
+/// Forwards the signals of this process to the run from now on.
+///
+/// `on_first_signal` is called on a thread of its own at the first signal. The second signal leaves no time for a call.
 ///
 /// # Errors
-/// When handlers or their thread cannot be set up.
+/// The handlers or their thread cannot be set up.
 pub(crate) fn forward_to(run: RunHandle, on_first_signal: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let seen = Arc::new(AtomicBool::new(false));
     for (signal, exit_code) in [(SIGINT, 130), (SIGTERM, 143)] {
-        // In this order: the first signal finds the flag down and raises it, the second finds it up.
+        // The order matters: at the first signal the flag is not set yet when the shutdown checks it.
         flag::register_conditional_shutdown(signal, exit_code, Arc::clone(&seen))?;
         flag::register(signal, Arc::clone(&seen))?;
     }
     let mut signals = Signals::new([SIGINT, SIGTERM])?;
-    let wait = move || {
+    let forward = move || {
         if let Some(signal) = signals.forever().next() {
             let name = if signal == SIGINT { "SIGINT" } else { "SIGTERM" };
-            // The run first: what follows waits for a terminal that may be held up.
+            // The command comes first: the calls below wait for the terminal, which Ctrl-S can block.
             run.send_command(RunCommand::Stop);
             on_first_signal();
             log::info!("Got {name}: ending the run; a second signal ends it at once");
         }
     };
-    thread::Builder::new().name("gregaria-signals".into()).spawn(wait)?;
+    thread::Builder::new().name("gregaria-signals".into()).spawn(forward)?;
     Ok(())
 }

@@ -1,6 +1,6 @@
-//! The program as a process: what goes to stdout, what to stderr, its exit codes, its signals.
+//! The program as a process: its stdout, stderr, exit codes and signals.
 //!
-//! The only target here is one that never answers. Runs against real servers are in the package `tests`.
+//! The only target here never responds. Runs against real servers are in the package `tests`.
 
 use std::{
     io::{BufRead, BufReader, Read},
@@ -11,28 +11,28 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process};
 
 #[test]
-fn the_version_goes_to_stdout() {
+fn version_goes_to_stdout() {
     for flag in ["-V", "--version"] {
         let output = gregaria(&[flag]);
         let version = format!("gregaria {}\n", env!("CARGO_PKG_VERSION"));
-        assert_eq!(told(&output), (Some(0), version, String::new()));
+        assert_eq!(result(&output), (Some(0), version, String::new()));
     }
 }
 
 #[test]
 fn help_goes_to_stdout_and_groups_the_flags() {
-    let (code, stdout, stderr) = told(&gregaria(&["--help"]));
+    let (code, stdout, stderr) = result(&gregaria(&["--help"]));
     assert_eq!((code, stderr.as_str()), (Some(0), ""));
     for part in
         ["Usage: gregaria [OPTIONS] URL", "\nLoad:\n", "\nQuick run", "\nStatistics:\n", "\nLog:\n", "Examples:"]
     {
         assert!(stdout.contains(part), "{part:?} is missing in\n{stdout}");
     }
-    assert!(!stdout.contains("GREGARIA_RING"), "for tests only");
+    assert!(!stdout.contains("--driver") && !stdout.contains("--ring"), "for tests only");
 }
 
 #[test]
-fn what_is_wrong_is_said_in_one_line_with_exit_code_2() {
+fn invalid_line_is_one_message_and_exit_code_2() {
     for (args, line) in [
         (&["--frobnicate"][..], "gregaria: unexpected argument '--frobnicate'; see gregaria --help\n"),
         (&["http://127.0.0.1/", "-u", "many"], "gregaria: -u many: takes a whole number of at least 1\n"),
@@ -45,36 +45,36 @@ fn what_is_wrong_is_said_in_one_line_with_exit_code_2() {
             "gregaria: -X BREW TEA: a method is a word of letters, digits and !#$%&'*+-.^_`|~\n",
         ),
     ] {
-        assert_eq!(told(&gregaria(args)), (Some(2), String::new(), line.to_owned()), "{args:?}");
+        assert_eq!(result(&gregaria(args)), (Some(2), String::new(), line.to_owned()), "{args:?}");
     }
 }
 
 #[test]
-fn nothing_to_run_is_exit_code_1_and_says_what_to_give() {
-    let (code, stdout, stderr) = told(&command(&["-u", "5"]).current_dir("/").output().unwrap());
+fn nothing_to_run_is_exit_code_1() {
+    let (code, stdout, stderr) = result(&command(&["-u", "5"]).current_dir("/").output().unwrap());
     assert_eq!((code, stdout.as_str()), (Some(1), ""));
     assert_eq!(stderr.lines().count(), 1);
     assert!(stderr.starts_with("gregaria: nothing to run, as there is no locustfile.py"), "{stderr}");
 }
 
 #[test]
-fn a_locustfile_without_the_python_host_says_how_to_install_it() {
+fn locustfile_without_python_host_is_exit_code_1() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("shop.py"), "").unwrap();
     let mut command = command(&["-f", "shop", "--flag-of-the-locustfile"]);
     let output = command.current_dir(&folder).env("PATH", folder.path()).output().unwrap();
-    let (code, _, stderr) = told(&output);
+    let (code, _, stderr) = result(&output);
     assert_eq!((code, stderr.lines().count()), (Some(1), 1), "{stderr}");
     assert!(stderr.contains("a locustfile needs"), "{stderr}");
 }
 
 #[test]
-fn a_target_that_refuses_is_data_and_json_stands_alone_on_stdout() {
-    // Held and dropped, so that nobody else has been given it meanwhile.
+fn refused_connections_are_failures_in_the_json() {
+    // The listener is dropped, so that the port refuses connections. The system does not reuse the port immediately.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let url = format!("http://127.0.0.1:{port}/a?b=1");
     let output = gregaria(&[&url, "-n", "20", "-u", "2", "--shards", "1", "--json", "--exit-code-on-error", "9"]);
-    let (code, stdout, stderr) = told(&output);
+    let (code, stdout, stderr) = result(&output);
     assert_eq!(code, Some(9), "{stderr}");
     let entries: serde_json::Value = serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{error}: {stdout}"));
     assert_eq!(entries[0]["name"], "/a?b=1");
@@ -90,27 +90,27 @@ fn a_target_that_refuses_is_data_and_json_stands_alone_on_stdout() {
 }
 
 #[test]
-fn a_quick_run_can_be_looked_at_without_being_run() {
-    let (code, stdout, _) = told(&gregaria(&["http://127.0.0.1:1/", "--list"]));
+fn list_shows_the_class_of_a_quick_run() {
+    let (code, stdout, _) = result(&gregaria(&["http://127.0.0.1:1/", "--list"]));
     assert_eq!((code, stdout.as_str()), (Some(0), "Available Users:\n    QuickRun\n"));
 }
 
 #[test]
-fn the_first_signal_ends_the_run_and_counts_what_it_cuts_off() {
+fn first_signal_stops_and_counts_aborted_requests() {
     for signal in [Signal::INT, Signal::TERM] {
-        let mut hung = Hung::start("0");
+        let mut hung = HungRun::start("0");
         hung.send(signal);
         let mut stderr = String::new();
         hung.log.read_to_string(&mut stderr).unwrap();
-        assert_eq!(hung.process.wait().unwrap().code(), Some(0), "nothing has failed");
+        assert_eq!(hung.process.wait().unwrap().code(), Some(0), "no request has failed");
         assert!(stderr.contains("\n1 request cut off\n"), "{stderr}");
     }
 }
 
 #[test]
-fn the_second_signal_ends_the_process_at_once() {
+fn second_signal_ends_the_process_immediately() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
-        let mut hung = Hung::start("1h");
+        let mut hung = HungRun::start("1h");
         hung.send(signal);
         hung.read_to("a second signal");
         hung.send(signal);
@@ -118,14 +118,14 @@ fn the_second_signal_ends_the_process_at_once() {
     }
 }
 
-/// A quick run whose only request is on the wire and never answered.
-struct Hung {
+/// A quick run with one request in flight that gets no response.
+struct HungRun {
     process: Child,
     log: BufReader<ChildStderr>,
     _target: (TcpListener, TcpStream),
 }
 
-impl Hung {
+impl HungRun {
     fn start(stop_timeout: &str) -> Self {
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}/", silent.local_addr().unwrap());
@@ -152,9 +152,9 @@ impl Hung {
     }
 }
 
-impl Drop for Hung {
+impl Drop for HungRun {
     fn drop(&mut self) {
-        // Gone already, unless a test has failed.
+        // The process has ended, unless a test has failed. Both calls may therefore fail.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
@@ -166,12 +166,12 @@ fn gregaria(args: &[&str]) -> Output {
 
 fn command(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gregaria"));
-    command.args(args).env_remove("GREGARIA_RING");
+    command.args(args).env_remove("GREGARIA_DRIVER").env_remove("GREGARIA_RING");
     command
 }
 
-/// Exit code, stdout, stderr.
-fn told(output: &Output) -> (Option<i32>, String, String) {
+/// Returns exit code, stdout and stderr.
+fn result(output: &Output) -> (Option<i32>, String, String) {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (output.status.code(), text(&output.stdout), text(&output.stderr))
 }

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::proto::encode::is_tchar;
+use crate::proto::header::is_tchar;
 
 /// A request method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -205,7 +205,6 @@ impl Hub {
         let exchange = &mut done.exchange;
         let resumed_ns = rt::now_ns();
         hub.ledger.record_lag(Lag::Resume, resumed_ns.saturating_sub(exchange.done_ns) / 1000);
-        hub.ledger.record_lag(Lag::Send, exchange.lag_ns() / 1000);
         if let Err(error @ (Error::InvalidRequest(_) | Error::UnsupportedScheme)) = exchange.result {
             // Wrong is what the task wants, and it is told so.
             hub.ledger.cancel_admission();
@@ -362,11 +361,10 @@ impl Hub {
             method: request_type,
             name,
             due_ns,
-            phases: gregaria_stats::Phases::default(),
             done_ns,
-            bytes_out: 0,
             bytes_in: response_length,
             outcome: error.as_deref().map_or(Outcome::Success, Outcome::Failure),
+            ..Sample::default()
         });
     }
 

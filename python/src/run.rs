@@ -18,11 +18,11 @@ use std::{
 
 use gregaria::{
     exit::{CliError, HostExit},
-    run::{self, RunContext},
+    run::{self, Backend, LaunchedRun, RunContext},
     terminal::{Screen, StdStream},
 };
 use gregaria_engine::{
-    EndReason, RunCommand, RunEvent, RunHandle, Scenario,
+    EndReason, RunCommand, RunEvent, RunHandle,
     control::{Accounting, Coordinator, ThreadAgent},
     io_thread::IoThread,
     rt::{self, EventFd},
@@ -119,7 +119,7 @@ pub(crate) fn start(
 
     let cannot = |what: &str, error: std::io::Error| refused(CliError::runtime(format!("{what}: {error}")));
     let (carrier_bell, order_bell) = (EventFd::new()?, EventFd::new()?);
-    let carrier = IoThread::start(carrier_bell.clone(), plan.load.driver, plan.connect_config.clone())
+    let carrier = IoThread::start(carrier_bell.clone(), plan.load.driver, Arc::clone(&grounds.resolver))
         .map_err(|error| cannot("the thread that carries requests cannot be started", error))?;
     let alive_ns = Arc::new(AtomicU64::new(rt::now_ns()));
     let mut config = ClientConfig::default();
@@ -139,15 +139,15 @@ pub(crate) fn start(
     let swarm = HubSwarm::new(places, order_bell.clone(), parts.carrier.status(), alive_ns);
     let hub = Hub::new(parts);
 
-    let scenario: Arc<dyn Scenario> = Arc::new(PythonScenario(infos));
-    let handle = run::start(&scenario, swarm, &grounds, &plan, &place).map_err(refused)?;
+    let backend = Backend { swarm, description: place };
+    let launched = run::launch(grounds, plan, Arc::new(PythonScenario(infos)), || Ok(backend)).map_err(refused)?;
     let (sender, news) = mpsc::channel();
     let herald = Herald { news: sender, bell: order_bell };
     let (last_word, answers) = mpsc::channel();
     let has_left = Arc::new(AtomicBool::new(false));
+    let (handle, screen) = (launched.handle().clone(), launched.screen().clone());
     let follower = Follower { herald, answers, handle: handle.clone(), has_left: Arc::clone(&has_left) };
-    let screen = grounds.screen.clone();
-    let follow: Box<dyn FnOnce() + Send> = Box::new(move || follower.follow(&*scenario, &plan, &grounds));
+    let follow: Box<dyn FnOnce() + Send> = Box::new(move || follower.follow(launched));
     let follow = Mutex::new(Some(follow));
     let run = Run { handle, news: Mutex::new(news), last_word, has_left, screen, follow, follower: Mutex::default() };
     Ok((run, hub))
@@ -162,7 +162,7 @@ struct Follower {
 }
 
 impl Follower {
-    fn follow(self, scenario: &dyn Scenario, plan: &gregaria::args::RunPlan, grounds: &RunContext) {
+    fn follow(self, launched: LaunchedRun) {
         let herald = self.herald.clone();
         self.handle.subscribe(move |notice| match notice {
             RunEvent::SpawningComplete(users) => herald.tell("spawning_complete", u64::from(*users)),
@@ -170,8 +170,7 @@ impl Follower {
             // The hub's orders say it.
             RunEvent::Started | RunEvent::Stopping(_) => true,
         });
-        let followed = run::follow_on_terminal(scenario, &self.handle, grounds, plan, &mut || self.last_word());
-        let code = followed.unwrap_or_else(|refusal| {
+        let code = launched.follow(|| self.last_word()).unwrap_or_else(|refusal| {
             log::error!(target: LOG, "{refusal}");
             refusal.code
         });

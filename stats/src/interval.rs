@@ -313,19 +313,10 @@ impl<'a> IntervalEntry<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{paged_counts::tests::added_pages, phases::Phases, summary::Summary};
+    use crate::{paged_counts::tests::added_pages, summary::Summary};
 
     fn record(interval: &mut Interval, name: &str, response_time_us: u64) {
-        let sample = Sample {
-            method: "GET",
-            name,
-            due_ns: 0,
-            phases: Phases::default(),
-            done_ns: response_time_us * 1_000,
-            bytes_out: 0,
-            bytes_in: 0,
-            outcome: Outcome::Success,
-        };
+        let sample = Sample { method: "GET", name, done_ns: response_time_us * 1_000, ..Sample::default() };
         interval.record(&sample, &Limits::default());
     }
 

@@ -10,18 +10,18 @@
 //! run; what does not fit is folded into one visible row and counted in [`Overflow`].
 //!
 //! ```
-//! use gregaria_stats::{Interval, Limits, Outcome, Phases, Recorder, Sample, Summary};
+//! use gregaria_stats::{Interval, Limits, Outcome, Recorder, Sample, Summary};
 //!
 //! let mut recorder = Recorder::new(Limits::default());
 //! recorder.record(&Sample {
 //!     method: "GET",
 //!     name: "/",
 //!     due_ns: 0,
-//!     phases: Phases::default(),
 //!     done_ns: 1_500_000,
 //!     bytes_out: 80,
 //!     bytes_in: 128,
 //!     outcome: Outcome::Success,
+//!     ..Sample::default()
 //! });
 //! let interval = recorder.take(Interval::new());
 //!
@@ -60,7 +60,7 @@ pub use histogram::PagedHistogram;
 pub use interval::{Interval, IntervalEntry};
 pub use limits::{FOLDED_ERROR, FOLDED_EXCEPTION, FOLDED_NAME, Limits, Overflow};
 pub use occurrences::{ErrorEntry, ExceptionEntry, Occurrence};
-pub use phases::{Phase, PhaseTotal, Phases};
+pub use phases::{Phase, PhaseTotal};
 pub use recorder::Recorder;
 pub use sample::{Lag, Outcome, Sample};
 pub use summary::Summary;

@@ -19,8 +19,16 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// The number of phases: the length of [`Sample::phases_ns`](crate::Sample::phases_ns).
+    pub const COUNT: usize = Self::ALL.len();
+
     /// All of them, in their order.
     pub const ALL: [Self; 5] = [Self::Resolve, Self::Connect, Self::Tls, Self::FirstByte, Self::Body];
+
+    /// Returns the phase's place in [`Phase::ALL`] and in [`Sample::phases_ns`](crate::Sample::phases_ns).
+    pub const fn index(self) -> usize {
+        self as usize
+    }
 
     /// Its name in reports.
     pub const fn name(self) -> &'static str {
@@ -31,41 +39,6 @@ impl Phase {
             Self::FirstByte => "first_byte",
             Self::Body => "body",
         }
-    }
-}
-
-/// How long the phases of a request took, in nanoseconds; 0 for one that did not happen. What is left of the response
-/// time is the generator's own.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Phases {
-    /// Of [`Phase::Resolve`].
-    pub resolve_ns: u64,
-    /// Of [`Phase::Connect`].
-    pub connect_ns: u64,
-    /// Of [`Phase::Tls`].
-    pub tls_ns: u64,
-    /// Of [`Phase::FirstByte`].
-    pub first_byte_ns: u64,
-    /// Of [`Phase::Body`].
-    pub body_ns: u64,
-}
-
-impl Phases {
-    /// How long this one took.
-    pub const fn of(&self, phase: Phase) -> u64 {
-        match phase {
-            Phase::Resolve => self.resolve_ns,
-            Phase::Connect => self.connect_ns,
-            Phase::Tls => self.tls_ns,
-            Phase::FirstByte => self.first_byte_ns,
-            Phase::Body => self.body_ns,
-        }
-    }
-
-    /// Whether the request went on a connection that was there already.
-    #[inline]
-    const fn reused_connection(&self) -> bool {
-        self.resolve_ns | self.connect_ns | self.tls_ns == 0
     }
 }
 
@@ -109,7 +82,7 @@ impl PhaseTotal {
 
 /// All phases of many requests.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct PhaseTotals([PhaseTotal; Phase::ALL.len()]);
+pub(crate) struct PhaseTotals([PhaseTotal; Phase::COUNT]);
 
 impl PhaseTotals {
     pub(crate) const fn of(&self, phase: Phase) -> PhaseTotal {
@@ -117,12 +90,13 @@ impl PhaseTotals {
     }
 
     #[inline]
-    pub(crate) fn record(&mut self, phases: &Phases) {
-        if !phases.reused_connection() {
-            self.record_connecting(phases);
+    pub(crate) fn record(&mut self, phases_ns: &[u64; Phase::COUNT]) {
+        let connecting_ns = CONNECTING.iter().fold(0, |any_ns, phase| any_ns | phases_ns[phase.index()]);
+        if connecting_ns != 0 {
+            self.record_connecting(phases_ns);
         }
-        self.record_one(Phase::FirstByte, phases);
-        self.record_one(Phase::Body, phases);
+        self.record_one(Phase::FirstByte, phases_ns);
+        self.record_one(Phase::Body, phases_ns);
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
@@ -132,17 +106,20 @@ impl PhaseTotals {
     }
 
     #[cold]
-    fn record_connecting(&mut self, phases: &Phases) {
-        for phase in [Phase::Resolve, Phase::Connect, Phase::Tls] {
-            self.record_one(phase, phases);
+    fn record_connecting(&mut self, phases_ns: &[u64; Phase::COUNT]) {
+        for phase in CONNECTING {
+            self.record_one(phase, phases_ns);
         }
     }
 
     #[inline]
-    fn record_one(&mut self, phase: Phase, phases: &Phases) {
-        self.0[storage_index(phase)].record(phases.of(phase));
+    fn record_one(&mut self, phase: Phase, phases_ns: &[u64; Phase::COUNT]) {
+        self.0[storage_index(phase)].record(phases_ns[phase.index()]);
     }
 }
+
+/// The phases of opening a connection: all are 0 if the request used a connection that was open.
+const CONNECTING: [Phase; 3] = [Phase::Resolve, Phase::Connect, Phase::Tls];
 
 /// Where the total of a phase is: those that every request has come first, next to the other counts of their row, so that
 /// with many names a request touches no more memory than it must.
@@ -167,8 +144,8 @@ mod tests {
     #[test]
     fn a_phase_counts_where_it_happened_even_for_less_than_a_microsecond() {
         let mut totals = PhaseTotals::default();
-        totals.record(&Phases { connect_ns: 2_999, first_byte_ns: 70_000, body_ns: 999, ..Phases::default() });
-        totals.record(&Phases { first_byte_ns: 50_000, ..Phases::default() });
+        totals.record(&[0, 2_999, 0, 70_000, 999]);
+        totals.record(&[0, 0, 0, 50_000, 0]);
         let counted = Phase::ALL.map(|phase| totals.of(phase));
         assert_eq!(counted, [total(0, 0, 0), total(1, 2, 2), total(0, 0, 0), total(2, 120, 70), total(1, 0, 0)]);
         assert_eq!(totals.of(Phase::FirstByte).avg_us(), 60.0);
@@ -177,16 +154,21 @@ mod tests {
 
     #[test]
     fn each_phase_of_connecting_alone_is_counted() {
-        for (number, phase) in Phase::ALL.into_iter().enumerate() {
-            let ns = |at: usize| if at == number { 5_000 } else { 0 };
-            let [resolve_ns, connect_ns, tls_ns, first_byte_ns, body_ns] = [0, 1, 2, 3, 4].map(ns);
+        for phase in Phase::ALL {
+            let mut phases_ns = [0; Phase::COUNT];
+            phases_ns[phase.index()] = 5_000;
             let mut totals = PhaseTotals::default();
-            totals.record(&Phases { resolve_ns, connect_ns, tls_ns, first_byte_ns, body_ns });
+            totals.record(&phases_ns);
             for other in Phase::ALL {
                 let expected = if other == phase { total(1, 5, 5) } else { PhaseTotal::default() };
                 assert_eq!(totals.of(other), expected, "{} of {}", other.name(), phase.name());
             }
         }
+    }
+
+    #[test]
+    fn phases_are_indexed_in_their_order() {
+        assert_eq!(Phase::ALL.map(Phase::index), [0, 1, 2, 3, 4]);
     }
 
     #[test]

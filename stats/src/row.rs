@@ -48,7 +48,7 @@ impl Traffic {
         self.num_failures += u64::from(sample.outcome != Outcome::Success);
         self.bytes_out = self.bytes_out.saturating_add(sample.bytes_out);
         self.bytes_in = self.bytes_in.saturating_add(sample.bytes_in);
-        self.phases.record(&sample.phases);
+        self.phases.record(&sample.phases_ns);
     }
 
     pub(crate) fn add(&mut self, other: &Self) {

@@ -2,10 +2,19 @@
 //!
 //! All times are nanoseconds of one monotonic clock that the caller reads; this crate never does.
 
-use crate::phases::Phases;
+use crate::phases::Phase;
 
 /// One finished request, as its outcome was decided.
-#[derive(Clone, Copy, Debug)]
+///
+/// A client of another protocol that measures no phases can leave out what it does not know:
+///
+/// ```
+/// use gregaria_stats::Sample;
+///
+/// let sample = Sample { method: "PUBLISH", name: "news", due_ns: 1_000, done_ns: 250_000, ..Sample::default() };
+/// assert_eq!(sample.response_time_us(), 249);
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Sample<'a> {
     /// The request's method, such as `GET`; any text for other protocols.
     pub method: &'a str,
@@ -15,8 +24,9 @@ pub struct Sample<'a> {
     pub due_ns: u64,
     /// When the answer was complete, or the failure known.
     pub done_ns: u64,
-    /// How long each phase took.
-    pub phases: Phases,
+    /// Times of the phases in nanoseconds, by [`Phase::index`]; 0 for a phase that did not happen. The part of the
+    /// response time outside all phases is lag.
+    pub phases_ns: [u64; Phase::COUNT],
     /// Bytes sent.
     pub bytes_out: u64,
     /// Bytes of the answer's body: what Locust calls the content length.
@@ -33,11 +43,12 @@ impl Sample<'_> {
 }
 
 /// How a request ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Outcome<'a> {
     /// Counted as a failure, with the error's text.
     Failure(&'a str),
     /// Counted as a success.
+    #[default]
     Success,
 }
 
@@ -63,16 +74,7 @@ mod tests {
 
     #[test]
     fn response_time_counts_from_due_and_never_wraps() {
-        let mut sample = Sample {
-            method: "GET",
-            name: "/",
-            due_ns: 1_000,
-            done_ns: 2_999_999,
-            phases: Phases::default(),
-            bytes_out: 0,
-            bytes_in: 0,
-            outcome: Outcome::Success,
-        };
+        let mut sample = Sample { method: "GET", name: "/", due_ns: 1_000, done_ns: 2_999_999, ..Sample::default() };
         assert_eq!(sample.response_time_us(), 2_998);
         sample.done_ns = 999;
         assert_eq!(sample.response_time_us(), 0);

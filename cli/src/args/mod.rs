@@ -1,43 +1,27 @@
-//! The command line in two steps: what was typed (`typed.rs`), and what it means (`plan.rs`).
+//! The command line in two steps: arguments as text ([`RawArgs`]), and the plan of a run ([`RunPlan`]).
 //!
-//! No other part of the crate sees a raw flag. Before the steps, `first_pass.rs` finds the locustfile, which may add
-//! flags of its own (`program.rs`, `extra.rs`). `parse.rs` takes the words apart and lays under them what variables and
-//! files say (`sources/`), so that the plan and all that follows do not know where a value comes from; a message does
-//! (`given.rs`). `values.rs` and `duration.rs` convert single values, and `options.rs` tells Python what was given.
-//! What the plan says of connections is in `addresses.rs`, and of the users' clients in `client.rs` and `limits.rs`.
+//! No other part of the crate uses a raw argument. [`parse`](self::parse()) splits a command line (`cli/`) and adds
+//! the settings from environment variables and configuration files (`config/`), so that the origin of a value does
+//! not matter to later steps. [`RunPlan::new`] converts and checks the values (`plan/`). `python/` finds the
+//! locustfile before the first step, because a locustfile may add flags, and returns the options for Python after the
+//! second step.
+//!
+//! `cli/` uses none of the other folders, `config/` and `plan/` use only `cli/`, `python/` may use all of them.
 
-mod arg_value;
-mod client;
+mod cli;
 mod config;
-mod config_keys;
-mod connect_config;
-mod custom_args;
-mod duration;
-mod first_pass;
-mod limits;
-mod locustfile;
 mod parse;
-mod parsed_options;
 mod plan;
-mod process_env;
-mod program;
-mod raw;
-mod target;
-mod unsupported;
-mod values;
-mod web;
+mod python;
 
-pub use arg_value::ArgValue;
-pub use client::ClientPlan;
-pub use first_pass::{FirstPass, first_pass};
-pub use limits::ResponseLimit;
-pub use parse::{ParsedLine, parse};
-pub use parsed_options::parsed_options;
-pub use plan::{LoadPlan, LogPlan, Mode, OutputPlan, RunPlan};
-pub use process_env::ProcessEnv;
-pub use program::{Arity, CustomArg, ProgramKind};
-pub use raw::{
-    ClusterArgs, LoadArgs, LogArgs, NetworkArgs, OtherArgs, OutputArgs, QuickArgs, RawArgs, TlsArgs, UsersArgs, WebArgs,
+pub use cli::{
+    program::{Arity, CustomArg, ProgramKind},
+    raw::RawArgs,
 };
-pub use target::RunTarget;
-pub use web::WebPlan;
+pub use config::process_env::ProcessEnv;
+pub use parse::{ParsedLine, parse};
+pub use plan::{LoadPlan, LogPlan, Mode, OutputPlan, RunPlan, client::ClientPlan, target::RunTarget};
+pub use python::{
+    first_pass::{FirstPass, first_pass},
+    parsed_options::parsed_options,
+};

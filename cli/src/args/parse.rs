@@ -1,64 +1,79 @@
-//! From the words of a command line to [`Typed`]: what a program accepts, what its help says, and what is wrong.
+//! The first step: from a command line to [`RawArgs`], and one line for each error that clap reports.
 //!
-//! The words are parsed twice: alone, to see what they give, and with the settings of files and variables that they
-//! leave open laid under them. Which settings there are is in `sources/`.
+//! A command line is parsed twice: alone, to find the flags that it gives, and again with the settings of all other
+//! flags (`config/`) added as words. `cli/command.rs` builds the command that parses it. What the values mean is up to
+//! `plan/`.
 
 use std::ffi::OsString;
 
-use clap::{
-    Arg, ArgMatches, Command, CommandFactory, FromArgMatches,
-    error::{ContextKind, ContextValue, ErrorKind},
-    parser::ValueSource,
-};
+use clap::{ArgMatches, Command, FromArgMatches, error::ErrorKind, parser::ValueSource};
 
 use super::{
-    config::{self, ConfigSetting, LoadedConfig},
-    config_keys::{self, ConfigKey},
-    custom_args,
-    process_env::ProcessEnv,
-    program::ProgramKind,
-    raw::{QUICK_RUN, RawArgs},
-    unsupported, values,
+    cli::{arg_value::ArgValue, command, custom_args, positional, program::ProgramKind, raw::RawArgs},
+    config::{
+        self, ConfigEntry, ConfigSetting, LoadedConfig,
+        config_keys::{self, ConfigKey},
+        process_env::ProcessEnv,
+    },
 };
 use crate::exit::CliError;
 
-/// What a command line turned out to be.
+/// The result of parsing a command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ParsedLine {
-    /// Something to plan.
+    /// The arguments.
     Args(Box<RawArgs>),
-    /// `--help` or `--version`: this text, for stdout.
+    /// The text of `--help` or `--version`, for stdout.
     Text(String),
 }
 
-/// Takes a command line apart, the program's name first, and lays the settings of its surroundings under it.
+/// Parses a command line, which begins with the name of the program, and adds the settings from variables and files.
 ///
 /// # Errors
-/// An unknown flag or setting, or a missing value, in one line; an argument of the locustfile that cannot be added.
+/// An unknown flag or setting, a missing value, or an argument of the locustfile that cannot be added.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria::args::{ParsedLine, ProcessEnv, ProgramKind, RunPlan, RunTarget, parse};
+///
+/// let line = ["shop", "-u", "100", "Visitor"].map(Into::into);
+/// let program = ProgramKind::RustUsers;
+/// let ParsedLine::Args(args) = parse(&line, &program, &ProcessEnv::current())? else {
+///     panic!("there is no --help in the line");
+/// };
+/// let plan = RunPlan::new(&args, &program)?;
+/// assert_eq!(plan.target, RunTarget::Classes(vec!["Visitor".to_owned()]));
+/// # Ok::<(), gregaria::exit::CliError>(())
+/// ```
 pub fn parse(line: &[OsString], program: &ProgramKind, env: &ProcessEnv) -> Result<ParsedLine, CliError> {
-    let command = build_command(program)?;
-    let typed = match command.clone().try_get_matches_from(line) {
+    let command = command::build_command(program)?;
+    let matches = match command.clone().try_get_matches_from(line) {
         Ok(matches) => matches,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             return Ok(ParsedLine::Text(error.to_string()));
         }
         Err(error) => return Err(clap_error(&error)),
     };
-    let settables = config_keys::config_keys(&command, program);
-    let config = typed.get_one::<super::ArgValue>("config").map(|given| given.text.as_str());
-    let settings = config::load(&settables, config, env)?;
-    let words = merge_config(line, &typed, &settables, &settings, &command)?;
+    let config_keys = config_keys::config_keys(&command, program);
+    let config_file = matches.get_one::<ArgValue>("config").map(|arg| arg.text.as_str());
+    let settings = config::load(&config_keys, config_file, env)?;
+    let words = merge_config(line, &matches, &config_keys, &settings, &command)?;
     let matches = command.try_get_matches_from(words).map_err(|error| clap_error(&error))?;
-    let mut typed = RawArgs::from_arg_matches(&matches).map_err(|error| clap_error(&error))?;
-    typed.custom_args = custom_args::collect_argparse_words(&matches, program.custom_args());
+    let mut raw = RawArgs::from_arg_matches(&matches).map_err(|error| clap_error(&error))?;
+    raw.custom_args = custom_args::collect_argparse_words(&matches, program.custom_args());
     check_required(&matches, program)?;
-    if typed.targets.is_empty() {
-        typed.targets = config::user_classes(env);
+    if raw.targets.is_empty() {
+        raw.targets = config::user_classes(env);
     }
-    Ok(ParsedLine::Args(Box::new(typed)))
+    Ok(ParsedLine::Args(Box::new(raw)))
 }
 
-/// Settings that the line leaves open become words of it, before the positional arguments that `--` sets apart.
+/// Adds the settings of flags that the line does not give. They are inserted before `--`, which starts the positional
+/// arguments.
+///
+/// # Errors
+/// An unknown name in a file, unless the line is a quick run, because the file may belong to a locustfile.
 fn merge_config(
     line: &[OsString],
     matches: &ArgMatches,
@@ -66,29 +81,32 @@ fn merge_config(
     settings: &LoadedConfig,
     command: &Command,
 ) -> Result<Vec<OsString>, CliError> {
-    let is_quick = matches.get_many::<String>("targets").into_iter().flatten().any(|target| values::is_url(target));
+    let is_quick = matches.get_many::<String>("targets").into_iter().flatten().any(|target| positional::is_url(target));
     if let Some(unknown) = settings.unknown.first().filter(|_| !is_quick) {
-        let hint = suggest_flag(command, &unknown.key).map_or_else(
-            || "see gregaria --help".to_owned(),
-            |similar| format!("a similar one exists: '{}'", similar.trim_start_matches('-')),
-        );
-        return Err(CliError::usage(format!("{}: there is no such setting; {hint}", unknown.origin)));
+        return Err(unknown_setting(unknown, command));
     }
-    let is_open = |setting: &&ConfigSetting| {
-        let settable = &config_keys[setting.key_index];
-        let is_typed = settable.arg_ids.iter().any(|id| matches.value_source(id) == Some(ValueSource::CommandLine));
-        let foreign = if is_quick { LOCUSTFILE_ONLY } else { URL_ONLY };
-        let is_foreign = foreign.contains(&settable.arg_ids[0].as_str());
-        !is_typed && !is_foreign
+    let unused = if is_quick { LOCUSTFILE_ONLY } else { URL_ONLY };
+    let applies = |setting: &&ConfigSetting| {
+        let ids = &config_keys[setting.key_index].arg_ids;
+        let is_on_line = ids.iter().any(|id| matches.value_source(id) == Some(ValueSource::CommandLine));
+        !is_on_line && !unused.contains(&ids[0].as_str())
     };
-    // The strongest comes last, as where several spellings set one thing the last one counts.
-    let under =
-        settings.known.iter().rev().filter(is_open).map(|setting| setting.to_args(&config_keys[setting.key_index]));
-    let under: Vec<String> = under.collect::<Result<Vec<_>, _>>()?.concat();
+    // Of several spellings of one argument the last one counts, so the setting with the highest precedence comes last.
+    let applied = settings.known.iter().rev().filter(applies);
+    let words = applied.map(|setting| setting.to_args(&config_keys[setting.key_index]));
+    let words = words.collect::<Result<Vec<_>, _>>()?.concat();
     let end = line.iter().position(|word| word == "--").unwrap_or(line.len());
     let (flags, positionals) = line.split_at(end);
-    let under = under.into_iter().map(OsString::from);
-    Ok(flags.iter().cloned().chain(under).chain(positionals.iter().cloned()).collect())
+    let words = words.into_iter().map(OsString::from);
+    Ok(flags.iter().cloned().chain(words).chain(positionals.iter().cloned()).collect())
+}
+
+fn unknown_setting(unknown: &ConfigEntry, command: &Command) -> CliError {
+    let hint = match command::suggest_flag(command, &unknown.key) {
+        Some(similar) => format!("a similar one exists: '{}'", similar.trim_start_matches('-')),
+        None => "see gregaria --help".to_owned(),
+    };
+    CliError::usage(format!("{}: there is no such setting; {hint}", unknown.origin))
 }
 
 fn check_required(matches: &ArgMatches, program: &ProgramKind) -> Result<(), CliError> {
@@ -97,84 +115,34 @@ fn check_required(matches: &ArgMatches, program: &ProgramKind) -> Result<(), Cli
     missing.map_or(Ok(()), |arg| Err(CliError::usage(format!("{}: the locustfile requires it", arg.name()))))
 }
 
-/// What a program accepts, and what its help says. The help of a program with user classes of its own leaves out what
-/// it cannot do.
-pub(super) fn build_command(program: &ProgramKind) -> Result<Command, CliError> {
-    let custom = if *program == ProgramKind::Gregaria { CUSTOM_ARGS_HELP } else { "" };
-    let after = format!("{CONFIG_HELP}{custom}\n\n{}\n\n{EXIT_CODES_HELP}", unsupported::help_line());
-    if matches!(program, ProgramKind::Gregaria | ProgramKind::Locustfile { .. }) {
-        let usage = "gregaria [OPTIONS] URL\n       gregaria [OPTIONS] [-f LOCUSTFILE] [USER_CLASS]...";
-        let command = RawArgs::command().override_usage(usage).after_help(format!("{EXAMPLES_HELP}\n\n{after}"));
-        return custom_args::add_custom_args(command, program.custom_args());
-    }
-    let hide = |arg: Arg| {
-        let is_python = ["exclude_tags", "locustfile", "tags"].contains(&arg.get_id().as_str());
-        let is_foreign = is_python || arg.get_help_heading() == Some(QUICK_RUN);
-        if is_foreign { arg.hide(true) } else { arg }
-    };
-    let targets = |arg: Arg| arg.value_name("USER_CLASS").help("Names of the user classes to run (default: all)");
-    let command = RawArgs::command().mut_args(hide).mut_arg("targets", targets);
-    Ok(command.override_usage("PROGRAM [OPTIONS] [USER_CLASS]...").after_help(after))
-}
-
-/// The flag that was perhaps meant.
-fn suggest_flag(command: &Command, key: &str) -> Option<String> {
-    let words = ["gregaria".to_owned(), format!("--{}", key.trim_start_matches('-'))];
-    let error = command.clone().infer_long_args(false).try_get_matches_from(words).err()?;
-    match error.get(ContextKind::SuggestedArg) {
-        Some(ContextValue::String(flag)) => Some(flag.clone()),
-        _ => None,
-    }
-}
-
 fn clap_error(error: &clap::Error) -> CliError {
     CliError::usage(one_line(&error.to_string()))
 }
 
-/// Of clap's paragraphs (what is wrong, a tip, the usage, where to find help) the first two, in one line.
+/// Returns the first two paragraphs of clap's report, the error and a tip, in one line. The usage is omitted.
 fn one_line(report: &str) -> String {
     let mut lines = report.lines().map(str::trim);
-    let wrong = lines.next().unwrap_or_default().trim_start_matches("error: ").trim_end_matches(" found");
-    // The tip to write it behind `--` is of no help to anyone who did not mean a positional argument.
+    let error = lines.next().unwrap_or_default().trim_start_matches("error: ").trim_end_matches(" found");
+    // The tip to put the word behind `--` is of no use, because the word was meant as a flag.
     let tip = lines.find_map(|line| line.strip_prefix("tip: ")).filter(|tip| !tip.starts_with("to pass"));
     match tip {
-        Some(tip) => format!("{wrong}; {tip}"),
-        None => format!("{wrong}; see gregaria --help"),
+        Some(tip) => format!("{error}; {tip}"),
+        None => format!("{error}; see gregaria --help"),
     }
 }
 
-/// Files and variables are about locustfiles: what to attack, and which of its tasks, is said by the URL of a quick run.
+/// The ids of the flags that settings cannot give to a quick run, because its URL determines the host and the request.
 const LOCUSTFILE_ONLY: &[&str] = &["demo", "exclude_tags", "host", "locustfile", "tags"];
 
-/// The other way round: the request of a quick run.
+/// The ids of the flags that settings can give to a quick run only.
 const URL_ONLY: &[&str] = &["body", "body_file", "headers", "method"];
-
-const EXAMPLES_HELP: &str = "\
-Examples:
-  gregaria http://localhost:8080/ -u 64 -t 10s
-      64 users ask for one page as fast as it comes, for 10 seconds
-  gregaria http://localhost:8080/api -X PUT --body hello -n 10000
-      exactly 10,000 requests with a body
-  gregaria -f shop.py -u 1000 -r 100 -t 5m -H http://staging.example Visitor
-      one user class of a locustfile
-  gregaria -u 100 -r 10
-      the locustfile.py that is here or in a folder above";
-
-const CONFIG_HELP: &str = "\
-What is not given is taken from LOCUST_* variables, --config, pyproject.toml, locust.conf and ~/.locust.conf.";
-
-const CUSTOM_ARGS_HELP: &str = "
-What a locustfile adds is shown by python3 -m gregaria -f FILE --help.";
-
-const EXIT_CODES_HELP: &str = "\
-Exit codes: 0 fine; 1 cannot run, or failures (see --exit-code-on-error); 2 a wrong flag or value; 3 see --fail-on-lag.
-Data goes to stdout; the log and all tables go to stderr.";
 
 #[cfg(test)]
 mod tests {
     use std::{collections::BTreeMap, fs};
 
-    use super::{super::program::Arity, super::program::CustomArg, *};
+    use super::*;
+    use crate::args::{Arity, CustomArg};
 
     const QUICK: ProgramKind = ProgramKind::Gregaria;
 
@@ -182,90 +150,86 @@ mod tests {
         ["gregaria"].into_iter().chain(line.split_whitespace()).map(OsString::from).collect()
     }
 
-    fn try_typed(line: &str, program: &ProgramKind, surroundings: &ProcessEnv) -> Result<RawArgs, CliError> {
-        match parse(&words(line), program, surroundings)? {
-            ParsedLine::Args(typed) => Ok(*typed),
+    fn try_parse(line: &str, program: &ProgramKind, env: &ProcessEnv) -> Result<RawArgs, CliError> {
+        match parse(&words(line), program, env)? {
+            ParsedLine::Args(raw) => Ok(*raw),
             ParsedLine::Text(text) => panic!("{line}: {text}"),
         }
     }
 
-    fn typed(line: &str) -> RawArgs {
-        try_typed(line, &QUICK, &ProcessEnv::default()).unwrap_or_else(|refusal| panic!("{line}: {refusal}"))
+    fn parsed(line: &str) -> RawArgs {
+        try_parse(line, &QUICK, &ProcessEnv::default()).unwrap_or_else(|error| panic!("{line}: {error}"))
     }
 
-    fn refusal(line: &str) -> String {
-        let refusal = try_typed(line, &QUICK, &ProcessEnv::default()).unwrap_err();
-        assert_eq!(refusal.code, 2);
-        refusal.message
+    fn error(line: &str) -> String {
+        let error = try_parse(line, &QUICK, &ProcessEnv::default()).unwrap_err();
+        assert_eq!(error.code, 2);
+        error.message
     }
 
     fn help(program: &ProgramKind) -> String {
         match parse(&words("--help"), program, &ProcessEnv::default()).unwrap() {
             ParsedLine::Text(text) => text,
-            ParsedLine::Args(typed) => panic!("{typed:?}"),
+            ParsedLine::Args(raw) => panic!("{raw:?}"),
         }
     }
 
-    /// A folder with these files, which is also the home, and these variables.
-    fn surroundings(files: &[(&str, &str)], variables: &[(&str, &str)]) -> (tempfile::TempDir, ProcessEnv) {
+    /// Returns an environment with these variables, and a folder with these files as home and working directory.
+    fn env_with(files: &[(&str, &str)], variables: &[(&str, &str)]) -> (tempfile::TempDir, ProcessEnv) {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in files {
             fs::write(folder.path().join(name), text).unwrap();
         }
-        let env = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let cwd = folder.path().to_owned();
-        (folder, ProcessEnv { variables: env, home: Some(cwd.clone()), cwd })
+        (folder, ProcessEnv { variables, home: Some(cwd.clone()), cwd })
     }
 
     fn users(line: &str, files: &[(&str, &str)], variables: &[(&str, &str)]) -> String {
-        let (_folder, surroundings) = surroundings(files, variables);
-        let typed = try_typed(line, &QUICK, &surroundings).unwrap_or_else(|refusal| panic!("{line}: {refusal}"));
-        typed.load.users.map(|given| given.text).unwrap_or_default()
+        let (_folder, env) = env_with(files, variables);
+        let raw = try_parse(line, &QUICK, &env).unwrap_or_else(|error| panic!("{line}: {error}"));
+        raw.load.users.map(|arg| arg.text).unwrap_or_default()
     }
 
-    fn extra(flags: &[&str], dest: &str, takes: Arity) -> CustomArg {
+    fn custom_arg(flags: &[&str], dest: &str, arity: Arity) -> CustomArg {
         let flags = flags.iter().map(|flag| (*flag).to_owned()).collect();
-        CustomArg { flags, dest: dest.into(), arity: takes, ..CustomArg::default() }
+        CustomArg { flags, dest: dest.into(), arity, ..CustomArg::default() }
     }
 
     fn locustfile() -> ProgramKind {
-        let mut path = extra(&["--path", "-x"], "path", Arity::One);
+        let mut path = custom_arg(&["--path", "-x"], "path", Arity::One);
         path.help = Some("Where to go".into());
         path.env_var = Some("SHOP_PATH".into());
         ProgramKind::Locustfile {
             custom_args: vec![
                 path,
-                extra(&["--colour", "--no-colour"], "colour", Arity::Zero),
-                extra(&["--sizes"], "sizes", Arity::Many),
-                extra(&["--pair"], "pair", Arity::Exactly(2)),
-                extra(&["--depth"], "depth", Arity::Optional),
-                extra(&["-z"], "z", Arity::One),
-                extra(&["--body"], "body", Arity::One),
-                extra(&["--timeout", "-k"], "timeout", Arity::One),
+                custom_arg(&["--colour", "--no-colour"], "colour", Arity::Zero),
+                custom_arg(&["--sizes"], "sizes", Arity::Many),
+                custom_arg(&["--pair"], "pair", Arity::Exactly(2)),
+                custom_arg(&["--depth"], "depth", Arity::Optional),
+                custom_arg(&["-z"], "z", Arity::One),
+                custom_arg(&["--body"], "body", Arity::One),
+                custom_arg(&["--timeout", "-k"], "timeout", Arity::One),
             ],
         }
     }
 
-    fn extra_words(line: &str, files: &[(&str, &str)], variables: &[(&str, &str)]) -> Vec<String> {
-        let (_folder, surroundings) = surroundings(files, variables);
-        try_typed(line, &locustfile(), &surroundings).unwrap_or_else(|refusal| panic!("{line}: {refusal}")).custom_args
+    fn custom_words(line: &str, files: &[(&str, &str)], variables: &[(&str, &str)]) -> Vec<String> {
+        let (_folder, env) = env_with(files, variables);
+        try_parse(line, &locustfile(), &env).unwrap_or_else(|error| panic!("{line}: {error}")).custom_args
     }
 
     #[test]
-    fn old_and_new_spellings_mean_the_same() {
-        let today = typed("--headless -u 5 -r 2 -P 80 Web");
-        assert_eq!(today, typed("--no-web -c 5 --hatch-rate 2 --port 80 Web"));
-        assert_eq!(today, typed("Web --clients=5 --spawn-rate=2 --headless --web-port=80"));
-        assert_eq!(
-            today,
-            typed("--headl --user 5 --spawn 2 --web-p 80 Web"),
-            "unique beginnings, as Locust takes them"
-        );
-        assert_eq!(typed("--slave --expect-slaves 3"), typed("--worker --expect-workers 3"));
+    fn old_and_new_spellings_are_equal() {
+        let current = parsed("--headless -u 5 -r 2 -P 80 Web");
+        assert_eq!(current, parsed("--no-web -c 5 --hatch-rate 2 --port 80 Web"));
+        assert_eq!(current, parsed("Web --clients=5 --spawn-rate=2 --headless --web-port=80"));
+        assert_eq!(current, parsed("--headl --user 5 --spawn 2 --web-p 80 Web"), "unique prefixes, as in Locust");
+        assert_eq!(parsed("--slave --expect-slaves 3"), parsed("--worker --expect-workers 3"));
     }
 
     #[test]
-    fn every_flag_of_locust_is_known() {
+    fn every_flag_of_locust_is_accepted() {
         let of_0_7 = "-H h --web-host h -P 1 --port 1 --web-port 1 -f f --master --slave --master-host h --master-port 1 \
                       --master-bind-host h --master-bind-port 1 --no-web -c 1 --clients 1 -r 1 --hatch-rate 1 -n 1 \
                       --num-request 1 --loglevel INFO -L INFO --logfile f --print-stats --only-summary -l --list \
@@ -277,32 +241,32 @@ mod tests {
                        --web-base-path p -T a b --tags a -E a b --exclude-tags a --csv f --csv-full-history --reset-stats \
                        --html f --json --json-file f --skip-log-setup --exit-code-on-error 1 -s 1 --stop-timeout 1 \
                        --equal-weights --profile p --otel Web";
-        assert_eq!(typed(of_0_7.replace("-f f", "").as_str()).targets, [""; 0]);
+        assert_eq!(parsed(of_0_7.replace("-f f", "").as_str()).targets, [""; 0]);
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("f"), "").unwrap();
-        let here = ProcessEnv { cwd: folder.path().to_owned(), ..ProcessEnv::default() };
-        assert_eq!(try_typed(of_2_47, &QUICK, &here).unwrap().targets, ["Web"]);
+        let env = ProcessEnv { cwd: folder.path().to_owned(), ..ProcessEnv::default() };
+        assert_eq!(try_parse(of_2_47, &QUICK, &env).unwrap().targets, ["Web"]);
     }
 
     #[test]
-    fn the_last_of_several_values_counts_and_headers_add_up() {
-        let typed = typed("-u 5 -u 6 --header a:1 --header b:2 -T a -T b c -E d -l http://x/");
-        assert_eq!(typed.load.users.unwrap().text, "6");
-        assert_eq!(typed.quick.headers, ["a:1".into(), "b:2".into()]);
-        assert_eq!(typed.users.tags, ["b".into(), "c".into()]);
-        assert_eq!(typed.targets, ["http://x/"]);
+    fn last_value_counts_and_headers_accumulate() {
+        let raw = parsed("-u 5 -u 6 --header a:1 --header b:2 -T a -T b c -E d -l http://x/");
+        assert_eq!(raw.load.users.unwrap().text, "6");
+        assert_eq!(raw.quick.headers, ["a:1".into(), "b:2".into()]);
+        assert_eq!(raw.users.tags, ["b".into(), "c".into()]);
+        assert_eq!(raw.targets, ["http://x/"]);
     }
 
     #[test]
-    fn a_wrong_flag_is_one_line() {
-        assert_eq!(refusal("--frobnicate"), "unexpected argument '--frobnicate'; see gregaria --help");
-        assert_eq!(refusal("--hots x"), "unexpected argument '--hots'; a similar argument exists: '--host'");
-        assert!(refusal("-u").starts_with("a value is required for '--users <N>'"), "{}", refusal("-u"));
-        assert!(!refusal("-u").contains('\n'));
+    fn unknown_flag_is_reported_in_one_line() {
+        assert_eq!(error("--frobnicate"), "unexpected argument '--frobnicate'; see gregaria --help");
+        assert_eq!(error("--hots x"), "unexpected argument '--hots'; a similar argument exists: '--host'");
+        assert!(error("-u").starts_with("a value is required for '--users <N>'"), "{}", error("-u"));
+        assert!(!error("-u").contains('\n'));
     }
 
     #[test]
-    fn the_stronger_source_counts() {
+    fn settings_follow_the_order_of_precedence() {
         let files = [
             (".locust.conf", "users = 1"),
             ("locust.conf", "users = 2"),
@@ -321,50 +285,79 @@ mod tests {
         ] {
             assert_eq!(users(line, files, variables), expected, "{line} {files:?} {variables:?}");
         }
-        assert_eq!(users("", &[("locust.conf", "users = 1\nclients = 2")], &[]), "2", "the last line of a name");
+        assert_eq!(users("", &[("locust.conf", "users = 1\nclients = 2")], &[]), "2", "the last entry of a name");
     }
 
     #[test]
-    fn switches_lists_and_classes_are_settings_too() {
+    fn settings_can_be_switches_lists_and_classes() {
         let files = [
             ("locust.conf", "headless\nonly-summary = no\ntags = [a b, c]\n--reset-stats\nbody = x"),
             (".locust.conf", "only-summary = true"),
         ];
         let variables =
-            [("LOCUST_EXCLUDE_TAGS", "[d, e]"), ("LOCUST_USER_CLASSES", "Web Api"), ("GREGARIA_RING", "epoll")];
-        let (_folder, here) = surroundings(&files, &variables);
-        let typed = try_typed("", &QUICK, &here).unwrap();
-        let texts = |given: &[super::super::ArgValue]| given.iter().map(|given| given.text.clone()).collect::<Vec<_>>();
-        assert!(typed.load.headless && typed.output.reset_stats && !typed.output.only_summary);
-        assert_eq!(texts(&typed.users.tags), ["a b", "c"]);
-        assert_eq!(texts(&typed.users.exclude_tags), ["d", "e"]);
-        assert_eq!(typed.quick.body, None, "there is no URL");
-        assert_eq!(typed.targets, ["Web", "Api"]);
-        assert_eq!(typed.load.ring.unwrap().text, "epoll");
-        let typed = try_typed("-T x -- Own", &QUICK, &here).unwrap();
-        assert_eq!((texts(&typed.users.tags), typed.targets), (vec!["x".to_owned()], vec!["Own".to_owned()]));
+            [("LOCUST_EXCLUDE_TAGS", "[d, e]"), ("LOCUST_USER_CLASSES", "Web Api"), ("GREGARIA_DRIVER", "epoll")];
+        let (_folder, env) = env_with(&files, &variables);
+        let raw = try_parse("", &QUICK, &env).unwrap();
+        let texts = |args: &[ArgValue]| args.iter().map(|arg| arg.text.clone()).collect::<Vec<_>>();
+        assert!(raw.load.headless && raw.output.reset_stats && !raw.output.only_summary);
+        assert_eq!(texts(&raw.users.tags), ["a b", "c"]);
+        assert_eq!(texts(&raw.users.exclude_tags), ["d", "e"]);
+        assert_eq!(raw.quick.body, None, "only for quick runs");
+        assert_eq!(raw.targets, ["Web", "Api"]);
+        assert_eq!(raw.network.driver.unwrap().text, "epoll");
+        let raw = try_parse("-T x -- Own", &QUICK, &env).unwrap();
+        assert_eq!((texts(&raw.users.tags), raw.targets), (vec!["x".to_owned()], vec!["Own".to_owned()]));
     }
 
     #[test]
-    fn a_url_leaves_out_what_belongs_to_a_locustfile() {
+    fn driver_and_ring_are_equal() {
+        let driver = |line: &str, files: &[(&str, &str)], variables: &[(&str, &str)]| {
+            let (_folder, env) = env_with(files, variables);
+            try_parse(line, &QUICK, &env).unwrap().network.driver.map(|arg| arg.text)
+        };
+        for (line, files, variables) in [
+            ("--driver epoll", &[][..], &[][..]),
+            ("--ring epoll", &[], &[]),
+            ("--ring=epoll", &[], &[("GREGARIA_DRIVER", "io_uring")]),
+            ("", &[("locust.conf", "driver = epoll")], &[]),
+            ("", &[("locust.conf", "ring = epoll")], &[]),
+            ("", &[("locust.conf", "ring = plain")], &[("GREGARIA_DRIVER", "epoll")]),
+            ("", &[], &[("GREGARIA_RING", "epoll")]),
+            ("", &[], &[("GREGARIA_DRIVER", "epoll"), ("GREGARIA_RING", "plain")]),
+            ("", &[], &[("GREGARIA_DRIVER", ""), ("GREGARIA_RING", "epoll")]),
+        ] {
+            assert_eq!(driver(line, files, variables).as_deref(), Some("epoll"), "{line} {files:?} {variables:?}");
+        }
+    }
+
+    #[test]
+    fn locustfile_can_add_driver_and_ring() {
+        for flag in ["--driver", "--ring"] {
+            let program = ProgramKind::Locustfile { custom_args: vec![custom_arg(&[flag], "x", Arity::One)] };
+            let (_folder, env) = env_with(&[], &[("GREGARIA_DRIVER", "epoll")]);
+            let raw = try_parse(&format!("{flag} firefox"), &program, &env).unwrap();
+            assert_eq!(raw.custom_args, [format!("{flag}=firefox")]);
+            assert_eq!(raw.network.driver.unwrap().text, "epoll", "the variable still applies");
+        }
+    }
+
+    #[test]
+    fn quick_run_ignores_settings_for_locustfiles() {
         let conf = "host = http://h\nlocustfile = a.py\ntags = b\nusers = 7\nmy-own = 5\nheader = [a:1, b:2]";
-        let (_folder, here) = surroundings(&[("locust.conf", conf)], &[("LOCUST_USER_CLASSES", "Web")]);
-        let typed = try_typed("http://x/", &QUICK, &here).unwrap();
-        assert_eq!(
-            (typed.load.host, typed.users.locustfile, typed.targets),
-            (None, None, vec!["http://x/".to_owned()])
-        );
-        assert_eq!(typed.load.users.unwrap().text, "7");
-        assert_eq!(typed.quick.headers.iter().map(|header| header.text.as_str()).collect::<Vec<_>>(), ["a:1", "b:2"]);
-        let typed = try_typed("http://x/ --header c:3", &QUICK, &here).unwrap();
-        assert_eq!(typed.quick.headers, ["c:3".into()], "the line replaces what a file says");
+        let (_folder, env) = env_with(&[("locust.conf", conf)], &[("LOCUST_USER_CLASSES", "Web")]);
+        let raw = try_parse("http://x/", &QUICK, &env).unwrap();
+        assert_eq!((raw.load.host, raw.users.locustfile, raw.targets), (None, None, vec!["http://x/".to_owned()]));
+        assert_eq!(raw.load.users.unwrap().text, "7");
+        assert_eq!(raw.quick.headers.iter().map(|header| header.text.as_str()).collect::<Vec<_>>(), ["a:1", "b:2"]);
+        let raw = try_parse("http://x/ --header c:3", &QUICK, &env).unwrap();
+        assert_eq!(raw.quick.headers, ["c:3".into()], "the line overrides a file");
     }
 
     #[test]
-    fn a_wrong_setting_names_its_source() {
-        let refusal = |line: &str, files: &[(&str, &str)], variables: &[(&str, &str)]| {
-            let (_folder, surroundings) = surroundings(files, variables);
-            try_typed(line, &QUICK, &surroundings).unwrap_err().message
+    fn invalid_setting_names_its_source() {
+        let error = |line: &str, files: &[(&str, &str)], variables: &[(&str, &str)]| {
+            let (_folder, env) = env_with(files, variables);
+            try_parse(line, &QUICK, &env).unwrap_err().message
         };
         for (conf, message) in [
             (
@@ -374,17 +367,17 @@ mod tests {
             ("headless = maybe", "line 1: headless = maybe: takes true or false"),
             ("users = [1, 2]", "line 1: users = [1, 2]: takes one value, not a list"),
         ] {
-            assert_eq!(refusal("", &[("locust.conf", conf)], &[]), format!("locust.conf {message}"));
+            assert_eq!(error("", &[("locust.conf", conf)], &[]), format!("locust.conf {message}"));
         }
-        assert_eq!(refusal("", &[], &[("LOCUST_HEADLESS", "x")]), "LOCUST_HEADLESS=x: takes true or false");
-        assert!(refusal("--config gone.conf", &[], &[]).starts_with("--config gone.conf: No such file"));
-        let (_folder, here) = surroundings(&[("locust.conf", "users = x")], &[]);
-        let typed = try_typed("", &QUICK, &here).unwrap();
-        assert_eq!(typed.load.users.unwrap().describe("-u"), "locust.conf line 1: users = x");
+        assert_eq!(error("", &[], &[("LOCUST_HEADLESS", "x")]), "LOCUST_HEADLESS=x: takes true or false");
+        assert!(error("--config gone.conf", &[], &[]).starts_with("--config gone.conf: No such file"));
+        let (_folder, env) = env_with(&[("locust.conf", "users = x")], &[]);
+        let raw = try_parse("", &QUICK, &env).unwrap();
+        assert_eq!(raw.load.users.unwrap().describe("-u"), "locust.conf line 1: users = x");
     }
 
     #[test]
-    fn what_a_locustfile_adds_is_passed_on_in_order() {
+    fn custom_args_are_passed_on_in_order() {
         for (line, expected) in [
             ("Web --path /a -u 5", &["--path=/a"][..]),
             ("-x -5 --path=--b", &["-x-5", "--path=--b"]),
@@ -396,72 +389,75 @@ mod tests {
             ("--timeout 5 -k 6 --insecure", &["--timeout=5", "-k6"]),
             ("Web", &[]),
         ] {
-            assert_eq!(extra_words(line, &[], &[]), expected, "{line}");
+            assert_eq!(custom_words(line, &[], &[]), expected, "{line}");
         }
     }
 
     #[test]
-    fn what_a_locustfile_adds_can_be_set_by_files_and_variables() {
+    fn custom_args_can_be_set_by_files_and_variables() {
         let files = [("locust.conf", "path = /conf\nsizes = [1, 2]\nno-colour = true")];
-        assert_eq!(extra_words("", &files, &[]), ["--path=/conf", "--sizes", "1", "2", "--no-colour"]);
-        assert_eq!(extra_words("", &[("locust.conf", "timeout = 3")], &[]), ["--timeout=3"]);
-        assert_eq!(extra_words("", &[], &[("LOCUST_PATH", "/a"), ("LOCUST_COLOUR", "1")]), ["--colour", "--path=/a"]);
-        assert_eq!(extra_words("", &[], &[("SHOP_PATH", "/b")]), ["--path=/b"]);
+        assert_eq!(custom_words("", &files, &[]), ["--path=/conf", "--sizes", "1", "2", "--no-colour"]);
+        assert_eq!(custom_words("", &[("locust.conf", "timeout = 3")], &[]), ["--timeout=3"]);
+        assert_eq!(custom_words("", &[], &[("LOCUST_PATH", "/a"), ("LOCUST_COLOUR", "1")]), ["--colour", "--path=/a"]);
+        assert_eq!(custom_words("", &[], &[("SHOP_PATH", "/b")]), ["--path=/b"]);
         assert_eq!(
-            extra_words("-x /typed --no-colour", &files, &[("SHOP_PATH", "/b")])[..2],
-            ["-x/typed", "--no-colour"]
+            custom_words("-x /line --no-colour", &files, &[("SHOP_PATH", "/b")])[..2],
+            ["-x/line", "--no-colour"]
         );
     }
 
     #[test]
-    fn a_locustfile_cannot_add_what_is_there_or_is_no_flag() {
-        let refusal = |arg: CustomArg| {
+    fn custom_arg_must_be_a_free_flag() {
+        let error = |arg: CustomArg| {
             let program = ProgramKind::Locustfile { custom_args: vec![arg] };
             parse(&words(""), &program, &ProcessEnv::default()).unwrap_err()
         };
         for flag in ["--users", "--hatch-rate", "-c", "-T"] {
-            let refusal = refusal(extra(&[flag], "x", Arity::One));
-            assert_eq!(refusal, CliError::runtime(format!("the locustfile adds {flag}, which gregaria has already")));
+            let error = error(custom_arg(&[flag], "x", Arity::One));
+            assert_eq!(
+                error,
+                CliError::runtime(format!("{flag}: the locustfile adds this flag, but gregaria already has it"))
+            );
         }
         for flag in ["name", "-name", "--", "-"] {
-            assert_eq!(refusal(extra(&[flag], "x", Arity::One)).code, 1, "{flag}");
+            assert_eq!(error(custom_arg(&[flag], "x", Arity::One)).code, 1, "{flag}");
         }
     }
 
     #[test]
-    fn no_line_is_too_strange() {
+    fn unusual_lines_are_rejected_in_one_line() {
         use std::os::unix::ffi::OsStringExt;
-        let (_folder, here) = surroundings(&[], &[]);
-        let strange = OsString::from_vec(vec![0xff, 0x2d]);
+        let (_folder, env) = env_with(&[], &[]);
+        let not_utf8 = OsString::from_vec(vec![0xff, 0x2d]);
         for words in
-            [&[][..], &["-".into()], &["--".into()], &["--=".into()], &["-=".into()], &["-é".into()], &[strange]]
+            [&[][..], &["-".into()], &["--".into()], &["--=".into()], &["-=".into()], &["-é".into()], &[not_utf8]]
         {
             let line: Vec<OsString> = [OsString::from("gregaria")].iter().chain(words).cloned().collect();
-            assert!(super::super::first_pass(words, &here).is_ok(), "{words:?}");
-            let refusal = parse(&line, &QUICK, &here).and_then(|parsed| match parsed {
-                ParsedLine::Args(typed) => super::super::RunPlan::new(&typed, &QUICK),
+            assert!(crate::args::first_pass(words, &env).is_ok(), "{words:?}");
+            let error = parse(&line, &QUICK, &env).and_then(|parsed| match parsed {
+                ParsedLine::Args(raw) => crate::args::RunPlan::new(&raw, &QUICK),
                 ParsedLine::Text(text) => panic!("{text}"),
             });
-            assert_eq!(refusal.unwrap_err().message.lines().count(), 1, "{words:?}");
+            assert_eq!(error.unwrap_err().message.lines().count(), 1, "{words:?}");
         }
     }
 
     #[test]
-    fn a_required_argument_is_asked_for() {
-        let required = CustomArg { required: true, ..extra(&["--shop", "-z"], "shop", Arity::One) };
+    fn missing_required_argument_is_reported() {
+        let required = CustomArg { required: true, ..custom_arg(&["--shop", "-z"], "shop", Arity::One) };
         let program = ProgramKind::Locustfile { custom_args: vec![required] };
-        let (_folder, here) = surroundings(&[], &[]);
-        let refusal = try_typed("", &program, &here).unwrap_err();
-        assert_eq!(refusal, CliError::usage("--shop: the locustfile requires it"));
-        assert!(try_typed("-z 1", &program, &here).is_ok());
-        let env = BTreeMap::from([("LOCUST_SHOP".to_owned(), "1".to_owned())]);
-        assert!(try_typed("", &program, &ProcessEnv { variables: env, ..here }).is_ok());
+        let (_folder, env) = env_with(&[], &[]);
+        let error = try_parse("", &program, &env).unwrap_err();
+        assert_eq!(error, CliError::usage("--shop: the locustfile requires it"));
+        assert!(try_parse("-z 1", &program, &env).is_ok());
+        let variables = BTreeMap::from([("LOCUST_SHOP".to_owned(), "1".to_owned())]);
+        assert!(try_parse("", &program, &ProcessEnv { variables, ..env }).is_ok());
     }
 
     #[test]
-    fn the_help_shows_what_a_locustfile_adds_and_not_the_colliding_flag() {
+    fn help_lists_custom_args_without_replaced_flags() {
         let help = help(&locustfile());
-        let custom = help.split("Custom arguments:").nth(1).expect("there is a group");
+        let custom = help.split("Custom arguments:").nth(1).expect("the heading is in the help");
         for part in ["--path <PATH>", "Where to go", "[also: -x]", "[also: --no-colour]", "--body <BODY>"] {
             assert!(custom.contains(part), "{part} is missing in\n{custom}");
         }
@@ -469,7 +465,7 @@ mod tests {
     }
 
     #[test]
-    fn a_program_of_ones_own_offers_only_what_it_can_do() {
+    fn help_of_a_rust_program_omits_python_flags() {
         for part in ["--body-file", "--locustfile", "--tags", "URL", "Examples:"] {
             let (all, own) = (help(&QUICK), help(&ProgramKind::RustUsers));
             assert!(all.contains(part) && (!own.contains(part) || part == "URL"), "{part}");
@@ -480,9 +476,9 @@ mod tests {
     }
 
     #[test]
-    fn the_definition_holds() {
+    fn command_definition_is_consistent() {
         for program in [ProgramKind::Gregaria, ProgramKind::RustUsers, locustfile()] {
-            build_command(&program).unwrap().debug_assert();
+            command::build_command(&program).unwrap().debug_assert();
         }
     }
 }

@@ -1,38 +1,39 @@
-//! Colour, where it is welcome, and the room that text takes on a terminal.
+//! Colors, and the width of text on a terminal.
 //!
-//! Only the terminal's own 16 colours, which its owner has chosen to be readable on its background.
+//! Only the 16 colors of the terminal's palette are used, because the user has chosen them to be readable on the
+//! background.
 
 use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// Whether and how text is coloured.
+/// A switch that colors text or leaves it plain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Colorizer {
+pub(crate) struct Colorizer {
     has_color: bool,
 }
 
 impl Colorizer {
-    /// With colour or without.
-    pub const fn new(has_color: bool) -> Self {
+    /// Creates a colorizer that adds colors only if `has_color`.
+    pub(crate) const fn new(has_color: bool) -> Self {
         Self { has_color }
     }
 
-    /// What has gone well.
+    /// Colors a good state.
     pub(super) fn success(self, text: &str) -> String {
         self.styled(AnsiColor::Green.on_default(), text)
     }
 
-    /// What is on its way.
+    /// Colors a state that will change.
     pub(super) fn warning(self, text: &str) -> String {
         self.styled(AnsiColor::Yellow.on_default(), text)
     }
 
-    /// What has failed.
+    /// Colors a failure.
     pub(super) fn failure(self, text: &str) -> String {
         self.styled(AnsiColor::Red.on_default(), text)
     }
 
-    /// What makes all figures worthless.
+    /// Colors a state that invalidates all figures.
     pub(super) fn critical(self, text: &str) -> String {
         self.styled(AnsiColor::Red.on_default().bold(), text)
     }
@@ -42,17 +43,17 @@ impl Colorizer {
     }
 }
 
-/// The columns that plain text takes.
+/// Returns the number of columns that plain text occupies.
 pub(super) fn display_width(text: &str) -> usize {
     text.width()
 }
 
-/// As much of plain text as fits.
+/// Returns the longest prefix of plain text that fits into `width` columns.
 pub(super) fn truncate(text: &str, width: usize) -> &str {
-    let mut taken = 0;
+    let mut columns = 0;
     let end = text.char_indices().find(|(_, letter)| {
-        taken += letter.width().unwrap_or(0);
-        taken > width
+        columns += letter.width().unwrap_or(0);
+        columns > width
     });
     end.map_or(text, |(end, _)| &text[..end])
 }
@@ -62,13 +63,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colour_is_one_of_the_terminals_own_and_ends_with_its_text() {
+    fn color_is_reset_after_the_text() {
         assert_eq!(Colorizer::new(true).failure("3"), "\x1b[31m3\x1b[0m");
         assert_eq!(Colorizer::new(false).failure("3"), "3");
     }
 
     #[test]
-    fn wide_letters_count_twice() {
+    fn wide_characters_take_two_columns() {
         assert_eq!(display_width("GET /日本"), 9);
         assert_eq!(truncate("日本", 3), "日");
         assert_eq!(truncate("abc", 3), "abc");

@@ -1,9 +1,9 @@
-//! Single figures in the room a column gives them.
+//! The text of single figures: times, rates and failures.
 //!
-//! Statistics are microseconds; people read milliseconds. What is not measured is never shown as a digit.
+//! Statistics are in microseconds, the text is in milliseconds. Digits beyond the precision are not shown.
 
-/// A time as milliseconds with three significant digits, never finer than a microsecond: `0.064`, `1.23`, `12.3`,
-/// `123`, `1234`. Zero, which no request takes, is `0`.
+/// Formats a time in milliseconds with three significant digits, at most to the microsecond: `0.064`, `1.23`, `12.3`,
+/// `123`, `1234`. Zero means that there is no time, and is `0`.
 pub(super) fn format_ms(us: f64) -> String {
     let decimals = match us {
         us if us < 0.5 => 0,
@@ -15,13 +15,13 @@ pub(super) fn format_ms(us: f64) -> String {
     format!("{:.decimals$}", us / 1000.0)
 }
 
-/// A rate with two decimals, or with as many as `width` allows.
+/// Formats a rate with two decimals, or with fewer if `width` columns are too few.
 pub(super) fn format_rate(rate: f64, width: usize) -> String {
-    let with = |decimals: usize| format!("{rate:.decimals$}");
-    (0..=2).rev().map(with).find(|text| text.len() <= width).unwrap_or_else(|| with(0))
+    let with_decimals = |decimals: usize| format!("{rate:.decimals$}");
+    (0..=2).rev().map(with_decimals).find(|text| text.len() <= width).unwrap_or_else(|| with_decimals(0))
 }
 
-/// Failures and their share of the requests: `3(1.50%)`.
+/// Formats failures and their share of the requests: `3(1.50%)`.
 pub(super) fn format_failures(num_failures: u64, fail_ratio: f64) -> String {
     format!("{num_failures}({:.2}%)", fail_ratio * 100.0)
 }
@@ -31,7 +31,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_time_shows_three_digits_and_never_loses_a_microsecond() {
+    fn time_has_three_significant_digits() {
         for (us, text) in [
             (0.0, "0"),
             (0.7, "0.001"),
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_gives_up_decimals_before_it_breaks_the_column() {
+    fn rate_drops_decimals_to_fit_the_column() {
         assert_eq!(format_rate(0.0, 7), "0.00");
         assert_eq!(format_rate(1234.567, 7), "1234.57");
         assert_eq!(format_rate(12_345.678, 7), "12345.7");

@@ -1,8 +1,7 @@
-//! The live display: how a run stands at one moment, as lines for a terminal of any size.
+//! The live display: the state of a run at one time, as lines for a terminal of any size.
 //!
-//! A pure function. Of what does not fit, first the long forms of figures go, then the figures themselves, then lines;
-//! what is left is never wider than asked. How the lines get to the terminal is in `terminal/screen.rs`, where the
-//! figures come from in `display.rs`.
+//! If the space is too small, first the long forms of figures are dropped, then figures, then lines. No line is wider
+//! than the given width. `terminal/screen.rs` draws the lines, and `run/live_display.rs` collects the figures.
 
 use std::time::Duration;
 
@@ -15,76 +14,76 @@ use super::{
     status_line::{LineSegment, fit_line, width_beside},
 };
 
-/// How a run stands.
+/// The state of a run at one time.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct LiveSnapshot {
-    /// The run's state.
-    pub state: RunnerState,
-    /// Time since its start.
-    pub elapsed: Duration,
-    /// How far it has come, if it has an end.
-    pub progress: Option<RunProgress>,
-    /// Users that live now.
-    pub users: u32,
-    /// Users that there are to be.
-    pub target_users: u32,
-    /// Requests per second now.
-    pub requests_per_s: f64,
-    /// Requests counted.
-    pub num_requests: u64,
-    /// Those that failed.
-    pub num_failures: u64,
-    /// Response times of the last seconds; `None` without requests.
-    pub response_times: Option<ResponseTimes>,
-    /// What each shard uses of its core now, 0 to 1.
-    pub cpu_shares: Vec<f64>,
-    /// Why the figures are the generator's own, if they are.
-    pub bottleneck: Option<String>,
-    /// Names with the most requests now, the busiest first.
-    pub names: Vec<NameStats>,
+pub(crate) struct LiveSnapshot {
+    /// The state of the runner.
+    pub(crate) state: RunnerState,
+    /// Time since the start of the run.
+    pub(crate) elapsed: Duration,
+    /// Progress towards the end of the run; `None` without a limit.
+    pub(crate) progress: Option<RunProgress>,
+    /// Running users.
+    pub(crate) users: u32,
+    /// Users at the end of the ramp.
+    pub(crate) target_users: u32,
+    /// Current requests per second.
+    pub(crate) requests_per_s: f64,
+    /// Finished requests.
+    pub(crate) num_requests: u64,
+    /// Failures.
+    pub(crate) num_failures: u64,
+    /// Response times of the last 10 s; `None` without requests.
+    pub(crate) response_times: Option<ResponseTimes>,
+    /// The current CPU share of each thread, 0 to 1 core.
+    pub(crate) cpu_shares: Vec<f64>,
+    /// The reason why the generator is the bottleneck; `None` if it is not.
+    pub(crate) bottleneck: Option<String>,
+    /// The names with the most requests per second, in descending order.
+    pub(crate) names: Vec<NameStats>,
     /// Whether keys are read.
-    pub has_keys: bool,
+    pub(crate) has_keys: bool,
 }
 
-/// How far a run with an end has come.
+/// The progress of a run towards its limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct RunProgress {
-    /// 0 to 1.
-    pub fraction: f64,
-    /// Time to its end, once it can be told.
-    pub remaining: Option<Duration>,
+pub(crate) struct RunProgress {
+    /// The completed fraction, 0 to 1.
+    pub(crate) fraction: f64,
+    /// Time to the end of the run; `None` without an estimate.
+    pub(crate) remaining: Option<Duration>,
 }
 
 /// Percentiles of response times, in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ResponseTimes {
+pub(crate) struct ResponseTimes {
     /// Median.
-    pub p50_us: u64,
-    /// 95 %.
-    pub p95_us: u64,
-    /// 99 %.
-    pub p99_us: u64,
-    /// The longest.
-    pub max_us: u64,
+    pub(crate) p50_us: u64,
+    /// 95th percentile.
+    pub(crate) p95_us: u64,
+    /// 99th percentile.
+    pub(crate) p99_us: u64,
+    /// Maximum.
+    pub(crate) max_us: u64,
 }
 
-/// A name that is requested often.
+/// The figures of one name.
 #[derive(Clone, Debug, PartialEq)]
-pub struct NameStats {
-    /// The requests' method.
-    pub method: String,
-    /// Their name.
-    pub name: String,
-    /// Requests per second now.
-    pub requests_per_s: f64,
-    /// Those that failed since the start, 0 to 1.
-    pub fail_ratio: f64,
-    /// Median since the start, in microseconds.
-    pub median_us: u64,
+pub(crate) struct NameStats {
+    /// The method of the requests.
+    pub(crate) method: String,
+    /// The name of the requests.
+    pub(crate) name: String,
+    /// Current requests per second.
+    pub(crate) requests_per_s: f64,
+    /// The share of failures since the start, 0 to 1.
+    pub(crate) fail_ratio: f64,
+    /// The median response time since the start, in microseconds.
+    pub(crate) median_us: u64,
 }
 
-/// At most `rows` lines of at most `width` columns.
-pub fn live_lines(snapshot: &LiveSnapshot, width: usize, rows: usize, colors: Colorizer) -> Vec<String> {
+/// Formats the live display: at most `rows` lines of at most `width` columns.
+pub(crate) fn live_lines(snapshot: &LiveSnapshot, width: usize, rows: usize, colors: Colorizer) -> Vec<String> {
     let mut lines = vec![
         progress_line(snapshot, width, colors),
         fit_line(&count_segments(snapshot), width, colors),
@@ -92,13 +91,14 @@ pub fn live_lines(snapshot: &LiveSnapshot, width: usize, rows: usize, colors: Co
         fit_line(&generator_segments(snapshot), width, colors),
     ];
     if snapshot.bottleneck.is_some() {
-        // Nothing but how far the run has come matters more.
+        // Only the progress line is more important.
         lines[1..].rotate_right(1);
     }
     let keys = snapshot.has_keys.then(|| fit_line(&key_segments(), width, colors));
-    let taken = lines.len() + keys.iter().len();
-    let room = (rows / 2).saturating_sub(taken);
-    lines.extend(busiest_lines(&snapshot.names, width, room, colors));
+    // The names may fill the display up to half of the terminal.
+    let used_rows = lines.len() + keys.iter().len();
+    let free_rows = (rows / 2).saturating_sub(used_rows);
+    lines.extend(busiest_lines(&snapshot.names, width, free_rows, colors));
     lines.extend(keys);
     lines.truncate(rows);
     lines
@@ -106,45 +106,43 @@ pub fn live_lines(snapshot: &LiveSnapshot, width: usize, rows: usize, colors: Co
 
 fn progress_line(snapshot: &LiveSnapshot, width: usize, colors: Colorizer) -> String {
     let elapsed = LineSegment::new(1, [format_clock(snapshot.elapsed)]);
-    let Some(RunProgress { fraction: share, remaining: left }) = snapshot.progress else {
+    let Some(RunProgress { fraction, remaining }) = snapshot.progress else {
         return fit_line(&[state_segment(snapshot.state), elapsed], width, colors);
     };
-    // Rounded down: 100 % is the end.
-    let percent = LineSegment::new(0, [format!("{:3} %", (share * 100.0) as u64)]);
-    let left = left.map(|left| LineSegment::new(2, [format!("{} left", format_clock(left))]));
-    let mut parts: Vec<LineSegment> =
-        [state_segment(snapshot.state), percent, elapsed].into_iter().chain(left).collect();
-    if width < width_beside(&parts) + MIN_BAR_COLUMNS && parts.len() > 3 {
-        // On a narrow terminal a bar says more than the time that has passed.
-        parts.remove(2);
+    // Rounded down, so that 100 % appears at the end only.
+    let percent = LineSegment::new(0, [format!("{:3} %", (fraction * 100.0) as u64)]);
+    let remaining = remaining.map(|time| LineSegment::new(2, [format!("{} left", format_clock(time))]));
+    let mut segments: Vec<LineSegment> =
+        [state_segment(snapshot.state), percent, elapsed].into_iter().chain(remaining).collect();
+    if width < width_beside(&segments) + MIN_BAR_COLUMNS && segments.len() > 3 {
+        // On a narrow terminal the bar is more useful than the elapsed time.
+        segments.remove(2);
     }
-    let room = width.saturating_sub(width_beside(&parts));
-    if room >= MIN_BAR_COLUMNS {
-        parts.insert(
-            1,
-            LineSegment::new(3, [progress_bar(share, room.min(MAX_BAR_COLUMNS))]).colored(Colorizer::success),
-        );
+    let bar_columns = width.saturating_sub(width_beside(&segments)).min(MAX_BAR_COLUMNS);
+    if bar_columns >= MIN_BAR_COLUMNS {
+        let bar = LineSegment::new(3, [progress_bar(fraction, bar_columns)]);
+        segments.insert(1, bar.colored(Colorizer::success));
     }
-    fit_line(&parts, width, colors)
+    fit_line(&segments, width, colors)
 }
 
 fn state_segment(state: RunnerState) -> LineSegment {
-    let part = LineSegment::new(0, [format!("{:8}", state.as_str())]);
-    part.colored(if state == RunnerState::Running { Colorizer::success } else { Colorizer::warning })
+    let segment = LineSegment::new(0, [format!("{:8}", state.as_str())]);
+    segment.colored(if state == RunnerState::Running { Colorizer::success } else { Colorizer::warning })
 }
 
-/// `[=====>    ]`.
+/// Formats a progress bar: `[=====>    ]`.
 fn progress_bar(fraction: f64, width: usize) -> String {
-    let room = width - 2;
-    let done = ((room as f64 * fraction) as usize).min(room);
-    let head = if done < room { ">" } else { "" };
-    format!("[{:room$}]", "=".repeat(done) + head)
+    let inner_width = width - 2;
+    let done = ((inner_width as f64 * fraction) as usize).min(inner_width);
+    let tip = if done < inner_width { ">" } else { "" };
+    format!("[{:inner_width$}]", "=".repeat(done) + tip)
 }
 
 fn count_segments(snapshot: &LiveSnapshot) -> [LineSegment; 4] {
     let LiveSnapshot { users, target_users, num_requests, num_failures, .. } = *snapshot;
-    let is_there = users == target_users;
-    let users = if is_there { pluralize(users.into(), "user") } else { format!("{users}/{target_users} users") };
+    let ramp_is_over = users == target_users;
+    let users = if ramp_is_over { pluralize(users.into(), "user") } else { format!("{users}/{target_users} users") };
     let ratio = if num_requests == 0 { 0.0 } else { num_failures as f64 / num_requests as f64 * 100.0 };
     let failures = [format!("{} ({ratio:.2} %)", pluralize(num_failures, "failure")), format!("{num_failures} failed")];
     let failures = LineSegment::new(1, failures);
@@ -171,8 +169,8 @@ fn response_time_segments(times: Option<ResponseTimes>) -> Vec<LineSegment> {
 }
 
 fn generator_segments(snapshot: &LiveSnapshot) -> Vec<LineSegment> {
-    if let Some(verdict) = &snapshot.bottleneck {
-        let forms = [format!("The generator is the bottleneck: {verdict}"), "The generator is the bottleneck".into()];
+    if let Some(reason) = &snapshot.bottleneck {
+        let forms = [format!("The generator is the bottleneck: {reason}"), "The generator is the bottleneck".into()];
         return vec![LineSegment::new(0, forms).colored(Colorizer::critical)];
     }
     let busiest = snapshot.cpu_shares.iter().fold(0.0_f64, |busiest, share| busiest.max(*share)) * 100.0;
@@ -194,29 +192,30 @@ fn key_segments() -> [LineSegment; 3] {
     ]
 }
 
-/// A head and as many names as there is room for. A single name would say what the lines above say.
+/// Formats a header and one line per name, at most `rows` lines. A single name would repeat the lines above.
 fn busiest_lines(names: &[NameStats], width: usize, rows: usize, colors: Colorizer) -> Vec<String> {
     if names.len() < 2 || rows < 2 || width < MIN_NAME_TABLE_COLUMNS {
         return Vec::new();
     }
-    let head = format!("{:>9} {:>8} {:>8}  name", "req/s", "failed", "med ms");
-    let row = |busy: &NameStats| {
-        let rate = format!("{:>9}", format_rate(busy.requests_per_s, 7));
-        let failed = format!("{:>6.2} %", busy.fail_ratio * 100.0);
-        let median = format!("{:>8}", format_ms(busy.median_us as f64));
-        let room = width.saturating_sub(display_width(&rate) + display_width(&failed) + display_width(&median) + 4);
-        let failed = if busy.fail_ratio > 0.0 { colors.failure(&failed) } else { failed };
-        let name = format!("{} {}", busy.method, busy.name);
-        format!("{rate} {failed} {median}  {}", truncate(&escape_control(name.trim_start()), room))
+    let header = format!("{:>9} {:>8} {:>8}  name", "req/s", "failed", "med ms");
+    let row = |stats: &NameStats| {
+        let rate = format!("{:>9}", format_rate(stats.requests_per_s, 7));
+        let failed = format!("{:>6.2} %", stats.fail_ratio * 100.0);
+        let median = format!("{:>8}", format_ms(stats.median_us as f64));
+        let figures_width = display_width(&rate) + display_width(&failed) + display_width(&median) + 4;
+        let failed = if stats.fail_ratio > 0.0 { colors.failure(&failed) } else { failed };
+        let name = format!("{} {}", stats.method, stats.name);
+        let name = escape_control(name.trim_start());
+        format!("{rate} {failed} {median}  {}", truncate(&name, width.saturating_sub(figures_width)))
     };
-    [head].into_iter().chain(names.iter().take(rows - 1).map(row)).collect()
+    [header].into_iter().chain(names.iter().take(rows - 1).map(row)).collect()
 }
 
 fn pluralize(count: u64, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-/// `0:07`, `12:34`, `1:02:03`.
+/// Formats a time as `0:07`, `12:34` or `1:02:03`.
 fn format_clock(time: Duration) -> String {
     let seconds = time.as_secs();
     let (hours, minutes, seconds) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
@@ -226,7 +225,7 @@ fn format_clock(time: Duration) -> String {
 const MIN_BAR_COLUMNS: usize = 10;
 const MAX_BAR_COLUMNS: usize = 60;
 
-/// The columns of figures, and 8 letters of a name.
+/// The columns of the figures and 8 columns of a name.
 const MIN_NAME_TABLE_COLUMNS: usize = 37;
 
 #[cfg(test)]
@@ -235,11 +234,11 @@ mod tests {
 
     const PLAIN: Colorizer = Colorizer::new(false);
 
-    fn busy(name: &str, requests_per_s: f64, fail_ratio: f64) -> NameStats {
+    fn name_stats(name: &str, requests_per_s: f64, fail_ratio: f64) -> NameStats {
         NameStats { method: "GET".into(), name: name.into(), requests_per_s, fail_ratio, median_us: 1_234 }
     }
 
-    fn moment() -> LiveSnapshot {
+    fn snapshot() -> LiveSnapshot {
         LiveSnapshot {
             state: RunnerState::Running,
             elapsed: Duration::from_secs(25),
@@ -252,17 +251,17 @@ mod tests {
             response_times: Some(ResponseTimes { p50_us: 1_230, p95_us: 3_450, p99_us: 6_700, max_us: 12_300 }),
             cpu_shares: vec![0.45, 0.44],
             bottleneck: None,
-            names: vec![busy("/", 9_000.0, 0.0), busy("/a-rather-long-name-of-a-page", 345.6, 0.01)],
+            names: vec![name_stats("/", 9_000.0, 0.0), name_stats("/a-rather-long-name-of-a-page", 345.6, 0.01)],
             has_keys: true,
         }
     }
 
-    fn lines(moment: &LiveSnapshot, width: usize, rows: usize) -> String {
-        live_lines(moment, width, rows, PLAIN).join("\n")
+    fn lines(snapshot: &LiveSnapshot, width: usize, rows: usize) -> String {
+        live_lines(snapshot, width, rows, PLAIN).join("\n")
     }
 
     #[test]
-    fn eighty_columns_have_room_for_everything() {
+    fn eighty_columns_fit_all_figures() {
         let expected = "\
 running   [==================>                        ]   42 %  0:25  0:35 left
 64 users  12345.6 req/s  3 failures (0.00 %)  308640 requests
@@ -272,11 +271,11 @@ generator: 45 % of the busiest of 2 threads
   9000.00   0.00 %     1.23  GET /
    345.60   1.00 %     1.23  GET /a-rather-long-name-of-a-page
 w/W +1/+10 users  s/S -1/-10  q quit";
-        assert_eq!(lines(&moment(), 79, 23), expected);
+        assert_eq!(lines(&snapshot(), 79, 23), expected);
     }
 
     #[test]
-    fn sixty_columns_lose_the_long_forms() {
+    fn sixty_columns_drop_long_forms() {
         let expected = "\
 running   [=========>             ]   42 %  0:25  0:35 left
 64 users  12345.6 req/s  3 failed  308640 requests
@@ -286,25 +285,25 @@ generator: 45 % of the busiest of 2 threads
   9000.00   0.00 %     1.23  GET /
    345.60   1.00 %     1.23  GET /a-rather-long-name-of-a-p
 w/W +1/+10 users  s/S -1/-10  q quit";
-        assert_eq!(lines(&moment(), 59, 23), expected);
+        assert_eq!(lines(&snapshot(), 59, 23), expected);
     }
 
     #[test]
-    fn forty_columns_and_ten_rows_keep_what_matters() {
+    fn forty_columns_keep_the_important_figures() {
         let expected = "\
 running   [===>     ]   42 %  0:35 left
 64 users  12345.6 req/s  3 failed
 p50 1.23  p95 3.45  p99 6.70  max 12.3
 CPU 45 %
 w/W +1/+10 users  s/S -1/-10  q quit";
-        assert_eq!(lines(&moment(), 39, 9), expected);
+        assert_eq!(lines(&snapshot(), 39, 9), expected);
     }
 
     #[test]
-    fn no_line_is_ever_wider_and_no_block_higher_than_asked() {
+    fn display_never_exceeds_width_and_rows() {
         let long = "x".repeat(200);
-        let moments = [
-            moment(),
+        let snapshots = [
+            snapshot(),
             LiveSnapshot::default(),
             LiveSnapshot {
                 users: 1_234_567,
@@ -315,13 +314,13 @@ w/W +1/+10 users  s/S -1/-10  q quit";
                 elapsed: Duration::from_secs(1_000_000),
                 progress: Some(RunProgress { fraction: 1.0, remaining: Some(Duration::from_secs(999_999)) }),
                 bottleneck: Some(long.clone()),
-                names: vec![busy(&long, 1e9, 1.0), busy(&"\u{65e5}".repeat(99), 0.1, 0.1)],
-                ..moment()
+                names: vec![name_stats(&long, 1e9, 1.0), name_stats(&"\u{65e5}".repeat(99), 0.1, 0.1)],
+                ..snapshot()
             },
         ];
-        for moment in &moments {
+        for snapshot in &snapshots {
             for (width, rows) in (0..130).flat_map(|width| [0, 1, 3, 9, 23, 60].map(|rows| (width, rows))) {
-                let lines = live_lines(moment, width, rows, PLAIN);
+                let lines = live_lines(snapshot, width, rows, PLAIN);
                 assert!(lines.len() <= rows, "{rows} rows: {lines:#?}");
                 assert!(lines.iter().all(|line| display_width(line) <= width), "{width} columns: {lines:#?}");
             }
@@ -329,54 +328,60 @@ w/W +1/+10 users  s/S -1/-10  q quit";
     }
 
     #[test]
-    fn a_run_without_end_shows_only_how_long_it_takes() {
-        let endless = LiveSnapshot { progress: None, elapsed: Duration::from_secs(3_725), ..moment() };
-        assert_eq!(lines(&endless, 79, 1), "running   1:02:05");
-        let unknown = LiveSnapshot { progress: Some(RunProgress { fraction: 0.0, remaining: None }), ..moment() };
+    fn run_without_limit_shows_elapsed_time() {
+        let unlimited = LiveSnapshot { progress: None, elapsed: Duration::from_secs(3_725), ..snapshot() };
+        assert_eq!(lines(&unlimited, 79, 1), "running   1:02:05");
+        let unknown = LiveSnapshot { progress: Some(RunProgress { fraction: 0.0, remaining: None }), ..snapshot() };
         let line = lines(&unknown, 60, 1);
         assert!(line.starts_with("running   [>   ") && line.ends_with("]    0 %  0:25"), "{line}");
     }
 
     #[test]
-    fn users_on_their_way_show_where_they_go() {
-        let spawning =
-            LiveSnapshot { state: RunnerState::Spawning, users: 3, target_users: 10, response_times: None, ..moment() };
+    fn ramp_shows_current_and_target_users() {
+        let spawning = LiveSnapshot {
+            state: RunnerState::Spawning,
+            users: 3,
+            target_users: 10,
+            response_times: None,
+            ..snapshot()
+        };
         let text = lines(&spawning, 79, 23);
         assert!(text.starts_with("spawning  [") && text.contains("\n3/10 users  "), "{text}");
         assert!(text.contains("\nno response in the last 10 s\n"), "{text}");
     }
 
     #[test]
-    fn a_bottleneck_comes_before_all_figures() {
-        let verdict = Some("shard 0 used 99 % of its core".to_owned());
-        let text = lines(&LiveSnapshot { bottleneck: verdict, ..moment() }, 79, 23);
+    fn bottleneck_precedes_all_figures() {
+        let reason = Some("shard 0 used 99 % of its core".to_owned());
+        let text = lines(&LiveSnapshot { bottleneck: reason, ..snapshot() }, 79, 23);
         let line = "The generator is the bottleneck: shard 0 used 99 % of its core";
         assert_eq!(text.lines().nth(1), Some(line));
         assert!(!text.contains("generator: "), "{text}");
     }
 
     #[test]
-    fn names_are_for_several_and_their_letters_do_not_move_the_cursor() {
-        let one = LiveSnapshot { names: vec![busy("/", 1.0, 0.0)], ..moment() };
+    fn single_name_is_hidden_and_names_are_escaped() {
+        let one = LiveSnapshot { names: vec![name_stats("/", 1.0, 0.0)], ..snapshot() };
         assert!(!lines(&one, 79, 23).contains("name"));
-        let evil = LiveSnapshot { names: vec![busy("/\x1b[2J\n", 1.0, 0.0), busy("/", 1.0, 0.0)], ..moment() };
-        assert!(lines(&evil, 79, 23).contains("GET /\\u{1b}[2J\\n\n"));
+        let with_controls =
+            LiveSnapshot { names: vec![name_stats("/\x1b[2J\n", 1.0, 0.0), name_stats("/", 1.0, 0.0)], ..snapshot() };
+        assert!(lines(&with_controls, 79, 23).contains("GET /\\u{1b}[2J\\n\n"));
     }
 
     #[test]
-    fn without_keys_they_are_not_offered() {
-        assert!(!lines(&LiveSnapshot { has_keys: false, ..moment() }, 79, 23).contains("quit"));
+    fn keys_are_hidden_without_a_keyboard() {
+        assert!(!lines(&LiveSnapshot { has_keys: false, ..snapshot() }, 79, 23).contains("quit"));
     }
 
     #[test]
-    fn colour_marks_state_bar_failures_and_bottleneck() {
-        let verdict = Some("late".to_owned());
-        let coloured = live_lines(&LiveSnapshot { bottleneck: verdict, ..moment() }, 79, 23, Colorizer::new(true));
-        assert!(coloured[0].starts_with("\x1b[32mrunning "), "{coloured:?}");
-        assert!(coloured[1].starts_with("\x1b[1m\x1b[31mThe generator"), "{coloured:?}");
-        assert!(coloured[2].contains("\x1b[31m3 failures"), "{coloured:?}");
-        let fine =
-            live_lines(&LiveSnapshot { num_failures: 0, names: vec![], ..moment() }, 79, 23, Colorizer::new(true));
-        assert!(!fine.join("\n").contains("\x1b[31m"), "{fine:?}");
+    fn state_bar_failures_and_bottleneck_are_colored() {
+        let reason = Some("late".to_owned());
+        let colored = live_lines(&LiveSnapshot { bottleneck: reason, ..snapshot() }, 79, 23, Colorizer::new(true));
+        assert!(colored[0].starts_with("\x1b[32mrunning "), "{colored:?}");
+        assert!(colored[1].starts_with("\x1b[1m\x1b[31mThe generator"), "{colored:?}");
+        assert!(colored[2].contains("\x1b[31m3 failures"), "{colored:?}");
+        let without_failures =
+            live_lines(&LiveSnapshot { num_failures: 0, names: vec![], ..snapshot() }, 79, 23, Colorizer::new(true));
+        assert!(!without_failures.join("\n").contains("\x1b[31m"), "{without_failures:?}");
     }
 }

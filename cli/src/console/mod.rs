@@ -1,8 +1,8 @@
-//! What a person reads of a run: tables, lines and the live display, from figures to text.
+//! The text of a run for people: tables, summary lines and the live display.
 //!
-//! Columns, widths and rules are those of Locust 2.x, so that eyes and scripts find what they know; the values are
-//! not: they come from microseconds and show what that carries (`figures.rs`). Nothing here prints, waits or asks a
-//! clock; `app.rs` does with the text what it likes, and `terminal/` brings it to the screen.
+//! Columns, widths and rules are those of Locust 2.x, so that readers and scripts find them unchanged. The values
+//! differ: they are measured in microseconds and shown with three significant digits (`format.rs`). The functions
+//! return text. They do not print, wait or read a clock. The callers are in `run/`, and `terminal/` writes the text.
 
 mod color;
 mod format;
@@ -14,23 +14,24 @@ mod tables;
 
 use std::borrow::Cow;
 
-pub use color::Colorizer;
-pub use live::{LiveSnapshot, NameStats, ResponseTimes, RunProgress, live_lines};
-pub use reports::{error_report, exception_report};
-pub use summary_lines::summary_lines;
-pub use tables::{RateWindow, percentile_table, stats_table};
+pub(crate) use color::Colorizer;
+pub(crate) use live::{LiveSnapshot, NameStats, ResponseTimes, RunProgress, live_lines};
+pub(crate) use reports::{error_report, exception_report};
+pub(crate) use summary_lines::summary_lines;
+pub(crate) use tables::{RateWindow, percentile_table, stats_table};
 
-/// The width of the space that tables have.
+/// The width of the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TableWidth(usize);
+pub(crate) struct TableWidth(usize);
 
 impl TableWidth {
-    /// For a terminal of so many columns; `None` when it is none, but a file or a pipe.
+    /// Returns the width for a terminal of this many columns; `None` for a file or a pipe.
     ///
-    /// Names give way first: they have 80 columns from 160 on and keep 16 on any terminal.
-    pub fn new(columns: Option<u16>) -> Self {
-        let names = columns.map_or(MAX_NAME_COLUMNS, |columns| usize::from(columns).saturating_sub(OTHER_COLUMNS));
-        Self(names.clamp(MIN_NAME_COLUMNS, MAX_NAME_COLUMNS))
+    /// Only the columns of names shrink: from 80, in 160 columns or a file, to 16.
+    pub(crate) fn new(columns: Option<u16>) -> Self {
+        let name_columns =
+            columns.map_or(MAX_NAME_COLUMNS, |columns| usize::from(columns).saturating_sub(OTHER_COLUMNS));
+        Self(name_columns.clamp(MIN_NAME_COLUMNS, MAX_NAME_COLUMNS))
     }
 
     fn name_columns(self) -> usize {
@@ -38,18 +39,19 @@ impl TableWidth {
     }
 }
 
-/// Names and messages come from scenarios and servers: what would move the cursor is shown, not done.
+/// Replaces control characters by escapes. Names and messages come from scenarios and targets, and must not move the
+/// cursor.
 fn escape_control(text: &str) -> Cow<'_, str> {
     if text.chars().any(char::is_control) {
-        let shown = |c: char| {
+        let escaped = |c: char| {
             if c.is_control() { c.escape_default().to_string() } else { c.to_string() }
         };
-        return Cow::Owned(text.chars().map(shown).collect());
+        return Cow::Owned(text.chars().map(escaped).collect());
     }
     Cow::Borrowed(text)
 }
 
-/// What all other columns of a table need together.
+/// The width of all other columns of a table.
 const OTHER_COLUMNS: usize = 80;
 const MAX_NAME_COLUMNS: usize = 80;
 const MIN_NAME_COLUMNS: usize = 16;
@@ -59,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_give_way_on_narrow_terminals() {
+    fn name_columns_shrink_on_narrow_terminals() {
         assert_eq!(TableWidth::new(None).name_columns(), 80);
         assert_eq!(TableWidth::new(Some(300)).name_columns(), 80);
         assert_eq!(TableWidth::new(Some(120)).name_columns(), 40);
@@ -68,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_cannot_move_the_cursor() {
+    fn control_characters_are_escaped() {
         assert_eq!(escape_control("GET /ä"), "GET /ä");
         assert_eq!(escape_control("a\n\x1b[2Jb"), "a\\n\\u{1b}[2Jb");
     }

@@ -1,13 +1,13 @@
-//! The two reports of texts: errors of failed requests, and exceptions of user code.
+//! The error report and the exception report.
 //!
-//! The first is Locust's `print_error_report`; the second, which Locust has on its page only, looks the same.
+//! The first is Locust's `print_error_report`. The second has the same form. Locust shows it on its web page only.
 
 use gregaria_stats::Summary;
 
 use super::{TableWidth, escape_control};
 
-/// How often each error occurred; empty when there were none.
-pub fn error_report(summary: &Summary, width: TableWidth) -> String {
+/// Formats the errors and their occurrences. The text is empty without errors.
+pub(crate) fn error_report(summary: &Summary, width: TableWidth) -> String {
     let row = |error: &gregaria_stats::ErrorEntry| {
         let text = format!("{} {}: {}", error.method(), error.name(), error.error());
         (error.occurrences(), escape_control(text.trim_start_matches([' ', ':'])).into_owned())
@@ -15,8 +15,8 @@ pub fn error_report(summary: &Summary, width: TableWidth) -> String {
     render_report(["Error report", "Error"], summary.errors().map(row), width)
 }
 
-/// How often each exception occurred and where it came from; empty when there were none.
-pub fn exception_report(summary: &Summary, width: TableWidth) -> String {
+/// Formats the exceptions, their occurrences and their tracebacks. The text is empty without exceptions.
+pub(crate) fn exception_report(summary: &Summary, width: TableWidth) -> String {
     let row = |exception: &gregaria_stats::ExceptionEntry| {
         let lines = std::iter::once(exception.message()).chain(exception.traceback().lines());
         let lines: Vec<_> = lines.map(escape_control).collect();
@@ -44,7 +44,7 @@ mod tests {
     const WIDTH: TableWidth = TableWidth(16);
 
     #[test]
-    fn errors_look_like_locusts() {
+    fn error_report_has_the_form_of_locust() {
         let mut recorder = Recorder::new(Limits::default());
         for (name, error) in [("/", "connection refused"), ("/", "connection refused"), ("/b", "bad\x1b[2J\nbody")] {
             recorder.record(&fixture::sample("GET", name, 1, Outcome::Failure(error)));
@@ -62,7 +62,7 @@ Error report
     }
 
     #[test]
-    fn an_exception_is_followed_by_where_it_came_from() {
+    fn exception_is_followed_by_its_traceback() {
         let mut recorder = Recorder::new(Limits::default());
         recorder.record_exception("boom", "at load.rs:7\nin task index");
         recorder.record_exception("boom", "at load.rs:7\nin task index");
@@ -82,8 +82,8 @@ Exception report
     }
 
     #[test]
-    fn there_is_no_report_of_nothing() {
-        let nothing = fixture::summary(&[("GET", "/", 1, None)]);
-        assert_eq!(error_report(&nothing, WIDTH) + &exception_report(&nothing, WIDTH), "");
+    fn reports_are_empty_without_errors() {
+        let summary = fixture::summary(&[("GET", "/", 1, None)]);
+        assert_eq!(error_report(&summary, WIDTH) + &exception_report(&summary, WIDTH), "");
     }
 }

@@ -1,21 +1,21 @@
-//! The last lines of a run: what the tables do not show, and whether their figures are the target's at all.
+//! The last lines of a run: facts that the tables do not show, and whether the generator was the bottleneck.
 //!
-//! Each is said only when there is something to say, except for the generator's health, which is said of every run.
+//! A line appears only if it applies. The line with the generator's health appears after each run.
 
 use gregaria_engine::{GeneratorHealth, RunReport};
 use gregaria_stats::{FOLDED_ERROR, FOLDED_EXCEPTION, FOLDED_NAME, Overflow, Phase, StatsEntry};
 
 use super::format::format_ms;
 
-/// What to know besides the tables, a line each; `total` is all requests together.
-pub fn summary_lines(report: &RunReport, total: &StatsEntry, overflow: &Overflow) -> String {
-    let cut = counted_line(report.aborted, "request", "cut off");
+/// Formats the summary lines. `total` is the entry of all requests together.
+pub(crate) fn summary_lines(report: &RunReport, total: &StatsEntry, overflow: &Overflow) -> String {
+    let aborted = counted_line(report.aborted, "request", "cut off");
     let last = [connection_line(total), Some(health_line(&report.health)), bottleneck_line(&report.health)];
-    let lines = [cut].into_iter().chain(overflow_lines(overflow)).chain(last);
+    let lines = [aborted].into_iter().chain(overflow_lines(overflow)).chain(last);
     lines.flatten().map(|line| line + "\n").collect()
 }
 
-/// What the bounds on memory have hidden from the tables.
+/// Formats the counts of samples that the limits on memory hide from the tables.
 fn overflow_lines(overflow: &Overflow) -> [Option<String>; 5] {
     let folded = |row: &str, what: &str| format!("counted in the row \"{row}\": there were too many {what}");
     [
@@ -31,7 +31,8 @@ fn overflow_lines(overflow: &Overflow) -> [Option<String>; 5] {
     ]
 }
 
-/// What it took to have connections; nothing when all were there already. One that failed has taken its time as well.
+/// Formats the connect, TLS and name resolution times, including failed attempts. Returns `None` if no request had to
+/// open a connection.
 fn connection_line(total: &StatsEntry) -> Option<String> {
     let parts = [(Phase::Connect, "a connect"), (Phase::Tls, "a TLS handshake"), (Phase::Resolve, "a look-up")];
     let parts = parts.into_iter().map(|(phase, what)| (what, total.phase(phase))).filter(|(_, time)| time.count > 0);
@@ -63,7 +64,7 @@ fn bottleneck_line(health: &GeneratorHealth) -> Option<String> {
     Some(format!("The generator was the bottleneck: {figure}. The figures above are its own, not the target's."))
 }
 
-/// `3 requests WHAT`, or nothing of nothing.
+/// Formats a count: `3 requests WHAT`. Returns `None` for zero.
 fn counted_line(count: u64, noun: &str, what: &str) -> Option<String> {
     match count {
         0 => None,
@@ -74,28 +75,17 @@ fn counted_line(count: u64, noun: &str, what: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use gregaria_engine::{EndReason, ThreadLoad};
-    use gregaria_stats::{Limits, Outcome, Phases, Recorder, Sample, Summary};
+    use gregaria_stats::{Limits, Outcome, Recorder, Sample, Summary};
 
     use super::*;
-    use crate::fixture;
+    use crate::fixture::{self, load, report};
 
-    fn nothing() -> Summary {
+    fn no_requests() -> Summary {
         fixture::summary(&[])
     }
 
-    fn report(cut: u64, health: GeneratorHealth) -> RunReport {
-        RunReport { end_reason: EndReason::RunTime, aborted: cut, elapsed: Duration::from_secs(1), health }
-    }
-
-    fn load(percent: u64) -> ThreadLoad {
-        ThreadLoad { cpu_ns: percent, wall_ns: 100, ..ThreadLoad::default() }
-    }
-
     #[test]
-    fn a_good_run_says_only_how_the_generator_fared() {
+    fn run_without_problems_has_only_the_health_line() {
         let health = GeneratorHealth {
             wait_lag_p99_us: 210,
             send_lag_p99_us: 60,
@@ -103,16 +93,16 @@ mod tests {
             ..GeneratorHealth::default()
         };
         assert_eq!(
-            summary_lines(&report(0, health), nothing().total(), &Overflow::default()),
+            summary_lines(&report(0, health), no_requests().total(), &Overflow::default()),
             "Generator: CPU 45 %, 44 % of a core; p99 of its lag 0.210 ms after waits, 0.060 ms before sending\n"
         );
     }
 
     #[test]
-    fn what_the_tables_hide_is_said() {
+    fn aborted_and_folded_samples_are_reported() {
         let overflow =
             Overflow { names_folded: 1, errors_folded: 2, exceptions_folded: 3, texts_truncated: 4, clamped: 5 };
-        let text = summary_lines(&report(3, GeneratorHealth::default()), nothing().total(), &overflow);
+        let text = summary_lines(&report(3, GeneratorHealth::default()), no_requests().total(), &overflow);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
             lines[..6],
@@ -128,19 +118,19 @@ mod tests {
     }
 
     #[test]
-    fn connecting_is_said_with_what_it_took() {
+    fn connection_times_are_reported() {
         let sample = fixture::sample("GET", "/", 1_000, Outcome::Success);
         let mut recorder = Recorder::new(Limits::default());
-        recorder.record(&Sample { phases: Phases { first_byte_ns: 70_000, ..Phases::default() }, ..sample });
+        recorder.record(&Sample { phases_ns: [0, 0, 0, 70_000, 0], ..sample });
         for connect_ns in [200_000, 400_000] {
-            recorder.record(&Sample { phases: Phases { connect_ns, ..Phases::default() }, ..sample });
+            recorder.record(&Sample { phases_ns: [0, connect_ns, 0, 0, 0], ..sample });
         }
         let connects = "Requests with a connect: 2 (avg 0.300 ms, max 0.400 ms)";
         assert_eq!(connection_line(fixture::summary_of(recorder).total()).as_deref(), Some(connects));
 
         let mut recorder = Recorder::new(Limits::default());
-        let phases = Phases { resolve_ns: 1_200_000, connect_ns: 300_000, tls_ns: 4_110_000, ..Phases::default() };
-        recorder.record(&Sample { phases, ..sample });
+        let phases_ns = [1_200_000, 300_000, 4_110_000, 0, 0];
+        recorder.record(&Sample { phases_ns, ..sample });
         let text = summary_lines(
             &report(0, GeneratorHealth::default()),
             fixture::summary_of(recorder).total(),
@@ -156,9 +146,9 @@ mod tests {
     }
 
     #[test]
-    fn a_bottleneck_is_the_last_word_and_names_its_figure() {
-        let health = GeneratorHealth { loads: vec![load(98)], ..GeneratorHealth::default() };
-        let text = summary_lines(&report(0, health), nothing().total(), &Overflow::default());
+    fn bottleneck_is_the_last_line() {
+        let health = fixture::health(98);
+        let text = summary_lines(&report(0, health), no_requests().total(), &Overflow::default());
         assert_eq!(
             text.lines().last(),
             Some(

@@ -1,7 +1,7 @@
 //! The two tables of numbers: requests (live and final) and percentiles (final).
 //!
-//! Layout and order are Locust's `print_stats` and `print_percentile_stats`. Columns of counts grow with their
-//! longest value, which Locust's do not: at engine speed seven digits are soon over.
+//! Layout and order are those of Locust's `print_stats` and `print_percentile_stats`. Unlike in Locust, columns of
+//! counts grow with their longest value, because fast runs exceed seven digits.
 
 use std::fmt::Write as _;
 
@@ -14,18 +14,18 @@ use super::{
     format::{format_failures, format_ms, format_rate},
 };
 
-/// Which rates a table shows.
+/// The time over which a table's rates are computed.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum RateWindow {
-    /// Those of the last ten seconds before this moment, seconds since 1970.
+pub(crate) enum RateWindow {
+    /// The last ten seconds before this time, in seconds since 1970.
     Current(f64),
-    /// Those of the whole time, in seconds.
+    /// The whole run, which took this many seconds.
     Total(f64),
 }
 
 impl RateWindow {
-    /// Requests and failures of an entry, per second.
-    pub fn rates_of(self, entry: &StatsEntry) -> (f64, f64) {
+    /// Returns requests per second and failures per second of an entry.
+    pub(crate) fn rates_of(self, entry: &StatsEntry) -> (f64, f64) {
         match self {
             Self::Current(unix_s) => (entry.current_rps(unix_s), entry.current_fail_per_sec(unix_s)),
             Self::Total(elapsed_s) => (entry.total_rps(elapsed_s), entry.total_fail_per_sec(elapsed_s)),
@@ -33,8 +33,8 @@ impl RateWindow {
     }
 }
 
-/// All entries and their total: counts, times in milliseconds, rates. A line each, and an empty one at the end.
-pub fn stats_table(summary: &Summary, window: RateWindow, width: TableWidth, colors: Colorizer) -> String {
+/// Formats all entries and their total: counts, times in milliseconds, rates. An empty line follows the table.
+pub(crate) fn stats_table(summary: &Summary, window: RateWindow, width: TableWidth, colors: Colorizer) -> String {
     let entries: Vec<[String; 10]> = summary.entries().map(|entry| stats_cells(entry, window)).collect();
     let total = stats_cells(summary.total(), window);
     let names = width.name_columns() + EXTRA_NAME_COLUMNS - TYPE_WIDTH;
@@ -42,7 +42,7 @@ pub fn stats_table(summary: &Summary, window: RateWindow, width: TableWidth, col
     let fails = max_cell_width(&entries, &total, 3).max(12);
     let line = |[kind, name, reqs, failed, avg, min, max, med, rps, fps]: &[String; 10]| {
         let failed = format!("{failed:>fails$}");
-        // The head has no digit, and a row without failures no other than 0.
+        // The header has no digit, and a row without failures has no digit except 0.
         let has_failures = failed.contains(|letter: char| ('1'..='9').contains(&letter));
         let failed = if has_failures { colors.failure(&failed) } else { failed };
         format!(
@@ -50,12 +50,12 @@ pub fn stats_table(summary: &Summary, window: RateWindow, width: TableWidth, col
         )
     };
     let rule = rule_line(&[TYPE_WIDTH, names, requests, fails + 1, 7, 7, 7, 7, 8, 11]);
-    let head = line(&STATS_HEADER.map(String::from));
-    render_table(&[&head], &rule, entries.iter().map(line), Some(line(&total)))
+    let header = line(&STATS_HEADER.map(String::from));
+    render_table(&[&header], &rule, entries.iter().map(line), Some(line(&total)))
 }
 
-/// The response times in milliseconds within which so many percent of the requests of each entry lie.
-pub fn percentile_table(summary: &Summary, width: TableWidth) -> String {
+/// Formats the percentiles of the response times of each entry, in milliseconds.
+pub(crate) fn percentile_table(summary: &Summary, width: TableWidth) -> String {
     let names = width.name_columns();
     let line = |kind: &str, name: &str, values: &[String]| {
         let mut line = format!("{kind:TYPE_WIDTH$} {name:names$} {:>8}", values[0]);
@@ -67,12 +67,12 @@ pub fn percentile_table(summary: &Summary, width: TableWidth) -> String {
     };
     let entry_line =
         |entry: &StatsEntry| line(&method_cell(entry), &escape_control(entry.name()), &percentile_cells(entry));
-    let mut head: Vec<String> = PERCENTILES.map(|(name, _)| name.to_owned()).to_vec();
-    head.push("# reqs".into());
+    let mut header: Vec<String> = PERCENTILES.map(|(name, _)| name.to_owned()).to_vec();
+    header.push("# reqs".into());
     let rule = rule_line(&[&[TYPE_WIDTH, names, 8][..], &[6; PERCENTILES.len()]].concat());
     let rows = summary.entries().filter(|entry| entry.num_requests() > 0).map(entry_line);
     let total = Some(summary.total()).filter(|total| total.num_requests() > 0).map(entry_line);
-    render_table(&["Response time percentiles (approximated)", &line("Type", "Name", &head)], &rule, rows, total)
+    render_table(&["Response time percentiles (approximated)", &line("Type", "Name", &header)], &rule, rows, total)
 }
 
 fn stats_cells(entry: &StatsEntry, window: RateWindow) -> [String; 10] {
@@ -109,13 +109,13 @@ fn rule_line(widths: &[usize]) -> String {
     dashes.join("|")
 }
 
-fn render_table(head: &[&str], rule: &str, rows: impl Iterator<Item = String>, total: Option<String>) -> String {
+fn render_table(header: &[&str], rule: &str, rows: impl Iterator<Item = String>, total: Option<String>) -> String {
     let mut text = String::new();
     let mut push = |line: &str| {
         text.push_str(line.trim_end());
         text.push('\n');
     };
-    head.iter().for_each(|line| push(line));
+    header.iter().for_each(|line| push(line));
     push(rule);
     rows.for_each(|row| push(&row));
     push(rule);
@@ -144,7 +144,7 @@ const STATS_HEADER: [&str; 10] =
 
 const TYPE_WIDTH: usize = 8;
 
-/// The other columns of the first table leave names this much more room than those of the second.
+/// The columns that the table of requests has for names in addition to those of the table of percentiles.
 const EXTRA_NAME_COLUMNS: usize = 4;
 
 #[cfg(test)]
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn the_final_table_has_locusts_columns_and_total_rates() {
+    fn final_table_has_locust_columns_and_total_rates() {
         let expected = "\
 Type     Name                                                                          # reqs      # fails |    Avg     Min     Max    Med |   req/s  failures/s
 --------|----------------------------------------------------------------------------|-------|-------------|-------|-------|-------|-------|--------|-----------
@@ -181,7 +181,7 @@ POST     /login                                                                 
     }
 
     #[test]
-    fn a_narrow_table_keeps_its_names_whole() {
+    fn narrow_table_does_not_truncate_names() {
         let expected = "\
 Type     Name          # reqs      # fails |    Avg     Min     Max    Med |   req/s  failures/s
 --------|------------|-------|-------------|-------|-------|-------|-------|--------|-----------
@@ -196,25 +196,25 @@ POST     /login             1   1(100.00%) |   12.3    12.3    12.3   12.3 |    
     }
 
     #[test]
-    fn the_live_table_shows_the_rates_of_the_last_seconds() {
+    fn live_table_has_rates_of_the_last_seconds() {
         let cells = |unix_s: f64| stats_cells(summary().total(), RateWindow::Current(unix_s))[8].clone();
-        assert_eq!(cells(1004.0), "0.00", "second 1003 is not over for long enough");
+        assert_eq!(cells(1004.0), "0.00", "second 1003 ended less than two seconds ago");
         assert_eq!(cells(1010.0), "0.50", "4 requests in the seconds from 1000 to 1007");
-        assert_eq!(cells(1030.0), "0.00", "nothing is left of them");
+        assert_eq!(cells(1030.0), "0.00", "no request in the window");
     }
 
     #[test]
-    fn only_failures_are_coloured_and_columns_stay() {
-        let coloured = stats_table(&summary(), RateWindow::Total(10.0), WIDE, Colorizer::new(true));
-        let red: Vec<&str> = coloured.lines().filter(|line| line.contains("\x1b[31m")).collect();
+    fn only_failures_are_colored() {
+        let colored = stats_table(&summary(), RateWindow::Total(10.0), WIDE, Colorizer::new(true));
+        let red: Vec<&str> = colored.lines().filter(|line| line.contains("\x1b[31m")).collect();
         assert!(red[0].contains("\x1b[31m  1(100.00%)\x1b[0m |"), "{red:?}");
         assert!(red.len() == 2 && red[1].contains("\x1b[31m   1(25.00%)\x1b[0m |"), "{red:?}");
-        let without = coloured.replace("\x1b[31m", "").replace("\x1b[0m", "");
-        assert_eq!(without, stats_table(&summary(), RateWindow::Total(10.0), WIDE, PLAIN));
+        let plain = colored.replace("\x1b[31m", "").replace("\x1b[0m", "");
+        assert_eq!(plain, stats_table(&summary(), RateWindow::Total(10.0), WIDE, PLAIN));
     }
 
     #[test]
-    fn large_counts_widen_their_columns_for_all_rows() {
+    fn large_counts_widen_their_column_in_all_rows() {
         let requests = vec![("GET", "/", 1000, Some("no")); 12_345];
         let table = stats_table(&fixture::summary(&requests), RateWindow::Total(1.0), NARROW, PLAIN);
         let bars: Vec<Option<usize>> =
@@ -225,7 +225,7 @@ POST     /login             1   1(100.00%) |   12.3    12.3    12.3   12.3 |    
     }
 
     #[test]
-    fn percentiles_have_locusts_columns() {
+    fn percentiles_have_locust_columns() {
         let expected = "\
 Response time percentiles (approximated)
 Type     Name                  50%    66%    75%    80%    90%    95%    98%    99%  99.9% 99.99%   100% # reqs
@@ -241,12 +241,12 @@ POST     /login               12.3   12.3   12.3   12.3   12.3   12.3   12.3   1
     }
 
     #[test]
-    fn tables_of_nothing_have_their_heads() {
-        let nothing = fixture::summary(&[]);
+    fn tables_without_requests_have_headers() {
+        let empty = fixture::summary(&[]);
         assert!(
-            stats_table(&nothing, RateWindow::Total(0.0), WIDE, PLAIN)
+            stats_table(&empty, RateWindow::Total(0.0), WIDE, PLAIN)
                 .contains(" 0     0(0.00%) |      0       0       0      0 |    0.00        0.00\n")
         );
-        assert_eq!(percentile_table(&nothing, WIDE).lines().count(), 5);
+        assert_eq!(percentile_table(&empty, WIDE).lines().count(), 5);
     }
 }

@@ -1,8 +1,8 @@
-//! What the shop sells: the same items every time, made of two lists of words.
+//! The items of the shop. They are built from two lists of words and are the same in each run.
 
 use serde::Serialize;
 
-/// One thing for sale.
+/// An item for sale.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct CatalogueItem {
     pub(super) id: u32,
@@ -10,7 +10,7 @@ pub(super) struct CatalogueItem {
     pub(super) price_cents: u32,
 }
 
-/// One page of the listing.
+/// A page of the listing.
 #[derive(Debug, Serialize)]
 pub(super) struct ListingPage<'a> {
     page: usize,
@@ -18,14 +18,14 @@ pub(super) struct ListingPage<'a> {
     items: &'a [CatalogueItem],
 }
 
-/// All items, by their ids.
+/// All items, ordered by id. The first id is 1.
 pub(super) struct Catalogue {
     items: Vec<CatalogueItem>,
 }
 
 impl Catalogue {
     pub(super) fn new() -> Self {
-        let names = ADJECTIVES.iter().flat_map(|kind| NOUNS.iter().map(move |thing| format!("{kind} {thing}")));
+        let names = ADJECTIVES.iter().flat_map(|adjective| NOUNS.iter().map(move |noun| format!("{adjective} {noun}")));
         let item = |(id, name)| CatalogueItem { id, name, price_cents: 199 + id * 7919 % 9800 };
         Self { items: (1..).zip(names).map(item).collect() }
     }
@@ -34,7 +34,7 @@ impl Catalogue {
         self.items.get(usize::try_from(id).ok()?.checked_sub(1)?)
     }
 
-    /// A page of the listing, counted from 1; `None` for one that is not there.
+    /// Returns a page of the listing. The first page is 1. `None` means that there is no such page.
     pub(super) fn page(&self, page: usize) -> Option<ListingPage<'_>> {
         let mut pages = self.items.chunks(ITEMS_PER_PAGE);
         let count = pages.len();
@@ -42,13 +42,13 @@ impl Catalogue {
         Some(ListingPage { page, pages: count, items })
     }
 
-    /// The items with `text` in their names.
+    /// Returns the items with `text` in their names, in any case.
     pub(super) fn find(&self, text: &str) -> Vec<&CatalogueItem> {
         let text = text.to_lowercase();
         self.items.iter().filter(|item| item.name.contains(&text)).collect()
     }
 
-    /// The first few items, for the front page.
+    /// Returns the first items, for the front page.
     pub(super) fn featured_items(&self) -> &[CatalogueItem] {
         &self.items[..FEATURED_ITEMS]
     }
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_item_is_on_one_page_and_has_its_id() {
+    fn each_item_is_on_one_page() {
         let catalogue = Catalogue::new();
         let first = catalogue.page(1).unwrap();
         assert_eq!((first.pages, first.items.len()), (10, 20));
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_finds_names_in_any_case() {
+    fn search_ignores_case() {
         let catalogue = Catalogue::new();
         assert_eq!(catalogue.find("Lamp").len(), 20);
         assert_eq!(catalogue.find("brass lamp").len(), 1);

@@ -1,8 +1,9 @@
-//! The demo: a small shop to load when there is no site at hand, in a process of its own.
+//! The demo site: a small shop to load when no other target is at hand, in a process of its own.
 //!
-//! A site inside the generator's process would share its cores' time and its figures, so [`Site`] starts one more process
-//! of the same program, with the hidden first argument [`SITE_ARGUMENT`]; that one does nothing but [`serve`] the shop.
-//! `site.rs` is the parent's side, `server.rs` the child's, `shop.rs` what it answers. Nothing here knows runs.
+//! A site in the generator's process would take CPU time from the generator and appear in its figures. [`DemoSite`]
+//! therefore starts another process of the same program, with the hidden first argument [`SITE_ARGUMENT`]. That process
+//! only calls [`serve`]. `site.rs` is the parent, `server.rs` the child, and `shop.rs` makes the responses. This module
+//! does not depend on runs.
 
 mod access_log;
 mod catalogue;
@@ -14,5 +15,5 @@ mod site;
 pub use server::serve;
 pub use site::DemoSite;
 
-/// The first argument that makes any of our programs the demo site, before anything else is parsed.
+/// The first argument with which each gregaria program serves the demo site. It is handled before all other arguments.
 pub const SITE_ARGUMENT: &str = "--demo-site";

@@ -1,6 +1,6 @@
-//! The child's side: the shop on a free port of 127.0.0.1, until stdin ends.
+//! The child process: serves the shop on a free port of 127.0.0.1 until stdin ends.
 //!
-//! Each connection has a thread, so that a slow search holds up nobody else; `oxhttp` speaks HTTP.
+//! `oxhttp` is the HTTP server. It has a thread per connection, so that a slow search does not delay other clients.
 
 use std::{
     fs::File,
@@ -19,13 +19,12 @@ use signal_hook::{
 use super::{access_log::AccessLog, shop::DemoShop};
 use crate::resource_limits;
 
-/// Serves the demo shop: its address is the first line on stdout, the end of stdin is the end of it.
+/// Serves the demo shop until stdin ends. The first line on stdout is its URL.
 ///
-/// For the owner of a process that does nothing else. The pipe to stdin breaks with the parent, so that the site never
-/// outlives it.
+/// For a process with no other purpose. The parent holds the pipe to stdin, so that the site ends with the parent.
 ///
 /// # Errors
-/// When no port can be bound, or the log that was asked for cannot be written.
+/// No port can be bound, or the access log cannot be opened.
 pub fn serve() -> io::Result<()> {
     ignore_signals()?;
     resource_limits::raise_and_check(MAX_CONNECTIONS, &ConnectConfig::default());
@@ -38,42 +37,43 @@ pub fn serve() -> io::Result<()> {
     Ok(())
 }
 
-/// Ctrl-C in a terminal, or `timeout`, signals all processes of a run at once, but users finish what is on the wire.
+/// Ignores SIGINT and SIGTERM. Ctrl-C and `timeout` signal all processes of a run, but users still finish their
+/// requests in flight.
 fn ignore_signals() -> io::Result<()> {
     for signal in [SIGINT, SIGTERM] {
-        // A flag that nobody reads: the signal has no other effect.
+        // The flag is never read. It replaces the default effect of the signal.
         flag::register(signal, Arc::default())?;
     }
     Ok(())
 }
 
-/// Returns when connections are accepted.
+/// Starts the server and returns its address. Connections are accepted from then on.
 fn listen(shop: &Arc<DemoShop>, log: &Arc<AccessLog>) -> io::Result<SocketAddr> {
     for _ in 0..MAX_PORT_ATTEMPTS {
-        // `oxhttp` cannot say which port it was given, so it is told one that was free just now.
+        // `oxhttp` cannot report the port that the kernel assigns, so it gets one that was free a moment ago.
         let address = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?;
         let (shop, log) = (Arc::clone(shop), Arc::clone(log));
         let server = Server::new(move |request| {
-            let answer = shop.respond(request);
-            log.append(request.method(), request.uri(), answer.status());
-            answer
+            let response = shop.respond(request);
+            log.append(request.method(), request.uri(), response.status());
+            response
         });
         match server.bind(address).spawn() {
             Err(error) if error.kind() == ErrorKind::AddrInUse => {}
             Err(error) => return Err(error),
-            // Its threads end with the process.
+            // The threads of the server end with the process.
             Ok(_listening) => return Ok(address),
         }
     }
     Err(ErrorKind::AddrInUse.into())
 }
 
-/// From here on `oxhttp` would tell the terminal of every client that hangs up, as users do at the end of a run.
+/// Redirects stderr to /dev/null: `oxhttp` logs each closed connection, and users close theirs at the end of a run.
 fn silence_stderr() -> io::Result<()> {
-    let nowhere = File::options().write(true).open("/dev/null")?;
-    Ok(rustix::stdio::dup2_stderr(nowhere)?)
+    let null = File::options().write(true).open("/dev/null")?;
+    Ok(rustix::stdio::dup2_stderr(null)?)
 }
 
 const MAX_PORT_ATTEMPTS: u32 = 10;
-/// More than anyone should load a demo with.
+/// The number of connections for which open files are reserved.
 const MAX_CONNECTIONS: u32 = 10_000;

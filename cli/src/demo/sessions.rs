@@ -1,18 +1,18 @@
-//! Who has logged in, and what is in their carts.
+//! The sessions of the shop: logged-in visitors and their carts.
 //!
-//! As many as a machine can load at once are remembered, however long the site runs: the oldest are forgotten first.
+//! The store keeps up to 100,000 sessions and drops the oldest first, so that its memory is bounded.
 
 use std::collections::BTreeMap;
 
-/// One visitor who has logged in.
+/// A visitor with a session.
 #[derive(Debug, Default)]
 pub(super) struct ShopVisitor {
     pub(super) name: String,
-    /// Item to amount.
+    /// Amounts by item id.
     pub(super) cart: BTreeMap<u32, u32>,
 }
 
-/// All visitors, by the number that their cookie carries.
+/// All visitors, by the session id in their cookies.
 #[derive(Debug, Default)]
 pub(super) struct SessionStore {
     visitors: BTreeMap<u64, ShopVisitor>,
@@ -20,7 +20,7 @@ pub(super) struct SessionStore {
 }
 
 impl SessionStore {
-    /// Opens a session; its number is never used again.
+    /// Opens a session and returns its id. An id is never used again.
     pub(super) fn open(&mut self, name: String) -> u64 {
         if self.visitors.len() == MAX_SESSIONS {
             self.visitors.pop_first();
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_session_makes_room_for_a_new_one() {
+    fn oldest_session_is_dropped_when_full() {
         let mut sessions = SessionStore::default();
         let first = sessions.open("first".into());
         let second = sessions.open("second".into());

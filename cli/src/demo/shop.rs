@@ -1,14 +1,14 @@
-//! The demo shop: what it answers to each request. State is in memory; nothing here knows sockets or processes.
+//! The demo shop: makes the response to each request. State is in memory. This file uses no sockets or processes.
 //!
-//! | request | answer |
+//! | request | response |
 //! |---|---|
 //! | `GET /` | the front page, HTML |
 //! | `POST /login` | 200 and the cookie `session` for any name and the password "education", else 401 |
-//! | `GET /profile` | the visitor's name; 401 without the cookie, as for all that follows up to `/checkout` |
+//! | `GET /profile` | the visitor's name; 401 without the cookie, as for `/cart` and `/checkout` |
 //! | `GET /cart`, `POST /cart` | the cart; 201 for `{"item": 7, "amount": 2}` |
 //! | `POST /checkout` | 201 and an order; 409 for an empty cart; every 50th fails with 500 |
 //! | `GET /items?page=2`, `GET /items/7` | a page of the listing; one item |
-//! | `GET /search?q=lamp` | what has "lamp" in its name; takes 50 to 150 ms |
+//! | `GET /search?q=lamp` | the items with "lamp" in their names; takes 50 to 150 ms |
 //! | `GET /health` | "healthy" |
 
 use std::{
@@ -33,7 +33,7 @@ use super::{
     sessions::{SessionStore, ShopVisitor},
 };
 
-/// The whole shop. Any number of threads may ask it.
+/// The shop. Any number of threads may call it.
 pub(super) struct DemoShop {
     catalogue: Catalogue,
     sessions: Mutex<SessionStore>,
@@ -71,7 +71,7 @@ impl DemoShop {
     fn front_page(&self) -> Response<Body> {
         let mut page = String::from(FRONT_PAGE_HEAD);
         for item in self.catalogue.featured_items() {
-            // A String takes everything.
+            // Writing to a String cannot fail.
             let _ = writeln!(page, "<li><a href=\"/items/{}\">{}</a></li>", item.id, item.name);
         }
         page.push_str("</ul>\n");
@@ -96,7 +96,7 @@ impl DemoShop {
         let Some(text) = query_param(uri, "q") else {
             return error_response(StatusCode::BAD_REQUEST, "q is missing");
         };
-        // Its slowness is what the search is there for: spread evenly, and the same in every run.
+        // The search is slow on purpose. The times are spread evenly and are the same in each run.
         let spread_ms = self.searches.fetch_add(1, Ordering::Relaxed) * 37 % 101;
         rt::sleep_blocking(Duration::from_millis(50 + spread_ms));
         json_response(StatusCode::OK, &self.catalogue.find(&text))
@@ -108,10 +108,10 @@ impl DemoShop {
             (Some(name), Some(password)) if password == PASSWORD => {
                 let session = self.sessions().open(name.into_owned());
                 let cookie = Cookie::build((SESSION_COOKIE, session.to_string())).path("/").http_only(true).build();
-                let mut answer = json_response(StatusCode::OK, &json!({ "session": session }));
-                let cookie = cookie.to_string().parse().expect("a number is fit for a header");
-                answer.headers_mut().insert(header::SET_COOKIE, cookie);
-                answer
+                let mut response = json_response(StatusCode::OK, &json!({ "session": session }));
+                let cookie = cookie.to_string().parse().expect("a cookie with a number is a valid header value");
+                response.headers_mut().insert(header::SET_COOKIE, cookie);
+                response
             }
             _ => error_response(StatusCode::UNAUTHORIZED, "wrong name or password"),
         }
@@ -126,9 +126,9 @@ impl DemoShop {
         let line: Result<CartLine, _> = serde_json::from_slice(&read_body(request));
         self.with_visitor(request, |visitor| match line {
             Ok(CartLine { item, amount }) if self.catalogue.item(item).is_some() => {
-                let held = visitor.cart.entry(item).or_default();
-                *held = held.saturating_add(amount);
-                json_response(StatusCode::CREATED, &CartLine { item, amount: *held })
+                let total = visitor.cart.entry(item).or_default();
+                *total = total.saturating_add(amount);
+                json_response(StatusCode::CREATED, &CartLine { item, amount: *total })
             }
             Ok(_) => not_found(),
             Err(_) => error_response(StatusCode::BAD_REQUEST, "takes {\"item\": 7, \"amount\": 2}"),
@@ -170,7 +170,7 @@ impl DemoShop {
     }
 }
 
-/// What is put into a cart, and what a cart shows.
+/// An item and its amount in a cart.
 #[derive(Deserialize, Serialize)]
 struct CartLine {
     item: u32,
@@ -183,10 +183,10 @@ fn session_id(request: &Request<Body>) -> Option<u64> {
     cookies.find(|cookie| cookie.name() == SESSION_COOKIE)?.value().parse().ok()
 }
 
-/// The body, or as much of it as anyone may send here.
+/// Reads the body of a request, up to 64 KiB.
 fn read_body(request: &mut Request<Body>) -> Vec<u8> {
     let mut body = Vec::new();
-    // What ends too early is no form and no JSON: it is refused as such.
+    // An incomplete body is an invalid form or invalid JSON, which is rejected later.
     let _ = request.body_mut().take(MAX_BODY_BYTES).read_to_end(&mut body);
     body
 }
@@ -200,12 +200,12 @@ fn form_field<'a>(form: &'a [u8], name: &str) -> Option<Cow<'a, str>> {
 }
 
 fn json_response(status: StatusCode, value: &impl Serialize) -> Response<Body> {
-    let text = serde_json::to_string(value).expect("what the shop says can be JSON");
+    let text = serde_json::to_string(value).expect("the values of the shop are valid JSON");
     response_with_type(status, "application/json", text)
 }
 
-fn error_response(status: StatusCode, why: &str) -> Response<Body> {
-    json_response(status, &json!({ "error": why }))
+fn error_response(status: StatusCode, message: &str) -> Response<Body> {
+    json_response(status, &json!({ "error": message }))
 }
 
 fn not_found() -> Response<Body> {
@@ -213,12 +213,12 @@ fn not_found() -> Response<Body> {
 }
 
 fn response_with_type(status: StatusCode, content_type: &str, body: impl Into<Body>) -> Response<Body> {
-    let answer = Response::builder().status(status).header(header::CONTENT_TYPE, content_type);
-    answer.body(body.into()).expect("status and content type are sound")
+    let response = Response::builder().status(status).header(header::CONTENT_TYPE, content_type);
+    response.body(body.into()).expect("status and content type are valid")
 }
 
 const SESSION_COOKIE: &str = "session";
-/// The same for everybody: that of the quick start in Locust's manual.
+/// The password of all visitors, from the quick start of Locust's manual.
 const PASSWORD: &str = "education";
 const CHECKOUTS_PER_FAILURE: u64 = 50;
 const MAX_BODY_BYTES: u64 = 64 * 1024;
@@ -234,30 +234,30 @@ mod tests {
 
     use super::*;
 
-    fn ask(shop: &DemoShop, method: &str, target: &str, cookie: Option<&str>, body: &str) -> (u16, String) {
+    fn send(shop: &DemoShop, method: &str, target: &str, cookie: Option<&str>, body: &str) -> (u16, String) {
         let request = Request::builder().method(method).uri(target);
         let request = cookie.into_iter().fold(request, |request, cookie| request.header(header::COOKIE, cookie));
-        let mut answer = shop.respond(&mut request.body(Body::from(body.to_owned())).unwrap());
+        let mut response = shop.respond(&mut request.body(Body::from(body.to_owned())).unwrap());
         let mut text = String::new();
-        answer.body_mut().read_to_string(&mut text).unwrap();
-        (answer.status().as_u16(), text)
+        response.body_mut().read_to_string(&mut text).unwrap();
+        (response.status().as_u16(), text)
     }
 
     fn status(shop: &DemoShop, method: &str, target: &str, cookie: Option<&str>, body: &str) -> u16 {
-        ask(shop, method, target, cookie, body).0
+        send(shop, method, target, cookie, body).0
     }
 
     fn get(shop: &DemoShop, target: &str) -> (u16, Value) {
-        let (status, text) = ask(shop, "GET", target, None, "");
+        let (status, text) = send(shop, "GET", target, None, "");
         (status, serde_json::from_str(&text).unwrap())
     }
 
-    /// The cookie of a new session, as a browser sends it back.
+    /// Logs in and returns the cookie of the session, as a browser sends it.
     fn log_in(shop: &DemoShop) -> String {
         let form = Body::from("username=ellen_key&password=education");
-        let answer = shop.respond(&mut Request::post("/login").body(form).unwrap());
-        assert_eq!(answer.status(), 200);
-        let cookie = answer.headers()[header::SET_COOKIE].to_str().unwrap();
+        let response = shop.respond(&mut Request::post("/login").body(form).unwrap());
+        assert_eq!(response.status(), 200);
+        let cookie = response.headers()[header::SET_COOKIE].to_str().unwrap();
         let (pair, attributes) = cookie.split_once("; ").unwrap();
         let attributes: BTreeSet<&str> = attributes.split("; ").collect();
         assert_eq!(attributes, BTreeSet::from(["HttpOnly", "Path=/"]));
@@ -265,10 +265,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_open_to_all_is_found() {
+    fn public_pages_are_found() {
         let shop = DemoShop::new();
-        assert_eq!(ask(&shop, "GET", "/health", None, ""), (200, "healthy".to_owned()));
-        let (status, page) = ask(&shop, "GET", "/", None, "");
+        assert_eq!(send(&shop, "GET", "/health", None, ""), (200, "healthy".to_owned()));
+        let (status, page) = send(&shop, "GET", "/", None, "");
         assert!(status == 200 && page.contains("<a href=\"/items/1\">amber basket</a>"), "{page}");
         assert_eq!(get(&shop, "/items").1, get(&shop, "/items?page=1").1);
         assert_eq!(get(&shop, "/items?page=10").1["items"][19]["id"], 200);
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_or_makes_no_sense_is_refused() {
+    fn unknown_or_invalid_targets_are_rejected() {
         let shop = DemoShop::new();
         for (method, target, expected) in [
             ("GET", "/items?page=11", 404),
@@ -295,23 +295,23 @@ mod tests {
     }
 
     #[test]
-    fn only_who_has_logged_in_has_a_cart() {
+    fn cart_needs_a_login() {
         let shop = DemoShop::new();
         for form in ["", "username=a", "username=a&password=guess", "username=&password=education"] {
             assert_eq!(status(&shop, "POST", "/login", None, form), 401, "{form}");
         }
         let cookie = log_in(&shop);
         for (method, target) in [("GET", "/profile"), ("GET", "/cart"), ("POST", "/cart"), ("POST", "/checkout")] {
-            for stranger in [None, Some("session=99"), Some("session=x"), Some("other=1")] {
-                assert_eq!(status(&shop, method, target, stranger, ""), 401, "{method} {target} {stranger:?}");
+            for cookie in [None, Some("session=99"), Some("session=x"), Some("other=1")] {
+                assert_eq!(status(&shop, method, target, cookie, ""), 401, "{method} {target} {cookie:?}");
             }
         }
         let with_others = format!("theme=dark; {cookie}");
-        assert_eq!(ask(&shop, "GET", "/profile", Some(&with_others), ""), (200, "\"ellen_key\"".to_owned()));
+        assert_eq!(send(&shop, "GET", "/profile", Some(&with_others), ""), (200, "\"ellen_key\"".to_owned()));
     }
 
     #[test]
-    fn a_cart_holds_what_was_put_into_it_until_it_is_paid() {
+    fn cart_keeps_items_until_checkout() {
         let shop = DemoShop::new();
         let (ours, theirs) = (log_in(&shop), log_in(&shop));
         let put = |body: &str| status(&shop, "POST", "/cart", Some(&ours), body);
@@ -320,17 +320,17 @@ mod tests {
         assert_eq!(put(r#"{"item": 201, "amount": 1}"#), 404);
         assert_eq!(put(r#"{"item": 7}"#), 400);
         let cart =
-            |cookie: &str| -> Value { serde_json::from_str(&ask(&shop, "GET", "/cart", Some(cookie), "").1).unwrap() };
+            |cookie: &str| -> Value { serde_json::from_str(&send(&shop, "GET", "/cart", Some(cookie), "").1).unwrap() };
         let price_cents = get(&shop, "/items/7").1["price_cents"].as_u64().unwrap();
         assert_eq!(cart(&ours), json!({ "items": [{ "item": 7, "amount": 3 }], "total_cents": 3 * price_cents }));
         assert_eq!(cart(&theirs), json!({ "items": [], "total_cents": 0 }));
-        let (code, order) = ask(&shop, "POST", "/checkout", Some(&ours), "");
+        let (code, order) = send(&shop, "POST", "/checkout", Some(&ours), "");
         assert_eq!((code, order), (201, json!({ "order": 1, "total_cents": 3 * price_cents }).to_string()));
         assert_eq!(status(&shop, "POST", "/checkout", Some(&ours), ""), 409);
     }
 
     #[test]
-    fn every_fiftieth_checkout_fails_and_its_cart_is_kept() {
+    fn every_fiftieth_checkout_fails() {
         let shop = DemoShop::new();
         let cookie = log_in(&shop);
         let order = |_| {

@@ -1,4 +1,4 @@
-//! The parent's side: starts the site, knows its address, ends it.
+//! The parent process: starts the demo site, reads its URL, and ends it.
 
 use std::{
     io::{self, BufRead, BufReader},
@@ -7,18 +7,32 @@ use std::{
 
 use super::SITE_ARGUMENT;
 
-/// A demo site in a process of its own, which ends when this is dropped, or with this process, whichever is first.
+/// A demo site in a process of its own. Dropping it ends the process. The process also ends with this one.
+///
+/// # Examples
+///
+/// ```no_run
+/// use std::{env, process::Command};
+///
+/// use gregaria::demo::DemoSite;
+///
+/// // This program must call `gregaria::main`, which serves the site in the new process.
+/// let site = DemoSite::start(Command::new(env::current_exe()?))?;
+/// println!("{}", site.base_url());
+/// # Ok::<(), std::io::Error>(())
+/// ```
 pub struct DemoSite {
     base_url: String,
     _process: SiteProcess,
 }
 
 impl DemoSite {
-    /// Starts a site and returns when it accepts connections. `program` is how this very program is called, up to its
-    /// first argument: in Rust the path of the executable, in Python the interpreter with `-m gregaria`.
+    /// Starts a site and returns when it accepts connections. `program` starts this program, up to its first argument.
+    ///
+    /// A Rust program passes the path of its executable, the Python host the interpreter with `-m gregaria`.
     ///
     /// # Errors
-    /// When the program cannot be started, or is no site.
+    /// The program cannot be started, or does not serve a demo site.
     pub fn start(mut program: Command) -> io::Result<Self> {
         program.arg(SITE_ARGUMENT).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = SiteProcess(program.spawn()?);
@@ -26,7 +40,7 @@ impl DemoSite {
         Ok(Self { base_url, _process: process })
     }
 
-    /// `http://127.0.0.1:PORT`.
+    /// Returns the URL of the site: `http://127.0.0.1:PORT`.
     pub fn base_url(&self) -> &str {
         &self.base_url
     }
@@ -36,23 +50,23 @@ struct SiteProcess(Child);
 
 impl SiteProcess {
     fn read_base_url(&mut self) -> io::Result<String> {
-        let stdout = self.0.stdout.take().expect("its stdout is a pipe");
+        let stdout = self.0.stdout.take().expect("stdout of the site is a pipe");
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
         if line.is_empty() {
             let status = self.0.wait()?;
-            return Err(io::Error::other(format!("the demo site ended before it had an address: {status}")));
+            return Err(io::Error::other(format!("the demo site ended before it printed its URL: {status}")));
         }
         match line.trim_end() {
-            address if address.starts_with("http://") => Ok(address.to_owned()),
-            other => Err(io::Error::other(format!("the demo site said {other:?} instead of its address"))),
+            url if url.starts_with("http://") => Ok(url.to_owned()),
+            other => Err(io::Error::other(format!("the demo site printed {other:?} instead of its URL"))),
         }
     }
 }
 
 impl Drop for SiteProcess {
     fn drop(&mut self) {
-        // It has nothing to save, and there is nothing to be done about one that is gone already.
+        // The site has no state to save. An error means that the process has ended already.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -69,17 +83,17 @@ mod tests {
     }
 
     #[test]
-    fn the_first_line_is_the_address() {
+    fn first_line_is_the_url() {
         // `$0` is the argument after the script.
         let site = DemoSite::start(shell("echo http://127.0.0.1:1/$0; cat")).unwrap();
         assert_eq!(site.base_url(), "http://127.0.0.1:1/--demo-site");
     }
 
     #[test]
-    fn what_is_no_site_is_an_error() {
-        let said = |script: &str| DemoSite::start(shell(script)).err().unwrap().to_string();
-        assert!(said("exit 3").ends_with("exit status: 3"), "{}", said("exit 3"));
-        assert!(said("echo Hello; cat").contains("\"Hello\""));
+    fn other_programs_are_an_error() {
+        let message = |script: &str| DemoSite::start(shell(script)).err().unwrap().to_string();
+        assert!(message("exit 3").ends_with("exit status: 3"), "{}", message("exit 3"));
+        assert!(message("echo Hello; cat").contains("\"Hello\""));
         assert!(DemoSite::start(Command::new("/nowhere/at/all")).is_err());
     }
 }

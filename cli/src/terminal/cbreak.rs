@@ -1,7 +1,7 @@
-//! The modes of the terminal on stdin: keys at once and unseen, everything else as it was.
+//! The cbreak mode of the terminal on stdin: keys are read at once and without echo.
 //!
-//! Only line editing and echo are switched off: Ctrl-C and Ctrl-Z stay signals. A process in the background touches
-//! nothing, which would stop it; whoever is in the foreground then has its own modes.
+//! Only line editing and echo are switched off. Ctrl-C and Ctrl-Z remain signals. A process in the background changes
+//! no mode: the kernel would stop it, and the modes belong to the process in the foreground.
 
 use std::{io, os::fd::AsFd};
 
@@ -10,47 +10,48 @@ use rustix::{
     termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp, tcsetattr},
 };
 
-/// What to go back to.
+/// The cbreak mode, with the modes to restore.
 #[derive(Default)]
 pub(super) struct CbreakMode {
     saved: Option<Termios>,
 }
 
 impl CbreakMode {
-    /// Switches line editing and echo off, unless that is so already. False when the terminal is not ours to change.
+    /// Switches line editing and echo off, unless they are off already. Returns `false` if stdin is not a terminal with
+    /// this process in the foreground.
     pub(super) fn enable(&mut self) -> bool {
         let stdin = io::stdin();
         if !is_in_foreground(&stdin) {
             return false;
         }
-        let Ok(now) = tcgetattr(&stdin) else {
+        let Ok(current) = tcgetattr(&stdin) else {
             return false;
         };
-        if self.saved.is_some() && !now.local_modes.intersects(LINE_INPUT_FLAGS) {
+        if self.saved.is_some() && !current.local_modes.intersects(LINE_INPUT_FLAGS) {
             return true;
         }
-        let mut ours = now.clone();
-        ours.local_modes.remove(LINE_INPUT_FLAGS);
-        ours.special_codes[SpecialCodeIndex::VMIN] = 1;
-        ours.special_codes[SpecialCodeIndex::VTIME] = 0;
-        self.saved = Some(now);
-        tcsetattr(&stdin, OptionalActions::Now, &ours).is_ok()
+        let mut cbreak = current.clone();
+        cbreak.local_modes.remove(LINE_INPUT_FLAGS);
+        cbreak.special_codes[SpecialCodeIndex::VMIN] = 1;
+        cbreak.special_codes[SpecialCodeIndex::VTIME] = 0;
+        self.saved = Some(current);
+        tcsetattr(&stdin, OptionalActions::Now, &cbreak).is_ok()
     }
 
-    /// Goes back.
+    /// Restores the saved modes.
     pub(super) fn disable(&mut self) {
         let stdin = io::stdin();
-        if let Some(before) = self.saved.take()
+        if let Some(saved) = self.saved.take()
             && is_in_foreground(&stdin)
         {
-            // A terminal that is gone needs no modes.
-            let _ = tcsetattr(&stdin, OptionalActions::Now, &before);
+            // An error means that the terminal is gone.
+            let _ = tcsetattr(&stdin, OptionalActions::Now, &saved);
         }
     }
 }
 
-/// Whether this terminal listens to our process group. One that controls no session (of a container, of a test) has no
-/// background.
+/// Returns `true` if this process group is in the foreground of the terminal. A terminal that controls no session, as
+/// in a container or a test, has no background.
 pub(super) fn is_in_foreground(terminal: impl AsFd) -> bool {
     tcgetpgrp(terminal).map_or(true, |group| group == getpgrp())
 }

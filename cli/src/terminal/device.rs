@@ -1,4 +1,4 @@
-//! What is behind a [`Screen`](super::Screen): stderr, or a test's memory.
+//! The device behind a [`Screen`](super::Screen): stderr, or memory in tests.
 
 use std::{
     env,
@@ -9,27 +9,28 @@ use rustix::termios::tcgetwinsize;
 
 use super::cbreak::is_in_foreground;
 
-/// The room of a terminal.
+/// The size of a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TerminalSize {
-    /// Characters in a line.
-    pub columns: u16,
-    /// Lines.
-    pub rows: u16,
+pub(crate) struct TerminalSize {
+    /// Columns of a line.
+    pub(crate) columns: u16,
+    /// Number of lines.
+    pub(crate) rows: u16,
 }
 
-/// A place for text that people read.
-pub trait OutputDevice: Write + Send {
-    /// Its size now; `None` when it is no terminal.
+/// A destination for text that people read.
+pub(crate) trait OutputDevice: Write + Send {
+    /// Returns the current size; `None` if the device is not a terminal.
     fn size(&self) -> Option<TerminalSize>;
 
-    /// Whether what was written can be taken back now: it is a terminal that knows how, and it is ours.
+    /// Returns `true` if written text can be erased now: the device is a capable terminal with this process in the
+    /// foreground.
     fn can_redraw(&self) -> bool;
 
-    /// Whether colours are welcome.
+    /// Returns `true` if text may have colors.
     fn has_color(&self) -> bool;
 
-    /// Whether what is written to stdout appears here too.
+    /// Returns `true` if text written to stdout appears on this device as well.
     fn shows_stdout(&self) -> bool;
 }
 
@@ -45,11 +46,11 @@ impl StderrDevice {
     pub(super) fn new() -> Self {
         let is_terminal = io::stderr().is_terminal();
         let is_dumb = env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb");
-        let no_colour = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let is_color_disabled = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         Self {
             is_terminal,
             is_dumb,
-            has_color: is_terminal && !is_dumb && !no_colour,
+            has_color: is_terminal && !is_dumb && !is_color_disabled,
             shows_stdout: is_terminal && io::stdout().is_terminal(),
         }
     }
@@ -68,9 +69,9 @@ impl Write for StderrDevice {
 impl OutputDevice for StderrDevice {
     fn size(&self) -> Option<TerminalSize> {
         let size = self.is_terminal.then(|| tcgetwinsize(io::stderr()).ok()).flatten()?;
-        // A terminal that nobody has told its size says 0.
-        let known = |length: u16, usual: u16| if length == 0 { usual } else { length };
-        Some(TerminalSize { columns: known(size.ws_col, 80), rows: known(size.ws_row, 24) })
+        // A terminal without a configured size reports 0.
+        let or_default = |length: u16, default: u16| if length == 0 { default } else { length };
+        Some(TerminalSize { columns: or_default(size.ws_col, 80), rows: or_default(size.ws_row, 24) })
     }
 
     fn can_redraw(&self) -> bool {

@@ -1,15 +1,15 @@
-//! What can be typed during a run, as values.
+//! The keys of a run, as values.
 //!
-//! The letters are Locust's. What they do is decided in `app.rs`.
+//! The letters are Locust's. `run/follow.rs` applies them.
 
-/// A key that means something.
+/// The command of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyCommand {
-    /// So many users more.
+pub(crate) enum KeyCommand {
+    /// Adds this many users.
     AddUsers(u32),
-    /// So many users fewer.
+    /// Removes this many users.
     RemoveUsers(u32),
-    /// End the run.
+    /// Ends the run.
     Quit,
 }
 
@@ -26,8 +26,8 @@ impl KeyCommand {
     }
 }
 
-/// The keys in what a terminal has sent at once. Behind an escape come names of keys that are not letters: F4 ends in
-/// an S.
+/// Returns the keys in the bytes of one read. Bytes after an escape are ignored: they name a key that is not a letter.
+/// The sequence of F4, for example, ends in `S`.
 pub(super) fn parse_keys(bytes: &[u8]) -> impl Iterator<Item = KeyCommand> {
     bytes.iter().take_while(|byte| **byte != ESCAPE).filter_map(|byte| KeyCommand::from_byte(*byte))
 }
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn letters_are_locusts_and_the_rest_means_nothing() {
+    fn only_letters_of_locust_are_keys() {
         let keys: Vec<KeyCommand> = parse_keys("wxW\nsSäqQ".as_bytes()).collect();
         let expected = [
             KeyCommand::AddUsers(1),
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn a_function_key_is_no_letter() {
+    fn function_key_is_not_a_letter() {
         assert_eq!(parse_keys(b"\x1bOS").count(), 0);
         assert_eq!(parse_keys(b"w\x1b[1;2S").collect::<Vec<_>>(), [KeyCommand::AddUsers(1)]);
     }

@@ -1,8 +1,8 @@
-//! The terminal of a run: everything goes to it through one [`Screen`], and keys come from it as values.
+//! The terminal of a run: all text is written through one `Screen`, and keys are read as `KeyCommand`s.
 //!
-//! [`Terminal`] is a run's hold on it: a thread that reads keys, and gives the terminal back whenever it belongs to
-//! someone else: while the process is stopped, in the background, and when the run is over, however it ends. Ctrl-C
-//! stays a signal throughout. What is shown, and what a key does, is none of its business: see `console/` and `app.rs`.
+//! `Terminal` changes the terminal for a run. Its thread reads the keys, and restores the terminal while the process
+//! is suspended or in the background, and at each kind of end of the run. Ctrl-C remains a signal. The text is made in
+//! `console/`, and `run/follow.rs` applies the keys.
 
 mod cbreak;
 mod device;
@@ -25,57 +25,59 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::{consts::SIGTSTP, flag, low_level};
 
 use cbreak::CbreakMode;
-pub use device::{OutputDevice, TerminalSize};
-pub use keys::KeyCommand;
+#[cfg(test)]
+pub(crate) use device::OutputDevice;
+pub(crate) use device::TerminalSize;
+pub(crate) use keys::KeyCommand;
 pub use screen::{Screen, StdStream};
 
-/// A run's hold on the terminal. Dropping it gives the terminal back.
-pub struct Terminal {
+/// The terminal of this process during a run. Dropping it restores the terminal.
+pub(crate) struct Terminal {
     handle: TerminalHandle,
     keys: Option<mpsc::Receiver<KeyCommand>>,
-    /// Open as long as the thread is to go on.
+    /// The write end of a pipe. The thread ends when it is closed.
     end_pipe: Option<PipeWriter>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Terminal {
-    /// Takes hold of the terminal of this process for a run that is shown on `screen`: keys, Ctrl-Z, and panics of user
-    /// code, whose reports appear above the live block. For whoever owns the process.
+    /// Takes over the terminal of this process for a run that is shown on `screen`. For the owner of the process only.
     ///
-    /// Without a terminal on stderr nothing is touched; without one on stdin there are no keys.
+    /// It reads keys, handles Ctrl-Z, and prints the panics of user code above the live block. Without a terminal on
+    /// stderr it has no effect. Without a terminal on stdin there are no keys.
     ///
     /// # Errors
-    /// When the thread cannot be started.
-    pub fn open(screen: &Screen) -> io::Result<Self> {
-        let hold = TerminalHandle { screen: screen.clone(), mode: Arc::default(), is_restored: Arc::default() };
+    /// The thread cannot be started.
+    pub(crate) fn open(screen: &Screen) -> io::Result<Self> {
+        let handle = TerminalHandle { screen: screen.clone(), mode: Arc::default(), is_restored: Arc::default() };
         if screen.size().is_none() {
-            return Ok(Self { handle: hold, keys: None, end_pipe: None, thread: None });
+            return Ok(Self { handle, keys: None, end_pipe: None, thread: None });
         }
         install_panic_hook(screen);
-        let (ended, end) = io::pipe()?;
-        let (stopped, stop) = io::pipe()?;
-        // In this order: once the run is over Ctrl-Z does what it always does.
-        flag::register_conditional_default(SIGTSTP, Arc::clone(&hold.is_restored))?;
-        low_level::pipe::register(SIGTSTP, stop)?;
+        let (end_reader, end_writer) = io::pipe()?;
+        let (suspend_reader, suspend_writer) = io::pipe()?;
+        // The order matters: when the terminal is restored, Ctrl-Z has its default effect before the pipe is written.
+        flag::register_conditional_default(SIGTSTP, Arc::clone(&handle.is_restored))?;
+        low_level::pipe::register(SIGTSTP, suspend_writer)?;
         let (sender, receiver) = mpsc::channel();
         let has_keys = io::stdin().is_terminal();
-        let attendant = KeyReader {
-            handle: hold.clone(),
+        let key_reader = KeyReader {
+            handle: handle.clone(),
             key_sender: has_keys.then_some(sender),
-            end_pipe: ended,
-            suspend_pipe: stopped,
+            end_pipe: end_reader,
+            suspend_pipe: suspend_reader,
         };
-        let thread = thread::Builder::new().name("gregaria-keys".into()).spawn(|| attendant.run())?;
-        Ok(Self { handle: hold, keys: has_keys.then_some(receiver), end_pipe: Some(end), thread: Some(thread) })
+        let thread = thread::Builder::new().name("gregaria-keys".into()).spawn(|| key_reader.run())?;
+        Ok(Self { handle, keys: has_keys.then_some(receiver), end_pipe: Some(end_writer), thread: Some(thread) })
     }
 
-    /// What is typed from now on; `None` when nobody can type.
-    pub fn keys(&self) -> Option<&mpsc::Receiver<KeyCommand>> {
+    /// Returns the keys typed from now on; `None` without a keyboard.
+    pub(crate) fn keys(&self) -> Option<&mpsc::Receiver<KeyCommand>> {
         self.keys.as_ref()
     }
 
-    /// What gives the terminal back before the end: at the first signal, because after the second there is no chance.
-    pub fn handle(&self) -> TerminalHandle {
+    /// Returns a handle that restores the terminal early: at the first signal, because the second ends the process.
+    pub(crate) fn handle(&self) -> TerminalHandle {
         self.handle.clone()
     }
 }
@@ -84,39 +86,39 @@ impl Drop for Terminal {
     fn drop(&mut self) {
         self.handle.restore();
         self.end_pipe = None;
-        // A panic there has been reported, and the terminal is given back.
+        // The panic hook has reported a panic of the thread, and the terminal is restored.
         let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 
-/// Lets go of the terminal from any thread.
+/// A handle that restores the terminal from any thread.
 #[derive(Clone)]
-pub struct TerminalHandle {
+pub(crate) struct TerminalHandle {
     screen: Screen,
     mode: Arc<Mutex<CbreakMode>>,
     is_restored: Arc<AtomicBool>,
 }
 
 impl TerminalHandle {
-    /// Gives the terminal back for good: its modes as they were, no keys, no live block; lines are written as before.
-    pub fn restore(&self) {
+    /// Restores the terminal for the rest of the process: its modes, no keys, no live block. Lines are still written.
+    pub(crate) fn restore(&self) {
         self.is_restored.store(true, Ordering::SeqCst);
-        // The modes first: a terminal that is held up by Ctrl-S does not take the screen's last block.
+        // The modes come first: writing to the screen blocks if the user has pressed Ctrl-S.
         self.lock_mode().disable();
         self.screen.end();
     }
 
-    /// Whether keys are to be read now.
+    /// Switches to single keys. Returns `false` if no keys may be read now.
     fn enable_keys(&self) -> bool {
-        let mut modes = self.lock_mode();
-        !self.is_restored.load(Ordering::SeqCst) && modes.enable()
+        let mut mode = self.lock_mode();
+        !self.is_restored.load(Ordering::SeqCst) && mode.enable()
     }
 
-    /// Ctrl-Z: the shell finds the terminal as it left it.
+    /// Suspends the process, as Ctrl-Z does by default, with the terminal restored for the shell.
     fn suspend_process(&self) {
         self.lock_mode().disable();
         self.screen.suspend(|| {
-            // Fails for signals without a default only.
+            // Fails only for signals without a default.
             let _ = low_level::emulate_default_handler(SIGTSTP);
         });
     }
@@ -126,7 +128,7 @@ impl TerminalHandle {
     }
 }
 
-/// The thread beside the run.
+/// The thread that reads the keys and handles Ctrl-Z.
 struct KeyReader {
     handle: TerminalHandle,
     key_sender: Option<mpsc::Sender<KeyCommand>>,
@@ -137,16 +139,16 @@ struct KeyReader {
 impl KeyReader {
     fn run(mut self) {
         loop {
-            let takes_keys = self.key_sender.is_some() && self.handle.enable_keys();
-            let [has_ended, is_stopped, has_keys] = self.wait(takes_keys);
+            let wants_keys = self.key_sender.is_some() && self.handle.enable_keys();
+            let [has_ended, is_suspended, has_keys] = self.wait(wants_keys);
             if has_ended {
                 return;
             }
-            if is_stopped {
+            if is_suspended {
                 let _ = rustix::io::read(&self.suspend_pipe, &mut [0; 64]);
                 self.handle.suspend_process();
             }
-            // Asked again: who reads in the background is stopped.
+            // Checked again: a process that reads in the background is stopped by the kernel.
             if has_keys && self.handle.enable_keys() {
                 self.read_keys();
             }
@@ -158,26 +160,26 @@ impl KeyReader {
         let mut sources = [self.end_pipe.as_fd(), self.suspend_pipe.as_fd(), stdin.as_fd()]
             .map(|source| PollFd::from_borrowed_fd(source, PollFlags::IN));
         let count = if wants_keys { 3 } else { 2 };
-        // Interrupted by a signal, of which the pipe tells next time.
+        // A signal can interrupt the call. The next call sees the pipe.
         let _ = poll(&mut sources[..count], Some(&POLL_TIMEOUT));
         sources.map(|source| !source.revents().is_empty())
     }
 
     fn read_keys(&mut self) {
-        let mut typed = [0; 64];
-        let length = rustix::io::read(io::stdin(), &mut typed).unwrap_or(0);
+        let mut bytes = [0; 64];
+        let length = rustix::io::read(io::stdin(), &mut bytes).unwrap_or(0);
         let send = |key| self.key_sender.as_ref().is_some_and(|keys| keys.send(key).is_ok());
-        if length == 0 || !keys::parse_keys(&typed[..length]).all(send) {
+        if length == 0 || !keys::parse_keys(&bytes[..length]).all(send) {
             self.key_sender = None;
         }
     }
 }
 
-/// A panicking task is counted and the run goes on; its report must not go through the live block.
+/// Prints the reports of panics above the live block, because the run goes on after a panic of a task.
 fn install_panic_hook(screen: &Screen) {
     let (screen, report) = (screen.clone(), panic::take_hook());
     panic::set_hook(Box::new(move |panic| screen.suspend_if_idle(|| report(panic))));
 }
 
-/// Coming back to the foreground is seen within this time.
+/// The time within which a return to the foreground is noticed.
 const POLL_TIMEOUT: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };

@@ -1,8 +1,8 @@
-//! The one place through which text for people goes: whole lines, what programs print, and a live block below.
+//! The writer of all text for people: whole lines, the output of user code, and a live block below them.
 //!
-//! The block is redrawn in one write. Between two writes the cursor rests on an empty line above it: what others write
-//! there past this file (a `println!` of a user) stays readable, and a terminal that became smaller cuts off what is
-//! redrawn anyway. What the block says is in `console/live.rs`.
+//! The block is redrawn in one write. Between two writes the cursor rests on an empty line above the block. Text that
+//! bypasses this file, such as a `println!` of a user, therefore stays readable. A terminal that shrinks cuts off the
+//! block only, which is redrawn. The text of the block is made in `console/live.rs`.
 
 use std::{
     fmt::Write as _,
@@ -12,11 +12,21 @@ use std::{
 
 use super::device::{OutputDevice, StderrDevice, TerminalSize};
 
-/// Text for people. Clones write to the same place.
+/// The writer of text for people. Clones share one device.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria::terminal::{Screen, StdStream};
+///
+/// let screen = Screen::stderr();
+/// screen.write_lines("[2026-11-23 02:44:13,123] vm/INFO/gregaria: ready\n");
+/// screen.print(StdStream::Err, "the output of user code\n");
+/// ```
 #[derive(Clone)]
 pub struct Screen(Arc<Mutex<ScreenState>>);
 
-/// Which of its streams a program prints to.
+/// A standard stream that a program prints to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StdStream {
     /// Standard output.
@@ -26,8 +36,8 @@ pub enum StdStream {
 }
 
 impl Screen {
-    /// The screen on this device.
-    pub fn new(device: impl OutputDevice + 'static) -> Self {
+    /// Creates a screen on this device.
+    pub(crate) fn new(device: impl OutputDevice + 'static) -> Self {
         Self(Arc::new(Mutex::new(ScreenState {
             device: Box::new(device),
             block: None,
@@ -37,40 +47,43 @@ impl Screen {
         })))
     }
 
-    /// The screen on stderr: a terminal, a file or a pipe.
+    /// Creates a screen on stderr, which is a terminal, a file or a pipe.
     pub fn stderr() -> Self {
         Self::new(StderrDevice::new())
     }
 
-    /// The size of the terminal now; `None` when it is a file or a pipe.
-    pub fn size(&self) -> Option<TerminalSize> {
+    /// Returns the current size of the terminal; `None` for a file or a pipe.
+    pub(crate) fn size(&self) -> Option<TerminalSize> {
         self.state().device.size()
     }
 
-    /// Whether colours are welcome.
-    pub fn has_color(&self) -> bool {
+    /// Returns `true` if text may have colors.
+    pub(crate) fn has_color(&self) -> bool {
         self.state().device.has_color()
     }
 
-    /// The room for a live block now; `None` when there can be none: on a file, a dumb terminal, in the background,
-    /// and after [`Screen::end`].
-    pub fn live_area(&self) -> Option<TerminalSize> {
+    /// Returns the current space for a live block.
+    ///
+    /// `None` means that no block can be shown: on a file or a dumb terminal, in the background, and after
+    /// [`Screen::end`].
+    pub(crate) fn live_area(&self) -> Option<TerminalSize> {
         self.state().live_area()
     }
 
-    /// Shows these lines below everything else, in place of those shown before. None may be wider than the room less
-    /// one column, nor may there be more than rows less one.
-    pub fn show(&self, lines: &[String]) {
+    /// Shows these lines as the live block, below all other text, and replaces the previous block.
+    ///
+    /// The lines must leave one column and one row of [`Screen::live_area`] free.
+    pub(crate) fn show(&self, lines: &[String]) {
         self.state().show(lines);
     }
 
-    /// Takes the live block away, and prints what was held back.
-    pub fn clear(&self) {
+    /// Erases the live block and prints the partial lines that waited for their ends.
+    pub(crate) fn clear(&self) {
         self.state().clear();
     }
 
-    /// Like [`Screen::clear`], and there is no live block from now on.
-    pub fn end(&self) {
+    /// Erases the live block as [`Screen::clear`] does. No block is shown from now on.
+    pub(crate) fn end(&self) {
         let mut state = self.state();
         state.clear();
         state.has_ended = true;
@@ -81,8 +94,10 @@ impl Screen {
         self.state().write_above(lines);
     }
 
-    /// Prints what a program has printed to one of its streams, above the live block. While there is one, the beginning
-    /// of a line waits for its end. Without one this is as if it had printed by itself.
+    /// Prints the output of user code to this stream, above the live block.
+    ///
+    /// While there is a live block, a partial line waits for its end, at most 64 KiB. Without a block the text is
+    /// written at once.
     pub fn print(&self, stream: StdStream, text: &str) {
         let mut state = self.state();
         match stream {
@@ -98,12 +113,15 @@ impl Screen {
         }
     }
 
-    /// Takes the live block away while `write`, which must not use this screen, writes to the terminal by itself.
-    pub fn suspend(&self, write: impl FnOnce()) {
+    /// Erases the live block, calls `write`, which writes to the terminal itself, and redraws the block. `write` must
+    /// not use this screen.
+    pub(crate) fn suspend(&self, write: impl FnOnce()) {
         self.state().suspend(write);
     }
 
-    /// Like [`Screen::aside`], for whoever may have been interrupted in the middle of a write: then the block stays.
+    /// Calls [`Screen::suspend`] unless another call holds the screen. Then it only calls `write`, and the block stays.
+    ///
+    /// A panic hook needs this, because the panic may come from a write to this screen.
     pub(super) fn suspend_if_idle(&self, write: impl FnOnce()) {
         match self.0.try_lock() {
             Ok(mut state) => state.suspend(write),
@@ -112,7 +130,7 @@ impl Screen {
     }
 
     fn state(&self) -> MutexGuard<'_, ScreenState> {
-        // A panic in the middle of a write leaves at worst a block that is drawn twice.
+        // After a panic during a write, the worst effect is a block that is drawn twice.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -120,13 +138,13 @@ impl Screen {
 struct ScreenState {
     device: Box<dyn OutputDevice>,
     block: Option<LiveBlock>,
-    /// Beginnings of lines, of both streams.
+    /// The partial lines of both streams, which wait for their ends while there is a block.
     partial_lines: [String; 2],
     is_mid_line: bool,
     has_ended: bool,
 }
 
-/// What is drawn below the cursor.
+/// The block that is drawn below the cursor.
 struct LiveBlock {
     rendered: String,
     size: Option<TerminalSize>,
@@ -142,20 +160,20 @@ impl ScreenState {
         if size.is_none() {
             return;
         }
-        let start = if self.is_mid_line { "\n" } else { "" };
-        let drawing = render_block(lines);
-        self.write(&format!("{start}{drawing}"));
-        self.block = Some(LiveBlock { rendered: drawing, size });
+        let line_end = if self.is_mid_line { "\n" } else { "" };
+        let rendered = render_block(lines);
+        self.write(&format!("{line_end}{rendered}"));
+        self.block = Some(LiveBlock { rendered, size });
         self.is_mid_line = false;
     }
 
     fn clear(&mut self) {
         drop(self.erase_block());
         for stream in 0..self.partial_lines.len() {
-            let mut rest = std::mem::take(&mut self.partial_lines[stream]);
-            if !rest.is_empty() {
-                rest.push('\n');
-                self.write_above(&rest);
+            let mut partial_line = std::mem::take(&mut self.partial_lines[stream]);
+            if !partial_line.is_empty() {
+                partial_line.push('\n');
+                self.write_above(&partial_line);
             }
         }
     }
@@ -164,14 +182,14 @@ impl ScreenState {
         if self.block.is_none() {
             return self.write_above(text);
         }
-        let held = &mut self.partial_lines[stream as usize];
-        held.push_str(text);
-        if held.len() > MAX_PARTIAL_LINE_BYTES && !held.ends_with('\n') {
-            held.push('\n');
+        let pending = &mut self.partial_lines[stream as usize];
+        pending.push_str(text);
+        if pending.len() > MAX_PARTIAL_LINE_BYTES && !pending.ends_with('\n') {
+            pending.push('\n');
         }
-        if let Some(end) = held.rfind('\n') {
-            let rest = held.split_off(end + 1);
-            let lines = std::mem::replace(held, rest);
+        if let Some(end) = pending.rfind('\n') {
+            let partial_line = pending.split_off(end + 1);
+            let lines = std::mem::replace(pending, partial_line);
             self.write_above(&lines);
         }
     }
@@ -184,7 +202,7 @@ impl ScreenState {
                 self.write(&format!("{ERASE_BELOW}{text}{}", block.rendered));
                 self.block = Some(block);
             }
-            // It is drawn anew when it is shown next.
+            // The next call of `show` draws a block of the new size.
             Some(_) => {
                 let erase = self.erase_sequence();
                 self.write(&format!("{erase}{text}"));
@@ -204,7 +222,7 @@ impl ScreenState {
         self.redraw_block(block);
     }
 
-    /// Takes the block from the terminal.
+    /// Erases the block on the terminal and returns it.
     fn erase_block(&mut self) -> Option<LiveBlock> {
         let block = self.block.take()?;
         let erase = self.erase_sequence();
@@ -219,48 +237,49 @@ impl ScreenState {
         }
     }
 
-    /// Whether the terminal is still the one that the block was made for.
+    /// Returns `true` if the terminal still has the size for which the block was made.
     fn is_valid(&self, block: &LiveBlock) -> bool {
         block.size == self.live_area()
     }
 
-    /// Nothing in the background: the lines below the cursor are someone else's.
+    /// Returns the sequence that erases the block. It is empty in the background, where the lines below the cursor
+    /// belong to another process.
     fn erase_sequence(&self) -> &'static str {
         if self.device.can_redraw() { ERASE_BELOW } else { "" }
     }
 
     fn write(&mut self, text: &str) {
-        // Whoever reads along may go away; the run and its exit code do not depend on it.
+        // The reader of stderr may close it. The run and its exit code do not depend on it.
         let _ = self.device.write_all(text.as_bytes());
     }
 }
 
 fn write_to_stdout(text: &str) {
     let mut stdout = io::stdout();
-    // Who prints into a pipe that was closed is not told here.
+    // A closed pipe is not an error of the run.
     let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
 }
 
-/// Draws `lines` over what was there, below an empty line to which the cursor returns.
+/// Renders `lines` over the previous block, below an empty line to which the cursor returns.
 fn render_block(lines: &[String]) -> String {
-    let mut drawing = format!("\r{ERASE_LINE_END}");
+    let mut rendered = format!("\r{ERASE_LINE_END}");
     for line in lines {
         // Writing to a String cannot fail.
-        let _ = write!(drawing, "\n{line}{ERASE_LINE_END}");
+        let _ = write!(rendered, "\n{line}{ERASE_LINE_END}");
     }
-    drawing.push_str(ERASE_SCREEN_END);
+    rendered.push_str(ERASE_SCREEN_END);
     if !lines.is_empty() {
-        let _ = write!(drawing, "\r\x1b[{}A", lines.len());
+        let _ = write!(rendered, "\r\x1b[{}A", lines.len());
     }
-    drawing
+    rendered
 }
 
-/// Everything from the cursor's line on.
+/// Erases from the line of the cursor to the end of the screen.
 const ERASE_BELOW: &str = "\r\x1b[J";
 const ERASE_LINE_END: &str = "\x1b[K";
 const ERASE_SCREEN_END: &str = "\x1b[J";
 
-/// A line without an end is broken here.
+/// The length at which a line without an end is broken.
 const MAX_PARTIAL_LINE_BYTES: usize = 64 * 1024;
 
 #[cfg(test)]
@@ -273,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_stands_above_the_block_and_stays_when_it_goes() {
+    fn lines_are_written_above_the_block() {
         let terminal = MemoryDevice::terminal(20, 8);
         let screen = Screen::new(terminal.clone());
         screen.write_lines("one\n");
@@ -288,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn the_block_scrolls_what_is_above_and_loses_none_of_it() {
+    fn block_scrolls_the_lines_above() {
         let terminal = MemoryDevice::terminal(20, 5);
         let screen = Screen::new(terminal.clone());
         screen.show(&lines(&["a", "b"]));
@@ -313,11 +332,11 @@ mod tests {
     }
 
     #[test]
-    fn the_beginning_of_a_line_waits_for_its_end() {
+    fn partial_line_waits_for_its_end() {
         let terminal = MemoryDevice::terminal(20, 8);
         let screen = Screen::new(terminal.clone());
         screen.print(StdStream::Err, "loading:");
-        assert_eq!(terminal.contents(), "loading:", "nothing to wait for");
+        assert_eq!(terminal.contents(), "loading:", "without a block it is written at once");
         screen.show(&lines(&["block"]));
         screen.print(StdStream::Out, "one, ");
         screen.print(StdStream::Err, "else\n");
@@ -331,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_an_end_is_not_kept_for_ever() {
+    fn long_partial_line_is_broken() {
         let terminal = MemoryDevice::terminal(20, 8);
         let screen = Screen::new(terminal.clone());
         screen.show(&lines(&["block"]));
@@ -344,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn a_block_of_another_size_is_not_drawn_again() {
+    fn block_of_another_size_is_not_redrawn() {
         let terminal = MemoryDevice::terminal(40, 8);
         let screen = Screen::new(terminal.clone());
         screen.show(&lines(&["a block that is as wide as its terminal"]));
@@ -357,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn in_the_background_nothing_is_taken_back() {
+    fn block_is_not_erased_in_the_background() {
         let terminal = MemoryDevice::terminal(20, 8);
         let screen = Screen::new(terminal.clone());
         screen.show(&lines(&["block"]));
@@ -371,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_gets_the_text_as_it_is() {
+    fn file_receives_plain_text() {
         let file = MemoryDevice::default();
         let screen = Screen::new(file.clone());
         screen.show(&lines(&["block"]));
@@ -383,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn who_writes_by_itself_finds_the_block_gone() {
+    fn suspend_erases_and_redraws_the_block() {
         let terminal = MemoryDevice::terminal(20, 8);
         let screen = Screen::new(terminal.clone());
         screen.show(&lines(&["block"]));
@@ -392,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn a_report_in_the_middle_of_a_write_does_not_wait_for_it() {
+    fn suspend_if_idle_does_not_wait_for_a_write() {
         let screen = Screen::new(MemoryDevice::terminal(20, 8));
         let mut is_reported = false;
         screen.suspend(|| screen.suspend_if_idle(|| is_reported = true));
@@ -400,7 +419,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_past_the_screen_stays_readable() {
+    fn text_that_bypasses_the_screen_stays_readable() {
         let terminal = MemoryDevice::terminal(20, 8);
         let screen = Screen::new(terminal.clone());
         screen.show(&lines(&["block", "below"]));
@@ -410,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn after_the_end_there_is_no_block() {
+    fn end_disables_the_block() {
         let screen = Screen::new(MemoryDevice::terminal(20, 8));
         assert!(screen.live_area().is_some());
         screen.end();

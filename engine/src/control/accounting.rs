@@ -4,8 +4,8 @@
 
 use std::cell::{Cell, RefCell};
 
-use gregaria_http::Exchange;
-use gregaria_stats::{Limits, Phases, Recorder, Sample};
+use gregaria_http::{Exchange, ExchangePhases, Method};
+use gregaria_stats::{Lag, Limits, Outcome, Phase, Recorder, Sample};
 
 use super::admission::{Admission, Quota};
 
@@ -47,6 +47,23 @@ impl Accounting {
         self.recorder.borrow_mut().record(sample);
     }
 
+    /// Records an admitted HTTP request whose outcome is decided: one sample, and the time from the call to the
+    /// request being sent.
+    pub fn record_exchange(&self, method: Method, name: &str, metrics: &ExchangeMetrics, outcome: Outcome<'_>) {
+        let mut recorder = self.recorder.borrow_mut();
+        recorder.record(&Sample {
+            method: method.as_str(),
+            name,
+            due_ns: metrics.due_ns,
+            done_ns: metrics.done_ns,
+            phases_ns: metrics.phases_ns,
+            bytes_out: metrics.bytes_out,
+            bytes_in: metrics.bytes_in,
+            outcome,
+        });
+        recorder.record_lag(Lag::Send, metrics.lag_ns / 1000);
+    }
+
     /// An admitted request will never be counted: another may start in its place.
     pub fn record_aborted(&self) {
         self.count_aborted();
@@ -69,7 +86,7 @@ impl Accounting {
     }
 
     /// A delay of the generator's own, in microseconds.
-    pub fn record_lag(&self, lag: gregaria_stats::Lag, lag_us: u64) {
+    pub fn record_lag(&self, lag: Lag, lag_us: u64) {
         self.recorder.borrow_mut().record_lag(lag, lag_us);
     }
 
@@ -88,8 +105,39 @@ impl Accounting {
     }
 }
 
-/// The phases of an exchange, for its sample.
-pub fn exchange_phases(exchange: &Exchange) -> Phases {
-    let gregaria_http::ExchangePhases { resolve_ns, connect_ns, tls_ns, first_byte_ns, body_ns } = exchange.phases;
-    Phases { resolve_ns, connect_ns, tls_ns, first_byte_ns, body_ns }
+/// The times and sizes of an exchange that its sample needs.
+///
+/// An outcome that is decided after the response was handed out is recorded from these.
+#[derive(Clone, Copy, Debug)]
+pub struct ExchangeMetrics {
+    due_ns: u64,
+    done_ns: u64,
+    phases_ns: [u64; Phase::COUNT],
+    lag_ns: u64,
+    bytes_out: u64,
+    bytes_in: u64,
+}
+
+impl From<&Exchange> for ExchangeMetrics {
+    fn from(exchange: &Exchange) -> Self {
+        Self {
+            due_ns: exchange.due_ns,
+            done_ns: exchange.done_ns,
+            phases_ns: phases_ns(&exchange.phases),
+            lag_ns: exchange.lag_ns(),
+            bytes_out: exchange.bytes_out,
+            bytes_in: exchange.bytes_in,
+        }
+    }
+}
+
+/// Returns the phases of an exchange as [`Sample::phases_ns`] holds them.
+pub fn phases_ns(phases: &ExchangePhases) -> [u64; Phase::COUNT] {
+    Phase::ALL.map(|phase| match phase {
+        Phase::Resolve => phases.resolve_ns,
+        Phase::Connect => phases.connect_ns,
+        Phase::Tls => phases.tls_ns,
+        Phase::FirstByte => phases.first_byte_ns,
+        Phase::Body => phases.body_ns,
+    })
 }

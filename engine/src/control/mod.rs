@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 
 use gregaria_stats::Interval;
 
-pub use accounting::{Accounting, exchange_phases};
+pub use accounting::{Accounting, ExchangeMetrics, phases_ns};
 pub use channel::AgentEnd;
 pub use coordinator::Coordinator;
 

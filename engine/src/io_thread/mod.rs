@@ -31,7 +31,6 @@ pub use request::{CompletedRequest, PackedRequest};
 pub use upload::UploadInfo;
 
 use crate::{
-    connect_config::ConnectConfig,
     network::ThreadNetwork,
     rt::{self, DriverChoice, DriverKind, EventFd, Resolver},
 };
@@ -105,11 +104,11 @@ struct IoThreadShared {
 pub struct SharedBufferPool(Arc<Mutex<Vec<Vec<u8>>>>);
 
 impl IoThread {
-    /// Starts the thread. It rings `bell` when errands are done. For `addresses` see [`Addresses::check`].
+    /// Starts the thread. It notifies `event_fd` when requests are done.
     ///
     /// # Errors
     /// When the thread cannot be started, or the kernel refuses what it is to run on.
-    pub fn start(event_fd: EventFd, driver: DriverChoice, connect_config: ConnectConfig) -> io::Result<Self> {
+    pub fn start(event_fd: EventFd, driver: DriverChoice, resolver: Arc<Resolver>) -> io::Result<Self> {
         let (orders, for_desk) = RingBuffer::new(QUEUE_CAPACITY);
         let (from_desk, said) = RingBuffer::new(QUEUE_CAPACITY);
         let shared = Arc::new(IoThreadShared {
@@ -124,7 +123,7 @@ impl IoThread {
         let thread = std::thread::Builder::new().name("gregaria-carrier".into()).spawn(move || {
             let _alive = alive;
             rt::block_on(driver, |rt, kind| {
-                let wires = ThreadNetwork::new(rt, Resolver::new(connect_config));
+                let wires = ThreadNetwork::new(rt, resolver);
                 IoWorker::run(wires, for_desk, from_desk, desk_shared, move |waker| {
                     // The starter waits for it below.
                     let _ = tell.send((waker, kind));

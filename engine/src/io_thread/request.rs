@@ -118,7 +118,7 @@ impl PackedRequest {
             headers,
             body: source.map_or(packed, Body::Source),
             response_body_mode: ResponseBodyMode::Keep,
-            options: self.options.as_deref().unwrap_or(&NO_OPTIONS),
+            options: self.options.as_deref(),
         }
     }
 
@@ -131,5 +131,3 @@ impl PackedRequest {
         str::from_utf8(&self.packed[from..to]).expect("it was packed from texts")
     }
 }
-
-static NO_OPTIONS: RequestOptions = RequestOptions::none();

@@ -230,11 +230,7 @@ impl Bench {
     fn new(choice: DriverChoice) -> Self {
         let bell = EventFd::new().unwrap();
         let base = BaseUrl::parse(&format!("http://{}", echo_server())).unwrap();
-        Self {
-            carrier: IoThread::start(bell.clone(), choice, ConnectConfig::default()).unwrap(),
-            bell,
-            base: Arc::new(base),
-        }
+        Self { carrier: IoThread::start(bell.clone(), choice, Arc::default()).unwrap(), bell, base: Arc::new(base) }
     }
 
     fn session(&mut self) -> SessionId {

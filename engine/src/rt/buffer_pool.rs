@@ -1,7 +1,9 @@
-//! Buffers that nobody uses at the moment, for who needs one next.
+//! A pool of empty byte buffers for the requests and responses of one thread.
 
-/// A stack of empty buffers: the one used last, whose memory is still in a cache, is taken first. Bounded, because a
-/// burst should not hold memory for good.
+/// A stack of empty buffers.
+///
+/// The buffer that was released last is acquired first, because its memory is still in the CPU cache. The pool is
+/// bounded, so that a burst does not hold memory for the rest of the run.
 #[derive(Default)]
 pub(crate) struct ThreadBufferPool {
     buffers: Vec<Vec<u8>>,
@@ -9,13 +11,14 @@ pub(crate) struct ThreadBufferPool {
 }
 
 impl ThreadBufferPool {
+    /// Removes an empty buffer from the pool. Returns `None` if the pool is empty.
     pub(crate) fn acquire(&mut self) -> Option<Vec<u8>> {
         let buffer = self.buffers.pop()?;
         self.bytes -= buffer.capacity();
         Some(buffer)
     }
 
-    /// Keeps a buffer, emptied, if it has memory and there is room.
+    /// Clears `buffer` and adds it to the pool. Drops `buffer` if it has no capacity or the pool is full.
     pub(crate) fn release(&mut self, mut buffer: Vec<u8>) {
         let bytes = self.bytes + buffer.capacity();
         if buffer.capacity() > 0 && bytes <= MAX_POOLED_BYTES && self.buffers.len() < MAX_POOLED_BUFFERS {
@@ -26,8 +29,9 @@ impl ThreadBufferPool {
     }
 }
 
+/// Maximum number of buffers in a pool.
 const MAX_POOLED_BUFFERS: usize = 1024;
-/// Enough for 250 bodies of 64 KiB.
+/// Maximum capacity of all buffers in a pool: 16 MiB, enough for 250 bodies of 64 KiB.
 const MAX_POOLED_BYTES: usize = 16 << 20;
 
 #[cfg(test)]
@@ -35,28 +39,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_latest_buffer_is_taken_first_and_is_empty() {
-        let mut spare = ThreadBufferPool::default();
-        spare.release(Vec::new());
-        assert!(spare.acquire().is_none());
-        spare.release(vec![1; 10]);
-        spare.release(vec![2; 20]);
-        assert_eq!(spare.acquire().map(|buffer| (buffer.len(), buffer.capacity())), Some((0, 20)));
-        assert_eq!(spare.acquire().map(|buffer| (buffer.len(), buffer.capacity())), Some((0, 10)));
-        assert_eq!(spare.bytes, 0);
+    fn buffer_released_last_is_acquired_first_and_empty() {
+        let mut pool = ThreadBufferPool::default();
+        pool.release(Vec::new());
+        assert!(pool.acquire().is_none());
+        pool.release(vec![1; 10]);
+        pool.release(vec![2; 20]);
+        assert_eq!(pool.acquire().map(|buffer| (buffer.len(), buffer.capacity())), Some((0, 20)));
+        assert_eq!(pool.acquire().map(|buffer| (buffer.len(), buffer.capacity())), Some((0, 10)));
+        assert_eq!(pool.bytes, 0);
     }
 
     #[test]
-    fn no_more_is_kept_than_the_limits_allow() {
-        let mut spare = ThreadBufferPool::default();
+    fn pool_keeps_no_more_than_its_limits() {
+        let mut pool = ThreadBufferPool::default();
         for _ in 0..MAX_POOLED_BUFFERS + 1 {
-            spare.release(Vec::with_capacity(1));
+            pool.release(Vec::with_capacity(1));
         }
-        assert_eq!(spare.buffers.len(), MAX_POOLED_BUFFERS);
-        let mut spare = ThreadBufferPool::default();
+        assert_eq!(pool.buffers.len(), MAX_POOLED_BUFFERS);
+        let mut pool = ThreadBufferPool::default();
         for _ in 0..40 {
-            spare.release(Vec::with_capacity(1 << 20));
+            pool.release(Vec::with_capacity(1 << 20));
         }
-        assert_eq!(spare.buffers.len(), MAX_POOLED_BYTES >> 20);
+        assert_eq!(pool.buffers.len(), MAX_POOLED_BYTES >> 20);
     }
 }

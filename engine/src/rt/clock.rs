@@ -1,26 +1,26 @@
-//! The clocks: monotonic for everything measured, the time of day for what is shown, CPU time for the verdict on
-//! ourselves. The rest of the engine is handed these values.
+//! The clocks: monotonic time for measurements, wall-clock time for display and cookies, CPU time for the health of the
+//! generator. Other folders of the engine receive times as values or read them here.
 
 use std::time::Duration;
 
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
-/// Monotonic time in nanoseconds. Comparable between threads.
+/// Returns the monotonic time in nanoseconds. Values are comparable between threads.
 pub fn now_ns() -> u64 {
     nanoseconds(clock_gettime(ClockId::Monotonic))
 }
 
-/// Seconds since 1970.
+/// Returns the wall-clock time in seconds since 1970.
 pub fn unix_time_s() -> f64 {
     nanoseconds(clock_gettime(ClockId::Realtime)) as f64 / 1e9
 }
 
-/// CPU time, user and system, of the calling thread in nanoseconds.
+/// Returns the CPU time of the calling thread, user and system, in nanoseconds.
 pub fn thread_cpu_ns() -> u64 {
     nanoseconds(clock_gettime(ClockId::ThreadCPUTime))
 }
 
-/// Blocks the calling thread. Not for shards.
+/// Blocks the calling thread for `duration`. Must not be called on a shard, because it blocks all users of the shard.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that waits")]
 pub fn sleep_blocking(duration: Duration) {
     std::thread::sleep(duration);

@@ -1,7 +1,8 @@
-//! Chooses what a shard's thread runs on and runs it: our reactor on io_uring with all flags, without them, or epoll.
+//! The driver of a thread: selects io_uring with all flags, io_uring without flags, or epoll, and runs the thread's
+//! loop.
 //!
-//! The flags (one submitter, completions delivered only when asked for) are worth a fifth of the CPU time of a request.
-//! Old kernels refuse them, containers often refuse io_uring altogether: each step falls back to the next.
+//! The flags (one submitter, completions delivered only on request) save a fifth of the CPU time of a request. Old
+//! kernels reject them, and containers often reject io_uring altogether. Each step falls back to the next.
 
 use std::{
     cell::{Cell, RefCell},
@@ -13,13 +14,22 @@ use std::{
 
 use super::{Backend, Runtime, epoll::Epoll, executor::Executor, io_uring::Reactor};
 
-/// Which rings may be used.
+/// The drivers that a thread may use.
+///
+/// # Examples
+/// ```
+/// use gregaria_engine::rt::{DriverChoice, DriverKind};
+///
+/// assert_eq!("auto".parse(), Ok(DriverChoice::Auto));
+/// assert_eq!("epoll".parse(), Ok(DriverChoice::Only(DriverKind::Epoll)));
+/// assert!("kqueue".parse::<DriverChoice>().is_err());
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DriverChoice {
-    /// The best that the kernel allows.
+    /// The fastest driver that the kernel allows.
     #[default]
     Auto,
-    /// Only this one; an error where it is refused.
+    /// Only this driver. Starting a thread fails if the kernel does not allow the driver.
     Only(DriverKind),
 }
 
@@ -29,42 +39,43 @@ impl FromStr for DriverChoice {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "auto" => Ok(Self::Auto),
-            "full" => Ok(Self::Only(DriverKind::IoUring)),
-            "plain" => Ok(Self::Only(DriverKind::IoUringBasic)),
+            // "full" and "plain" are the names before 0.2.
+            "io_uring" | "full" => Ok(Self::Only(DriverKind::IoUring)),
+            "io_uring-basic" | "plain" => Ok(Self::Only(DriverKind::IoUringBasic)),
             "epoll" => Ok(Self::Only(DriverKind::Epoll)),
-            _ => Err(format!("'{text}' is not one of auto, full, plain, epoll")),
+            _ => Err("takes auto, io_uring, io_uring-basic or epoll".to_owned()),
         }
     }
 }
 
-/// What a shard's thread runs on.
+/// The kernel interface of a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DriverKind {
-    /// io_uring with single issuer, deferred and cooperative task running (kernel 6.1 and later).
+    /// io_uring with single issuer, deferred and cooperative task running (Linux 6.1 and later).
     IoUring,
-    /// io_uring without flags (kernel 6.0 and later).
+    /// io_uring without flags (Linux 6.0 and later).
     IoUringBasic,
     /// epoll.
     Epoll,
 }
 
 impl DriverKind {
-    /// The kind's name for people.
+    /// Returns the name for output and log lines.
     pub fn as_str(self) -> &'static str {
         match self {
-            Self::IoUring => "io_uring with all flags",
-            Self::IoUringBasic => "io_uring without flags",
+            Self::IoUring => "io_uring",
+            Self::IoUringBasic => "io_uring-basic",
             Self::Epoll => "epoll",
         }
     }
 }
 
-/// Runs what `start` gives on this thread until it ends, and then drops whatever it has spawned. `start` is told which
-/// kind was chosen.
+/// Runs the future that `start` returns on this thread until it is done, then drops all tasks that it has spawned.
+/// `start` receives the selected driver kind.
 ///
 /// # Errors
-/// When no allowed kind can be set up; `start` was not called then.
-pub fn block_on<F>(choice: DriverChoice, start: impl FnOnce(Runtime, DriverKind) -> F) -> io::Result<()>
+/// If no allowed driver can be set up. `start` is not called in this case.
+pub(crate) fn block_on<F>(choice: DriverChoice, start: impl FnOnce(Runtime, DriverKind) -> F) -> io::Result<()>
 where
     F: Future<Output = ()> + 'static,
 {
@@ -74,20 +85,20 @@ where
         DriverChoice::Only(DriverKind::IoUringBasic) => &[DriverKind::IoUringBasic],
         DriverChoice::Only(DriverKind::Epoll) => &[DriverKind::Epoll],
     };
-    let mut refusal = io::Error::from(io::ErrorKind::Unsupported);
+    let mut last_error = io::Error::from(io::ErrorKind::Unsupported);
     for kind in kinds {
         match Driver::build(*kind) {
             Ok(driver) => {
                 ThreadBackend::new(driver).run(|rt| start(rt, *kind));
                 return Ok(());
             }
-            Err(error) => refusal = error,
+            Err(error) => last_error = error,
         }
     }
-    Err(refusal)
+    Err(last_error)
 }
 
-/// What waits for a thread's connections.
+/// The driver of one thread, which holds the thread's connections.
 #[derive(Clone)]
 pub(super) enum Driver {
     IoUring(Rc<Reactor>),
@@ -118,7 +129,7 @@ impl Driver {
     }
 }
 
-/// A real thread, as [`Rt`] sees it.
+/// The backend of [`Runtime`] on a real thread.
 #[derive(Clone)]
 pub(super) struct ThreadBackend {
     pub(super) executor: Rc<Executor>,
@@ -126,7 +137,7 @@ pub(super) struct ThreadBackend {
     pub(super) park_hook: Rc<RefCell<Option<ParkHook>>>,
 }
 
-/// See [`Rt::before_turn`].
+/// The callback of [`Runtime::on_park`].
 pub(super) type ParkHook = Box<dyn Fn()>;
 
 impl ThreadBackend {
@@ -134,20 +145,20 @@ impl ThreadBackend {
         Self { executor: Rc::new(driver.executor()), driver, park_hook: Rc::default() }
     }
 
-    /// Lets run who can, then waits for what the kernel or the clock brings, until the future of `start` has ended.
+    /// Runs ready tasks and waits for the kernel or the next timer, in turns, until the future of `start` is done.
     fn run<F: Future<Output = ()> + 'static>(self, start: impl FnOnce(Runtime) -> F) {
         let _entered = self.executor.enter();
-        let _tasks = ClearOnDrop(&self);
+        let _clear = ClearOnDrop(&self);
         let rt = Runtime::new(Backend::Thread(self.clone()));
-        let is_over = Rc::new(Cell::new(false));
-        let (main, over) = (start(rt.clone()), Rc::clone(&is_over));
+        let is_done = Rc::new(Cell::new(false));
+        let (main, done) = (start(rt.clone()), Rc::clone(&is_done));
         self.executor.spawn(async move {
             main.await;
-            over.set(true);
+            done.set(true);
         });
         loop {
             self.executor.run_ready();
-            if is_over.get() {
+            if is_done.get() {
                 return;
             }
             if let Some(hook) = &*self.park_hook.borrow() {
@@ -161,7 +172,7 @@ impl ThreadBackend {
     }
 }
 
-/// Tasks hold their runtime, which holds them: one of the two must let go.
+/// Breaks a reference cycle: tasks hold their runtime, and the runtime holds the executor with its tasks.
 struct ClearOnDrop<'a>(&'a ThreadBackend);
 
 impl Drop for ClearOnDrop<'_> {

@@ -1,8 +1,8 @@
-//! The connections of one thread where io_uring is refused: system calls that do not block, and epoll to wait with.
+//! The epoll driver: the connections of one thread where the kernel rejects io_uring.
 //!
-//! Made to be simple, because hardly anyone runs on it: an operation is tried, and tried again whenever something has
-//! happened to its socket. `reactor/` is the one to be fast. Through the `polling` crate, so that its other systems
-//! stay within reach.
+//! This driver is simple rather than fast, because few systems need it; `io_uring/` is the fast driver. An operation
+//! is a non-blocking system call that is retried after each event of its socket. Waiting goes through the `polling`
+//! crate, so that a port to other systems remains possible.
 
 use std::{
     cell::RefCell,
@@ -29,32 +29,42 @@ use super::clock::now_ns;
 pub(super) struct Epoll {
     poller: Arc<Poller>,
     events: RefCell<Events>,
-    /// Who waits for something to happen to a socket; its key is the event's.
+    /// The wakers of tasks that wait for an event of a socket, by the key of the event.
     wakers: RefCell<Slab<Option<Waker>>>,
 }
 
 impl Epoll {
+    /// Creates the epoll instance of a thread.
+    ///
+    /// # Errors
+    /// If the process has reached its limit of open files.
     pub(super) fn build() -> io::Result<Self> {
         Ok(Self { poller: Arc::new(Poller::new()?), events: RefCell::new(Events::new()), wakers: RefCell::default() })
     }
 
-    /// Ends a [`Epoll::turn`] from another thread.
+    /// Returns a function that ends [`Epoll::turn`] from another thread.
     pub(super) fn unparker(&self) -> impl Fn() + Send + Sync + use<> {
         let poller = Arc::clone(&self.poller);
         move || {
             if let Err(error) = poller.notify() {
-                log::error!("a thread cannot be roused: {error}");
+                log::error!("failed to wake an epoll thread: {error}");
             }
         }
     }
 
-    /// Waits until something happens or `until_ns` has come, wakes those who waited for it, and says when that was.
+    /// Waits for an event or until `until_ns`, wakes the tasks of all events, and returns the time after the wait.
+    /// `None` waits without limit.
+    ///
+    /// # Panics
+    /// If the kernel rejects the wait.
     pub(super) fn turn(&self, until_ns: Option<u64>) -> u64 {
         let mut events = self.events.borrow_mut();
         events.clear();
         let timeout = until_ns.map(|until_ns| Duration::from_nanos(until_ns.saturating_sub(now_ns())));
         match self.poller.wait(&mut events, timeout) {
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => panic!("epoll refuses to wait: {error}"),
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                panic!("failed to wait for epoll events: {error}")
+            }
             _ => {}
         }
         let wakers = self.wakers.borrow();
@@ -62,12 +72,18 @@ impl Epoll {
         now_ns()
     }
 
-    /// Connects a socket that does not block.
+    /// Connects a non-blocking socket.
+    ///
+    /// # Errors
+    /// The error of the connect.
+    ///
+    /// # Cancel safety
+    /// The socket is closed.
     pub(super) async fn connect(self: &Rc<Self>, socket: OwnedFd, address: SocketAddrAny) -> io::Result<EpollStream> {
         let started = connect(&socket, &address);
         let key = self.wakers.borrow_mut().insert(None);
         let stream = EpollStream { epoll: Rc::clone(self), socket, key, sent_ns: 0, received_ns: 0 };
-        // SAFETY: the socket is deleted from the poller before it is closed, by the stream's drop.
+        // SAFETY: the stream's drop deletes the socket from the poller before the socket is closed.
         unsafe { self.poller.add_with_mode(&stream.socket, Event::all(key), PollMode::Edge)? };
         if started == Err(Errno::INPROGRESS) {
             stream.retry(|| connect_result(connect(&stream.socket, &address))).await?;
@@ -78,7 +94,7 @@ impl Epoll {
     }
 }
 
-/// A connect that is asked for again says how the first one went.
+/// Returns the result of a connect in progress from the result of a second connect on the same socket.
 fn connect_result(connect: Result<(), Errno>) -> Result<(), Errno> {
     match connect {
         Err(Errno::ISCONN) => Ok(()),
@@ -87,34 +103,49 @@ fn connect_result(connect: Result<(), Errno>) -> Result<(), Errno> {
     }
 }
 
-/// A connection. Closed when dropped.
+/// A connection. Dropping a stream closes the connection.
 pub(super) struct EpollStream {
     epoll: Rc<Epoll>,
     socket: OwnedFd,
     key: usize,
+    /// Monotonic time when the kernel took the last byte of the last send; 0 until then.
     pub(super) sent_ns: u64,
+    /// Monotonic time of the last receive.
     pub(super) received_ns: u64,
 }
 
 impl EpollStream {
+    /// Sends all bytes of `buffer` and clears it.
+    ///
+    /// # Errors
+    /// The error of the kernel, for example a reset connection.
+    ///
+    /// # Cancel safety
+    /// Some of the bytes may have been sent. `buffer` keeps all of them, so the connection cannot be used any more.
     pub(super) async fn send(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
         self.sent_ns = 0;
-        let mut rest = buffer.as_slice();
-        while !rest.is_empty() {
-            let sent = self.retry(|| send(&self.socket, rest, SendFlags::NOSIGNAL)).await?;
-            rest = &rest[sent..];
+        let mut unsent = buffer.as_slice();
+        while !unsent.is_empty() {
+            let sent = self.retry(|| send(&self.socket, unsent, SendFlags::NOSIGNAL)).await?;
+            unsent = &unsent[sent..];
         }
         self.sent_ns = now_ns();
         buffer.clear();
         Ok(())
     }
 
-    /// Appends what has come to `buffer`, within its capacity, or in memory of its own if it has none; 0 is the end of the
-    /// stream.
+    /// Appends received bytes to `buffer` within its spare capacity and returns their number. Allocates memory for a
+    /// buffer without capacity. Returns 0 at the end of the stream.
+    ///
+    /// # Errors
+    /// The error of the kernel, for example a reset connection.
+    ///
+    /// # Cancel safety
+    /// No bytes are lost.
     pub(super) async fn recv(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
         let receive = || {
             if buffer.capacity() == 0 {
-                // Not before there is something to receive.
+                // Allocated only when a byte has arrived, so that an idle user holds no buffer.
                 recv(&self.socket, &mut [0_u8; 1], RecvFlags::PEEK)?;
                 buffer.reserve(DEFAULT_RECV_BUFFER_BYTES);
             }
@@ -125,11 +156,12 @@ impl EpollStream {
         Ok(received)
     }
 
+    /// Returns `true` if a receive would not wait: bytes, the end of the stream, or an error have arrived.
     pub(super) fn is_readable(&self) -> bool {
         recv(&self.socket, &mut [0_u8; 1], RecvFlags::PEEK).err() != Some(Errno::AGAIN)
     }
 
-    /// Tries until the answer is not "not yet": whenever something has happened to the socket.
+    /// Calls `operation` after each event of the socket until its result is neither `EAGAIN` nor `EINTR`.
     async fn retry<T>(&self, mut operation: impl FnMut() -> Result<T, Errno>) -> io::Result<T> {
         poll_fn(|cx| match operation() {
             Err(Errno::AGAIN | Errno::INTR) => {
@@ -144,11 +176,11 @@ impl EpollStream {
 
 impl Drop for EpollStream {
     fn drop(&mut self) {
-        // It fails only for a socket that could not be added.
+        // Fails only for a socket that could not be added to the poller.
         let _ = self.epoll.poller.delete(&self.socket);
         self.epoll.wakers.borrow_mut().remove(self.key);
     }
 }
 
-/// What a buffer without memory gets, as on a ring.
+/// Capacity that a receive gives to a buffer without capacity; the same as with io_uring.
 const DEFAULT_RECV_BUFFER_BYTES: usize = 1024;

@@ -1,7 +1,7 @@
-//! A bell: rung on one thread, heard by another that waits in the kernel for a file to become readable.
+//! An eventfd: one thread notifies another thread that waits in the kernel for a readable file descriptor.
 //!
-//! Our own rings hear it when a task is woken from elsewhere; an event loop that is not ours (gevent's) watches its file
-//! to hear that something was brought to it.
+//! A task that is woken from another thread notifies its reactor this way (`io_uring/`). A foreign event loop, such as
+//! gevent's, polls the descriptor for the completions of an I/O thread (`io_thread/`).
 
 use std::{
     io,
@@ -11,29 +11,42 @@ use std::{
 
 use rustix::event::{EventfdFlags, eventfd};
 
-/// A bell. Clones are the same bell.
+/// An eventfd that wakes a thread. Clones share the descriptor.
+///
+/// # Examples
+/// ```
+/// use gregaria_engine::rt::EventFd;
+///
+/// let event_fd = EventFd::new()?;
+/// let notifier = event_fd.clone();
+/// let thread = std::thread::spawn(move || notifier.notify());
+/// // `poll` on `event_fd.as_raw_fd()` reports the descriptor as readable from now on, until:
+/// # thread.join().unwrap();
+/// event_fd.drain();
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct EventFd(Arc<OwnedFd>);
 
 impl EventFd {
-    /// A silent bell.
+    /// Creates an eventfd that is not readable.
     ///
     /// # Errors
-    /// When the process has no file left to open.
+    /// If the process has reached its limit of open files.
     pub fn new() -> io::Result<Self> {
         let fd = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         Ok(Self(Arc::new(fd)))
     }
 
-    /// Makes its file readable.
+    /// Makes the descriptor readable.
     pub fn notify(&self) {
-        // It can only fail when it has been rung 2^64 times, which is loud enough.
+        // Fails with EAGAIN only if the counter would overflow. The descriptor is readable in that case.
         let _ = rustix::io::write(&*self.0, &1_u64.to_ne_bytes());
     }
 
-    /// Makes its file unreadable until it is rung again.
+    /// Makes the descriptor unreadable until the next [`EventFd::notify`].
     pub fn drain(&self) {
-        // Fails when it is silent.
+        // Fails with EAGAIN if the descriptor is not readable.
         let _ = rustix::io::read(&*self.0, &mut [0_u8; 8]);
     }
 }

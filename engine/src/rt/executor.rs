@@ -1,8 +1,8 @@
-//! Runs the futures of one thread, in the order in which they were woken. Knows neither clocks nor sockets: whoever owns
-//! it (`reactor/` or `sim.rs`) calls [`Executor::run_ready`] and decides what happens when nothing is ready.
+//! The executor of one thread: polls tasks in the order in which they were woken. It uses neither clocks nor sockets.
 //!
-//! A wake on the executor's own thread touches nothing shared. A wake from elsewhere goes through a locked inbox that is
-//! emptied before each batch, and rouses the thread if it sleeps.
+//! The owner (`driver.rs` or `sim.rs`) calls [`Executor::run_ready`] and decides how to wait when no task is ready. A
+//! wake on the executor's own thread touches no shared memory. A wake from another thread goes through a locked queue,
+//! which is drained before each batch, and unparks the thread if the thread is parked.
 
 use std::{
     cell::RefCell,
@@ -22,7 +22,7 @@ use slab::Slab;
 
 /// The tasks of one thread.
 pub(super) struct Executor {
-    /// `None` in a slot: the task is being polled.
+    /// A slot holds `None` while its task is being polled.
     tasks: RefCell<Slab<Option<ExecutorTask>>>,
     ready: Rc<ReadyQueue>,
 }
@@ -33,22 +33,23 @@ struct ExecutorTask {
     waker: Waker,
 }
 
-/// Who is to be polled next.
+/// The slots of the tasks to poll next.
 struct ReadyQueue {
     queue: RefCell<VecDeque<usize>>,
     remote: Arc<RemoteQueue>,
 }
 
-/// Wakes from other threads.
+/// The wakes from other threads.
 struct RemoteQueue {
     has_tasks: AtomicBool,
-    /// The thread waits, or is about to, and only `rouse` ends that before its time.
+    /// Whether the thread is parked or about to park. Only `unpark` ends the wait early.
     is_parked: AtomicBool,
     tasks: Mutex<Vec<usize>>,
     unpark: Box<dyn Fn() + Send + Sync>,
 }
 
-/// What a task's wakers share. It may outlive its task and then wake another one in its slot, which does no harm.
+/// The state that a task's wakers share. A waker may outlive its task and then wake the next task in the same slot.
+/// Such a spurious wake is harmless.
 struct TaskHeader {
     slot: usize,
     /// Written on the executor's thread only.
@@ -57,59 +58,63 @@ struct TaskHeader {
 }
 
 thread_local! {
-    /// The executor that this thread runs at the moment.
+    /// The ready queue of the executor that the thread is running.
     static CURRENT: RefCell<Option<Rc<ReadyQueue>>> = const { RefCell::new(None) };
 }
 
 impl Executor {
-    /// `rouse` is called from other threads, to end the wait of this one.
+    /// Creates an executor. Other threads call `unpark` to end the wait of the executor's thread.
     pub(super) fn new(unpark: impl Fn() + Send + Sync + 'static) -> Self {
-        let inbox = RemoteQueue {
+        let remote = RemoteQueue {
             has_tasks: AtomicBool::new(false),
             is_parked: AtomicBool::new(false),
             tasks: Mutex::default(),
             unpark: Box::new(unpark),
         };
-        let ready = ReadyQueue { queue: RefCell::default(), remote: Arc::new(inbox) };
+        let ready = ReadyQueue { queue: RefCell::default(), remote: Arc::new(remote) };
         Self { tasks: RefCell::default(), ready: Rc::new(ready) }
     }
 
-    /// Makes this the executor that the thread runs, until the result is dropped.
+    /// Makes this the executor that the thread runs until the returned guard is dropped.
     pub(super) fn enter(&self) -> EnterGuard {
         EnterGuard { previous: CURRENT.replace(Some(Rc::clone(&self.ready))) }
     }
 
+    /// Adds a task, which is ready at once.
     pub(super) fn spawn(&self, future: impl Future<Output = ()> + 'static) {
         let mut tasks = self.tasks.borrow_mut();
         let slot = tasks.vacant_key();
-        let inbox = Arc::clone(&self.ready.remote);
-        let handle = Arc::new(TaskHeader { slot, is_queued: AtomicBool::new(true), remote: inbox });
-        let waker = Waker::from(Arc::clone(&handle));
-        tasks.insert(Some(ExecutorTask { future: Box::pin(future), header: handle, waker }));
+        let remote = Arc::clone(&self.ready.remote);
+        let header = Arc::new(TaskHeader { slot, is_queued: AtomicBool::new(true), remote });
+        let waker = Waker::from(Arc::clone(&header));
+        tasks.insert(Some(ExecutorTask { future: Box::pin(future), header, waker }));
         self.ready.queue.borrow_mut().push_back(slot);
     }
 
+    /// Returns `true` if a task is ready.
     pub(super) fn has_ready(&self) -> bool {
         !self.ready.queue.borrow().is_empty() || self.ready.remote.has_tasks.load(Ordering::Relaxed)
     }
 
-    /// Whether the thread may wait: nobody is ready, and whoever wakes a task from now on rouses the thread.
+    /// Returns `true` if the thread may park: no task is ready, and each wake from now on unparks the thread.
     pub(super) fn prepare_park(&self) -> bool {
         if !self.ready.queue.borrow().is_empty() {
             return false;
         }
-        let inbox = &self.ready.remote;
-        // Stored before `filled` is read, as a waker stores `filled` before it reads `asleep`: one of the two sees the other.
-        inbox.is_parked.store(true, Ordering::SeqCst);
-        !inbox.has_tasks.load(Ordering::SeqCst)
+        let remote = &self.ready.remote;
+        // Stored before `has_tasks` is read. A waker stores `has_tasks` before it reads `is_parked`. In every order, at
+        // least one side sees the store of the other.
+        remote.is_parked.store(true, Ordering::SeqCst);
+        !remote.has_tasks.load(Ordering::SeqCst)
     }
 
+    /// Records that the thread is no longer parked.
     pub(super) fn finish_park(&self) {
         self.ready.remote.is_parked.store(false, Ordering::Relaxed);
     }
 
-    /// Polls what is ready now. What wakes itself meanwhile is left for the next call, so that no task can keep the
-    /// caller from its other work.
+    /// Polls each task that is ready now. A task that wakes itself meanwhile waits for the next call, so no task can
+    /// keep the caller from its other work.
     pub(super) fn run_ready(&self) {
         self.ready.drain_remote();
         let batch = self.ready.queue.borrow().len();
@@ -123,7 +128,7 @@ impl Executor {
 
     /// Drops all tasks.
     pub(super) fn clear(&self) {
-        // Dropped outside of the borrow: a task may wake or spawn others as it goes.
+        // Dropped outside of the borrow, because a task may wake or spawn others in its drop.
         let tasks = mem::take(&mut *self.tasks.borrow_mut());
         drop(tasks);
         self.ready.queue.borrow_mut().clear();
@@ -142,7 +147,7 @@ impl Executor {
     }
 }
 
-/// See [`Executor::enter`].
+/// The guard of [`Executor::enter`]. Its drop restores the previous executor.
 pub(super) struct EnterGuard {
     previous: Option<Rc<ReadyQueue>>,
 }
@@ -163,7 +168,7 @@ impl ReadyQueue {
 }
 
 impl TaskHeader {
-    /// Whether this is the executor's own thread, which it then was done on.
+    /// Wakes the task if the caller is on the executor's thread. Returns `false` otherwise.
     fn wake_local(&self) -> bool {
         let woken = CURRENT.try_with(|current| match &*current.borrow() {
             Some(ready) if Arc::ptr_eq(&ready.remote, &self.remote) => {
@@ -205,7 +210,7 @@ mod tests {
 
     use super::*;
 
-    /// Yields so many times, counting its polls.
+    /// Yields until it has been polled `times` times, and counts the polls.
     async fn poll_times(polls: Rc<Cell<u32>>, times: u32) {
         poll_fn(|cx| {
             polls.set(polls.get() + 1);
@@ -232,14 +237,14 @@ mod tests {
     }
 
     #[test]
-    fn wakes_come_from_other_threads_too_and_late_ones_do_no_harm() {
+    fn remote_wake_polls_task_and_late_wake_is_harmless() {
         let executor = Executor::new(|| {});
         let _entered = executor.enter();
-        let kept: Rc<RefCell<Option<Waker>>> = Rc::default();
+        let stored: Rc<RefCell<Option<Waker>>> = Rc::default();
         let done = Rc::new(Cell::new(false));
-        let (keep, finish) = (Rc::clone(&kept), Rc::clone(&done));
+        let (store, finish) = (Rc::clone(&stored), Rc::clone(&done));
         executor.spawn(async move {
-            poll_fn(|cx| match keep.replace(Some(cx.waker().clone())) {
+            poll_fn(|cx| match store.replace(Some(cx.waker().clone())) {
                 None => Poll::Pending,
                 Some(_) => Poll::Ready(()),
             })
@@ -248,18 +253,18 @@ mod tests {
         });
         executor.run_ready();
         assert!(!executor.has_ready());
-        let waker = kept.borrow().clone().unwrap();
+        let waker = stored.borrow().clone().unwrap();
         std::thread::spawn(move || waker.wake()).join().unwrap();
         assert!(executor.has_ready());
         executor.run_ready();
         assert!(done.get());
-        kept.take().unwrap().wake();
+        stored.take().unwrap().wake();
         executor.run_ready();
         assert!(!executor.has_ready());
     }
 
     #[test]
-    fn tasks_that_spawn_and_drop_others_are_cleared() {
+    fn clear_drops_tasks_that_spawn_others() {
         let executor = Rc::new(Executor::new(|| {}));
         let _entered = executor.enter();
         let inner = Rc::clone(&executor);

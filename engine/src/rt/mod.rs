@@ -1,27 +1,25 @@
-//! The runtime room: time, timers, tasks, connections, cores. The only place that names an io_uring runtime, asks
-//! a clock, or waits.
+//! The runtime of a thread: clocks, timers, tasks, name resolution, connections and cores. Only this folder names
+//! io_uring, reads a clock, or waits.
 //!
-//! One concrete [`Rt`] and [`Stream`] stand over three things, so users are not generic over them: io_uring
-//! (`reactor/`), epoll where the kernel refuses that (`epoll.rs`; `ring.rs` chooses), and the simulator (`sim.rs`), whose
-//! clock jumps. Nothing in here knows users, runs or HTTP. `unsafe` lives in `reactor/`, `epoll.rs` and `pooled.rs`;
-//! each use says why it is sound.
+//! One concrete [`Runtime`] and `NetStream` cover three backends, so that users are not generic over them: io_uring
+//! (`io_uring/`), epoll where the kernel rejects io_uring (`epoll.rs`; `driver.rs` selects), and the simulator with
+//! its virtual clock (`sim.rs`). This folder must not know users, runs or HTTP messages. `unsafe` is used only in
+//! `io_uring/`, `epoll.rs` and `pooled.rs`, and each use argues that it is sound. Start with `driver.rs` for the loop
+//! of a thread and with `net.rs` for connections.
 
 mod affinity;
 mod buffer_pool;
 mod clock;
+mod dns;
 mod driver;
 mod epoll;
 mod event_fd;
 mod executor;
-mod happy_eyeballs;
-mod host;
 mod io_uring;
 mod net;
 mod pooled;
-mod resolver;
-mod resolver_threads;
 pub mod sim;
-mod source_addrs;
+mod sockets;
 mod timers;
 
 use std::{
@@ -32,21 +30,21 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-pub use affinity::{allowed_cores, pin_to_core};
-pub(crate) use buffer_pool::ThreadBufferPool;
 pub use clock::{now_ns, sleep_blocking, thread_cpu_ns, unix_time_s};
-pub use driver::{DriverChoice, DriverKind, block_on};
+pub use dns::Resolver;
+pub use driver::{DriverChoice, DriverKind};
 pub use event_fd::EventFd;
-pub use net::NetStream;
 pub use pooled::PooledFuture;
-pub use resolver::Resolver;
 
-pub(crate) use net::{check_source_ip, check_unix_path};
+pub(crate) use affinity::{allowed_cores, pin_to_core};
+pub(crate) use buffer_pool::ThreadBufferPool;
+pub(crate) use driver::block_on;
+pub(crate) use net::NetStream;
 
 use gregaria_http::{Error, Origin};
 use timers::Timers;
 
-/// A thread's runtime: cheap to clone, not to be sent.
+/// A handle to the runtime of one thread. It is cheap to clone and cannot be sent to another thread.
 #[derive(Clone)]
 pub struct Runtime(Rc<RuntimeInner>);
 
@@ -65,57 +63,62 @@ impl Runtime {
         Self(Rc::new(RuntimeInner { timers: RefCell::new(Timers::new()), backend }))
     }
 
-    /// Monotonic time in nanoseconds.
-    pub fn now_ns(&self) -> u64 {
+    /// Returns the monotonic time in nanoseconds.
+    pub(crate) fn now_ns(&self) -> u64 {
         match &self.0.backend {
             Backend::Sim(world) => world.now_ns(),
             Backend::Thread(_) => now_ns(),
         }
     }
 
-    /// Seconds since 1970.
-    pub fn unix_time_s(&self) -> f64 {
+    /// Returns the wall-clock time in seconds since 1970. The simulator returns the time of its world.
+    pub(crate) fn unix_time_s(&self) -> f64 {
         match &self.0.backend {
             Backend::Sim(world) => world.now_ns() as f64 / 1e9,
             Backend::Thread(_) => unix_time_s(),
         }
     }
 
-    /// CPU time of this thread in nanoseconds; simulated threads cost nothing.
-    pub fn thread_cpu_ns(&self) -> u64 {
+    /// Returns the CPU time of this thread in nanoseconds. The simulator returns 0.
+    pub(crate) fn thread_cpu_ns(&self) -> u64 {
         match &self.0.backend {
             Backend::Sim(_) => 0,
             Backend::Thread(_) => thread_cpu_ns(),
         }
     }
 
-    /// Runs `future` beside the others of this thread.
-    pub fn spawn(&self, future: impl Future<Output = ()> + 'static) {
+    /// Spawns `future` as a task of this thread.
+    pub(crate) fn spawn(&self, future: impl Future<Output = ()> + 'static) {
         match &self.0.backend {
             Backend::Thread(thread) => thread.executor.spawn(future),
             Backend::Sim(world) => world.spawn(future),
         }
     }
 
-    /// Calls `hook` each time when everyone who could run has run, before the thread enters the kernel: the moment to hand
-    /// over in one go what has gathered. Replaces an earlier one; simulated worlds have no such moment.
-    pub fn on_park(&self, hook: impl Fn() + 'static) {
+    /// Calls `hook` after each batch of ready tasks, before the thread enters the kernel. The hook can pass on in one
+    /// go the output that the tasks have gathered.
+    ///
+    /// Replaces an earlier hook. The simulator never calls the hook.
+    pub(crate) fn on_park(&self, hook: impl Fn() + 'static) {
         if let Backend::Thread(thread) = &self.0.backend {
             *thread.park_hook.borrow_mut() = Some(Box::new(hook));
         }
     }
 
-    /// Ends at `deadline_ns` (monotonic), never before.
-    pub fn sleep_until(&self, deadline_ns: u64) -> Sleep {
+    /// Returns a future that is done at `deadline_ns` (monotonic) or later, never earlier.
+    pub(crate) fn sleep_until(&self, deadline_ns: u64) -> Sleep {
         Sleep { rt: self.clone(), deadline_ns, timer: None }
     }
 
-    /// Connects to `origin`, at the first of its addresses that accepts, or where the book says instead. `resolved_ns` is
-    /// set to when the addresses were known, if they had to be looked up.
+    /// Connects to `origin` at the first of its addresses that accepts, or at the destination that `resolver` has in
+    /// its place. Sets `resolved_ns` to the end of the lookup if the call waited for one.
     ///
     /// # Errors
-    /// Why no connection came about, as a kind that is counted.
-    pub async fn connect(
+    /// The kind of the failure, as it is counted.
+    ///
+    /// # Cancel safety
+    /// Sockets that are being connected are closed. A running lookup continues.
+    pub(crate) async fn connect(
         &self,
         resolver: &Resolver,
         origin: &Origin,
@@ -124,8 +127,8 @@ impl Runtime {
         net::connect(self, resolver, origin, resolved_ns).await
     }
 
-    /// A deadline that can be set anew for each request at next to no cost. See [`Watchdog`].
-    pub fn reusable_deadline(&self) -> ReusableDeadline {
+    /// Creates a [`ReusableDeadline`] on this runtime.
+    pub(crate) fn reusable_deadline(&self) -> ReusableDeadline {
         ReusableDeadline { rt: self.clone(), timer: Cell::new(None), armed_ns: Cell::new(0) }
     }
 
@@ -133,19 +136,19 @@ impl Runtime {
         self.0.timers.borrow_mut().insert(deadline_ns, waker.clone())
     }
 
-    /// Wakes all whose time has come and returns the next deadline.
+    /// Wakes the tasks of all timers that are due at `now_ns` and returns the next deadline.
     fn fire_timers(&self, now_ns: u64) -> Option<u64> {
         self.0.timers.borrow_mut().fire(now_ns)
     }
 
-    /// When the timers are to be looked at again.
+    /// Returns the time at which the timers must be fired next.
     fn next_timer_ns(&self) -> Option<u64> {
         self.0.timers.borrow().next_deadline_ns()
     }
 }
 
-/// A wait for a moment; see [`Rt::sleep_until`].
-pub struct Sleep {
+/// The future of [`Runtime::sleep_until`]. Dropping it cancels the timer.
+pub(crate) struct Sleep {
     rt: Runtime,
     deadline_ns: u64,
     timer: Option<timers::TimerKey>,
@@ -174,19 +177,22 @@ impl Drop for Sleep {
     }
 }
 
-/// Guards one future after another with a deadline each.
+/// A timeout for one future after another, each with its own deadline.
 ///
-/// Its timer stays armed from one request to the next and is only moved when it fires too early, so that a request
-/// that ends in time touches no timer at all.
-pub struct ReusableDeadline {
+/// The timer stays armed from one request to the next and is moved only if it fires too early. A request that ends in
+/// time usually touches no timer.
+pub(crate) struct ReusableDeadline {
     rt: Runtime,
     timer: Cell<Option<timers::TimerKey>>,
     armed_ns: Cell<u64>,
 }
 
 impl ReusableDeadline {
-    /// Runs `future` to its end, or gives `None` when `deadline_ns` (monotonic) comes first.
-    pub async fn run<F: Future>(&self, deadline_ns: u64, future: F) -> Option<F::Output> {
+    /// Runs `future` to its end, or drops it and returns `None` when `deadline_ns` (monotonic) is reached first.
+    ///
+    /// # Cancel safety
+    /// `future` is dropped. The deadline can be used again.
+    pub(crate) async fn run<F: Future>(&self, deadline_ns: u64, future: F) -> Option<F::Output> {
         let mut future = std::pin::pin!(future);
         poll_fn(|cx| {
             if let Poll::Ready(output) = future.as_mut().poll(cx) {

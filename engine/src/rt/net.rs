@@ -1,38 +1,29 @@
-//! One concrete stream over all that a thread can run on and the simulator's links, and how it comes about.
+//! Connections: one concrete stream over io_uring, epoll and the simulator, and how a connection is made.
 //!
-//! Where a connection goes is asked of the [`AddressBook`] (`resolve.rs`); which of several addresses, of their race
-//! (`race.rs`).
+//! The [`Resolver`] returns the destination (`dns/resolver.rs`). If a host has several addresses,
+//! `dns/happy_eyeballs.rs` races them. Sockets are opened in `sockets.rs`.
 
-use std::{
-    io,
-    net::{IpAddr, SocketAddr},
-    os::fd::OwnedFd,
-    path::Path,
-};
+use std::{io, net::SocketAddr, os::fd::OwnedFd, path::Path};
 
 use gregaria_http::{Error, Origin, Transport};
-use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
-use rustix::net::{
-    AddressFamily, SocketAddrAny, SocketAddrUnix, SocketFlags, SocketType, bind, socket_with, sockopt::set_tcp_nodelay,
-};
+use rustix::net::{SocketAddrAny, SocketFlags};
 
 use super::{
     Backend, PooledFuture, Resolver, Runtime,
+    dns::{ConnectTarget, SourceAddrs, happy_eyeballs},
     driver::{Driver, ThreadBackend},
     epoll::EpollStream,
-    happy_eyeballs::happy_eyeballs,
     io_uring::IoUringStream,
-    resolver::ConnectTarget,
     sim::SimStream,
-    source_addrs::SourceAddrs,
+    sockets::{tcp_socket, unix_address, unix_socket},
 };
 
-/// A connection of a user. Closed when dropped.
-pub struct NetStream(StreamInner);
+/// A connection of a user. Dropping a stream closes the connection.
+pub(crate) struct NetStream(StreamInner);
 
 enum StreamInner {
     IoUring(IoUringStream),
-    /// Boxed, as is the next, so that they cost a user on the ring nothing.
+    /// Boxed, like the next variant, so that the larger streams do not enlarge users on io_uring.
     Epoll(Box<EpollStream>),
     Sim(Box<SimStream>),
 }
@@ -42,7 +33,7 @@ impl Transport for NetStream {
         match &mut self.0 {
             StreamInner::IoUring(stream) => stream.send(buffer).await,
             StreamInner::Epoll(stream) => return PooledFuture::new(|| stream.send(buffer)).await,
-            StreamInner::Sim(link) => return link.send(buffer),
+            StreamInner::Sim(stream) => return stream.send(buffer),
         }
         Ok(())
     }
@@ -58,7 +49,7 @@ impl Transport for NetStream {
         match &mut self.0 {
             StreamInner::IoUring(stream) => stream.recv(buffer).await,
             StreamInner::Epoll(stream) => PooledFuture::new(|| stream.recv(buffer)).await,
-            StreamInner::Sim(link) => link.recv(buffer).await,
+            StreamInner::Sim(stream) => stream.recv(buffer).await,
         }
     }
 
@@ -73,8 +64,8 @@ impl Transport for NetStream {
         match &mut self.0 {
             StreamInner::IoUring(stream) => stream.discard(len).await,
             _ => {
-                let mut unwanted = Vec::with_capacity(len.min(MAX_DISCARD_BYTES) as usize);
-                self.recv(&mut unwanted).await.map(|count| count as u64)
+                let mut discarded = Vec::with_capacity(len.min(MAX_DISCARD_BYTES) as usize);
+                self.recv(&mut discarded).await.map(|count| count as u64)
             }
         }
     }
@@ -83,7 +74,7 @@ impl Transport for NetStream {
         match &self.0 {
             StreamInner::IoUring(stream) => stream.is_readable(),
             StreamInner::Epoll(stream) => stream.is_readable(),
-            StreamInner::Sim(link) => link.is_readable(),
+            StreamInner::Sim(stream) => stream.is_readable(),
         }
     }
 
@@ -91,7 +82,7 @@ impl Transport for NetStream {
         match &self.0 {
             StreamInner::IoUring(stream) => stream.sent_ns(),
             StreamInner::Epoll(stream) => stream.sent_ns,
-            StreamInner::Sim(link) => link.sent_ns(),
+            StreamInner::Sim(stream) => stream.sent_ns(),
         }
     }
 
@@ -99,12 +90,12 @@ impl Transport for NetStream {
         match &self.0 {
             StreamInner::IoUring(stream) => stream.received_ns(),
             StreamInner::Epoll(stream) => stream.received_ns,
-            StreamInner::Sim(link) => link.received_ns(),
+            StreamInner::Sim(stream) => stream.received_ns(),
         }
     }
 }
 
-/// Connects to `origin`, or where the book says.
+/// Connects to `origin`, or to the destination that the resolver has in its place.
 pub(super) async fn connect(
     rt: &Runtime,
     resolver: &Resolver,
@@ -116,62 +107,50 @@ pub(super) async fn connect(
         Backend::Sim(world) => return Ok(NetStream(StreamInner::Sim(Box::new(world.connect(rt, origin).await?)))),
     };
     let port = origin.port();
-    let link = match resolver.resolve(rt, origin.host(), port, resolved_ns).await? {
+    let stream = match resolver.resolve(rt, origin.host(), port, resolved_ns).await? {
         ConnectTarget::Address(address) => connect_address(thread, &resolver.sources, address).await,
         ConnectTarget::Host(host) => {
-            let attempts = host.connect_order().map(|place| {
-                let connecting = connect_address(thread, &resolver.sources, host.address(place, port));
-                async move { connecting.await.map(|link| (link, place)) }
+            let attempts = host.connect_order().map(|index| {
+                let attempt = connect_address(thread, &resolver.sources, host.address(index, port));
+                async move { attempt.await.map(|stream| (stream, index)) }
             });
-            let won = happy_eyeballs(rt, attempts).await;
-            won.map(|(link, place)| {
-                host.mark_reachable(place);
-                link
+            let winner = happy_eyeballs(rt, attempts).await;
+            winner.map(|(stream, index)| {
+                host.mark_reachable(index);
+                stream
             })
         }
         ConnectTarget::UnixSocket(path) => connect_unix(rt, thread, path).await,
     };
-    link.map(NetStream)
+    stream.map(NetStream)
 }
 
-/// Whether connections can come from this address of this machine.
-pub(crate) fn check_source_ip(ip: IpAddr) -> io::Result<()> {
-    tcp_socket(&SocketAddr::new(ip, 0), Some(ip), SocketFlags::empty()).map(|_| ())
-}
-
-/// Whether a Unix socket can have this path, be there one or not.
-pub(crate) fn check_unix_path(path: &Path) -> io::Result<()> {
-    Ok(SocketAddrUnix::new(path).map(|_| ())?)
-}
-
+/// Connects to one address, from the next source address. Other sources are tried only if a source has no free port.
 async fn connect_address(
     thread: &ThreadBackend,
     sources: &SourceAddrs,
     address: SocketAddr,
 ) -> Result<StreamInner, Error> {
-    let mut refusal = Error::NoSourceAddress;
+    let mut last_error = Error::NoSourceAddress;
     for source in sources.candidates(&address) {
-        let socket = |flags| tcp_socket(&address, source, flags);
-        match connect_socket(thread, socket, address.into()).await {
-            Ok(link) => return Ok(link),
-            Err(error) => refusal = Error::from_connect(&error),
+        let open = |flags| tcp_socket(&address, source, flags);
+        match connect_socket(thread, open, address.into()).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last_error = Error::from_connect(&error),
         }
-        if refusal != Error::NoLocalPorts {
+        if last_error != Error::NoLocalPorts {
             break;
         }
     }
-    Err(refusal)
+    Err(last_error)
 }
 
 async fn connect_unix(rt: &Runtime, thread: &ThreadBackend, path: &Path) -> Result<StreamInner, Error> {
-    let address = SocketAddrUnix::new(path).map_err(|error| Error::from_connect(&error.into()))?;
-    let socket = |flags: SocketFlags| {
-        Ok(socket_with(AddressFamily::UNIX, SocketType::STREAM, flags | SocketFlags::CLOEXEC, None)?)
-    };
+    let address = unix_address(path).map_err(|error| Error::from_connect(&error))?;
     loop {
-        match connect_socket(thread, socket, address.clone().into()).await {
-            Ok(link) => return Ok(link),
-            // As many wait to be accepted as may. Nothing tells when there is room again.
+        match connect_socket(thread, unix_socket, address.clone().into()).await {
+            Ok(stream) => return Ok(stream),
+            // The listener's backlog is full. The kernel does not report when there is room again.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 rt.sleep_until(rt.now_ns() + BACKLOG_RETRY_NS).await;
             }
@@ -180,55 +159,24 @@ async fn connect_unix(rt: &Runtime, thread: &ThreadBackend, path: &Path) -> Resu
     }
 }
 
-/// `socket` makes one with the flags that the thread's way of waiting needs.
+/// Connects a socket. `open` opens it with the flags that the thread's driver needs.
 async fn connect_socket(
     thread: &ThreadBackend,
-    socket: impl FnOnce(SocketFlags) -> io::Result<OwnedFd>,
+    open: impl FnOnce(SocketFlags) -> io::Result<OwnedFd>,
     address: SocketAddrAny,
 ) -> io::Result<StreamInner> {
     match &thread.driver {
         Driver::IoUring(reactor) => {
-            reactor.connect(socket(SocketFlags::empty())?, address).await.map(StreamInner::IoUring)
+            reactor.connect(open(SocketFlags::empty())?, address).await.map(StreamInner::IoUring)
         }
         Driver::Epoll(epoll) => {
-            let stream = epoll.connect(socket(SocketFlags::NONBLOCK)?, address).await;
+            let stream = epoll.connect(open(SocketFlags::NONBLOCK)?, address).await;
             stream.map(|stream| StreamInner::Epoll(Box::new(stream)))
         }
     }
 }
 
-/// A socket for requests, which leave at once.
-fn tcp_socket(target: &SocketAddr, source: Option<IpAddr>, flags: SocketFlags) -> io::Result<OwnedFd> {
-    let family = if target.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-    let socket = socket_with(family, SocketType::STREAM, flags | SocketFlags::CLOEXEC, None)?;
-    set_tcp_nodelay(&socket, true)?;
-    if let Some(source) = source {
-        // The port is chosen with the target in view, so that other targets can have the same. Where the system does not
-        // know that, ports run out sooner.
-        let _ = setsockopt(&socket, IpBindAddressNoPort, &true);
-        bind(&socket, &SocketAddr::new(source, 0))?;
-    }
-    Ok(socket)
-}
-
-/// Without a ring, what nobody wants is received in pieces of this.
+/// Maximum number of bytes that one call discards without io_uring.
 const MAX_DISCARD_BYTES: u64 = 16 << 10;
-/// How often it is tried again to connect to a Unix socket where too many wait.
+/// Time between two attempts to connect to a Unix socket with a full backlog: 1 ms.
 const BACKLOG_RETRY_NS: u64 = 1_000_000;
-
-#[cfg(test)]
-mod tests {
-    use rustix::net::getsockname;
-
-    use super::*;
-
-    #[test]
-    fn a_source_address_takes_no_port_before_it_is_known_for_what() {
-        for ip in ["127.0.0.7", "::1"] {
-            let target = SocketAddr::new(ip.parse().unwrap(), 80);
-            let socket = tcp_socket(&target, Some(target.ip()), SocketFlags::empty()).unwrap();
-            let bound = SocketAddr::try_from(getsockname(&socket).unwrap()).unwrap();
-            assert_eq!(bound, SocketAddr::new(target.ip(), 0));
-        }
-    }
-}

@@ -1,17 +1,19 @@
-//! One heap of timers for a whole thread. Pure: it is told the time and wakes wakers.
+//! One heap of timers for a whole thread. It reads no clock: the caller passes the time and [`Timers::fire`] wakes
+//! wakers.
 //!
-//! A cancelled timer leaves its heap entry behind until its deadline comes; [`Key`]s carry a generation, so a slot
-//! can be used again at once.
+//! A cancelled timer leaves its heap entry behind until its deadline. A [`TimerKey`] carries a generation, so its
+//! slot can be reused at once.
 
 use std::{cmp::Reverse, collections::BinaryHeap, task::Waker};
 
+/// The timers of one thread.
 pub(super) struct Timers {
     heap: BinaryHeap<Reverse<(u64, TimerKey)>>,
     slots: Vec<TimerSlot>,
     free: Vec<u32>,
 }
 
-/// Names a timer that was inserted; worthless once it has fired or been cancelled.
+/// The key of an inserted timer. It is invalid once the timer has fired or was cancelled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct TimerKey {
     slot: u32,
@@ -29,6 +31,7 @@ impl Timers {
         Self { heap: BinaryHeap::new(), slots: Vec::new(), free: Vec::new() }
     }
 
+    /// Adds a timer that wakes `waker` at `deadline_ns`.
     pub(super) fn insert(&mut self, deadline_ns: u64, waker: Waker) -> TimerKey {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(TimerSlot::default());
@@ -40,7 +43,7 @@ impl Timers {
         key
     }
 
-    /// Makes the timer wake `waker`; false when it has fired or been cancelled.
+    /// Makes the timer wake `waker`. Returns `false` if the timer has fired or was cancelled.
     pub(super) fn set_waker(&mut self, key: TimerKey, waker: &Waker) -> bool {
         match self.live_waker(key) {
             Some(current) => {
@@ -51,13 +54,14 @@ impl Timers {
         }
     }
 
+    /// Cancels the timer. Has no effect if the timer has fired or was cancelled.
     pub(super) fn cancel(&mut self, key: TimerKey) {
         if self.live_waker(key).is_some() {
             self.release(key.slot);
         }
     }
 
-    /// Wakes everything due at `now_ns` and returns the next deadline.
+    /// Wakes the wakers of all timers that are due at `now_ns` and returns the next deadline.
     pub(super) fn fire(&mut self, now_ns: u64) -> Option<u64> {
         while let Some(Reverse((deadline_ns, key))) = self.heap.peek().copied() {
             let is_live = self.live_waker(key).is_some();
@@ -72,7 +76,7 @@ impl Timers {
         None
     }
 
-    /// The first deadline, which may be that of a cancelled timer.
+    /// Returns the first deadline, which may belong to a cancelled timer.
     pub(super) fn next_deadline_ns(&self) -> Option<u64> {
         self.heap.peek().map(|Reverse((deadline_ns, _))| *deadline_ns)
     }
@@ -99,17 +103,17 @@ mod tests {
 
     use super::*;
 
-    struct Count(AtomicU32);
+    struct WakeCounter(AtomicU32);
 
-    impl std::task::Wake for Count {
+    impl std::task::Wake for WakeCounter {
         fn wake(self: Arc<Self>) {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     #[test]
-    fn timers_fire_in_order_once_and_not_when_cancelled() {
-        let count = Arc::new(Count(AtomicU32::new(0)));
+    fn timers_fire_once_in_order_unless_cancelled() {
+        let count = Arc::new(WakeCounter(AtomicU32::new(0)));
         let waker = Waker::from(Arc::clone(&count));
         let mut timers = Timers::new();
         let late = timers.insert(30, waker.clone());
@@ -127,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reused_slot_does_not_answer_to_its_old_key() {
+    fn old_key_does_not_cancel_a_reused_slot() {
         let waker = Waker::noop();
         let mut timers = Timers::new();
         let old = timers.insert(10, waker.clone());

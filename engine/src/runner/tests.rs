@@ -105,12 +105,9 @@ fn interval(requests: u64) -> Interval {
         recorder.record(&Sample {
             method: "GET",
             name: "/",
-            due_ns: 0,
-            phases: gregaria_stats::Phases::default(),
             done_ns: 5000,
-            bytes_out: 0,
-            bytes_in: 0,
             outcome: Outcome::Failure("no"),
+            ..Sample::default()
         });
     }
     recorder.take(Interval::new())

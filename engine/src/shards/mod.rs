@@ -18,12 +18,11 @@ use gregaria_stats::{Interval, Limits};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use thiserror::Error;
 
-pub(crate) use in_flight::{ExchangeMetrics, InFlightRequest};
+pub(crate) use in_flight::InFlightRequest;
 pub(crate) use shard::ShardContext;
 pub(crate) use user_handle::UserHandle;
 
 use crate::{
-    connect_config::ConnectConfig,
     control::{AgentEnd, Coordinator},
     ramp::Segment,
     rt::{self, DriverChoice, DriverKind, Resolver, Runtime},
@@ -44,8 +43,8 @@ pub struct ShardOptions {
     pub limits: Limits,
     /// Where the random numbers begin; `None` is different each time.
     pub seed: Option<u64>,
-    /// Where connections go and come from; see [`Addresses::check`].
-    pub connect_config: ConnectConfig,
+    /// Checked endpoints of connections, and the cache of name lookups that the shards share.
+    pub resolver: Arc<Resolver>,
 }
 
 /// Why shards could not be started.
@@ -95,11 +94,10 @@ impl ShardSwarm {
             return Err(ShardError::TooManyShards { asked: count, most });
         }
         let mut swarm = Self::empty(scenario, count)?;
-        let book = Resolver::new(options.connect_config.clone());
         for index in 0..count {
             let core = cores[index % cores.len()];
             let link = swarm.coordinator.add_agent();
-            let (thread, kind) = start_thread(&swarm.scenario, options, &book, link, index, core, seed)?;
+            let (thread, kind) = start_thread(&swarm.scenario, options, link, index, core, seed)?;
             swarm.threads.push(thread);
             swarm.driver_kind = Some(kind);
         }
@@ -113,11 +111,16 @@ impl ShardSwarm {
     pub fn simulate(scenario: Arc<RustScenario>, options: &ShardOptions, rt: &Runtime) -> Result<Self, ShardError> {
         let count = options.shards.unwrap_or(1);
         let mut swarm = Self::empty(scenario, count)?;
-        let book = Resolver::new(options.connect_config.clone());
         for index in 0..count {
             let link = swarm.coordinator.add_agent();
             let seed = options.seed.unwrap_or_default() + index as u64;
-            let shard = ShardContext::new(rt.clone(), Arc::clone(&book), &swarm.scenario, options.limits.clone(), seed);
+            let shard = ShardContext::new(
+                rt.clone(),
+                Arc::clone(&options.resolver),
+                &swarm.scenario,
+                options.limits.clone(),
+                seed,
+            );
             rt.spawn(ShardLoop::new(shard, Arc::clone(&swarm.scenario), link).run());
         }
         Ok(swarm)
@@ -180,14 +183,13 @@ impl Drop for ShardSwarm {
 fn start_thread(
     scenario: &Arc<RustScenario>,
     options: &ShardOptions,
-    resolver: &Arc<Resolver>,
     channel: AgentEnd,
     index: usize,
     core: usize,
     seed: u64,
 ) -> Result<(JoinHandle<io::Result<()>>, DriverKind), ShardError> {
     let (tell_kind, kind) = mpsc::channel();
-    let (scenario, book) = (Arc::clone(scenario), Arc::clone(resolver));
+    let (scenario, resolver) = (Arc::clone(scenario), Arc::clone(&options.resolver));
     let (ring, limits) = (options.driver, options.limits.clone());
     let thread = std::thread::Builder::new()
         .name(format!("gregaria-shard-{index}"))
@@ -199,7 +201,7 @@ fn start_thread(
             rt::block_on(ring, |rt, kind| {
                 // The swarm waits for it below.
                 let _ = tell_kind.send(kind);
-                let shard = ShardContext::new(rt, book, &scenario, limits, seed);
+                let shard = ShardContext::new(rt, resolver, &scenario, limits, seed);
                 ShardLoop::new(shard, scenario, channel).run()
             })
         })

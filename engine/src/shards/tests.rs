@@ -17,7 +17,7 @@ use gregaria_stats::Limits;
 
 use super::{ShardContext, shard::ShardLoop};
 use crate::{
-    ConnectConfig, Segment, Swarm,
+    Segment, Swarm,
     control::Coordinator,
     rt::{self, DriverChoice, DriverKind, Resolver},
     user::{HttpUser, RustScenario, TaskResult, TaskSet, UserClass},
@@ -83,7 +83,7 @@ fn allocations(scenario: &Arc<RustScenario>, ring: DriverChoice, requests: u64) 
     let scenario = Arc::clone(scenario);
     let counted = measure(|| {
         rt::block_on(ring, |rt, _| async move {
-            let book = Resolver::new(ConnectConfig::default());
+            let book = Arc::<Resolver>::default();
             let shard = ShardContext::new(rt, book, &scenario, Limits::default(), 1);
             ShardLoop::new(shard, scenario, link).run().await;
         })

@@ -229,9 +229,7 @@ impl<'a, S: 'static> Request<'a, S> {
         let mut request =
             HttpRequest { headers, response_body_mode: *body_policy, ..HttpRequest::new(*method, target) };
         request.body = body.as_body();
-        if let Some(options) = options {
-            request.options = options;
-        }
+        request.options = options.as_deref();
         (user, request)
     }
 
@@ -246,7 +244,7 @@ impl<'a, S: 'static> Request<'a, S> {
             let on_wire = self.user.context.admit().await;
             let exchange = self.send().await;
             let verdict = OwnedOutcome::from_result(&exchange.result, self.expected_status.as_ref());
-            on_wire.complete(self.method, self.sample_name(), &exchange, verdict.as_outcome());
+            on_wire.complete(self.method, self.sample_name(), &(&exchange).into(), verdict.as_outcome());
             Response::new(exchange, Rc::clone(self.user.context.shard()))
         }
     }
@@ -271,9 +269,7 @@ impl<'a, S: 'static> Request<'a, S> {
         let mut request =
             HttpRequest { headers: &headers, response_body_mode: body_policy, ..HttpRequest::new(method, &target) };
         request.body = body.as_body();
-        if let Some(options) = &options {
-            request.options = options;
-        }
+        request.options = options.as_deref();
         let (exchange, body) = user.session.send_streaming(&user.network, &request).await;
         let shard = Rc::clone(user.context.shard());
         StreamedResponse::new(on_wire, method, name, exchange, body, expect, shard)

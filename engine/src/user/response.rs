@@ -8,7 +8,10 @@ use gregaria_http::{Error, Exchange, ExchangePhases, Method, Response as HttpRes
 use gregaria_stats::Outcome;
 
 use super::outcome::OwnedOutcome;
-use crate::shards::{ExchangeMetrics, InFlightRequest, ShardContext};
+use crate::{
+    control::ExchangeMetrics,
+    shards::{InFlightRequest, ShardContext},
+};
 
 /// A response, or the fact that there was none: then the status is 0 and the body empty.
 pub struct Response {
@@ -127,8 +130,13 @@ impl CaughtResponse {
         in_flight.response_received();
         let mut buffer = shard.thread_network.acquire_buffer();
         buffer.extend_from_slice(name.as_bytes());
-        let pending =
-            PendingOutcome { in_flight, method, name: buffer, times: ExchangeMetrics::new(&exchange), default_outcome };
+        let pending = PendingOutcome {
+            in_flight,
+            method,
+            name: buffer,
+            times: ExchangeMetrics::from(&exchange),
+            default_outcome,
+        };
         Self { response: Response::new(exchange, shard), pending: Some(pending) }
     }
 
@@ -148,7 +156,7 @@ impl CaughtResponse {
         };
         let PendingOutcome { in_flight: on_wire, method, name, times: stamps, default_outcome: verdict } = pending;
         let outcome = chosen.unwrap_or_else(|| verdict.as_outcome());
-        on_wire.complete_with(method, &String::from_utf8_lossy(&name), &stamps, outcome);
+        on_wire.complete(method, &String::from_utf8_lossy(&name), &stamps, outcome);
         self.response.shard.thread_network.release_buffer(name);
     }
 }

@@ -120,7 +120,7 @@ impl Drop for StreamedResponse<'_> {
             body.update_exchange(&mut self.exchange);
         }
         let verdict = OwnedOutcome::from_result(&self.exchange.result, self.expected_status.as_ref());
-        on_wire.complete(self.method, &self.name, &self.exchange, verdict.as_outcome());
+        on_wire.complete(self.method, &self.name, &(&self.exchange).into(), verdict.as_outcome());
         if let Ok(response) = std::mem::replace(&mut self.exchange.result, Err(Error::ClosedBeforeResponse)) {
             self.shard.thread_network.release_buffer(response.into_buffer());
         }

@@ -1,4 +1,4 @@
-//! Bodies in the chunked coding.
+//! Fuzz target: decode and encode a chunked body.
 
 #![no_main]
 

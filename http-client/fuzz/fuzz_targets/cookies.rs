@@ -1,4 +1,4 @@
-//! Cookies that a target sets.
+//! Fuzz target: store `Set-Cookie` headers.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Bodies under content codings.
+//! Fuzz target: decode a body with content codings.
 
 #![no_main]
 

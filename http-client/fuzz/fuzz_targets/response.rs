@@ -1,4 +1,4 @@
-//! Responses, whole and broken.
+//! Fuzz target: parse a response.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! URLs, and where redirects lead.
+//! Fuzz target: resolve a redirect from a URL.
 
 #![no_main]
 

@@ -1,34 +1,37 @@
-//! What the fuzz targets call. The bodies are among the client's tests, where every build runs them for a while too.
+//! Entry points of the fuzz targets.
+//!
+//! Their bodies are in `tests/it/fuzz/entries.rs` of the client, because the package's tests run them for a short
+//! time too.
 
 #![forbid(unsafe_code)]
 
 #[path = "../../tests/it/fuzz/entries.rs"]
 mod entries;
 #[path = "../../tests/it/reader.rs"]
-#[allow(dead_code, reason = "the tests read in more ways than fit into a fuzzer's run")]
+#[allow(dead_code, reason = "only the tests use all functions of the reader")]
 mod reader;
 
-/// The bytes are a response.
+/// Parses the bytes as a response.
 pub fn response(bytes: &[u8]) {
     entries::response(bytes);
 }
 
-/// The bytes are a body in the chunked coding; and one that is to be put into it.
+/// Decodes the bytes as a body in the chunked coding, and encodes them as chunks.
 pub fn chunked(bytes: &[u8]) {
     entries::chunked(bytes);
 }
 
-/// The bytes are a number that chooses the content codings, and a body under them.
+/// Decodes a body. The first byte selects the content codings.
 pub fn decompression(bytes: &[u8]) {
     entries::decompression(bytes);
 }
 
-/// The bytes are lines, each a `Set-Cookie`.
+/// Stores each line as a `Set-Cookie` header.
 pub fn cookies(bytes: &[u8]) {
     entries::cookies(bytes);
 }
 
-/// The bytes are two lines: a URL, and the `Location` in a response from there.
+/// Resolves a redirect. The first line is the URL of the request, the second the `Location` of its response.
 pub fn url_and_redirect(bytes: &[u8]) {
     entries::url_and_redirect(bytes);
 }

@@ -1,11 +1,13 @@
-//! Challenges in `WWW-Authenticate`, as leniently read as servers write them (RFC 9110 §11.6.1).
+//! Parser of the challenges in a `WWW-Authenticate` header (RFC 9110 §11.6.1), lenient towards common server
+//! mistakes.
 //!
-//! A comma stands between challenges and between the parameters of one; a word with no `=` behind it begins the next
-//! challenge. What is neither is skipped.
+//! The comma is ambiguous: it separates challenges, and it separates the parameters of one challenge. A token
+//! without a `=` after it starts the next challenge. Other bytes are skipped. [`digest`](super::digest) interprets
+//! the parameters.
 
 use std::borrow::Cow;
 
-/// One challenge: a scheme and its parameters.
+/// An authentication scheme with its parameters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Challenge<'a> {
     pub(super) scheme: &'a str,
@@ -13,32 +15,32 @@ pub(super) struct Challenge<'a> {
 }
 
 impl<'a> Challenge<'a> {
-    /// All challenges of one header, in order.
+    /// Parses all challenges of one header, in order.
     pub(super) fn parse_all(header: &'a str) -> Vec<Self> {
         let mut challenges: Vec<Self> = Vec::new();
         let mut cursor = HeaderCursor(header);
-        while let Some(word) = cursor.next_token() {
+        while let Some(token) = cursor.next_token() {
             match (cursor.next_value(), challenges.last_mut()) {
-                (Some(value), Some(challenge)) => challenge.parameters.push((word, value)),
+                (Some(value), Some(challenge)) => challenge.parameters.push((token, value)),
                 (Some(_), None) => {}
-                (None, _) => challenges.push(Self { scheme: word, parameters: Vec::new() }),
+                (None, _) => challenges.push(Self { scheme: token, parameters: Vec::new() }),
             }
         }
         challenges
     }
 
-    /// A parameter, by its name in any case.
+    /// Returns the first parameter with this name, compared without case.
     pub(super) fn parameter(&self, name: &str) -> Option<&str> {
-        let (_, value) = self.parameters.iter().find(|(own, _)| own.eq_ignore_ascii_case(name))?;
+        let (_, value) = self.parameters.iter().find(|(key, _)| key.eq_ignore_ascii_case(name))?;
         Some(value)
     }
 }
 
-/// What of a header is not read yet.
+/// The unread part of a header.
 struct HeaderCursor<'a>(&'a str);
 
 impl<'a> HeaderCursor<'a> {
-    /// The next token; whatever cannot begin one is skipped.
+    /// Reads the next token, after skipping separators.
     fn next_token(&mut self) -> Option<&'a str> {
         let start = self.0.find(|c: char| !is_separator(c))?;
         let text = &self.0[start..];
@@ -47,7 +49,7 @@ impl<'a> HeaderCursor<'a> {
         Some(&text[..end])
     }
 
-    /// What follows a `=`, if one does.
+    /// Reads a token or quoted string after a `=`. Returns `None` if no `=` follows.
     fn next_value(&mut self) -> Option<Cow<'a, str>> {
         let text = self.0.trim_start_matches(BLANKS).strip_prefix('=')?.trim_start_matches(BLANKS);
         match text.strip_prefix('"') {
@@ -60,13 +62,13 @@ impl<'a> HeaderCursor<'a> {
         }
     }
 
-    /// A string up to its closing quote, or to the end where that is missing.
+    /// Reads a string up to its closing quote, or to the end of the header if the quote is missing.
     fn quoted_string(&mut self, text: &'a str) -> Cow<'a, str> {
         let mut escaped = false;
         let end = text.find(|c: char| {
-            let ends = c == '"' && !escaped;
+            let is_closing_quote = c == '"' && !escaped;
             escaped = c == '\\' && !escaped;
-            ends
+            is_closing_quote
         });
         self.0 = end.map_or("", |end| &text[end + 1..]);
         unescape(&text[..end.unwrap_or(text.len())])
@@ -98,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_header_may_have_several_challenges() {
+    fn header_with_several_challenges_is_split() {
         let header =
             "Negotiate, Basic realm=\"a, b\",charset = UTF-8 , , Digest realm=\"x\\\"y\", qop=\"auth,auth-int\"";
         let challenges = Challenge::parse_all(header);
@@ -112,18 +114,18 @@ mod tests {
     }
 
     #[test]
-    fn what_servers_get_wrong_is_read_as_meant() {
-        let of = |header, name| Challenge::parse_all(header).pop().unwrap().parameter(name).map(str::to_owned);
-        assert_eq!(of("Digest realm=\"Gesch\u{fc}tzt\", nonce=abc==", "realm"), Some("Gesch\u{fc}tzt".into()));
-        assert_eq!(of("Digest realm=x, nonce=abc==", "nonce"), Some("abc==".into()));
-        assert_eq!(of("Digest realm=\"x\" nonce=\"y\"", "nonce"), Some("y".into()));
-        assert_eq!(of("Digest nonce=\"unclosed", "nonce"), Some("unclosed".into()));
-        assert_eq!(of("Digest nonce=", "nonce"), Some(String::new()));
+    fn malformed_parameters_are_tolerated() {
+        let parameter = |header, name| Challenge::parse_all(header).pop().unwrap().parameter(name).map(str::to_owned);
+        assert_eq!(parameter("Digest realm=\"Gesch\u{fc}tzt\", nonce=abc==", "realm"), Some("Gesch\u{fc}tzt".into()));
+        assert_eq!(parameter("Digest realm=x, nonce=abc==", "nonce"), Some("abc==".into()));
+        assert_eq!(parameter("Digest realm=\"x\" nonce=\"y\"", "nonce"), Some("y".into()));
+        assert_eq!(parameter("Digest nonce=\"unclosed", "nonce"), Some("unclosed".into()));
+        assert_eq!(parameter("Digest nonce=", "nonce"), Some(String::new()));
     }
 
     proptest! {
         #[test]
-        fn any_text_is_read_to_its_end(text in "[a=\", \\\\\u{fc}]{0,40}|\\PC*") {
+        fn arbitrary_text_is_parsed_to_its_end(text in "[a=\", \\\\\u{fc}]{0,40}|\\PC*") {
             for challenge in Challenge::parse_all(&text) {
                 prop_assert!(!challenge.scheme.is_empty());
                 let lengths = challenge.parameters.iter().map(|(name, value)| name.len() + value.len());

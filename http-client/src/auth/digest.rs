@@ -1,7 +1,9 @@
-//! Digest authentication (RFC 7616): MD5 and SHA-256, either also as `-sess`; quality of protection `auth`, or none as of
-//! old. A challenge is kept, so that the next request carries its answer at once.
+//! Digest authentication (RFC 7616): algorithms MD5 and SHA-256, each also as `-sess`, with `qop=auth` or without
+//! `qop` (RFC 2069).
 //!
-//! Randomness comes from outside, as a number for each challenge.
+//! [`DigestState`] keeps the last challenge, so that later requests carry an `Authorization` header without another
+//! 401. This file generates no random numbers. The caller supplies one per challenge.
+//! [`challenge`](super::challenge) parses the header.
 
 use std::fmt::{self, Write};
 
@@ -12,7 +14,9 @@ use super::REDACTED;
 use super::challenge::Challenge;
 use crate::Method;
 
-/// A user and a password, whose digest is sent.
+/// A user name and a password for Digest authentication.
+///
+/// The password is not sent, only a digest of it. `Debug` prints neither.
 #[derive(Clone, PartialEq, Eq)]
 pub struct DigestCredentials {
     user: String,
@@ -31,7 +35,23 @@ impl fmt::Debug for DigestCredentials {
     }
 }
 
-/// What a target has asked of one session, and how often it was answered.
+/// The latest Digest challenge of a session, and the number of requests that used it.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::{Auth, DigestState, Method};
+///
+/// let Auth::Digest(credentials) = Auth::digest("me", "secret") else { unreachable!() };
+/// let mut state = DigestState::new();
+/// assert_eq!(state.authorization(&credentials, Method::Get, "/"), None);
+///
+/// let challenge = br#"Digest realm="shop", nonce="abc", qop="auth""#;
+/// assert!(state.accept_challenge([&challenge[..]], 7));
+/// let line = state.authorization(&credentials, Method::Get, "/").unwrap();
+/// assert!(line.starts_with(r#"Authorization: Digest username="me", realm="shop", nonce="abc", uri="/""#));
+/// assert!(line.ends_with("cnonce=\"0000000000000007\", qop=auth, nc=00000001\r\n"));
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct DigestState {
     challenge: Option<Box<DigestChallenge>>,
@@ -43,26 +63,27 @@ struct DigestChallenge {
     nonce: String,
     opaque: Option<String>,
     algorithm: DigestAlgorithm,
-    /// Whether the target named the algorithm, and so expects to hear it again.
+    /// Whether the challenge names the algorithm. The header then repeats it.
     echoes_algorithm: bool,
-    /// Whether the target knows `qop=auth`.
+    /// Whether the target offers `qop=auth`.
     supports_qop_auth: bool,
-    /// Answers given to this nonce.
+    /// Number of headers made with this nonce, sent as `nc`.
     nonce_count: u32,
     cnonce: String,
 }
 
 impl DigestState {
-    /// Nothing was asked yet.
+    /// Creates a state without a challenge.
     pub const fn new() -> Self {
         Self { challenge: None }
     }
 
-    /// Takes in the `WWW-Authenticate` headers of a 401; whether there is something that can be answered. Of several
-    /// challenges the first counts, as targets name what they prefer first.
+    /// Stores the first supported challenge of a 401 response's `WWW-Authenticate` headers. Returns `false` if there
+    /// is none, and keeps the previous challenge.
     ///
-    /// A target may refuse an answer because its nonce is stale, and ask anew. So a request is worth a second try when
-    /// this is true, and never a third. `cnonce` should be random.
+    /// Targets list the challenge that they prefer first. A target may reject an `Authorization` header only because
+    /// the nonce is stale, and sends a new challenge then. So repeat the request once if this returns `true`, but
+    /// not a second time. `cnonce` should be random.
     pub fn accept_challenge<'a>(&mut self, www_authenticate: impl IntoIterator<Item = &'a [u8]>, cnonce: u64) -> bool {
         let headers = www_authenticate.into_iter().filter_map(|header| std::str::from_utf8(header).ok());
         let mut challenges = headers.flat_map(Challenge::parse_all);
@@ -71,15 +92,16 @@ impl DigestState {
         else {
             return false;
         };
-        if let Some(before) = self.challenge.take_if(|before| before.nonce == challenge.nonce) {
-            challenge.nonce_count = before.nonce_count;
+        if let Some(previous) = self.challenge.take_if(|previous| previous.nonce == challenge.nonce) {
+            challenge.nonce_count = previous.nonce_count;
         }
         self.challenge = Some(Box::new(challenge));
         true
     }
 
-    /// The `Authorization` header of a request with its line end, for a target as it stands on the wire; `None` as long
-    /// as nothing was asked.
+    /// Returns the `Authorization` header line of a request, including CRLF, and counts the use of the nonce.
+    ///
+    /// `request_target` is the path and query as sent, percent-encoded. Returns `None` before the first challenge.
     pub fn authorization(
         &mut self,
         credentials: &DigestCredentials,
@@ -93,7 +115,8 @@ impl DigestState {
 }
 
 impl DigestChallenge {
-    /// `None` for what cannot be answered: another scheme, an unknown algorithm, no more than `qop=auth-int`.
+    /// Interprets a challenge. Returns `None` for another scheme, an unknown algorithm, a `qop` without `auth`, and a
+    /// realm or nonce that is missing or has a control character.
     fn parse(challenge: &Challenge<'_>, cnonce: String) -> Option<Self> {
         if !challenge.scheme.eq_ignore_ascii_case("Digest") {
             return None;
@@ -140,18 +163,19 @@ impl DigestChallenge {
         line + "\r\n"
     }
 
-    /// RFC 7616 §3.4.1.
+    /// Computes the `response` parameter (RFC 7616 §3.4.1).
     fn response_digest(&self, credentials: &DigestCredentials, method: Method, target: &str) -> String {
         let digest = |parts: &[&str]| self.algorithm.digest(&parts.join(":"));
-        let mut user = digest(&[&credentials.user, &self.realm, &credentials.password]);
+        // HA1 and HA2 of RFC 7616.
+        let mut user_hash = digest(&[&credentials.user, &self.realm, &credentials.password]);
         if self.algorithm.is_session() {
-            user = digest(&[&user, &self.nonce, &self.cnonce]);
+            user_hash = digest(&[&user_hash, &self.nonce, &self.cnonce]);
         }
-        let request = digest(&[method.as_str(), target]);
+        let request_hash = digest(&[method.as_str(), target]);
         if self.supports_qop_auth {
-            digest(&[&user, &self.nonce, &self.nonce_count_hex(), &self.cnonce, "auth", &request])
+            digest(&[&user_hash, &self.nonce, &self.nonce_count_hex(), &self.cnonce, "auth", &request_hash])
         } else {
-            digest(&[&user, &self.nonce, &request])
+            digest(&[&user_hash, &self.nonce, &request_hash])
         }
     }
 
@@ -195,7 +219,8 @@ impl DigestAlgorithm {
     }
 }
 
-/// A name that a quoted string cannot hold has a notation of its own (RFC 7616 §3.4.4).
+/// Formats the user name as `username`, or as `username*` (RFC 7616 §3.4) if it has a control character, which a
+/// quoted string cannot contain.
 fn username_parameter(user: &str) -> String {
     if !has_control(user) {
         return format!("username=\"{}\"", escape(user));
@@ -223,32 +248,32 @@ fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    fn asked(challenge: &str) -> DigestState {
+    fn state_with(challenge: &str) -> DigestState {
         let mut state = DigestState::new();
         assert!(state.accept_challenge([challenge.as_bytes()], 0x0123_4567_89ab_cdef), "{challenge}");
         state
     }
 
-    fn answered(state: &mut DigestState, user: &str, password: &str, target: &str) -> String {
+    fn authorization_line(state: &mut DigestState, user: &str, password: &str, target: &str) -> String {
         let credentials = DigestCredentials::new(user.into(), password.into());
         state.authorization(&credentials, Method::Get, target).unwrap()
     }
 
-    /// The value of `name="value"` or `name=value`.
+    /// Returns the value of `name="value"` or `name=value`.
     fn parameter(line: &str, name: &str) -> String {
         let challenges = Challenge::parse_all(line.trim_end().strip_prefix("Authorization: ").unwrap());
         challenges[0].parameter(name).unwrap_or_default().to_owned()
     }
 
-    /// A response with the cnonce of an example.
+    /// Returns the `response` parameter for a given cnonce instead of a random one.
     fn response(challenge: &str, cnonce: &str, user: &str, password: &str) -> String {
-        let mut state = asked(challenge);
+        let mut state = state_with(challenge);
         state.challenge.as_mut().unwrap().cnonce = cnonce.into();
-        parameter(&answered(&mut state, user, password, "/dir/index.html"), "response")
+        parameter(&authorization_line(&mut state, user, password, "/dir/index.html"), "response")
     }
 
     #[test]
-    fn the_examples_of_the_rfcs() {
+    fn rfc_examples_are_reproduced() {
         // RFC 7616 §3.9.1
         let challenge = |algorithm| {
             format!(
@@ -257,9 +282,9 @@ mod tests {
             )
         };
         let cnonce = "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ";
-        let of = |algorithm| response(&challenge(algorithm), cnonce, "Mufasa", "Circle of Life");
-        assert_eq!(of("MD5"), "8ca523f5e9506fed4657c9700eebdbec");
-        assert_eq!(of("SHA-256"), "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1");
+        let rfc_7616 = |algorithm| response(&challenge(algorithm), cnonce, "Mufasa", "Circle of Life");
+        assert_eq!(rfc_7616("MD5"), "8ca523f5e9506fed4657c9700eebdbec");
+        assert_eq!(rfc_7616("SHA-256"), "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1");
         // RFC 2617 §3.5
         let challenge = "Digest realm=\"testrealm@host.com\", qop=\"auth,auth-int\", \
                          nonce=\"dcd98b7102dd2f0e8b11d0f600bfb0c093\", opaque=\"5ccc069c403ebaf9f0171e9517f40e41\"";
@@ -268,22 +293,23 @@ mod tests {
     }
 
     #[test]
-    fn a_session_key_and_the_old_way_without_a_count() {
-        // Figures of Python's hashlib.
-        let of = |rest: &str| response(&format!("Digest realm=\"r\", nonce=\"n\"{rest}"), "c", "u", "p");
-        assert_eq!(of(""), "fef71a1ed020d5dbc919be49210d36ef");
-        assert_eq!(of(", algorithm=MD5-sess, qop=auth"), "0abe11747db4fe75b9d027c31a167c62");
+    fn sess_algorithms_and_missing_qop_are_supported() {
+        // The expected values were computed with Python's hashlib.
+        let digest = |rest: &str| response(&format!("Digest realm=\"r\", nonce=\"n\"{rest}"), "c", "u", "p");
+        assert_eq!(digest(""), "fef71a1ed020d5dbc919be49210d36ef");
+        assert_eq!(digest(", algorithm=MD5-sess, qop=auth"), "0abe11747db4fe75b9d027c31a167c62");
         assert_eq!(
-            of(", algorithm=sha-256-SESS, qop=auth"),
+            digest(", algorithm=sha-256-SESS, qop=auth"),
             "4bce2566c0752865fa313f8e48f337b1ae2b8ea714835e307efc7d52526b00a3"
         );
     }
 
     #[test]
-    fn the_header_says_what_was_asked() {
-        let mut state =
-            asked("Digest realm=\"a\\\"b\", nonce=\"n\", opaque=\"o\", algorithm=\"MD5\", qop=\"auth\", stale=FALSE");
-        let line = answered(&mut state, "us\"er", "p", "/x?y=1");
+    fn authorization_repeats_challenge_parameters() {
+        let mut state = state_with(
+            "Digest realm=\"a\\\"b\", nonce=\"n\", opaque=\"o\", algorithm=\"MD5\", qop=\"auth\", stale=FALSE",
+        );
+        let line = authorization_line(&mut state, "us\"er", "p", "/x?y=1");
         let (before, after) = line.split_at(line.find("response").unwrap());
         assert_eq!(
             before,
@@ -293,16 +319,16 @@ mod tests {
             after[after.find("opaque").unwrap()..],
             *"opaque=\"o\", cnonce=\"0123456789abcdef\", algorithm=MD5, qop=auth, nc=00000001\r\n"
         );
-        let mut old = asked("Digest realm=\"r\", nonce=\"n\"");
-        let old = answered(&mut old, "u", "p", "/");
-        assert!(!old.contains("qop") && !old.contains("cnonce") && !old.contains("algorithm"), "{old}");
+        let mut minimal = state_with("Digest realm=\"r\", nonce=\"n\"");
+        let line = authorization_line(&mut minimal, "u", "p", "/");
+        assert!(!line.contains("qop") && !line.contains("cnonce") && !line.contains("algorithm"), "{line}");
     }
 
     #[test]
-    fn answers_to_one_nonce_are_counted() {
+    fn nonce_count_restarts_with_a_new_nonce() {
         let challenge = "Digest realm=\"r\", nonce=\"n\", qop=auth";
-        let mut state = asked(challenge);
-        let count = |state: &mut DigestState| parameter(&answered(state, "u", "p", "/"), "nc");
+        let mut state = state_with(challenge);
+        let count = |state: &mut DigestState| parameter(&authorization_line(state, "u", "p", "/"), "nc");
         assert_eq!((count(&mut state), count(&mut state)), ("00000001".into(), "00000002".into()));
         assert!(state.accept_challenge([challenge.as_bytes()], 2));
         assert_eq!(count(&mut state), "00000003");
@@ -311,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_challenge_that_can_be_answered_counts() {
+    fn first_supported_challenge_is_used() {
         let mut state = DigestState::new();
         let headers: [&[u8]; 4] = [
             b"Basic realm=\"basic\"",
@@ -320,17 +346,17 @@ mod tests {
             b"Digest realm=\"r\", nonce=\"first\", algorithm=SHA-256, Digest realm=\"r\", nonce=\"second\"",
         ];
         assert!(state.accept_challenge(headers, 1));
-        assert_eq!(parameter(&answered(&mut state, "u", "p", "/"), "nonce"), "first");
+        assert_eq!(parameter(&authorization_line(&mut state, "u", "p", "/"), "nonce"), "first");
         assert!(!state.accept_challenge(headers[..3].iter().copied(), 1));
         assert_eq!(
-            parameter(&answered(&mut state, "u", "p", "/"), "nonce"),
+            parameter(&authorization_line(&mut state, "u", "p", "/"), "nonce"),
             "first",
-            "an older challenge still counts"
+            "the previous challenge is kept"
         );
     }
 
     #[test]
-    fn nothing_is_said_unasked() {
+    fn unsupported_challenge_yields_no_authorization() {
         let credentials = DigestCredentials::new("u".into(), "p".into());
         let mut state = DigestState::new();
         for header in ["", "Basic realm=\"r\"", "Digest", "Digest nonce=\"n\"", "Digest realm=\"r\", nonce=\"a\tb\""] {
@@ -340,9 +366,9 @@ mod tests {
     }
 
     #[test]
-    fn no_name_can_end_the_line() {
-        let mut state = asked("Digest realm=\"r\", nonce=\"n\"");
-        let line = answered(&mut state, "a\r\nX: \u{fc}", "p\r\n", "/");
+    fn user_name_with_crlf_cannot_end_the_line() {
+        let mut state = state_with("Digest realm=\"r\", nonce=\"n\"");
+        let line = authorization_line(&mut state, "a\r\nX: \u{fc}", "p\r\n", "/");
         assert!(line.starts_with("Authorization: Digest username*=UTF-8''a%0D%0AX%3A%20%C3%BC, realm="), "{line}");
         assert_eq!(line.matches(['\r', '\n']).count(), 2);
     }

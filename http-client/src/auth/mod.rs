@@ -1,7 +1,8 @@
-//! How a user proves who it is: [`Auth`], the credentials in a URL, and what answers a challenge ([`DigestState`]).
+//! HTTP authentication: [`Auth`], credentials in URLs ([`split_credentials`]), and Digest challenges
+//! ([`DigestState`]).
 //!
-//! Knows nothing of sessions: who may see the credentials is decided where requests are sent, and by
-//! [`redirect`](crate::redirect). No credentials are shown by `Debug`.
+//! This module does not know sessions. [`session`](crate::session) decides which requests carry credentials, and
+//! removes them after a cross-origin [`redirect`](crate::redirect). `Debug` never prints credentials.
 
 mod challenge;
 mod digest;
@@ -15,28 +16,43 @@ use percent_encoding::percent_decode_str;
 pub use self::digest::{DigestCredentials, DigestState};
 use crate::origin::AUTHORITY_TERMINATORS;
 
-/// What a request carries to prove who sends it.
+/// The credentials of a request and their scheme.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::Auth;
+///
+/// let Auth::Basic(line) = Auth::basic("Aladdin", "open sesame") else { unreachable!() };
+/// assert_eq!(line.as_str(), "Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n");
+///
+/// // `Debug` does not print the password.
+/// assert_eq!(format!("{:?}", Auth::digest("me", "secret")), "Digest((hidden))");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Auth {
-    /// User and password as they are (RFC 7617).
+    /// User name and password in Base64, sent with every request (RFC 7617).
     Basic(CredentialsLine),
-    /// A digest of them, made anew for each request of what the target has asked for (RFC 7616).
+    /// A digest of the credentials, computed per request once the target has sent a challenge (RFC 7616).
     Digest(DigestCredentials),
 }
 
 impl Auth {
-    /// Basic authentication. Python's requests takes text as Latin-1, browsers as UTF-8: the bytes decide.
+    /// Creates Basic credentials.
+    ///
+    /// The arguments are sent as given. Python's requests encodes text as Latin-1, browsers as UTF-8. A `&str` is
+    /// UTF-8.
     pub fn basic(user: impl AsRef<[u8]>, password: impl AsRef<[u8]>) -> Self {
         Self::Basic(CredentialsLine::basic("Authorization", user.as_ref(), password.as_ref()))
     }
 
-    /// Digest authentication.
+    /// Creates Digest credentials.
     pub fn digest(user: impl Into<String>, password: impl Into<String>) -> Self {
         Self::Digest(DigestCredentials::new(user.into(), password.into()))
     }
 }
 
-/// A header line that proves who somebody is, ready to be sent.
+/// An encoded `Authorization` or `Proxy-Authorization` header line with Basic credentials.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CredentialsLine(Box<str>);
 
@@ -46,14 +62,14 @@ impl CredentialsLine {
         Self(format!("{header}: Basic {credentials}\r\n").into())
     }
 
-    /// From `user:password` as it stands in a URL, or `user` alone.
+    /// Decodes `user:password` or `user` from a URL, which may be percent-encoded. A missing password is empty.
     pub(crate) fn from_user_info(header: &str, user_info: &str) -> Self {
         let (user, password) = user_info.split_once(':').unwrap_or((user_info, ""));
         let decoded = |text| Cow::from(percent_decode_str(text));
         Self::basic(header, &decoded(user), &decoded(password))
     }
 
-    /// The line with its end.
+    /// Returns the line, including CRLF.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -65,15 +81,28 @@ impl fmt::Debug for CredentialsLine {
     }
 }
 
-/// Cuts user and password out of a URL: they become Basic authentication. A user alone has an empty password.
+/// Removes the credentials from a URL and returns them as Basic authentication.
+///
+/// A user name without a password has an empty password. A URL without credentials is returned unchanged.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::{Auth, split_credentials};
+///
+/// let (url, auth) = split_credentials("http://me:p%40ss@shop.example/cart");
+/// assert_eq!(url, "http://shop.example/cart");
+/// assert_eq!(auth, Some(Auth::basic("me", "p@ss")));
+/// assert_eq!(split_credentials("/cart"), ("/cart".into(), None));
+/// ```
 pub fn split_credentials(url: &str) -> (Cow<'_, str>, Option<Auth>) {
     let (url, user_info) = strip_user_info(url);
     (url, user_info.map(|user_info| Auth::Basic(CredentialsLine::from_user_info("Authorization", user_info))))
 }
 
-/// A URL without what is before the `@` of its authority, and that, unless it is empty.
+/// Splits a URL into the URL without user info, and the user info of its authority. Empty user info is `None`.
 pub(crate) fn strip_user_info(url: &str) -> (Cow<'_, str>, Option<&str>) {
-    let Some(start) = url.find("://").map(|at| at + "://".len()) else {
+    let Some(start) = url.find("://").map(|position| position + "://".len()) else {
         return (url.into(), None);
     };
     let rest = &url[start..];
@@ -81,8 +110,8 @@ pub(crate) fn strip_user_info(url: &str) -> (Cow<'_, str>, Option<&str>) {
     let Some((user_info, _)) = rest[..end].rsplit_once('@') else {
         return (url.into(), None);
     };
-    let without = [&url[..start], &rest[user_info.len() + 1..]].concat();
-    (without.into(), Some(user_info).filter(|user_info| !user_info.is_empty()))
+    let stripped = [&url[..start], &rest[user_info.len() + 1..]].concat();
+    (stripped.into(), Some(user_info).filter(|user_info| !user_info.is_empty()))
 }
 
 const REDACTED: &str = "(hidden)";
@@ -99,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn basic_is_a_line_of_its_own() {
+    fn basic_credentials_are_one_line() {
         // RFC 7617 §2 and §2.1
         let basic = |user: &str, password: &str| line(Some(Auth::basic(user, password)));
         assert_eq!(basic("Aladdin", "open sesame"), "Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n");
@@ -108,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_are_cut_out_of_a_url() {
+    fn url_credentials_are_split_off() {
         let cases: [(&str, &str, &[u8], &[u8]); 7] = [
             ("http://u:p@h:81/x?a@b#c", "http://h:81/x?a@b#c", b"u", b"p"),
             ("HTTPS://u@h", "HTTPS://h", b"u", b""),
@@ -118,9 +147,9 @@ mod tests {
             ("http://a@b@h/", "http://h/", b"a@b", b""),
             ("http://u:p@[::1]/", "http://[::1]/", b"u", b"p"),
         ];
-        for (url, without, user, password) in cases {
-            let (cut, auth) = split_credentials(url);
-            assert_eq!((&*cut, auth), (without, Some(Auth::basic(user, password))), "{url}");
+        for (url, expected, user, password) in cases {
+            let (stripped, auth) = split_credentials(url);
+            assert_eq!((&*stripped, auth), (expected, Some(Auth::basic(user, password))), "{url}");
         }
         assert_eq!(split_credentials("http://@h/"), ("http://h/".into(), None));
         for url in ["http://h/a@b", "http://h?u:p@x", "http://h\\@evil/", "/u:p@h", "u:p@h", ""] {
@@ -129,10 +158,10 @@ mod tests {
     }
 
     #[test]
-    fn nobody_sees_a_password_by_accident() {
+    fn debug_output_hides_credentials() {
         for auth in [Auth::basic("user", "secret"), Auth::digest("user", "secret")] {
-            let shown = format!("{auth:?}");
-            assert!(!shown.contains("secret") && !shown.contains("c2VjcmV0"), "{shown}");
+            let debug = format!("{auth:?}");
+            assert!(!debug.contains("secret") && !debug.contains("c2VjcmV0"), "{debug}");
         }
     }
 }

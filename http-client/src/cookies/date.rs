@@ -1,25 +1,25 @@
-//! The dates of cookies: whatever order and punctuation a server thinks of (RFC 6265 §5.1.1).
+//! Parser of cookie dates, which accepts any order and punctuation of the fields (RFC 6265 §5.1.1).
 
-/// Seconds since 1970 of a date in UTC; `None` where it is none.
+/// Parses a date in UTC. Returns seconds since 1970, or `None` if the text is not a date.
 pub(super) fn parse_cookie_date(text: &str) -> Option<i64> {
     let (mut time, mut day, mut month, mut year) = (None, None, None, None);
     for token in text.as_bytes().split(|&byte| is_delimiter(byte)).filter(|token| !token.is_empty()) {
         if time.is_none()
-            && let Some(found) = time_of_day(token)
+            && let Some(parsed) = time_of_day(token)
         {
-            time = Some(found);
+            time = Some(parsed);
         } else if day.is_none()
-            && let Some(found) = number(token, 1, 2)
+            && let Some(parsed) = number(token, 1, 2)
         {
-            day = Some(found);
+            day = Some(parsed);
         } else if month.is_none()
-            && let Some(found) = month_of_year(token)
+            && let Some(parsed) = month_of_year(token)
         {
-            month = Some(found);
+            month = Some(parsed);
         } else if year.is_none()
-            && let Some(found) = number(token, 2, 4)
+            && let Some(parsed) = number(token, 2, 4)
         {
-            year = Some(found);
+            year = Some(parsed);
         }
     }
     let ([hour, minute, second], day, month, year) = (time?, day?, month?, full_year(year?)?);
@@ -27,21 +27,21 @@ pub(super) fn parse_cookie_date(text: &str) -> Option<i64> {
     (hour < 24 && minute < 60 && second < 60).then_some(days * 86_400 + hour * 3_600 + minute * 60 + second)
 }
 
-/// A number that is this many digits long; what is no digit ends it.
+/// Parses the leading digits of a token. Returns `None` unless their count is in the given range.
 fn number(token: &[u8], min_len: usize, max_len: usize) -> Option<i64> {
     let len = token.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let digits = token[..len].iter().map(|digit| i64::from(digit - b'0'));
     (min_len..=max_len).contains(&len).then(|| digits.fold(0, |number, digit| number * 10 + digit))
 }
 
-/// `h:m:s`, and whatever is behind it.
+/// Parses `h:m:s`. Characters after the seconds are ignored.
 fn time_of_day(token: &[u8]) -> Option<[i64; 3]> {
     let mut parts = token.splitn(3, |&byte| byte == b':');
-    let mut whole = || {
+    let mut next_number = || {
         let part = parts.next()?;
         number(part, part.len().max(1), 2)
     };
-    let (hour, minute) = (whole()?, whole()?);
+    let (hour, minute) = (next_number()?, next_number()?);
     Some([hour, minute, number(parts.next()?, 1, 2)?])
 }
 
@@ -59,7 +59,7 @@ fn full_year(year: i64) -> Option<i64> {
     }
 }
 
-/// Of the proleptic Gregorian calendar; `None` for a day that the month does not have.
+/// Counts days in the proleptic Gregorian calendar. Returns `None` for a day that the month does not have.
 fn days_since_1970(year: i64, month: usize, day: i64) -> Option<i64> {
     let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     let leap_day = i64::from(is_leap);
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn servers_write_dates_in_many_ways() {
+    fn date_formats_of_servers_are_parsed() {
         for text in [
             "Tue, 14 Nov 2023 22:13:20 GMT",
             "Tuesday, 14-Nov-23 22:13:20 GMT",
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn the_calendar_is_the_usual_one() {
+    fn dates_follow_the_gregorian_calendar() {
         let at = |date: &str| parse_cookie_date(&format!("{date} 00:00:00"));
         assert_eq!(at("1 Jan 1970"), Some(0));
         assert_eq!(at("31 Dec 1969"), Some(-86_400));
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_date_is_none() {
+    fn invalid_dates_are_rejected() {
         for text in [
             "",
             "soon",

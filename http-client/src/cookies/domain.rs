@@ -1,7 +1,8 @@
-//! Who may set a cookie for whom (RFC 6265 §5.1.3, §5.3).
+//! Cookie domains: for which domains a host may set cookies, and which hosts match a domain (RFC 6265 §5.1.3, §5.3).
 //!
-//! Public suffixes, under which strangers have their names side by side, are those of publicsuffix.org as of the
-//! `public_suffix` crate's release; a name of one label is always one.
+//! A public suffix is a domain under which unrelated parties register names, such as `co.uk`. The list is that of
+//! publicsuffix.org at the release of the `public_suffix` crate. A domain of one label is always a public suffix.
+//! This file does not know headers. [`set_cookie`](super::set_cookie) parses them.
 
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -9,7 +10,8 @@ use std::net::IpAddr;
 use public_suffix::DEFAULT_PROVIDER;
 use url::Host;
 
-/// The domain of a cookie that a host sets, and whether it is for that host alone; `None` when the host may not set it.
+/// Returns the domain of a cookie that `host` sets, and whether the cookie is host-only. Returns `None` if the host
+/// may not set a cookie for the domain in the attribute.
 pub(super) fn cookie_scope<'a>(attribute: Option<&'a str>, host: &'a str) -> Option<(Cow<'a, str>, bool)> {
     let domain = canonical_domain(attribute.unwrap_or_default())?;
     if domain.is_empty() {
@@ -21,7 +23,7 @@ pub(super) fn cookie_scope<'a>(attribute: Option<&'a str>, host: &'a str) -> Opt
     (domain_matches(host, &domain) && !is_public_suffix(&domain)).then_some((domain, false))
 }
 
-/// Whether a host is the domain or below it. An address is below nothing.
+/// Returns `true` if the host is the domain or a subdomain (RFC 6265 §5.1.3). An IP address is never a subdomain.
 pub(super) fn domain_matches(host: &str, domain: &str) -> bool {
     match host.strip_suffix(domain) {
         Some("") => true,
@@ -30,7 +32,7 @@ pub(super) fn domain_matches(host: &str, domain: &str) -> bool {
     }
 }
 
-/// As hosts are spelled: lower case, and international names in ASCII.
+/// Converts a domain to lower case, and an international domain to its ASCII form (Punycode).
 fn canonical_domain(domain: &str) -> Option<Cow<'_, str>> {
     if !domain.is_ascii() {
         return Host::parse(domain).ok().map(|host| host.to_string().into());
@@ -57,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_host_may_set_for_itself_and_what_it_is_below() {
+    fn host_may_set_own_and_parent_domains() {
         assert_eq!(scoped("", "www.shop.example"), Some(("www.shop.example".into(), true)));
         assert_eq!(scoped("www.Shop.example", "www.shop.example"), Some(("www.shop.example".into(), false)));
         assert_eq!(scoped("shop.example", "www.shop.example"), Some(("shop.example".into(), false)));
@@ -72,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_sets_for_a_public_suffix_but_itself() {
+    fn public_suffix_is_settable_only_by_its_own_host() {
         for (suffix, host) in [
             ("uk", "www.shop.co.uk"),
             ("co.uk", "www.shop.co.uk"),
@@ -90,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_sets_for_itself_only() {
+    fn ip_address_may_set_only_its_own_cookies() {
         assert_eq!(scoped("127.0.0.1", "127.0.0.1"), Some(("127.0.0.1".into(), true)));
         assert_eq!(scoped("0.0.1", "127.0.0.1"), None);
         assert_eq!(scoped("::1", "::1"), Some(("::1".into(), true)));

@@ -1,10 +1,11 @@
-//! A user's cookies: what targets set, and which of it goes with a request (RFC 6265 §5, with what browsers have agreed on
-//! since: draft-ietf-httpbis-rfc6265bis).
+//! The cookies of a user: storage of `Set-Cookie` headers and selection per request (RFC 6265 §5, updated by
+//! draft-ietf-httpbis-rfc6265bis).
 //!
-//! A jar of thousands of users must be small, and must write its header into the request without making a string of it
-//! first: [`stored`] is a cookie in one piece of memory. [`set_cookie`] reads what targets send, [`date`] the dates in it,
-//! [`domain`] says who may set a cookie for whom. `HttpOnly` and `SameSite` mean nothing here: there are no scripts and no
-//! pages of others.
+//! A run has thousands of jars, so a jar must be small, and must write its header into the request without a
+//! temporary string. [`stored_cookie`] therefore keeps a cookie in one allocation. [`set_cookie`] parses and
+//! validates headers, [`date`] parses `Expires`, [`domain`] decides for which domains a host may set cookies.
+//! `HttpOnly` and `SameSite` are ignored, because a load test has no scripts and no embedding pages. This module
+//! does not know sessions.
 
 mod date;
 mod domain;
@@ -18,69 +19,110 @@ use self::stored_cookie::StoredCookie;
 use crate::{InvalidRequest, Origin};
 
 /// The cookies of one user.
+///
+/// A jar holds at most [`MAX_COOKIES`](Self::MAX_COOKIES) cookies.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::{CookieJar, Origin};
+///
+/// # fn main() -> Result<(), gregaria_http::Error> {
+/// let origin = Origin::parse("https://www.shop.example")?;
+/// let now_s = 1_700_000_000;
+/// let mut jar = CookieJar::new();
+/// jar.store("session=42; Path=/; Max-Age=60; Secure", &origin, "/login", now_s);
+/// assert_eq!(jar.value("session"), Some("42"));
+///
+/// // A host cannot set a cookie for another host.
+/// jar.store("a=1; Domain=other.example", &origin, "/", now_s);
+/// assert_eq!(jar.len(), 1);
+///
+/// assert_eq!(jar.remove("session", Some("www.shop.example"), None), 1);
+/// assert!(jar.is_empty());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct CookieJar {
-    /// In the order they are sent: longer paths first, then older first.
+    /// Sorted in the order of sending: longer paths first, then older cookies first (RFC 6265 §5.4).
     cookies: Vec<StoredCookie>,
 }
 
-/// One cookie, as a jar shows it and as a user gives it.
+/// The view of one cookie: an item of [`CookieJar::iter`], and the argument of [`CookieJar::set`].
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::{Cookie, CookieJar, InvalidRequest};
+///
+/// let mut jar = CookieJar::new();
+/// let cookie = Cookie { name: "lang", value: "de", domain: "shop.example", path: "/items", ..Cookie::default() };
+/// jar.set(cookie)?;
+/// assert_eq!(jar.iter().next(), Some(cookie));
+///
+/// // The default domain is empty, which sends the cookie to all hosts.
+/// jar.set(Cookie { name: "all", value: "1", ..Cookie::default() })?;
+/// assert_eq!(jar.set(Cookie { name: "a;b", ..Cookie::default() }), Err(InvalidRequest::Cookie));
+/// # Ok::<(), InvalidRequest>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Cookie<'a> {
-    /// The name; empty for one that is sent as its value alone.
+    /// The name. If it is empty, only the value is sent, without `=`.
     pub name: &'a str,
-    /// The value, with the quotes it came in.
+    /// The value, including its quotes if it has any.
     pub value: &'a str,
-    /// The host it is for, in lower case. Empty: all hosts, which only a user can ask for.
+    /// The domain, in lower case. Empty means all hosts, which only a user can set, not a target.
     pub domain: &'a str,
-    /// The path at and below which it is sent. Empty counts as `/`.
+    /// The path prefix of the requests that carry the cookie. Empty counts as `/`.
     pub path: &'a str,
-    /// Whether it is sent over https only.
+    /// Whether the cookie is sent over https only.
     pub secure: bool,
-    /// Whether hosts below `domain` do not get it.
+    /// Whether subdomains of `domain` are excluded.
     pub host_only: bool,
-    /// When it expires, in seconds since 1970; `None` at the end of the session.
+    /// The expiry time, in seconds since 1970. `None` keeps the cookie until the end of the session.
     pub expires_unix_s: Option<i64>,
 }
 
 impl CookieJar {
-    /// Most cookies in a jar. For one more, the first that would be sent is forgotten.
+    /// Maximum number of cookies in a jar. When it is exceeded, the cookie that is first in sending order is removed.
     pub const MAX_COOKIES: usize = 64;
-    /// Longest name and value of a cookie together, in bytes. A longer one is not kept.
+    /// Maximum length of name and value together, in bytes. A longer cookie is not stored.
     pub const MAX_PAIR_BYTES: usize = 4096;
-    /// Longest domain or path of a cookie, in bytes.
+    /// Maximum length of a domain or path, in bytes.
     pub const MAX_ATTRIBUTE_BYTES: usize = 1024;
 
-    /// A jar without cookies.
+    /// Creates an empty jar.
     pub const fn new() -> Self {
         Self { cookies: Vec::new() }
     }
 
-    /// How many cookies there are, those that expired since the last response included.
+    /// Returns the number of cookies, including expired cookies that the jar has not removed yet.
     pub fn len(&self) -> usize {
         self.cookies.len()
     }
 
-    /// Whether there are none.
+    /// Returns `true` if the jar has no cookies.
     pub fn is_empty(&self) -> bool {
         self.cookies.is_empty()
     }
 
-    /// All cookies, whatever host they are for, in the order they are sent.
+    /// Returns the cookies of all hosts, in the order of sending.
     pub fn iter(&self) -> impl Iterator<Item = Cookie<'_>> {
         self.cookies.iter().map(StoredCookie::as_cookie)
     }
 
-    /// The value of the first cookie of this name.
+    /// Returns the value of the first cookie with this name.
     pub fn value(&self, name: &str) -> Option<&str> {
-        self.cookies.iter().find(|own| own.name() == name).map(StoredCookie::value)
+        self.cookies.iter().find(|stored| stored.name() == name).map(StoredCookie::value)
     }
 
-    /// Puts in a cookie of the user's own, in place of one with the same name, domain and path. None of the rules that
-    /// bind a target hold for it.
+    /// Adds a cookie, or replaces the cookie with the same name, domain and path. The rules for cookies from targets
+    /// do not apply.
     ///
     /// # Errors
-    /// [`InvalidRequest::Cookie`] when it could not be sent, or is longer than a jar keeps.
+    /// [`InvalidRequest::Cookie`] if name or value has a character that cannot be sent, or if a length exceeds
+    /// [`MAX_PAIR_BYTES`](Self::MAX_PAIR_BYTES) or [`MAX_ATTRIBUTE_BYTES`](Self::MAX_ATTRIBUTE_BYTES).
     pub fn set(&mut self, cookie: Cookie<'_>) -> Result<(), InvalidRequest> {
         check_pair(cookie.name, cookie.value)?;
         let domain = cookie.domain.strip_prefix('.').unwrap_or(cookie.domain).to_ascii_lowercase();
@@ -90,41 +132,48 @@ impl CookieJar {
         Ok(())
     }
 
-    /// Removes cookies by name, and by domain and path where these are given; says how many there were.
+    /// Removes the cookies with this name and, if given, exactly this domain and path. Returns the number removed.
     pub fn remove(&mut self, name: &str, domain: Option<&str>, path: Option<&str>) -> usize {
-        let before = self.cookies.len();
-        self.cookies.retain(|own| {
-            own.name() != name
-                || domain.is_some_and(|domain| own.domain() != domain)
-                || path.is_some_and(|path| own.path() != path)
+        let count_before = self.cookies.len();
+        self.cookies.retain(|stored| {
+            stored.name() != name
+                || domain.is_some_and(|domain| stored.domain() != domain)
+                || path.is_some_and(|path| stored.path() != path)
         });
-        before - self.cookies.len()
+        count_before - self.cookies.len()
     }
 
-    /// Forgets all.
+    /// Removes all cookies.
     pub fn clear(&mut self) {
         self.cookies.clear();
     }
 
-    /// Obeys the text of one `Set-Cookie` header in a response from `origin` to a request for `path`. What a target may
-    /// not set, or what is longer than a jar keeps, is ignored.
+    /// Applies one `Set-Cookie` header value from a response of `origin` to a request for `path`.
+    ///
+    /// A cookie with an expiry time in the past removes the stored cookie. Cookies that `origin` may not set, and
+    /// cookies that exceed a limit of the jar, are ignored.
     pub fn store(&mut self, set_cookie: &str, origin: &Origin, path: &str, unix_time_s: u64) {
         let now = i64::try_from(unix_time_s).unwrap_or(i64::MAX);
-        let Some(cookie) = SetCookie::parse(set_cookie).and_then(|read| read.validate(origin, path, now)) else {
+        let Some(cookie) = SetCookie::parse(set_cookie).and_then(|parsed| parsed.validate(origin, path, now)) else {
             return;
         };
-        if !origin.scheme().is_secure() && self.cookies.iter().any(|own| own.is_protected_from(&cookie)) {
+        if !origin.scheme().is_secure() && self.cookies.iter().any(|stored| stored.is_protected_from(&cookie)) {
             return;
         }
         if cookie.is_expired(now) {
-            self.cookies.retain(|own| !own.has_same_key(&cookie));
+            self.cookies.retain(|stored| !stored.has_same_key(&cookie));
         } else {
             self.insert(cookie, now);
         }
     }
 
-    /// Appends a `Cookie` header with its line end to a request whose path is at `path` of `out`, if any cookie applies.
-    /// Those of this request alone, `extra`, go behind the jar's, and in place of any of the same name.
+    /// Appends a `Cookie` header line, including CRLF, to the request in `out`, unless no cookie applies.
+    ///
+    /// `path` is the range of the request's path in `out`. The cookies in `extra` belong to this request only. They
+    /// follow those of the jar, and replace cookies of the jar with the same name.
+    ///
+    /// # Errors
+    /// [`InvalidRequest::Cookie`] if a cookie in `extra` cannot be sent.
     pub(crate) fn append_to(
         &self,
         out: &mut Vec<u8>,
@@ -133,12 +182,12 @@ impl CookieJar {
         extra: &[(&str, &str)],
         unix_time_s: impl FnOnce() -> u64,
     ) -> Result<(), InvalidRequest> {
-        let expiring = self.cookies.iter().any(StoredCookie::has_expiry);
-        let now = if expiring { unix_time_s() as i64 } else { 0 };
+        let needs_clock = self.cookies.iter().any(StoredCookie::has_expiry);
+        let now = if needs_clock { unix_time_s() as i64 } else { 0 };
         let mut separator = "Cookie: ";
         for cookie in &self.cookies {
-            let replaced = extra.iter().any(|(name, _)| *name == cookie.name());
-            if !replaced && cookie.applies_to(origin, &out[path.clone()]) && !cookie.is_expired(now) {
+            let is_replaced = extra.iter().any(|(name, _)| *name == cookie.name());
+            if !is_replaced && cookie.applies_to(origin, &out[path.clone()]) && !cookie.is_expired(now) {
                 for part in [separator, cookie.pair()] {
                     out.extend_from_slice(part.as_bytes());
                 }
@@ -159,25 +208,25 @@ impl CookieJar {
         Ok(())
     }
 
-    /// A cookie takes the place of one that it replaces, or else one behind those that are sent before it.
+    /// Replaces the cookie with the same key at its position, or inserts the cookie in sending order.
     fn insert(&mut self, cookie: StoredCookie, now: i64) {
-        if let Some(same) = self.cookies.iter_mut().find(|own| own.has_same_key(&cookie)) {
+        if let Some(same) = self.cookies.iter_mut().find(|stored| stored.has_same_key(&cookie)) {
             *same = cookie;
             return;
         }
-        self.cookies.retain(|own| !own.is_expired(now));
+        self.cookies.retain(|stored| !stored.is_expired(now));
         if self.cookies.len() == Self::MAX_COOKIES {
             self.cookies.remove(0);
         }
-        let at = self.cookies.partition_point(|own| own.path().len() >= cookie.path().len());
-        self.cookies.insert(at, cookie);
+        let index = self.cookies.partition_point(|stored| stored.path().len() >= cookie.path().len());
+        self.cookies.insert(index, cookie);
     }
 }
 
-/// Whether a pair of the user's own can stand in a `Cookie` header: it stays on its line, and its name ends where it ends.
+/// Checks that a cookie of a user cannot end the header line, and that its name has no `=` or `;`.
 fn check_pair(name: &str, value: &str) -> Result<(), InvalidRequest> {
-    let unsendable = |byte: u8| byte.is_ascii_control() && byte != b'\t';
-    if name.bytes().any(|byte| unsendable(byte) || matches!(byte, b'=' | b';')) || value.bytes().any(unsendable) {
+    let is_forbidden = |byte: u8| byte.is_ascii_control() && byte != b'\t';
+    if name.bytes().any(|byte| is_forbidden(byte) || matches!(byte, b'=' | b';')) || value.bytes().any(is_forbidden) {
         return Err(InvalidRequest::Cookie);
     }
     Ok(())

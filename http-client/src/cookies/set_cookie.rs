@@ -1,4 +1,7 @@
-//! What a `Set-Cookie` header says, and whether the target may say it (RFC 6265bis §5.6, §5.7).
+//! Parser of `Set-Cookie` header values, and the check whether the target may set the cookie (RFC 6265bis §5.6,
+//! §5.7).
+//!
+//! This file does not know which cookies are stored. [`CookieJar::store`] does.
 
 use super::date::parse_cookie_date;
 use super::domain::cookie_scope;
@@ -6,7 +9,7 @@ use super::stored_cookie::StoredCookie;
 use super::{Cookie, CookieJar};
 use crate::Origin;
 
-/// The text of a header, taken apart. Of attributes that come twice, the last counts.
+/// The parts of a `Set-Cookie` header value. The last of several equal attributes is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct SetCookie<'a> {
     name: &'a str,
@@ -19,6 +22,8 @@ pub(super) struct SetCookie<'a> {
 }
 
 impl<'a> SetCookie<'a> {
+    /// Parses a header value. Returns `None` for control characters, for an empty cookie, and for a nameless cookie
+    /// whose value begins with a name prefix.
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         if text.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
             return None;
@@ -37,7 +42,8 @@ impl<'a> SetCookie<'a> {
         Some(parsed)
     }
 
-    /// The cookie, unless a target at `origin` may not set it in an answer to a request for `path`.
+    /// Returns the cookie to store. Returns `None` if `origin` may not set the cookie in a response to a request for
+    /// `path`, or if the cookie exceeds a limit of the jar.
     pub(super) fn validate(&self, origin: &Origin, path: &str, now_unix_s: i64) -> Option<StoredCookie> {
         let is_secure = origin.scheme().is_secure();
         if self.secure && !is_secure {
@@ -80,7 +86,7 @@ impl<'a> SetCookie<'a> {
     }
 }
 
-/// A promise that a cookie's name makes about how it was set.
+/// A name prefix, which requires certain attributes (RFC 6265bis §4.1.3).
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum CookiePrefix {
     None,
@@ -102,17 +108,18 @@ impl CookiePrefix {
     }
 }
 
-/// A whole number of seconds, as far as it can be counted; below zero is "long ago".
+/// Parses a `Max-Age` in seconds, which may be negative. Values beyond `i64` saturate.
 fn parse_max_age(text: &str) -> Option<i64> {
     let digits = text.strip_prefix('-').unwrap_or(text);
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let far = if digits.len() == text.len() { i64::MAX } else { i64::MIN };
-    Some(text.parse().unwrap_or(far))
+    let saturated = if digits.len() == text.len() { i64::MAX } else { i64::MIN };
+    Some(text.parse().unwrap_or(saturated))
 }
 
-/// The path of a cookie that says none: the request's, up to its last slash.
+/// Returns the path of a cookie without a `Path` attribute: the request's path up to its last slash (RFC 6265
+/// §5.1.4).
 fn default_path(path: &str) -> &str {
     match path.rfind('/') {
         Some(end) if end > 0 => &path[..end],
@@ -129,8 +136,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_pair_is_what_stands_before_the_first_semicolon() {
-        let pair = |text| SetCookie::parse(text).map(|read| (read.name, read.value));
+    fn pair_ends_at_the_first_semicolon() {
+        let pair = |text| SetCookie::parse(text).map(|parsed| (parsed.name, parsed.value));
         assert_eq!(pair(" a = \"b c\" ; Path=/"), Some(("a", "\"b c\"")));
         assert_eq!(pair("a=b=c"), Some(("a", "b=c")));
         assert_eq!(pair("a="), Some(("a", "")));
@@ -142,17 +149,17 @@ mod tests {
     }
 
     #[test]
-    fn the_last_attribute_counts() {
-        let read = |text| SetCookie::parse(text).unwrap();
-        assert_eq!(read("a=b; Path=/a; PATH=/b; path").path, None);
-        assert_eq!(read("a=b; Domain=.a; domain = b ").domain, Some("b"));
-        assert_eq!(read("a=b; Max-Age=5; Max-Age=no; max-age=").max_age_s, Some(5));
-        assert!(read("a=b; secure=no; HttpOnly; SameSite=None").secure);
-        assert_eq!(read(&format!("a=b; Path=/a; Path=/{}", "x".repeat(1_024))).path, Some("/a"));
+    fn repeated_attribute_uses_the_last_valid_value() {
+        let parse = |text| SetCookie::parse(text).unwrap();
+        assert_eq!(parse("a=b; Path=/a; PATH=/b; path").path, None);
+        assert_eq!(parse("a=b; Domain=.a; domain = b ").domain, Some("b"));
+        assert_eq!(parse("a=b; Max-Age=5; Max-Age=no; max-age=").max_age_s, Some(5));
+        assert!(parse("a=b; secure=no; HttpOnly; SameSite=None").secure);
+        assert_eq!(parse(&format!("a=b; Path=/a; Path=/{}", "x".repeat(1_024))).path, Some("/a"));
     }
 
     #[test]
-    fn an_age_is_digits_and_a_sign() {
+    fn max_age_accepts_digits_and_a_minus_sign() {
         assert_eq!((parse_max_age("0"), parse_max_age("-1"), parse_max_age("007")), (Some(0), Some(-1), Some(7)));
         assert_eq!(parse_max_age("99999999999999999999"), Some(i64::MAX));
         assert_eq!(parse_max_age("-99999999999999999999"), Some(i64::MIN));
@@ -162,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_path_is_the_requests_directory() {
+    fn default_path_is_the_directory_of_the_request() {
         assert_eq!(["/", "/a", "/a/b", "/a/b/", ""].map(default_path), ["/", "/", "/a", "/a/b", "/"]);
     }
 }

@@ -1,13 +1,17 @@
-//! A cookie as a jar keeps it: one piece of memory, with its pair as it is sent.
+//! The stored form of a cookie: one allocation, which begins with the `name=value` pair as sent.
+//!
+//! This file does not know headers. [`set_cookie`](super::set_cookie) parses them.
 
 use super::domain::domain_matches;
 use super::{Cookie, CookieJar};
 use crate::Origin;
 
+/// A cookie in a jar.
 #[derive(Clone, Debug)]
 pub(super) struct StoredCookie {
-    /// Pair, domain and path, one behind the other.
+    /// Pair, domain and path, concatenated.
     text: Box<str>,
+    /// Expiry time in seconds since 1970, or [`NO_EXPIRY`].
     expires_unix_s: i64,
     name_len: u16,
     pair_len: u16,
@@ -17,7 +21,7 @@ pub(super) struct StoredCookie {
 }
 
 impl StoredCookie {
-    /// `None` for a cookie beyond the jar's limits.
+    /// Copies a cookie. Returns `None` if it exceeds a limit of the jar.
     pub(super) fn new(cookie: Cookie<'_>) -> Option<Self> {
         let Cookie { name, value, domain, path, secure, host_only, expires_unix_s } = cookie;
         let attribute_len = domain.len().max(path.len());
@@ -59,7 +63,7 @@ impl StoredCookie {
         }
     }
 
-    /// What is sent.
+    /// Returns `name=value` as sent, or the value alone if the name is empty.
     pub(super) fn pair(&self) -> &str {
         &self.text[..self.pair_len.into()]
     }
@@ -72,7 +76,7 @@ impl StoredCookie {
         &self.text[self.path_start()..]
     }
 
-    /// Whether it ever does.
+    /// Returns `true` if the cookie has an expiry time.
     pub(super) const fn has_expiry(&self) -> bool {
         self.expires_unix_s != NO_EXPIRY
     }
@@ -81,29 +85,29 @@ impl StoredCookie {
         self.expires_unix_s <= now_unix_s
     }
 
-    /// Whether the other one replaces this one.
+    /// Returns `true` if both cookies have the same name, domain and path, so that one replaces the other.
     pub(super) fn has_same_key(&self, other: &Self) -> bool {
         self.name() == other.name() && self.domain() == other.domain() && self.path() == other.path()
     }
 
-    /// Whether the other one, which came in the open, would take this one's place or be sent before it ("leave secure
-    /// cookies alone").
+    /// Returns `true` if this is a `Secure` cookie that `insecure`, set over http, would replace or precede. RFC
+    /// 6265bis §5.7 forbids that ("leave secure cookies alone").
     pub(super) fn is_protected_from(&self, insecure: &Self) -> bool {
-        let alike =
+        let domains_overlap =
             domain_matches(self.domain(), insecure.domain()) || domain_matches(insecure.domain(), self.domain());
-        let (open_path, own_path) = (insecure.path().as_bytes(), self.path().as_bytes());
-        self.secure && self.name() == insecure.name() && alike && path_matches(open_path, own_path)
+        let (insecure_path, own_path) = (insecure.path().as_bytes(), self.path().as_bytes());
+        self.secure && self.name() == insecure.name() && domains_overlap && path_matches(insecure_path, own_path)
     }
 
-    /// Whether it goes with a request.
+    /// Returns `true` if a request to this origin and path carries the cookie. Does not check the expiry time.
     pub(super) fn applies_to(&self, origin: &Origin, path: &[u8]) -> bool {
         let (host, domain) = (origin.host(), self.domain());
-        let to_host = match domain {
+        let host_matches = match domain {
             "" => true,
             _ if self.host_only => host == domain,
             _ => domain_matches(host, domain),
         };
-        to_host && (!self.secure || origin.scheme().is_secure()) && path_matches(path, self.path().as_bytes())
+        host_matches && (!self.secure || origin.scheme().is_secure()) && path_matches(path, self.path().as_bytes())
     }
 
     fn path_start(&self) -> usize {
@@ -111,7 +115,7 @@ impl StoredCookie {
     }
 }
 
-/// RFC 6265 §5.1.4.
+/// Returns `true` if `path` is `cookie_path` or below (RFC 6265 §5.1.4).
 fn path_matches(path: &[u8], cookie_path: &[u8]) -> bool {
     match path.strip_prefix(cookie_path) {
         Some(rest) => rest.is_empty() || rest[0] == b'/' || cookie_path.ends_with(b"/"),
@@ -119,6 +123,7 @@ fn path_matches(path: &[u8], cookie_path: &[u8]) -> bool {
     }
 }
 
+/// The value of `expires_unix_s` of a cookie without an expiry time.
 const NO_EXPIRY: i64 = i64::MAX;
 
 #[cfg(test)]
@@ -126,12 +131,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stored_cookie_is_small() {
+    fn stored_cookie_has_32_bytes() {
         assert_eq!(size_of::<StoredCookie>(), 32);
     }
 
     #[test]
-    fn a_path_matches_at_its_slashes() {
+    fn path_matches_only_whole_segments() {
         for (path, cookie_path) in
             [("/", "/"), ("/a", "/"), ("/a", "/a"), ("/a/", "/a"), ("/a/b", "/a/"), ("/a/b", "/a")]
         {

@@ -1,10 +1,12 @@
+//! Tests of [`CookieJar`]: domains, prefixes, limits and the header that a request gets.
+
 use proptest::prelude::*;
 
 use super::*;
 
 const NOW: u64 = 1_700_000_000;
 
-/// A jar that was told these `Set-Cookie` values by `url`.
+/// Creates a jar with these `Set-Cookie` values from `url`.
 fn jar_with(url: &str, set: &[&str]) -> CookieJar {
     let mut jar = CookieJar::new();
     set_cookies(&mut jar, url, set);
@@ -16,7 +18,7 @@ fn set_cookies(jar: &mut CookieJar, url: &str, set: &[&str]) {
     set.iter().for_each(|text| jar.store(text, &origin, "/dir/page", NOW));
 }
 
-/// The line that a request for a path at an origin would carry.
+/// Returns the `Cookie` line of a request for `path` at the origin of `url`.
 fn cookie_line(jar: &CookieJar, url: &str, path: &str, extra: &[(&str, &str)]) -> Result<String, InvalidRequest> {
     let mut out = path.as_bytes().to_vec();
     let origin = Origin::parse(url).unwrap();
@@ -29,7 +31,7 @@ fn cookies_sent(jar: &CookieJar, url: &str) -> String {
 }
 
 #[test]
-fn secure_cookies_are_set_and_sent_over_https_only() {
+fn secure_cookie_requires_https() {
     assert!(jar_with("http://h.example", &["a=1; Secure"]).is_empty());
     let jar = jar_with("https://h.example", &["a=1; Secure; Path=/", "b=1; Path=/"]);
     assert_eq!(cookies_sent(&jar, "https://h.example"), "a=1; b=1");
@@ -37,9 +39,9 @@ fn secure_cookies_are_set_and_sent_over_https_only() {
 }
 
 #[test]
-fn the_open_leaves_secure_cookies_alone() {
+fn insecure_origin_cannot_shadow_secure_cookies() {
     let secure = "a=1; Secure; Path=/dir; Domain=h.example";
-    for (open, is_kept) in [
+    for (insecure, is_kept) in [
         ("a=2; Path=/dir", false),
         ("a=2; Path=/dir/deeper", false),
         ("a=; Max-Age=0; Path=/dir; Domain=h.example", false),
@@ -48,20 +50,20 @@ fn the_open_leaves_secure_cookies_alone() {
         ("b=2; Path=/dir", true),
     ] {
         let mut jar = jar_with("https://www.h.example", &[secure]);
-        set_cookies(&mut jar, "http://www.h.example", &[open]);
-        assert_eq!((jar.len(), jar.value("a").is_some()), (1 + usize::from(is_kept), true), "{open}");
+        set_cookies(&mut jar, "http://www.h.example", &[insecure]);
+        assert_eq!((jar.len(), jar.value("a").is_some()), (1 + usize::from(is_kept), true), "{insecure}");
         set_cookies(&mut jar, "https://www.h.example", &["a=3; Path=/dir; Domain=h.example"]);
-        assert!(jar.iter().any(|cookie| (cookie.value, cookie.secure) == ("3", false)), "{open}");
+        assert!(jar.iter().any(|cookie| (cookie.value, cookie.secure) == ("3", false)), "{insecure}");
     }
 }
 
 #[test]
-fn a_prefix_is_a_promise() {
-    let kept = |set| !jar_with("https://www.h.example", &[set]).is_empty();
+fn name_prefix_requires_its_attributes() {
+    let is_kept = |set| !jar_with("https://www.h.example", &[set]).is_empty();
     for set in
         ["__Secure-a=1; Secure; Domain=h.example", "__Host-a=1; Secure; Path=/", "__host-a=1; Secure; Path=/; Domain="]
     {
-        assert!(kept(set), "{set}");
+        assert!(is_kept(set), "{set}");
     }
     for set in [
         "__Secure-a=1",
@@ -71,13 +73,13 @@ fn a_prefix_is_a_promise() {
         "__Host-a=1; Secure; Path=/dir",
         "__Host-a=1; Secure; Path=/; Domain=www.h.example",
     ] {
-        assert!(!kept(set), "{set}");
+        assert!(!is_kept(set), "{set}");
     }
     assert!(jar_with("http://www.h.example", &["__Host-a=1; Secure; Path=/"]).is_empty());
 }
 
 #[test]
-fn a_cookie_shows_all_it_is() {
+fn iter_returns_all_attributes() {
     let jar = jar_with("https://www.h.example", &["a=1; Domain=.H.example; Max-Age=5; Secure", "b=\"2\"; Path=/x/"]);
     let cookies: Vec<_> = jar.iter().collect();
     let a = Cookie {
@@ -101,7 +103,7 @@ fn a_cookie_shows_all_it_is() {
 }
 
 #[test]
-fn a_user_sets_what_it_likes() {
+fn user_may_set_cookies_for_any_domain() {
     let mut jar = jar_with("http://h.example", &["a=1; Path=/"]);
     jar.set(Cookie { name: "all", value: "1", ..Cookie::default() }).unwrap();
     jar.set(Cookie { name: "wide", value: "1", domain: ".H.example", path: "/x", ..Cookie::default() }).unwrap();
@@ -116,7 +118,7 @@ fn a_user_sets_what_it_likes() {
 }
 
 #[test]
-fn a_user_cannot_set_what_cannot_be_sent() {
+fn user_cookie_that_cannot_be_sent_is_rejected() {
     let mut jar = CookieJar::new();
     let long = "x".repeat(4_096);
     for (name, value) in [("a\n", ""), ("a", "\r\nX: 1"), ("a=", ""), ("a;", ""), ("a", "\0"), ("a", &long)] {
@@ -129,7 +131,7 @@ fn a_user_cannot_set_what_cannot_be_sent() {
 }
 
 #[test]
-fn cookies_are_removed_by_what_is_given() {
+fn remove_filters_by_name_domain_and_path() {
     let jar =
         jar_with("http://www.h.example", &["a=1; Path=/", "a=2; Path=/x", "a=3; Path=/; Domain=h.example", "b=1"]);
     let removed = |name, domain, path| {
@@ -144,7 +146,7 @@ fn cookies_are_removed_by_what_is_given() {
 }
 
 #[test]
-fn cookies_of_one_request_go_behind_the_jars() {
+fn request_cookies_follow_those_of_the_jar() {
     let jar = jar_with("http://h.example", &["a=1; Path=/", "b=1; Path=/"]);
     let extra = [("a", "mine"), ("c", "1"), ("", "alone")];
     assert_eq!(cookie_line(&jar, "http://h.example", "/", &extra).unwrap(), "Cookie: b=1; a=mine; c=1; alone\r\n");
@@ -153,7 +155,7 @@ fn cookies_of_one_request_go_behind_the_jars() {
 }
 
 #[test]
-fn longer_paths_go_first_and_a_replaced_cookie_keeps_its_place() {
+fn cookies_are_sorted_by_path_length_and_age() {
     let mut jar = jar_with("http://h.example", &["a=1; Path=/", "b=1; Path=/dir", "c=1; Path=/", "d=1; Path=/dir/x"]);
     set_cookies(&mut jar, "http://h.example", &["a=2; Path=/"]);
     assert_eq!(cookie_line(&jar, "http://h.example", "/dir/x", &[]).unwrap(), "Cookie: d=1; b=1; a=2; c=1\r\n");
@@ -165,9 +167,9 @@ fn hosts() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    /// Whoever sets what: it comes back to the setter's own domain only, never to all of a suffix.
+    /// A cookie is sent only within the domain of the host that set the cookie, and never to a whole public suffix.
     #[test]
-    fn a_cookie_stays_within_the_domain_of_who_set_it(setter in hosts(), domain in hosts(), other in hosts()) {
+    fn cookie_is_confined_to_the_domain_of_its_host(setter in hosts(), domain in hosts(), other in hosts()) {
         let urls = [format!("http://{setter}"), format!("http://{other}")];
         let (Ok(from), Ok(to)) = (Origin::parse(&urls[0]), Origin::parse(&urls[1])) else {
             return Ok(());
@@ -183,9 +185,9 @@ proptest! {
         }
     }
 
-    /// Whatever a target sends: the jar stays within its limits, and what it sends is one line.
+    /// For arbitrary `Set-Cookie` values, the jar stays within its limits and sends one line.
     #[test]
-    fn no_text_breaks_a_jar(texts in prop::collection::vec("\\PC*|[ -~\t]*|(a|b)=[^\n]{0,20}; ?(Path|Domain|Expires|Max-Age)=.{0,30}", 0..8)) {
+    fn arbitrary_set_cookie_yields_at_most_one_line(texts in prop::collection::vec("\\PC*|[ -~\t]*|(a|b)=[^\n]{0,20}; ?(Path|Domain|Expires|Max-Age)=.{0,30}", 0..8)) {
         let mut jar = CookieJar::new();
         texts.iter().for_each(|text| jar.store(text, &Origin::parse("https://h.example").unwrap(), "/a/b", NOW));
         prop_assert!(jar.len() <= CookieJar::MAX_COOKIES);

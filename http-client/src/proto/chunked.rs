@@ -1,30 +1,34 @@
-//! The chunked coding (RFC 9112 §7.1) as a machine over bytes: it says how many bytes are framing and how many are data.
+//! [`ChunkedDecoder`], a state machine for the chunked coding (RFC 9112 §7.1). It counts framing bytes and data
+//! bytes, and leaves moving them to the caller.
 //!
-//! Line ends are CRLF and nothing else, because two parsers that disagree about a bare LF are how requests get smuggled.
-//! Extensions and trailers are read over, and counted: they are the parts a target could make endless. Trailer lines must
-//! have the form of header lines, which tells a trailer from a response that somebody put behind the last chunk.
+//! The only line end is CRLF, because parsers that disagree about a bare LF make request smuggling possible.
+//! Extensions and trailers are skipped and counted, because a target could make them endless. Trailer lines must
+//! have the syntax of header lines, which distinguishes a trailer from a response that was injected after the last
+//! chunk.
 
+use super::header::is_tchar;
 use crate::{Error, HttpLimits, InvalidResponse};
 
-/// Where in the coding the next byte stands.
+/// A decoder of one chunked body.
 #[derive(Clone, Copy, Debug)]
 pub struct ChunkedDecoder {
     state: ChunkedState,
-    /// The size being read, then the bytes of the chunk still to come.
+    /// In a size line, the size read so far. In data, the number of bytes still expected.
     remaining: u64,
-    /// How much more of extensions and of trailers there may be.
+    /// Number of bytes of extensions that the target may still send.
     extension_bytes_left: usize,
+    /// Number of bytes of trailers that the target may still send.
     trailer_bytes_left: usize,
 }
 
-/// The next stretch of input: framing, then data.
+/// A part of the input: framing bytes, then data bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChunkSpan {
-    /// Bytes of framing to skip.
+    /// Number of framing bytes to skip.
     pub framing: usize,
-    /// Bytes of data behind them.
+    /// Number of data bytes after them.
     pub data: usize,
-    /// Whether the body is over; then there is no data, and what follows belongs to nobody.
+    /// Whether the body is complete. There is no data then, and the following bytes are not part of the response.
     pub end: bool,
 }
 
@@ -33,14 +37,14 @@ enum ChunkedState {
     /// Before the first digit of a size.
     SizeStart,
     Size,
-    /// Blanks behind a size, which some servers pad with.
+    /// Blanks after a size, with which some servers pad.
     SizePadding,
     Extension,
     SizeLf,
     Data,
     DataCr,
     DataLf,
-    /// At the start of a trailer line, or of the empty line that ends all.
+    /// At the start of a trailer line, or of the empty line that ends the body.
     LineStart,
     TrailerName,
     TrailerValue,
@@ -50,7 +54,7 @@ enum ChunkedState {
 }
 
 impl ChunkedDecoder {
-    /// A decoder at the start of a body.
+    /// Creates a decoder for the start of a body.
     pub const fn new(limits: &HttpLimits) -> Self {
         Self {
             state: ChunkedState::SizeStart,
@@ -60,10 +64,11 @@ impl ChunkedDecoder {
         }
     }
 
-    /// Takes the next stretch from `input`, which the caller then moves past. Empty input gives an empty stretch.
+    /// Decodes the next span of `input`, which the caller then skips. Empty input gives an empty span.
     ///
     /// # Errors
-    /// When the bytes are not the chunked coding, or there is too much of it around too little data.
+    /// [`Error::InvalidResponse`] if the bytes are not the chunked coding. [`Error::ChunkExtensionsTooLarge`] or
+    /// [`Error::TrailersTooLarge`] if they exceed the limits.
     pub fn next_span(&mut self, input: &[u8]) -> Result<ChunkSpan, Error> {
         let mut framing = 0;
         while self.state != ChunkedState::Data && self.state != ChunkedState::End {
@@ -90,7 +95,7 @@ impl ChunkedDecoder {
         data
     }
 
-    /// Moves over one byte of framing.
+    /// Applies one byte of framing.
     fn step(&mut self, byte: u8) -> Result<(), Error> {
         self.state = match (self.state, byte) {
             (ChunkedState::SizeStart | ChunkedState::Size, b'0'..=b'9' | b'a'..=b'f' | b'A'..=b'F') => {
@@ -129,7 +134,7 @@ impl ChunkedDecoder {
     fn add_digit(&mut self, byte: u8) -> Result<ChunkedState, Error> {
         let digit = char::from(byte).to_digit(16).map_or(0, u64::from);
         let size = self.remaining.checked_mul(16).ok_or(InvalidResponse::ChunkSize)?;
-        // Leading zeros would otherwise make a size line without end.
+        // Otherwise leading zeros could make a size line endless.
         if self.state == ChunkedState::Size && size == 0 {
             self.count_extension(ChunkedState::Size)?;
         }
@@ -137,19 +142,18 @@ impl ChunkedDecoder {
         Ok(ChunkedState::Size)
     }
 
-    /// Counts a byte that is neither size nor line end.
+    /// Counts a byte of a size line that is neither a significant digit nor the line end.
     fn count_extension(&mut self, next: ChunkedState) -> Result<ChunkedState, Error> {
         self.extension_bytes_left = self.extension_bytes_left.checked_sub(1).ok_or(Error::ChunkExtensionsTooLarge)?;
         Ok(next)
     }
 }
 
-/// What follows a byte of a trailer line. A folded line begins with a blank, which begins no name.
+/// Returns the state after a byte of a trailer line. A folded line is an error, because a name cannot begin with a
+/// blank.
 fn trailer_state(state: ChunkedState, byte: u8) -> Result<ChunkedState, InvalidResponse> {
     match (state, byte) {
-        (ChunkedState::LineStart | ChunkedState::TrailerName, byte) if is_name_byte(byte) => {
-            Ok(ChunkedState::TrailerName)
-        }
+        (ChunkedState::LineStart | ChunkedState::TrailerName, byte) if is_tchar(byte) => Ok(ChunkedState::TrailerName),
         (ChunkedState::TrailerName, b':') => Ok(ChunkedState::TrailerValue),
         (ChunkedState::TrailerValue, b'\r') => Ok(ChunkedState::TrailerLf),
         (ChunkedState::TrailerValue, byte) if is_text_byte(byte) => Ok(ChunkedState::TrailerValue),
@@ -162,13 +166,7 @@ fn trailer_state(state: ChunkedState, byte: u8) -> Result<ChunkedState, InvalidR
     }
 }
 
-/// A byte that may stand in an extension or in the value of a trailer.
+/// Returns `true` for a byte that is permitted in an extension or in the value of a trailer.
 const fn is_text_byte(byte: u8) -> bool {
     !byte.is_ascii_control() || byte == b'\t'
-}
-
-/// A byte that may stand in the name of a trailer.
-const fn is_name_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(byte, b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'.' | b'^'..=b'`' | b'|' | b'~')
 }

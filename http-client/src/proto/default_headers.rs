@@ -1,14 +1,31 @@
-//! The headers that every request carries, checked and laid out once as the bytes that go on the wire.
+//! [`DefaultHeaders`], which every request carries, checked and encoded once.
 //!
-//! A request without headers of its own copies the block; one with some copies the lines that it does not replace.
+//! A request without headers of its own copies the encoded block. A request with headers copies the lines that it
+//! does not replace. This file does not know requests. `encode.rs` combines both, `header.rs` checks names and
+//! values.
 
 use std::ops::Range;
 
 use super::coding::ACCEPT_ENCODING;
-use super::encode::{HeaderFlags, check_header, is_framing_header};
+use super::header::{HeaderFlags, check_header, is_framing_header};
 use crate::{Error, InvalidRequest};
 
-/// Headers that a request carries unless it has one of the same name.
+/// Headers that each request carries, unless the request has a header of the same name.
+///
+/// The default has `User-Agent`, `Accept-Encoding` and `Accept`.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::DefaultHeaders;
+///
+/// let mut headers = DefaultHeaders::default();
+/// headers.set("user-agent", "shop-test/1.0")?;
+/// headers.remove("Accept-Encoding");
+/// assert_eq!(headers.block(), "Accept: */*\r\nuser-agent: shop-test/1.0\r\n");
+/// assert!(headers.set("X-Note", "1\r\nX-Smuggled: 1").is_err());
+/// # Ok::<(), gregaria_http::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct DefaultHeaders {
     block: String,
@@ -23,15 +40,16 @@ struct HeaderLine {
 }
 
 impl DefaultHeaders {
-    /// No headers at all.
+    /// Creates an empty set of headers.
     pub const fn none() -> Self {
         Self { block: String::new(), lines: Vec::new(), flags: HeaderFlags::none() }
     }
 
-    /// Sets a header, in place of one with the same name in any case.
+    /// Sets a header at the end, and removes a header with the same name in any case.
     ///
     /// # Errors
-    /// [`Error::InvalidRequest`] when name or value could not be sent, or the name decides the framing.
+    /// [`Error::InvalidRequest`] if name or value has a forbidden character, or if the name is `Content-Length` or
+    /// `Transfer-Encoding`.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
         check_header(name, value)?;
         if is_framing_header(name) {
@@ -45,32 +63,32 @@ impl DefaultHeaders {
         Ok(())
     }
 
-    /// Removes a header, by its name in any case.
+    /// Removes the header with this name in any case.
     pub fn remove(&mut self, name: &str) {
-        let Some(at) = self.lines.iter().position(|line| self.name(line).eq_ignore_ascii_case(name)) else {
+        let Some(index) = self.lines.iter().position(|line| self.name(line).eq_ignore_ascii_case(name)) else {
             return;
         };
-        let removed = self.lines.remove(at);
+        let removed = self.lines.remove(index);
         let length = removed.end - removed.name.start;
         self.block.replace_range(removed.name.start..removed.end, "");
-        for line in &mut self.lines[at..] {
+        for line in &mut self.lines[index..] {
             line.name = line.name.start - length..line.name.end - length;
             line.end -= length;
         }
         self.update_flags();
     }
 
-    /// All lines, each with its line end.
+    /// Returns all header lines as sent, each with CRLF.
     pub fn block(&self) -> &str {
         &self.block
     }
 
-    /// What they ask of the connection, and of what is added to them.
+    /// Returns the flags of all headers.
     pub(crate) const fn flags(&self) -> HeaderFlags {
         self.flags
     }
 
-    /// Name and value of each header.
+    /// Returns name and value of each header.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         let value = |line: &HeaderLine| &self.block[line.name.end + ": ".len()..line.end - "\r\n".len()];
         self.lines.iter().map(move |line| (self.name(line), value(line)))
@@ -104,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_header_set_again_is_replaced() {
+    fn header_set_again_is_replaced() {
         let mut headers = DefaultHeaders::default();
         headers.remove("accept-encoding");
         headers.set("user-agent", "mine").unwrap();
@@ -117,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_be_sent_is_refused_here() {
+    fn invalid_default_header_is_rejected() {
         let mut headers = DefaultHeaders::none();
         assert_eq!(headers.set("X", "a\r\nb"), Err(InvalidRequest::HeaderValue.into()));
         assert_eq!(headers.set("X Y", "a"), Err(InvalidRequest::HeaderName.into()));

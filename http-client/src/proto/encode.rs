@@ -1,11 +1,13 @@
-//! A request as bytes, appended to the caller's buffer step by step: head, further lines, what ends the head, the body.
+//! Encoder of requests, which appends to the caller's buffer in steps: head, further header lines, end of head, body.
 //!
-//! Whatever a scenario puts in can at worst make its own request fail: no byte of a target, name or value can end the
-//! line it stands on, and the framing headers follow from the body alone.
+//! Invalid input from a scenario only makes its own request fail. No byte of a target, name or value can end its
+//! line, and only the body determines the framing headers. This file does not know sessions or connections.
+//! `session/hop.rs` calls the steps. `target.rs` encodes paths, `header.rs` checks headers.
 
 use std::ops::Range;
 
 use super::default_headers::DefaultHeaders;
+use super::header::{HeaderFlags, check_header, is_framing_header};
 use super::target;
 use crate::{InvalidRequest, Method, Origin};
 
@@ -14,9 +16,9 @@ use crate::{InvalidRequest, Method, Origin};
 pub struct RequestHead<'a> {
     /// The method.
     pub method: Method,
-    /// Where it goes; gives the `Host` header.
+    /// The origin, which the `Host` header names.
     pub origin: &'a Origin,
-    /// The base URL's path, put before `target`.
+    /// The base URL's path, which precedes `target`.
     pub prefix: &'a str,
     /// Path and query.
     pub target: &'a str,
@@ -24,35 +26,20 @@ pub struct RequestHead<'a> {
     pub defaults: &'a DefaultHeaders,
     /// This request's own headers, which replace defaults of the same name.
     pub headers: &'a [(&'a str, &'a str)],
-    /// Names of defaults that are left out.
+    /// Names of the default headers that this request omits.
     pub suppressed: &'a [String],
-    /// Whether the request line names the whole URL, as a proxy wants it.
+    /// Whether the request line has the whole URL (absolute-form), which a proxy requires (RFC 9112 §3.2.2).
     pub absolute_form: bool,
 }
 
-/// What the headers of an encoded request ask of the connection and of what is added to them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HeaderFlags {
-    /// The request says `Connection: close`.
-    pub close: bool,
-    /// The request brings its own `Cookie` header.
-    pub has_cookie: bool,
-    /// The request brings its own `Authorization` header.
-    pub has_authorization: bool,
-    /// The request brings its own `Content-Type` header.
-    pub has_content_type: bool,
-    /// The request says `Expect: 100-continue`.
-    pub expects_continue: bool,
-}
-
-/// How a request's body is framed.
+/// The framing of a request's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestFraming {
-    /// There is none.
+    /// The request has no body.
     None,
-    /// It has this many bytes.
+    /// The body has this many bytes.
     Length(u64),
-    /// It comes in chunks.
+    /// The body is sent in chunks.
     Chunked,
 }
 
@@ -60,7 +47,7 @@ impl RequestHead<'_> {
     /// Appends request line and headers, without the empty line that ends them.
     ///
     /// # Errors
-    /// When a part cannot be sent; `out` then holds a useless beginning.
+    /// [`InvalidRequest`] if a part cannot be sent. `out` then has an incomplete head.
     pub fn append_to(&self, out: &mut Vec<u8>) -> Result<HeaderFlags, InvalidRequest> {
         out.extend_from_slice(self.method.as_str().as_bytes());
         out.push(b' ');
@@ -104,42 +91,21 @@ impl RequestHead<'_> {
         Ok(())
     }
 
-    /// Where the target lies, without the origin, in what [`RequestHead::append_to`] has appended to an empty buffer.
+    /// Returns the range of path and query in `out`, a buffer that begins with the output of
+    /// [`RequestHead::append_to`].
     pub fn target_range(&self, out: &[u8]) -> Range<usize> {
-        let origin = if self.absolute_form { self.origin.as_str().len() } else { 0 };
-        let start = self.method.as_str().len() + 1 + origin;
+        let origin_len = if self.absolute_form { self.origin.as_str().len() } else { 0 };
+        let start = self.method.as_str().len() + 1 + origin_len;
         let length = memchr::memchr(b' ', &out[start..]).unwrap_or_default();
         start..start + length
     }
 
     fn overrides(&self, name: &str) -> bool {
-        self.headers.iter().any(|(own, _)| own.eq_ignore_ascii_case(name))
+        self.headers.iter().any(|(other, _)| other.eq_ignore_ascii_case(name))
     }
 
     fn is_suppressed(&self, name: &str) -> bool {
         self.suppressed.iter().any(|other| other.eq_ignore_ascii_case(name))
-    }
-}
-
-impl HeaderFlags {
-    /// Nothing in particular.
-    pub(super) const fn none() -> Self {
-        Self {
-            close: false,
-            has_cookie: false,
-            has_authorization: false,
-            has_content_type: false,
-            expects_continue: false,
-        }
-    }
-
-    /// Takes in a header of the request.
-    pub(super) fn observe(&mut self, name: &str, value: &str) {
-        self.close |= name.eq_ignore_ascii_case("Connection") && has_token(value, "close");
-        self.has_cookie |= name.eq_ignore_ascii_case("Cookie");
-        self.has_authorization |= name.eq_ignore_ascii_case("Authorization");
-        self.has_content_type |= name.eq_ignore_ascii_case("Content-Type");
-        self.expects_continue |= name.eq_ignore_ascii_case("Expect") && has_token(value, "100-continue");
     }
 }
 
@@ -149,13 +115,15 @@ fn append_header(out: &mut Vec<u8>, name: &str, value: &str) {
     }
 }
 
-/// The part of a target in front of its query.
+/// Returns the range of a target's path, without the query.
 pub fn path_range(out: &[u8], target: Range<usize>) -> Range<usize> {
     let length = memchr::memchr(b'?', &out[target.clone()]).unwrap_or_else(|| target.len());
     target.start..target.start + length
 }
 
-/// Ends the head, with what says where the body ends.
+/// Ends the head with the framing header and the empty line.
+///
+/// A method that expects a body gets `Content-Length: 0` if there is none (RFC 9110 §8.6).
 pub fn append_head_end(out: &mut Vec<u8>, method: Method, body: RequestFraming) {
     match body {
         RequestFraming::None if !method.expects_body() => {}
@@ -170,49 +138,19 @@ pub fn append_head_end(out: &mut Vec<u8>, method: Method, body: RequestFraming) 
     out.extend_from_slice(b"\r\n");
 }
 
-/// Makes a chunk of what is in `out` behind [`CHUNK_START`], which must not be empty.
+/// Encodes the data in `out` as a chunk. `out` must begin with [`CHUNK_SIZE_PLACEHOLDER`], and the data must not be
+/// empty, because a chunk of size 0 ends the body.
 pub fn finish_chunk(out: &mut Vec<u8>) {
     let size = format!("{:08x}\r\n", out.len() - CHUNK_SIZE_PLACEHOLDER.len());
     out[..CHUNK_SIZE_PLACEHOLDER.len()].copy_from_slice(size.as_bytes());
     out.extend_from_slice(b"\r\n");
 }
 
-/// Holds the place of a chunk's size until its data is there. Zeros may stand in front of a size.
+/// Placeholder for the size line of a chunk, which [`finish_chunk`] overwrites. A size may have leading zeros
+/// (RFC 9112 §7.1).
 pub const CHUNK_SIZE_PLACEHOLDER: &[u8] = b"00000000\r\n";
-/// Ends a body in chunks.
+/// The end of a chunked body.
 pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
-
-/// Checks that a header is a token and a value that stays on its line (RFC 9110 §5.5, §5.6.2).
-///
-/// # Errors
-/// [`InvalidRequest::HeaderName`] or [`InvalidRequest::HeaderValue`].
-pub fn check_header(name: &str, value: &str) -> Result<(), InvalidRequest> {
-    if name.is_empty() || !name.bytes().all(is_tchar) {
-        return Err(InvalidRequest::HeaderName);
-    }
-    if value.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
-        return Err(InvalidRequest::HeaderValue);
-    }
-    Ok(())
-}
-
-/// Whether a header of this name would decide where the request's body ends.
-pub(crate) fn is_framing_header(name: &str) -> bool {
-    name.eq_ignore_ascii_case("Content-Length") || name.eq_ignore_ascii_case("Transfer-Encoding")
-}
-
-/// Whether a comma-separated list has this token, in any case.
-pub(crate) fn has_token(list: &str, token: &str) -> bool {
-    list.split(',').any(|item| item.trim_matches([' ', '\t']).eq_ignore_ascii_case(token))
-}
-
-pub(crate) const fn is_tchar(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
-        )
-}
 
 fn append_decimal(out: &mut Vec<u8>, mut number: u64) {
     let mut digits = [0; 20];
@@ -233,7 +171,7 @@ mod tests {
 
     const CODINGS: &str = "gzip, deflate, br, zstd";
 
-    fn encoded(method: Method, headers: &[(&str, &str)], body: Option<&[u8]>) -> Result<String, InvalidRequest> {
+    fn encode(method: Method, headers: &[(&str, &str)], body: Option<&[u8]>) -> Result<String, InvalidRequest> {
         let origin = Origin::parse("http://h:81").unwrap();
         let head = RequestHead {
             method,
@@ -257,36 +195,40 @@ mod tests {
     }
 
     #[test]
-    fn a_plain_get() {
-        let wire = encoded(Method::Get, &[], None).unwrap();
+    fn get_has_default_headers() {
+        let encoded = encode(Method::Get, &[], None).unwrap();
         let version = env!("CARGO_PKG_VERSION");
         let defaults = format!("User-Agent: gregaria/{version}\r\nAccept-Encoding: {CODINGS}\r\nAccept: */*\r\n");
         let expected = format!("GET /x HTTP/1.1\r\nHost: h:81\r\n{defaults}\r\n");
-        assert_eq!(wire, expected);
+        assert_eq!(encoded, expected);
     }
 
     #[test]
     fn own_headers_replace_defaults() {
         let headers = [("host", "other"), ("ACCEPT", "text/plain"), ("X", "1")];
-        let wire = encoded(Method::Get, &headers, None).unwrap();
+        let encoded = encode(Method::Get, &headers, None).unwrap();
         let version = env!("CARGO_PKG_VERSION");
         let rest = "host: other\r\nACCEPT: text/plain\r\nX: 1\r\n\r\n";
         let defaults = format!("User-Agent: gregaria/{version}\r\nAccept-Encoding: {CODINGS}\r\n");
-        assert_eq!(wire, format!("GET /x HTTP/1.1\r\n{defaults}{rest}"));
+        assert_eq!(encoded, format!("GET /x HTTP/1.1\r\n{defaults}{rest}"));
     }
 
     #[test]
-    fn the_length_follows_from_the_body() {
-        let ends = |method, body, end: &str| assert!(encoded(method, &[], body).unwrap().ends_with(end), "{method}");
-        ends(Method::Post, Some(b"0123456789"), "*/*\r\nContent-Length: 10\r\n\r\n0123456789");
-        ends(Method::Post, None, "*/*\r\nContent-Length: 0\r\n\r\n");
-        ends(Method::Get, Some(b"q"), "*/*\r\nContent-Length: 1\r\n\r\nq");
-        ends(Method::Delete, None, "*/*\r\n\r\n");
+    fn body_determines_content_length() {
+        let cases: [(Method, Option<&[u8]>, &str); 4] = [
+            (Method::Post, Some(b"0123456789"), "*/*\r\nContent-Length: 10\r\n\r\n0123456789"),
+            (Method::Post, None, "*/*\r\nContent-Length: 0\r\n\r\n"),
+            (Method::Get, Some(b"q"), "*/*\r\nContent-Length: 1\r\n\r\nq"),
+            (Method::Delete, None, "*/*\r\n\r\n"),
+        ];
+        for (method, body, end) in cases {
+            assert!(encode(method, &[], body).unwrap().ends_with(end), "{method}");
+        }
     }
 
     #[test]
-    fn headers_cannot_smuggle() {
-        let error = |name, value| encoded(Method::Get, &[(name, value)], None).unwrap_err();
+    fn headers_that_could_smuggle_are_rejected() {
+        let error = |name, value| encode(Method::Get, &[(name, value)], None).unwrap_err();
         for value in ["a\r\nX: 1", "a\n", "a\r", "\0", "\x7f"] {
             assert_eq!(error("X", value), InvalidRequest::HeaderValue, "{value:?}");
         }
@@ -298,12 +240,12 @@ mod tests {
     }
 
     #[test]
-    fn non_ascii_and_tabs_may_stand_in_a_value() {
-        assert!(encoded(Method::Get, &[("X", "a\tö")], None).unwrap().contains("X: a\tö\r\n"));
+    fn header_value_may_have_non_ascii_and_tabs() {
+        assert!(encode(Method::Get, &[("X", "a\tö")], None).unwrap().contains("X: a\tö\r\n"));
     }
 
     #[test]
-    fn a_proxy_reads_the_whole_url_and_defaults_can_be_left_out() {
+    fn absolute_form_and_suppressed_defaults_are_encoded() {
         let origin = Origin::parse("http://h:81").unwrap();
         let head = RequestHead {
             method: Method::Get,
@@ -324,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn chunks_have_their_sizes_in_front() {
+    fn finished_chunk_begins_with_its_size() {
         let mut out = CHUNK_SIZE_PLACEHOLDER.to_vec();
         out.extend_from_slice(b"0123456789abcdef!");
         finish_chunk(&mut out);
@@ -332,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn wishes_are_noticed() {
+    fn header_flags_are_observed() {
         let origin = Origin::parse("http://h").unwrap();
         let head = RequestHead {
             method: Method::Get,

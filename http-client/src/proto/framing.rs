@@ -1,28 +1,30 @@
-//! Where a response's body ends: one pure function, in the order of RFC 9112 §6.3.
+//! The end of a response's body, decided by `decide_framing`, a pure function in the order of RFC 9112 §6.3.
+//!
+//! This file does not know how headers are parsed. `head.rs` reports the two that matter.
 
 use crate::{Error, InvalidResponse, Method, Version};
 
-/// How the end of a response's body is known.
+/// The framing of a response's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResponseFraming {
     /// There is no body.
     None,
     /// The body has this many bytes.
     Length(u64),
-    /// The chunked coding says when it is over.
+    /// The body has the chunked coding, which marks the end.
     Chunked,
     /// The body lasts until the target closes the connection.
     UntilClose,
 }
 
-/// What a head said about framing, unjudged: fields that do not apply are not errors.
+/// The framing headers of a head. Invalid fields are not errors until [`decide_framing`] uses them.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct FramingFields {
     pub(super) content_length: ParsedField<u64>,
     pub(super) transfer_encoding: ParsedField<()>,
 }
 
-/// A header that may be absent, given, or wrong.
+/// A header that may be absent or invalid.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum ParsedField<T> {
     #[default]
@@ -33,7 +35,7 @@ pub(super) enum ParsedField<T> {
 
 /// Decides the framing of a final response.
 ///
-/// A 2xx to CONNECT has no body either, whatever it says: what follows is the tunnel (RFC 9110 §9.3.6).
+/// A 2xx response to CONNECT has no body regardless of its headers, because the tunnel follows (RFC 9110 §9.3.6).
 pub(super) fn decide_framing(method: Method, status: u16, fields: FramingFields) -> Result<ResponseFraming, Error> {
     if method == Method::Head || opens_tunnel(method, status) || matches!(status, 100..=199 | 204 | 304) {
         return Ok(ResponseFraming::None);
@@ -42,14 +44,14 @@ pub(super) fn decide_framing(method: Method, status: u16, fields: FramingFields)
         (ParsedField::Absent, ParsedField::Absent) => Ok(ResponseFraming::UntilClose),
         (ParsedField::Absent, ParsedField::Valid(length)) => Ok(ResponseFraming::Length(length)),
         (ParsedField::Absent, ParsedField::Invalid(error)) => Err(error.into()),
-        // The RFC lets a client obey the coding here, and warns of smuggling: nobody sends both in good faith.
+        // RFC 9112 §6.3 lets the coding override the length, and warns of smuggling. An error is the safe choice.
         (_, ParsedField::Valid(_) | ParsedField::Invalid(_)) => Err(InvalidResponse::LengthAndCoding.into()),
         (ParsedField::Valid(()), ParsedField::Absent) => Ok(ResponseFraming::Chunked),
         (ParsedField::Invalid(error), ParsedField::Absent) => Err(error.into()),
     }
 }
 
-/// Whether the bytes behind this response are somebody else's.
+/// Returns `true` if the bytes after this response belong to a tunnel.
 pub(super) const fn opens_tunnel(method: Method, status: u16) -> bool {
     matches!((method, status), (Method::Connect, 200..=299))
 }
@@ -72,8 +74,8 @@ impl FramingFields {
             };
     }
 
-    /// Whether these fields, which need not have decided anything, are such that a body may follow where we see none:
-    /// then it would be read as the next response. A coding in an HTTP/1.0 response is suspect by itself (RFC 9112 §6.1).
+    /// Returns `true` if another recipient could see a body where this client sees none, so that the body would be
+    /// read as the next response. A coding in an HTTP/1.0 response is always suspect (RFC 9112 §6.1).
     pub(super) fn is_suspect(self, version: Version, status: u16) -> bool {
         match (self.transfer_encoding, self.content_length) {
             (ParsedField::Absent, ParsedField::Absent | ParsedField::Valid(0)) => false,
@@ -84,7 +86,7 @@ impl FramingFields {
     }
 }
 
-/// Digits only: no sign, no list, no blank, no wrap-around.
+/// Parses a length that consists of digits only. Signs, lists, blanks and values beyond `u64` are invalid.
 fn parse_length(value: &[u8]) -> Option<u64> {
     if value.is_empty() {
         return None;
@@ -110,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn some_responses_have_no_body_whatever_they_say() {
+    fn head_304_204_and_tunnel_have_no_body() {
         assert_eq!(decide(Method::Head, 200, &["5"], &[]), Ok(ResponseFraming::None));
         assert_eq!(decide(Method::Get, 304, &["5"], &["chunked"]), Ok(ResponseFraming::None));
         assert_eq!(decide(Method::Get, 204, &["x"], &[]), Ok(ResponseFraming::None));
@@ -120,14 +122,14 @@ mod tests {
     }
 
     #[test]
-    fn the_three_ends_of_a_body() {
+    fn body_ends_by_length_chunks_or_close() {
         assert_eq!(decide(Method::Get, 200, &["007"], &[]), Ok(ResponseFraming::Length(7)));
         assert_eq!(decide(Method::Get, 200, &[], &["Chunked"]), Ok(ResponseFraming::Chunked));
         assert_eq!(decide(Method::Get, 200, &[], &[]), Ok(ResponseFraming::UntilClose));
     }
 
     #[test]
-    fn a_length_is_digits_and_nothing_else() {
+    fn content_length_must_be_digits() {
         let max = u64::MAX.to_string();
         assert_eq!(decide(Method::Get, 200, &[&max], &[]), Ok(ResponseFraming::Length(u64::MAX)));
         for value in ["", "+5", "-5", "5 5", "5,5", "0x5", "1_0", "18446744073709551616", "٥"] {
@@ -137,22 +139,22 @@ mod tests {
     }
 
     #[test]
-    fn a_length_comes_once() {
+    fn repeated_content_length_is_rejected() {
         let expected = Err(InvalidResponse::DuplicateContentLength.into());
         assert_eq!(decide(Method::Get, 200, &["5", "5"], &[]), expected);
         assert_eq!(decide(Method::Get, 200, &["x", "5"], &[]), expected);
     }
 
     #[test]
-    fn length_and_coding_exclude_each_other() {
+    fn content_length_with_coding_is_rejected() {
         let expected = Err(InvalidResponse::LengthAndCoding.into());
         assert_eq!(decide(Method::Get, 200, &["5"], &["chunked"]), expected);
         assert_eq!(decide(Method::Get, 200, &["5"], &["gzip"]), expected);
     }
 
     #[test]
-    fn fields_that_do_not_apply_are_suspect_when_they_contradict() {
-        let suspect = |status: u16, lengths: &[&str], codings: &[&str], version| {
+    fn contradictory_unused_fields_are_suspect() {
+        let is_suspect = |status: u16, lengths: &[&str], codings: &[&str], version| {
             let mut fields = FramingFields::default();
             lengths.iter().for_each(|value| fields.observe_content_length(value.as_bytes()));
             codings.iter().for_each(|value| fields.observe_transfer_encoding(value.as_bytes()));
@@ -165,7 +167,7 @@ mod tests {
             (304, &["5"], &[]),
             (204, &["0"], &[]),
         ] {
-            assert!(!suspect(status, lengths, codings, Version::Http11), "{status} {lengths:?} {codings:?}");
+            assert!(!is_suspect(status, lengths, codings, Version::Http11), "{status} {lengths:?} {codings:?}");
         }
         for (status, lengths, codings) in [
             (204, &["5"][..], &[][..]),
@@ -175,13 +177,13 @@ mod tests {
             (304, &["x"], &[]),
             (304, &[], &["gzip"]),
         ] {
-            assert!(suspect(status, lengths, codings, Version::Http11), "{status} {lengths:?} {codings:?}");
+            assert!(is_suspect(status, lengths, codings, Version::Http11), "{status} {lengths:?} {codings:?}");
         }
-        assert!(suspect(304, &[], &["chunked"], Version::Http10));
+        assert!(is_suspect(304, &[], &["chunked"], Version::Http10));
     }
 
     #[test]
-    fn only_one_plain_chunked_is_understood() {
+    fn transfer_encoding_must_be_a_single_chunked() {
         let expected = Err(InvalidResponse::TransferEncoding.into());
         for codings in [&["gzip, chunked"][..], &["identity"], &["chunked", "chunked"], &["xchunked"], &[""]] {
             assert_eq!(decide(Method::Get, 200, &[], codings), expected, "{codings:?}");

@@ -1,40 +1,44 @@
-//! A response's status line and headers, by httparse, in one scan that picks out what the client itself must know.
+//! Parser of a response's status line and headers. httparse reads them, and one scan picks out the headers that the
+//! client itself needs.
 //!
-//! The headers are not kept: they stay in the buffer, and [`Response::headers`](crate::Response::headers) walks them when
-//! somebody asks. Must not know where the bytes came from or what comes after them.
+//! The headers are not stored. They stay in the buffer, and [`Response::headers`](crate::Response::headers) parses
+//! them on request. This file must not know the source of the bytes or the bytes after the head.
+//! [`framing`](super::framing) decides the end of the body.
 
 use std::mem::MaybeUninit;
 
 use super::framing::{FramingFields, ResponseFraming, decide_framing, opens_tunnel};
 use crate::{Error, HttpLimits, InvalidResponse, Method, Version};
 
-/// What the client itself must know of a response's head.
+/// The properties of a response's head that the client itself needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResponseHead {
-    /// Bytes up to and including the empty line.
+    /// Number of bytes up to and including the empty line.
     pub len: usize,
-    /// Three digits, 100 to 999.
+    /// Status code, 100 to 999.
     pub status: u16,
-    /// The version the target speaks.
+    /// HTTP version of the status line.
     pub version: Version,
-    /// How the end of the body is known.
+    /// Framing of the body.
     pub framing: ResponseFraming,
     /// Whether the connection may carry another request after this response.
     pub keep_alive: bool,
-    /// Whether there is a `Set-Cookie`.
+    /// Whether there is a `Set-Cookie` header.
     pub has_set_cookie: bool,
-    /// Whether there is a `Content-Encoding` that is not `identity`.
+    /// Whether there is a `Content-Encoding` header other than `identity`.
     pub is_content_encoded: bool,
-    /// Whether there is a `Location`.
+    /// Whether there is a `Location` header.
     pub has_location: bool,
 }
 
-/// Reads the head at the start of `bytes`, the answer to a request of this method; `None` while it is not complete.
+/// Parses the head at the start of `bytes`, a response to a request of this method. Returns `None` if the head is
+/// incomplete.
 ///
 /// # Errors
-/// When the bytes cannot become an acceptable head, whatever follows.
+/// [`Error::InvalidResponse`], [`Error::HeadTooLarge`] or [`Error::TooManyHeaders`] if no further bytes can make the
+/// head valid.
 pub fn parse_head(bytes: &[u8], method: Method, limits: &HttpLimits) -> Result<Option<ResponseHead>, Error> {
-    // httparse skips empty lines here, which only a server should do: a response starts with its version.
+    // httparse skips empty lines here. RFC 9112 §2.2 permits that to servers only.
     if matches!(bytes.first(), Some(b'\r' | b'\n')) {
         return Err(InvalidResponse::Version.into());
     }
@@ -80,7 +84,7 @@ struct ScannedHeaders {
     has_location: bool,
 }
 
-/// Looks at each name once, by its length first: most headers are none of ours.
+/// Scans the headers. The match on the length of the name skips most other headers with one comparison.
 fn scan_headers(headers: &[httparse::Header<'_>]) -> ScannedHeaders {
     let mut fields = ScannedHeaders::default();
     for header in headers {
@@ -111,15 +115,20 @@ impl ScannedHeaders {
     }
 }
 
-/// Whether two texts differ in case at most. The usual spelling is a comparison of words, the rest one of letters.
+/// Compares without case. The exact comparison with the usual spelling comes first, because it is faster and mostly
+/// succeeds.
 fn eq_ignore_case(text: &[u8], usual: &[u8]) -> bool {
     text == usual || text.eq_ignore_ascii_case(usual)
 }
 
-/// RFC 9112 §9.3; after 101 it is HTTP no more.
+/// Returns `true` if the connection persists after the response (RFC 9112 §9.3). After status 101 the connection has
+/// another protocol.
 fn keep_alive(version: Version, status: u16, framing: ResponseFraming, fields: &ScannedHeaders) -> bool {
-    let wanted = !fields.close && (version == Version::Http11 || fields.keep_alive);
-    wanted && framing != ResponseFraming::UntilClose && status != 101 && !fields.framing.is_suspect(version, status)
+    let is_persistent = !fields.close && (version == Version::Http11 || fields.keep_alive);
+    is_persistent
+        && framing != ResponseFraming::UntilClose
+        && status != 101
+        && !fields.framing.is_suspect(version, status)
 }
 
 fn parse_error(error: httparse::Error) -> Error {
@@ -143,16 +152,16 @@ mod tests {
     }
 
     #[test]
-    fn what_the_client_must_know_is_picked_out() {
+    fn headers_needed_by_the_client_are_detected() {
         let plain = head("Content-Type: a/b\r\nLocation2: x\r\nX-Location: y\r\nSet-Cookie2: z\r\n");
         assert!(!plain.is_content_encoded && !plain.has_location && !plain.has_set_cookie);
         assert!(head("location: /\r\n").has_location);
         assert!(head("Set-Cookie: a=b\r\n").has_set_cookie);
-        for coded in ["gzip", "br, gzip", "identity, gzip", "unheard-of"] {
-            assert!(head(&format!("content-encoding: {coded}\r\n")).is_content_encoded, "{coded}");
+        for encoded in ["gzip", "br, gzip", "identity, gzip", "unheard-of"] {
+            assert!(head(&format!("content-encoding: {encoded}\r\n")).is_content_encoded, "{encoded}");
         }
-        for not_coded in ["identity", "Identity", ""] {
-            assert!(!head(&format!("Content-Encoding: {not_coded}\r\n")).is_content_encoded, "{not_coded}");
+        for unencoded in ["identity", "Identity", ""] {
+            assert!(!head(&format!("Content-Encoding: {unencoded}\r\n")).is_content_encoded, "{unencoded}");
         }
         assert!(head("Content-Encoding: gzip\r\nContent-Encoding: identity\r\n").is_content_encoded);
     }

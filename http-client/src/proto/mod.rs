@@ -1,17 +1,19 @@
-//! HTTP/1.1 as bytes in, bytes out (RFC 9110, RFC 9112): no IO, no async, no clock, and no buffers of its own.
+//! The HTTP/1.1 protocol (RFC 9110, RFC 9112) without I/O, async, clock or buffers of its own.
 //!
-//! - [`encode`]: a request's parts to bytes, refusing what could smuggle a second request; with `target` for its path and
-//!   [`DefaultHeaders`] for what every request repeats;
-//! - [`head`]: a status line and headers from bytes, by httparse, and the few headers that decide the framing;
-//! - [`HeadMemo`]: heads that were read before, so that the same bytes are not parsed over and over;
-//! - [`framing`]: where the body ends, as one pure function in the order of RFC 9112 §6.3;
-//! - [`chunked`]: the chunked coding as a machine over bytes;
-//! - [`coding`]: content codings (gzip and the like), undone within limits: [`BodyDecoder`];
-//! - [`parser`]: all of these over the caller's buffer, in place: [`ResponseParser`].
+//! - [`encode`]: encodes a request and rejects input that could smuggle a second request. `target` encodes its path,
+//!   and [`DefaultHeaders`] holds the headers of every request;
+//! - `header`: the syntax of one header, and the [`HeaderFlags`] of a request;
+//! - [`head`]: parses a status line and headers with httparse, and picks out the few headers that the client needs;
+//! - [`HeadCache`]: parsed heads, so that equal bytes are not parsed again;
+//! - [`framing`]: decides the end of the body, as one pure function in the order of RFC 9112 §6.3;
+//! - [`chunked`]: a state machine for the chunked coding;
+//! - [`coding`]: decodes content codings (gzip and others) within limits, as [`BodyDecoder`];
+//! - [`parser`]: combines these over the caller's buffer, in place, as [`ResponseParser`].
 //!
-//! Strict where leniency is how requests get smuggled: a bare CR, NUL, a folded header line, a repeated or signed
-//! `Content-Length`, `Content-Length` beside `Transfer-Encoding`, any coding but `chunked`, and a bare LF inside the
-//! chunked coding are errors. A bare LF as a line end in the head is accepted (RFC 9112 §2.2 allows it).
+//! The parser is strict where lenient parsers enable request smuggling. It rejects a bare CR, NUL, a folded header
+//! line, a repeated or signed `Content-Length`, `Content-Length` beside `Transfer-Encoding`, any transfer coding
+//! except `chunked`, and a bare LF inside the chunked coding. It accepts a bare LF as a line end in the head, as RFC
+//! 9112 §2.2 permits.
 
 pub mod chunked;
 pub mod coding;
@@ -20,6 +22,7 @@ pub mod encode;
 pub mod framing;
 pub mod head;
 mod head_cache;
+pub(crate) mod header;
 pub mod parser;
 pub(crate) mod target;
 
@@ -29,4 +32,5 @@ pub use encode::RequestHead;
 pub use framing::ResponseFraming;
 pub use head::ResponseHead;
 pub use head_cache::HeadCache;
+pub use header::HeaderFlags;
 pub use parser::{ParseProgress, ResponseParser};

@@ -1,8 +1,9 @@
-//! A response read over the caller's buffer, in place: head, then body, as the bytes arrive.
+//! [`ResponseParser`], which parses a response incrementally and in place, in the caller's buffer.
 //!
-//! The buffer holds the head, then the body as far as it is kept, then what has just arrived. The caller appends received
-//! bytes and calls [`ResponseParser::feed`], which moves the body together (chunked), drops what is not kept, and so
-//! leaves the free space at the end. A body with a length, and one that came as a single chunk, is never moved.
+//! The buffer holds the head, then the kept part of the body, then the bytes received last. The caller appends
+//! received bytes and calls [`ResponseParser::feed`]. That removes chunk framing and discarded bytes, so that the
+//! spare capacity is at the end. A body with a length, and a body of a single chunk, are never moved. This file does
+//! not know connections. `session/exchange_io.rs` receives the bytes.
 
 use std::cell::RefCell;
 
@@ -12,7 +13,24 @@ use super::head::{ResponseHead, parse_head};
 use super::head_cache::HeadCache;
 use crate::{Error, HttpLimits, Method, ResponseBodyMode};
 
-/// Reads one response.
+/// An incremental parser of one response.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::proto::{ParseProgress, ResponseParser};
+/// use gregaria_http::{HttpLimits, Method, ResponseBodyMode};
+///
+/// let limits = HttpLimits::default();
+/// let mut parser = ResponseParser::new(Method::Get, ResponseBodyMode::Keep, &limits);
+/// let mut buffer = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhel".to_vec();
+/// assert_eq!(parser.feed(&mut buffer)?, ParseProgress::NeedMore);
+/// buffer.extend_from_slice(b"lo");
+/// assert_eq!(parser.feed(&mut buffer)?, ParseProgress::Complete);
+/// assert_eq!(&buffer[parser.body_range()], b"hello");
+/// assert!(parser.is_reusable());
+/// # Ok::<(), gregaria_http::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct ResponseParser<'a> {
     limits: &'a HttpLimits,
@@ -20,32 +38,33 @@ pub struct ResponseParser<'a> {
     body_mode: ResponseBodyMode,
     head_cache: Option<&'a RefCell<HeadCache>>,
     stage: Stage,
-    /// The final head, once it is there.
+    /// The final head, once it is complete.
     head: Option<ResponseHead>,
     informational: u32,
     has_continue: bool,
-    /// Where the kept body lies in the buffer.
+    /// Start of the kept body in the buffer.
     body_start: usize,
+    /// End of the kept body in the buffer.
     body_end: usize,
     body_bytes: u64,
     excess_bytes: usize,
 }
 
-/// What the parser needs next.
+/// The result of feeding the parser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ParseProgress {
-    /// More bytes, or the end of the stream.
+    /// The response needs more bytes, or the end of the stream.
     NeedMore,
-    /// Nothing: the response is complete.
+    /// The response is complete.
     Complete,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Stage {
-    /// `seen` bytes were searched for the end of the head; at `retry` bytes it is parsed again regardless.
+    /// The first `searched` bytes have no end of a head. At `retry_len` bytes the head is parsed again regardless.
     Head {
-        seen: usize,
-        retry: usize,
+        searched: usize,
+        retry_len: usize,
     },
     Length {
         remaining: u64,
@@ -56,14 +75,14 @@ enum Stage {
 }
 
 impl<'a> ResponseParser<'a> {
-    /// A parser for the response to a request of this method.
+    /// Creates a parser of the response to a request of this method.
     pub const fn new(method: Method, body_mode: ResponseBodyMode, limits: &'a HttpLimits) -> Self {
         Self {
             limits,
             method,
             body_mode,
             head_cache: None,
-            stage: Stage::Head { seen: 0, retry: 0 },
+            stage: Stage::Head { searched: 0, retry_len: 0 },
             head: None,
             informational: 0,
             has_continue: false,
@@ -74,33 +93,35 @@ impl<'a> ResponseParser<'a> {
         }
     }
 
-    /// The same parser, reading heads through a memo that it shares with others.
+    /// Makes the parser look up heads in a cache, which other parsers may share.
     pub const fn with_head_cache(mut self, head_cache: Option<&'a RefCell<HeadCache>>) -> Self {
         self.head_cache = head_cache;
         self
     }
 
-    /// Takes in what was appended to `buffer`, which starts empty and is otherwise left to the parser.
+    /// Parses the bytes that the caller has appended to `buffer`.
     ///
-    /// When the final head is there, so is what came of the body with it: [`ResponseParser::head`] and
-    /// [`ResponseParser::body`] say all there is to decide on. The caller may then feed on, take pieces, or stop and drop
-    /// the connection. Feeding without new bytes changes nothing.
+    /// The buffer is empty before the first receive, and the caller only appends to it. Once the final head is
+    /// complete, [`ResponseParser::head`] returns it, and [`ResponseParser::body_range`] is the part of the body
+    /// received so far. The caller may then continue to feed, consume the body in chunks, or close the connection.
+    /// Feeding without new bytes has no effect.
     ///
     /// # Errors
-    /// When the bytes are no acceptable response. The connection is then of no more use.
+    /// If the bytes are not an acceptable response. The connection must then be closed.
     pub fn feed(&mut self, buffer: &mut Vec<u8>) -> Result<ParseProgress, Error> {
-        if let Stage::Head { seen, retry } = self.stage
-            && !self.feed_head(buffer, seen, retry)?
+        if let Stage::Head { searched, retry_len } = self.stage
+            && !self.feed_head(buffer, searched, retry_len)?
         {
             return Ok(ParseProgress::NeedMore);
         }
         self.feed_body(buffer)
     }
 
-    /// Takes in the end of the stream.
+    /// Handles the end of the stream.
     ///
     /// # Errors
-    /// When the response is not complete without further bytes.
+    /// [`Error::ClosedBeforeResponse`] or [`Error::IncompleteResponse`] if the response is incomplete, and the
+    /// errors of [`feed`](Self::feed) if its incomplete head is invalid.
     pub fn feed_eof(&mut self, buffer: &[u8]) -> Result<(), Error> {
         match self.stage {
             Stage::Done => Ok(()),
@@ -109,7 +130,7 @@ impl<'a> ResponseParser<'a> {
                 Ok(())
             }
             Stage::Head { .. } if buffer.is_empty() => Err(Error::ClosedBeforeResponse),
-            // A head that arrives in pieces is not parsed at each: garbage in it may have gone unnoticed until now.
+            // A fragmented head is not parsed at each fragment, so invalid bytes may not have been detected yet.
             Stage::Head { .. } => {
                 parse_head(buffer, self.method, self.limits)?;
                 Err(Error::IncompleteResponse)
@@ -118,7 +139,8 @@ impl<'a> ResponseParser<'a> {
         }
     }
 
-    /// How many bytes of body are still to come, as far as that can be known: one without a length is taken to be half over.
+    /// Returns the number of body bytes still expected. Without `Content-Length` this is an estimate: as many bytes
+    /// as were received so far.
     pub fn remaining_hint(&self) -> u64 {
         match self.stage {
             Stage::Length { remaining } => remaining,
@@ -127,7 +149,8 @@ impl<'a> ResponseParser<'a> {
         }
     }
 
-    /// How many of the next bytes are body that is not kept: nobody needs to look at them.
+    /// Returns the number of next bytes that belong to a discarded body, so that the transport may drop them without
+    /// feeding.
     pub fn discardable_bytes(&self) -> u64 {
         match (self.stage, self.body_mode) {
             (Stage::Length { remaining }, ResponseBodyMode::Discard) => remaining,
@@ -136,7 +159,8 @@ impl<'a> ResponseParser<'a> {
         }
     }
 
-    /// Takes in that `count` bytes have come and are gone. Those beyond what is unwanted are a surplus.
+    /// Accounts for `count` bytes that the transport received and discarded. Bytes beyond
+    /// [`discardable_bytes`](Self::discardable_bytes) count as excess.
     pub fn advance_discarded(&mut self, count: u64) -> ParseProgress {
         let data = count.min(self.discardable_bytes());
         self.body_bytes += data;
@@ -149,46 +173,46 @@ impl<'a> ResponseParser<'a> {
         ParseProgress::NeedMore
     }
 
-    /// Makes sure that `buffer` has space for the next bytes: the rest of a kept body, a piece of one that is taken in
-    /// pieces, or a useful minimum.
+    /// Reserves space in `buffer` for the next bytes: the rest of a kept body, one chunk of a streamed body, or at
+    /// least 2 KiB.
     pub fn reserve(&self, buffer: &mut Vec<u8>) {
-        let most = match self.body_mode {
+        let max_bytes = match self.body_mode {
             ResponseBodyMode::Keep => MAX_TRUSTED_BYTES.max(buffer.len()),
             ResponseBodyMode::Discard => MIN_SPARE_BYTES,
             ResponseBodyMode::Stream => STREAM_CHUNK_BYTES,
         };
-        let wanted = match self.stage {
-            // A byte more, so that a surplus shows.
+        let spare_bytes = match self.stage {
+            // One more byte, so that the same receive reveals excess bytes.
             Stage::Length { remaining } => {
-                usize::try_from(remaining).map_or(most, |remaining| most.min(remaining.saturating_add(1)))
+                usize::try_from(remaining).map_or(max_bytes, |remaining| max_bytes.min(remaining.saturating_add(1)))
             }
-            Stage::Chunked(_) | Stage::UntilClose if self.body_mode == ResponseBodyMode::Stream => most,
+            Stage::Chunked(_) | Stage::UntilClose if self.body_mode == ResponseBodyMode::Stream => max_bytes,
             _ => MIN_SPARE_BYTES,
         };
-        if buffer.capacity() - buffer.len() < wanted {
-            buffer.reserve(wanted);
+        if buffer.capacity() - buffer.len() < spare_bytes {
+            buffer.reserve(spare_bytes);
         }
     }
 
-    /// The final head, once it is there.
+    /// Returns the final head, or `None` if it is incomplete.
     pub const fn head(&self) -> Option<&ResponseHead> {
         self.head.as_ref()
     }
 
-    /// Where the kept body lies in the buffer.
+    /// Returns the range of the kept body in the buffer.
     pub const fn body_range(&self) -> std::ops::Range<usize> {
         self.body_start..self.body_end
     }
 
-    /// Forgets the body bytes at hand, so that the next ones take their place. The buffer then holds the head, and behind
-    /// a complete response its surplus.
+    /// Removes the body bytes from the buffer, so that the next ones take their place. The buffer then holds the
+    /// head and, after a complete response, the excess bytes.
     pub fn consume_body(&mut self, buffer: &mut Vec<u8>) {
         let Some(head) = &self.head else { return };
         buffer.drain(head.len..buffer.len() - self.excess_bytes);
         (self.body_start, self.body_end) = (head.len, head.len);
     }
 
-    /// Nobody takes the body piece by piece any more: what is at hand is forgotten, what comes is discarded.
+    /// Changes the body mode from `Stream` to `Discard`, and removes the body bytes from the buffer.
     pub fn stop_streaming(&mut self, buffer: &mut Vec<u8>) {
         if self.body_mode == ResponseBodyMode::Stream {
             self.consume_body(buffer);
@@ -196,51 +220,56 @@ impl<'a> ResponseParser<'a> {
         }
     }
 
-    /// Bytes of body so far, after chunked decoding, kept or not.
+    /// Returns the number of body bytes received so far, after chunked decoding, whether kept or not.
     pub const fn body_bytes(&self) -> u64 {
         self.body_bytes
     }
 
-    /// Bytes at the end of the buffer that are not of this response. Nobody asked for them.
+    /// Returns the number of bytes after the end of the response. The client sends one request at a time, so these
+    /// bytes are unsolicited.
     pub const fn excess_bytes(&self) -> usize {
         self.excess_bytes
     }
 
-    /// Whether the target has said "100 Continue": it waits for the request's body.
+    /// Returns `true` if the target has sent status 100, so that it expects the request's body.
     pub const fn has_continue(&self) -> bool {
         self.has_continue
     }
 
-    /// Whether the response is complete.
+    /// Returns `true` if the response is complete.
     pub const fn is_done(&self) -> bool {
         matches!(self.stage, Stage::Done)
     }
 
-    /// Whether the connection may carry another request.
+    /// Returns `true` if the connection may carry another request.
     pub fn is_reusable(&self) -> bool {
         self.is_done() && self.excess_bytes == 0 && self.head.is_some_and(|head| head.keep_alive)
     }
 
-    /// Parses the head once it can be complete; true when the final one is there.
-    fn feed_head(&mut self, buffer: &mut Vec<u8>, mut seen: usize, mut retry: usize) -> Result<bool, Error> {
-        // The first bytes are parsed at once, for they are nearly always the whole head. After that only an empty line,
-        // or as many bytes again, is a reason to try: bytes that drip in cost no more than bytes that arrive together.
-        while buffer.len() >= retry || buffer.len() >= self.limits.max_head_bytes || has_empty_line(buffer, seen) {
+    /// Parses the head if it may be complete. Returns `true` once the final head is complete.
+    fn feed_head(&mut self, buffer: &mut Vec<u8>, mut searched: usize, mut retry_len: usize) -> Result<bool, Error> {
+        // The first bytes are nearly always the whole head, so they are parsed immediately. After a failure, the
+        // head is parsed again only at an empty line or at twice the length. The cost stays linear if bytes arrive
+        // one by one.
+        while buffer.len() >= retry_len
+            || buffer.len() >= self.limits.max_head_bytes
+            || has_empty_line(buffer, searched)
+        {
             if buffer.is_empty() {
                 break;
             }
             let Some(head) = self.read_head(buffer)? else {
-                retry = buffer.len() * 2;
+                retry_len = buffer.len() * 2;
                 break;
             };
             if self.accept_head(&head)? {
                 return Ok(true);
             }
             buffer.drain(..head.len);
-            (seen, retry) = (0, 0);
+            (searched, retry_len) = (0, 0);
         }
-        seen = buffer.len();
-        self.stage = Stage::Head { seen, retry };
+        searched = buffer.len();
+        self.stage = Stage::Head { searched, retry_len };
         Ok(false)
     }
 
@@ -251,7 +280,7 @@ impl<'a> ResponseParser<'a> {
         }
     }
 
-    /// Starts the body of a final head; an interim one is counted and refused.
+    /// Starts the body after a final head. Counts an interim head and returns `false`.
     fn accept_head(&mut self, head: &ResponseHead) -> Result<bool, Error> {
         if head.status < 200 && head.status != 101 {
             self.has_continue |= head.status == 100;
@@ -297,14 +326,14 @@ impl<'a> ResponseParser<'a> {
     }
 
     fn feed_chunked(&mut self, buffer: &mut Vec<u8>, mut decoder: ChunkedDecoder) -> Result<ParseProgress, Error> {
-        let mut at = self.body_end;
-        while at < buffer.len() {
-            let span = decoder.next_span(&buffer[at..])?;
-            at += span.framing;
-            self.append_body(buffer, at, span.data)?;
-            at += span.data;
+        let mut position = self.body_end;
+        while position < buffer.len() {
+            let span = decoder.next_span(&buffer[position..])?;
+            position += span.framing;
+            self.append_body(buffer, position, span.data)?;
+            position += span.data;
             if span.end {
-                return Ok(self.finish(buffer.len() - at));
+                return Ok(self.finish(buffer.len() - position));
             }
         }
         self.stage = Stage::Chunked(decoder);
@@ -312,8 +341,8 @@ impl<'a> ResponseParser<'a> {
         Ok(ParseProgress::NeedMore)
     }
 
-    /// Takes `data` bytes at `at` as the next of the body.
-    fn append_body(&mut self, buffer: &mut [u8], at: usize, data: usize) -> Result<(), Error> {
+    /// Appends the `data` bytes at `position` to the body.
+    fn append_body(&mut self, buffer: &mut [u8], position: usize, data: usize) -> Result<(), Error> {
         self.body_bytes += data as u64;
         if self.body_mode == ResponseBodyMode::Discard || data == 0 {
             return Ok(());
@@ -321,11 +350,11 @@ impl<'a> ResponseParser<'a> {
         self.check_body_limit(self.body_bytes)?;
         self.check_unread_limit(data)?;
         if self.body_start == self.body_end {
-            // The first data can stay where it is, behind its chunk size.
-            (self.body_start, self.body_end) = (at, at);
+            // The first data stays where it is, after its chunk size.
+            (self.body_start, self.body_end) = (position, position);
         }
-        if at != self.body_end {
-            buffer.copy_within(at..at + data, self.body_end);
+        if position != self.body_end {
+            buffer.copy_within(position..position + data, self.body_end);
         }
         self.body_end += data;
         Ok(())
@@ -338,10 +367,11 @@ impl<'a> ResponseParser<'a> {
         Ok(())
     }
 
-    /// Pieces that nobody takes yet, as when an upload is answered while it goes on, must not pile up.
+    /// Limits the unread part of a streamed body, which grows while an upload continues after the response has begun.
     fn check_unread_limit(&self, data: usize) -> Result<(), Error> {
-        let held = self.body_end - self.body_start + data;
-        if self.body_mode == ResponseBodyMode::Stream && held > self.limits.max_body_bytes.max(MAX_TRUSTED_BYTES) {
+        let unread_bytes = self.body_end - self.body_start + data;
+        let max_bytes = self.limits.max_body_bytes.max(MAX_TRUSTED_BYTES);
+        if self.body_mode == ResponseBodyMode::Stream && unread_bytes > max_bytes {
             return Err(Error::BodyTooLarge);
         }
         Ok(())
@@ -354,16 +384,16 @@ impl<'a> ResponseParser<'a> {
     }
 }
 
-/// Whether an empty line may end behind `seen`, so that a head could be complete.
-fn has_empty_line(buffer: &[u8], seen: usize) -> bool {
-    let from = seen.saturating_sub(2);
-    memchr::memchr_iter(b'\n', &buffer[from..])
-        .any(|at| matches!(buffer[from + at + 1..], [b'\n', ..] | [b'\r', b'\n', ..]))
+/// Returns `true` if an empty line ends after the first `searched` bytes, so that a head may be complete.
+fn has_empty_line(buffer: &[u8], searched: usize) -> bool {
+    let start = searched.saturating_sub(2);
+    memchr::memchr_iter(b'\n', &buffer[start..])
+        .any(|offset| matches!(buffer[start + offset + 1..], [b'\n', ..] | [b'\r', b'\n', ..]))
 }
 
-/// A `Content-Length` is believed up to here: beyond, the buffer doubles as the bytes really come.
+/// Maximum space reserved for a `Content-Length`. Above this, the buffer doubles as bytes arrive.
 const MAX_TRUSTED_BYTES: usize = 1 << 20;
-/// What is received at once of a body that is taken piece by piece.
+/// Maximum size of one receive of a streamed body.
 const STREAM_CHUNK_BYTES: usize = 64 << 10;
-/// Smallest free space worth a receive.
+/// Minimum spare capacity for a receive.
 const MIN_SPARE_BYTES: usize = 2 << 10;

@@ -1,15 +1,18 @@
-//! The request target on the wire: prefix and path, checked and percent-encoded in one pass over the bytes.
+//! Encoder of the request target: checks and percent-encodes prefix and path in one pass over the bytes.
 //!
-//! What browsers and Python's requests encode is encoded (spaces, non-ASCII, a few delimiters); `%` stays, so an encoded
-//! path is not encoded twice. A control character is refused: it could end the request line.
+//! It encodes the same characters as browsers and Python's requests: spaces, non-ASCII, and a few delimiters. `%` is
+//! kept, so that an encoded path is not encoded twice. Control characters are rejected, because they could end the
+//! request line. This file does not know the rest of the request. `encode.rs` does.
 
 use crate::InvalidRequest;
 
 /// Appends `prefix` and `target` as one request target.
 ///
+/// A fragment is not sent. An empty path becomes `/`.
+///
 /// # Errors
-/// [`InvalidRequest::Target`] for control characters, or when there is no prefix and the target is neither empty nor
-/// starts with `/` or `?`: appended to the base URL it would become part of the host.
+/// [`InvalidRequest::Target`] for control characters, and for a result that does not start with `/`, `?` or `#`.
+/// Such a target, appended to the base URL, would become part of the host.
 pub(crate) fn append(out: &mut Vec<u8>, prefix: &str, target: &str) -> Result<(), InvalidRequest> {
     let first = prefix.as_bytes().first().or_else(|| target.as_bytes().first());
     match first {
@@ -21,24 +24,24 @@ pub(crate) fn append(out: &mut Vec<u8>, prefix: &str, target: &str) -> Result<()
     append_part(out, target)
 }
 
-/// The path that [`append`] writes, without its query; empty when it refuses.
+/// Returns the encoded path without its query, or an empty string if [`append`] fails.
 pub(crate) fn path(prefix: &str, target: &str) -> String {
-    let mut wire = Vec::new();
-    if append(&mut wire, prefix, target).is_err() {
+    let mut encoded = Vec::new();
+    if append(&mut encoded, prefix, target).is_err() {
         return String::new();
     }
-    let path = wire.split(|&byte| byte == b'?').next().unwrap_or_default();
+    let path = encoded.split(|&byte| byte == b'?').next().unwrap_or_default();
     String::from_utf8_lossy(path).into_owned()
 }
 
 fn append_part(out: &mut Vec<u8>, text: &str) -> Result<(), InvalidRequest> {
     let bytes = text.as_bytes();
-    let plain = bytes.iter().position(|&byte| classify(byte) != ByteClass::Plain).unwrap_or(bytes.len());
-    out.extend_from_slice(&bytes[..plain]);
-    if plain == bytes.len() {
+    let plain_len = bytes.iter().position(|&byte| classify(byte) != ByteClass::Plain).unwrap_or(bytes.len());
+    out.extend_from_slice(&bytes[..plain_len]);
+    if plain_len == bytes.len() {
         return Ok(());
     }
-    append_encoded(out, &bytes[plain..])
+    append_encoded(out, &bytes[plain_len..])
 }
 
 #[cold]
@@ -91,43 +94,43 @@ const HEX_DIGITS: &[u8; 16] = b"0123456789ABCDEF";
 mod tests {
     use super::*;
 
-    fn on_the_wire(prefix: &str, target: &str) -> Result<String, InvalidRequest> {
+    fn encode(prefix: &str, target: &str) -> Result<String, InvalidRequest> {
         let mut out = Vec::new();
         append(&mut out, prefix, target)?;
         Ok(String::from_utf8(out).unwrap())
     }
 
     #[test]
-    fn base_and_path_are_concatenated() {
-        assert_eq!(on_the_wire("", "/x"), Ok("/x".into()));
-        assert_eq!(on_the_wire("/api", "/x?y=1"), Ok("/api/x?y=1".into()));
-        assert_eq!(on_the_wire("/", "/x"), Ok("//x".into()));
+    fn prefix_and_path_are_concatenated() {
+        assert_eq!(encode("", "/x"), Ok("/x".into()));
+        assert_eq!(encode("/api", "/x?y=1"), Ok("/api/x?y=1".into()));
+        assert_eq!(encode("/", "/x"), Ok("//x".into()));
     }
 
     #[test]
-    fn an_empty_path_is_the_root() {
-        assert_eq!(on_the_wire("", ""), Ok("/".into()));
-        assert_eq!(on_the_wire("", "?q"), Ok("/?q".into()));
-        assert_eq!(on_the_wire("?q", ""), Ok("/?q".into()));
-        assert_eq!(on_the_wire("", "#top"), Ok("/".into()));
+    fn empty_path_becomes_the_root() {
+        assert_eq!(encode("", ""), Ok("/".into()));
+        assert_eq!(encode("", "?q"), Ok("/?q".into()));
+        assert_eq!(encode("?q", ""), Ok("/?q".into()));
+        assert_eq!(encode("", "#top"), Ok("/".into()));
     }
 
     #[test]
     fn unsafe_bytes_are_encoded_once() {
-        assert_eq!(on_the_wire("", "/a b%20ö#c"), Ok("/a%20b%20%C3%B6".into()));
-        assert_eq!(on_the_wire("", "/{id}"), Ok("/%7Bid%7D".into()));
+        assert_eq!(encode("", "/a b%20ö#c"), Ok("/a%20b%20%C3%B6".into()));
+        assert_eq!(encode("", "/{id}"), Ok("/%7Bid%7D".into()));
     }
 
     #[test]
-    fn nothing_can_end_the_request_line() {
+    fn control_characters_are_rejected() {
         for target in ["/\r\nHost: evil", "/\n", "/\0", "/a\x7f", "/\t", "/é\r\n"] {
-            assert_eq!(on_the_wire("", target), Err(InvalidRequest::Target), "{target:?}");
+            assert_eq!(encode("", target), Err(InvalidRequest::Target), "{target:?}");
         }
     }
 
     #[test]
-    fn a_path_cannot_run_into_the_host() {
-        assert_eq!(on_the_wire("", ".evil.org/"), Err(InvalidRequest::Target));
-        assert_eq!(on_the_wire("/", ".well-known/"), Ok("/.well-known/".into()));
+    fn path_without_slash_cannot_extend_the_host() {
+        assert_eq!(encode("", ".evil.org/"), Err(InvalidRequest::Target));
+        assert_eq!(encode("/", ".well-known/"), Ok("/.well-known/".into()));
     }
 }

@@ -3,9 +3,9 @@
 use std::pin::pin;
 
 use super::exchange_timer::ExchangeTimer;
+use super::maybe_tls_stream::MaybeTlsStream;
 use super::pool::PoolKey;
 use super::timeouts::Timeouts;
-use crate::maybe_tls_stream::MaybeTlsStream;
 use crate::proto::ResponseParser;
 use crate::{
     ClientConfig, ClientRuntime, CredentialsLine, Error, HttpLimits, Method, Origin, Proxy, ResponseBodyMode, Scheme,

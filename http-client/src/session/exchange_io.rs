@@ -6,11 +6,11 @@ use std::mem;
 use std::pin::pin;
 
 use super::exchange_timer::ExchangeTimer;
+use super::maybe_tls_stream::MaybeTlsStream;
 use super::pool::{PoolSlot, PooledConnection};
 use super::timeouts::Timeouts;
-use crate::maybe_tls_stream::MaybeTlsStream;
+use crate::message::response::ResponseHistory;
 use crate::proto::ResponseParser;
-use crate::response::ResponseHistory;
 use crate::{ClientRuntime, Error, Response, Transport};
 
 /// A conversation, from before there is a connection to the end of the response.

@@ -6,9 +6,9 @@ use super::Session;
 use super::exchange_io::ExchangeIo;
 use super::exchange_timer::ExchangeTimer;
 use super::hop::{CREDENTIAL_HEADERS, Hop};
+use crate::message::response::ResponseHistory;
 use crate::origin::is_absolute_url;
 use crate::redirect::{self, Redirect};
-use crate::response::ResponseHistory;
 use crate::{Auth, Body, ClientRuntime, Error, Method, Request, Transport};
 
 /// What is to be asked for next.
@@ -58,7 +58,8 @@ impl<N: ClientRuntime> Session<N> {
             auth: Hop::first(request, &self.config).auth.or_else(|| route.auth(&self.base_url)),
             is_cross_origin: false,
         };
-        let max_redirects = request.options.max_redirects.unwrap_or(self.config.limits.max_redirects);
+        let max_redirects = request.options.and_then(|options| options.max_redirects);
+        let max_redirects = max_redirects.unwrap_or(self.config.limits.max_redirects);
         let mut chain = ResponseHistory::default();
         let mut may_reauthenticate = true;
         while let Some(step) = self.next_follow_up(runtime, exchange_io, &next_request, may_reauthenticate).transpose()
@@ -121,7 +122,7 @@ impl<N: ClientRuntime> Session<N> {
 
     fn follows_redirects(&self, request: &Request<'_>) -> bool {
         let by_default = self.config.follow_redirects && request.method != Method::Head;
-        request.options.follow_redirects.unwrap_or(by_default)
+        request.options.and_then(|options| options.follow_redirects).unwrap_or(by_default)
     }
 
     fn digest_auth<'a>(&'a self, request: &'a Request<'_>) -> Option<&'a Auth> {

@@ -6,12 +6,12 @@ use super::Session;
 use super::connect::connect;
 use super::exchange_io::ExchangeIo;
 use super::exchange_timer::ExchangeTimer;
+use super::maybe_tls_stream::MaybeTlsStream;
 use super::pool::{PoolKey, PoolSlot, PooledConnection, RequestRoute};
 use super::timeouts::Timeouts;
 use super::upload::{self, DeferredBody};
-use crate::maybe_tls_stream::MaybeTlsStream;
 use crate::proto::coding::BodyDecoder;
-use crate::proto::encode::{self, HeaderFlags, RequestHead};
+use crate::proto::{HeaderFlags, RequestHead, encode};
 use crate::proto::{ResponseParser, target};
 use crate::{Auth, ClientConfig, ClientRuntime, Error, InvalidRequest, Request, Response};
 
@@ -27,18 +27,22 @@ pub(super) struct Hop<'a> {
 impl<'a> Hop<'a> {
     /// The one that the user asked for.
     pub(super) fn first(request: &'a Request<'_>, config: &'a ClientConfig) -> Self {
-        let auth = request.options.auth.as_ref().or(config.auth.as_ref());
+        let auth = request.options.and_then(|options| options.auth.as_ref()).or(config.auth.as_ref());
         Self { request, auth, is_cross_origin: false }
     }
 
     /// Cookies beside those of the session.
     fn request_cookies(&self) -> &'a [(String, String)] {
-        if self.is_cross_origin { &[] } else { &self.request.options.cookies }
+        match self.request.options {
+            Some(options) if !self.is_cross_origin => &options.cookies,
+            _ => &[],
+        }
     }
 
     /// Default headers that are left out.
     fn suppressed_headers(&self) -> Cow<'a, [String]> {
-        let mut without = Cow::Borrowed(&*self.request.options.suppressed_default_headers);
+        let names = self.request.options.map_or(&[][..], |options| &options.suppressed_default_headers);
+        let mut without = Cow::Borrowed(names);
         if self.is_cross_origin {
             without.to_mut().extend(CREDENTIAL_HEADERS.map(String::from));
         }

@@ -10,6 +10,7 @@ mod exchange_io;
 mod exchange_timer;
 mod follow;
 mod hop;
+mod maybe_tls_stream;
 mod pool;
 mod stream;
 mod timeouts;
@@ -23,10 +24,10 @@ pub use self::stream::BodyStream;
 use self::exchange_io::ExchangeIo;
 use self::exchange_timer::ExchangeTimer;
 use self::hop::Hop;
+use self::maybe_tls_stream::MaybeTlsStream;
 use self::pool::ConnectionPool;
 use self::timeouts::Timeouts;
 use crate::auth::DigestState;
-use crate::maybe_tls_stream::MaybeTlsStream;
 use crate::{
     BaseUrl, ClientConfig, ClientRuntime, CookieJar, Error, Exchange, Request, Response, ResponseBodyMode,
     TlsSessionCache,

@@ -109,9 +109,9 @@ impl<T: Transport> ConnectionPool<T> {
 
     /// Finds the place for a request, making one for a destination that was not met before.
     pub(super) fn route<'a>(&self, base: &BaseUrl, request: &Request<'a>) -> Result<RequestRoute<'a>, Error> {
-        let (target, options) = (request.target, request.options);
+        let target = request.target;
         let is_absolute = is_absolute_url(target);
-        if options.proxies.is_some() || options.tls.is_some() {
+        if request.options.is_some_and(|options| options.proxies.is_some() || options.tls.is_some()) {
             return self.route_slow(base, request, is_absolute);
         }
         let known = |slot, path| RequestRoute { slot, path, is_absolute, auth: None };
@@ -169,8 +169,9 @@ impl<T: Transport> ConnectionPool<T> {
         request: &Request<'a>,
         is_absolute: bool,
     ) -> Result<RequestRoute<'a>, Error> {
-        let (target, options) = (request.target, request.options);
-        let (proxies, tls) = (options.proxies.clone(), options.tls.clone());
+        let target = request.target;
+        let proxies = request.options.and_then(|options| options.proxies.clone());
+        let tls = request.options.and_then(|options| options.tls.clone());
         if !is_absolute {
             let key = PoolKey { proxies, tls, ..PoolKey::for_base(base) };
             return Ok(RequestRoute { slot: self.slot_for(base, key), path: target, is_absolute, auth: None });

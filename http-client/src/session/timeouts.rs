@@ -16,11 +16,13 @@ pub(super) struct Timeouts {
 
 impl Timeouts {
     pub(super) fn for_request(request: &Request<'_>, config: &ClientConfig, due_ns: u64) -> Self {
-        let options = request.options;
-        let total_timeout_ns = options.total_timeout_ns.or(config.total_timeout_ns);
+        let connect_timeout_ns = request.options.and_then(|options| options.connect_timeout_ns);
+        let read_timeout_ns = request.options.and_then(|options| options.read_timeout_ns);
+        let total_timeout_ns = request.options.and_then(|options| options.total_timeout_ns);
+        let total_timeout_ns = total_timeout_ns.or(config.total_timeout_ns);
         Self {
-            connect_timeout_ns: options.connect_timeout_ns.unwrap_or(config.connect_timeout_ns),
-            read_timeout_ns: options.read_timeout_ns.unwrap_or(config.read_timeout_ns),
+            connect_timeout_ns: connect_timeout_ns.unwrap_or(config.connect_timeout_ns),
+            read_timeout_ns: read_timeout_ns.unwrap_or(config.read_timeout_ns),
             total_deadline_ns: total_timeout_ns.map_or(u64::MAX, |timeout_ns| due_ns.saturating_add(timeout_ns)),
         }
     }

@@ -10,7 +10,8 @@ use std::future::poll_fn;
 use super::exchange_io::ExchangeIo;
 use super::exchange_timer::ExchangeTimer;
 use super::timeouts::Timeouts;
-use crate::proto::encode::{self, CHUNK_SIZE_PLACEHOLDER, HeaderFlags, LAST_CHUNK, RequestFraming};
+use crate::proto::HeaderFlags;
+use crate::proto::encode::{self, CHUNK_SIZE_PLACEHOLDER, LAST_CHUNK, RequestFraming};
 use crate::{Body, BodySource, ClientConfig, ClientRuntime, Error, Request, Transport};
 
 /// A body that is sent behind its head.

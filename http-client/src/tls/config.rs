@@ -2,8 +2,7 @@
 //!
 //! `SSLKEYLOGFILE`, if set, names a file for the secrets, as in browsers; Wireshark reads it.
 
-use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use rustls::crypto::ring::default_provider;
@@ -11,35 +10,12 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, KeyLogFile};
 
+use super::options::{NO_CERTIFICATE, TlsConfigError, TlsOptions};
 use super::verify::certificate_verifier;
 
 /// How targets are trusted and what we show them. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct TlsConfig(Arc<ClientConfig>);
-
-/// What a [`TlsConfig`] is made from.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TlsOptions {
-    /// Whose certificates are good.
-    pub certificate_check: CertificateCheck,
-    /// Files in PEM: our certificate, followed by those between it and an authority, and its private key. One file with
-    /// all of them may be named twice.
-    pub client_identity: Option<(PathBuf, PathBuf)>,
-}
-
-/// Whose certificates are good.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum CertificateCheck {
-    /// Those of the system's authorities, or of the ones in `SSL_CERT_FILE` and `SSL_CERT_DIR`. They are read when the
-    /// first certificate is to be judged; most users never meet one.
-    #[default]
-    SystemRoots,
-    /// Those of the authorities in this PEM file, or in the PEM files of this folder, and no others. A certificate that
-    /// stands there itself is good too.
-    CaBundle(PathBuf),
-    /// Anyone's: nothing is checked.
-    AcceptAnyCertificate,
-}
 
 impl TlsConfig {
     /// Reads the files that the settings name.
@@ -86,27 +62,6 @@ impl Default for TlsConfig {
     }
 }
 
-/// Why there is no [`TlsConfig`]: which file, and what is wrong with it, in one line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TlsConfigError {
-    path: PathBuf,
-    message: String,
-}
-
-impl TlsConfigError {
-    pub(super) fn new(path: &Path, message: impl Into<String>) -> Self {
-        Self { path: path.to_owned(), message: message.into() }
-    }
-}
-
-impl fmt::Display for TlsConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.path.display(), self.message)
-    }
-}
-
-impl std::error::Error for TlsConfigError {}
-
 fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsConfigError> {
     let read = CertificateDer::pem_file_iter(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     match read {
@@ -138,5 +93,4 @@ fn client_identity_error(chain: &Path, key: &Path, error: &rustls::Error) -> Tls
     }
 }
 
-pub(super) const NO_CERTIFICATE: &str = "has no certificate in PEM format";
 const NO_KEY: &str = "has no private key in PEM format that can be read without a password";

@@ -9,12 +9,14 @@
 
 mod config;
 mod failure;
+mod options;
 mod record_layer;
 mod scratch;
 mod session_cache;
 mod stream;
 mod verify;
 
-pub use config::{CertificateCheck, TlsConfig, TlsConfigError, TlsOptions};
+pub use config::TlsConfig;
+pub use options::{CertificateCheck, TlsConfigError, TlsOptions};
 pub use session_cache::TlsSessionCache;
 pub use stream::TlsStream;

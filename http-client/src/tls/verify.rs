@@ -11,7 +11,7 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use rustls_native_certs::{ErrorKind, load_certs_from_paths, load_native_certs};
 
-use super::config::{CertificateCheck, NO_CERTIFICATE, TlsConfigError};
+use super::options::{CertificateCheck, NO_CERTIFICATE, TlsConfigError};
 
 /// The judge that the settings ask for.
 pub(super) fn certificate_verifier(

@@ -1,4 +1,4 @@
-//! What a response leads to: redirects, and questions for a password.
+//! Tests of requests that need more than one hop: redirects and authentication.
 
 use gregaria_http::{Auth, Body, ClientConfig, Error, HttpLimits, Method, Proxies, Request, RequestOptions};
 
@@ -9,7 +9,7 @@ fn redirect(status: u16, location: &str) -> String {
 }
 
 #[test]
-fn a_redirect_is_followed_on_the_same_connection_and_is_one_exchange() {
+fn redirect_chain_is_one_exchange_on_one_connection() {
     let network = ScriptedNetwork::with_responses([&redirect(302, "/there?x=1#top"), &redirect(301, "end"), OK]);
     let session = network.session_to("http://target/base");
     let exchange = network.send(&session, &Request::get("/here"));
@@ -27,7 +27,7 @@ fn a_redirect_is_followed_on_the_same_connection_and_is_one_exchange() {
 }
 
 #[test]
-fn a_post_becomes_a_get_unless_the_redirect_keeps_it() {
+fn post_becomes_get_except_after_307_and_308() {
     for (status, line) in [(302, "GET /b "), (303, "GET /b "), (301, "GET /b "), (307, "POST /b "), (308, "POST /b ")] {
         let network = ScriptedNetwork::with_responses([&redirect(status, "/b"), OK]);
         let request = Request { headers: &[("Content-Type", "text/x")], ..Request::post("/a", b"body") };
@@ -42,14 +42,14 @@ fn a_post_becomes_a_get_unless_the_redirect_keeps_it() {
 }
 
 #[test]
-fn credentials_stay_with_their_origin() {
+fn cross_origin_redirect_drops_credentials() {
     let network = ScriptedNetwork::new([accept_with([&redirect(302, "http://other/x")]), accept_with([OK])]);
     let options = RequestOptions {
         auth: Some(Auth::basic("me", "secret")),
         cookies: vec![("mine".into(), "1".into())],
-        ..RequestOptions::none()
+        ..RequestOptions::default()
     };
-    let request = Request { headers: &[("X-Other", "stays")], options: &options, ..Request::get("/") };
+    let request = Request { headers: &[("X-Other", "stays")], options: Some(&options), ..Request::get("/") };
     assert!(network.send(&network.session(), &request).result.is_ok());
     let (first, second) = (network.sent(0), network.sent(1));
     assert!(first.contains("Authorization: Basic bWU6c2VjcmV0\r\n") && first.contains("Cookie: mine=1\r\n"), "{first}");
@@ -63,15 +63,15 @@ fn credentials_stay_with_their_origin() {
 }
 
 #[test]
-fn whether_redirects_are_followed_can_be_said() {
+fn following_redirects_can_be_disabled() {
     let network = ScriptedNetwork::with_responses([&redirect(302, "/x"), "HTTP/1.1 302 Moved\r\nLocation: /x\r\n\r\n"]);
-    let options = RequestOptions { follow_redirects: Some(false), ..RequestOptions::none() };
+    let options = RequestOptions { follow_redirects: Some(false), ..RequestOptions::default() };
     let session = network.session();
-    let exchange = network.send(&session, &Request { options: &options, ..Request::get("/") });
+    let exchange = network.send(&session, &Request { options: Some(&options), ..Request::get("/") });
     let response = exchange.result.unwrap();
     assert_eq!((response.status(), response.is_redirect(), response.redirected_to()), (302, true, None));
     let head = network.send(&session, &Request::new(Method::Head, "/"));
-    assert_eq!(head.result.unwrap().status(), 302, "a HEAD follows none unless it is told to");
+    assert_eq!(head.result.unwrap().status(), 302, "a HEAD follows redirects only on request");
 
     let network = ScriptedNetwork::with_responses([&redirect(302, "/x")]);
     let config = ClientConfig { follow_redirects: false, ..ClientConfig::default() };
@@ -79,36 +79,36 @@ fn whether_redirects_are_followed_can_be_said() {
 }
 
 #[test]
-fn redirects_end() {
+fn redirects_beyond_the_limit_fail() {
     let limited = |redirects| ClientConfig {
         limits: HttpLimits { max_redirects: redirects, ..HttpLimits::default() },
         ..ClientConfig::default()
     };
-    let answers = [&*redirect(302, "/b"), &*redirect(302, "/c"), OK];
+    let responses = [&*redirect(302, "/b"), &*redirect(302, "/c"), OK];
     for (redirects, result) in [(1, Err(Error::TooManyRedirects)), (2, Ok(200))] {
-        let network = ScriptedNetwork::with_responses(answers);
+        let network = ScriptedNetwork::with_responses(responses);
         assert_eq!(network.get(&network.session_with("http://target", limited(redirects)), "/"), result);
     }
     let loops: Vec<_> = (0..31).map(|_| redirect(302, "/")).collect();
     let loops: [&str; 31] = std::array::from_fn(|index| loops[index].as_str());
     let network = ScriptedNetwork::new([accept_with(loops)]);
-    assert_eq!(network.get(&network.session(), "/"), Err(Error::TooManyRedirects), "30 unless it is set");
+    assert_eq!(network.get(&network.session(), "/"), Err(Error::TooManyRedirects), "the default is 30");
     assert_eq!(network.sent(0).matches("GET / ").count(), 31);
 }
 
 #[test]
-fn a_redirect_to_nowhere_is_an_error_of_its_own() {
+fn invalid_redirect_location_is_an_error() {
     let cases = [("http://[/", Error::InvalidRedirect), ("ftp://target/", Error::InvalidRedirect)];
     for (location, error) in cases {
         let network = ScriptedNetwork::with_responses([&redirect(302, location)]);
         assert_eq!(network.get(&network.session(), "/"), Err(error), "{location}");
     }
     let network = ScriptedNetwork::with_responses(["HTTP/1.1 302 Moved\r\nContent-Length: 0\r\n\r\n"]);
-    assert_eq!(network.get(&network.session(), "/"), Ok(302), "without a Location it is an answer like any other");
+    assert_eq!(network.get(&network.session(), "/"), Ok(302), "a redirect without Location is final");
 }
 
 #[test]
-fn cookies_of_a_redirect_go_with_the_next_request() {
+fn next_hop_carries_cookies_of_the_redirect() {
     let login = "HTTP/1.1 303 See Other\r\nLocation: /home\r\nSet-Cookie: id=7\r\nContent-Length: 0\r\n\r\n";
     let network = ScriptedNetwork::with_responses([login, OK]);
     let form = Request { body: Body::Bytes(b"user=me"), ..Request::new(Method::Post, "/login") };
@@ -117,10 +117,10 @@ fn cookies_of_a_redirect_go_with_the_next_request() {
 }
 
 #[test]
-fn a_digest_is_given_when_it_is_asked_for_and_then_at_once() {
-    let question = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Digest realm=\"r\", nonce=\"n1\", qop=\"auth\"\r\n\
-                    Content-Length: 2\r\n\r\nno";
-    let network = ScriptedNetwork::with_responses([question, OK, OK]);
+fn digest_follows_a_challenge_and_is_then_preemptive() {
+    let challenge = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Digest realm=\"r\", nonce=\"n1\", qop=\"auth\"\r\n\
+                     Content-Length: 2\r\n\r\nno";
+    let network = ScriptedNetwork::with_responses([challenge, OK, OK]);
     let config = ClientConfig { auth: Some(Auth::digest("me", "secret")), ..ClientConfig::default() };
     let session = network.session_with("http://target/base", config);
     let response = network.send(&session, &Request::post("/x?y", b"body")).result.unwrap();
@@ -134,17 +134,17 @@ fn a_digest_is_given_when_it_is_asked_for_and_then_at_once() {
 }
 
 #[test]
-fn a_wrong_password_is_asked_for_once() {
-    let question = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Digest realm=\"r\", nonce=\"n1\"\r\n\
-                    Content-Length: 0\r\n\r\n";
-    let network = ScriptedNetwork::with_responses([question, question]);
+fn wrong_password_is_sent_only_once() {
+    let challenge = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Digest realm=\"r\", nonce=\"n1\"\r\n\
+                     Content-Length: 0\r\n\r\n";
+    let network = ScriptedNetwork::with_responses([challenge, challenge]);
     let config = ClientConfig { auth: Some(Auth::digest("me", "wrong")), ..ClientConfig::default() };
     assert_eq!(network.get(&network.session_with("http://target", config), "/"), Ok(401));
     assert_eq!(network.sent(0).matches("GET / ").count(), 2);
 }
 
 #[test]
-fn credentials_in_a_url_log_in_there() {
+fn url_credentials_apply_to_their_origin() {
     let network = ScriptedNetwork::new([accept_with([OK, OK]), accept_with([OK])]);
     let session = network.session_to("http://me:p%40ss@target/base");
     assert_eq!(network.get(&session, "/x"), Ok(200));
@@ -156,25 +156,25 @@ fn credentials_in_a_url_log_in_there() {
 }
 
 #[test]
-fn whom_a_url_names_asks_behind_a_redirect_to_the_same_origin_too() {
+fn url_credentials_apply_after_same_origin_redirect() {
     let network = ScriptedNetwork::new([accept_with([&redirect(302, "/y"), OK])]);
     assert_eq!(network.get(&network.session(), "http://you:there@other/x"), Ok(200));
     assert_eq!(network.sent(0).matches("Authorization: Basic eW91OnRoZXJl\r\n").count(), 2, "{}", network.sent(0));
 }
 
 #[test]
-fn whom_the_base_url_names_asks_whatever_way_the_request_goes() {
-    let options = RequestOptions { proxies: Some(Proxies::none()), ..RequestOptions::none() };
+fn base_url_credentials_apply_with_proxy_options() {
+    let options = RequestOptions { proxies: Some(Proxies::none()), ..RequestOptions::default() };
     for target in ["/x", "http://target/x"] {
         let network = ScriptedNetwork::with_responses([OK]);
         let session = network.session_to("http://me:p%40ss@target");
-        assert!(network.send(&session, &Request { options: &options, ..Request::get(target) }).result.is_ok());
+        assert!(network.send(&session, &Request { options: Some(&options), ..Request::get(target) }).result.is_ok());
         assert!(network.sent(0).contains("Authorization: Basic bWU6cEBzcw==\r\n"), "{}", network.sent(0));
     }
 }
 
 #[test]
-fn credentials_among_the_default_headers_stay_with_their_origin_too() {
+fn cross_origin_redirect_drops_default_credentials() {
     let network = ScriptedNetwork::new([accept_with([&redirect(302, "http://other/x")]), accept_with([OK])]);
     let mut config = ClientConfig::default();
     for (name, value) in [("Authorization", "Bearer x"), ("Cookie", "a=1"), ("X-Other", "stays")] {
@@ -188,7 +188,7 @@ fn credentials_among_the_default_headers_stay_with_their_origin_too() {
 }
 
 #[test]
-fn cookies_of_a_redirect_are_not_held_back_by_a_header_of_the_first_request() {
+fn cookie_header_applies_only_to_the_first_hop() {
     let login = "HTTP/1.1 303 See Other\r\nLocation: /home\r\nSet-Cookie: id=7\r\nContent-Length: 0\r\n\r\n";
     let network = ScriptedNetwork::with_responses([login, OK]);
     let request = Request { headers: &[("Cookie", "mine=1")], ..Request::get("/login") };
@@ -199,21 +199,21 @@ fn cookies_of_a_redirect_are_not_held_back_by_a_header_of_the_first_request() {
 }
 
 #[test]
-fn what_fails_behind_a_redirect_has_no_body() {
+fn failure_after_a_redirect_counts_no_body_bytes() {
     let network = ScriptedNetwork::with_responses([&redirect(302, "/x")]);
     let exchange = network.send(&network.session(), &Request::get("/"));
     assert_eq!((exchange.bytes_in, exchange.result.unwrap_err()), (0, Error::ReadTimeout));
 }
 
 #[test]
-fn a_response_that_leads_nowhere_was_not_redirected_to() {
+fn redirect_with_empty_location_has_no_history() {
     let network = ScriptedNetwork::with_responses(["HTTP/1.1 302 Found\r\nLocation: \r\nContent-Length: 0\r\n\r\n"]);
     let response = network.send(&network.session(), &Request::get("/")).result.unwrap();
     assert_eq!((response.redirected_to(), response.history().len()), (None, 0));
 }
 
 #[test]
-fn a_redirect_that_is_not_followed_to_its_end_costs_neither_connection_nor_buffer() {
+fn failed_redirect_keeps_connection_and_buffer() {
     for (location, redirects, error) in [("/x", 0, Error::TooManyRedirects), ("ftp://x", 9, Error::InvalidRedirect)] {
         let network = ScriptedNetwork::with_responses([&redirect(302, location), OK]);
         let limits = HttpLimits { max_redirects: redirects, ..HttpLimits::default() };

@@ -1,4 +1,4 @@
-//! When a connection carries the next request, and when it must not.
+//! Tests of the connection pool: which connections are reused, replaced and closed.
 
 use gregaria_http::{ClientConfig, Method, Request};
 
@@ -6,7 +6,7 @@ use crate::scripted::{ConnectionStart, OK, ScriptStep, ScriptedNetwork, accept_w
 use std::pin::pin;
 
 #[test]
-fn a_connection_is_kept_for_the_next_request() {
+fn connection_is_reused_for_the_next_request() {
     let network = ScriptedNetwork::with_responses([OK, OK]);
     let session = network.session();
     assert_eq!(network.get(&session, "/a"), Ok(200));
@@ -16,14 +16,14 @@ fn a_connection_is_kept_for_the_next_request() {
 }
 
 #[test]
-fn what_ends_with_the_response_is_replaced() {
-    let ends = [
+fn connection_that_must_close_is_replaced() {
+    let responses = [
         "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
         "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
-        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok and bytes that nobody asked for",
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok and excess bytes",
         "HTTP/1.1 101 Switching Protocols\r\n\r\n",
     ];
-    for response in ends {
+    for response in responses {
         let network = ScriptedNetwork::new([accept_with([response]), accept_with([OK])]);
         let session = network.session();
         assert!(network.get(&session, "/").is_ok(), "{response:?}");
@@ -34,7 +34,7 @@ fn what_ends_with_the_response_is_replaced() {
 }
 
 #[test]
-fn the_end_of_the_stream_ends_a_body_without_length() {
+fn body_without_length_ends_with_the_connection() {
     let script = vec![send_step("HTTP/1.1 200 OK\r\n\r\nall "), send_step("of it"), ScriptStep::Close];
     let network = ScriptedNetwork::new([ConnectionStart::Accept(0, script)]);
     let exchange = network.send(&network.session(), &Request::get("/"));
@@ -43,7 +43,7 @@ fn the_end_of_the_stream_ends_a_body_without_length() {
 }
 
 #[test]
-fn an_old_target_may_keep_the_connection() {
+fn http_1_0_keep_alive_connection_is_reused() {
     let response = "HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 0\r\n\r\n";
     let network = ScriptedNetwork::with_responses([response, response]);
     let session = network.session();
@@ -52,7 +52,7 @@ fn an_old_target_may_keep_the_connection() {
 }
 
 #[test]
-fn a_request_may_ask_for_the_end() {
+fn request_with_connection_close_closes() {
     let network = ScriptedNetwork::with_responses([OK]);
     let session = network.session();
     let request = Request { headers: &[("Connection", "close")], ..Request::get("/") };
@@ -61,7 +61,7 @@ fn a_request_may_ask_for_the_end() {
 }
 
 #[test]
-fn a_connection_that_died_while_idle_is_replaced_unseen() {
+fn closed_idle_connection_is_replaced_before_sending() {
     let network = ScriptedNetwork::new([accept_with([OK]), accept_with([OK])]);
     let session = network.session();
     assert_eq!(network.get(&session, "/"), Ok(200));
@@ -72,18 +72,18 @@ fn a_connection_that_died_while_idle_is_replaced_unseen() {
 }
 
 #[test]
-fn what_comes_unasked_is_no_answer() {
-    let late = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n";
+fn unsolicited_response_replaces_the_connection() {
+    let unsolicited = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n";
     let network = ScriptedNetwork::new([accept_with([OK]), accept_with([OK])]);
     let session = network.session();
     assert_eq!(network.get(&session, "/"), Ok(200));
-    network.connection(0).push_step(ScriptStep::Unsolicited(late.into()));
+    network.connection(0).push_step(ScriptStep::Unsolicited(unsolicited.into()));
     assert_eq!((network.get(&session, "/"), network.connections()), (Ok(200), 2));
     assert!(network.connection(0).is_closed());
 }
 
 #[test]
-fn a_living_connection_is_kept_however_long_it_was_idle() {
+fn open_connection_is_reused_after_an_idle_hour() {
     let network = ScriptedNetwork::with_responses([OK, OK]);
     let session = network.session();
     assert_eq!(network.get(&session, "/"), Ok(200));
@@ -92,15 +92,15 @@ fn a_living_connection_is_kept_however_long_it_was_idle() {
 }
 
 #[test]
-fn a_dropped_request_closes_its_connection() {
+fn dropped_request_closes_its_connection() {
     let network = ScriptedNetwork::new([accept_with([OK, "HTTP/1.1 200 OK\r\nContent-Le"]), accept_with([OK])]);
     let session = network.session();
     assert_eq!(network.get(&session, "/"), Ok(200));
     network.hold_deadlines();
     {
         let request = Request::get("/cut");
-        let mut cut = pin!(session.send(&network, &request));
-        assert!(poll_once(cut.as_mut()).is_pending());
+        let mut future = pin!(session.send(&network, &request));
+        assert!(poll_once(future.as_mut()).is_pending());
     }
     assert!(network.connection(0).is_closed());
     assert_eq!(network.get(&session, "/"), Ok(200));
@@ -108,7 +108,7 @@ fn a_dropped_request_closes_its_connection() {
 }
 
 #[test]
-fn requests_at_the_same_time_have_a_connection_each_and_share_cookies() {
+fn concurrent_requests_share_cookies_not_connections() {
     let log_in = "HTTP/1.1 200 OK\r\nSet-Cookie: id=7\r\nContent-Length: 0\r\n\r\n";
     let network = ScriptedNetwork::new([accept_with(["HTTP/1.1 200 OK\r\nContent-Le"]), accept_with([log_in])]);
     let session = network.session();
@@ -125,13 +125,13 @@ fn requests_at_the_same_time_have_a_connection_each_and_share_cookies() {
     let (one, other) = (Request::get("/one"), Request::get("/other"));
     let (mut one, mut other) = (pin!(session.send(&network, &one)), pin!(session.send(&network, &other)));
     assert!(poll_once(one.as_mut()).is_pending() && poll_once(other.as_mut()).is_pending());
-    (0..2).for_each(|at| network.connection(at).push_step(send_step(OK)));
+    (0..2).for_each(|index| network.connection(index).push_step(send_step(OK)));
     assert!(poll_once(one).is_ready() && poll_once(other).is_ready());
-    assert_eq!(network.connections(), 2, "both are kept for the next two");
+    assert_eq!(network.connections(), 2, "both connections are reused");
 }
 
 #[test]
-fn a_failed_request_closes_its_connection() {
+fn failed_request_closes_its_connection() {
     let network = ScriptedNetwork::new([accept_with(["garbage", OK]), accept_with([OK])]);
     let session = network.session();
     assert!(network.get(&session, "/").is_err());
@@ -140,7 +140,7 @@ fn a_failed_request_closes_its_connection() {
 }
 
 #[test]
-fn a_request_that_cannot_be_sent_leaves_the_connection_alone() {
+fn invalid_request_keeps_the_connection() {
     let network = ScriptedNetwork::with_responses([OK, OK]);
     let session = network.session();
     assert_eq!(network.get(&session, "/"), Ok(200));
@@ -149,7 +149,7 @@ fn a_request_that_cannot_be_sent_leaves_the_connection_alone() {
 }
 
 #[test]
-fn each_origin_has_a_connection() {
+fn each_origin_has_its_own_connection() {
     let network = ScriptedNetwork::new([accept_with([OK, OK, OK]), accept_with([OK, OK])]);
     let session = network.session_to("http://target/base");
     assert_eq!(network.get(&session, "/a"), Ok(200));
@@ -164,18 +164,18 @@ fn each_origin_has_a_connection() {
 }
 
 #[test]
-fn origins_are_forgotten_rather_than_gathered() {
+fn pool_keeps_eight_other_origins() {
     let network = ScriptedNetwork::new((0..20).map(|_| accept_with([OK])));
     let session = network.session();
     for host in 0..20 {
         assert_eq!(network.get(&session, &format!("http://h{host}/")), Ok(200));
     }
-    let open = (0..20).filter(|&at| !network.connection(at).is_closed()).count();
+    let open = (0..20).filter(|&index| !network.connection(index).is_closed()).count();
     assert_eq!(open, 8);
 }
 
 #[test]
-fn disconnecting_closes() {
+fn disconnect_closes_idle_connections() {
     let network = ScriptedNetwork::new([accept_with([OK]), accept_with([OK])]);
     let session = network.session();
     assert_eq!(network.get(&session, "/"), Ok(200));
@@ -187,7 +187,7 @@ fn disconnecting_closes() {
 const SECOND_NS: u64 = 1_000_000_000;
 
 #[test]
-fn a_default_header_may_ask_for_the_end_of_the_connection() {
+fn default_header_connection_close_closes() {
     for headers in [&[][..], &[("X", "1")]] {
         let network = ScriptedNetwork::new([accept_with([OK, OK]), accept_with([OK])]);
         let mut config = ClientConfig::default();
@@ -201,7 +201,7 @@ fn a_default_header_may_ask_for_the_end_of_the_connection() {
 }
 
 #[test]
-fn a_connection_that_has_become_a_tunnel_serves_no_other_request() {
+fn connection_after_connect_is_not_reused() {
     let network = ScriptedNetwork::new([accept_with(["HTTP/1.1 200 OK\r\n\r\n", OK]), accept_with([OK])]);
     let session = network.session();
     assert_eq!(network.send(&session, &Request::new(Method::Connect, "/")).result.unwrap().status(), 200);

@@ -1,7 +1,7 @@
-//! The corpus: some hundred responses along RFC 9112, and what must come of each, from the files in `tests/corpus/`.
+//! The corpus: more than 500 responses for the rules of RFC 9112, with their expected results, from `tests/corpus/`.
 //!
-//! Their form is told in the README there. Each case is read in every way that [`Reader`] knows; of each that is accepted,
-//! besides, no beginning may be.
+//! The README in that folder describes the file format. [`ExhaustiveReader`] parses each case in several ways. In
+//! addition, every proper prefix of an accepted response must be incomplete.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,9 +11,9 @@ use gregaria_http::{Error, HttpLimits};
 
 use crate::reader::{ExhaustiveReader, ReadResponse};
 
-/// A response and what must come of it.
+/// A response and its expected result.
 pub(crate) struct CorpusCase {
-    /// File, line and name, for messages.
+    /// `file:line: name`, for messages.
     title: String,
     reader: ExhaustiveReader,
     pub(crate) bytes: Vec<u8>,
@@ -21,11 +21,11 @@ pub(crate) struct CorpusCase {
 }
 
 enum ExpectedResult {
-    Accept { status: u16, keep_alive: bool, surplus: usize, headers: Vec<(String, Vec<u8>)>, body: Vec<u8> },
+    Accept { status: u16, keep_alive: bool, excess_bytes: usize, headers: Vec<(String, Vec<u8>)>, body: Vec<u8> },
     Reject(String),
 }
 
-/// All cases of all files.
+/// Reads the cases of all files.
 pub(crate) fn cases() -> Vec<CorpusCase> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
@@ -39,12 +39,13 @@ fn cases_of(path: &Path) -> Vec<CorpusCase> {
     let text = fs::read_to_string(path).unwrap();
     let mut cases = Vec::new();
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
-        let place = format!("{name}:{}", index + 1);
+        let location = format!("{name}:{}", index + 1);
         match line.strip_prefix("== ") {
-            Some(title) => cases.push(CorpusCase::new(format!("{place}: {title}"))),
-            None => {
-                cases.last_mut().and_then(|case| case.parse_line(line)).unwrap_or_else(|| panic!("{place}: {line}"))
-            }
+            Some(title) => cases.push(CorpusCase::new(format!("{location}: {title}"))),
+            None => cases
+                .last_mut()
+                .and_then(|case| case.parse_line(line))
+                .unwrap_or_else(|| panic!("{location}: invalid line: {line}")),
         }
     }
     cases
@@ -56,44 +57,44 @@ impl CorpusCase {
             title,
             reader: ExhaustiveReader::new(),
             bytes: Vec::new(),
-            expected: ExpectedResult::Reject("nothing".into()),
+            expected: ExpectedResult::Reject("a case without a result".into()),
         }
     }
 
-    /// Adds what a line says; `None` when it says nothing.
+    /// Applies a line to the case. Returns `None` if the line is invalid.
     fn parse_line(&mut self, line: &str) -> Option<()> {
-        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
-        match (word, &mut self.expected) {
+        let (keyword, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match (keyword, &mut self.expected) {
             ("method", _) => self.reader.method = rest.parse().ok()?,
             ("limit", _) => set_limit(&mut self.reader.limits, rest)?,
             ("accept", expected) => *expected = parse_accept(rest)?,
             ("reject", expected) => *expected = ExpectedResult::Reject(rest.to_owned()),
-            ("incomplete", expected) => *expected = ExpectedResult::Reject("ResponseCutShort".into()),
+            ("incomplete", expected) => *expected = ExpectedResult::Reject("IncompleteResponse".into()),
             (":", ExpectedResult::Accept { headers, .. }) => {
                 let (name, value) = rest.split_once(": ")?;
                 headers.push((name.to_owned(), unescape(value)?.trim_ascii().to_vec()));
             }
-            (_, ExpectedResult::Accept { body, .. }) if word.starts_with('=') => {
-                body.extend(unescape(rest)?.repeat(parse_repeat(&word[1..])?));
+            (_, ExpectedResult::Accept { body, .. }) if keyword.starts_with('=') => {
+                body.extend(unescape(rest)?.repeat(parse_repeat(&keyword[1..])?));
             }
-            _ if word.starts_with('>') => self.bytes.extend(unescape(rest)?.repeat(parse_repeat(&word[1..])?)),
+            _ if keyword.starts_with('>') => self.bytes.extend(unescape(rest)?.repeat(parse_repeat(&keyword[1..])?)),
             _ => return None,
         }
         Some(())
     }
 
-    /// What is wrong with how the response was read.
+    /// Describes the result if it is not the expected one.
     fn mismatch(&self, read: &Result<ReadResponse, Error>) -> Option<String> {
         let is_expected = match (&self.expected, read) {
             (ExpectedResult::Reject(name), Err(error)) => *name == error_name(*error),
-            (ExpectedResult::Accept { status, keep_alive, surplus, headers, body }, Ok(read)) => {
-                let has = |(name, value): &(String, Vec<u8>)| {
+            (ExpectedResult::Accept { status, keep_alive, excess_bytes, headers, body }, Ok(read)) => {
+                let has_header = |(name, value): &(String, Vec<u8>)| {
                     let value = String::from_utf8_lossy(value);
-                    read.headers.iter().any(|(own, text)| own.eq_ignore_ascii_case(name) && *text == value)
+                    read.headers.iter().any(|(other, text)| other.eq_ignore_ascii_case(name) && *text == value)
                 };
-                (read.status, read.keep_alive, read.excess_bytes) == (*status, *keep_alive, *surplus)
+                (read.status, read.keep_alive, read.excess_bytes) == (*status, *keep_alive, *excess_bytes)
                     && read.body == *body
-                    && headers.iter().all(has)
+                    && headers.iter().all(has_header)
             }
             _ => false,
         };
@@ -101,7 +102,7 @@ impl CorpusCase {
     }
 }
 
-/// The rest of an `accept` line: the status, `keep` or `close`, and perhaps `surplus` with a number.
+/// Parses the rest of an `accept` line: the status, `keep` or `close`, and optionally `surplus` with a number.
 fn parse_accept(text: &str) -> Option<ExpectedResult> {
     let mut words = text.split(' ');
     let status = words.next()?.parse().ok()?;
@@ -110,12 +111,12 @@ fn parse_accept(text: &str) -> Option<ExpectedResult> {
         "close" => false,
         _ => return None,
     };
-    let surplus = match words.next() {
+    let excess_bytes = match words.next() {
         Some("surplus") => words.next()?.parse().ok()?,
         Some(_) => return None,
         None => 0,
     };
-    Some(ExpectedResult::Accept { status, keep_alive, surplus, headers: Vec::new(), body: Vec::new() })
+    Some(ExpectedResult::Accept { status, keep_alive, excess_bytes, headers: Vec::new(), body: Vec::new() })
 }
 
 fn set_limit(limits: &mut HttpLimits, text: &str) -> Option<()> {
@@ -137,7 +138,7 @@ fn parse_repeat(text: &str) -> Option<usize> {
     if text.is_empty() { Some(1) } else { text.parse().ok() }
 }
 
-/// The bytes that a text with escapes stands for.
+/// Replaces the escapes in a text. Returns `None` for an unknown escape.
 fn unescape(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut rest = text.as_bytes();
@@ -166,7 +167,7 @@ fn unescape(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// The variant's name; that of the detail, where there is one.
+/// Returns the name of the variant, or that of its inner error if it has one.
 fn error_name(error: Error) -> String {
     let text = format!("{error:?}");
     let name = text.trim_end_matches(')').rsplit('(').next();
@@ -174,43 +175,43 @@ fn error_name(error: Error) -> String {
 }
 
 #[test]
-fn every_case_comes_to_what_it_says() {
-    let faults = cases().into_iter().filter_map(|case| {
+fn corpus_cases_give_their_expected_results() {
+    let mismatches = cases().into_iter().filter_map(|case| {
         let read = std::panic::catch_unwind(|| case.reader.read(&case.bytes));
         let read = read.unwrap_or_else(|_| panic!("{}: the ways of reading disagree", case.title));
         case.mismatch(&read)
     });
-    let faults: Vec<String> = faults.collect();
-    assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
+    let mismatches: Vec<String> = mismatches.collect();
+    assert!(mismatches.is_empty(), "\n{}\n", mismatches.join("\n"));
 }
 
 #[test]
-fn no_beginning_of_a_response_is_a_response() {
+fn prefix_of_a_response_is_incomplete() {
     for case in cases() {
         let read = |bytes: &[u8]| case.reader.read_pieces([bytes]);
         let Ok(whole) = read(&case.bytes) else { continue };
         let has_end =
             read(&[&case.bytes[..], b"X"].concat()).is_ok_and(|longer| longer.excess_bytes > whole.excess_bytes);
         let end = if has_end { case.bytes.len() - whole.excess_bytes } else { 0 };
-        for cut in 0..end {
-            let read = read(&case.bytes[..cut]);
-            let is_cut = matches!(read, Err(Error::IncompleteResponse | Error::ClosedBeforeResponse));
-            assert!(is_cut, "{}, cut at {cut}: {read:?}", case.title);
+        for length in 0..end {
+            let read = read(&case.bytes[..length]);
+            let is_incomplete = matches!(read, Err(Error::IncompleteResponse | Error::ClosedBeforeResponse));
+            assert!(is_incomplete, "{}, first {length} bytes: {read:?}", case.title);
         }
     }
 }
 
 #[test]
-fn there_are_many_cases_and_each_has_a_name_of_its_own() {
+fn corpus_has_500_cases_with_unique_names() {
     let cases = cases();
     let names: BTreeSet<&str> =
         cases.iter().filter_map(|case| case.title.split_once(": ")).map(|(_, name)| name).collect();
     assert!(names.len() >= 500, "{} cases", names.len());
-    assert_eq!(names.len(), cases.len(), "two cases have one name");
+    assert_eq!(names.len(), cases.len(), "two cases have the same name");
 }
 
 #[test]
-fn lines_that_say_nothing_are_noticed() {
+fn invalid_corpus_lines_are_detected() {
     let case = |lines: &[&str]| {
         let mut case = CorpusCase::new(String::new());
         lines.iter().try_for_each(|line| case.parse_line(line)).map(|()| case)
@@ -226,8 +227,8 @@ fn lines_that_say_nothing_are_noticed() {
     }
     assert_eq!(case(&["> a\\r", ">2 \\x0a\\s"]).unwrap().bytes, b"a\r\n \n ");
     let read = ExhaustiveReader::new().read(b"HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 2\r\n\r\nok!");
-    let fault = |lines: &[&str]| case(lines).unwrap().mismatch(&read);
-    assert_eq!(fault(&["accept 200 keep surplus 1", ": a: b", "= ok"]), None);
+    let mismatch = |lines: &[&str]| case(lines).unwrap().mismatch(&read);
+    assert_eq!(mismatch(&["accept 200 keep surplus 1", ": a: b", "= ok"]), None);
     for wrong in [
         &["accept 201 keep surplus 1", "= ok"][..],
         &["accept 200 close surplus 1", "= ok"],
@@ -237,6 +238,6 @@ fn lines_that_say_nothing_are_noticed() {
         &["reject Version"],
         &["incomplete"],
     ] {
-        assert!(fault(wrong).is_some(), "{wrong:?}");
+        assert!(mismatch(wrong).is_some(), "{wrong:?}");
     }
 }

@@ -1,11 +1,11 @@
-//! What a request may not cost: memory. Figures about time are in the benches.
+//! Limits on the memory of sessions and requests. The benches measure time.
 
 use allocation_counter::measure;
 use gregaria_http::{ClientConfig, Request, Session};
 
 use crate::scripted::{OK, ScriptStep, ScriptedNetwork, block_on};
 
-/// What one more request on a warm session allocates.
+/// Counts the allocations of the third request on a session.
 fn allocations(base: &str, first: &str, request: &Request<'_>) -> u64 {
     let network = ScriptedNetwork::with_responses([first]);
     let session = network.session_with(base, ClientConfig::default());
@@ -24,12 +24,12 @@ fn allocations(base: &str, first: &str, request: &Request<'_>) -> u64 {
 }
 
 #[test]
-fn a_repeated_request_allocates_nothing() {
+fn repeated_request_makes_no_allocations() {
     assert_eq!(allocations("http://target:8080/api", OK, &Request::get("/a b?c=1")), 0);
 }
 
 #[test]
-fn headers_a_body_and_cookies_allocate_nothing() {
+fn headers_body_and_cookies_make_no_allocations() {
     let response = "HTTP/1.1 200 OK\r\nSet-Cookie: a=1; Path=/; Max-Age=9\r\nContent-Length: 2\r\n\r\nok";
     let request = Request {
         headers: &[("Content-Type", "text/plain"), ("Accept", "text/plain")],
@@ -39,19 +39,19 @@ fn headers_a_body_and_cookies_allocate_nothing() {
 }
 
 #[test]
-fn an_absolute_url_allocates_nothing() {
+fn absolute_url_makes_no_allocations() {
     for target in ["http://target/x", "http://other:81/x"] {
         assert_eq!(allocations("http://target", OK, &Request::get(target)), 0, "{target}");
     }
 }
 
 #[test]
-fn an_idle_session_is_small() {
+fn session_has_at_most_168_bytes() {
     assert!(size_of::<Session<ScriptedNetwork>>() <= 168, "{}", size_of::<Session<ScriptedNetwork>>());
 }
 
 #[test]
-fn the_future_of_a_request_is_small() {
+fn request_future_has_at_most_1408_bytes() {
     let network = ScriptedNetwork::with_responses([OK]);
     let session = network.session();
     let request = Request::get("/");

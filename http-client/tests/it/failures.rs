@@ -1,22 +1,22 @@
-//! What a failing target, network or machine is called.
+//! Tests of failed requests: the error for each failure of the target, the network, the machine or the scenario.
 
 use gregaria_http::{ClientConfig, Error, ErrorCategory, InvalidRequest, InvalidResponse, Request, RequestOptions};
 
 use crate::scripted::{ConnectionStart, OK, ScriptStep, ScriptedNetwork, accept_with, send_step};
 
 #[test]
-fn connecting_can_fail() {
+fn failed_connect_is_retried_by_the_next_request() {
     for error in [Error::ConnectRefused, Error::NameNotFound, Error::NoLocalPorts] {
         let network = ScriptedNetwork::new([ConnectionStart::Fail(error), accept_with([OK])]);
         let session = network.session();
         let exchange = network.send(&session, &Request::get("/"));
         assert_eq!((exchange.result.unwrap_err(), exchange.bytes_out), (error, 0));
-        assert_eq!(network.get(&session, "/"), Ok(200), "the next request tries again");
+        assert_eq!(network.get(&session, "/"), Ok(200), "the next request connects again");
     }
 }
 
 #[test]
-fn connecting_has_a_time() {
+fn connect_timeout_ends_the_request() {
     let network = ScriptedNetwork::new([ConnectionStart::Silence]);
     let config = ClientConfig { connect_timeout_ns: 5_000, ..ClientConfig::default() };
     let session = network.session_with("http://target", config);
@@ -26,9 +26,9 @@ fn connecting_has_a_time() {
 }
 
 #[test]
-fn a_response_has_a_time() {
-    for pieces in [&[][..], &["HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe"]] {
-        let script = pieces.iter().map(|piece| send_step(piece)).collect();
+fn read_timeout_ends_the_request() {
+    for received in [&[][..], &["HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe"]] {
+        let script = received.iter().map(|text| send_step(text)).collect();
         let network = ScriptedNetwork::new([ConnectionStart::Accept(1_000, script)]);
         let config = ClientConfig { read_timeout_ns: 7_000, ..ClientConfig::default() };
         let session = network.session_with("http://target", config);
@@ -40,30 +40,29 @@ fn a_response_has_a_time() {
 }
 
 #[test]
-fn a_request_may_bring_its_own_time() {
+fn read_timeout_of_a_request_takes_precedence() {
     let network = ScriptedNetwork::new([accept_with([])]);
-    let options = RequestOptions { read_timeout_ns: Some(9), ..RequestOptions::none() };
-    let request = Request { options: &options, ..Request::get("/") };
+    let options = RequestOptions { read_timeout_ns: Some(9), ..RequestOptions::default() };
+    let request = Request { options: Some(&options), ..Request::get("/") };
     let exchange = network.send(&network.session(), &request);
     assert_eq!(exchange.done_ns - exchange.due_ns, 9);
 }
 
 #[test]
-fn dripping_bytes_extend_the_time_for_a_silence_but_not_the_total() {
-    let drip = |byte| ScriptStep::SendAfter(1_000, vec![byte]);
-    let script: Vec<_> = OK.bytes().map(drip).collect();
+fn slow_response_exceeds_only_the_total_timeout() {
+    let script: Vec<_> = OK.bytes().map(|byte| ScriptStep::SendAfter(1_000, vec![byte])).collect();
     let starts = [ConnectionStart::Accept(0, script.clone()), ConnectionStart::Accept(0, script)];
     let network = ScriptedNetwork::new(starts);
-    let patient = ClientConfig { read_timeout_ns: 5_000, ..ClientConfig::default() };
-    let hurried = ClientConfig { total_timeout_ns: Some(7_500), ..patient.clone() };
-    assert_eq!(network.get(&network.session_with("http://target", patient), "/"), Ok(200));
-    let exchange = network.send(&network.session_with("http://target", hurried), &Request::get("/"));
+    let read_only = ClientConfig { read_timeout_ns: 5_000, ..ClientConfig::default() };
+    let with_total = ClientConfig { total_timeout_ns: Some(7_500), ..read_only.clone() };
+    assert_eq!(network.get(&network.session_with("http://target", read_only), "/"), Ok(200));
+    let exchange = network.send(&network.session_with("http://target", with_total), &Request::get("/"));
     assert_eq!(exchange.result.unwrap_err(), Error::TotalTimeout);
     assert_eq!(exchange.done_ns - exchange.due_ns, 7_500);
 }
 
 #[test]
-fn each_way_to_break_off_has_a_name() {
+fn broken_connection_is_named_by_its_stage() {
     let half = || send_step("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhe");
     let chunk = || send_step("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe");
     let cases = [
@@ -86,7 +85,7 @@ fn each_way_to_break_off_has_a_name() {
 }
 
 #[test]
-fn a_target_that_stops_listening_resets() {
+fn failed_send_is_a_connection_reset() {
     let network = ScriptedNetwork::with_responses([OK]);
     let session = network.session();
     assert_eq!(network.get(&session, "/"), Ok(200));
@@ -95,7 +94,7 @@ fn a_target_that_stops_listening_resets() {
 }
 
 #[test]
-fn an_endless_head_is_given_up() {
+fn endless_head_is_too_large() {
     let line = format!("X: {}\r\n", "y".repeat(1_000));
     let mut script = vec![send_step("HTTP/1.1 200 OK\r\n")];
     script.extend((0..100).map(|_| send_step(&line)));
@@ -104,7 +103,7 @@ fn an_endless_head_is_given_up() {
 }
 
 #[test]
-fn a_scenario_can_ask_for_the_impossible() {
+fn invalid_target_is_a_scenario_error() {
     let network = ScriptedNetwork::default();
     let session = network.session();
     let cases = [
@@ -121,7 +120,7 @@ fn a_scenario_can_ask_for_the_impossible() {
 }
 
 #[test]
-fn buffers_return_to_the_pool() {
+fn failed_requests_release_their_buffers() {
     let scripts = [ConnectionStart::Fail(Error::ConnectRefused), accept_with(["garbage"]), accept_with([OK])];
     let network = ScriptedNetwork::new(scripts);
     let session = network.session();

@@ -1,7 +1,7 @@
-//! The session against a scripted network: what goes over the wire, what comes of it, and when.
+//! Integration tests of the session and the parser, without sockets, runtimes or real time.
 //!
-//! No socket, no runtime, no waiting: `scripted` holds the target's side as a list of steps and a clock that only the
-//! script moves. What is about bytes alone is in `responses` and in the corpus; both read through `reader`.
+//! `scripted` is a network of targets that follow a list of steps, with a clock that only the script advances. Tests
+//! of the parser are in `responses` and in `corpus`. Both use `reader`, which parses each response in many ways.
 
 #![forbid(unsafe_code)]
 

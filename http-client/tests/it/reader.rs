@@ -1,15 +1,16 @@
-//! A response, read in every way in which it can arrive and be read: it must not matter.
+//! [`ExhaustiveReader`], which parses a response in many ways and asserts that the results are equal.
 //!
-//! [`Reader::read`] feeds it whole, byte by byte, at every split, and with another message behind; keeps, discards and
-//! streams the body; and reads the head with and without a memo. No test of responses has another way in. Uses nothing but
-//! the crate itself, because the fuzzers use it too.
+//! [`ExhaustiveReader::read`] feeds the bytes at once, byte by byte, at every split, and with another message after
+//! them. It keeps, discards and streams the body, and parses the head with and without a [`HeadCache`]. All tests of
+//! responses use it. The fuzz targets use it too, so this file must not depend on other crates or on other test
+//! files.
 
 use std::cell::RefCell;
 
 use gregaria_http::proto::{HeadCache, ParseProgress, ResponseParser};
 use gregaria_http::{Error, HttpLimits, Method, Response, ResponseBodyMode};
 
-/// What came of a response.
+/// The result of parsing a response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ReadResponse {
     pub(crate) status: u16,
@@ -20,7 +21,7 @@ pub(crate) struct ReadResponse {
     pub(crate) keep_alive: bool,
 }
 
-/// What a response is read as.
+/// The request method, body mode and limits for parsing a response.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ExhaustiveReader {
     pub(crate) method: Method,
@@ -28,24 +29,27 @@ pub(crate) struct ExhaustiveReader {
     pub(crate) limits: HttpLimits,
 }
 
-/// How the body is taken.
+/// The treatment of the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BodyMode {
     Keep,
     Discard,
-    /// In pieces, at every so many feeds.
+    /// Consumes the received part of the body after every `every` feeds.
     Stream {
         every: usize,
     },
 }
 
 impl ExhaustiveReader {
-    /// Reads the answer to a GET, keeps its body, and has the default limits.
+    /// Creates a reader of the response to a GET, which keeps the body and has the default limits.
     pub(crate) fn new() -> Self {
         Self { method: Method::Get, body_mode: BodyMode::Keep, limits: HttpLimits::default() }
     }
 
-    /// Reads a response in every way there is, and checks that all agree.
+    /// Parses a response in all ways.
+    ///
+    /// # Panics
+    /// If the results differ.
     pub(crate) fn read(&self, bytes: &[u8]) -> Result<ReadResponse, Error> {
         let read = self.read_at_every_split(bytes);
         self.check_next_message(bytes, &read);
@@ -58,19 +62,20 @@ impl ExhaustiveReader {
     fn read_at_every_split(&self, bytes: &[u8]) -> Result<ReadResponse, Error> {
         let whole = self.read_pieces([bytes]);
         assert_eq!(self.read_pieces(bytes.chunks(bytes.len() / MAX_PIECES + 1)), whole, "bytewise, {self:?}");
-        for at in (0..bytes.len()).step_by(bytes.len() * bytes.len() / MAX_FED_BYTES + 1) {
-            let (head, tail) = bytes.split_at(at);
-            assert_eq!(self.read_pieces([head, tail]), whole, "split at {at}, {self:?}");
+        for split in (0..bytes.len()).step_by(bytes.len() * bytes.len() / MAX_FED_BYTES + 1) {
+            let (first, second) = bytes.split_at(split);
+            assert_eq!(self.read_pieces([first, second]), whole, "split at {split}, {self:?}");
         }
         whole
     }
 
-    /// A message behind a complete one changes nothing but the surplus, unless only the end of the stream ends it.
+    /// Checks that another message after the response only adds excess bytes, unless the body lasts until the end of
+    /// the stream.
     fn check_next_message(&self, bytes: &[u8], alone: &Result<ReadResponse, Error>) {
         let Ok(alone) = alone else { return };
         let both = [bytes, NEXT_RESPONSE].concat();
         let followed = match self.read_pieces([&both[..]]) {
-            // What only the end of the stream ends takes in the other message, until it is too large.
+            // A body that lasts until the end of the stream includes the other message, and may become too large.
             Err(error) => return assert_eq!((error, alone.keep_alive), (Error::BodyTooLarge, false)),
             Ok(followed) => followed,
         };
@@ -83,7 +88,8 @@ impl ExhaustiveReader {
         assert_eq!(self.read_pieces(both.chunks(1)), Ok(followed));
     }
 
-    /// A streamed body is the kept one, a discarded one is as long, and neither is too large.
+    /// Checks that a streamed body equals the kept one, that a discarded body has the same length, and that
+    /// `max_body_bytes` applies to neither.
     fn check_other_body_modes(&self, bytes: &[u8], kept: &Result<ReadResponse, Error>) {
         let limits = HttpLimits { max_body_bytes: usize::MAX, ..self.limits };
         let unlimited = match kept {
@@ -97,15 +103,16 @@ impl ExhaustiveReader {
         assert_eq!(discarded.read_at_every_split(bytes), without_body, "discarded");
     }
 
-    /// Reads a response that arrives in these pieces: without a memo, with one that does not know it, with one that does.
+    /// Parses a response that arrives in these pieces: without a head cache, with an empty one, and with a filled
+    /// one.
     pub(crate) fn read_pieces<'b>(
         &self,
         pieces: impl IntoIterator<Item = &'b [u8]> + Clone,
     ) -> Result<ReadResponse, Error> {
         let read = self.read_once(pieces.clone(), None);
         let head_cache = RefCell::new(HeadCache::default());
-        for round in ["empty", "full"] {
-            assert_eq!(self.read_once(pieces.clone(), Some(&head_cache)), read, "{round} memo, {self:?}");
+        for state in ["empty", "filled"] {
+            assert_eq!(self.read_once(pieces.clone(), Some(&head_cache)), read, "{state} head cache, {self:?}");
         }
         read
     }
@@ -136,7 +143,7 @@ impl ExhaustiveReader {
             }
         }
         let excess_bytes = parser.excess_bytes();
-        assert!(fed.ends_with(&buffer[buffer.len() - excess_bytes..]), "surplus is left alone");
+        assert!(fed.ends_with(&buffer[buffer.len() - excess_bytes..]), "excess bytes are not modified");
         if !done {
             parser.feed_eof(&buffer)?;
         }
@@ -165,20 +172,20 @@ impl ExhaustiveReader {
     }
 }
 
-/// Takes the body bytes at hand, after which there are none.
+/// Moves the received body bytes from the buffer to `streamed`.
 fn take_body(parser: &mut ResponseParser<'_>, buffer: &mut Vec<u8>, streamed: &mut Vec<u8>) {
     streamed.extend_from_slice(&buffer[parser.body_range()]);
     parser.consume_body(buffer);
     assert!(parser.body_range().is_empty());
     if let Some(head) = parser.head() {
-        assert_eq!(buffer.len(), head.len + parser.excess_bytes(), "only the head stays");
+        assert_eq!(buffer.len(), head.len + parser.excess_bytes(), "only head and excess bytes remain");
     }
 }
 
-/// What may follow a response on its connection, asked for or not.
+/// A second message after the response.
 const NEXT_RESPONSE: &[u8] = b"HTTP/1.1 500 Not Yours\r\nContent-Length: 3\r\n\r\nbad";
 
-/// All splits together feed at most so many bytes: those of a response above 362 bytes are spread evenly.
+/// Maximum number of bytes fed by all splits of a response. Responses above 362 bytes are not split at every byte.
 const MAX_FED_BYTES: usize = 1 << 17;
-/// A response longer than this is not fed byte by byte, but a few at a time.
+/// Maximum number of pieces. A longer response is fed in pieces of several bytes.
 const MAX_PIECES: usize = 4096;

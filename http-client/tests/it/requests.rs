@@ -1,4 +1,4 @@
-//! What goes over the wire, and what comes back of it.
+//! Tests of single requests: the encoded bytes, and the decoded response.
 
 use std::io::Write;
 
@@ -18,7 +18,7 @@ fn encoded_request(base: &str, request: &Request<'_>) -> String {
 }
 
 #[test]
-fn a_get_is_five_lines() {
+fn get_is_encoded_with_default_headers() {
     assert_eq!(
         encoded_request("http://target:8080", &Request::get("/path?q=1")),
         "GET /path?q=1 HTTP/1.1\r\nHost: target:8080\r\nAccept-Encoding: gzip, deflate, br, zstd\r\nAccept: */*\r\n\
@@ -27,7 +27,7 @@ fn a_get_is_five_lines() {
 }
 
 #[test]
-fn a_post_carries_its_body_and_length() {
+fn post_is_encoded_with_body_and_length() {
     let request = Request {
         headers: &[("Content-Type", "application/json"), ("accept", "text/html")],
         ..Request::post("/login", b"{\"user\": 1}")
@@ -41,11 +41,11 @@ fn a_post_carries_its_body_and_length() {
 }
 
 #[test]
-fn nothing_smuggled_reaches_the_wire() {
+fn invalid_headers_are_not_sent() {
     let network = ScriptedNetwork::with_responses([OK]);
     let session = network.session();
     assert!(network.get(&session, "/").is_ok());
-    let before = network.sent(0);
+    let sent_before = network.sent(0);
     let headers = [("X", "1\r\nHost: evil"), ("X\r\nY", "1"), ("Content-Length", "0")];
     let errors = [InvalidRequest::HeaderValue, InvalidRequest::HeaderName, InvalidRequest::FramingHeader];
     for (header, error) in headers.into_iter().zip(errors) {
@@ -53,11 +53,11 @@ fn nothing_smuggled_reaches_the_wire() {
         let exchange = network.send(&session, &request);
         assert_eq!((exchange.result.unwrap_err(), exchange.bytes_out), (error.into(), 0));
     }
-    assert_eq!(network.sent(0), before);
+    assert_eq!(network.sent(0), sent_before);
 }
 
 #[test]
-fn a_response_is_read_from_its_buffer() {
+fn response_exposes_status_headers_and_body() {
     let network = ScriptedNetwork::with_responses([
         "HTTP/1.1 404 Not Found\r\nServer: x\r\nLocation: /ü\r\nserver: y\r\nTransfer-Encoding: chunked\r\n\r\n",
         "2\r\ngo\r\n",
@@ -74,7 +74,7 @@ fn a_response_is_read_from_its_buffer() {
 }
 
 #[test]
-fn a_head_has_no_body_to_wait_for() {
+fn response_to_head_has_no_body() {
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n";
     let network = ScriptedNetwork::with_responses([head, head]);
     let session = network.session();
@@ -86,7 +86,7 @@ fn a_head_has_no_body_to_wait_for() {
 }
 
 #[test]
-fn a_body_larger_than_the_buffer_is_kept_or_counted() {
+fn body_larger_than_the_buffer_is_kept_or_counted() {
     let body = "x".repeat(100_000);
     let response = format!("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{body}");
     let network = ScriptedNetwork::new([accept_with([&response, &response])]);
@@ -104,7 +104,7 @@ fn a_body_larger_than_the_buffer_is_kept_or_counted() {
 }
 
 #[test]
-fn a_compressed_body_is_read_as_its_sender_meant_it() {
+fn compressed_body_is_decoded_unless_discarded() {
     let text = "so much the same ".repeat(1_000);
     let response = gzip_response(&text);
     let network = ScriptedNetwork::new([ConnectionStart::Accept(
@@ -119,14 +119,14 @@ fn a_compressed_body_is_read_as_its_sender_meant_it() {
 
     let discard = Request { response_body_mode: ResponseBodyMode::Discard, ..Request::get("/") };
     let exchange = network.send(&session, &discard);
-    assert!(exchange.bytes_in < 1_000, "what nobody reads is not decompressed");
+    assert!(exchange.bytes_in < 1_000, "a discarded body is not decompressed");
     assert_eq!(network.connections(), 1);
 }
 
 #[test]
-fn a_body_that_is_not_what_it_says_is_an_error_and_costs_no_connection() {
-    let lie = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nplain";
-    let network = ScriptedNetwork::with_responses([&lie[..lie.len() - 1], OK]);
+fn invalid_coding_fails_but_keeps_the_connection() {
+    let response = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nplai";
+    let network = ScriptedNetwork::with_responses([response, OK]);
     let session = network.session();
     let exchange = network.send(&session, &Request::get("/"));
     assert_eq!((exchange.result.unwrap_err(), exchange.bytes_in), (Error::InvalidContentCoding, 0));
@@ -135,7 +135,7 @@ fn a_body_that_is_not_what_it_says_is_an_error_and_costs_no_connection() {
 }
 
 #[test]
-fn a_body_may_not_grow_without_bounds() {
+fn decoded_body_is_limited_in_size_and_ratio() {
     let response = gzip_response(&"\0".repeat(5_000_000));
     let limits = [
         (HttpLimits { max_decoded_bytes: 4_999_999, ..HttpLimits::default() }, Error::DecodedTooLarge),
@@ -148,7 +148,7 @@ fn a_body_may_not_grow_without_bounds() {
     }
 }
 
-/// A response with this text, by gzip.
+/// Returns a response with this text as its body, compressed with gzip.
 pub(crate) fn gzip_response(text: &str) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(text.as_bytes()).unwrap();

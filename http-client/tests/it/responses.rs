@@ -1,7 +1,7 @@
-//! The parser over responses, good and bad, each of them fed in every way that [`Reader`] knows.
+//! Tests of [`ResponseParser`], mostly through [`ExhaustiveReader`].
 //!
-//! What a response must come to, chapter by chapter, is in the corpus; here are the properties that no list of cases shows,
-//! and what a response may not cost.
+//! The corpus has the cases for each rule of RFC 9112. This file has a short overview of them, properties that hold
+//! for arbitrary bytes, and the memory use of the parser.
 
 use gregaria_http::proto::{ParseProgress, ResponseParser};
 use gregaria_http::{Error, HttpLimits, InvalidResponse, Method, ResponseBodyMode};
@@ -26,7 +26,7 @@ fn invalid(detail: InvalidResponse) -> Result<ReadResponse, Error> {
 }
 
 #[test]
-fn a_length_ends_the_body() {
+fn content_length_ends_the_body() {
     let response = read("HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Y:  a b \r\n\r\nhello").unwrap();
     assert_eq!((response.status, &response.body[..]), (200, &b"hello"[..]));
     assert_eq!((response.body_bytes, response.excess_bytes), (5, 0));
@@ -36,7 +36,7 @@ fn a_length_ends_the_body() {
 }
 
 #[test]
-fn chunks_are_joined() {
+fn chunked_body_is_joined() {
     let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: Chunked\r\n\r\n";
     assert_eq!(body_of(&format!("{head}5\r\nhello\r\n0\r\n\r\n")), "hello");
     assert_eq!(body_of(&format!("{head}1\r\nh\r\n003\r\nell\r\n1\r\no\r\n000\r\n\r\n")), "hello");
@@ -45,7 +45,7 @@ fn chunks_are_joined() {
 }
 
 #[test]
-fn a_body_without_length_lasts_until_the_end_of_the_stream() {
+fn body_without_length_ends_with_the_stream() {
     let response = read("HTTP/1.1 200 OK\r\n\r\nall of it").unwrap();
     assert_eq!(response.body, b"all of it");
     assert!(!response.keep_alive);
@@ -53,7 +53,7 @@ fn a_body_without_length_lasts_until_the_end_of_the_stream() {
 }
 
 #[test]
-fn some_responses_have_no_body() {
+fn status_204_304_and_head_have_no_body() {
     assert_eq!(read("HTTP/1.1 204 No Content\r\n\r\n").unwrap().body_bytes, 0);
     assert_eq!(read("HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n").unwrap().body_bytes, 0);
     let reader = ExhaustiveReader { method: Method::Head, ..ExhaustiveReader::new() };
@@ -70,13 +70,13 @@ fn interim_responses_are_skipped() {
 }
 
 #[test]
-fn after_switching_protocols_it_is_http_no_more() {
+fn switching_protocols_ends_keep_alive() {
     let response = read("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n").unwrap();
     assert_eq!((response.status, response.keep_alive), (101, false));
 }
 
 #[test]
-fn a_connection_is_kept_when_both_ends_agree() {
+fn keep_alive_follows_version_and_connection_header() {
     let response =
         |version: &str, connection: &str| format!("HTTP/{version} 200 OK\r\nContent-Length: 0\r\n{connection}\r\n");
     assert!(is_keep_alive(&response("1.1", "")));
@@ -91,21 +91,21 @@ fn a_connection_is_kept_when_both_ends_agree() {
 }
 
 #[test]
-fn a_bare_lf_may_end_a_line_of_the_head() {
+fn bare_lf_ends_a_line_of_the_head() {
     assert_eq!(body_of("HTTP/1.1 200 OK\nContent-Length: 2\n\nok"), "ok");
     assert_eq!(body_of("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\nok"), "ok");
     assert_eq!(body_of("HTTP/1.1 200 OK\nContent-Length: 2\n\r\nok"), "ok");
 }
 
 #[test]
-fn the_reason_may_be_anything_or_nothing() {
+fn reason_phrase_may_be_empty_or_non_ascii() {
     for line in ["HTTP/1.1 200", "HTTP/1.1 200 ", "HTTP/1.1 200 Très bien"] {
         assert_eq!(body_of(&format!("{line}\r\nContent-Length: 2\r\n\r\nok")), "ok");
     }
 }
 
 #[test]
-fn garbage_is_named() {
+fn invalid_head_is_named_by_its_defect() {
     let cases = [
         ("SSH-2.0-OpenSSH_9.6\r\n", InvalidResponse::Version),
         ("\r\nHTTP/1.1 200 OK\r\n\r\n", InvalidResponse::Version),
@@ -137,7 +137,7 @@ fn garbage_is_named() {
 }
 
 #[test]
-fn malformed_chunks_are_named() {
+fn invalid_chunk_is_named_by_its_defect() {
     let chunks = |chunks: &str| read(&format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}"));
     for bad in
         ["\r\n", "-1\r\n", "+1\r\n", "0x5\r\nhello", "g\r\n", "5\nhello", "5 5\r\n", "10000000000000000\r\n", ";a\r\n"]
@@ -152,10 +152,10 @@ fn malformed_chunks_are_named() {
 }
 
 #[test]
-fn trailers_have_the_form_of_headers() {
+fn trailers_must_have_header_syntax() {
     let trailers = |lines: &str| read(&format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n{lines}"));
-    for fine in ["A: b\r\n\r\n", "A:\r\n\r\n", "a-b_c!: \u{e9}\t:\r\nD: e\r\n\r\n"] {
-        assert!(trailers(fine).unwrap().headers.len() == 1, "{fine:?}");
+    for valid in ["A: b\r\n\r\n", "A:\r\n\r\n", "a-b_c!: \u{e9}\t:\r\nD: e\r\n\r\n"] {
+        assert!(trailers(valid).unwrap().headers.len() == 1, "{valid:?}");
     }
     for bad in ["no colon\r\n", "A\r\n", "A\n", ": b\r\n", "A : b\r\n", " A: b\r\n", "A: b\r\n\tc\r\n", "\u{e9}: b\r\n"]
     {
@@ -168,7 +168,7 @@ fn trailers_have_the_form_of_headers() {
 }
 
 #[test]
-fn a_cut_is_told_from_silence() {
+fn truncated_response_differs_from_no_response() {
     assert_eq!(read(""), Err(Error::ClosedBeforeResponse));
     let bytes = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhell";
     for end in 1..=bytes.len() {
@@ -181,23 +181,23 @@ fn a_cut_is_told_from_silence() {
 }
 
 #[test]
-fn a_discarded_body_needs_no_room() {
+fn discarded_body_does_not_grow_the_buffer() {
     let limits = HttpLimits::default();
     let mut parser = ResponseParser::new(Method::Get, ResponseBodyMode::Discard, &limits);
     let mut buffer = Vec::with_capacity(4096);
     buffer.extend_from_slice(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n");
-    let mut left = 1_000_000;
+    let mut remaining = 1_000_000;
     while parser.feed(&mut buffer) == Ok(ParseProgress::NeedMore) {
         parser.reserve(&mut buffer);
-        let piece = left.min(buffer.capacity() - buffer.len());
-        buffer.resize(buffer.len() + piece, b'x');
-        left -= piece;
+        let received = remaining.min(buffer.capacity() - buffer.len());
+        buffer.resize(buffer.len() + received, b'x');
+        remaining -= received;
     }
-    assert_eq!((left, buffer.capacity()), (0, 4096));
+    assert_eq!((remaining, buffer.capacity()), (0, 4096));
 }
 
 #[test]
-fn a_streamed_body_needs_the_room_of_a_piece() {
+fn streamed_body_needs_a_buffer_of_one_chunk() {
     let limits = HttpLimits { max_body_bytes: 0, ..HttpLimits::default() };
     for framing in ["Content-Length: 4000000\r\n", "Transfer-Encoding: chunked\r\n"] {
         let mut parser = ResponseParser::new(Method::Get, ResponseBodyMode::Stream, &limits);
@@ -205,21 +205,21 @@ fn a_streamed_body_needs_the_room_of_a_piece() {
         if framing.starts_with('T') {
             buffer.extend_from_slice(b"3d0900\r\n");
         }
-        let mut left = 4_000_000;
-        while parser.feed(&mut buffer) == Ok(ParseProgress::NeedMore) && left > 0 {
+        let mut remaining = 4_000_000;
+        while parser.feed(&mut buffer) == Ok(ParseProgress::NeedMore) && remaining > 0 {
             parser.consume_body(&mut buffer);
             parser.reserve(&mut buffer);
-            let piece = left.min(buffer.capacity() - buffer.len());
-            buffer.resize(buffer.len() + piece, b'x');
-            left -= piece;
+            let received = remaining.min(buffer.capacity() - buffer.len());
+            buffer.resize(buffer.len() + received, b'x');
+            remaining -= received;
         }
-        assert_eq!((left, parser.body_bytes()), (0, 4_000_000));
+        assert_eq!((remaining, parser.body_bytes()), (0, 4_000_000));
         assert!((64 << 10..80 << 10).contains(&buffer.capacity()), "{}", buffer.capacity());
     }
 }
 
 #[test]
-fn who_has_seen_the_head_may_decide_before_the_rest_comes() {
+fn head_is_available_before_the_body_is_complete() {
     let limits = HttpLimits::default();
     let mut parser = ResponseParser::new(Method::Get, ResponseBodyMode::Stream, &limits);
     let mut buffer = b"HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 12\r\n\r\nmov".to_vec();
@@ -238,7 +238,7 @@ fn who_has_seen_the_head_may_decide_before_the_rest_comes() {
 }
 
 #[test]
-fn a_wish_for_the_body_is_noticed() {
+fn continue_response_is_recorded() {
     let limits = HttpLimits::default();
     let has_continue = |bytes: &str| {
         let mut parser = ResponseParser::new(Method::Post, ResponseBodyMode::Keep, &limits);
@@ -255,51 +255,51 @@ fn a_wish_for_the_body_is_noticed() {
 }
 
 #[test]
-fn what_is_unwanted_may_be_dropped_unseen() {
+fn discardable_bytes_need_not_be_fed() {
     let limits = HttpLimits::default();
-    let head_of = |framing: &str, policy| {
-        let mut parser = ResponseParser::new(Method::Get, policy, &limits);
+    let parser_with = |framing: &str, body_mode| {
+        let mut parser = ResponseParser::new(Method::Get, body_mode, &limits);
         let mut buffer = format!("HTTP/1.1 200 OK\r\n{framing}\r\n\r\n12345").into_bytes();
         assert_eq!((parser.discardable_bytes(), parser.remaining_hint()), (0, 0));
         assert_eq!(parser.feed(&mut buffer), Ok(ParseProgress::NeedMore));
         parser
     };
-    let mut parser = head_of("Content-Length: 100", ResponseBodyMode::Discard);
+    let mut parser = parser_with("Content-Length: 100", ResponseBodyMode::Discard);
     assert_eq!((parser.discardable_bytes(), parser.remaining_hint()), (95, 95));
     assert_eq!(parser.advance_discarded(90), ParseProgress::NeedMore);
     assert_eq!(parser.advance_discarded(5), ParseProgress::Complete);
     assert_eq!((parser.body_bytes(), parser.is_reusable(), parser.discardable_bytes()), (100, true, 0));
 
-    let mut parser = head_of("Content-Length: 100", ResponseBodyMode::Discard);
+    let mut parser = parser_with("Content-Length: 100", ResponseBodyMode::Discard);
     assert_eq!(parser.advance_discarded(96), ParseProgress::Complete);
     assert_eq!((parser.body_bytes(), parser.excess_bytes(), parser.is_reusable()), (100, 1, false));
 
-    let mut parser = head_of("Connection: close", ResponseBodyMode::Discard);
+    let mut parser = parser_with("Connection: close", ResponseBodyMode::Discard);
     assert_eq!((parser.discardable_bytes(), parser.advance_discarded(1 << 40)), (u64::MAX, ParseProgress::NeedMore));
     assert_eq!((parser.feed_eof(b""), parser.body_bytes()), (Ok(()), (1 << 40) + 5));
 
-    let parser = head_of("Content-Length: 100", ResponseBodyMode::Keep);
+    let parser = parser_with("Content-Length: 100", ResponseBodyMode::Keep);
     assert_eq!((parser.discardable_bytes(), parser.remaining_hint()), (0, 95));
-    let parser = head_of("Connection: close", ResponseBodyMode::Keep);
+    let parser = parser_with("Connection: close", ResponseBodyMode::Keep);
     assert_eq!((parser.discardable_bytes(), parser.remaining_hint()), (0, 5));
 }
 
 #[test]
-fn a_stated_length_is_believed_up_to_a_point() {
+fn reserve_trusts_content_length_up_to_1_mib() {
     let limits = HttpLimits::default();
-    let room = |length: usize| {
+    let spare_bytes = |length: usize| {
         let mut parser = ResponseParser::new(Method::Get, ResponseBodyMode::Keep, &limits);
         let mut buffer = format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n\r\n").into_bytes();
         assert_eq!(parser.feed(&mut buffer), Ok(ParseProgress::NeedMore));
         parser.reserve(&mut buffer);
         buffer.capacity() - buffer.len()
     };
-    assert!((100_000..200_000).contains(&room(100_000)));
-    assert!(room(60 << 20) < 4 << 20);
+    assert!((100_000..200_000).contains(&spare_bytes(100_000)));
+    assert!(spare_bytes(60 << 20) < 4 << 20);
 }
 
 #[test]
-fn a_single_chunk_is_not_moved() {
+fn single_chunk_is_not_moved() {
     let limits = HttpLimits::default();
     let mut parser = ResponseParser::new(Method::Get, ResponseBodyMode::Keep, &limits);
     let mut buffer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n".to_vec();
@@ -308,7 +308,7 @@ fn a_single_chunk_is_not_moved() {
     assert_eq!((buffer == before, &buffer[parser.body_range()]), (true, &b"hello"[..]));
 }
 
-/// Pieces of responses, whole and broken, so that random strings of them get deep into the parser.
+/// Valid and invalid parts of responses. Random sequences of them reach more states of the parser than random bytes.
 const FRAGMENTS: &[&str] = &[
     "HTTP/1.1 200 OK\r\n",
     "HTTP/1.0 200 OK\r\n",
@@ -341,7 +341,7 @@ fn fragments() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(fragment, 0..12).prop_map(|fragments| fragments.concat())
 }
 
-/// Mostly a sound beginning, so that not all cases end in the first line.
+/// Generates responses, most of which start with a valid status line, so that not every case fails there.
 fn responses() -> impl Strategy<Value = Vec<u8>> {
     let start =
         prop::sample::select(&["", "HTTP/1.1 200 OK\r\n", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"][..]);
@@ -362,9 +362,9 @@ fn small_limits() -> HttpLimits {
 
 proptest! {
     #[test]
-    fn any_split_of_anything_reads_the_same(
+    fn arbitrary_splits_give_the_same_result(
         bytes in responses(),
-        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
+        splits in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
         body_mode in prop::sample::select(
             &[BodyMode::Keep, BodyMode::Discard, BodyMode::Stream { every: 1 }, BodyMode::Stream { every: 3 }][..]
         ),
@@ -372,21 +372,21 @@ proptest! {
     ) {
         let limits = if bounded { small_limits() } else { HttpLimits::default() };
         let reader = ExhaustiveReader { method: Method::Get, body_mode, limits };
-        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
-        cuts.extend([0, bytes.len()]);
-        cuts.sort_unstable();
-        let pieces = cuts.windows(2).map(|cut| &bytes[cut[0]..cut[1]]);
+        let mut splits: Vec<usize> = splits.iter().map(|split| split.index(bytes.len() + 1)).collect();
+        splits.extend([0, bytes.len()]);
+        splits.sort_unstable();
+        let pieces = splits.windows(2).map(|bounds| &bytes[bounds[0]..bounds[1]]);
         prop_assert_eq!(reader.read_pieces(pieces), reader.read_pieces([&bytes[..]]));
         prop_assert_eq!(reader.read_pieces(bytes.chunks(1)), reader.read_pieces([&bytes[..]]));
     }
 
     #[test]
-    fn noise_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn random_bytes_do_not_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
         let _ = ExhaustiveReader::new().read_pieces([&bytes[..]]);
     }
 
     #[test]
-    fn chunked_is_undone(body in prop::collection::vec(any::<u8>(), 0..200), size in 1_usize..50, step in 1_usize..70) {
+    fn chunked_encoding_is_decoded(body in prop::collection::vec(any::<u8>(), 0..200), size in 1_usize..50, step in 1_usize..70) {
         let mut bytes = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
         for chunk in body.chunks(size) {
             bytes.extend(format!("{:x}\r\n", chunk.len()).bytes());

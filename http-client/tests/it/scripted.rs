@@ -1,7 +1,8 @@
-//! A network whose targets follow a script.
+//! [`ScriptedNetwork`], a [`ClientRuntime`] with targets that follow a script.
 //!
-//! Each connection is a list of [`Step`]s, one for each time the client waits for bytes. Where the script has nothing
-//! more, the target stays silent, so the client's deadline passes: time jumps there, as nothing else can happen first.
+//! Each connection is a list of [`ScriptStep`]s. The client consumes one each time it receives. At the end of the
+//! script the target stays silent, so the clock jumps to the client's deadline. The tests check times, bytes and
+//! results. This file does not know what they check.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -14,30 +15,32 @@ use std::task::{Context, Poll, Waker};
 
 use gregaria_http::{BaseUrl, ClientConfig, ClientRuntime, Error, Exchange, Origin, Request, Session, Transport};
 
-/// What a target does when the client waits for bytes.
+/// An action of a target when the client waits for bytes.
 #[derive(Clone)]
 pub(crate) enum ScriptStep {
-    /// It sends these, as far as the client's buffer takes them.
+    /// Sends these bytes. Bytes that do not fit in the client's buffer are sent with the next receive.
     Send(Vec<u8>),
-    /// The same, this many nanoseconds later.
+    /// Advances the clock by this many nanoseconds, then sends.
     SendAfter(u64, Vec<u8>),
-    /// It closes the connection.
+    /// Closes the connection.
     Close,
-    /// It resets the connection.
+    /// Resets the connection.
     Reset,
-    /// It sends these at once, whether the client waits for them or not.
+    /// Sends these bytes before the client receives, which makes an idle connection stale.
     Unsolicited(Vec<u8>),
 }
 
-/// How a connection begins.
+/// The result of a connection attempt.
 pub(crate) enum ConnectionStart {
-    /// It is accepted after this many nanoseconds, and these steps follow.
+    /// Accepts after this many nanoseconds. The steps follow.
     Accept(u64, Vec<ScriptStep>),
+    /// Fails with this error.
     Fail(Error),
-    /// No answer comes.
+    /// Never completes.
     Silence,
 }
 
+/// A network of scripted connections and its clock. Clones share their state.
 #[derive(Clone, Default)]
 pub(crate) struct ScriptedNetwork(Rc<NetworkState>);
 
@@ -50,11 +53,13 @@ struct NetworkState {
     clock_reads: Cell<u64>,
     unix_time_s: Cell<u64>,
     buffer_pool: RefCell<Vec<Vec<u8>>>,
+    /// Whether the clock stays where it is while the target is silent.
     holds_deadlines: Cell<bool>,
-    answer_when: Cell<Option<(&'static str, &'static str)>>,
+    /// The last bytes of a request, and the response that they trigger.
+    respond_when: Cell<Option<(&'static str, &'static str)>>,
 }
 
-/// One connection, as the target sees it.
+/// The target's side of a connection.
 #[derive(Default)]
 pub(crate) struct ScriptedConnection {
     steps: RefCell<VecDeque<ScriptStep>>,
@@ -66,7 +71,7 @@ pub(crate) struct ScriptedConnection {
 }
 
 impl ScriptedNetwork {
-    /// A network whose connections are these, in the order they are made.
+    /// Creates a network with these connections, in the order in which the client opens them.
     pub(crate) fn new(starts: impl IntoIterator<Item = ConnectionStart>) -> Self {
         let network = Self::default();
         network.0.starts.borrow_mut().extend(starts);
@@ -75,7 +80,7 @@ impl ScriptedNetwork {
         network
     }
 
-    /// A network with a single connection, on which these responses come one by one.
+    /// Creates a network with one connection, which sends these responses one by one.
     pub(crate) fn with_responses<const N: usize>(responses: [&str; N]) -> Self {
         Self::new([accept_with(responses)])
     }
@@ -96,7 +101,7 @@ impl ScriptedNetwork {
         block_on(session.send(self, request))
     }
 
-    /// The status of a `GET`, or its error.
+    /// Sends a GET and returns the status.
     pub(crate) fn get(&self, session: &Session<Self>, target: &str) -> Result<u16, Error> {
         let exchange = self.send(session, &Request::get(target));
         exchange.result.map(|response| {
@@ -106,12 +111,12 @@ impl ScriptedNetwork {
         })
     }
 
-    /// The connections so far.
+    /// Returns the number of connections opened so far.
     pub(crate) fn connections(&self) -> usize {
         self.0.connections.borrow().len()
     }
 
-    /// Where they went.
+    /// Returns the origins of all connection attempts.
     pub(crate) fn origins(&self) -> Vec<String> {
         self.0.origins.borrow().clone()
     }
@@ -120,7 +125,7 @@ impl ScriptedNetwork {
         Rc::clone(&self.0.connections.borrow()[connection])
     }
 
-    /// What was sent on a connection.
+    /// Returns the bytes that the client sent on a connection.
     pub(crate) fn sent(&self, connection: usize) -> String {
         String::from_utf8(self.connection(connection).received.borrow().clone()).unwrap()
     }
@@ -141,12 +146,12 @@ impl ScriptedNetwork {
         self.0.buffer_pool.borrow().len()
     }
 
-    /// Once these bytes have come on the connection to be made next, the target answers.
-    pub(crate) fn answer_when(&self, bytes: &'static str, answer: &'static str) {
-        self.0.answer_when.set(Some((bytes, answer)));
+    /// Makes the target respond each time the client sends a buffer that ends with `bytes`.
+    pub(crate) fn respond_when(&self, bytes: &'static str, response: &'static str) {
+        self.0.respond_when.set(Some((bytes, response)));
     }
 
-    /// From now on a deadline does not pass while the target is silent.
+    /// Prevents the clock from jumping to a deadline while the target is silent.
     pub(crate) fn hold_deadlines(&self) {
         self.0.holds_deadlines.set(true);
     }
@@ -227,10 +232,10 @@ impl Transport for ScriptedTransport {
         if self.connection.is_recording.get() {
             self.connection.received.borrow_mut().extend_from_slice(buffer);
         }
-        if let Some((bytes, answer)) = self.network.0.answer_when.get()
+        if let Some((bytes, response)) = self.network.0.respond_when.get()
             && buffer.ends_with(bytes.as_bytes())
         {
-            self.connection.push_step(ScriptStep::Send(answer.into()));
+            self.connection.push_step(ScriptStep::Send(response.into()));
         }
         self.sent_ns = self.network.0.now_ns.get();
         buffer.clear();
@@ -238,7 +243,7 @@ impl Transport for ScriptedTransport {
     }
 
     async fn recv(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
-        assert!(buffer.capacity() > buffer.len(), "no room to receive into");
+        assert!(buffer.capacity() > buffer.len(), "no space to receive into");
         let step = poll_fn(|_| self.connection.steps.borrow_mut().pop_front().map_or(Poll::Pending, Poll::Ready)).await;
         let received = match step {
             ScriptStep::Send(bytes) => Ok(self.connection.deliver(&bytes, buffer)),
@@ -254,11 +259,11 @@ impl Transport for ScriptedTransport {
         received
     }
 
-    /// Has the buffer in the meantime, as it may.
+    /// Takes the buffer out of `buffer` while it waits, which the trait permits.
     async fn recv_direct(&mut self, buffer: &mut Vec<u8>, _: u64) -> io::Result<usize> {
-        let mut own = std::mem::take(buffer);
-        let received = self.recv(&mut own).await;
-        *buffer = own;
+        let mut taken = std::mem::take(buffer);
+        let received = self.recv(&mut taken).await;
+        *buffer = taken;
         received
     }
 
@@ -287,64 +292,67 @@ impl ScriptedConnection {
         self.is_closed.get()
     }
 
-    /// Sending on it fails from now on.
+    /// Makes all later sends fail with a broken pipe.
     pub(crate) fn fail_sends(&self) {
         self.fails_sends.set(true);
     }
 
-    /// The same, and with the first attempt this is there.
-    pub(crate) fn fail_sends_with(&self, answer: &str) {
-        *self.final_step.borrow_mut() = Some(ScriptStep::Unsolicited(answer.into()));
+    /// Makes all later sends fail. The first failure also makes `response` available to the client.
+    pub(crate) fn fail_sends_with(&self, response: &str) {
+        *self.final_step.borrow_mut() = Some(ScriptStep::Unsolicited(response.into()));
         self.fail_sends();
     }
 
-    /// Requests are no longer written down, which would need memory.
+    /// Stops the recording of sent bytes, which would allocate.
     pub(crate) fn stop_recording(&self) {
         self.is_recording.set(false);
     }
 
-    /// More of the script.
+    /// Appends a step to the script.
     pub(crate) fn push_step(&self, step: ScriptStep) {
         self.steps.borrow_mut().push_back(step);
     }
 
     fn deliver(&self, bytes: &[u8], buffer: &mut Vec<u8>) -> usize {
-        let (now, later) = bytes.split_at(bytes.len().min(buffer.capacity() - buffer.len()));
-        buffer.extend_from_slice(now);
-        if !later.is_empty() {
-            self.steps.borrow_mut().push_front(ScriptStep::Send(later.to_vec()));
+        let (received, remaining) = bytes.split_at(bytes.len().min(buffer.capacity() - buffer.len()));
+        buffer.extend_from_slice(received);
+        if !remaining.is_empty() {
+            self.steps.borrow_mut().push_front(ScriptStep::Send(remaining.to_vec()));
         }
-        now.len()
+        received.len()
     }
 }
 
 impl std::fmt::Debug for ScriptedConnection {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Wire")
+        f.write_str("ScriptedConnection")
     }
 }
 
 impl std::fmt::Debug for ScriptedNetwork {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Scripted")
+        f.write_str("ScriptedNetwork")
     }
 }
 
-/// A connection on which these arrive, one by one.
-pub(crate) fn accept_with<const N: usize>(pieces: [&str; N]) -> ConnectionStart {
-    ConnectionStart::Accept(0, pieces.map(send_step).to_vec())
+/// Accepts immediately. Each receive then returns the next of these texts.
+pub(crate) fn accept_with<const N: usize>(texts: [&str; N]) -> ConnectionStart {
+    ConnectionStart::Accept(0, texts.map(send_step).to_vec())
 }
 
 pub(crate) fn send_step(bytes: &str) -> ScriptStep {
     ScriptStep::Send(bytes.as_bytes().to_vec())
 }
 
-/// Runs a future that never has to be woken.
+/// Polls a future once and returns its output. No scripted operation needs a wakeup.
+///
+/// # Panics
+/// If the future is pending, because the script has no step for it.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     let mut future = pin!(future);
     match poll_once(future.as_mut()) {
         Poll::Ready(output) => output,
-        Poll::Pending => panic!("the future waits for something that is not in the script"),
+        Poll::Pending => panic!("the future is pending: the script has no step for it"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Bodies that are read piece by piece.
+//! Tests of streamed response bodies.
 
 use std::pin::pin;
 
@@ -10,7 +10,7 @@ use crate::scripted::{ConnectionStart, OK, ScriptStep, ScriptedNetwork, accept_w
 const HEAD: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nX: 1\r\n\r\n";
 
 #[test]
-fn a_body_comes_piece_by_piece() {
+fn streamed_body_is_read_in_chunks() {
     let script = vec![
         send_step(&format!("{HEAD}3\r\none\r\n")),
         ScriptStep::SendAfter(50, b"3\r\ntwo\r\n".to_vec()),
@@ -24,15 +24,15 @@ fn a_body_comes_piece_by_piece() {
     let head = exchange.result.as_ref().unwrap();
     assert_eq!((head.status(), head.header("x"), head.body().len()), (200, Some("1"), 0));
     assert_eq!((exchange.done_ns, exchange.bytes_in), (exchange.first_byte_ns, 0));
-    let mut pieces = Vec::new();
+    let mut chunks = Vec::new();
     loop {
-        let mut piece = Vec::new();
-        if !block_on(stream.read_chunk(&mut piece)).unwrap() {
+        let mut chunk = Vec::new();
+        if !block_on(stream.read_chunk(&mut chunk)).unwrap() {
             break;
         }
-        pieces.push(String::from_utf8(piece).unwrap());
+        chunks.push(String::from_utf8(chunk).unwrap());
     }
-    assert_eq!(pieces, ["one", "two", "three"]);
+    assert_eq!(chunks, ["one", "two", "three"]);
     assert_eq!(block_on(stream.read_chunk(&mut Vec::new())), Ok(false));
     stream.update_exchange(&mut exchange);
     assert_eq!((exchange.phases.body_ns, exchange.bytes_in, stream.bytes_read()), (100, 11, 11));
@@ -42,7 +42,7 @@ fn a_body_comes_piece_by_piece() {
 }
 
 #[test]
-fn a_body_that_nobody_reads_on_closes_its_connection_or_is_drained() {
+fn dropped_stream_closes_connection_unless_drained() {
     for drains in [true, false] {
         let network = ScriptedNetwork::new([accept_with([HEAD, "3\r\none\r\n", "0\r\n\r\n", OK]), accept_with([OK])]);
         let session = network.session();
@@ -61,7 +61,7 @@ fn a_body_that_nobody_reads_on_closes_its_connection_or_is_drained() {
 }
 
 #[test]
-fn a_body_that_ends_too_early_says_so_each_time() {
+fn truncated_stream_repeats_its_error() {
     let network = ScriptedNetwork::new([ConnectionStart::Accept(
         0,
         vec![send_step(HEAD), send_step("9\r\nbeg"), ScriptStep::Close],
@@ -79,24 +79,24 @@ fn a_body_that_ends_too_early_says_so_each_time() {
 }
 
 #[test]
-fn what_is_streamed_may_be_longer_than_what_is_kept() {
+fn streamed_body_may_exceed_max_body_bytes() {
     let body = "x".repeat(100_000);
-    let answer = format!("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{body}");
-    let network = ScriptedNetwork::with_responses([&answer]);
+    let response = format!("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n{body}");
+    let network = ScriptedNetwork::with_responses([&response]);
     let limits = HttpLimits { max_body_bytes: 1_000, ..HttpLimits::default() };
     let session = network.session_with("http://target", ClientConfig { limits, ..ClientConfig::default() });
     let (_, stream) = block_on(session.send_streaming(&network, &Request::get("/")));
-    let (mut stream, mut bytes, mut piece) = (stream.unwrap(), 0, Vec::new());
-    while block_on(stream.read_chunk(&mut piece)).unwrap() {
-        assert!(piece.len() < 70_000, "a piece is what has come, not all there is");
-        bytes += piece.len();
-        piece.clear();
+    let (mut stream, mut bytes, mut chunk) = (stream.unwrap(), 0, Vec::new());
+    while block_on(stream.read_chunk(&mut chunk)).unwrap() {
+        assert!(chunk.len() < 70_000, "a chunk holds the received bytes, not the whole body");
+        bytes += chunk.len();
+        chunk.clear();
     }
     assert_eq!(bytes, 100_000);
 }
 
 #[test]
-fn a_redirect_is_followed_before_the_stream_begins() {
+fn redirect_is_followed_before_streaming() {
     let redirect = "HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 3\r\n\r\nfoo";
     let network = ScriptedNetwork::with_responses([redirect, OK]);
     let session = network.session();
@@ -107,7 +107,7 @@ fn a_redirect_is_followed_before_the_stream_begins() {
 }
 
 #[test]
-fn without_a_response_there_is_no_stream() {
+fn failed_request_has_no_stream() {
     let network = ScriptedNetwork::new([ConnectionStart::Fail(Error::ConnectRefused)]);
     let session = network.session();
     let (exchange, stream) = block_on(session.send_streaming(&network, &Request::get("/")));
@@ -115,7 +115,7 @@ fn without_a_response_there_is_no_stream() {
 }
 
 #[test]
-fn a_piece_that_is_no_longer_waited_for_leaves_no_body_behind() {
+fn cancelled_read_chunk_ends_the_stream() {
     let network = ScriptedNetwork::with_responses(["HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\none"]);
     network.hold_deadlines();
     let session = network.session();
@@ -129,7 +129,7 @@ fn a_piece_that_is_no_longer_waited_for_leaves_no_body_behind() {
 }
 
 #[test]
-fn a_silence_that_is_too_long_is_part_of_the_time() {
+fn read_timeout_counts_into_the_body_phase() {
     let network = ScriptedNetwork::with_responses([&format!("{HEAD}3\r\none\r\n")]);
     let session = network.session();
     let (mut exchange, stream) = block_on(session.send_streaming(&network, &Request::get("/")));
@@ -140,14 +140,14 @@ fn a_silence_that_is_too_long_is_part_of_the_time() {
 }
 
 #[test]
-fn a_body_that_was_read_in_part_is_counted_as_it_was_read() {
+fn drained_body_counts_decoded_bytes() {
     let text = "so much the same ".repeat(20_000);
     let network = ScriptedNetwork::new([ConnectionStart::Accept(0, vec![ScriptStep::Send(gzip_response(&text))])]);
     let session = network.session();
     let (_, stream) = block_on(session.send_streaming(&network, &Request::get("/")));
     let mut stream = stream.unwrap();
-    let mut piece = Vec::new();
-    assert_eq!(block_on(stream.read_chunk(&mut piece)), Ok(true));
-    assert!(piece.len() < text.len());
+    let mut chunk = Vec::new();
+    assert_eq!(block_on(stream.read_chunk(&mut chunk)), Ok(true));
+    assert!(chunk.len() < text.len());
     assert_eq!((block_on(stream.drain()), stream.bytes_read()), (Ok(()), text.len() as u64));
 }

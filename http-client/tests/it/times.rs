@@ -1,4 +1,4 @@
-//! The stamps of an exchange, and how often the clock is asked for them.
+//! The times of an exchange, and the number of clock reads that they cost.
 
 use std::cell::RefCell;
 use std::io;
@@ -9,11 +9,11 @@ use gregaria_http::{Body, BodySource, Method, Request};
 use crate::scripted::{ConnectionStart, OK, ScriptStep, ScriptedNetwork};
 
 #[test]
-fn a_response_in_pieces_has_all_stamps() {
-    let piece = |after_ns, text: &str| ScriptStep::SendAfter(after_ns, text.as_bytes().to_vec());
+fn fragmented_response_has_all_times() {
+    let send_after = |after_ns, text: &str| ScriptStep::SendAfter(after_ns, text.as_bytes().to_vec());
     let (first, rest) = OK.split_at(9);
     let (second, third) = rest.split_at(9);
-    let script = vec![piece(20, first), piece(10, second), piece(20, third)];
+    let script = vec![send_after(20, first), send_after(10, second), send_after(20, third)];
     let network = ScriptedNetwork::new([ConnectionStart::Accept(10, script)]);
     network.advance_ns(5);
     let exchange = network.send(&network.session(), &Request::get("/"));
@@ -25,7 +25,7 @@ fn a_response_in_pieces_has_all_stamps() {
 }
 
 #[test]
-fn a_warm_exchange_looks_at_the_clock_once() {
+fn exchange_on_open_connection_reads_clock_once() {
     let network = ScriptedNetwork::with_responses([OK, OK]);
     let session = network.session();
     assert_eq!(network.get(&session, "/"), Ok(200));
@@ -36,7 +36,7 @@ fn a_warm_exchange_looks_at_the_clock_once() {
 }
 
 #[test]
-fn what_was_not_reached_has_the_time_of_the_end() {
+fn phases_not_reached_get_the_end_time() {
     let network = ScriptedNetwork::new([ConnectionStart::Silence]);
     let exchange = network.send(&network.session(), &Request::get("/"));
     assert!(exchange.done_ns > exchange.due_ns);
@@ -44,9 +44,9 @@ fn what_was_not_reached_has_the_time_of_the_end() {
 }
 
 #[test]
-fn a_long_body_is_on_its_way_from_its_head_on() {
+fn upload_counts_as_sent_with_its_head() {
     let network = ScriptedNetwork::with_responses([OK]);
-    let body = RefCell::new(SlowSource { network: network.clone(), pieces: 3 });
+    let body = RefCell::new(SlowSource { network: network.clone(), remaining_chunks: 3 });
     let request = Request { body: Body::Source(&body), ..Request::new(Method::Put, "/") };
     let exchange = network.send(&network.session(), &request);
     assert!(exchange.result.is_ok());
@@ -54,10 +54,10 @@ fn a_long_body_is_on_its_way_from_its_head_on() {
     assert_eq!(exchange.phases.first_byte_ns, 3_000);
 }
 
-/// Takes its time for each piece.
+/// A body source that needs 1,000 ns for each chunk.
 struct SlowSource {
     network: ScriptedNetwork,
-    pieces: usize,
+    remaining_chunks: usize,
 }
 
 impl BodySource for SlowSource {
@@ -67,9 +67,9 @@ impl BodySource for SlowSource {
 
     fn poll_next(&mut self, _: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<io::Result<bool>> {
         self.network.advance_ns(1_000);
-        self.pieces -= 1;
+        self.remaining_chunks -= 1;
         out.extend_from_slice(b"piece");
-        Poll::Ready(Ok(self.pieces > 0))
+        Poll::Ready(Ok(self.remaining_chunks > 0))
     }
 
     fn rewind(&mut self) -> bool {

@@ -1,4 +1,4 @@
-//! A connection over TLS as a transport: what goes in comes out at the other end, whole or in pieces, and how it ends.
+//! Tests of [`TlsStream`] as a transport: handshake, data in both directions, close, resumption and memory.
 
 use std::io;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use rustls::{HandshakeKind, ServerConfig};
 use crate::scripted::block_on;
 use crate::tls_peer::{CertificateAuthority, PeerTransport, TlsPeer, TlsServerOptions};
 
-/// What all these connections speak; who is trusted is another file's subject.
+/// Creates a configuration that accepts any certificate. `tls_trust` tests verification.
 fn accept_any_config() -> TlsConfig {
     TlsConfig::new(&TlsOptions { certificate_check: CertificateCheck::AcceptAnyCertificate, ..Default::default() })
         .unwrap()
@@ -43,7 +43,7 @@ fn recv(stream: &mut TlsStream<PeerTransport>) -> io::Result<Vec<u8>> {
     })
 }
 
-/// The server gives them as soon as the handshake is done.
+/// Makes the client receive the session tickets, which the server sends immediately after the handshake.
 fn take_tickets(stream: &TlsStream<PeerTransport>, peer: &TlsPeer) {
     assert!(peer.has_pending_bytes());
     assert!(!stream.is_stale());
@@ -55,7 +55,7 @@ fn error_kind(result: io::Result<Vec<u8>>) -> io::ErrorKind {
 }
 
 #[test]
-fn a_request_and_its_response_cross_in_both_versions() {
+fn tls_1_2_and_1_3_carry_data_both_ways() {
     for versions in [&[&TLS12], &[&TLS13]] {
         let identity = CertificateAuthority::new().sign(["target"]);
         let peer = TlsPeer::new(&TlsServerOptions { versions, ..TlsServerOptions::of(&identity) }.config());
@@ -70,7 +70,7 @@ fn a_request_and_its_response_cross_in_both_versions() {
 }
 
 #[test]
-fn a_flight_is_sent_at_once() {
+fn each_flight_is_one_send() {
     let (mut stream, peer) = connect();
     assert_eq!(peer.sends(), 2);
     send(&mut stream, &[b'x'; 40_000]);
@@ -79,11 +79,11 @@ fn a_flight_is_sent_at_once() {
 }
 
 #[test]
-fn pieces_of_any_size_make_the_same() {
+fn fragmented_records_are_reassembled() {
     let (config, server) = (accept_any_config(), server_config());
     let answer: Vec<u8> = (0..40_000_u32).map(|number| number as u8).collect();
-    for piece_bytes in [1, 2, 3, 5, 7, 21, 22, 23, 100, 1_000, 16_406, 50_000] {
-        let peer = TlsPeer::new(&server).with_piece_bytes(piece_bytes);
+    for max_recv_bytes in [1, 2, 3, 5, 7, 21, 22, 23, 100, 1_000, 16_406, 50_000] {
+        let peer = TlsPeer::new(&server).with_max_recv_bytes(max_recv_bytes);
         let mut stream = peer.handshake(&config, "target").unwrap();
         send(&mut stream, b"question");
         peer.send_plaintext(&answer);
@@ -91,12 +91,12 @@ fn pieces_of_any_size_make_the_same() {
         while received.len() < answer.len() {
             received.extend(recv(&mut stream).unwrap());
         }
-        assert!(received == answer, "in pieces of {piece_bytes}");
+        assert!(received == answer, "{max_recv_bytes} bytes per receive");
     }
 }
 
 #[test]
-fn a_buffer_is_filled_and_never_grown() {
+fn recv_fills_the_buffer_without_growing_it() {
     let (mut stream, peer) = connect();
     let answer: Vec<u8> = (0..20_000_u32).map(|number| number as u8).collect();
     peer.send_plaintext(&answer);
@@ -114,7 +114,7 @@ fn a_buffer_is_filled_and_never_grown() {
 }
 
 #[test]
-fn a_large_body_crosses_both_ways() {
+fn large_body_is_sent_and_received() {
     let (mut stream, peer) = connect();
     let body: Vec<u8> = (0..3_000_000_u32).map(|number| (number / 7) as u8).collect();
     send(&mut stream, &body);
@@ -128,7 +128,7 @@ fn a_large_body_crosses_both_ways() {
 }
 
 #[test]
-fn http_is_offered_and_the_host_is_named() {
+fn client_hello_has_alpn_and_server_name() {
     let identity = CertificateAuthority::new().sign(["target"]);
     let peer =
         TlsPeer::new(&TlsServerOptions { protocols: &["h2", "http/1.1"], ..TlsServerOptions::of(&identity) }.config());
@@ -141,19 +141,19 @@ fn http_is_offered_and_the_host_is_named() {
 }
 
 #[test]
-fn a_target_that_speaks_something_else_has_nothing_in_common_with_us() {
+fn target_without_http_1_1_alpn_is_incompatible() {
     let identity = CertificateAuthority::new().sign(["target"]);
     let peer = TlsPeer::new(&TlsServerOptions { protocols: &["h2"], ..TlsServerOptions::of(&identity) }.config());
     assert_eq!(peer.handshake(&accept_any_config(), "target").err(), Some(Error::Tls(TlsFailure::PeerIncompatible)));
 }
 
 #[test]
-fn a_second_connection_resumes_the_session_of_the_first() {
+fn second_connection_resumes_the_tls_session() {
     for versions in [&[&TLS12], &[&TLS13]] {
         let identity = CertificateAuthority::new().sign(["target"]);
         let server = TlsServerOptions { versions, ..TlsServerOptions::of(&identity) }.config();
         let config = accept_any_config();
-        let kind_of_handshake = |config: &TlsConfig, sessions: &TlsSessionCache| {
+        let handshake_kind = |config: &TlsConfig, sessions: &TlsSessionCache| {
             let peer = TlsPeer::new(&server);
             let mut stream = peer.resume(config, sessions, "target").unwrap();
             send(&mut stream, b"question");
@@ -162,22 +162,22 @@ fn a_second_connection_resumes_the_session_of_the_first() {
             peer.server().handshake_kind()
         };
         let [user, other] = [TlsSessionCache::new(), TlsSessionCache::new()];
-        assert_eq!(kind_of_handshake(&config, &user), Some(HandshakeKind::Full));
-        assert_eq!(kind_of_handshake(&config, &user), Some(HandshakeKind::Resumed));
-        assert_eq!(kind_of_handshake(&config, &other), Some(HandshakeKind::Full), "each user resumes its own");
-        assert_eq!(kind_of_handshake(&accept_any_config(), &user), Some(HandshakeKind::Full));
+        assert_eq!(handshake_kind(&config, &user), Some(HandshakeKind::Full));
+        assert_eq!(handshake_kind(&config, &user), Some(HandshakeKind::Resumed));
+        assert_eq!(handshake_kind(&config, &other), Some(HandshakeKind::Full), "users do not share TLS sessions");
+        assert_eq!(handshake_kind(&accept_any_config(), &user), Some(HandshakeKind::Full));
     }
 }
 
 #[test]
-fn something_else_than_tls_is_told_apart() {
+fn plain_http_response_is_a_protocol_failure() {
     let peer = TlsPeer::new(&server_config());
     peer.send_raw(b"HTTP/1.1 400 Bad Request\r\n\r\n");
     assert_eq!(peer.handshake(&accept_any_config(), "target").err(), Some(Error::Tls(TlsFailure::Protocol)));
 }
 
 #[test]
-fn a_target_that_hangs_up_in_the_handshake_is_no_failure_of_tls() {
+fn close_during_handshake_is_not_a_tls_failure() {
     let peer = TlsPeer::new(&server_config());
     peer.close();
     assert_eq!(peer.handshake(&accept_any_config(), "target").err(), Some(Error::ConnectionReset));
@@ -186,7 +186,7 @@ fn a_target_that_hangs_up_in_the_handshake_is_no_failure_of_tls() {
 }
 
 #[test]
-fn a_goodbye_is_the_end() {
+fn close_notify_ends_the_stream() {
     let (mut stream, peer) = connect();
     send(&mut stream, b"question");
     peer.send_plaintext(b"answer");
@@ -198,7 +198,7 @@ fn a_goodbye_is_the_end() {
 }
 
 #[test]
-fn an_end_without_a_goodbye_may_have_cut_something_off() {
+fn close_without_close_notify_is_unexpected_eof() {
     let (mut stream, peer) = connect();
     send(&mut stream, b"question");
     peer.send_plaintext(b"answer");
@@ -208,7 +208,7 @@ fn an_end_without_a_goodbye_may_have_cut_something_off() {
 }
 
 #[test]
-fn an_end_before_any_answer_is_a_plain_one() {
+fn close_before_a_response_is_a_plain_eof() {
     let (mut stream, peer) = connect();
     send(&mut stream, b"question");
     peer.send_plaintext(b"answer");
@@ -219,35 +219,35 @@ fn an_end_before_any_answer_is_a_plain_one() {
 }
 
 #[test]
-fn a_record_that_was_cut_off_gives_nothing() {
+fn truncated_record_returns_no_data() {
     let (mut stream, peer) = connect();
     take_tickets(&stream, &peer);
     send(&mut stream, b"question");
     peer.send_plaintext(b"answer");
     peer.send_plaintext(b"more");
-    let mut wire = peer.take_undelivered();
-    wire.pop();
-    peer.send_raw(&wire);
+    let mut records = peer.take_undelivered();
+    records.pop();
+    peer.send_raw(&records);
     peer.close();
     assert_eq!(recv(&mut stream).unwrap(), b"answer");
     assert_eq!(error_kind(recv(&mut stream)), io::ErrorKind::UnexpectedEof);
 }
 
 #[test]
-fn a_record_that_was_tampered_with_is_refused_and_the_target_is_told() {
+fn modified_record_fails_and_sends_an_alert() {
     let (mut stream, peer) = connect();
     take_tickets(&stream, &peer);
     peer.send_plaintext(b"answer");
-    let mut wire = peer.take_undelivered();
-    *wire.last_mut().unwrap() ^= 1;
-    peer.send_raw(&wire);
+    let mut records = peer.take_undelivered();
+    *records.last_mut().unwrap() ^= 1;
+    peer.send_raw(&records);
     let error = recv(&mut stream).unwrap_err();
     assert_eq!(Error::from_io(&error), Error::Tls(TlsFailure::Protocol));
     assert!(matches!(peer.server_error(), Some(rustls::Error::AlertReceived(_))), "{:?}", peer.server_error());
 }
 
 #[test]
-fn what_came_before_a_failure_is_handed_out() {
+fn data_before_a_failure_is_returned_first() {
     let (mut stream, peer) = connect();
     peer.send_plaintext(b"answer");
     peer.send_raw(b"garbage");
@@ -257,7 +257,7 @@ fn what_came_before_a_failure_is_handed_out() {
 }
 
 #[test]
-fn tickets_do_not_make_an_idle_connection_look_dead() {
+fn session_tickets_do_not_make_a_connection_stale() {
     let (mut stream, peer) = connect();
     take_tickets(&stream, &peer);
     send(&mut stream, b"question");
@@ -267,7 +267,7 @@ fn tickets_do_not_make_an_idle_connection_look_dead() {
 }
 
 #[test]
-fn new_keys_are_answered_with_the_next_request() {
+fn key_update_is_answered_with_the_next_send() {
     let (mut stream, peer) = connect();
     peer.update_keys();
     assert!(!stream.is_stale());
@@ -281,23 +281,23 @@ fn new_keys_are_answered_with_the_next_request() {
 }
 
 #[test]
-fn an_idle_connection_is_stale_once_anything_else_comes() {
-    let what_comes: [fn(&TlsPeer); 4] = [
+fn idle_connection_is_stale_after_close_or_data() {
+    let events: [fn(&TlsPeer); 4] = [
         TlsPeer::close,
         TlsPeer::send_close_notify,
         |peer| peer.send_plaintext(b"unasked"),
         |peer| peer.send_raw(b"\x17\x03\x03\0\x01x"),
     ];
-    for comes in what_comes {
+    for event in events {
         let (stream, peer) = connect();
-        comes(&peer);
+        event(&peer);
         assert!(stream.is_stale());
         assert!(stream.is_stale());
     }
 }
 
 #[test]
-fn what_came_unasked_is_not_lost() {
+fn stale_check_keeps_received_data() {
     let (mut stream, peer) = connect();
     peer.send_plaintext(b"un");
     peer.send_plaintext(b"asked");
@@ -305,9 +305,9 @@ fn what_came_unasked_is_not_lost() {
     assert_eq!(recv(&mut stream).unwrap(), b"unasked");
 }
 
-/// rustls itself takes one vector for what is encrypted and one for what is decrypted.
+/// rustls allocates one vector per encrypted and one per decrypted record. The stream adds none.
 #[test]
-fn a_request_allocates_no_more_than_rustls_does() {
+fn request_allocates_no_more_than_rustls() {
     let (mut stream, peer) = connect();
     let mut buffer = Vec::with_capacity(1_024);
     for round in 0..4 {
@@ -325,10 +325,10 @@ fn a_request_allocates_no_more_than_rustls_does() {
 }
 
 #[test]
-fn an_idle_connection_is_small() {
+fn idle_connection_has_at_most_4352_bytes() {
     let (config, server) = (accept_any_config(), server_config());
     let sessions = TlsSessionCache::new();
-    // The first ones make room for all sessions that may be resumed.
+    // The first connections fill the session cache, which then stops growing.
     for _ in 0..10 {
         let _stream = idle(&config, &sessions, &server);
     }
@@ -351,7 +351,7 @@ fn idle(config: &TlsConfig, sessions: &TlsSessionCache, server: &Arc<ServerConfi
 }
 
 #[test]
-fn the_futures_of_a_request_are_small() {
+fn send_and_recv_futures_are_small() {
     let (mut stream, _peer) = connect();
     let mut buffer = b"question".to_vec();
     assert!(size_of_val(&stream.send(&mut buffer)) <= 128);
@@ -359,13 +359,13 @@ fn the_futures_of_a_request_are_small() {
 }
 
 #[test]
-fn an_idle_connection_is_asked_for_no_more_than_whether_something_has_come() {
+fn stale_check_does_not_read_all_pending_bytes() {
     let (stream, peer) = connect();
-    let peer = peer.with_piece_bytes(4096);
+    let peer = peer.with_max_recv_bytes(4096);
     take_tickets(&stream, &peer);
     for _ in 0..64 {
         peer.send_plaintext(&[b'x'; 16 << 10]);
     }
     assert!(stream.is_stale());
-    assert!(peer.has_pending_bytes(), "all of it was taken in");
+    assert!(peer.has_pending_bytes(), "all bytes were read");
 }

@@ -1,7 +1,8 @@
-//! A TLS server in memory, at the other end of a transport: rustls's own, steered by the test, with certificates made here.
+//! [`TlsPeer`], a rustls server in memory that a test controls, and [`PeerTransport`], the client's transport to it.
+//! Also creates the certificates.
 //!
-//! What either side sends is there at once, so nothing ever waits, unless for something that nobody sends. What the server
-//! allocates does not count.
+//! Bytes are available to the other side immediately, so a future is pending only if the test has not sent any.
+//! Memory measurements exclude the allocations of the server.
 
 use std::cell::{RefCell, RefMut};
 use std::collections::VecDeque;
@@ -22,7 +23,7 @@ use rustls::{RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVer
 
 use crate::scripted::block_on;
 
-/// An authority that signs what it is asked to.
+/// A certificate authority.
 pub(crate) struct CertificateAuthority {
     pub(crate) certificate: Certificate,
     issuer: Issuer<'static, KeyPair>,
@@ -37,7 +38,8 @@ pub(crate) struct Identity {
 impl CertificateAuthority {
     pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new([]).unwrap();
-        // One name for all would make others' certificates look like its own with a bad signature.
+        // With equal names, a certificate of another authority would be reported as a bad signature, not as
+        // untrusted.
         let number = AUTHORITY_COUNTER.fetch_add(1, Ordering::Relaxed);
         params.distinguished_name.push(DnType::CommonName, format!("authority {number}"));
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -45,12 +47,12 @@ impl CertificateAuthority {
         Self { certificate: params.self_signed(&key).unwrap(), issuer: Issuer::new(params, key) }
     }
 
-    /// A certificate for these names and addresses.
+    /// Signs a certificate for these host names and addresses.
     pub(crate) fn sign<const N: usize>(&self, names: [&str; N]) -> Identity {
         self.sign_params(CertificateParams::new(names.map(str::to_owned)).unwrap())
     }
 
-    /// A certificate that was good in 2001.
+    /// Signs a certificate that was valid in 2001 only.
     pub(crate) fn sign_expired(&self, name: &str) -> Identity {
         self.sign_params(expired_params(name))
     }
@@ -62,7 +64,7 @@ impl CertificateAuthority {
 }
 
 impl Identity {
-    /// One that stands for itself; as an authority, as `openssl req -x509` makes them, or as a plain server.
+    /// Creates a self-signed certificate: of an authority, as `openssl req -x509` does, or of a plain server.
     pub(crate) fn self_signed(name: &str, is_authority: bool) -> Self {
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();
         if is_authority {
@@ -71,7 +73,7 @@ impl Identity {
         Self::self_sign(&params)
     }
 
-    /// An authority that stands for itself, and was good in 2001.
+    /// Creates a self-signed certificate of an authority that was valid in 2001 only.
     pub(crate) fn self_signed_expired(name: &str) -> Self {
         let mut params = expired_params(name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -83,7 +85,7 @@ impl Identity {
         Self { certificate: params.self_signed(&key).unwrap(), key }
     }
 
-    /// Certificate and key in one text.
+    /// Returns certificate and key, concatenated as PEM.
     pub(crate) fn pem(&self) -> String {
         self.certificate.pem() + &self.key.serialize_pem()
     }
@@ -96,24 +98,24 @@ fn expired_params(name: &str) -> CertificateParams {
     params
 }
 
-/// What a server is made from.
+/// The configuration of a server.
 pub(crate) struct TlsServerOptions<'a> {
     pub(crate) identity: &'a Identity,
     pub(crate) versions: &'a [&'static SupportedProtocolVersion],
-    /// Whose certificates clients must show.
-    pub(crate) clients: Option<&'a CertificateAuthority>,
+    /// The authority of client certificates. `None` requests no certificate.
+    pub(crate) client_authority: Option<&'a CertificateAuthority>,
     pub(crate) protocols: &'a [&'a str],
 }
 
 impl<'a> TlsServerOptions<'a> {
     pub(crate) fn of(identity: &'a Identity) -> Self {
-        Self { identity, versions: rustls::ALL_VERSIONS, clients: None, protocols: &[] }
+        Self { identity, versions: rustls::ALL_VERSIONS, client_authority: None, protocols: &[] }
     }
 
     pub(crate) fn config(&self) -> Arc<ServerConfig> {
         let builder = ServerConfig::builder_with_provider(Arc::new(default_provider()));
         let builder = builder.with_protocol_versions(self.versions).unwrap();
-        let builder = match self.clients {
+        let builder = match self.client_authority {
             None => builder.with_no_client_auth(),
             Some(authority) => {
                 let mut roots = RootCertStore::empty();
@@ -130,7 +132,7 @@ impl<'a> TlsServerOptions<'a> {
     }
 }
 
-/// One connection, as the server sees it.
+/// The server's side of a connection. Clones share their state.
 #[derive(Clone)]
 pub(crate) struct TlsPeer(Rc<RefCell<PeerState>>);
 
@@ -138,11 +140,12 @@ struct PeerState {
     server: ServerConnection,
     to_client: VecDeque<u8>,
     is_closed: bool,
-    piece_bytes: usize,
+    /// Maximum number of bytes that one receive of the client returns.
+    max_recv_bytes: usize,
     closes_on_receive: bool,
     received: Vec<u8>,
     sends: usize,
-    /// What was sent, until something is received, as in the engine.
+    /// Buffers of the client's sends, which its next receive reuses, as in the engine.
     spare_buffers: Vec<Vec<u8>>,
     server_error: Option<rustls::Error>,
 }
@@ -153,7 +156,7 @@ impl TlsPeer {
             server: ServerConnection::new(Arc::clone(config)).unwrap(),
             to_client: VecDeque::new(),
             is_closed: false,
-            piece_bytes: usize::MAX,
+            max_recv_bytes: usize::MAX,
             closes_on_receive: false,
             received: Vec::new(),
             sends: 0,
@@ -162,13 +165,13 @@ impl TlsPeer {
         })))
     }
 
-    /// The client gets at most this much at a time.
-    pub(crate) fn with_piece_bytes(self, piece_bytes: usize) -> Self {
-        self.0.borrow_mut().piece_bytes = piece_bytes;
+    /// Limits the bytes that one receive of the client returns.
+    pub(crate) fn with_max_recv_bytes(self, max_recv_bytes: usize) -> Self {
+        self.0.borrow_mut().max_recv_bytes = max_recv_bytes;
         self
     }
 
-    /// Ends the stream as soon as the client has said something.
+    /// Closes the connection when the client sends.
     pub(crate) fn closing_on_receive(self) -> Self {
         self.0.borrow_mut().closes_on_receive = true;
         self
@@ -178,7 +181,7 @@ impl TlsPeer {
         self.resume(config, &TlsSessionCache::new(), host)
     }
 
-    /// As a user that was here before.
+    /// Performs a handshake that may resume a session in `sessions`.
     pub(crate) fn resume(
         &self,
         config: &TlsConfig,
@@ -192,17 +195,17 @@ impl TlsPeer {
         RefMut::map(self.0.borrow_mut(), |state| &mut state.server)
     }
 
-    /// What the client has said since the last call.
+    /// Takes the plaintext that the client has sent since the last call.
     pub(crate) fn take_received(&self) -> Vec<u8> {
         std::mem::take(&mut self.0.borrow_mut().received)
     }
 
-    /// How often the client has sent something.
+    /// Returns the number of sends of the client.
     pub(crate) fn sends(&self) -> usize {
         self.0.borrow().sends
     }
 
-    /// What the server found wrong with the client.
+    /// Returns the error that ended the connection on the server's side.
     pub(crate) fn server_error(&self) -> Option<rustls::Error> {
         self.0.borrow().server_error.clone()
     }
@@ -213,7 +216,7 @@ impl TlsPeer {
         self.0.borrow_mut().flush();
     }
 
-    /// New keys, which the client is to answer with its own.
+    /// Sends a TLS 1.3 key update that requests one from the client (RFC 8446 §4.6.3).
     pub(crate) fn update_keys(&self) {
         self.server().refresh_traffic_keys().unwrap();
         self.0.borrow_mut().flush();
@@ -224,27 +227,27 @@ impl TlsPeer {
         self.0.borrow_mut().flush();
     }
 
-    /// Bytes that the server's TLS does not know of.
+    /// Sends bytes outside of the server's TLS session.
     pub(crate) fn send_raw(&self, bytes: &[u8]) {
         self.0.borrow_mut().to_client.extend(bytes);
     }
 
-    /// Whether the client has something to receive.
+    /// Returns `true` if there are bytes that the client has not received.
     pub(crate) fn has_pending_bytes(&self) -> bool {
         !self.0.borrow().to_client.is_empty()
     }
 
-    /// Takes back what the client has not received.
+    /// Removes the bytes that the client has not received, and returns them.
     pub(crate) fn take_undelivered(&self) -> Vec<u8> {
         self.0.borrow_mut().to_client.drain(..).collect()
     }
 
-    /// Frees the buffers that wait for something to be received.
+    /// Frees the buffers of the client's sends.
     pub(crate) fn free_buffers(&self) {
         self.0.borrow_mut().spare_buffers = Vec::new();
     }
 
-    /// Ends the stream behind what was sent, without a goodbye.
+    /// Closes the connection after the bytes sent so far, without `close_notify`.
     pub(crate) fn close(&self) {
         self.0.borrow_mut().is_closed = true;
     }
@@ -260,10 +263,10 @@ impl PeerState {
                 self.server_error = Some(error);
                 self.is_closed = true;
             }
-            // Silence is an error to rustls's reader.
+            // The reader returns `WouldBlock` when there is no more plaintext.
             let _ = self.server.reader().read_to_end(&mut self.received);
         }
-        // Also after an error: the alert.
+        // After an error, this sends the alert.
         self.flush();
     }
 
@@ -274,7 +277,7 @@ impl PeerState {
     }
 }
 
-/// The client's end.
+/// The client's transport to a [`TlsPeer`].
 pub(crate) struct PeerTransport(TlsPeer);
 
 impl Transport for PeerTransport {
@@ -300,11 +303,11 @@ impl Transport for PeerTransport {
             if buffer.capacity() == 0 {
                 *buffer = state.spare_buffers.pop().unwrap_or_else(|| Vec::with_capacity(1_024));
             }
-            let room = buffer.capacity() - buffer.len();
-            assert!(room > 0, "no room to receive into");
-            let taken = room.min(state.piece_bytes).min(state.to_client.len());
-            buffer.extend(state.to_client.drain(..taken));
-            Poll::Ready(Ok(taken))
+            let spare_bytes = buffer.capacity() - buffer.len();
+            assert!(spare_bytes > 0, "no space to receive into");
+            let received = spare_bytes.min(state.max_recv_bytes).min(state.to_client.len());
+            buffer.extend(state.to_client.drain(..received));
+            Poll::Ready(Ok(received))
         })
         .await
     }

@@ -1,4 +1,4 @@
-//! Whom a connection over TLS trusts, what it shows of itself, and what is said of a certificate or a file that is no good.
+//! Tests of TLS certificates: verification of the target, the client's identity, and errors in certificate files.
 
 use std::path::{Path, PathBuf};
 use std::{fs, io};
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::scripted::block_on;
 use crate::tls_peer::{CertificateAuthority, Identity, TlsPeer, TlsServerOptions};
 
-/// What a client that trusts this text says of a server with this identity.
+/// Connects to a server with this identity. The client trusts the certificates in `bundle`.
 fn handshake_trusting(bundle: &str, identity: &Identity, host: &str) -> Result<(), Error> {
     let folder = TempDir::new().unwrap();
     let config = config_trusting(&write_file(&folder, "bundle.pem", bundle));
@@ -37,7 +37,7 @@ fn tls_error(failure: TlsFailure) -> Result<(), Error> {
 }
 
 #[test]
-fn a_certificate_is_good_for_its_names_and_addresses() {
+fn certificate_is_valid_for_its_names_and_addresses() {
     let authority = CertificateAuthority::new();
     let identity = authority.sign(["target", "*.wild.example", "127.0.0.1", "::1"]);
     let pem = authority.certificate.pem();
@@ -50,14 +50,14 @@ fn a_certificate_is_good_for_its_names_and_addresses() {
 }
 
 #[test]
-fn what_is_no_host_is_refused_before_anything_is_sent() {
+fn invalid_host_name_is_an_invalid_request() {
     let authority = CertificateAuthority::new();
     let result = handshake_trusting(&authority.certificate.pem(), &authority.sign(["target"]), "no host");
     assert!(matches!(result, Err(Error::InvalidRequest(_))), "{result:?}");
 }
 
 #[test]
-fn an_expired_certificate_is_refused() {
+fn expired_certificate_is_rejected() {
     let authority = CertificateAuthority::new();
     let identity = authority.sign_expired("target");
     assert_eq!(
@@ -67,26 +67,26 @@ fn an_expired_certificate_is_refused() {
 }
 
 #[test]
-fn a_certificate_of_another_authority_is_refused() {
+fn certificate_of_another_authority_is_rejected() {
     let identity = CertificateAuthority::new().sign(["target"]);
     let pem = CertificateAuthority::new().certificate.pem();
     assert_eq!(handshake_trusting(&pem, &identity, "target"), tls_error(TlsFailure::CertificateUntrusted));
 }
 
 #[test]
-fn a_self_signed_certificate_is_good_where_it_is_trusted_itself() {
+fn self_signed_certificate_is_valid_if_trusted() {
     for is_authority in [false, true] {
         let identity = Identity::self_signed("target", is_authority);
         let pem = identity.certificate.pem();
         assert_eq!(handshake_trusting(&pem, &identity, "target"), Ok(()));
         assert_eq!(handshake_trusting(&pem, &identity, "other"), tls_error(TlsFailure::CertificateNameMismatch));
-        let of_another = Identity::self_signed("target", is_authority).certificate.pem();
-        assert_eq!(handshake_trusting(&of_another, &identity, "target"), tls_error(TlsFailure::CertificateUntrusted));
+        let other_pem = Identity::self_signed("target", is_authority).certificate.pem();
+        assert_eq!(handshake_trusting(&other_pem, &identity, "target"), tls_error(TlsFailure::CertificateUntrusted));
     }
 }
 
 #[test]
-fn a_self_signed_certificate_that_has_expired_is_not_good_anywhere() {
+fn expired_self_signed_certificate_is_rejected() {
     let identity = Identity::self_signed_expired("target");
     assert_eq!(
         handshake_trusting(&identity.certificate.pem(), &identity, "target"),
@@ -95,7 +95,7 @@ fn a_self_signed_certificate_that_has_expired_is_not_good_anywhere() {
 }
 
 #[test]
-fn who_trusts_nobody_in_particular_takes_everyone() {
+fn accept_any_certificate_disables_all_checks() {
     let config =
         TlsConfig::new(&TlsOptions { certificate_check: CertificateCheck::AcceptAnyCertificate, ..Default::default() })
             .unwrap();
@@ -113,18 +113,18 @@ fn who_trusts_nobody_in_particular_takes_everyone() {
 }
 
 #[test]
-fn the_system_trusts_nobody_of_ours() {
+fn system_roots_do_not_trust_a_test_authority() {
     let identity = CertificateAuthority::new().sign(["target"]);
     assert_eq!(handshake(&TlsConfig::default(), &identity, "target"), tls_error(TlsFailure::CertificateUntrusted));
 }
 
 #[test]
-fn a_folder_of_authorities_is_a_bundle_too() {
+fn ca_bundle_may_be_a_folder() {
     let authorities = [CertificateAuthority::new(), CertificateAuthority::new()];
     let folder = TempDir::new().unwrap();
     write_file(&folder, "one.pem", &authorities[0].certificate.pem());
     write_file(&folder, "two.crt", &authorities[1].certificate.pem());
-    write_file(&folder, "README", "These are ours.\n");
+    write_file(&folder, "README", "Certificates for a test.\n");
     let config = config_trusting(folder.path());
     for authority in &authorities {
         assert_eq!(handshake(&config, &authority.sign(["target"]), "target"), Ok(()));
@@ -132,42 +132,45 @@ fn a_folder_of_authorities_is_a_bundle_too() {
 }
 
 #[test]
-fn a_client_certificate_is_shown_to_who_asks_for_it() {
+fn client_certificate_is_sent_on_request() {
     let (authority, folder) = (CertificateAuthority::new(), TempDir::new().unwrap());
     let identity = authority.sign(["target"]);
-    let us = authority.sign(["us"]);
-    let both = write_file(&folder, "us.pem", &us.pem());
-    let certificate = write_file(&folder, "us.crt", &us.certificate.pem());
-    let key = write_file(&folder, "us.key", &us.key.serialize_pem());
-    for client_identity in [(both.clone(), both), (certificate, key)] {
-        let settings = TlsOptions {
+    let client = authority.sign(["client"]);
+    let combined = write_file(&folder, "client.pem", &client.pem());
+    let certificate = write_file(&folder, "client.crt", &client.certificate.pem());
+    let key = write_file(&folder, "client.key", &client.key.serialize_pem());
+    for client_identity in [(combined.clone(), combined), (certificate, key)] {
+        let options = TlsOptions {
             certificate_check: CertificateCheck::AcceptAnyCertificate,
             client_identity: Some(client_identity),
         };
-        let config = TlsConfig::new(&settings).unwrap();
+        let config = TlsConfig::new(&options).unwrap();
         for versions in [&[&TLS12], &[&TLS13]] {
             let peer = TlsPeer::new(
-                &TlsServerOptions { versions, clients: Some(&authority), ..TlsServerOptions::of(&identity) }.config(),
+                &TlsServerOptions { versions, client_authority: Some(&authority), ..TlsServerOptions::of(&identity) }
+                    .config(),
             );
             assert!(peer.handshake(&config, "target").is_ok());
-            assert_eq!(peer.server().peer_certificates(), Some(&[us.certificate.der().clone()][..]));
+            assert_eq!(peer.server().peer_certificates(), Some(&[client.certificate.der().clone()][..]));
         }
     }
 }
 
-/// In TLS 1.3 the handshake is over for the client when the server looks at its certificate, or finds none.
+/// In TLS 1.3 the client's handshake ends before the server checks the client certificate, so the error comes with
+/// the first receive.
 #[test]
-fn a_client_certificate_that_is_missing_or_wrong_is_named_as_the_reason() {
+fn missing_or_wrong_client_certificate_is_named() {
     let (authority, folder) = (CertificateAuthority::new(), TempDir::new().unwrap());
     let identity = authority.sign(["target"]);
-    let wrong = write_file(&folder, "wrong.pem", &CertificateAuthority::new().sign(["us"]).pem());
+    let wrong = write_file(&folder, "wrong.pem", &CertificateAuthority::new().sign(["client"]).pem());
     for client_identity in [None, Some((wrong.clone(), wrong))] {
         let config =
             TlsConfig::new(&TlsOptions { certificate_check: CertificateCheck::AcceptAnyCertificate, client_identity })
                 .unwrap();
         for versions in [&[&TLS12], &[&TLS13]] {
             let peer = TlsPeer::new(
-                &TlsServerOptions { versions, clients: Some(&authority), ..TlsServerOptions::of(&identity) }.config(),
+                &TlsServerOptions { versions, client_authority: Some(&authority), ..TlsServerOptions::of(&identity) }
+                    .config(),
             );
             let result = peer.handshake(&config, "target").and_then(|mut stream| {
                 block_on(stream.recv(&mut Vec::new())).map(drop).map_err(|error| Error::from_io(&error))
@@ -178,31 +181,31 @@ fn a_client_certificate_that_is_missing_or_wrong_is_named_as_the_reason() {
 }
 
 #[test]
-fn clones_are_the_same_configuration_and_others_are_not() {
+fn config_equals_its_clones_only() {
     let config = TlsConfig::default();
     assert_eq!(config, config.clone());
     assert_ne!(config, TlsConfig::default());
 }
 
-/// What is said of these settings, without the folder.
-fn config_error(folder: &TempDir, trust: Option<&str>, client_identity: Option<(&str, &str)>) -> String {
+/// Returns the error for a CA bundle and a client identity in `folder`, without the path of the folder.
+fn config_error(folder: &TempDir, ca_bundle: Option<&str>, client_identity: Option<(&str, &str)>) -> String {
     let in_folder = |name: &str| folder.path().join(name);
-    let settings = TlsOptions {
-        certificate_check: trust
+    let options = TlsOptions {
+        certificate_check: ca_bundle
             .map_or(CertificateCheck::AcceptAnyCertificate, |name| CertificateCheck::CaBundle(in_folder(name))),
         client_identity: client_identity.map(|(chain, key)| (in_folder(chain), in_folder(key))),
     };
-    let error = TlsConfig::new(&settings).unwrap_err().to_string();
+    let error = TlsConfig::new(&options).unwrap_err().to_string();
     error.replace(&format!("{}/", folder.path().display()), "")
 }
 
 #[test]
-fn files_that_are_no_good_are_named() {
+fn invalid_certificate_files_are_named() {
     let (authority, folder) = (CertificateAuthority::new(), TempDir::new().unwrap());
-    let (us, them) = (authority.sign(["us"]), authority.sign(["them"]));
-    write_file(&folder, "us.crt", &us.certificate.pem());
-    write_file(&folder, "us.key", &us.key.serialize_pem());
-    write_file(&folder, "them.key", &them.key.serialize_pem());
+    let (client, other) = (authority.sign(["client"]), authority.sign(["other"]));
+    write_file(&folder, "client.crt", &client.certificate.pem());
+    write_file(&folder, "client.key", &client.key.serialize_pem());
+    write_file(&folder, "other.key", &other.key.serialize_pem());
     write_file(&folder, "empty", "");
     write_file(&folder, "broken", "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n");
     write_file(
@@ -218,15 +221,15 @@ fn files_that_are_no_good_are_named() {
     for bundle in ["empty", "broken", "folder"] {
         assert_eq!(config_error(&folder, Some(bundle), None), format!("{bundle}: has no certificate in PEM format"));
     }
-    assert_eq!(identity("none", "us.key"), format!("none: {missing}"));
-    assert_eq!(identity("us.crt", "none"), format!("none: {missing}"));
-    assert_eq!(identity("empty", "us.key"), "empty: has no certificate in PEM format");
-    assert_eq!(identity("broken", "us.key"), "broken: is not well-formed PEM");
-    for key in ["empty", "us.crt", "encrypted"] {
+    assert_eq!(identity("none", "client.key"), format!("none: {missing}"));
+    assert_eq!(identity("client.crt", "none"), format!("none: {missing}"));
+    assert_eq!(identity("empty", "client.key"), "empty: has no certificate in PEM format");
+    assert_eq!(identity("broken", "client.key"), "broken: is not well-formed PEM");
+    for key in ["empty", "client.crt", "encrypted"] {
         let expected = format!("{key}: has no private key in PEM format that can be read without a password");
-        assert_eq!(identity("us.crt", key), expected);
+        assert_eq!(identity("client.crt", key), expected);
     }
-    let others = identity("us.crt", "them.key");
-    assert!(others.starts_with("them.key: is not the private key of the certificate in "), "{others}");
-    assert!(others.ends_with("us.crt"), "{others}");
+    let mismatch = identity("client.crt", "other.key");
+    assert!(mismatch.starts_with("other.key: is not the private key of the certificate in "), "{mismatch}");
+    assert!(mismatch.ends_with("client.crt"), "{mismatch}");
 }

@@ -1,4 +1,4 @@
-//! How bodies leave: long ones in pieces, unknown ones in chunks, and none that the target does not want.
+//! Tests of request bodies: framing, early responses, `Expect: 100-continue`, and repetition after a redirect.
 
 use std::cell::RefCell;
 use std::io;
@@ -8,7 +8,7 @@ use gregaria_http::{Body, BodySource, ClientConfig, Error, HttpLimits, Method, R
 
 use crate::scripted::{ConnectionStart, OK, ScriptStep, ScriptedNetwork, accept_with, block_on, send_step};
 
-/// Gives a number of pieces of 30,000 bytes.
+/// A body source of `count` chunks of 30,000 bytes.
 struct ChunkSource {
     count: usize,
     produced: usize,
@@ -49,7 +49,7 @@ fn put<'a>(body: &'a RefCell<impl BodySource + 'static>) -> Request<'a> {
 }
 
 #[test]
-fn a_source_with_a_length_says_it() {
+fn source_with_length_sends_content_length() {
     let network = ScriptedNetwork::with_responses([OK]);
     let source = ChunkSource::new(4, Some(4 * CHUNK_BYTES as u64));
     let exchange = network.send(&network.session(), &put(&source));
@@ -62,26 +62,28 @@ fn a_source_with_a_length_says_it() {
 }
 
 #[test]
-fn a_source_without_a_length_comes_in_chunks() {
-    for pieces in [0, 1, 3] {
+fn source_without_length_is_sent_chunked() {
+    for count in [0, 1, 3] {
         let network = ScriptedNetwork::with_responses([OK]);
-        let exchange = network.send(&network.session(), &put(&ChunkSource::new(pieces, None)));
+        let exchange = network.send(&network.session(), &put(&ChunkSource::new(count, None)));
         assert!(exchange.result.is_ok());
         let sent = network.sent(0);
         let (head, body) = sent.split_once("\r\n\r\n").unwrap();
         assert!(head.contains("\r\nTransfer-Encoding: chunked") && !head.contains("Content-Length"), "{head}");
-        let chunks: String =
-            (0..pieces).map(|at| format!("00007530\r\n{}\r\n", ["a", "b", "c"][at].repeat(CHUNK_BYTES))).collect();
-        assert!(body == chunks + "0\r\n\r\n", "{pieces} pieces");
+        let chunks: String = ["a", "b", "c"][..count]
+            .iter()
+            .map(|letter| format!("00007530\r\n{}\r\n", letter.repeat(CHUNK_BYTES)))
+            .collect();
+        assert!(body == chunks + "0\r\n\r\n", "{count} chunks");
         assert_eq!(exchange.bytes_out, sent.len() as u64);
     }
 }
 
 #[test]
-fn long_bytes_arrive_whole() {
+fn large_byte_body_is_sent_completely() {
     let network = ScriptedNetwork::with_responses([OK, OK]);
     let session = network.session();
-    let body: Vec<u8> = (0..200_000).map(|at| b'a' + (at % 26) as u8).collect();
+    let body: Vec<u8> = (0..200_000).map(|index| b'a' + (index % 26) as u8).collect();
     for _ in 0..2 {
         assert!(network.send(&session, &Request::post("/", &body)).result.is_ok());
     }
@@ -90,20 +92,20 @@ fn long_bytes_arrive_whole() {
 }
 
 #[test]
-fn a_source_that_breaks_its_word_breaks_the_request() {
-    for promised in [2 * CHUNK_BYTES as u64 + 1, 2 * CHUNK_BYTES as u64 - 1] {
+fn source_with_wrong_length_fails_the_request() {
+    for stated_length in [2 * CHUNK_BYTES as u64 + 1, 2 * CHUNK_BYTES as u64 - 1] {
         let network = ScriptedNetwork::with_responses([OK]);
-        let exchange = network.send(&network.session(), &put(&ChunkSource::new(2, Some(promised))));
+        let exchange = network.send(&network.session(), &put(&ChunkSource::new(2, Some(stated_length))));
         assert_eq!(exchange.result.unwrap_err(), Error::BodySourceFailed);
         assert!(network.connection(0).is_closed());
     }
 }
 
 #[test]
-fn an_early_answer_ends_the_upload_and_the_connection() {
-    let answer = "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n";
+fn early_error_response_ends_upload_and_connection() {
+    let response = "HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n";
     let network = ScriptedNetwork::new([
-        ConnectionStart::Accept(0, vec![ScriptStep::Unsolicited(answer.into())]),
+        ConnectionStart::Accept(0, vec![ScriptStep::Unsolicited(response.into())]),
         accept_with([OK]),
     ]);
     let session = network.session();
@@ -114,7 +116,7 @@ fn an_early_answer_ends_the_upload_and_the_connection() {
 }
 
 #[test]
-fn an_early_answer_that_refuses_nothing_does_not_end_the_upload() {
+fn early_ok_response_does_not_end_the_upload() {
     let head = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n";
     for (early, late) in [("ec", vec![send_step("ho")]), ("echo", vec![])] {
         let mut script = vec![ScriptStep::Unsolicited(format!("{head}{early}").into())];
@@ -124,16 +126,12 @@ fn an_early_answer_that_refuses_nothing_does_not_end_the_upload() {
         let exchange = network.send(&session, &put(&ChunkSource::new(3, None)));
         assert_eq!(exchange.result.unwrap().body(), b"echo");
         assert!(network.sent(0).ends_with("0\r\n\r\n"));
-        assert_eq!(
-            (network.get(&session, "/"), network.connections()),
-            (Ok(200), 1),
-            "the connection is as good as new"
-        );
+        assert_eq!((network.get(&session, "/"), network.connections()), (Ok(200), 1), "the connection is reused");
     }
 }
 
 #[test]
-fn an_interim_answer_does_not_end_the_upload() {
+fn interim_response_does_not_end_the_upload() {
     let script = vec![ScriptStep::Unsolicited("HTTP/1.1 102 Processing\r\n\r\n".into()), send_step(OK)];
     let network = ScriptedNetwork::new([ConnectionStart::Accept(0, script)]);
     let exchange = network.send(&network.session(), &put(&ChunkSource::new(3, None)));
@@ -142,7 +140,7 @@ fn an_interim_answer_does_not_end_the_upload() {
 }
 
 #[test]
-fn a_body_is_sent_again_where_a_redirect_keeps_it() {
+fn redirect_307_resends_a_rewindable_body() {
     let redirect = "HTTP/1.1 307 Moved\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n";
     for rewinds in [true, false] {
         let network = ScriptedNetwork::with_responses([redirect, OK]);
@@ -163,29 +161,29 @@ fn expect_continue_config(above_bytes: u64) -> ClientConfig {
 }
 
 #[test]
-fn a_large_body_waits_for_leave() {
+fn large_body_waits_for_100_continue() {
     let network = ScriptedNetwork::with_responses(["HTTP/1.1 100 Continue\r\n\r\n", OK, OK]);
     let session = network.session_with("http://target", expect_continue_config(3));
     assert!(network.send(&session, &Request::post("/", b"long")).result.is_ok());
     assert!(network.sent(0).contains("Expect: 100-continue\r\n") && network.sent(0).ends_with("\r\n\r\nlong"));
     assert!(network.send(&session, &Request::post("/", b"abc")).result.is_ok());
-    assert_eq!(network.sent(0).matches("Expect").count(), 1, "a short one does not ask");
+    assert_eq!(network.sent(0).matches("Expect").count(), 1, "a short body is sent without Expect");
 }
 
 #[test]
-fn leave_that_does_not_come_is_taken() {
+fn missing_100_continue_sends_body_after_timeout() {
     let network = ScriptedNetwork::new([accept_with([])]);
     let session = network.session_with("http://target", expect_continue_config(3));
-    network.answer_when("long", OK);
+    network.respond_when("long", OK);
     let exchange = network.send(&session, &Request::post("/", b"long"));
     assert_eq!(exchange.result.unwrap().status(), 200);
     assert!(exchange.done_ns - exchange.due_ns >= 5_000);
 }
 
 #[test]
-fn a_body_that_is_not_wanted_is_not_sent() {
-    let refusal = "HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n";
-    let network = ScriptedNetwork::with_responses([refusal]);
+fn refused_expectation_sends_no_body() {
+    let response = "HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n";
+    let network = ScriptedNetwork::with_responses([response]);
     let request = Request { headers: &[("Expect", "100-continue")], ..Request::post("/", b"body") };
     let exchange = network.send(&network.session(), &request);
     assert_eq!(exchange.result.unwrap().status(), 417);
@@ -193,15 +191,15 @@ fn a_body_that_is_not_wanted_is_not_sent() {
 }
 
 #[test]
-fn an_answer_that_comes_while_a_piece_is_refused_is_heard() {
+fn response_is_read_after_a_failed_chunk_send() {
     let network = ScriptedNetwork::new([accept_with([])]);
-    let late = FailingSource { network: network.clone(), produced: 0 };
-    let exchange = network.send(&network.session(), &put(&RefCell::new(late)));
+    let source = FailingSource { network: network.clone(), produced: 0 };
+    let exchange = network.send(&network.session(), &put(&RefCell::new(source)));
     assert_eq!(exchange.result.unwrap().status(), 413);
     assert!(network.connection(0).is_closed());
 }
 
-/// Its target hangs up when the second piece is on its way.
+/// A body source that makes the target close its connection before the second chunk is sent.
 struct FailingSource {
     network: ScriptedNetwork,
     produced: usize,
@@ -227,7 +225,7 @@ impl BodySource for FailingSource {
 }
 
 #[test]
-fn what_comes_back_of_an_upload_and_is_not_taken_yet_is_limited() {
+fn response_during_an_upload_is_limited_in_size() {
     let echo = vec![b'x'; 4 << 10];
     let mut script = vec![ScriptStep::Unsolicited(b"HTTP/1.1 200 OK\r\n\r\n".to_vec())];
     script.extend((0..600).map(|_| ScriptStep::Unsolicited(echo.clone())));

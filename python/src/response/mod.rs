@@ -292,9 +292,9 @@ impl Response {
     /// Milliseconds that each phase of the request took, by its name; 0 for one that did not happen.
     #[getter]
     fn phases<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let (phases, by_name) = (control::exchange_phases(&self.exchange), PyDict::new(py));
+        let (phases_ns, by_name) = (control::phases_ns(&self.exchange.phases), PyDict::new(py));
         for phase in Phase::ALL {
-            by_name.set_item(phase.name(), phases.of(phase) as f64 / 1e6)?;
+            by_name.set_item(phase.name(), phases_ns[phase.index()] as f64 / 1e6)?;
         }
         Ok(by_name)
     }

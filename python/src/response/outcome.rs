@@ -2,7 +2,7 @@
 //!
 //! How listeners hear of it is `report.py`'s affair.
 
-use gregaria_stats::{Outcome, Sample};
+use gregaria_stats::Outcome;
 use pyo3::{prelude::*, sync::PyOnceLock};
 
 use crate::{bridge::Hub, exceptions, response::Response};
@@ -52,17 +52,8 @@ impl Response {
             Ok(exception) => exceptions::error_text(exception),
             Err(error) => error.to_string(),
         });
-        let exchange = &self.exchange;
-        hub.ledger.record(&Sample {
-            method: self.ticket.method.as_str(),
-            name: self.sample_name(py),
-            due_ns: exchange.due_ns,
-            done_ns: exchange.done_ns,
-            phases: gregaria_engine::control::exchange_phases(exchange),
-            bytes_out: exchange.bytes_out,
-            bytes_in: exchange.bytes_in,
-            outcome: text.as_deref().map_or(Outcome::Success, Outcome::Failure),
-        });
+        let outcome = text.as_deref().map_or(Outcome::Success, Outcome::Failure);
+        hub.ledger.record_exchange(self.ticket.method, self.sample_name(py), &(&self.exchange).into(), outcome);
         let before = std::mem::replace(&mut *self.verdict(), Verdict::Decided);
         // What it held may call back as it goes.
         drop(before);

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use gregaria_stats::{Interval, Lag, Outcome, Overflow, PagedHistogram, Phase, PhaseTotal, Phases, Recorder, Sample};
+use gregaria_stats::{Interval, Lag, Outcome, Overflow, PagedHistogram, Phase, PhaseTotal, Recorder, Sample};
 use proptest::prelude::*;
 
 /// One call of a recorder.
@@ -17,7 +17,7 @@ pub(crate) enum RecorderCall {
         method: &'static str,
         name: String,
         response_time_us: u64,
-        phases: Phases,
+        phases_ns: [u64; Phase::COUNT],
         bytes: u64,
         error: Option<String>,
     },
@@ -28,8 +28,8 @@ impl RecorderCall {
         match self {
             Self::Exception(message) => recorder.record_exception(message, "main.py, line 1"),
             Self::Lag(lag, us) => recorder.record_lag(*lag, *us),
-            Self::Request { method, name, response_time_us, phases, bytes, error } => recorder.record(&Sample {
-                phases: *phases,
+            Self::Request { method, name, response_time_us, phases_ns, bytes, error } => recorder.record(&Sample {
+                phases_ns: *phases_ns,
                 bytes_out: *bytes,
                 bytes_in: bytes / 2,
                 outcome: error.as_deref().map_or(Outcome::Success, Outcome::Failure),
@@ -43,16 +43,7 @@ impl RecorderCall {
 pub(crate) fn request<'a>(method: &'a str, name: &'a str, response_time_us: u64) -> Sample<'a> {
     let due_ns = 5_000;
     let done_ns = due_ns + response_time_us * 1_000;
-    Sample {
-        method,
-        name,
-        due_ns,
-        phases: Phases::default(),
-        done_ns,
-        bytes_out: 0,
-        bytes_in: 0,
-        outcome: Outcome::Success,
-    }
+    Sample { method, name, due_ns, done_ns, ..Sample::default() }
 }
 
 /// Events over `names` names and as many error texts, some of them too long for the histogram.
@@ -61,15 +52,15 @@ pub(crate) fn events(names: usize) -> impl Strategy<Value = Vec<RecorderCall>> {
         prop_oneof![Just("GET"), Just("POST"), Just("")],
         0..names,
         prop_oneof![8 => 0..3_000_u64, 8 => 0..2_000_000_u64, 1 => 60_000_000..90_000_000_u64],
-        phases(),
+        phases_ns(),
         any::<u32>(),
         proptest::option::weighted(0.2, 0..names),
     )
-        .prop_map(|(method, name, response_time_us, phases, bytes, error)| RecorderCall::Request {
+        .prop_map(|(method, name, response_time_us, phases_ns, bytes, error)| RecorderCall::Request {
             method,
             name: format!("/{name}"),
             response_time_us,
-            phases,
+            phases_ns,
             bytes: bytes.into(),
             error: error.map(|error| format!("error {error}")),
         });
@@ -79,15 +70,11 @@ pub(crate) fn events(names: usize) -> impl Strategy<Value = Vec<RecorderCall>> {
 }
 
 /// Phases of which any may not have happened, as on a connection that was kept.
-fn phases() -> impl Strategy<Value = Phases> {
+fn phases_ns() -> impl Strategy<Value = [u64; Phase::COUNT]> {
     let ns = || prop_oneof![Just(0), 1..3_000_u64, 1..5_000_000_000_u64];
     let connecting = prop_oneof![Just((0, 0, 0)), (ns(), ns(), ns())];
-    (connecting, ns(), ns()).prop_map(|((resolve_ns, connect_ns, tls_ns), first_byte_ns, body_ns)| Phases {
-        resolve_ns,
-        connect_ns,
-        tls_ns,
-        first_byte_ns,
-        body_ns,
+    (connecting, ns(), ns()).prop_map(|((resolve_ns, connect_ns, tls_ns), first_byte_ns, body_ns)| {
+        [resolve_ns, connect_ns, tls_ns, first_byte_ns, body_ns]
     })
 }
 
@@ -101,7 +88,7 @@ pub(crate) struct IntervalContent {
     overflow: Overflow,
 }
 
-type EntryContent = ([u64; 6], Option<u64>, [PhaseTotal; 5], Vec<(u64, u64)>);
+type EntryContent = ([u64; 6], Option<u64>, [PhaseTotal; Phase::COUNT], Vec<(u64, u64)>);
 type HistogramContent = ([u64; 4], Option<u64>, Vec<(u64, u64)>);
 
 impl IntervalContent {

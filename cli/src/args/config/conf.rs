@@ -1,30 +1,30 @@
-//! The lines of a `locust.conf`, as Python's configargparse reads them.
+//! The format of a `locust.conf`, as Python's configargparse reads it.
 //!
-//! `name = value`, `name: value`, `name value` or a mere `name`; values in quotes, lists in brackets; comments from `#`
-//! or `;` on; `[sections]` count for nothing.
+//! An entry is `name = value`, `name: value`, `name value`, or `name` alone. A value may be in quotes, a list is in
+//! brackets. A comment starts with `#` or `;`. `[sections]` are ignored. What an entry means is up to `mod.rs`.
 
 use super::{ConfigEntry, ConfigValue};
 use crate::exit::CliError;
 
-/// What the lines say.
+/// Parses the lines of the file `name`.
 ///
 /// # Errors
 /// A line without a name.
 pub(super) fn parse(name: &str, text: &str) -> Result<Vec<ConfigEntry>, CliError> {
     let lines = text.lines().map(str::trim).enumerate();
-    let meant = lines.filter(|(_, line)| !line.starts_with(['#', ';', '[']) && !line.starts_with("---"));
+    let entries = lines.filter(|(_, line)| !line.starts_with(['#', ';', '[']) && !line.starts_with("---"));
     let entry = |(index, line): (usize, &str)| {
         let origin = format!("{name} line {}: {}", index + 1, line.escape_debug());
         let (key, value) = split_entry(line);
         if key.is_empty() {
             return Err(CliError::usage(format!("{origin}: takes 'name = value'")));
         }
-        Ok(ConfigEntry { key: key.to_owned(), value: self::parse_value(value), origin })
+        Ok(ConfigEntry { key: key.to_owned(), value: parse_value(value), origin })
     };
-    meant.filter(|(_, line)| !line.is_empty()).map(entry).collect()
+    entries.filter(|(_, line)| !line.is_empty()).map(entry).collect()
 }
 
-/// A text, or in brackets a list: JSON, or words between commas.
+/// Parses a value: a list if the text is in brackets, otherwise the text. A list is JSON, or words separated by commas.
 pub(super) fn parse_value(text: &str) -> ConfigValue {
     let Some(inner) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) else {
         return ConfigValue::Text(text.to_owned());
@@ -38,7 +38,7 @@ fn json_text(value: &serde_json::Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// A mere name is a switch that is on.
+/// Splits a line into name and value. The value of a name alone is `true`, which sets a switch.
 fn split_entry(line: &str) -> (&str, &str) {
     let end = line.find(|letter: char| ":=;#".contains(letter) || letter.is_whitespace()).unwrap_or(line.len());
     let (key, rest) = line.split_at(end);
@@ -53,6 +53,7 @@ fn split_entry(line: &str) -> (&str, &str) {
     }
 }
 
+/// Removes quotes, and a comment behind the value.
 fn strip_comment(value: &str) -> &str {
     let is_comment = |rest: &str| rest.trim_start().is_empty() || rest.trim_start().starts_with(['#', ';']);
     for quote in ['"', '\''] {
@@ -64,8 +65,8 @@ fn strip_comment(value: &str) -> &str {
     if value.starts_with(['#', ';']) {
         return "";
     }
-    let comment = value.match_indices(['#', ';']).find(|(at, _)| value[..*at].ends_with(char::is_whitespace));
-    comment.map_or(value, |(at, _)| &value[..at]).trim_end()
+    let comment = value.match_indices(['#', ';']).find(|(start, _)| value[..*start].ends_with(char::is_whitespace));
+    comment.map_or(value, |(start, _)| &value[..start]).trim_end()
 }
 
 #[cfg(test)]
@@ -79,17 +80,17 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_read_in_every_form() {
+    fn value_is_parsed_in_every_form() {
         for line in [
             "users = 100",
             "users=100",
             "users: 100",
             "users 100",
             "  users   =   100   ",
-            "users = 100 # so many",
-            "users = 100 ; so many",
+            "users = 100 # comment",
+            "users = 100 ; comment",
             "users = \"100\"",
-            "users = '100' # so many",
+            "users = '100' # comment",
         ] {
             assert_eq!(read(line), ("users".into(), ConfigValue::Text("100".into())), "{line}");
         }
@@ -106,21 +107,21 @@ mod tests {
     }
 
     #[test]
-    fn lists_stand_in_brackets() {
+    fn list_is_json_or_words_in_brackets() {
         let list = ConfigValue::List(vec!["a b".into(), "2".into()]);
         assert_eq!(read("tags = [a b, 2]").1, list);
         assert_eq!(read("tags = [\"a b\", 2]").1, list);
     }
 
     #[test]
-    fn comments_and_sections_say_nothing_and_lines_are_counted() {
+    fn comments_are_skipped_but_counted_as_lines() {
         let text = "# a\n; b\n\n[section]\n---\nusers = 5\n";
         let entries = parse("locust.conf", text).unwrap();
         assert_eq!(entries.len(), 1);
         assert_eq!(entries[0].origin, "locust.conf line 6: users = 5");
         for line in ["= 5", "users;5", "users#5"] {
-            let refusal = super::parse("x", line).unwrap_err();
-            assert_eq!(refusal, CliError::usage(format!("x line 1: {line}: takes 'name = value'")));
+            let error = parse("x", line).unwrap_err();
+            assert_eq!(error, CliError::usage(format!("x line 1: {line}: takes 'name = value'")));
         }
     }
 }

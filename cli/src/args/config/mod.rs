@@ -1,82 +1,86 @@
-//! What is said below the command line: by variables, and by files of settings.
+//! The settings: values of flags that come from environment variables and configuration files.
 //!
-//! From strong to weak: variables, the file of `--config`, `pyproject.toml`, `locust.conf`, `~/.locust.conf`: Locust's
-//! order. The stronger one replaces the weaker one flag by flag. How files are read is in `conf.rs` and `toml.rs`; that
-//! the command line is stronger still is `parse.rs`'s affair.
+//! The order of precedence is Locust's: variables, the file of `--config`, `pyproject.toml`, `locust.conf`,
+//! `~/.locust.conf`. A source overrides the sources after it, flag by flag. `conf.rs` and `toml.rs` parse the files,
+//! and `config_keys.rs` has the names of the flags. This folder must not know that the command line overrides all
+//! settings (`../parse.rs`), nor what a value means (`../plan/`).
 
 mod conf;
+pub(super) mod config_keys;
+pub(super) mod process_env;
 mod toml;
 
 use std::{fs, io, path::Path};
 
-use super::{arg_value, config_keys::ConfigKey, process_env::ProcessEnv, program::Arity};
+use self::{config_keys::ConfigKey, process_env::ProcessEnv};
+use super::cli::{arg_value, program::Arity};
 use crate::exit::CliError;
 
-/// What was said below the command line.
+/// The settings from variables and files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct LoadedConfig {
-    /// Of each flag, its strongest setting.
+    /// The setting with the highest precedence of each flag, in the order of precedence.
     pub(super) known: Vec<ConfigSetting>,
-    /// What files say of flags that there are not.
+    /// The entries of files that name no flag.
     pub(super) unknown: Vec<ConfigEntry>,
 }
 
-/// A flag is to have a value.
+/// The value of a flag from a variable or a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ConfigSetting {
-    /// Which of the settables.
+    /// The index of the flag's [`ConfigKey`].
     pub(super) key_index: usize,
     value: ConfigValue,
     origin: String,
 }
 
-/// A name with a value, as a file has it.
+/// An entry of a file: a name and a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ConfigEntry {
     pub(super) key: String,
     pub(super) value: ConfigValue,
-    /// For messages: where it is, and what it says.
+    /// The source and text of the entry, for messages.
     pub(super) origin: String,
 }
 
-/// One text, or several.
+/// The value of an entry: one text, or a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ConfigValue {
     List(Vec<String>),
     Text(String),
 }
 
-/// Everything that is said below the command line; `config` is the file that the command line names.
+/// Loads the settings from all sources. `config` is the file of `--config`.
 ///
 /// # Errors
-/// A file that cannot be read or understood.
+/// A file that cannot be read or parsed.
 pub(super) fn load(
     config_keys: &[ConfigKey],
     config: Option<&str>,
     env: &ProcessEnv,
 ) -> Result<LoadedConfig, CliError> {
     let mut settings = LoadedConfig::default();
-    for (settable, entry) in env_entries(config_keys, env) {
-        settings.insert(settable, entry);
+    for (key_index, entry) in env_entries(config_keys, env) {
+        settings.insert(key_index, entry);
     }
     for entry in file_entries(config, env)? {
-        let key = entry.key.trim_start_matches("--");
-        match config_keys.iter().position(|settable| settable.names.iter().any(|known| known == key)) {
-            Some(settable) => settings.insert(settable, entry),
+        let name = entry.key.trim_start_matches("--");
+        match config_keys.iter().position(|key| key.names.iter().any(|known| known == name)) {
+            Some(key_index) => settings.insert(key_index, entry),
             None => settings.unknown.push(entry),
         }
     }
     Ok(settings)
 }
 
-/// The names in `LOCUST_USER_CLASSES`, for a command line that names none.
+/// Returns the user classes in `LOCUST_USER_CLASSES`, for a command line without user classes.
 pub(super) fn user_classes(env: &ProcessEnv) -> Vec<String> {
     let names = env.variables.get("LOCUST_USER_CLASSES").map(String::as_str).unwrap_or_default();
     names.split_whitespace().map(str::to_owned).collect()
 }
 
 impl LoadedConfig {
-    /// The value of a flag that takes one.
+    /// Returns the setting of a flag that takes one value.
     pub(super) fn single_value(&self, config_keys: &[ConfigKey], flag: &str) -> Option<arg_value::ArgValue> {
         let setting = self.known.iter().find(|setting| config_keys[setting.key_index].flag == flag)?;
         match &setting.value {
@@ -88,29 +92,29 @@ impl LoadedConfig {
     }
 
     fn insert(&mut self, key_index: usize, entry: ConfigEntry) {
-        if !self.known.iter().any(|stronger| stronger.key_index == key_index) {
+        if !self.known.iter().any(|setting| setting.key_index == key_index) {
             self.known.push(ConfigSetting { key_index, value: entry.value, origin: entry.origin });
         }
     }
 }
 
 impl ConfigSetting {
-    /// The words that say the same on a command line.
+    /// Converts the setting to words of a command line.
     ///
     /// # Errors
-    /// A switch that is neither on nor off; a list for a flag that takes one value.
+    /// A value of a switch that is neither true nor false. A list for a flag that takes one value.
     pub(super) fn to_args(&self, key: &ConfigKey) -> Result<Vec<String>, CliError> {
-        let ConfigKey { flag, arity: takes, is_repeatable: adds_up, .. } = key;
-        let wrong = |what: &str| Err(CliError::usage(format!("{}: {what}", self.origin)));
+        let ConfigKey { flag, arity, is_repeatable, .. } = key;
+        let invalid = |what: &str| Err(CliError::usage(format!("{}: {what}", self.origin)));
         let word = |text: &str| arg_value::encode_with_origin(text, &self.origin);
         let joined = |text: &str| {
             if flag.starts_with("--") { format!("{flag}={}", word(text)) } else { flag.to_owned() + &word(text) }
         };
-        match (&self.value, takes) {
+        match (&self.value, arity) {
             (ConfigValue::Text(text), Arity::Zero) => match text.to_ascii_lowercase().as_str() {
                 "true" | "yes" | "on" | "1" => Ok(vec![flag.clone()]),
                 "false" | "no" | "off" | "0" => Ok(vec![]),
-                _ => wrong("takes true or false"),
+                _ => invalid("takes true or false"),
             },
             (ConfigValue::Text(text), Arity::Many | Arity::Exactly(_)) if text.is_empty() => Ok(vec![]),
             (ConfigValue::Text(text), Arity::Many | Arity::Exactly(_)) => Ok(vec![flag.clone(), word(text)]),
@@ -118,10 +122,10 @@ impl ConfigSetting {
             (ConfigValue::List(texts), Arity::Many | Arity::Exactly(_)) => {
                 Ok(std::iter::once(flag.clone()).chain(texts.iter().map(|text| word(text))).collect())
             }
-            (ConfigValue::List(texts), Arity::One | Arity::Optional) if *adds_up => {
+            (ConfigValue::List(texts), Arity::One | Arity::Optional) if *is_repeatable => {
                 Ok(texts.iter().map(|text| joined(text)).collect())
             }
-            (ConfigValue::List(_), _) => wrong("takes one value, not a list"),
+            (ConfigValue::List(_), _) => invalid("takes one value, not a list"),
         }
     }
 }
@@ -130,13 +134,13 @@ fn env_entries<'a>(
     config_keys: &'a [ConfigKey],
     env: &'a ProcessEnv,
 ) -> impl Iterator<Item = (usize, ConfigEntry)> + 'a {
-    // An empty variable is how many shells and containers leave one out.
-    let given = |name: &String| env.variables.get_key_value(name).filter(|(_, text)| !text.is_empty());
-    config_keys.iter().enumerate().filter_map(move |(index, settable)| {
-        let (name, text) = settable.env_vars.iter().find_map(given)?;
-        let value = match settable.arity {
+    // An empty variable counts as unset, because shells and containers often cannot unset one.
+    let non_empty = |name: &String| env.variables.get_key_value(name).filter(|(_, text)| !text.is_empty());
+    config_keys.iter().enumerate().filter_map(move |(index, key)| {
+        let (name, text) = key.env_vars.iter().find_map(non_empty)?;
+        let value = match key.arity {
             Arity::Many => conf::parse_value(text),
-            _ if settable.is_repeatable => conf::parse_value(text),
+            _ if key.is_repeatable => conf::parse_value(text),
             _ => ConfigValue::Text(text.clone()),
         };
         let origin = format!("{name}={}", text.escape_debug());
@@ -144,13 +148,13 @@ fn env_entries<'a>(
     })
 }
 
-/// The entries of all files, the strongest file first; within a file the last entry of a name counts.
+/// Returns the entries of all files in the order of precedence. Within a file, the last entry of a name comes first.
 fn file_entries(config: Option<&str>, env: &ProcessEnv) -> Result<Vec<ConfigEntry>, CliError> {
     let named = config.map(|path| (env.absolute_path(path), true));
-    let usual = ["pyproject.toml", "locust.conf"].map(|name| (env.cwd.join(name), false));
+    let defaults = ["pyproject.toml", "locust.conf"].map(|name| (env.cwd.join(name), false));
     let at_home = env.home.iter().map(|home| (home.join(".locust.conf"), false));
     let mut entries = Vec::new();
-    for (path, is_needed) in named.into_iter().chain(usual).chain(at_home) {
+    for (path, is_needed) in named.into_iter().chain(defaults).chain(at_home) {
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound && !is_needed => continue,

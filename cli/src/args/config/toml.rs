@@ -1,11 +1,13 @@
-//! The table `[tool.locust]` of a `pyproject.toml`.
+//! The format of a `pyproject.toml`: the entries of its table `[tool.locust]`.
+//!
+//! What an entry means is up to `mod.rs`.
 
 use ::toml::{Table, Value as Toml};
 
 use super::{ConfigEntry, ConfigValue};
 use crate::exit::CliError;
 
-/// What the table says; nothing when there is no such table.
+/// Returns the entries of the table, none if the file has no such table.
 ///
 /// # Errors
 /// A file that is not TOML.
@@ -14,7 +16,7 @@ pub(super) fn parse(name: &str, text: &str) -> Result<Vec<ConfigEntry>, CliError
     let table = file.get("tool").and_then(|tool| tool.get("locust")).and_then(Toml::as_table);
     let entry = |(key, value): (&String, &Toml)| ConfigEntry {
         key: key.clone(),
-        value: self::to_config_value(value),
+        value: to_config_value(value),
         origin: format!("{name}: {key} = {}", value.to_string().escape_debug().to_string().replace("\\\"", "\"")),
     };
     Ok(table.into_iter().flatten().map(entry).collect())
@@ -42,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_is_read_and_the_rest_is_not() {
+    fn only_the_table_of_locust_is_read() {
         let text =
             "[project]\nname = 'x'\n[tool.locust]\nusers = 3\nheadless = true\ntags = ['a', 'b']\nhost = 'http://h'\n";
         let entries = parse("pyproject.toml", text).unwrap();
@@ -52,13 +54,13 @@ mod tests {
         assert_eq!(find("headless").value, ConfigValue::Text("true".into()));
         assert_eq!(find("tags").value, ConfigValue::List(vec!["a".into(), "b".into()]));
         assert_eq!(find("host").origin, "pyproject.toml: host = \"http://h\"");
-        assert_eq!(super::parse("x", "[tool.black]\na = 1\n").unwrap(), []);
+        assert_eq!(parse("x", "[tool.black]\na = 1\n").unwrap(), []);
     }
 
     #[test]
-    fn what_is_not_toml_is_refused_with_its_line() {
-        let refusal = parse("pyproject.toml", "[tool]\nx = = 1\n").unwrap_err();
-        assert!(refusal.message.starts_with("pyproject.toml line 2: "), "{refusal}");
-        assert_eq!((refusal.code, refusal.message.lines().count()), (2, 1));
+    fn invalid_toml_is_reported_with_its_line() {
+        let error = parse("pyproject.toml", "[tool]\nx = = 1\n").unwrap_err();
+        assert!(error.message.starts_with("pyproject.toml line 2: "), "{error}");
+        assert_eq!((error.code, error.message.lines().count()), (2, 1));
     }
 }

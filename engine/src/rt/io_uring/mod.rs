@@ -1,12 +1,14 @@
-//! io_uring at its best: the connections of one thread, driven the way the kernel likes most.
+//! The io_uring driver: the connections of one thread.
 //!
-//! Each socket has one receive that stays armed for its whole life and takes memory only when bytes come (`buffers.rs`);
-//! a send is handed over and not waited for; all of them enter the kernel together, once per [`Reactor::turn`]. Times are
-//! taken where they are true: just before the kernel sends, and just after it has delivered. `ring.rs` chooses something
-//! else where the kernel is too old, or refuses it.
+//! Each socket has one multishot receive that stays armed and takes memory only when bytes arrive
+//! (`provided_buffers.rs`, `receive.rs`). A send is queued and not waited for. All operations enter the kernel
+//! together, once per [`Reactor::turn`]. Timestamps are taken just before the kernel sends and just after it has
+//! delivered. `driver.rs` selects another driver if the kernel is too old or rejects io_uring. This folder knows
+//! neither tasks nor timers.
 //!
-//! Memory that the kernel reads or writes belongs to a [`Socket`] or to the [`Buffers`], and both outlive every
-//! operation: a socket leaves its slot only with its last completion, the buffers go only after the last socket.
+//! Memory that the kernel reads or writes belongs to a [`Socket`], to the [`ProvidedBuffers`] or to the
+//! [`DiscardBuffer`], and all three outlive every operation: a socket leaves its slot only after its last completion,
+//! and the buffers are dropped only after the last socket.
 
 mod provided_buffers;
 mod receive;
@@ -22,7 +24,7 @@ use std::{
     task::{Context, Poll, Waker},
 };
 
-use io_uring::{
+use ::io_uring::{
     IoUring, Probe, cqueue, opcode, squeue,
     types::{CancelBuilder, Fd, Fixed, SubmitArgs, Timespec},
 };
@@ -47,25 +49,28 @@ struct ReactorInner {
     sockets: Slab<Socket>,
     provided_buffers: ProvidedBuffers,
     discard_buffer: DiscardBuffer,
-    /// Sockets in slots below this are registered with the ring, so that no operation looks its file up.
+    /// Sockets in slots below this are registered with the ring, which saves the kernel a file lookup per operation.
     registered_slots: usize,
-    /// Sockets with a send that was queued since the kernel was entered last.
+    /// The slots of sockets with a send that was queued since the kernel was last entered.
     unsent: Vec<usize>,
-    /// Sockets whose receive has ended without an end of the stream.
+    /// The slots of sockets that may need a new receive, because the last one ended before the end of the stream.
     unarmed: Vec<usize>,
-    /// What was sent, until something is received.
+    /// Buffers of completed sends, reused for receives and further sends.
     buffer_pool: ThreadBufferPool,
-    /// Rung by other threads.
+    /// Notified by other threads.
     wakeup_fd: EventFd,
+    /// Whether the poll of `wakeup_fd` is in flight.
     wakeup_armed: bool,
+    /// Monotonic time when completions were last read.
     last_reap_ns: u64,
 }
 
 impl Reactor {
-    /// With `flags` (one submitter, completions delivered only when asked for) from Linux 6.1 on, without from 6.0 on.
+    /// Creates the reactor of a thread. With `flags` (one submitter, completions delivered only on request) it needs
+    /// Linux 6.1, without them Linux 6.0.
     ///
     /// # Errors
-    /// When the kernel does not know, or does not allow, what this takes.
+    /// If the kernel does not support or does not allow the required features.
     pub(super) fn build(flags: bool) -> io::Result<Self> {
         let mut builder = IoUring::builder();
         builder.setup_cqsize(COMPLETION_ENTRIES);
@@ -74,17 +79,17 @@ impl Reactor {
         }
         let ring = builder.build(SUBMISSION_ENTRIES)?;
         check_kernel_support(&ring)?;
-        let buffers = ProvidedBuffers::register(&ring)?;
-        let allowed = getrlimit(Resource::Nofile)
+        let provided_buffers = ProvidedBuffers::register(&ring)?;
+        let registered_slots = getrlimit(Resource::Nofile)
             .current
             .map_or(MAX_REGISTERED_FILES, |files| files.min(u64::from(MAX_REGISTERED_FILES)) as u32);
-        ring.submitter().register_files_sparse(allowed)?;
+        ring.submitter().register_files_sparse(registered_slots)?;
         Ok(Self(RefCell::new(ReactorInner {
             ring,
             sockets: Slab::new(),
-            provided_buffers: buffers,
+            provided_buffers,
             discard_buffer: DiscardBuffer::new(),
-            registered_slots: allowed as usize,
+            registered_slots: registered_slots as usize,
             unsent: Vec::new(),
             unarmed: Vec::new(),
             buffer_pool: ThreadBufferPool::default(),
@@ -94,14 +99,17 @@ impl Reactor {
         })))
     }
 
-    /// Ends a [`Reactor::turn`] from another thread.
+    /// Returns a function that ends [`Reactor::turn`] from another thread.
     pub(super) fn unparker(&self) -> impl Fn() + Send + Sync + use<> {
-        let bell = self.0.borrow().wakeup_fd.clone();
-        move || bell.notify()
+        let wakeup_fd = self.0.borrow().wakeup_fd.clone();
+        move || wakeup_fd.notify()
     }
 
-    /// Enters the kernel with all that is queued, waits until something happens or `until_ns` has come, wakes those who
-    /// waited for it, and says when that was.
+    /// Submits all queued operations, waits for a completion or until `until_ns`, and wakes the owners of completed
+    /// operations. Returns the time after the wait. `None` waits without limit.
+    ///
+    /// # Panics
+    /// If the kernel rejects the submission.
     pub(super) fn turn(&self, until_ns: Option<u64>) -> u64 {
         let inner = &mut *self.0.borrow_mut();
         inner.rearm();
@@ -111,7 +119,13 @@ impl Reactor {
         inner.last_reap_ns
     }
 
-    /// Connects a socket that blocks.
+    /// Connects a blocking socket.
+    ///
+    /// # Errors
+    /// The error of the connect.
+    ///
+    /// # Cancel safety
+    /// The connect is cancelled and the socket is closed.
     pub(super) async fn connect(self: &Rc<Self>, socket: OwnedFd, address: SocketAddrAny) -> io::Result<IoUringStream> {
         let slot = self.0.borrow_mut().start_connect(socket, address);
         let stream = IoUringStream::new(self, slot);
@@ -121,7 +135,7 @@ impl Reactor {
 }
 
 impl Drop for Reactor {
-    /// Every stream is gone, so every operation that is left is being cancelled: waits for the last of them.
+    /// Waits for the last operation. All streams are dropped, so every operation in flight is being cancelled.
     fn drop(&mut self) {
         while !self.0.get_mut().sockets.is_empty() {
             self.turn(None);
@@ -129,14 +143,14 @@ impl Drop for Reactor {
     }
 }
 
-/// What streams ask for.
+/// Operations of streams.
 impl ReactorInner {
     fn start_connect(&mut self, fd: OwnedFd, address: SocketAddrAny) -> usize {
         let slot = self.sockets.insert(Socket::new(fd));
         let socket = &mut self.sockets[slot];
         let address = socket.address.insert(Box::new(address));
         let connect = opcode::Connect::new(Fd(socket.fd.as_raw_fd()), address.as_ptr().cast(), address.addr_len());
-        // SAFETY: the address is boxed and stays with the socket.
+        // SAFETY: the address is boxed, and the socket keeps it until the connect is complete.
         unsafe { self.start(slot, OpKind::Connect, connect.build()) };
         slot
     }
@@ -195,52 +209,57 @@ impl ReactorInner {
     }
 }
 
-/// What the kernel is asked for.
+/// Submission.
 impl ReactorInner {
     fn queue_send(&mut self, slot: usize) {
         let Some(PendingSend { bytes, sent }) = &self.sockets[slot].pending_send else {
             return;
         };
-        let rest = &bytes[*sent..];
-        let len = rest.len().min(MAX_SEND_BYTES);
-        let send = opcode::Send::new(self.fd(slot), rest.as_ptr(), len as u32).flags(MSG_WAITALL).build();
-        // SAFETY: the socket keeps the bytes, untouched, until the send is complete.
+        let unsent = &bytes[*sent..];
+        let len = unsent.len().min(MAX_SEND_BYTES);
+        let send = opcode::Send::new(self.fd(slot), unsent.as_ptr(), len as u32).flags(MSG_WAITALL).build();
+        // SAFETY: the socket keeps the bytes unchanged until the send is complete.
         unsafe { self.start(slot, OpKind::Send, send) };
     }
 
-    /// Ends all operations of a socket.
+    /// Cancels all operations of a socket.
     fn cancel_all(&mut self, slot: usize) {
         let socket = &self.sockets[slot];
-        let of_socket = if socket.is_registered {
+        let operations = if socket.is_registered {
             CancelBuilder::fd(Fixed(slot as u32))
         } else {
             CancelBuilder::fd(Fd(socket.fd.as_raw_fd()))
         };
-        self.cancel(of_socket.all());
+        self.cancel(operations.all());
     }
 
-    /// Cancels what matches, which tells of its end as if nothing had happened.
-    fn cancel(&mut self, what: CancelBuilder) {
-        let cancel = opcode::AsyncCancel2::new(what).build();
+    /// Cancels the matching operations. Each of them still completes and is reaped as usual.
+    fn cancel(&mut self, operations: CancelBuilder) {
+        let cancel = opcode::AsyncCancel2::new(operations).build();
         let cancel = cancel.flags(squeue::Flags::SKIP_SUCCESS).user_data(OpKind::Cancel.tag(0));
-        // SAFETY: a cancellation points to nothing.
+        // SAFETY: a cancellation contains no pointer.
         unsafe { self.push(&cancel) };
     }
 
+    /// Queues an operation of the socket.
+    ///
     /// # Safety
-    /// What the operation points to must stay until it is complete: with the socket, which stays as long.
+    /// The memory that the operation points to must stay valid until the operation is complete. The socket stays that
+    /// long, and so does memory that the socket owns.
     unsafe fn start(&mut self, slot: usize, kind: OpKind, operation: squeue::Entry) {
         let socket = &mut self.sockets[slot];
         socket.ops_in_flight += 1;
         let file = if socket.is_registered { squeue::Flags::FIXED_FILE } else { squeue::Flags::empty() };
-        // SAFETY: passed on to the caller.
+        // SAFETY: the caller guarantees the validity of the memory.
         unsafe { self.push(&operation.flags(file).user_data(kind.tag(slot))) };
     }
 
+    /// Queues an entry. Submits the queue first if it is full.
+    ///
     /// # Safety
-    /// As for [`Inner::start`].
+    /// As for [`ReactorInner::start`].
     unsafe fn push(&mut self, entry: &squeue::Entry) {
-        // SAFETY: passed on to the caller.
+        // SAFETY: the caller guarantees the validity of the memory.
         while unsafe { self.ring.submission().push(entry) }.is_err() {
             self.stamp_sends(now_ns());
             let submitted = self.ring.submit();
@@ -248,6 +267,7 @@ impl ReactorInner {
         }
     }
 
+    /// Submits the queue and waits for a completion, at most until `until_ns`.
     fn enter(&mut self, until_ns: Option<u64>) {
         let now_ns = now_ns();
         self.stamp_sends(now_ns);
@@ -262,6 +282,7 @@ impl ReactorInner {
         expect_entered(entered);
     }
 
+    /// Records `now_ns` as the time of all sends that the kernel is about to receive.
     fn stamp_sends(&mut self, now_ns: u64) {
         for slot in self.unsent.drain(..) {
             if let Some(socket) = self.sockets.get_mut(slot) {
@@ -270,12 +291,13 @@ impl ReactorInner {
         }
     }
 
-    /// What an operation of the socket is started with.
+    /// Returns the descriptor for an operation of the socket: the registered index if the file is registered.
     fn fd(&self, slot: usize) -> Fd {
         let socket = &self.sockets[slot];
         Fd(if socket.is_registered { slot as i32 } else { socket.fd.as_raw_fd() })
     }
 
+    /// Registers the file of the socket with the ring if its slot has a registered index.
     fn register_file(&mut self, slot: usize) {
         if slot < self.registered_slots {
             let socket = &mut self.sockets[slot];
@@ -284,17 +306,18 @@ impl ReactorInner {
         }
     }
 
-    /// Closes a socket of which no operation is under way.
+    /// Closes a socket that has no operation in flight.
     fn remove(&mut self, slot: usize) {
         if self.sockets.remove(slot).is_registered {
-            let none = self.ring.submitter().register_files_update(slot as u32, &[-1]);
-            expect_entered(none);
+            let unregistered = self.ring.submitter().register_files_update(slot as u32, &[-1]);
+            expect_entered(unregistered);
         }
     }
 }
 
-/// What the kernel answers.
+/// Completion.
 impl ReactorInner {
+    /// Handles all completions.
     fn reap(&mut self) {
         self.last_reap_ns = now_ns();
         loop {
@@ -320,12 +343,12 @@ impl ReactorInner {
 
     fn on_sent(&mut self, slot: usize, result: i32) {
         let socket = &mut self.sockets[slot];
-        let Some(sending) = &mut socket.pending_send else {
+        let Some(send) = &mut socket.pending_send else {
             return;
         };
         match op_result(result) {
-            Ok(count) if !socket.is_closed && count > 0 && sending.sent + count < sending.bytes.len() => {
-                sending.sent += count;
+            Ok(count) if !socket.is_closed && count > 0 && send.sent + count < send.bytes.len() => {
+                send.sent += count;
                 return self.queue_send(slot);
             }
             Ok(_) => {}
@@ -347,7 +370,7 @@ impl ReactorInner {
         socket.notify_if(Interest::Connected);
     }
 
-    /// One operation of the socket is complete. The last one of a closed socket takes it along.
+    /// Accounts for a completed operation of the socket. Removes a closed socket after its last operation.
     fn on_op_finished(&mut self, slot: usize) {
         let socket = &mut self.sockets[slot];
         socket.ops_in_flight -= 1;
@@ -356,13 +379,13 @@ impl ReactorInner {
         }
     }
 
-    /// Starts the receives that have ended without need, and listens to the bell.
+    /// Starts a new receive for each socket that needs one, and polls the wakeup descriptor if no poll is in flight.
     fn rearm(&mut self) {
         if !mem::replace(&mut self.wakeup_armed, true) {
-            // Told anew each time it is rung, so nobody ever needs to silence it.
-            let listen = opcode::PollAdd::new(Fd(self.wakeup_fd.as_raw_fd()), POLLIN).multi(true).build();
-            // SAFETY: a poll points to nothing.
-            unsafe { self.push(&listen.user_data(OpKind::Wakeup.tag(0))) };
+            // A multishot poll completes on every write to the eventfd, so the counter never needs to be read.
+            let poll = opcode::PollAdd::new(Fd(self.wakeup_fd.as_raw_fd()), POLLIN).multi(true).build();
+            // SAFETY: a poll contains no pointer.
+            unsafe { self.push(&poll.user_data(OpKind::Wakeup.tag(0))) };
         }
         while let Some(slot) = self.unarmed.pop() {
             let Some(socket) = self.sockets.get(slot) else {
@@ -375,7 +398,7 @@ impl ReactorInner {
     }
 }
 
-/// What a completion belongs to, kept in its user data beside the socket's slot.
+/// The kind of an operation. The user data of its completion holds the kind and the socket's slot.
 #[derive(Clone, Copy)]
 enum OpKind {
     Receive,
@@ -403,35 +426,43 @@ impl OpKind {
     }
 }
 
-/// Receives that stay armed cannot be asked for; what came with the same kernel (6.0) can.
+/// Checks that the kernel supports multishot receives (Linux 6.0). The probe does not report them, so the check is
+/// for an operation that came with the same version.
 fn check_kernel_support(ring: &IoUring) -> io::Result<()> {
     let mut probe = Probe::new();
     ring.submitter().register_probe(&mut probe)?;
     if probe.is_supported(opcode::SendZc::CODE) { Ok(()) } else { Err(io::ErrorKind::Unsupported.into()) }
 }
 
+/// Converts the result of a completion.
 fn op_result(result: i32) -> Result<usize, Errno> {
     usize::try_from(result).map_err(|_| Errno::from_raw_os_error(-result))
 }
 
-/// A turn that ends by its time, or by a signal, is a turn.
+/// Checks the result of entering the kernel. A timeout or a signal ends a wait and is not an error.
+///
+/// # Panics
+/// If the kernel rejects the call.
 fn expect_entered(entered: io::Result<usize>) {
     if let Err(error) = entered
         && !matches!(Errno::from_io_error(&error), Some(Errno::TIME | Errno::INTR))
     {
-        panic!("the kernel refuses to run our io_uring: {error}");
+        panic!("failed to enter io_uring: {error}");
     }
 }
 
+/// Position of the kind in the user data. The slot is below.
 const OP_KIND_SHIFT: u32 = 32;
-/// POLLIN.
+/// `POLLIN`: the descriptor is readable.
 const POLLIN: u32 = 1;
-/// MSG_WAITALL: the kernel waits by itself when a socket does not take all at once.
+/// `MSG_WAITALL`: the kernel waits by itself if the socket does not take all bytes at once.
 const MSG_WAITALL: i32 = 0x100;
-/// Few, because each turn writes to the next ones: they stay in the nearest cache. A fuller turn enters the kernel twice.
+/// Number of submission entries. It is small because each turn writes to the next entries in the ring, so all of them
+/// stay in the nearest cache. A turn with more operations enters the kernel more than once.
 const SUBMISSION_ENTRIES: u32 = 128;
+/// Number of completion entries.
 const COMPLETION_ENTRIES: u32 = 512;
-/// A pointer each in the kernel.
+/// Maximum number of registered files. Each costs a pointer in the kernel.
 const MAX_REGISTERED_FILES: u32 = 16 * 1024;
-/// 1 MiB; the kernel itself would take 2 GiB.
+/// Maximum number of bytes per send operation: 1 MiB. The kernel would accept 2 GiB.
 const MAX_SEND_BYTES: usize = 1 << 20;

@@ -1,8 +1,9 @@
 //! The memory that the kernel receives into: one ring of provided buffers for all sockets of a thread.
 //!
-//! The kernel takes a buffer only when bytes have come, so users that wait hold none. It goes round all buffers that it
-//! was given, so there are few at first, which stay in the nearest cache; [`Buffers::grow`] adds more when they run out.
-//! All `unsafe` about memory that the kernel writes to is here.
+//! The kernel takes a buffer only when bytes have arrived, so waiting users hold none. The kernel cycles through all
+//! buffers of the ring, so a thread starts with few buffers, which stay in the nearest cache.
+//! [`ProvidedBuffers::grow`] adds buffers when they run out. All `unsafe` about memory of provided buffers is here;
+//! direct receives, which use the owner's buffer, are in `receive.rs`.
 
 use std::{
     alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error},
@@ -12,18 +13,21 @@ use std::{
     sync::atomic::{AtomicU16, Ordering},
 };
 
-use io_uring::{IoUring, types::BufRingEntry};
+use ::io_uring::{IoUring, types::BufRingEntry};
 
-/// Provided buffers. Dropped only after the ring has no operation under way that could still write to them.
+/// The provided buffers of a ring. They must be dropped only when the ring has no operation in flight that could
+/// write to them.
 pub(super) struct ProvidedBuffers {
     entries: NonNull<BufRingEntry>,
-    /// Each holds [`PER_CHUNK`] buffers.
+    /// Allocations of [`BUFFERS_PER_CHUNK`] buffers each.
     chunks: Vec<NonNull<u8>>,
+    /// The contents of all buffers, by buffer id.
     filled: Vec<FilledBuffer>,
+    /// Number of buffers ever added to the ring, modulo 2^16.
     tail: u16,
 }
 
-/// What is in a buffer that the kernel has filled, and the buffer that was filled after it for the same socket.
+/// The unread bytes of a buffer that the kernel has filled, and the id of the next buffer of the same socket.
 #[derive(Clone, Copy, Default)]
 struct FilledBuffer {
     start: u16,
@@ -31,7 +35,7 @@ struct FilledBuffer {
     next: u16,
 }
 
-/// Buffers with bytes of one socket, in order.
+/// The filled buffers of one socket in the order of their bytes.
 #[derive(Clone, Copy, Default)]
 pub(super) struct FilledQueue {
     first: u16,
@@ -46,17 +50,22 @@ impl FilledQueue {
 }
 
 impl ProvidedBuffers {
-    /// Registers the ring's buffer group and gives it its first buffers.
+    /// Registers the ring's buffer group and adds the first buffers.
+    ///
+    /// # Errors
+    /// If the kernel rejects the registration.
     pub(super) fn register(ring: &IoUring) -> io::Result<Self> {
         let entries = allocate(ring_layout()).cast();
         let mut buffers = Self { entries, chunks: Vec::new(), filled: Vec::new(), tail: 0 };
-        // SAFETY: page-aligned, room for the entries, zeroed, and freed only after the ring has let go of it.
+        // SAFETY: the memory is page-aligned, large enough for the entries, zeroed, and freed only when the ring no
+        // longer uses it.
         unsafe { ring.submitter().register_buf_ring(entries.as_ptr() as u64, RING_ENTRIES, BUFFER_GROUP)? };
         buffers.grow();
         Ok(buffers)
     }
 
-    /// Doubles the number of buffers, up to the most that the ring holds.
+    /// Doubles the number of buffers, up to the capacity of the ring. The kernel sees new buffers with the next
+    /// [`ProvidedBuffers::publish`].
     pub(super) fn grow(&mut self) {
         let chunks = self.chunks.len();
         for _ in chunks..(chunks * 2).clamp(1, MAX_CHUNKS) {
@@ -69,7 +78,7 @@ impl ProvidedBuffers {
         }
     }
 
-    /// Notes that the kernel has put `len` bytes into the buffer for the socket whose queue this is.
+    /// Appends the buffer, into which the kernel has written `len` bytes, to the queue of its socket.
     pub(super) fn append(&mut self, queue: &mut FilledQueue, id: u16, len: usize) {
         self.filled[usize::from(id)] = FilledBuffer { start: 0, end: len.min(BUFFER_BYTES) as u16, next: 0 };
         if queue.len == 0 {
@@ -81,15 +90,16 @@ impl ProvidedBuffers {
         queue.len += 1;
     }
 
-    /// Moves bytes from the queue to the spare capacity of `out`, as many as there are or fit, and returns how many.
+    /// Moves bytes from the queue to the spare capacity of `out` until the queue is empty or `out` is full. Returns the
+    /// number of bytes.
     pub(super) fn drain_into(&mut self, queue: &mut FilledQueue, out: &mut Vec<u8>) -> usize {
-        let before = out.len();
+        let len_before = out.len();
         while queue.len > 0 {
             let id = queue.first;
             let FilledBuffer { start, end, next } = self.filled[usize::from(id)];
             let count = (out.capacity() - out.len()).min(usize::from(end - start));
-            // SAFETY: the buffer is a queue's, so the kernel has written up to `end`, at most LEN, and leaves it alone
-            // until it is given back.
+            // SAFETY: the buffer is in a queue, so the kernel has written the bytes up to `end`, at most
+            // BUFFER_BYTES, and does not touch the buffer until it is released.
             let bytes = unsafe { slice::from_raw_parts(self.buffer_ptr(id).add(usize::from(start)).as_ptr(), count) };
             out.extend_from_slice(bytes);
             if count < usize::from(end - start) {
@@ -100,10 +110,10 @@ impl ProvidedBuffers {
             queue.len -= 1;
             self.release(id);
         }
-        out.len() - before
+        out.len() - len_before
     }
 
-    /// Drops up to `most` bytes of the queue unread, and returns how many.
+    /// Drops up to `max_bytes` bytes of the queue unread and returns their number.
     pub(super) fn discard(&mut self, queue: &mut FilledQueue, max_bytes: u64) -> u64 {
         let mut dropped = 0;
         while queue.len > 0 {
@@ -122,29 +132,31 @@ impl ProvidedBuffers {
         dropped
     }
 
-    /// Lets the kernel fill the buffer again; it sees that with the next [`Buffers::publish`].
+    /// Adds the buffer to the ring, so that the kernel can fill it again. The kernel sees the buffer with the next
+    /// [`ProvidedBuffers::publish`].
     pub(super) fn release(&mut self, id: u16) {
         let slot = usize::from(self.tail & (RING_ENTRIES - 1));
-        let place = self.buffer_ptr(id);
-        // SAFETY: `slot` is within the ring; the kernel reads a slot only once the published tail has passed it. The
-        // tail itself lies in a field of the first slot that none of these three calls touches.
+        let buffer = self.buffer_ptr(id);
+        // SAFETY: `slot` is within the ring, and the kernel reads a slot only after the published tail has passed it.
+        // The tail itself is in a field of the first slot that none of the three calls below touches.
         let entry = unsafe { self.entries.add(slot).as_mut() };
-        entry.set_addr(place.as_ptr() as u64);
+        entry.set_addr(buffer.as_ptr() as u64);
         entry.set_len(BUFFER_BYTES as u32);
         entry.set_bid(id);
         self.tail = self.tail.wrapping_add(1);
     }
 
-    /// Lets the kernel see which buffers were given back.
+    /// Makes all released buffers visible to the kernel.
     pub(super) fn publish(&self) {
-        // SAFETY: the tail lies in the first slot of our ring, is aligned, and shared with the kernel only atomically.
+        // SAFETY: the tail is in the first slot of the ring, is aligned, and is shared with the kernel only through
+        // atomic accesses.
         let tail = unsafe { AtomicU16::from_ptr(BufRingEntry::tail(self.entries.as_ptr()).cast_mut()) };
         tail.store(self.tail, Ordering::Release);
     }
 
     fn buffer_ptr(&self, id: u16) -> NonNull<u8> {
         let id = usize::from(id);
-        // SAFETY: a chunk has PER_CHUNK buffers of LEN bytes; an unknown `id` panics at the index.
+        // SAFETY: a chunk has BUFFERS_PER_CHUNK buffers of BUFFER_BYTES bytes. An unknown `id` panics at the index.
         unsafe { self.chunks[id / BUFFERS_PER_CHUNK].add(id % BUFFERS_PER_CHUNK * BUFFER_BYTES) }
     }
 }
@@ -152,34 +164,37 @@ impl ProvidedBuffers {
 impl Drop for ProvidedBuffers {
     fn drop(&mut self) {
         for chunk in self.chunks.drain(..) {
-            // SAFETY: allocated with this layout; see the type's promise about the kernel.
+            // SAFETY: the chunk was allocated with this layout, and the kernel no longer writes to it, as the type
+            // requires.
             unsafe { dealloc(chunk.as_ptr(), chunk_layout()) };
         }
-        // SAFETY: as above.
+        // SAFETY: as for the chunks.
         unsafe { dealloc(self.entries.as_ptr().cast(), ring_layout()) };
     }
 }
 
 fn allocate(layout: Layout) -> NonNull<u8> {
-    // SAFETY: no layout here is empty.
+    // SAFETY: neither of the two layouts below is empty.
     NonNull::new(unsafe { alloc_zeroed(layout) }).unwrap_or_else(|| handle_alloc_error(layout))
 }
 
 fn chunk_layout() -> Layout {
-    Layout::from_size_align(BUFFERS_PER_CHUNK * BUFFER_BYTES, 64).expect("a small size")
+    Layout::from_size_align(BUFFERS_PER_CHUNK * BUFFER_BYTES, 64).expect("buffer layout is invalid")
 }
 
 fn ring_layout() -> Layout {
-    Layout::from_size_align(usize::from(RING_ENTRIES) * size_of::<BufRingEntry>(), 4096).expect("a small size")
+    Layout::from_size_align(usize::from(RING_ENTRIES) * size_of::<BufRingEntry>(), 4096)
+        .expect("buffer layout is invalid")
 }
 
-/// The group's number within its ring.
+/// The number of the buffer group within its ring.
 pub(super) const BUFFER_GROUP: u16 = 0;
 
-/// Bytes per buffer: 4 KiB less one cache line, so that the beginnings of buffers do not fall into the same lines of a
-/// cache.
+/// Size of a buffer: 4 KiB less one cache line, so that the starts of buffers map to different sets of a cache.
 const BUFFER_BYTES: usize = 4096 - 64;
+/// Number of buffers per allocation.
 const BUFFERS_PER_CHUNK: usize = 64;
-/// 16 MiB of buffers per thread.
+/// Maximum number of allocations: 16 MiB of buffers per thread.
 const MAX_CHUNKS: usize = RING_ENTRIES as usize / BUFFERS_PER_CHUNK;
+/// Capacity of the ring in buffers. Must be a power of two.
 const RING_ENTRIES: u16 = 4096;

@@ -1,17 +1,20 @@
-//! How what comes is received. A socket's receive stays armed for its whole life and takes provided buffers as bytes come,
-//! which is the best there is for a small response.
+//! Receives: multishot and single-shot into provided buffers, direct into the owner's buffer, and discarding.
 //!
-//! A long body would fill many buffers, each to be copied from. So the receive is cancelled for it, and the rest goes
-//! straight into the buffer of who wants it; or nowhere, when nobody does: the kernel then drops the bytes without looking
-//! at them. From then on the socket receives one provided buffer at a time, for the heads of the next responses, so that
-//! nothing is to be cancelled; until no body was long for a while.
+//! A socket starts with a multishot receive, which stays armed and takes provided buffers as bytes arrive. This is the
+//! fastest way to receive a small response.
+//!
+//! A long body would fill many provided buffers, and each would have to be copied. Therefore the multishot receive is
+//! cancelled, and the rest of the body is received directly into the owner's buffer. If the owner discards the body,
+//! the kernel drops the bytes without copying them. Afterwards the socket uses single-shot receives for the heads of
+//! the next responses, so that no receive has to be cancelled for the next long body. After
+//! [`SINGLE_SHOTS_AFTER_DIRECT`] of them without a long body, the socket returns to a multishot receive.
 
 use std::{
     io, mem, ptr,
     task::{Context, Poll},
 };
 
-use io_uring::{cqueue, opcode, squeue, types::CancelBuilder};
+use ::io_uring::{cqueue, opcode, squeue, types::CancelBuilder};
 use rustix::io::Errno;
 
 use super::{
@@ -20,7 +23,7 @@ use super::{
     socket::{DirectReceive, Interest, ReceiveMode},
 };
 
-/// Where bytes go that nobody wants. TCP does not even write them.
+/// The target buffer of discarded bytes. TCP does not even write to it.
 pub(super) struct DiscardBuffer(Vec<u8>);
 
 impl DiscardBuffer {
@@ -29,8 +32,9 @@ impl DiscardBuffer {
     }
 }
 
-/// What streams ask for.
+/// Operations of streams.
 impl ReactorInner {
+    /// Moves received bytes to `buffer`, or reports an error or the end of the stream. Registers the task otherwise.
     pub(super) fn poll_recv(&mut self, slot: usize, buffer: &mut Vec<u8>, cx: &Context<'_>) -> Poll<io::Result<usize>> {
         let socket = &mut self.sockets[slot];
         socket.clear_interest();
@@ -41,13 +45,14 @@ impl ReactorInner {
             return Poll::Ready(Ok(self.provided_buffers.drain_into(&mut socket.received, buffer)));
         }
         if socket.direct.is_some() {
-            // What was given up in the middle has bytes that should have come first.
+            // A direct receive was dropped before its end. Its bytes precede all later ones and are lost to this
+            // caller.
             return Poll::Ready(Err(Errno::CONNABORTED.into()));
         }
         self.poll_end(slot, cx)
     }
 
-    /// As [`Inner::poll_recv`], into `buffer` itself where that is worth it.
+    /// Receives like [`ReactorInner::poll_recv`], but directly into `buffer` if that saves enough copying.
     pub(super) fn poll_recv_direct(
         &mut self,
         slot: usize,
@@ -58,26 +63,27 @@ impl ReactorInner {
         if self.is_direct_in_flight(slot, cx) {
             return Poll::Pending;
         }
-        if let Some(DirectReceive { buffer: Some(own), count }) = self.take_direct(slot) {
-            *buffer = own;
+        if let Some(DirectReceive { buffer: Some(filled), count }) = self.take_direct(slot) {
+            *buffer = filled;
             if count > 0 {
-                // SAFETY: the kernel has written so many bytes behind those that there were.
+                // SAFETY: the kernel has written `count` bytes after the bytes that the buffer had before.
                 unsafe { buffer.set_len(buffer.len() + count) };
                 return Poll::Ready(Ok(count));
             }
         }
         let space = buffer.spare_capacity_mut();
-        let (place, len) = (space.as_mut_ptr().cast(), space.len());
+        let (dest, len) = (space.as_mut_ptr().cast(), space.len());
         if self.can_start_direct(slot, remaining_hint.min(len as u64)) {
-            // SAFETY: the place is in the buffer, which the socket has from here on.
-            unsafe { self.start_direct_receive(slot, place, len, 0) };
+            // SAFETY: `dest` is in the heap memory of the buffer. The statement after this one moves the buffer to the
+            // socket, which keeps it until the receive is complete.
+            unsafe { self.start_direct_receive(slot, dest, len, 0) };
             self.sockets[slot].await_direct(Some(mem::take(buffer)), cx.waker());
             return Poll::Pending;
         }
         self.poll_recv(slot, buffer, cx)
     }
 
-    /// Drops up to `len` bytes, and says how many.
+    /// Drops up to `len` received bytes and returns their number, or reports an error or the end of the stream.
     pub(super) fn poll_discard(&mut self, slot: usize, len: u64, cx: &Context<'_>) -> Poll<io::Result<u64>> {
         if self.is_direct_in_flight(slot, cx) {
             return Poll::Pending;
@@ -86,11 +92,11 @@ impl ReactorInner {
             return Poll::Ready(Ok(count as u64));
         }
         if self.can_start_direct(slot, len) {
-            let place = self.discard_buffer.0.as_mut_ptr();
+            let dest = self.discard_buffer.0.as_mut_ptr();
             let len = usize::try_from(len).unwrap_or(usize::MAX);
-            // SAFETY: the sink lives as long as the ring has operations, has room for the most that is asked for at once, and
-            // is never read.
-            unsafe { self.start_direct_receive(slot, place, len, MSG_TRUNC) };
+            // SAFETY: the discard buffer lives as long as the ring has operations, has room for MAX_DIRECT_BYTES, the
+            // most that one receive requests, and is never read.
+            unsafe { self.start_direct_receive(slot, dest, len, MSG_TRUNC) };
             self.sockets[slot].await_direct(None, cx.waker());
             return Poll::Pending;
         }
@@ -101,7 +107,8 @@ impl ReactorInner {
         self.poll_end(slot, cx).map_ok(|count| count as u64)
     }
 
-    /// What there is to say when there are no bytes.
+    /// Reports an error or the end of the stream, after all received bytes. Registers the task otherwise, and marks the
+    /// socket for a new receive if none is in flight.
     fn poll_end(&mut self, slot: usize, cx: &Context<'_>) -> Poll<io::Result<usize>> {
         let socket = &mut self.sockets[slot];
         if let Some(errno) = socket.take_send_error() {
@@ -117,6 +124,7 @@ impl ReactorInner {
         Poll::Pending
     }
 
+    /// Returns `true`, and registers the task, if a direct receive is in flight. Clears the interest otherwise.
     fn is_direct_in_flight(&mut self, slot: usize, cx: &Context<'_>) -> bool {
         let socket = &mut self.sockets[slot];
         if socket.receive_mode == ReceiveMode::Direct {
@@ -127,15 +135,18 @@ impl ReactorInner {
         false
     }
 
-    /// A long receive that is complete. The next receive may be another one.
+    /// Removes the result of a completed direct receive. The socket may then need a new receive.
     fn take_direct(&mut self, slot: usize) -> Option<DirectReceive> {
-        let long = self.sockets[slot].direct.take()?;
+        let direct = self.sockets[slot].direct.take()?;
         self.unarmed.push(slot);
-        Some(long)
+        Some(direct)
     }
 
-    /// Whether a long receive can start. A socket of which `len` bytes more are asked for will not have another standing one,
-    /// if they are many.
+    /// Returns `true` if a direct receive of `len` bytes can start now: no receive is in flight, and no bytes, error
+    /// or end are left to report.
+    ///
+    /// If `len` is at least [`MIN_DIRECT_BYTES`], cancels a multishot receive and makes the next receives of the socket
+    /// single-shot.
     fn can_start_direct(&mut self, slot: usize, len: u64) -> bool {
         let socket = &mut self.sockets[slot];
         if len >= MIN_DIRECT_BYTES
@@ -149,8 +160,9 @@ impl ReactorInner {
     }
 }
 
-/// What the kernel is asked for.
+/// Submission.
 impl ReactorInner {
+    /// Starts a receive into provided buffers: single-shot if any single shots are left, otherwise multishot.
     pub(super) fn start_receive(&mut self, slot: usize) {
         let fd = self.fd(slot);
         let socket = &mut self.sockets[slot];
@@ -163,22 +175,26 @@ impl ReactorInner {
             let single = opcode::Recv::new(fd, ptr::null_mut(), 0).buf_group(BUFFER_GROUP);
             single.build().flags(squeue::Flags::BUFFER_SELECT)
         };
-        // SAFETY: the buffers live as long as the ring has operations.
+        // SAFETY: the provided buffers live as long as the ring has operations.
         unsafe { self.start(slot, OpKind::Receive, receive) };
     }
 
+    /// Starts a receive of at most `len` bytes to `dest`.
+    ///
     /// # Safety
-    /// As for [`Inner::start`], of the `len` bytes at `place`, or the first [`MOST_AT_ONCE`] of them.
+    /// As for [`ReactorInner::start`], for the `len` bytes at `dest`, or for the first [`MAX_DIRECT_BYTES`] if `len` is
+    /// larger.
     unsafe fn start_direct_receive(&mut self, slot: usize, dest: *mut u8, len: usize, flags: i32) {
         self.sockets[slot].receive_mode = ReceiveMode::Direct;
         let receive = opcode::Recv::new(self.fd(slot), dest, len.min(MAX_DIRECT_BYTES) as u32).flags(flags).build();
-        // SAFETY: passed on to the caller.
+        // SAFETY: the caller guarantees the validity of the memory.
         unsafe { self.start(slot, OpKind::Receive, receive) };
     }
 }
 
-/// What the kernel answers.
+/// Completion.
 impl ReactorInner {
+    /// Handles the completion of a receive.
     pub(super) fn on_received(&mut self, slot: usize, completion: &cqueue::Entry) {
         let socket = &mut self.sockets[slot];
         socket.received_ns = self.last_reap_ns;
@@ -188,8 +204,8 @@ impl ReactorInner {
                 Ok(len @ 1..) if !socket.is_closed => self.provided_buffers.append(&mut socket.received, id, len),
                 _ => self.provided_buffers.release(id),
             }
-        } else if let (Some(long), Ok(count)) = (&mut socket.direct, result) {
-            long.count = count;
+        } else if let (Some(direct), Ok(count)) = (&mut socket.direct, result) {
+            direct.count = count;
         }
         if !cqueue::more(completion.flags()) {
             socket.receive_mode = ReceiveMode::Idle;
@@ -199,28 +215,30 @@ impl ReactorInner {
                 Err(errno) => socket.end = Some(Err(errno)),
             }
         }
-        let floods = !socket.is_waiting_for(Interest::Received) && socket.received.len() >= MAX_UNREAD_BUFFERS;
-        let starves = result == Err(Errno::NOBUFS);
-        if socket.needs_receive() && !floods {
+        let is_flooded = !socket.is_waiting_for(Interest::Received) && socket.received.len() >= MAX_UNREAD_BUFFERS;
+        let is_out_of_buffers = result == Err(Errno::NOBUFS);
+        if socket.needs_receive() && !is_flooded {
             self.unarmed.push(slot);
         }
         socket.notify_if(Interest::Received);
-        if starves {
+        if is_out_of_buffers {
             self.provided_buffers.grow();
-        } else if floods && self.sockets[slot].receive_mode == ReceiveMode::Multishot {
+        } else if is_flooded && self.sockets[slot].receive_mode == ReceiveMode::Multishot {
             self.cancel(CancelBuilder::user_data(OpKind::Receive.tag(slot)));
         }
     }
 }
 
-/// MSG_TRUNC: TCP drops what it would have to copy.
+/// `MSG_TRUNC`: TCP drops the bytes instead of copying them.
 const MSG_TRUNC: i32 = 0x20;
-/// Buffers full of bytes for which no one has asked: then the socket's receive ends until someone does.
+/// Number of unread buffers of a socket that ends its receive while the owner is not receiving. The owner's next
+/// receive starts a new one.
 const MAX_UNREAD_BUFFERS: u16 = 16;
-/// A small response.
+/// Capacity that a receive gives to a buffer without capacity. Fits a small response.
 const DEFAULT_RECV_BUFFER_BYTES: usize = 1024;
-/// What is still to come of a long body.
+/// Minimum number of expected bytes for which a multishot receive is cancelled.
 const MIN_DIRECT_BYTES: u64 = 16 << 10;
+/// Maximum number of bytes per direct receive.
 const MAX_DIRECT_BYTES: usize = 1 << 20;
-/// Receives of a socket until it is taken for one without long bodies again.
+/// Number of single-shot receives after a long body before the socket returns to a multishot receive.
 const SINGLE_SHOTS_AFTER_DIRECT: u8 = 8;

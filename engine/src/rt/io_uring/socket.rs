@@ -1,4 +1,5 @@
-//! What the reactor knows about one connection: which operations of it are under way, and what they have brought.
+//! The state of one connection in the reactor: its operations in flight and their results. This file makes no system
+//! calls. Operations are started in `mod.rs` and `receive.rs`.
 
 use std::{mem, os::fd::OwnedFd, task::Waker};
 
@@ -6,63 +7,69 @@ use rustix::{io::Errno, net::SocketAddrAny};
 
 use super::provided_buffers::FilledQueue;
 
-/// A socket. It stays in its slot until no operation of it is under way, even when its stream is long gone.
+/// A socket in the reactor. It stays in its slot until none of its operations is in flight, even after its stream was
+/// dropped.
 pub(super) struct Socket {
     pub(super) fd: OwnedFd,
-    /// The ring has its file in the place of the same number as its slot.
+    /// Whether the file is registered with the ring, at the index that equals the socket's slot.
     pub(super) is_registered: bool,
-    /// Operations that the kernel has and will complete.
+    /// Number of operations that were submitted or queued and are not complete.
     pub(super) ops_in_flight: u16,
-    /// The kernel reads it while the socket connects.
+    /// The target of the connect. The kernel reads it until the connect is complete.
     pub(super) address: Option<Box<SocketAddrAny>>,
+    /// The result of the connect; `None` until it is complete.
     pub(super) connected: Option<Result<(), Errno>>,
-    /// The kernel reads it while it is sent.
+    /// The bytes of the send in progress. The kernel reads them until the send is complete.
     pub(super) pending_send: Option<PendingSend>,
+    /// The error of a send, until a receive reports it.
     pub(super) send_error: Option<Errno>,
     pub(super) receive_mode: ReceiveMode,
+    /// Received bytes that the owner has not read.
     pub(super) received: FilledQueue,
-    /// The kernel writes to it while [`Receiving::Long`].
+    /// A direct receive, until its result is taken. The kernel writes to its buffer in [`ReceiveMode::Direct`].
     pub(super) direct: Option<DirectReceive>,
-    /// So many receives to go before long bodies are no longer expected.
+    /// Number of single-shot receives until the socket returns to a multishot receive; see `receive.rs`.
     pub(super) single_shots_left: u8,
-    /// Nothing more will come: the end of the stream, or an error.
+    /// The end of the stream or the error of a receive. No bytes follow.
     pub(super) end: Option<Result<(), Errno>>,
+    /// Whether the stream was dropped.
     pub(super) is_closed: bool,
-    /// When the last send was submitted; 0 while it is not.
+    /// Monotonic time when the last send was submitted; 0 while it is queued.
     pub(super) sent_ns: u64,
-    /// When the kernel had handed over the latest bytes.
+    /// Monotonic time when the completion of the last receive was read.
     pub(super) received_ns: u64,
     interest: Interest,
     waker: Option<Waker>,
 }
 
-/// Bytes on their way, and how many of them have gone.
+/// A send in progress: all its bytes, and how many of them the kernel has sent.
 pub(super) struct PendingSend {
     pub(super) bytes: Vec<u8>,
     pub(super) sent: usize,
 }
 
-/// How the receive that the kernel has was asked for.
+/// The kind of the receive in flight.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum ReceiveMode {
+    /// No receive is in flight.
     Idle,
-    /// Until it is cancelled, or something is wrong; into provided buffers.
+    /// Repeats until cancelled, or until an error or a lack of buffers ends it. Fills provided buffers.
     Multishot,
-    /// Once, into a provided buffer.
+    /// Receives once, into a provided buffer.
     SingleShot,
-    /// Once, to where [`Socket::long`] says.
+    /// Receives once, into the buffer of [`Socket::direct`].
     Direct,
 }
 
-/// A receive of much at once.
+/// A receive of many bytes at once, without provided buffers.
 pub(super) struct DirectReceive {
-    /// Where to; a socket that skips has none.
+    /// The owner's buffer; `None` if the bytes are discarded.
     pub(super) buffer: Option<Vec<u8>>,
-    /// How much has come.
+    /// Number of bytes received.
     pub(super) count: usize,
 }
 
-/// What the stream's owner waits for.
+/// The completion that the stream's owner waits for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Interest {
     Nothing,
@@ -95,7 +102,7 @@ impl Socket {
         }
     }
 
-    /// Wakes `waker` once `awaited` has happened.
+    /// Makes the completion of `interest` wake `waker`.
     pub(super) fn register_interest(&mut self, interest: Interest, waker: &Waker) {
         self.interest = interest;
         match &mut self.waker {
@@ -104,36 +111,40 @@ impl Socket {
         }
     }
 
-    /// Wakes `waker` once a long receive has brought something, or failed to. The kernel may write to `buffer` meanwhile.
+    /// Stores the buffer of a direct receive, to which the kernel may write until the receive is complete. The
+    /// completion wakes `waker`.
     pub(super) fn await_direct(&mut self, buffer: Option<Vec<u8>>, waker: &Waker) {
         self.direct = Some(DirectReceive { buffer, count: 0 });
         self.register_interest(Interest::Received, waker);
     }
 
+    /// Makes no completion wake the owner.
     pub(super) fn clear_interest(&mut self) {
         self.interest = Interest::Nothing;
     }
 
-    pub(super) fn notify_if(&self, what: Interest) {
-        let is_one_of_two =
-            self.interest == Interest::SentOrReceived && matches!(what, Interest::Sent | Interest::Received);
-        if (self.interest == what || is_one_of_two)
+    /// Wakes the owner if it waits for `completed`.
+    pub(super) fn notify_if(&self, completed: Interest) {
+        let is_either =
+            self.interest == Interest::SentOrReceived && matches!(completed, Interest::Sent | Interest::Received);
+        if (self.interest == completed || is_either)
             && let Some(waker) = &self.waker
         {
             waker.wake_by_ref();
         }
     }
 
-    /// Whether there is something to read, or the end.
+    /// Returns `true` if received bytes, the end of the stream, or an error are available.
     pub(super) fn is_readable(&self) -> bool {
         self.end.is_some() || self.received.len() > 0
     }
 
-    pub(super) fn is_waiting_for(&self, what: Interest) -> bool {
-        self.interest == what
+    pub(super) fn is_waiting_for(&self, interest: Interest) -> bool {
+        self.interest == interest
     }
 
-    /// Whether a receive is to be armed that is not.
+    /// Returns `true` if a receive must be started: the socket is connected and open, its stream has not ended, and no
+    /// receive is in flight or waits for its result to be taken.
     pub(super) fn needs_receive(&self) -> bool {
         self.connected == Some(Ok(()))
             && self.receive_mode == ReceiveMode::Idle
@@ -142,12 +153,12 @@ impl Socket {
             && self.direct.is_none()
     }
 
-    /// Whether there is something to say once all bytes are read.
+    /// Returns `true` if the owner gets an end or an error after all received bytes.
     pub(super) fn is_finished(&self) -> bool {
         self.end.is_some() || self.send_error.is_some()
     }
 
-    /// What must be said before the end of the stream, once all bytes are read.
+    /// Removes the error of a send. It is reported after all received bytes and before the end of the stream.
     pub(super) fn take_send_error(&mut self) -> Option<Errno> {
         mem::take(&mut self.send_error)
     }

@@ -1,11 +1,12 @@
-//! Brotli (RFC 7932). Its window grows with what is decoded, up to 16 MiB; the larger ones of an extension are refused.
+//! Decoder of Brotli (RFC 7932). The window grows with the output, up to 16 MiB. The "large window" extension is an
+//! error.
 
 use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
 
 use super::DecodeStep;
 use crate::Error;
 
-/// One stream. What follows its end is ignored, as browsers ignore it.
+/// A decoder of one stream. Bytes after its end are ignored, as in browsers.
 pub(super) struct Brotli {
     decoder: Box<DecoderState>,
     state: StreamState,
@@ -35,12 +36,12 @@ impl Brotli {
         let start = out.len();
         out.resize(out.capacity().min(start + MAX_STEP_BYTES), 0);
         let (mut consumed, mut produced) = (0, 0);
-        let (mut unread, mut room) = (input.len(), out.len() - start);
+        let (mut available_in, mut available_out) = (input.len(), out.len() - start);
         let result = BrotliDecompressStream(
-            &mut unread,
+            &mut available_in,
             &mut consumed,
             input,
-            &mut room,
+            &mut available_out,
             &mut produced,
             &mut out[start..],
             &mut 0,
@@ -60,6 +61,6 @@ impl Brotli {
     }
 }
 
-/// What is read and written in one step: room is filled with zeros before it is written to, and the library counts input
-/// in 32 bits.
+/// Maximum input and output of one step. The output is filled with zeros before the library writes it, and the
+/// library counts input in 32 bits.
 const MAX_STEP_BYTES: usize = 16 << 10;

@@ -1,16 +1,16 @@
-//! DEFLATE (RFC 1951) in its wrappers: gzip (RFC 1952), and what HTTP calls deflate, with the wrapper of zlib (RFC 1950) or
-//! without.
+//! Decoders of DEFLATE (RFC 1951) in its wrappers: [`Gzip`] (RFC 1952), and [`Deflate`], which HTTP defines as zlib
+//! (RFC 1950) and some servers send without a wrapper.
 //!
-//! A new inflater costs one allocation of 47 KB and a third of a microsecond, a hundredth of what it takes to inflate a
-//! body of 10 KB; so none is kept from one body to the next.
+//! A new inflater costs one allocation of 47 KB and a third of a microsecond. Inflating a body of 10 KB takes a
+//! hundred times as long, so inflaters are not reused for other bodies. `mod.rs` has the limits.
 
 use flate2::{Decompress, FlushDecompress, Status};
 
 use super::DecodeStep;
 use crate::Error;
 
-/// gzip: one member, or several in a row. Anything else behind a member is ignored, as browsers and urllib3 ignore it:
-/// some servers pad with zeros.
+/// A gzip decoder for one or several members. Other bytes after a member are ignored, as in browsers and urllib3,
+/// because some servers pad with zeros.
 pub(super) struct Gzip {
     inflater: Decompress,
     state: GzipState,
@@ -21,7 +21,7 @@ enum GzipState {
     Start,
     InMember,
     AfterMember,
-    /// Behind the first of the two bytes that a member begins with.
+    /// After the first of the two magic bytes.
     InMagic,
     Ended,
 }
@@ -48,12 +48,12 @@ impl Gzip {
     }
 
     fn inflate(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<DecodeStep, Error> {
-        let (step, is_over) = inflate(&mut self.inflater, input, out)?;
-        self.state = if is_over { GzipState::AfterMember } else { GzipState::InMember };
+        let (step, is_ended) = inflate(&mut self.inflater, input, out)?;
+        self.state = if is_ended { GzipState::AfterMember } else { GzipState::InMember };
         Ok(step)
     }
 
-    /// Moves over bytes that are no data.
+    /// Consumes bytes without output.
     const fn skip(&mut self, next: GzipState, consumed: usize) -> DecodeStep {
         self.state = next;
         DecodeStep { consumed, produced: 0, has_more: false }
@@ -64,9 +64,9 @@ impl Gzip {
     }
 }
 
-/// deflate: zlib's header is recognised by its check bits. What follows the end is ignored.
+/// A deflate decoder, which detects the zlib header by its check bits. Bytes after the end are ignored.
 pub(super) struct Deflate {
-    /// Not before it is known whether there is a header.
+    /// `None` until the first two bytes show whether there is a header.
     inflater: Option<Decompress>,
     first_byte: Option<u8>,
     is_ended: bool,
@@ -88,19 +88,20 @@ impl Deflate {
             self.inflater = Some(inflater);
         }
         let Some(inflater) = &mut self.inflater else { return Ok(DecodeStep::default()) };
-        let (step, is_over) = inflate(inflater, input, out)?;
-        self.is_ended = is_over;
+        let (step, is_ended) = inflate(inflater, input, out)?;
+        self.is_ended = is_ended;
         Ok(step)
     }
 
-    /// Nothing for the first byte, which is kept; an inflater behind that byte for the second, which is not taken.
+    /// Stores the first byte and returns `None`. With the second byte, which is not consumed, returns an inflater
+    /// that has read the first.
     fn create_inflater(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<Option<Decompress>, Error> {
         let (Some(first), Some(second)) = (self.first_byte, input.first()) else {
             self.first_byte = input.first().copied();
             return Ok(None);
         };
         let mut inflater = Decompress::new(is_zlib([first, *second]));
-        // Nothing comes of one byte: the shortest block has ten bits.
+        // One byte gives no output, because the shortest block has ten bits.
         inflate(&mut inflater, &[first], out)?;
         Ok(Some(inflater))
     }
@@ -110,22 +111,22 @@ impl Deflate {
     }
 }
 
-/// Whether these are the two bytes that zlib begins with: method 8, a window that there is, and divisible by 31.
+/// Returns `true` for a zlib header: method 8, a valid window size, and divisible by 31 (RFC 1950 §2.2).
 const fn is_zlib(header: [u8; 2]) -> bool {
     header[0] & 0x0f == 8 && header[0] >> 4 <= 7 && u16::from_be_bytes(header).is_multiple_of(31)
 }
 
-/// One step, and whether it came to the end.
+/// Performs one step. Also returns whether the stream has ended.
 fn inflate(inflater: &mut Decompress, input: &[u8], out: &mut Vec<u8>) -> Result<(DecodeStep, bool), Error> {
-    let (taken_before, made_before) = (inflater.total_in(), out.len());
+    let (total_in_before, len_before) = (inflater.total_in(), out.len());
     let status = inflater.decompress_vec(input, out, FlushDecompress::None).map_err(|_| Error::InvalidContentCoding)?;
-    let is_over = status == Status::StreamEnd;
-    let consumed = (inflater.total_in() - taken_before) as usize;
-    let has_more = !is_over && out.len() == out.capacity();
-    Ok((DecodeStep { consumed, produced: out.len() - made_before, has_more }, is_over))
+    let is_ended = status == Status::StreamEnd;
+    let consumed = (inflater.total_in() - total_in_before) as usize;
+    let has_more = !is_ended && out.len() == out.capacity();
+    Ok((DecodeStep { consumed, produced: out.len() - len_before, has_more }, is_ended))
 }
 
-/// The largest window there is, which every sender may use.
+/// log2 of the largest window, 32 KiB, which every sender may use.
 const WINDOW_BITS: u8 = 15;
-/// What a gzip member begins with.
+/// First bytes of a gzip member.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];

@@ -1,10 +1,11 @@
-//! Content codings (RFC 9110 §8.4) undone piece by piece: [`BodyDecoder`].
+//! [`BodyDecoder`], an incremental decoder of content codings (RFC 9110 §8.4).
 //!
-//! - `inflate`: gzip and deflate, by zlib-rs;
-//! - `brotli` and `zstd`, each by the library of that name.
+//! - `inflate`: gzip and deflate, with zlib-rs;
+//! - `brotli` and `zstd`, each with the library of that name.
 //!
-//! A coding writes only where there is room in the vector that it is given. So the decoder decides how much memory a body
-//! may take, and a bomb goes off in pieces that are counted.
+//! A coding writes only into the spare capacity of the output vector. The decoder reserves that capacity, so it
+//! controls the memory of a body, and counts the output of a decompression bomb before more is produced. This module
+//! does not know responses. `session/hop.rs` decodes their bodies.
 
 use std::fmt;
 
@@ -18,34 +19,55 @@ use brotli::Brotli;
 use inflate::{Deflate, Gzip};
 use zstd::Zstd;
 
-/// The codings that can be undone, as a request's `Accept-Encoding` lists them.
+/// The supported codings, as the value of `Accept-Encoding`.
 pub const ACCEPT_ENCODING: &str = "gzip, deflate, br, zstd";
 
-/// Undoes the content codings of one body.
+/// A decoder of the content codings of one body.
 ///
-/// What it reads is what browsers and urllib3 read: several gzip members and several zstd frames in a row, deflate with
-/// and without the wrapper of zlib. What follows the end of gzip, deflate or brotli is ignored. A body of no bytes at all
-/// is whole, as the responses to HEAD and those with status 204 or 304 have it.
+/// It accepts the same input as browsers and urllib3: several gzip members and several zstd frames in sequence,
+/// deflate with and without the zlib wrapper. Bytes after the end of gzip, deflate or brotli are ignored. An empty
+/// body is complete, because responses to HEAD and those with status 204 or 304 have a coding but no body.
 ///
-/// Beside what it appends, it holds one window for each coding: 32 KiB for gzip and deflate, at most 8 MiB for zstd (more
-/// is an error, as RFC 9659 says), and for brotli as much as the body is long, at most 16 MiB.
+/// In addition to the output, the decoder holds one window per coding: 32 KiB for gzip and deflate, at most 8 MiB
+/// for zstd (a larger one is an error, RFC 9659), and for brotli the length of the decoded body, at most 16 MiB.
+///
+/// [`HttpLimits::max_decoded_bytes`] limits the output, and [`HttpLimits::max_decoded_ratio`] its ratio to the input.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::proto::BodyDecoder;
+/// use gregaria_http::{Error, HttpLimits};
+///
+/// let body = b"\x0b\x02\x80hello\x03";
+/// let mut decoder = BodyDecoder::for_codings(b"br", &HttpLimits::default())?.expect("brotli is supported");
+/// let mut out = Vec::new();
+/// decoder.decode(body, &mut out)?;
+/// decoder.finish(&mut out)?;
+/// assert_eq!(out, b"hello");
+///
+/// let limits = HttpLimits { max_decoded_bytes: 4, ..HttpLimits::default() };
+/// let mut decoder = BodyDecoder::for_codings(b"br", &limits)?.expect("brotli is supported");
+/// assert_eq!(decoder.decode(body, &mut Vec::new()), Err(Error::DecodedTooLarge));
+/// # Ok::<(), Error>(())
+/// ```
 pub struct BodyDecoder {
-    /// The coding that was applied last.
+    /// The coding that the sender applied last.
     outer: CodingLayer,
-    /// Those that were applied before it, the last of them first.
+    /// The other codings, in the order of decoding.
     inner: Vec<InnerLayer>,
     limits: DecodeLimits,
     error: Option<Error>,
 }
 
 impl BodyDecoder {
-    /// A decoder for the values of `Content-Encoding`, which are joined by commas; names are read in any case.
+    /// Creates a decoder for the values of `Content-Encoding`, joined by commas. Names match in any case.
     ///
-    /// `None` when there is nothing to undo: no coding is named, or only `identity`. `None` also when one of them is
-    /// unknown: the body is then left as it is, as requests leaves it.
+    /// Returns `None` if no coding except `identity` is named. Also returns `None` if a coding is unknown, so that
+    /// the body stays encoded, as in Python's requests.
     ///
     /// # Errors
-    /// [`Error::ContentCoding`] for more than five codings, which nobody applies in earnest.
+    /// [`Error::InvalidContentCoding`] for more than five codings, the limit of urllib3.
     pub fn for_codings(value: &[u8], limits: &HttpLimits) -> Result<Option<Self>, Error> {
         let mut layers = Vec::new();
         for name in value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|name| changes_bytes(name)) {
@@ -60,46 +82,48 @@ impl BodyDecoder {
         Ok(Some(Self { outer, inner, limits: DecodeLimits::new(limits), error: None }))
     }
 
-    /// Lets the decoded body be of any length, for those who do not keep it; it still may not grow by more than
-    /// [`HttpLimits::decoded_ratio`].
+    /// Removes the limit [`HttpLimits::max_decoded_bytes`], for a caller that does not keep the body.
+    /// [`HttpLimits::max_decoded_ratio`] still applies.
     #[must_use]
     pub const fn without_size_limit(mut self) -> Self {
         self.limits.max_bytes = u64::MAX;
         self
     }
 
-    /// Decodes `input` wholly, and appends what comes of it to `out`.
+    /// Decodes all of `input` and appends the output to `out`.
     ///
     /// # Errors
-    /// [`Error::ContentCoding`], [`Error::DecodedTooLarge`] or [`Error::DecodedTooMuch`]; it stays at that.
+    /// [`Error::InvalidContentCoding`], [`Error::DecodedTooLarge`] or [`Error::DecodedRatioExceeded`]. Later calls
+    /// return the same error.
     pub fn decode(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
-        let mut rest = input;
-        while self.decode_some(&mut rest, out)? {}
+        let mut remaining = input;
+        while self.decode_some(&mut remaining, out)? {}
         Ok(())
     }
 
-    /// As [`feed`](Self::feed), but appends no more than there is room for in `out`, or 32 KiB and more if there is none:
-    /// for those who hand on what is decoded piece by piece. Moves `input` past what was taken; `false` when it is used
-    /// up and nothing more comes of it.
+    /// Decodes a part of `input` into the spare capacity of `out`, for a caller that processes the body in chunks.
+    ///
+    /// If `out` is full, first reserves as much again, at least 32 KiB. Advances `input` past the consumed bytes.
+    /// Returns `false` once `input` is consumed and has no more output.
     ///
     /// # Errors
-    /// As [`feed`](Self::feed).
+    /// The errors of [`decode`](Self::decode).
     pub fn decode_some(&mut self, input: &mut &[u8], out: &mut Vec<u8>) -> Result<bool, Error> {
         if let Some(error) = self.error {
             return Err(error);
         }
-        let made_before = self.inner.last().map_or(&self.outer, |inner| &inner.layer).produced;
-        self.limits.reserve_output(out, made_before);
+        let produced = self.inner.last().map_or(&self.outer, |inner| &inner.layer).produced;
+        self.limits.reserve_output(out, produced);
         let mut source = OuterReader { layer: &mut self.outer, input, limits: &mut self.limits };
         let read = read_layers(&mut self.inner, &mut source, out);
         self.error = read.err();
-        read.map(|made| made > 0)
+        read.map(|produced| produced > 0)
     }
 
-    /// The end of the input, after which nothing may be fed.
+    /// Handles the end of the input and appends the remaining output. The decoder must not be used afterwards.
     ///
     /// # Errors
-    /// As [`feed`](Self::feed); [`Error::ContentCoding`] also when the coding's own end has not come.
+    /// The errors of [`decode`](Self::decode), and [`Error::InvalidContentCoding`] if the body is truncated.
     pub fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), Error> {
         self.decode(&[], out)?;
         let is_complete =
@@ -110,26 +134,26 @@ impl BodyDecoder {
 
 impl fmt::Debug for BodyDecoder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BodyDecoder").field("failed", &self.error).finish_non_exhaustive()
+        f.debug_struct("BodyDecoder").field("error", &self.error).finish_non_exhaustive()
     }
 }
 
-/// Whether this is the name of a coding that leaves bytes other than they were; a list may have empty places.
+/// Returns `true` for the name of a coding other than `identity`. A list may have empty items (RFC 9110 §5.6.1).
 fn changes_bytes(name: &[u8]) -> bool {
     !name.is_empty() && !name.eq_ignore_ascii_case(b"identity")
 }
 
-/// Appends what comes next of `source` after all `layers`, as much as there is room for in `out`. Nothing came: the input
-/// is used up.
+/// Decodes `source` through all `layers` into the spare capacity of `out`. Returns the number of bytes appended,
+/// which is 0 once the input is consumed.
 fn read_layers(layers: &mut [InnerLayer], source: &mut OuterReader<'_, '_>, out: &mut Vec<u8>) -> Result<usize, Error> {
-    let Some((last, before)) = layers.split_last_mut() else {
+    let Some((last, others)) = layers.split_last_mut() else {
         return source.read(out);
     };
     loop {
         if last.consumed == last.input.len() {
             last.consumed = 0;
             last.input.clear();
-            read_layers(before, source, &mut last.input)?;
+            read_layers(others, source, &mut last.input)?;
         }
         let step = last.layer.step(&last.input[last.consumed..], out)?;
         last.consumed += step.consumed;
@@ -140,7 +164,7 @@ fn read_layers(layers: &mut [InnerLayer], source: &mut OuterReader<'_, '_>, out:
     }
 }
 
-/// Where all layers read from: the body as it came, less the outer coding.
+/// The source of the inner layers: the received body without its outer coding.
 struct OuterReader<'a, 'input> {
     layer: &'a mut CodingLayer,
     input: &'a mut &'input [u8],
@@ -161,11 +185,12 @@ impl OuterReader<'_, '_> {
     }
 }
 
-/// A layer that reads what the one before it has made.
+/// A layer that decodes the output of the previous layer.
 struct InnerLayer {
     layer: CodingLayer,
+    /// Output of the previous layer.
     input: Vec<u8>,
-    /// Bytes of the inbox that the layer has read.
+    /// Number of bytes of `input` that the layer has consumed.
     consumed: usize,
 }
 
@@ -175,11 +200,12 @@ impl InnerLayer {
     }
 }
 
-/// One coding, and what has come of it.
+/// A coding with the amount of its output.
 struct CodingLayer {
     coding: Coding,
+    /// Number of bytes that the coding has produced.
     produced: u64,
-    /// Whether the coding may hold back some of what it has made.
+    /// Whether the coding may have more output without more input.
     has_more: bool,
 }
 
@@ -202,12 +228,12 @@ impl CodingLayer {
     }
 }
 
-/// What a coding did when it was given input and room.
+/// The result of one step of a coding.
 #[derive(Clone, Copy, Default)]
 struct DecodeStep {
     consumed: usize,
     produced: usize,
-    /// Whether more may come of what was taken, when there is room for it.
+    /// Whether the consumed input may have more output, for which there was no space.
     has_more: bool,
 }
 
@@ -220,21 +246,21 @@ enum Coding {
 
 impl Coding {
     fn from_name(name: &[u8]) -> Option<Self> {
-        let is = |own: &str| name.eq_ignore_ascii_case(own.as_bytes());
-        if is("gzip") || is("x-gzip") {
+        let is_named = |coding: &str| name.eq_ignore_ascii_case(coding.as_bytes());
+        if is_named("gzip") || is_named("x-gzip") {
             Some(Self::Gzip(Gzip::new()))
-        } else if is("br") {
+        } else if is_named("br") {
             Some(Self::Brotli(Brotli::new()))
-        } else if is("deflate") {
+        } else if is_named("deflate") {
             Some(Self::Deflate(Deflate::new()))
-        } else if is("zstd") {
+        } else if is_named("zstd") {
             Some(Self::Zstd(Zstd::new()))
         } else {
             None
         }
     }
 
-    /// Takes from `input` and appends to `out`, which has some room and keeps its place in memory.
+    /// Decodes a part of `input` into the spare capacity of `out`, which is not empty. Does not reallocate `out`.
     fn step(&mut self, input: &[u8], out: &mut Vec<u8>) -> Result<DecodeStep, Error> {
         match self {
             Self::Brotli(brotli) => brotli.step(input, out),
@@ -244,7 +270,7 @@ impl Coding {
         }
     }
 
-    /// Whether the input may end here.
+    /// Returns `true` if the input may end here.
     const fn is_complete(&self) -> bool {
         match self {
             Self::Brotli(brotli) => brotli.is_complete(),
@@ -255,11 +281,12 @@ impl Coding {
     }
 }
 
-/// How much may come of a body. Every layer keeps to it: what is little in the end may have been much in between.
+/// The limits on the output of a body. They apply to each layer, because an intermediate result may be larger than
+/// the final one.
 struct DecodeLimits {
     max_bytes: u64,
     max_ratio: u64,
-    /// Bytes of the body as it came that were decoded.
+    /// Number of bytes of the received body that were decoded.
     consumed: u64,
 }
 
@@ -278,20 +305,20 @@ impl DecodeLimits {
         Ok(())
     }
 
-    /// Lets a full `out` grow as vectors do, but not beyond the limit and the one byte that shows that it is exceeded.
+    /// Doubles the capacity of a full `out`, up to the limit plus one byte, which reveals that the limit is exceeded.
     fn reserve_output(&self, out: &mut Vec<u8>, produced: u64) {
         if out.len() == out.capacity() {
-            let left = usize::try_from(self.max_bytes.saturating_sub(produced)).unwrap_or(usize::MAX);
-            out.reserve_exact(out.len().max(OUTPUT_CHUNK_BYTES).min(left.saturating_add(1)));
+            let remaining = usize::try_from(self.max_bytes.saturating_sub(produced)).unwrap_or(usize::MAX);
+            out.reserve_exact(out.len().max(OUTPUT_CHUNK_BYTES).min(remaining.saturating_add(1)));
         }
     }
 }
 
-/// As many as urllib3 undoes.
+/// Maximum number of codings, as in urllib3.
 const MAX_CODINGS: usize = 5;
-/// What a decoder appends at a time, while `out` is small.
+/// Minimum capacity that is reserved for output.
 const OUTPUT_CHUNK_BYTES: usize = 32 << 10;
-/// Up to here a body may grow by any ratio: a page of blanks is no attack.
+/// Maximum size of a decoded body with any ratio, because small bodies such as a page of blanks are no attack.
 const MAX_RATIO_EXEMPT_BYTES: u64 = 1 << 20;
 
 #[cfg(test)]

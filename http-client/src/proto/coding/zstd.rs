@@ -1,11 +1,12 @@
-//! Zstandard (RFC 8878), with the window that RFC 9659 allows on the web: 8 MiB.
+//! Decoder of Zstandard (RFC 8878), with windows of at most 8 MiB, the limit of RFC 9659.
 
 use zstd_safe::{DCtx, DParameter, InBuffer, OutBuffer};
 
 use super::DecodeStep;
 use crate::Error;
 
-/// Frames one after another, skippable ones among them. What is no frame is an error, wherever it stands.
+/// A decoder of a sequence of frames, including skippable ones. Bytes that are not a frame are an error, also at the
+/// end.
 pub(super) struct Zstd {
     context: DCtx<'static>,
     is_in_frame: bool,
@@ -14,8 +15,8 @@ pub(super) struct Zstd {
 impl Zstd {
     pub(super) fn new() -> Self {
         let mut context = DCtx::create();
-        let narrowed = context.set_parameter(DParameter::WindowLogMax(MAX_WINDOW_LOG));
-        debug_assert!(narrowed.is_ok(), "a constant in the allowed range");
+        let result = context.set_parameter(DParameter::WindowLogMax(MAX_WINDOW_LOG));
+        debug_assert!(result.is_ok(), "the constant is in the valid range");
         Self { context, is_in_frame: false }
     }
 
@@ -24,7 +25,7 @@ impl Zstd {
         let mut unread = InBuffer::around(input);
         let hint = self.context.decompress_stream(&mut OutBuffer::around_pos(out, start), &mut unread);
         self.is_in_frame = hint.map_err(|_| Error::InvalidContentCoding)? != FRAME_COMPLETE;
-        // Behind a frame nothing is held back, and to ask would begin another.
+        // A complete frame has no more output, and another call would begin a new frame.
         let has_more = self.is_in_frame && out.len() == out.capacity();
         Ok(DecodeStep { consumed: unread.pos(), produced: out.len() - start, has_more })
     }
@@ -36,5 +37,5 @@ impl Zstd {
 
 /// log2 of the largest window.
 const MAX_WINDOW_LOG: u32 = 23;
-/// What the library returns when a frame is over and all of it was written.
+/// Return value of the library when a frame is complete and all of its output was written.
 const FRAME_COMPLETE: usize = 0;

@@ -1,7 +1,8 @@
-//! What the fuzzers do with their input, and what must hold whatever it is: the input is read, or there is an error that
-//! says whose fault it is; the same at every split; and no more is held than the limits let.
+//! The functions of the fuzz targets, with the properties that they check for any input.
 //!
-//! Called by `http-client/fuzz/` and by the smoke run beside this file. Uses nothing but the crate itself.
+//! An input is either accepted or gives an error of the expected category. The result is the same at every split.
+//! The memory stays within the limits. `http-client/fuzz/` and `mod.rs` beside this file call these functions, so
+//! this file must not depend on other crates.
 
 use gregaria_http::proto::chunked::ChunkedDecoder;
 use gregaria_http::proto::coding::BodyDecoder;
@@ -13,7 +14,7 @@ use gregaria_http::{
 
 use crate::reader::{BodyMode, ExhaustiveReader};
 
-/// Small, so that they are met.
+/// Small limits, so that short inputs reach them.
 const LIMITS: HttpLimits = HttpLimits {
     max_head_bytes: 1 << 10,
     max_headers: 20,
@@ -26,7 +27,7 @@ const LIMITS: HttpLimits = HttpLimits {
     max_trailer_bytes: 64,
 };
 
-/// A response: the same however it arrives and however its body is taken.
+/// Parses the input as a response, in several pieces and body modes, with equal results.
 pub(crate) fn response(bytes: &[u8]) {
     for body_mode in [BodyMode::Keep, BodyMode::Discard, BodyMode::Stream { every: 1 }] {
         let reader = ExhaustiveReader { method: Method::Get, body_mode, limits: LIMITS };
@@ -42,32 +43,33 @@ pub(crate) fn response(bytes: &[u8]) {
     }
 }
 
-/// The target sends the bytes, and then the last of them again and again; the client holds no more than it may.
+/// Checks the memory of a parser for a target that sends the bytes, and then repeats the last 64 bytes.
 fn receive_without_end(bytes: &[u8], body_mode: BodyMode) {
-    let policy = match body_mode {
+    let parser_mode = match body_mode {
         BodyMode::Keep => ResponseBodyMode::Keep,
         BodyMode::Discard => ResponseBodyMode::Discard,
         BodyMode::Stream { .. } => ResponseBodyMode::Stream,
     };
-    let mut parser = ResponseParser::new(Method::Get, policy, &LIMITS);
+    let mut parser = ResponseParser::new(Method::Get, parser_mode, &LIMITS);
     let mut buffer = Vec::new();
     let tail = &bytes[bytes.len().saturating_sub(64)..];
-    let mut coming = bytes.iter().chain(tail.iter().cycle()).take(ENDLESS_BYTES).peekable();
-    while coming.peek().is_some() {
+    let mut stream = bytes.iter().chain(tail.iter().cycle()).take(ENDLESS_BYTES).peekable();
+    while stream.peek().is_some() {
         parser.reserve(&mut buffer);
-        assert!(buffer.capacity() <= MAX_HELD_BYTES, "{} bytes are held, {body_mode:?}", buffer.capacity());
-        let room = buffer.capacity() - buffer.len();
-        buffer.extend(coming.by_ref().take(room));
+        assert!(buffer.capacity() <= MAX_BUFFER_BYTES, "buffer of {} bytes, {body_mode:?}", buffer.capacity());
+        let spare_bytes = buffer.capacity() - buffer.len();
+        buffer.extend(stream.by_ref().take(spare_bytes));
         if parser.feed(&mut buffer) != Ok(ParseProgress::NeedMore) {
             break;
         }
-        if policy == ResponseBodyMode::Stream {
+        if parser_mode == ResponseBodyMode::Stream {
             parser.consume_body(&mut buffer);
         }
     }
 }
 
-/// A body in the chunked coding: the same in pieces as whole. And what is put into the coding comes out of it.
+/// Decodes the input as a chunked body, at once and in pieces, with equal results. Then encodes the input and
+/// decodes the result, which gives the input.
 pub(crate) fn chunked(bytes: &[u8]) {
     let whole = unchunk([bytes]);
     assert_eq!(unchunk(bytes.chunks(1)), whole);
@@ -85,26 +87,26 @@ pub(crate) fn chunked(bytes: &[u8]) {
     assert_eq!(unchunk(coded.chunks(3)), Ok((bytes.to_vec(), true)));
 }
 
-/// The data, and whether it has an end.
+/// Returns the decoded data, and whether the body is complete.
 fn unchunk<'b>(pieces: impl IntoIterator<Item = &'b [u8]>) -> Result<(Vec<u8>, bool), Error> {
     let mut decoder = ChunkedDecoder::new(&LIMITS);
     let mut data = Vec::new();
     for mut piece in pieces {
         while !piece.is_empty() {
-            let stretch = decoder.next_span(piece)?;
-            if stretch.end {
-                assert_eq!(stretch.data, 0);
+            let span = decoder.next_span(piece)?;
+            if span.end {
+                assert_eq!(span.data, 0);
                 return Ok((data, true));
             }
-            assert!(stretch.framing + stretch.data > 0, "every step goes on");
-            data.extend_from_slice(&piece[stretch.framing..][..stretch.data]);
-            piece = &piece[stretch.framing + stretch.data..];
+            assert!(span.framing + span.data > 0, "every span has bytes");
+            data.extend_from_slice(&piece[span.framing..][..span.data]);
+            piece = &piece[span.framing + span.data..];
         }
     }
     Ok((data, false))
 }
 
-/// A body under content codings: the same in pieces as whole, and never larger than it may be.
+/// Decodes a body, at once and in pieces, with equal results, within the limits. The first byte selects the codings.
 pub(crate) fn decompression(input: &[u8]) {
     let Some((choice, body)) = input.split_first() else { return };
     let codings = CODINGS[usize::from(*choice) % CODINGS.len()];
@@ -118,40 +120,42 @@ pub(crate) fn decompression(input: &[u8]) {
     assert_target_fault(decode_bounded(codings, body).err());
 }
 
-/// Decodes a body of any length without keeping it: what comes out is still in proportion to what went in.
+/// Decodes a body without a size limit and without keeping the output, and checks the ratio of output to input.
 fn decode_bounded(codings: &[u8], mut body: &[u8]) -> Result<(), Error> {
-    let most = (1 << 20) + body.len() as u64 * u64::from(LIMITS.max_decoded_ratio) + (64 << 10);
+    let max_bytes = (1 << 20) + body.len() as u64 * u64::from(LIMITS.max_decoded_ratio) + (64 << 10);
     let Some(decoder) = BodyDecoder::for_codings(codings, &LIMITS)? else {
         return Ok(());
     };
     let mut decoder = decoder.without_size_limit();
-    let mut made = 0;
+    let mut decoded_bytes = 0;
     let mut out = Vec::new();
     while decoder.decode_some(&mut body, &mut out)? {
-        made += out.len() as u64;
-        assert!(made <= most && out.capacity() <= 64 << 10, "{made} bytes came out, {} at once", out.capacity());
+        decoded_bytes += out.len() as u64;
+        assert!(decoded_bytes <= max_bytes, "{decoded_bytes} bytes decoded");
+        assert!(out.capacity() <= 64 << 10, "buffer of {} bytes", out.capacity());
         out.clear();
     }
     decoder.finish(&mut out)
 }
 
-/// `None` for a body that is left as it is.
+/// Decodes a body with the limits. Returns `None` if the codings leave the body unchanged.
 fn decode<'b>(codings: &[u8], pieces: impl IntoIterator<Item = &'b [u8]>) -> Result<Option<Vec<u8>>, Error> {
     let Some(mut decoder) = BodyDecoder::for_codings(codings, &LIMITS)? else {
         return Ok(None);
     };
     let mut out = Vec::new();
-    let mut all = pieces.into_iter().try_for_each(|piece| decoder.decode(piece, &mut out));
-    if all.is_ok() {
-        all = decoder.finish(&mut out);
+    let mut result = pieces.into_iter().try_for_each(|piece| decoder.decode(piece, &mut out));
+    if result.is_ok() {
+        result = decoder.finish(&mut out);
     }
-    // One byte shows that there are too many.
-    let most = LIMITS.max_decoded_bytes + usize::from(all.is_err());
-    assert!(out.len() <= most && out.capacity() <= most + 1, "{} bytes came out, {all:?}", out.len());
-    all.map(|()| Some(out))
+    // The decoder writes one byte above the limit to detect that the body is too large.
+    let max_bytes = LIMITS.max_decoded_bytes + usize::from(result.is_err());
+    assert!(out.len() <= max_bytes && out.capacity() <= max_bytes + 1, "{} bytes decoded, {result:?}", out.len());
+    result.map(|()| Some(out))
 }
 
-/// Lines as `Set-Cookie`: the jar stays small, and nothing in it can break out of a header.
+/// Stores the lines of the input as `Set-Cookie` values. The jar stays within its limits, and no cookie can end a
+/// header.
 pub(crate) fn cookies(bytes: &[u8]) {
     let mut jar = CookieJar::new();
     let origins = ["http://a.example.com", "https://a.example.com:8443", "http://127.0.0.1"];
@@ -173,7 +177,8 @@ pub(crate) fn cookies(bytes: &[u8]) {
     }
 }
 
-/// A URL, and where a redirect from there leads: to a URL that is as safe as the first, and reads back as itself.
+/// Resolves a redirect from the URL in the first line to the location in the rest. The resulting URL is valid, and a
+/// redirect to it gives the same URL.
 pub(crate) fn url_and_redirect(bytes: &[u8]) {
     let (url, location) = match bytes.iter().position(|byte| *byte == b'\n') {
         Some(end) => (&bytes[..end], &bytes[end + 1..]),
@@ -187,10 +192,10 @@ pub(crate) fn url_and_redirect(bytes: &[u8]) {
     match resolve_redirect(Method::Post, 302, location, &url) {
         Ok(Some(redirect)) => {
             assert!(redirect.url.bytes().all(|byte| byte.is_ascii_graphic()), "{:?}", redirect.url);
-            let (bare, _) = split_credentials(&redirect.url);
-            check_base(&BaseUrl::parse(&bare).unwrap());
-            let again = resolve_redirect(Method::Post, 302, redirect.url.as_bytes(), &url).unwrap().unwrap();
-            assert_eq!(again, redirect, "a URL leads to itself");
+            let (without_credentials, _) = split_credentials(&redirect.url);
+            check_base(&BaseUrl::parse(&without_credentials).unwrap());
+            let repeated = resolve_redirect(Method::Post, 302, redirect.url.as_bytes(), &url).unwrap().unwrap();
+            assert_eq!(repeated, redirect, "an absolute URL resolves to itself");
         }
         Ok(None) => assert!(location.trim_ascii().is_empty()),
         Err(error) => assert!(error == Error::InvalidRedirect, "{error:?}"),
@@ -206,14 +211,14 @@ fn check_base(base: &BaseUrl) {
     assert!(!base.prefix().bytes().any(|byte| byte.is_ascii_control()), "{base:?}");
 }
 
-/// Whatever a target sends is its own doing.
+/// Checks that an error caused by received bytes is attributed to the target.
 fn assert_target_fault(error: Option<Error>) {
     assert!(error.is_none_or(|error| error.category() == ErrorCategory::Target), "{error:?}");
 }
 
 const CODINGS: &[&[u8]] =
     &[b"gzip", b"deflate", b"br", b"zstd", b"gzip, br", b"x-gzip, identity", b"deflate, deflate", b"what"];
-/// A head and a body of the largest size, and what is received at once, in a buffer that has doubled.
-const MAX_HELD_BYTES: usize = 2 * (LIMITS.max_head_bytes + LIMITS.max_body_bytes + (64 << 10));
-/// What a target sends that does not stop: more than may be held.
-const ENDLESS_BYTES: usize = 2 * MAX_HELD_BYTES;
+/// Maximum capacity of the parser's buffer: a head and a body at their limits and one receive, after doubling.
+const MAX_BUFFER_BYTES: usize = 2 * (LIMITS.max_head_bytes + LIMITS.max_body_bytes + (64 << 10));
+/// Number of bytes that the endless target sends, more than the buffer may hold.
+const ENDLESS_BYTES: usize = 2 * MAX_BUFFER_BYTES;

@@ -1,5 +1,6 @@
-//! A short run of each fuzzer on the stable toolchain: what `http-client/fuzz/` does for hours, for a second or two, over
-//! mutated seeds and with the same numbers each time. Besides, it measures the memory.
+//! Short runs of the fuzz targets of `http-client/fuzz/` on the stable toolchain, over mutated seeds.
+//!
+//! The random numbers are the same in each run. These runs also check the memory use, which cargo-fuzz does not.
 
 mod entries;
 
@@ -7,7 +8,10 @@ use allocation_counter::measure;
 
 use crate::corpus;
 
-/// Runs an entry over mutated seeds. It never has more in memory than it may, and some copies of its input.
+/// Runs an entry over the seeds, then over mutated seeds.
+///
+/// # Panics
+/// If the entry panics, or allocates more than `max_bytes` plus 16 times the length of its input.
 fn smoke(entry: fn(&[u8]), seeds: &[Vec<u8>], runs: usize, max_bytes: u64) {
     let mut mutator = Mutator { state: 0x9e37_79b9_7f4a_7c15 };
     for run in 0..runs {
@@ -26,7 +30,7 @@ fn smoke(entry: fn(&[u8]), seeds: &[Vec<u8>], runs: usize, max_bytes: u64) {
     }
 }
 
-/// Makes inputs of seeds, always the same ones.
+/// A deterministic generator of inputs from seeds.
 struct Mutator {
     state: u64,
 }
@@ -47,8 +51,8 @@ impl Mutator {
         match self.below(7) {
             0 => drop(input.drain(from..to)),
             1 => {
-                let piece = input[from..to].repeat(1 + self.below(4));
-                input.splice(from..from, piece);
+                let repeated = input[from..to].repeat(1 + self.below(4));
+                input.splice(from..from, repeated);
             }
             2 => {
                 let token = TOKENS[self.below(TOKENS.len())];
@@ -72,7 +76,7 @@ impl Mutator {
         }
     }
 
-    /// A number below `end`, by xorshift.
+    /// Returns a pseudorandom number below `end`, from a xorshift generator.
     fn below(&mut self, end: usize) -> usize {
         self.state ^= self.state << 13;
         self.state ^= self.state >> 7;
@@ -86,13 +90,13 @@ fn texts(seeds: &[&str]) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn response() {
+fn response_target_holds_for_mutated_corpus() {
     let seeds: Vec<Vec<u8>> = corpus::cases().into_iter().map(|case| case.bytes).collect();
     smoke(entries::response, &seeds, 1_500, MAX_RESPONSE_MEMORY_BYTES);
 }
 
 #[test]
-fn chunked() {
+fn chunked_target_holds_for_mutated_corpus() {
     let body = |response: Vec<u8>| {
         let head = response.windows(4).position(|window| window == b"\r\n\r\n")?;
         Some(response[head + 4..].to_vec())
@@ -102,32 +106,32 @@ fn chunked() {
 }
 
 #[test]
-fn decompression() {
+fn decompression_target_holds_for_mutated_seeds() {
     let zlib = b"\x78\x9c\xcb\x48\xcd\xc9\xc9\x07\x00\x06\x2c\x02\x15";
     let gzip = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff\xcb\x48\xcd\xc9\xc9\x07\x00\x86\xa6\x10\x36\x05\x00\x00\x00";
     let brotli = b"\x0b\x02\x80hello\x03";
-    // One frame of one raw block; and one of forty blocks that repeat a byte 128 Ki times each.
+    // A frame of one raw block, and a frame of forty blocks that each repeat a byte 128 Ki times.
     let zstd = b"\x28\xb5\x2f\xfd\x20\x05\x29\x00\x00hello";
     let bomb = [&b"\x28\xb5\x2f\xfd\x00\x58"[..], &b"\x02\x00\x10x".repeat(40), b"\x03\x00\x10x"].concat();
-    let of = |choice: u8, body: &[u8]| [&[choice], body].concat();
+    let seed = |codings: u8, body: &[u8]| [&[codings], body].concat();
     let seeds = [
-        of(0, gzip),
-        of(0, &gzip.repeat(2)),
-        of(1, zlib),
-        of(1, &zlib[2..zlib.len() - 4]),
-        of(2, brotli),
-        of(3, zstd),
-        of(3, &bomb),
-        of(4, gzip),
-        of(5, gzip),
-        of(6, zlib),
-        of(7, b"hello"),
+        seed(0, gzip),
+        seed(0, &gzip.repeat(2)),
+        seed(1, zlib),
+        seed(1, &zlib[2..zlib.len() - 4]),
+        seed(2, brotli),
+        seed(3, zstd),
+        seed(3, &bomb),
+        seed(4, gzip),
+        seed(5, gzip),
+        seed(6, zlib),
+        seed(7, b"hello"),
     ];
     smoke(entries::decompression, &seeds, 3_000, MAX_DECODER_MEMORY_BYTES);
 }
 
 #[test]
-fn cookies() {
+fn cookies_target_holds_for_mutated_seeds() {
     let seeds = texts(&[
         "a=b",
         "session=0123456789abcdef; Path=/; HttpOnly; SameSite=Lax",
@@ -141,7 +145,7 @@ fn cookies() {
 }
 
 #[test]
-fn url_and_redirect() {
+fn redirect_target_holds_for_mutated_seeds() {
     let seeds = texts(&[
         "http://example.com/a/b?c=d#e\n../f?g#h",
         "https://user:pass%20word@example.com:8443/\n//elsewhere.example/x",
@@ -156,7 +160,7 @@ fn url_and_redirect() {
     smoke(entries::url_and_redirect, &seeds, 15_000, MAX_RESPONSE_MEMORY_BYTES);
 }
 
-/// What responses, cookies and URLs are made of.
+/// Tokens of responses, cookies and URLs, which mutations insert.
 const TOKENS: &[&[u8]] = &[
     b"\r\n",
     b"\n",
@@ -200,9 +204,9 @@ const TOKENS: &[&[u8]] = &[
     b"[::1]",
     b"xn--",
 ];
-/// What a mutated seed is cut to.
+/// Maximum length of a mutated seed. Longer seeds are truncated.
 const MAX_INPUT_BYTES: usize = 4 << 10;
-/// Enough for what the entries' limits let a response hold.
+/// Maximum memory of all entries without a decoder. It is enough for a response within the limits of the entries.
 const MAX_RESPONSE_MEMORY_BYTES: u64 = 512 << 10;
-/// The largest window of brotli, and as much again for the rest of a decoder.
+/// Maximum memory of a decoder: the largest window of brotli (16 MiB), and the same for the rest.
 const MAX_DECODER_MEMORY_BYTES: u64 = 32 << 20;

@@ -1,0 +1,293 @@
+//! The first pass over a command line: finds the locustfiles before all flags are known.
+//!
+//! A locustfile may add flags, so this pass skips an unknown flag and takes the words after it for its values. It
+//! reports no errors of the line. The strict parse (`../parse.rs`) does, after the locustfile has been imported.
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{Arg, Command};
+
+use super::locustfile;
+use crate::{
+    args::{
+        cli::{arg_value::ArgValue, command, positional, program::ProgramKind},
+        config::{self, config_keys, process_env::ProcessEnv},
+    },
+    exit::CliError,
+};
+
+/// The program that a command line needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FirstPass {
+    /// The help, with the arguments that these locustfiles add. Empty if there is no locustfile.
+    Help(Vec<PathBuf>),
+    /// The Python host with these locustfiles or packages, as absolute paths.
+    Locustfiles(Vec<PathBuf>),
+    /// No Python: a quick run, the version, or a line that the strict parse rejects.
+    Native,
+}
+
+/// Finds the locustfiles of a command line. `args` does not contain the name of the program.
+///
+/// # Errors
+/// A locustfile that is named and cannot be found. A configuration file that cannot be read.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria::args::{FirstPass, ProcessEnv, first_pass};
+///
+/// let args = ["http://localhost:8080/", "-u", "64"].map(Into::into);
+/// assert_eq!(first_pass(&args, &ProcessEnv::current())?, FirstPass::Native);
+/// # Ok::<(), gregaria::exit::CliError>(())
+/// ```
+pub fn first_pass(args: &[OsString], env: &ProcessEnv) -> Result<FirstPass, CliError> {
+    let scanned = ScannedLine::scan(args)?;
+    if scanned.has_version || scanned.has_url && !scanned.has_help {
+        return Ok(FirstPass::Native);
+    }
+    let files = find_locustfiles(&scanned, env);
+    if scanned.has_help {
+        return Ok(FirstPass::Help(files.unwrap_or_default()));
+    }
+    let files = files?;
+    Ok(if files.is_empty() { FirstPass::Native } else { FirstPass::Locustfiles(files) })
+}
+
+fn find_locustfiles(scanned: &ScannedLine, env: &ProcessEnv) -> Result<Vec<PathBuf>, CliError> {
+    if let Some(file) = &scanned.locustfile {
+        return locustfile::find_named("-f", &file.as_str().into(), env);
+    }
+    if !scanned.files.is_empty() {
+        let files = scanned.files.join(",");
+        return locustfile::find_named("locustfile", &ArgValue::from(files), env);
+    }
+    let program = ProgramKind::Gregaria;
+    let config_keys = config_keys::config_keys(&command::build_command(&program)?, &program);
+    let settings = config::load(&config_keys, scanned.config.as_deref(), env)?;
+    match settings.single_value(&config_keys, "--locustfile") {
+        Some(file) => locustfile::find_named("-f", &file, env),
+        None => Ok(locustfile::default_locustfile(env).into_iter().collect()),
+    }
+}
+
+/// The parts of a line that can be recognized without knowing all of its flags.
+#[derive(Debug, Default)]
+struct ScannedLine {
+    locustfile: Option<String>,
+    config: Option<String>,
+    /// Positional `.py` files.
+    files: Vec<String>,
+    /// Whether a positional argument is a URL.
+    has_url: bool,
+    has_help: bool,
+    has_version: bool,
+}
+
+impl ScannedLine {
+    fn scan(args: &[OsString]) -> Result<Self, CliError> {
+        let mut command = command::build_command(&ProgramKind::Gregaria)?;
+        command.build();
+        let words: Vec<String> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
+        let mut scanned = Self::default();
+        let mut rest = words.as_slice();
+        // Whether the next words may be values of an unknown flag.
+        let mut is_ambiguous = false;
+        while let [word, after @ ..] = rest {
+            rest = after;
+            if word == "--" {
+                after.iter().for_each(|word| scanned.add_positional(word));
+                break;
+            }
+            match classify(&command, word) {
+                ArgToken::Positional if !is_ambiguous => scanned.add_positional(word),
+                ArgToken::Positional => {}
+                ArgToken::Unknown => is_ambiguous = !word.contains('='),
+                ArgToken::Known(arg, value) => {
+                    is_ambiguous = false;
+                    let (value, after) = take_value(arg, value, rest);
+                    rest = after;
+                    scanned.add_flag(arg, value);
+                }
+            }
+        }
+        Ok(scanned)
+    }
+
+    fn add_positional(&mut self, word: &str) {
+        self.has_url |= positional::is_url(word);
+        if positional::is_locustfile(word) && !positional::is_url(word) {
+            self.files.push(word.to_owned());
+        }
+    }
+
+    fn add_flag(&mut self, arg: &Arg, value: Option<String>) {
+        match arg.get_id().as_str() {
+            "config" => self.config = value.or_else(|| self.config.take()),
+            "help" => self.has_help = true,
+            "locustfile" => self.locustfile = value.or_else(|| self.locustfile.take()),
+            "version" => self.has_version = true,
+            _ => {}
+        }
+    }
+}
+
+/// A word of a command line.
+enum ArgToken<'a> {
+    /// A flag, and the value that is joined to it.
+    Known(&'a Arg, Option<String>),
+    Positional,
+    Unknown,
+}
+
+fn classify<'a>(command: &'a Command, word: &str) -> ArgToken<'a> {
+    let is_number = word.parse::<f64>().is_ok();
+    match word.strip_prefix("--") {
+        Some(long) => classify_long(command, long),
+        None if word.len() > 1 && word.starts_with('-') && !is_number => classify_short(command, &word[1..]),
+        None => ArgToken::Positional,
+    }
+}
+
+/// Classifies a long flag, which may be shortened to a prefix of one flag only.
+fn classify_long<'a>(command: &'a Command, word: &str) -> ArgToken<'a> {
+    let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value.to_owned())));
+    let has_long = |arg: &&Arg, matches: &dyn Fn(&str) -> bool| {
+        arg.get_long().is_some_and(matches) || arg.get_all_aliases().into_iter().flatten().any(matches)
+    };
+    let exact = command.get_arguments().find(|arg| has_long(arg, &|long| long == name));
+    let mut with_prefix = command.get_arguments().filter(|arg| has_long(arg, &|long| long.starts_with(name)));
+    match (exact, with_prefix.next(), with_prefix.next()) {
+        (Some(arg), ..) | (None, Some(arg), None) => ArgToken::Known(arg, value),
+        _ => ArgToken::Unknown,
+    }
+}
+
+/// Classifies short flags in one word: `-lf FILE` is `-l -f FILE`. All but the last flag are switches.
+fn classify_short<'a>(command: &'a Command, letters: &str) -> ArgToken<'a> {
+    for (index, letter) in letters.char_indices() {
+        let has_letter = |arg: &&Arg| {
+            arg.get_short() == Some(letter)
+                || arg.get_all_short_aliases().into_iter().flatten().any(|alias| alias == letter)
+        };
+        let Some(arg) = command.get_arguments().find(has_letter) else { return ArgToken::Unknown };
+        let rest = &letters[index + letter.len_utf8()..];
+        if rest.is_empty() {
+            return ArgToken::Known(arg, None);
+        }
+        if arg.get_action().takes_values() {
+            return ArgToken::Known(arg, Some(rest.trim_start_matches('=').to_owned()));
+        }
+    }
+    ArgToken::Unknown
+}
+
+/// Returns the value of a flag, which is joined to the flag or follows it, and the words after the value.
+fn take_value<'a>(arg: &Arg, joined: Option<String>, rest: &'a [String]) -> (Option<String>, &'a [String]) {
+    let arity = arg.get_num_args().unwrap_or_default();
+    if joined.is_some() || arity.max_values() == 0 {
+        return (joined, rest);
+    }
+    let count = if arity.max_values() == 1 { 1 } else { rest.iter().take_while(|word| !word.starts_with('-')).count() };
+    let (values, after) = rest.split_at(count.min(rest.len()));
+    (values.first().cloned(), after)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, fs};
+
+    use super::*;
+
+    /// Returns the first pass of the line in a folder with `locustfile.py` and `a.py`.
+    fn pass_with(line: &str, conf: &str, variable: &str) -> Result<FirstPass, CliError> {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in [("locustfile.py", ""), ("a.py", ""), ("locust.conf", conf), ("x.conf", "locustfile = a")] {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+        let mut env = ProcessEnv { cwd: folder.path().to_owned(), ..ProcessEnv::default() };
+        if let Some((name, value)) = variable.split_once('=') {
+            env.variables = BTreeMap::from([(name.to_owned(), value.to_owned())]);
+        }
+        let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+        let names = |paths: Vec<PathBuf>| paths.iter().map(|path| path.file_name().unwrap().into()).collect();
+        first_pass(&words, &env).map(|pass| match pass {
+            FirstPass::Help(paths) => FirstPass::Help(names(paths)),
+            FirstPass::Locustfiles(paths) => FirstPass::Locustfiles(names(paths)),
+            FirstPass::Native => FirstPass::Native,
+        })
+    }
+
+    fn pass(line: &str) -> FirstPass {
+        pass_with(line, "", "").unwrap_or_else(|error| panic!("{line}: {error}"))
+    }
+
+    fn files(names: &[&str]) -> FirstPass {
+        FirstPass::Locustfiles(names.iter().map(PathBuf::from).collect())
+    }
+
+    #[test]
+    fn locustfile_is_found_in_every_notation() {
+        for line in [
+            "-f a.py",
+            "-fa",
+            "-lfa",
+            "-f=a",
+            "--locustfile=a.py",
+            "--locustf a.py",
+            "a.py",
+            "-u 5 a.py",
+            "--my-flag value -f a Web",
+            "--my-flag -f a --other http://h/",
+            "-x http://h/ -f a",
+            "-T http://h/ b -f a",
+            "--config x.conf",
+            "-f locustfile -f a",
+        ] {
+            assert_eq!(pass(line), files(&["a.py"]), "{line}");
+        }
+        assert_eq!(pass("-f a,locustfile"), files(&["a.py", "locustfile.py"]));
+    }
+
+    #[test]
+    fn default_locustfile_is_used_without_a_name() {
+        for line in ["", "-u 5 -n 3 Web", "--my-flag a.py", "--my-url http://h/", "-l", "--body -f"] {
+            assert_eq!(pass(line), files(&["locustfile.py"]), "{line}");
+        }
+    }
+
+    #[test]
+    fn line_overrides_variables_and_they_override_files() {
+        let pass = |line, conf, variable| pass_with(line, conf, variable).unwrap();
+        assert_eq!(pass("", "locustfile = a\nmy-own = 5", ""), files(&["a.py"]));
+        assert_eq!(pass("", "locustfile = gone", "LOCUST_LOCUSTFILE=a"), files(&["a.py"]));
+        assert_eq!(pass("-f locustfile", "locustfile = gone", "LOCUST_LOCUSTFILE=gone"), files(&["locustfile.py"]));
+        let error = pass_with("", "locustfile = gone", "").unwrap_err();
+        assert!(error.message.starts_with("locust.conf line 1: locustfile = gone: there is no such file"), "{error}");
+        assert_eq!(error.code, 1);
+    }
+
+    #[test]
+    fn quick_runs_and_the_version_need_no_locustfile() {
+        for line in ["http://h/", "--fail-on-lag http://h/", "-X POST http://h/ --body-file b.py", "-V", "-f a -V"] {
+            assert_eq!(pass(line), FirstPass::Native, "{line}");
+        }
+        assert_eq!(pass("--my-flag=5 http://h/"), FirstPass::Native, "the strict parse rejects it");
+    }
+
+    #[test]
+    fn help_includes_the_locustfile() {
+        for (line, names) in [("--help", &["locustfile.py"][..]), ("-f a -h", &["a.py"]), ("-f gone --help", &[])] {
+            assert_eq!(pass(line), FirstPass::Help(names.iter().map(PathBuf::from).collect()), "{line}");
+        }
+    }
+
+    #[test]
+    fn line_without_a_locustfile_is_native() {
+        let env = ProcessEnv { cwd: "/".into(), ..ProcessEnv::default() };
+        for line in [&[][..], &["--my-url", "http://h/"], &["Web"]] {
+            let words: Vec<OsString> = line.iter().map(OsString::from).collect();
+            assert_eq!(first_pass(&words, &env), Ok(FirstPass::Native), "{line:?}");
+        }
+    }
+}

@@ -1,0 +1,51 @@
+//! The end of a run on the screen: the final tables and the summary lines.
+//!
+//! The text is made in `console/`.
+
+use std::io;
+
+use super::output::{FinishedRun, RunOutput};
+use crate::{
+    console::{self, Colorizer, RateWindow, TableWidth},
+    terminal::Screen,
+};
+
+/// The final tables and the summary lines.
+pub(super) struct FinalReport<'a> {
+    screen: &'a Screen,
+    tables_replaced: bool,
+}
+
+impl<'a> FinalReport<'a> {
+    /// With `tables_replaced`, the tables are printed only if the results could not be written elsewhere.
+    pub(super) fn new(screen: &'a Screen, tables_replaced: bool) -> Self {
+        Self { screen, tables_replaced }
+    }
+
+    fn tables(&self, run: &FinishedRun<'_>) -> String {
+        let width = TableWidth::new(self.screen.size().map(|size| size.columns));
+        let window = RateWindow::Total(run.measured.as_secs_f64());
+        [
+            console::stats_table(run.summary, window, width, Colorizer::new(self.screen.has_color())),
+            console::percentile_table(run.summary, width),
+            console::error_report(run.summary, width),
+            console::exception_report(run.summary, width),
+        ]
+        .concat()
+    }
+}
+
+impl RunOutput for FinalReport<'_> {
+    fn finish(&mut self, run: &FinishedRun<'_>) -> io::Result<()> {
+        if !self.tables_replaced || !run.results_written {
+            self.screen.write_lines(&self.tables(run));
+        }
+        let lines = console::summary_lines(run.report, run.summary.total(), run.summary.overflow());
+        self.screen.write_lines(&lines);
+        Ok(())
+    }
+
+    fn destination(&self) -> String {
+        "the screen".to_owned()
+    }
+}

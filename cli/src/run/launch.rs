@@ -1,0 +1,86 @@
+//! The launch of a run over any swarm, and the run's terminal, keys and signals while it is followed.
+//!
+//! The only place where a swarm is made and given to a runner. Another kind of swarm is chosen in [`launch()`], for
+//! Rust and Python users alike. What happens during a run is in `follow.rs`.
+
+use std::{io, sync::Arc};
+
+use gregaria_engine::{RunHandle, Runner, Scenario, Swarm};
+
+use super::{follow, output::RunOutputs, setup::RunContext};
+use crate::{
+    args::RunPlan,
+    exit::{CliError, HostExit},
+    signals,
+    terminal::{Screen, Terminal},
+};
+
+/// A swarm and its description for the log.
+pub struct Backend<S> {
+    /// The swarm. Its threads have started.
+    pub swarm: S,
+    /// One line: threads and driver.
+    pub description: String,
+}
+
+/// A run before its first command.
+pub struct LaunchedRun {
+    handle: RunHandle,
+    scenario: Arc<dyn Scenario>,
+    plan: RunPlan,
+    context: RunContext,
+}
+
+/// Makes the swarm and starts its runner. [`LaunchedRun::follow`] spawns the users.
+///
+/// # Errors
+/// The swarm cannot be made, or the runner's thread cannot be started.
+pub fn launch<S: Swarm + 'static>(
+    context: RunContext,
+    plan: RunPlan,
+    scenario: Arc<dyn Scenario>,
+    make_swarm: impl FnOnce() -> Result<Backend<S>, CliError>,
+) -> Result<LaunchedRun, CliError> {
+    // Logged after the last step that fails for reasons of the command line: such an error is one line on stderr.
+    let Backend { swarm, description } = make_swarm()?;
+    log::info!("Starting gregaria {}", env!("CARGO_PKG_VERSION"));
+    log::info!("{description}");
+    if let Some(site) = &context.site {
+        log::info!("The demo shop is at {}", site.base_url());
+    }
+    let handle = Runner::start(Arc::clone(&scenario), swarm, plan.load.runner_options()).map_err(thread_error)?;
+    Ok(LaunchedRun { handle, scenario, plan, context })
+}
+
+impl LaunchedRun {
+    /// Returns the handle that controls the run.
+    pub fn handle(&self) -> &RunHandle {
+        &self.handle
+    }
+
+    /// Returns the screen on which the run is shown.
+    pub fn screen(&self) -> &Screen {
+        &self.context.screen
+    }
+
+    /// Spawns the users, follows the run to its end on this process's terminal, and returns the exit code.
+    ///
+    /// Keys and signals control the run meanwhile. `host_exit` is called once, after the run and before its results
+    /// are written.
+    ///
+    /// # Errors
+    /// A signal handler or its thread cannot be set up.
+    pub fn follow(self, host_exit: impl FnOnce() -> HostExit) -> Result<u8, CliError> {
+        let Self { handle, scenario, plan, context } = self;
+        let terminal = Terminal::open(&context.screen).map_err(thread_error)?;
+        let terminal_handle = terminal.handle();
+        signals::forward_to(handle.clone(), move || terminal_handle.restore()).map_err(thread_error)?;
+        let mut stdout = io::stdout();
+        let mut outputs = RunOutputs::new(&plan, &context.screen, &mut stdout, terminal.keys().is_some());
+        Ok(follow::follow(&*scenario, &handle, &plan, terminal.keys(), host_exit, &mut outputs))
+    }
+}
+
+fn thread_error(error: io::Error) -> CliError {
+    CliError::runtime(format!("failed to start a control thread: {error}"))
+}
