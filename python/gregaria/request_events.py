@@ -1,58 +1,31 @@
-"""Requests and those who listen to them: everything that counts as a request and is not counted natively comes here.
+"""Listeners of the requests that `self.client` makes.
 
-A request is decided, then recorded, then told to listeners, in the greenlet that made it, and only if there are any. Both
-generations of listeners hear of every request, whichever hook a custom client fires.
+The order is: the outcome is decided, recorded natively, and then passed to the listeners, in the greenlet that made the
+request. Without listeners no function is called.
 """
 
-from gevent.event import Event
-from gevent.monkey import get_original
+from __future__ import annotations
 
-from .event import EventHook, Events
+from typing import Any
 
-#: The hub that records, while a run is on, and its thread as the system numbers threads: gevent's numbers are those of
-#: greenlets.
-hub = None
-hub_thread = None
-thread_number = get_original("_thread", "get_ident")
-#: Set for a moment whenever a request that might not start may start now, or never will.
-admission = Event()
+from ._engine import Response
+from .event import events
 
 
-class RequestHook(EventHook):
-    """A hook whose firing is a request."""
-
-    def fire(self, *, reverse=False, **kwargs):
-        _fired(**kwargs)
-
-    def add_listener(self, handler):
-        global listening
-        listening = True
-        return super().add_listener(handler)
+def notify_decided(response: Response, exception: object) -> None:
+    """Passes on a response after the task has decided its outcome. Called by the native half after recording."""
+    if events.run_state.has_request_listeners:
+        _notify(response, exception, response.context)
 
 
-request = RequestHook()
-request_success = RequestHook()
-request_failure = RequestHook()
-events = Events({"request": request, "request_success": request_success, "request_failure": request_failure})
-
-#: Whether anyone has ever listened to requests.
-listening = False
+def notify_by_status(response: Response, context: dict[str, Any] | None) -> None:
+    """Passes on a response after its status has decided the outcome."""
+    _notify(response, response.status_failure(), context)
 
 
-def decided(response, exception):
-    """A response whose outcome the task has decided has been recorded."""
-    if listening:
-        _tell_of(response, exception, response.context)
-
-
-def plain(response, context):
-    """A response whose outcome was its status has been recorded."""
-    _tell_of(response, response.own_failure(), context)
-
-
-def _tell_of(response, exception, context):
-    request_type, name, response_time, response_length, start_time, url = response.facts()
-    _tell_listeners(
+def _notify(response: Response, exception: object, context: dict[str, Any] | None) -> None:
+    request_type, name, response_time, response_length, start_time, url = response.event_fields()
+    events.notify_request(
         {
             "request_type": request_type,
             "name": name,
@@ -65,23 +38,3 @@ def _tell_of(response, exception, context):
             "url": url,
         }
     )
-
-
-def _fired(request_type, name, response_time, response_length=0, exception=None, **more):
-    if hub is not None:
-        if thread_number() != hub_thread:
-            raise RuntimeError("events are fired in the thread of the users: use greenlets (gevent.spawn)")
-        hub.record(str(request_type), str(name), response_time or 0, int(response_length or 0), exception)
-    if listening:
-        meta = {"response": None, "context": {}, "start_time": None, "url": None} | more
-        meta |= {"request_type": request_type, "name": name, "response_time": response_time}
-        _tell_listeners(meta | {"response_length": response_length, "exception": exception})
-
-
-def _tell_listeners(meta):
-    if request._handlers:
-        request.tell(meta)
-    of_0_7, last = (request_success, "response_length") if meta["exception"] is None else (request_failure, "exception")
-    if of_0_7._handlers:
-        old = {name: meta[name] for name in ("request_type", "name", last)}
-        of_0_7.tell(old | {"response_time": int(meta["response_time"] or 0)})

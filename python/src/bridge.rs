@@ -1,8 +1,13 @@
-//! The hub: the place of the Python users. Belongs to the thread that runs gevent's loop, and is called by nobody else.
+//! The engine bridge: connects gevent's loop with the engine. It belongs to the thread of that loop and never blocks.
 //!
-//! Requests go out through `wire.rs` and come back through [`Hub::next_finished`], where the outcome of most is decided
-//! and recorded. [`Hub::turn`] follows the orders of the run: it says which users come and leave, and the Python half
-//! (`host.py`) does it. Nothing here waits.
+//! - Requests: `session.rs` sends them over the bridge; [`EngineBridge::next_event`] returns their completions, of
+//!   which
+//!   `completions.rs` makes Python objects.
+//! - The run: [`EngineBridge::tick`] applies the runner's commands. It returns the actions on users, and the Python
+//!   half
+//!   (`host.py`) carries them out.
+//!
+//! The bridge must not know responses, outcomes or the options of a request.
 
 use std::{
     cell::{Cell, RefCell},
@@ -17,336 +22,315 @@ use std::{
 
 use gregaria_engine::{
     control::{Accounting, ThreadAgent, UserPool},
-    io_thread::{CompletedRequest, IoEvent, IoThread, PackedRequest, SessionId, SharedBufferPool},
+    io_thread::{IoEvent, IoThread, PackedRequest, SessionId, SharedBufferPool},
     rt::{self, EventFd},
 };
 use gregaria_http::{BaseUrl, ClientConfig, CookieJar, Error, Exchange};
 use gregaria_stats::{Lag, Outcome, Sample};
-use pyo3::{
-    exceptions::PyRuntimeError,
-    prelude::*,
-    types::{PyBytes, PyTuple},
-};
+use pyo3::{exceptions::PyRuntimeError, prelude::*};
 
 use crate::{
     exceptions,
-    pending::{Numbered, Ticket},
-    response::Response,
-    transport_cache::Routes,
+    pending::{GenerationalSlab, PendingRequest},
+    transport_cache::TransportCache,
 };
 
-/// The place of the Python users.
-#[pyclass(unsendable)]
-pub(crate) struct Hub {
-    pub(crate) ledger: Accounting,
-    place: RefCell<ThreadAgent>,
-    carrier: RefCell<IoThread>,
-    carrier_bell: EventFd,
-    order_bell: EventFd,
-    tickets: RefCell<Numbered<Ticket>>,
-    /// Resume those who wait for a piece of a body.
-    readers: RefCell<Numbered<Py<PyAny>>>,
-    bases: RefCell<HashMap<String, Arc<BaseUrl>>>,
-    pub(crate) routes: Routes,
+/// The connection between gevent's loop and the engine.
+#[pyclass(unsendable, module = "gregaria._engine")]
+pub(crate) struct EngineBridge {
+    pub(crate) accounting: Accounting,
+    agent: RefCell<ThreadAgent>,
+    io_thread: RefCell<IoThread>,
+    completion_fd: EventFd,
+    command_fd: EventFd,
+    requests: RefCell<GenerationalSlab<PendingRequest>>,
+    /// Callables that resume greenlets with the next chunk of a body.
+    readers: RefCell<GenerationalSlab<Py<PyAny>>>,
+    base_urls: RefCell<HashMap<String, Arc<BaseUrl>>>,
+    pub(crate) transport_cache: TransportCache,
     config: Arc<ClientConfig>,
-    /// Users that nobody has told to leave, per class.
-    users: RefCell<Vec<u32>>,
-    /// Users that are there, those on their way out included.
-    present: Cell<u32>,
-    actions: RefCell<Vec<(&'static str, usize)>>,
-    /// Greenlets are being resumed one after another: what they send leaves together.
-    is_resuming: Cell<bool>,
-    alive_ns: Arc<AtomicU64>,
-    closed: ClosedSessions,
+    /// Users that were not asked to stop, per class.
+    active_users: RefCell<Vec<u32>>,
+    /// Users with a greenlet that has not ended, including those that were asked to stop.
+    alive_users: Cell<u32>,
+    actions: RefCell<Vec<UserAction>>,
+    /// Between `begin_batch` and `end_batch`: requests of the resumed greenlets are handed over together.
+    is_in_batch: Cell<bool>,
+    last_tick_ns: Arc<AtomicU64>,
+    closed_sessions: ClosedSessions,
 }
 
-/// Sessions whose users are gone. A user's last reference may go in any thread, the collector's for one.
+/// Sessions to be closed. The last reference to a session may be dropped on any thread, for example by the collector.
 pub(crate) type ClosedSessions = Arc<Mutex<Vec<SessionId>>>;
 
-/// What a hub is made of.
-pub(crate) struct HubParts {
-    pub(crate) ledger: Accounting,
-    pub(crate) place: ThreadAgent,
-    pub(crate) carrier: IoThread,
-    pub(crate) carrier_bell: EventFd,
-    pub(crate) order_bell: EventFd,
-    pub(crate) classes: usize,
+/// The parts of a new bridge.
+pub(crate) struct BridgeParts {
+    pub(crate) accounting: Accounting,
+    pub(crate) agent: ThreadAgent,
+    pub(crate) io_thread: IoThread,
+    /// Readable when the I/O thread has events.
+    pub(crate) completion_fd: EventFd,
+    /// Readable when the run has commands or events.
+    pub(crate) command_fd: EventFd,
+    pub(crate) class_count: usize,
     /// The client settings of all users.
     pub(crate) config: Arc<ClientConfig>,
-    /// When the hub last turned; the swarm looks at it.
-    pub(crate) alive_ns: Arc<AtomicU64>,
+    /// Time of the latest tick. The swarm reads it to detect a blocked loop.
+    pub(crate) last_tick_ns: Arc<AtomicU64>,
 }
 
-impl Hub {
-    pub(crate) fn new(parts: HubParts) -> Self {
+/// A change to the users of the run. The Python half applies them in order.
+#[pyclass(frozen, module = "gregaria._engine")]
+#[derive(Clone, Copy)]
+pub(crate) enum UserAction {
+    /// The run starts; listeners of the start are called before the first user runs.
+    StartRun {},
+    /// Start a user of this class.
+    SpawnUser { class_index: usize },
+    /// Ask the latest user of this class to stop.
+    StopUser { class_index: usize },
+    /// Ask all users to stop.
+    StopAll {},
+    /// End all users immediately.
+    AbortAll {},
+}
+
+/// An event of the I/O thread for which a greenlet waits.
+pub(crate) enum BridgeEvent {
+    /// A request is complete, or its head is if the response is streamed.
+    Completed { request_id: usize, request: PendingRequest, exchange: Exchange },
+    /// An upload needs its next chunk.
+    UploadChunkNeeded { resume: Py<PyAny>, from_start: bool },
+    /// A chunk of a streamed body, or `None` at its end.
+    BodyChunk { resume: Py<PyAny>, chunk: Result<Option<Vec<u8>>, Error> },
+}
+
+impl EngineBridge {
+    pub(crate) fn new(parts: BridgeParts) -> Self {
         Self {
-            ledger: parts.ledger,
-            place: RefCell::new(parts.place),
-            carrier: RefCell::new(parts.carrier),
-            carrier_bell: parts.carrier_bell,
-            order_bell: parts.order_bell,
-            tickets: RefCell::default(),
+            accounting: parts.accounting,
+            agent: RefCell::new(parts.agent),
+            io_thread: RefCell::new(parts.io_thread),
+            completion_fd: parts.completion_fd,
+            command_fd: parts.command_fd,
+            requests: RefCell::default(),
             readers: RefCell::default(),
-            bases: RefCell::default(),
-            routes: Routes::default(),
+            base_urls: RefCell::default(),
+            transport_cache: TransportCache::default(),
             config: parts.config,
-            users: RefCell::new(vec![0; parts.classes]),
-            present: Cell::new(0),
+            active_users: RefCell::new(vec![0; parts.class_count]),
+            alive_users: Cell::new(0),
             actions: RefCell::default(),
-            is_resuming: Cell::new(false),
-            alive_ns: parts.alive_ns,
-            closed: ClosedSessions::default(),
+            is_in_batch: Cell::new(false),
+            last_tick_ns: parts.last_tick_ns,
+            closed_sessions: ClosedSessions::default(),
         }
     }
 
-    /// The hub, for its own thread.
+    /// Borrows the bridge on the thread that owns it.
     ///
     /// # Errors
-    /// On any other, with what to do instead.
-    pub(crate) fn here<'py>(hub: &Bound<'py, Self>, thread: ThreadId) -> PyResult<PyRef<'py, Self>> {
-        if thread::current().id() == thread {
-            return Ok(hub.borrow());
+    /// `RuntimeError` on any other thread, with the remedy.
+    pub(crate) fn on_owner_thread<'py>(bridge: &Bound<'py, Self>, owner: ThreadId) -> PyResult<PyRef<'py, Self>> {
+        if thread::current().id() == owner {
+            return Ok(bridge.borrow());
         }
-        let what = "clients and responses belong to the thread of the users: use greenlets (gevent.spawn)";
-        Err(PyRuntimeError::new_err(what))
+        let text = "clients and responses belong to the thread of the users: use greenlets (gevent.spawn)";
+        Err(PyRuntimeError::new_err(text))
     }
 
+    /// Returns the queue of sessions that the next tick closes.
     pub(crate) fn closed_sessions(&self) -> ClosedSessions {
-        Arc::clone(&self.closed)
+        Arc::clone(&self.closed_sessions)
     }
 
-    pub(crate) fn open(&self, base_url: &str) -> Result<(SessionId, Arc<BaseUrl>), String> {
-        let known = self.bases.borrow().get(base_url).cloned();
+    /// Opens a session on the I/O thread.
+    ///
+    /// # Errors
+    /// The URL and why it is invalid.
+    pub(crate) fn open_session(&self, base_url: &str) -> Result<(SessionId, Arc<BaseUrl>), String> {
+        let known = self.base_urls.borrow().get(base_url).cloned();
         let base = match known {
             Some(base) => base,
             None => {
                 let base = Arc::new(BaseUrl::parse(base_url).map_err(|error| format!("{base_url}: {error}"))?);
-                self.bases.borrow_mut().insert(base_url.to_owned(), Arc::clone(&base));
+                self.base_urls.borrow_mut().insert(base_url.to_owned(), Arc::clone(&base));
                 base
             }
         };
-        let session = self.carrier.borrow_mut().open_session(Arc::clone(&base), Arc::clone(&self.config));
+        let session = self.io_thread.borrow_mut().open_session(Arc::clone(&base), Arc::clone(&self.config));
         Ok((session, base))
     }
 
-    pub(crate) fn buffers(&self) -> SharedBufferPool {
-        self.carrier.borrow().buffer_pool().clone()
+    /// Returns the pool that takes back the buffers of responses.
+    pub(crate) fn buffer_pool(&self) -> SharedBufferPool {
+        self.io_thread.borrow().buffer_pool().clone()
     }
 
-    pub(crate) fn errand(&self) -> PackedRequest {
-        self.carrier.borrow().new_request()
+    /// Returns an empty request in a pooled buffer.
+    pub(crate) fn new_request(&self) -> PackedRequest {
+        self.io_thread.borrow().new_request()
     }
 
-    pub(crate) fn send(&self, mut errand: PackedRequest, session: SessionId, due_ns: u64, ticket: Ticket) -> usize {
-        let number = self.tickets.borrow_mut().insert(ticket);
-        errand.finish(session, due_ns, number);
-        self.carrier.borrow_mut().submit(errand);
-        self.flush_unless_resuming();
-        number
+    /// Sends an admitted request and returns its number.
+    pub(crate) fn submit(&self, mut packed: PackedRequest, due_ns: u64, request: PendingRequest) -> usize {
+        let session = request.session;
+        let request_id = self.requests.borrow_mut().insert(request);
+        packed.finish(session, due_ns, request_id);
+        self.io_thread.borrow_mut().submit(packed);
+        self.flush_unless_in_batch();
+        request_id
     }
 
-    fn flush_unless_resuming(&self) {
-        if !self.is_resuming.get() {
-            self.carrier.borrow_mut().flush();
-        }
+    /// Sends the next chunk of an upload, or `None` for its end.
+    pub(crate) fn send_upload_chunk(&self, request_id: usize, chunk: Option<Vec<u8>>) {
+        self.io_thread.borrow_mut().send_upload_chunk(request_id, chunk);
+        self.flush_unless_in_batch();
     }
 
-    /// The answer to what an upload wants; `None` for the end of it.
-    pub(crate) fn feed(&self, number: usize, piece: Option<Vec<u8>>) {
-        self.carrier.borrow_mut().send_upload_chunk(number, piece);
-        self.flush_unless_resuming();
-    }
-
-    /// Asks for a piece of the body of a response. Gives a number for [`Hub::unread`].
-    pub(crate) fn read(&self, ticket: usize, switch: Py<PyAny>) -> usize {
-        let reader = self.readers.borrow_mut().insert(switch);
-        self.carrier.borrow_mut().read_body_chunk(ticket, reader);
-        self.flush_unless_resuming();
+    /// Requests the next chunk of a streamed body. Returns the reader's number for [`cancel_read`](Self::cancel_read).
+    pub(crate) fn read_body_chunk(&self, request_id: usize, resume: Py<PyAny>) -> usize {
+        let reader = self.readers.borrow_mut().insert(resume);
+        self.io_thread.borrow_mut().read_body_chunk(request_id, reader);
+        self.flush_unless_in_batch();
         reader
     }
 
-    /// Nobody waits for that piece any more.
-    pub(crate) fn unread(&self, reader: usize) {
-        let switch = self.readers.borrow_mut().remove(reader);
-        // With its last reference a greenlet ends, and may call back from there: nothing is borrowed then.
-        drop(switch);
+    /// Forgets a reader. A chunk that arrives for it later is dropped.
+    pub(crate) fn cancel_read(&self, reader: usize) {
+        let resume = self.readers.borrow_mut().remove(reader);
+        // Dropping the last reference ends a greenlet, which may call the bridge: no cell is borrowed at this point.
+        drop(resume);
     }
 
-    /// Nobody reads this response any more.
-    pub(crate) fn leave(&self, ticket: usize) {
-        self.carrier.borrow_mut().drop_body(ticket);
-        self.flush_unless_resuming();
+    /// Gives up the rest of a streamed body.
+    pub(crate) fn drop_body(&self, request_id: usize) {
+        self.io_thread.borrow_mut().drop_body(request_id);
+        self.flush_unless_in_batch();
     }
 
-    /// Does something to the cookies of a session, at once.
+    /// Runs an action on the cookies of a session and waits for its result.
     ///
     /// # Errors
-    /// When the session is closed.
-    pub(crate) fn with_jar<R: Send + 'static>(
+    /// `RuntimeError` if the session is closed.
+    pub(crate) fn with_cookies<R: Send + 'static>(
         &self,
         session: SessionId,
-        act: impl FnOnce(&mut CookieJar) -> R + Send + 'static,
+        action: impl FnOnce(&mut CookieJar) -> R + Send + 'static,
     ) -> PyResult<R> {
-        let result = self.carrier.borrow_mut().with_cookies(session, act);
+        let result = self.io_thread.borrow_mut().with_cookies(session, action);
         result.ok_or_else(|| PyRuntimeError::new_err("the cookies of this client are gone"))
     }
 
-    fn done<'py>(
-        slf: &Bound<'py, Self>,
-        hub: &Self,
-        mut done: CompletedRequest,
-    ) -> PyResult<Option<Bound<'py, PyTuple>>> {
-        let py = slf.py();
-        let ticket = hub.tickets.borrow_mut().remove(done.request_id);
-        let Some(mut ticket) = ticket else {
-            return Ok(None);
-        };
-        let switch = ticket.switch.take();
-        let exchange = &mut done.exchange;
-        let resumed_ns = rt::now_ns();
-        hub.ledger.record_lag(Lag::Resume, resumed_ns.saturating_sub(exchange.done_ns) / 1000);
-        if let Err(error @ (Error::InvalidRequest(_) | Error::UnsupportedScheme)) = exchange.result {
-            // Wrong is what the task wants, and it is told so.
-            hub.ledger.cancel_admission();
-            let wrong = exceptions::unmakeable_error(py, error, ticket.url.to_str(py)?)?;
-            return Ok(Some((switch, wrong).into_pyobject(py)?));
+    /// Returns the next event for which a greenlet still waits, or `None` if the queue is empty.
+    pub(crate) fn next_event(&self, py: Python<'_>) -> Option<BridgeEvent> {
+        loop {
+            let event = self.io_thread.borrow_mut().next_event()?;
+            let awaited = match event {
+                IoEvent::Completed(completed) => self.completed(completed.request_id, completed.exchange),
+                IoEvent::UploadChunkNeeded { request_id, from_start } => {
+                    let requests = self.requests.borrow();
+                    let resume =
+                        requests.get(request_id).and_then(|request| Some(request.resume.as_ref()?.clone_ref(py)));
+                    resume.map(|resume| BridgeEvent::UploadChunkNeeded { resume, from_start })
+                }
+                IoEvent::BodyChunk { reader, chunk } => {
+                    let resume = self.readers.borrow_mut().remove(reader);
+                    resume.map(|resume| BridgeEvent::BodyChunk { resume, chunk })
+                }
+            };
+            if awaited.is_some() {
+                return awaited;
+            }
         }
-        if ticket.stream.is_some() {
-            exchange.bytes_in = promised_bytes(exchange);
-        }
-        let is_caught = ticket.is_caught;
-        let is_streamed = ticket.stream.is_some() && done.exchange.result.is_ok();
-        let response = Response::new(slf, done.exchange, ticket, hub.buffers());
-        let response = if is_streamed { response.with_stream(py, done.request_id)? } else { response };
-        if !is_caught {
-            response.decide_by_status(hub, py);
-        }
-        Ok(Some((switch, response).into_pyobject(py)?))
     }
 
-    fn wanted<'py>(&self, py: Python<'py>, ticket: usize, again: bool) -> PyResult<Option<Bound<'py, PyTuple>>> {
-        let switch = {
-            let tickets = self.tickets.borrow();
-            tickets.get(ticket).and_then(|ticket| Some(ticket.switch.as_ref()?.clone_ref(py)))
-        };
-        // What is made here may make a collector call back: nothing is borrowed any more.
-        switch.map(|switch| (switch, again).into_pyobject(py)).transpose()
+    fn completed(&self, request_id: usize, exchange: Exchange) -> Option<BridgeEvent> {
+        let request = self.requests.borrow_mut().remove(request_id)?;
+        self.accounting.record_lag(Lag::Resume, rt::now_ns().saturating_sub(exchange.done_ns) / 1000);
+        Some(BridgeEvent::Completed { request_id, request, exchange })
     }
 
-    fn piece<'py>(
-        &self,
-        py: Python<'py>,
-        reader: usize,
-        piece: Result<Option<Vec<u8>>, Error>,
-    ) -> PyResult<Option<Bound<'py, PyTuple>>> {
-        let switch = self.readers.borrow_mut().remove(reader);
-        let Some(switch) = switch else {
-            return Ok(None);
-        };
-        let told = match piece {
-            Ok(Some(piece)) => PyBytes::new(py, &piece).into_any(),
-            Ok(None) => py.None().into_bound(py),
-            Err(error) => exceptions::reading_error(py, error)?,
-        };
-        Ok(Some((switch, told).into_pyobject(py)?))
+    fn flush_unless_in_batch(&self) {
+        if !self.is_in_batch.get() {
+            self.io_thread.borrow_mut().flush();
+        }
     }
 
     fn close_sessions(&self) {
-        let closed = std::mem::take(&mut *self.closed.lock().unwrap_or_else(PoisonError::into_inner));
-        closed.into_iter().for_each(|session| self.carrier.borrow_mut().close_session(session));
-        self.flush_unless_resuming();
+        let closed = std::mem::take(&mut *self.closed_sessions.lock().unwrap_or_else(PoisonError::into_inner));
+        closed.into_iter().for_each(|session| self.io_thread.borrow_mut().close_session(session));
+        self.flush_unless_in_batch();
     }
 }
 
 #[pymethods]
-impl Hub {
-    /// Readable when requests are done.
+impl EngineBridge {
+    /// A file descriptor that is readable when `next_completion` has a completion.
     #[getter]
-    fn finished_fd(&self) -> i32 {
-        self.carrier_bell.as_raw_fd()
+    fn completion_fd(&self) -> i32 {
+        self.completion_fd.as_raw_fd()
     }
 
-    /// Readable when the run has orders or news.
+    /// A file descriptor that is readable when the run has commands or events.
     #[getter]
-    fn orders_fd(&self) -> i32 {
-        self.order_bell.as_raw_fd()
+    fn command_fd(&self) -> i32 {
+        self.command_fd.as_raw_fd()
     }
 
-    /// `finished_fd` was seen readable: greenlets are resumed until [`Hub::flush`].
-    fn heard_finished(&self) {
-        self.is_resuming.set(true);
-        self.carrier.borrow_mut().clear_wakeup();
+    /// Clears `completion_fd` and collects the requests of the greenlets resumed until `end_batch`.
+    fn begin_batch(&self) {
+        self.is_in_batch.set(true);
+        self.io_thread.borrow_mut().clear_wakeup();
     }
 
-    /// `orders_fd` was seen readable.
-    fn heard_orders(&self) {
-        self.order_bell.drain();
+    /// Hands over the requests collected since `begin_batch`.
+    fn end_batch(&self) {
+        self.is_in_batch.set(false);
+        self.io_thread.borrow_mut().flush();
     }
 
-    /// What has come next: whom to resume, and with what. That is a response, whose outcome is decided unless the task does;
-    /// the exception for a request that cannot be sent; what is wanted of an upload; or a piece of a body.
-    fn next_finished<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyTuple>>> {
-        let hub = slf.borrow();
-        loop {
-            let Some(word) = hub.carrier.borrow_mut().next_event() else {
-                return Ok(None);
-            };
-            let told = match word {
-                IoEvent::Completed(done) => Self::done(slf, &hub, done)?,
-                IoEvent::UploadChunkNeeded { request_id, from_start } => {
-                    hub.wanted(slf.py(), request_id, from_start)?
-                }
-                IoEvent::BodyChunk { reader, chunk } => hub.piece(slf.py(), reader, chunk)?,
-            };
-            if told.is_some() {
-                return Ok(told);
-            }
-        }
+    /// Makes `completion_fd` readable again because not all completions were taken.
+    fn requeue_wakeup(&self) {
+        self.completion_fd.notify();
     }
 
-    /// Hands over what the resumed greenlets have sent.
-    fn flush(&self) {
-        self.is_resuming.set(false);
-        self.carrier.borrow_mut().flush();
+    /// Clears `command_fd`.
+    fn clear_command_wakeup(&self) {
+        self.command_fd.drain();
     }
 
-    /// Has `finished_fd` become readable once more: not all that is done was taken.
-    fn ring(&self) {
-        self.carrier_bell.notify();
-    }
-
-    /// Whether the run is on, so that a request that may not start now may later.
+    /// Whether the run is on: a request that is not admitted now may be admitted later.
     #[getter]
     fn is_open(&self) -> bool {
-        self.ledger.is_open()
+        self.accounting.is_open()
     }
 
-    /// Whether it may be worth while to ask again for a request that might not start.
+    /// Whether a request that was not admitted may be admitted soon.
     #[getter]
-    fn has_room(&self) -> bool {
-        self.ledger.may_admit_soon()
+    fn may_admit_soon(&self) -> bool {
+        self.accounting.may_admit_soon()
     }
 
-    /// Nobody waits for this request any more.
-    fn abandon(&self, number: usize) {
-        let ticket = self.tickets.borrow_mut().remove(number);
-        if let Some(ticket) = ticket {
-            self.ledger.record_aborted();
-            self.carrier.borrow_mut().cancel(ticket.session, number);
-            self.flush_unless_resuming();
+    /// Cancels a request for which no greenlet waits any more. It is counted as aborted.
+    fn cancel(&self, request_id: usize) {
+        let request = self.requests.borrow_mut().remove(request_id);
+        if let Some(request) = request {
+            self.accounting.record_aborted();
+            self.io_thread.borrow_mut().cancel(request.session, request_id);
+            self.flush_unless_in_batch();
         }
     }
 
-    /// Nobody waits for anything any more: neither users, nor greenlets that users have started and left alone.
-    fn abandon_all(&self) {
-        // With its last reference a greenlet ends, and may call back from there: nothing is borrowed then.
-        let under_way = self.tickets.borrow_mut().take();
-        under_way.iter().for_each(|_| self.ledger.record_aborted());
+    /// Cancels all requests, including those of greenlets that users have started and left alone.
+    fn cancel_all(&self) {
+        // Dropping the last reference ends a greenlet, which may call the bridge: no cell is borrowed at this point.
+        let requests = self.requests.borrow_mut().take();
+        requests.iter().for_each(|_| self.accounting.record_aborted());
     }
 
-    /// Counts a request that a client of the locustfile's own has made. `exception`, which may be a text, is `None` for a
-    /// success.
-    fn record(
+    /// Counts a request of a client of the locustfile's own. `exception`, which may be a text, is `None` for a success.
+    fn record_request(
         &self,
         request_type: &str,
         name: &str,
@@ -357,7 +341,7 @@ impl Hub {
         let error = exception.map(exceptions::error_text);
         let done_ns = rt::now_ns();
         let due_ns = done_ns.saturating_sub((response_time_ms.max(0.0) * 1e6) as u64);
-        self.ledger.record_external(&Sample {
+        self.accounting.record_external(&Sample {
             method: request_type,
             name,
             due_ns,
@@ -369,88 +353,84 @@ impl Hub {
     }
 
     /// Counts an exception in a user's own code.
-    fn exception(&self, message: &str, traceback: &str) {
-        self.ledger.record_exception(message, traceback);
+    fn record_exception(&self, message: &str, traceback: &str) {
+        self.accounting.record_exception(message, traceback);
     }
 
-    /// A user has waited longer than it wanted to, by so many seconds.
-    fn waited(&self, late_s: f64) {
-        self.ledger.record_lag(Lag::Wait, (late_s.max(0.0) * 1e6) as u64);
+    /// Records by how many seconds a user's wait was longer than requested.
+    fn record_wait_lag(&self, late_s: f64) {
+        self.accounting.record_lag(Lag::Wait, (late_s.max(0.0) * 1e6) as u64);
     }
 
-    /// Follows the run's orders: what is to be done to the users, in order, and in how many seconds to turn again;
-    /// `None` when the run is given up.
-    fn turn(&self) -> Option<(f64, Vec<(&'static str, usize)>)> {
+    /// Applies the run's commands. Returns the seconds until the next tick and the actions on users, in order; `None`
+    /// if the run was shut down.
+    fn tick(&self) -> Option<(f64, Vec<UserAction>)> {
         let now_ns = rt::now_ns();
-        self.alive_ns.store(now_ns, Ordering::Relaxed);
+        self.last_tick_ns.store(now_ns, Ordering::Relaxed);
         self.close_sessions();
-        let due_ns = self.place.borrow_mut().tick(self, now_ns)?;
+        let due_ns = self.agent.borrow_mut().tick(self, now_ns)?;
         let actions = std::mem::take(&mut *self.actions.borrow_mut());
         Some((due_ns.saturating_sub(rt::now_ns()) as f64 / 1e9, actions))
     }
 
-    /// A user of this class has come.
-    fn came(&self, class: usize) {
-        self.users.borrow_mut()[class] += 1;
-        self.present.set(self.present.get() + 1);
+    /// Counts a new user of this class.
+    fn user_spawned(&self, class_index: usize) {
+        self.active_users.borrow_mut()[class_index] += 1;
+        self.alive_users.set(self.alive_users.get() + 1);
     }
 
-    /// A user of this class was told to leave.
-    fn leaving(&self, class: usize) {
-        self.users.borrow_mut()[class] -= 1;
+    /// Counts a user of this class that was asked to stop.
+    fn user_stopping(&self, class_index: usize) {
+        self.active_users.borrow_mut()[class_index] -= 1;
     }
 
-    /// A user that was told to leave is gone.
-    fn went(&self) {
-        self.present.set(self.present.get() - 1);
+    /// Counts the end of a user that was asked to stop.
+    fn user_exited(&self) {
+        self.alive_users.set(self.alive_users.get() - 1);
     }
 }
 
-impl UserPool for Hub {
+impl UserPool for EngineBridge {
     fn accounting(&self) -> &Accounting {
-        &self.ledger
+        &self.accounting
     }
 
     fn on_run_start(&self) {
-        self.actions.borrow_mut().push(("begin", 0));
+        self.actions.borrow_mut().push(UserAction::StartRun {});
     }
 
     fn spawn_user(&self, class: usize) {
-        self.actions.borrow_mut().push(("come", class));
+        self.actions.borrow_mut().push(UserAction::SpawnUser { class_index: class });
     }
 
     fn stop_user(&self, class: usize) {
-        self.actions.borrow_mut().push(("leave", class));
+        self.actions.borrow_mut().push(UserAction::StopUser { class_index: class });
     }
 
     fn stop_all(&self) {
-        self.actions.borrow_mut().push(("leave_all", 0));
+        self.actions.borrow_mut().push(UserAction::StopAll {});
     }
 
     fn abort_all(&self) {
-        self.actions.borrow_mut().push(("cut_all", 0));
+        self.actions.borrow_mut().push(UserAction::AbortAll {});
     }
 
-    /// Those who are about to come are there: a turn says so before anyone has made them.
+    /// Includes users that the current tick spawns, which Python has not started yet.
     fn user_counts(&self) -> Vec<u32> {
-        let mut users = self.users.borrow().clone();
-        for (_, class) in self.actions.borrow().iter().filter(|(what, _)| *what == "come") {
-            users[*class] += 1;
+        let mut users = self.active_users.borrow().clone();
+        for action in self.actions.borrow().iter() {
+            if let UserAction::SpawnUser { class_index } = action {
+                users[*class_index] += 1;
+            }
         }
         users
     }
 
     fn is_empty(&self) -> bool {
-        self.present.get() == 0 && self.tickets.borrow().is_empty()
+        self.alive_users.get() == 0 && self.requests.borrow().is_empty()
     }
 
     fn thread_cpu_ns(&self) -> u64 {
         rt::thread_cpu_ns()
     }
-}
-
-/// What the head of a response says about the length of its body; 0 when it says nothing.
-fn promised_bytes(exchange: &Exchange) -> u64 {
-    let response = exchange.result.as_ref().ok();
-    response.and_then(|response| response.header("content-length")?.parse().ok()).unwrap_or(0)
 }

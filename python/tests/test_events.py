@@ -222,7 +222,7 @@ def test_a_listener_that_fails_is_logged_and_makes_the_exit_code(run, server):
         """
     finished = run(text.replace("PATH", "/"), f"-H {server.url} -n 3").expect_code(2)
     assert finished.said == ["/"] * 3, "others hear of it, and the task goes on"
-    assert "A listener has failed: broken" in finished.stderr and "ValueError: listener" in finished.stderr
+    assert "a listener failed: broken" in finished.stderr and "ValueError: listener" in finished.stderr
     run(text.replace("PATH", "/status/404"), f"-H {server.url} -n 3").expect_code(1)
 
 

@@ -69,7 +69,7 @@ def test_a_failing_listener_of_the_run_does_not_keep_it_from_going_on(run, serve
         """,
         f"-H {server.url} -r 1000 -n 3",
     ).expect_code(2)
-    assert len(server.requests) == 3 and "A listener has failed: broken" in finished.stderr
+    assert len(server.requests) == 3 and "a listener failed: broken" in finished.stderr
 
 
 def test_a_listener_may_end_the_run(run, server):
@@ -221,7 +221,7 @@ def test_listeners_of_the_run_may_take_their_time(run, server):
         f"-H {server.url} -u 2 -r 100 -t 3s",
     ).expect_code(0)
     assert finished.said == ["started", "user", "user", "stopped", "quits True"]
-    assert "has not turned" not in finished.stderr and "2 total users" in finished.stderr
+    assert "has been blocked" not in finished.stderr and "2 total users" in finished.stderr
 
 
 def test_a_checker_beside_the_users_ends_the_run(run, server):

@@ -1,22 +1,24 @@
-//! What a task gets to see of an exchange, under requests' names; and, with `catch_response`, the say over the outcome.
+//! The response that a task receives, under the names of requests; with `catch_response` also the methods that decide
+//! its outcome, under those of Locust.
 //!
-//! The bytes stay where the carrier received them; Python objects are made when they are asked for, once. Parts that are
-//! rarely asked for are made in Python, by `response.py`. Whatever becomes of a response, it is counted exactly once, as
-//! `verdict.rs` has it: at once by its status, at the end of its `with` block, or, when it was caught and never decided,
-//! when nobody holds it any more. A body that is read piece by piece comes over the hub as it is asked for.
+//! The bytes stay in the buffer in which the I/O thread received them. Python objects are made on first access. Parts
+//! that are rarely used are made in Python (`response.py`). `head.rs` reads the head.
+//!
+//! A response is recorded exactly once (`outcome.rs`): before its greenlet is resumed; at the end of its `with`
+//! block; or, if it was caught and never decided, when the last reference to it is dropped. A streamed body is in
+//! `stream.rs`.
 
+mod head;
 mod outcome;
 mod stream;
 
 use std::{
-    borrow::Cow,
-    str,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, PoisonError},
     thread::{self, ThreadId},
 };
 
 use gregaria_engine::{control, io_thread::SharedBufferPool, rt};
-use gregaria_http::{Error, Exchange, ExchangePhases, Response as HttpResponse};
+use gregaria_http::{Error, Exchange, Response as HttpResponse};
 use gregaria_stats::Phase;
 use pyo3::{
     exceptions::PyTypeError,
@@ -25,30 +27,29 @@ use pyo3::{
     types::{PyBytes, PyDict, PyList, PyString, PyTuple},
 };
 
-use self::{
-    outcome::{Told, Verdict},
-    stream::Stream,
-};
-use crate::{bridge::Hub, exceptions, log::LOG, pending::Ticket};
+pub(crate) use self::stream::BodyStream;
 
-/// A response, or the fact that there was none: then `status_code` is 0 and `error` says why.
+use self::outcome::{OutcomeState, RequestOutcome, TaskOutcome};
+use crate::{bridge::EngineBridge, exceptions, log::LOG, pending::PendingRequest};
+
+/// A response. Without one from the target `status_code` is 0 and `error` gives the reason.
 #[pyclass(frozen, dict, module = "gregaria")]
 pub(crate) struct Response {
-    pub(crate) hub: Py<Hub>,
-    pub(crate) thread: ThreadId,
-    pub(crate) ticket: Ticket,
-    pub(crate) exchange: Exchange,
-    /// One that led to another: which that is, and where in its history this one stands.
-    led_to: Option<(Py<Self>, usize)>,
-    /// A body that is read piece by piece.
-    stream: Option<Py<Stream>>,
-    /// It never left: the run was over.
-    is_unsent: bool,
-    buffers: SharedBufferPool,
-    verdict: Mutex<Verdict>,
+    bridge: Py<EngineBridge>,
+    owner: ThreadId,
+    request: PendingRequest,
+    exchange: Exchange,
+    /// For an intermediate response: the final response, and the index in its `history`.
+    in_history_of: Option<(Py<Self>, usize)>,
+    /// The body of a streamed response.
+    stream: Option<Py<BodyStream>>,
+    /// Whether the request was not sent because the run was over.
+    is_not_sent: bool,
+    buffer_pool: SharedBufferPool,
+    outcome: RequestOutcome,
     content: PyOnceLock<Py<PyBytes>>,
     raw: PyOnceLock<Py<PyAny>>,
-    /// The character set that the task wants, whatever the response says.
+    /// The character set that the task has set, which overrides that of the response.
     encoding: Mutex<Option<Option<String>>>,
     headers: PyOnceLock<Py<PyAny>>,
     cookies: PyOnceLock<Py<PyAny>>,
@@ -56,17 +57,18 @@ pub(crate) struct Response {
 }
 
 impl Response {
-    pub(crate) fn new(hub: &Bound<'_, Hub>, exchange: Exchange, ticket: Ticket, buffers: SharedBufferPool) -> Self {
+    /// Creates a response with a pending outcome. The caller is on the bridge's thread.
+    pub(crate) fn new(bridge: &Bound<'_, EngineBridge>, exchange: Exchange, request: PendingRequest) -> Self {
         Self {
-            hub: hub.clone().unbind(),
-            thread: thread::current().id(),
-            ticket,
+            owner: thread::current().id(),
+            request,
             exchange,
-            led_to: None,
+            in_history_of: None,
             stream: None,
-            is_unsent: false,
-            buffers,
-            verdict: Mutex::new(Verdict::Open),
+            is_not_sent: false,
+            buffer_pool: bridge.borrow().buffer_pool(),
+            bridge: bridge.clone().unbind(),
+            outcome: RequestOutcome::pending(),
             content: PyOnceLock::new(),
             raw: PyOnceLock::new(),
             encoding: Mutex::default(),
@@ -76,53 +78,48 @@ impl Response {
         }
     }
 
-    /// One whose body is still to be read.
-    pub(crate) fn with_stream(mut self, py: Python<'_>, number: usize) -> PyResult<Self> {
-        if let Some(wire) = self.ticket.stream.take() {
-            let stream = Stream::new(self.hub.clone_ref(py), self.thread, number, wire);
+    /// Adds the stream of a body that is still to be read.
+    pub(crate) fn with_stream(mut self, py: Python<'_>, request_id: usize) -> PyResult<Self> {
+        if let Some(session) = self.request.stream_session.take() {
+            let stream = BodyStream::new(self.bridge.clone_ref(py), self.owner, request_id, session);
             self.stream = Some(Py::new(py, stream)?);
         }
         Ok(self)
     }
 
-    /// What a user gets for a request that does not start any more: no response, and nothing to count.
-    pub(crate) fn unsent(hub: &Bound<'_, Hub>, ticket: Ticket, buffers: SharedBufferPool) -> Self {
-        let mut response = Self::new(hub, nothing(rt::now_ns()), ticket, buffers);
-        response.is_unsent = true;
-        *response.verdict() = Verdict::Decided;
+    /// Creates the response of a request that was not sent because the run is over. It is not counted.
+    pub(crate) fn not_sent(bridge: &Bound<'_, EngineBridge>, request: PendingRequest) -> Self {
+        let mut response = Self::new(bridge, head::empty_exchange(rt::now_ns()), request);
+        response.is_not_sent = true;
+        response.outcome = RequestOutcome::not_counted();
         response
     }
 
-    /// The one at this place in the history of another, which keeps its bytes.
-    fn past(py: Python<'_>, last: &Bound<'_, Self>, at: usize) -> Self {
+    /// Creates the intermediate response at this index in the history of `last`, which keeps its bytes.
+    fn intermediate(py: Python<'_>, last: &Bound<'_, Self>, index: usize) -> Self {
         let this = last.get();
-        let ticket = this.ticket.again(py);
-        let exchange = nothing(this.exchange.due_ns);
-        let mut response = Self::new(this.hub.bind(py), exchange, ticket, this.buffers.clone());
-        response.led_to = Some((last.clone().unbind(), at));
-        *response.verdict() = Verdict::Decided;
+        let exchange = head::empty_exchange(this.exchange.due_ns);
+        let mut response = Self::new(this.bridge.bind(py), exchange, this.request.for_history(py));
+        response.in_history_of = Some((last.clone().unbind(), index));
+        response.outcome = RequestOutcome::not_counted();
         response
     }
 
     fn response(&self) -> Option<&HttpResponse> {
-        match &self.led_to {
-            Some((last, at)) => last.get().response()?.history().get(*at),
+        match &self.in_history_of {
+            Some((last, index)) => last.get().response()?.history().get(*index),
             None => self.exchange.result.as_ref().ok(),
         }
     }
 
-    /// The part of this name that is made in Python.
-    fn part<'py>(slf: &Bound<'py, Self>, name: &str) -> PyResult<Bound<'py, PyAny>> {
+    /// Returns the attribute with this name that `response.py` makes.
+    fn python_part<'py>(slf: &Bound<'py, Self>, name: &str) -> PyResult<Bound<'py, PyAny>> {
         static PART: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         PART.import(slf.py(), "gregaria.response", "part")?.call1((slf, name))
     }
-
-    pub(crate) fn verdict(&self) -> MutexGuard<'_, Verdict> {
-        self.verdict.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
-/// Under the names of requests and Locust.
+/// The interface of `requests.Response`.
 #[pymethods]
 impl Response {
     #[getter]
@@ -131,7 +128,7 @@ impl Response {
     }
 
     #[getter]
-    pub(crate) fn ok(&self) -> bool {
+    fn ok(&self) -> bool {
         (1..400).contains(&self.status_code())
     }
 
@@ -140,7 +137,7 @@ impl Response {
         Some(String::from_utf8_lossy(self.response()?.reason()).into_owned())
     }
 
-    /// The body; `None` when there was no response.
+    /// The body; `None` without a response.
     #[getter]
     fn content<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyBytes>>> {
         let (py, this) = (slf.py(), slf.get());
@@ -151,7 +148,7 @@ impl Response {
             if this.stream.is_none() {
                 return Ok(PyBytes::new(py, response.body()).unbind());
             }
-            Ok::<_, PyErr>(Self::part(slf, "_rest")?.cast_into::<PyBytes>()?.unbind())
+            Ok::<_, PyErr>(Self::python_part(slf, "_rest")?.cast_into::<PyBytes>()?.unbind())
         })?;
         Ok(Some(content.bind(py).clone()))
     }
@@ -164,27 +161,22 @@ impl Response {
         };
         let charset = match slf.get().encoding() {
             Some(charset) => charset,
-            None => Self::part(slf, "apparent_encoding")?.extract::<Option<_>>()?.unwrap_or_else(|| "utf-8".to_owned()),
+            None => Self::python_part(slf, "apparent_encoding")?
+                .extract::<Option<_>>()?
+                .unwrap_or_else(|| "utf-8".to_owned()),
         };
         let decoded = content.call_method1("decode", (charset, "replace"));
         decoded.or_else(|_| content.call_method1("decode", ("utf-8", "replace")))
     }
 
-    /// The character set that the response names; as HTTP once said, latin-1 for texts that name none.
+    /// The character set that the task has set, else that of the response.
     #[getter]
     fn encoding(&self) -> Option<String> {
-        let wanted = self.encoding.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(wanted) = wanted {
-            return wanted;
+        let overridden = self.encoding.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(encoding) = overridden {
+            return encoding;
         }
-        let content_type = self.response()?.header("content-type")?.to_ascii_lowercase();
-        let charset = content_type.split(';').find_map(|part| part.trim().strip_prefix("charset="));
-        match charset {
-            Some(charset) => Some(charset.trim_matches(['"', '\'']).to_owned()),
-            None if content_type.contains("text") => Some("ISO-8859-1".to_owned()),
-            None if content_type.contains("application/json") => Some("utf-8".to_owned()),
-            None => None,
-        }
+        head::charset(self.response()?)
     }
 
     #[setter]
@@ -192,12 +184,12 @@ impl Response {
         *self.encoding.lock().unwrap_or_else(PoisonError::into_inner) = Some(encoding);
     }
 
-    /// The responses that led to this one, oldest first.
+    /// The intermediate responses of redirects and authentication, oldest first.
     #[getter]
     fn history<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyList>> {
         let (py, this) = (slf.py(), slf.get());
-        let past = this.exchange.result.as_ref().map_or(0, |response| response.history().len());
-        let responses = (0..past).map(|at| Bound::new(py, Self::past(py, slf, at)));
+        let count = this.exchange.result.as_ref().map_or(0, |response| response.history().len());
+        let responses = (0..count).map(|index| Bound::new(py, Self::intermediate(py, slf, index)));
         PyList::new(py, responses.collect::<PyResult<Vec<_>>>()?)
     }
 
@@ -212,33 +204,33 @@ impl Response {
     }
 
     fn __iter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, PyAny>> {
-        Self::part(slf, "iter_content")?.call1((128,))?.call_method0("__iter__")
+        Self::python_part(slf, "iter_content")?.call1((128,))?.call_method0("__iter__")
     }
 
-    /// What is rarely asked for: the class `Parts` of `response.py` has it.
+    /// Returns an attribute that the class `Response` of `response.py` defines.
     fn __getattr__<'py>(slf: &Bound<'py, Self>, name: &str) -> PyResult<Bound<'py, PyAny>> {
-        Self::part(slf, name)
+        Self::python_part(slf, name)
     }
 
-    /// Whoever asks is told that this is one of requests' responses too.
+    /// The subclass of `requests.Response` in `response.py`, so that `isinstance` holds.
     #[getter(__class__)]
     fn class<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         CLASS.import(py, "gregaria.response", "Response").cloned()
     }
 
-    /// Nothing more of the body is wanted.
+    /// Gives up the rest of the body.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         self.stream.as_ref().map_or(Ok(()), |stream| stream.get().close(py))
     }
 
-    /// What `raw` reads; `None` when the body is here already.
+    /// The source of `raw`; `None` if the body was read with the response.
     #[getter]
-    fn stream(&self, py: Python<'_>) -> Option<Py<Stream>> {
+    fn stream(&self, py: Python<'_>) -> Option<Py<BodyStream>> {
         self.stream.as_ref().map(|stream| stream.clone_ref(py))
     }
 
-    /// The body as a file; one that was read with the response is at its end.
+    /// The body as a file. A body that was read with the response is at its end.
     #[getter]
     fn raw<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let raw = self.raw.get_or_try_init(py, || {
@@ -247,17 +239,17 @@ impl Response {
         Ok(raw.bind(py).clone())
     }
 
-    /// Whether the body is here as a whole.
+    /// Whether the whole body is in memory.
     #[getter]
     fn is_whole(&self, py: Python<'_>) -> bool {
         self.stream.is_none() || self.content.get(py).is_some()
     }
 
-    /// The status codes of those that led to this one.
+    /// The status codes of the responses before this one in its chain.
     #[getter]
-    fn led_by(&self) -> Vec<u16> {
-        let (response, count) = match &self.led_to {
-            Some((last, at)) => (last.get().response(), *at),
+    fn previous_statuses(&self) -> Vec<u16> {
+        let (response, count) = match &self.in_history_of {
+            Some((last, index)) => (last.get().response(), *index),
             None => (self.response(), usize::MAX),
         };
         response.into_iter().flat_map(HttpResponse::history).take(count).map(HttpResponse::status).collect()
@@ -272,24 +264,24 @@ impl Response {
 
     #[getter]
     fn headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let headers = self.headers.get_or_try_init(py, || self.make(py, "headers"))?;
+        let headers = self.headers.get_or_try_init(py, || self.from_header_pairs(py, "headers"))?;
         Ok(headers.bind(py).clone())
     }
 
     #[getter]
     fn cookies<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let cookies = self.cookies.get_or_try_init(py, || self.make(py, "cookies"))?;
+        let cookies = self.cookies.get_or_try_init(py, || self.from_header_pairs(py, "cookies"))?;
         Ok(cookies.bind(py).clone())
     }
 
-    /// From the call until the head of the response, as a `timedelta`.
+    /// The time from the call to the head of the response, as a `timedelta`.
     #[getter]
     fn elapsed<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let microseconds = self.exchange.first_byte_ns.saturating_sub(self.exchange.due_ns) / 1000;
         py.import("datetime")?.getattr("timedelta")?.call1((0, 0, microseconds))
     }
 
-    /// Milliseconds that each phase of the request took, by its name; 0 for one that did not happen.
+    /// The duration of each phase of the request in milliseconds, by name; 0 for a phase that did not happen.
     #[getter]
     fn phases<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let (phases_ns, by_name) = (control::phases_ns(&self.exchange.phases), PyDict::new(py));
@@ -304,27 +296,29 @@ impl Response {
         if let Some(url) = self.response().and_then(HttpResponse::redirected_to) {
             return Ok(url.to_owned());
         }
-        self.ticket.whole_url(py)
+        self.request.absolute_url(py)
     }
 
-    /// Why there is no response, as the exception that requests would have raised; `None` when there is one.
+    /// The exception that requests would have raised; `None` if there is a response. It is made anew on each access,
+    /// because an exception that is kept would keep the frames of the code that raised it.
     #[getter]
     fn error<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
         let Err(error) = self.exchange.result else {
             return Ok(None);
         };
-        if self.is_unsent {
-            return exceptions::unsent_error(py).map(Some);
+        if self.is_not_sent {
+            return exceptions::run_over_error(py).map(Some);
         }
-        // Not kept: it would keep whoever raises it.
         exceptions::requests_error(py, error).map(Some)
     }
 
+    /// Raises the failure that the task has set in its block, else an exception for a failed status or a missing
+    /// response.
     fn raise_for_status(slf: &Bound<'_, Self>) -> PyResult<()> {
         let (py, this) = (slf.py(), slf.get());
-        match &*this.verdict() {
-            Verdict::Entered(Some(Told::Success)) => return Ok(()),
-            Verdict::Entered(Some(Told::Failure(exception))) => {
+        match &*this.outcome.state() {
+            OutcomeState::InBlock(Some(TaskOutcome::Success)) => return Ok(()),
+            OutcomeState::InBlock(Some(TaskOutcome::Failure(exception))) => {
                 return Err(PyErr::from_value(exception.bind(py).clone()));
             }
             _ => {}
@@ -332,10 +326,10 @@ impl Response {
         if this.ok() {
             return Ok(());
         }
-        // As requests raises it: with the whole URL, which the name of the sample replaces in tables.
         if let Some(error) = this.error(py)? {
             return Err(PyErr::from_value(error));
         }
+        // With the whole URL, as in requests; the tables show the sample's name in its place.
         let reason = this.reason().unwrap_or_default();
         let exception = exceptions::status_error(py, this.status_code(), &reason, &this.url(py)?)?;
         exception.setattr("response", slf)?;
@@ -350,38 +344,28 @@ impl Response {
         format!("<Response [{}]>", self.status_code())
     }
 
-    // The say over the outcome, under Locust's names.
+    // The methods that decide the outcome, under Locust's names.
 
     fn success(slf: &Bound<'_, Self>) -> PyResult<()> {
-        slf.get().refuse_uncaught(slf.py(), "success()")?;
-        Self::tell(slf, Told::Success)
+        outcome::require_caught(slf.py(), &slf.get().request, "success()")?;
+        Self::set_outcome(slf, TaskOutcome::Success)
     }
 
-    /// `reason` is an exception, or what becomes the text of a `CatchResponseError`.
-    #[pyo3(name = "failure")]
-    fn fail(slf: &Bound<'_, Self>, reason: Bound<'_, PyAny>) -> PyResult<()> {
-        let py = slf.py();
-        slf.get().refuse_uncaught(py, "failure()")?;
-        let is_exception = reason.is_instance_of::<pyo3::exceptions::PyException>();
-        let exception = if is_exception {
-            reason
-        } else {
-            py.import("gregaria.exception")?.getattr("CatchResponseError")?.call1((reason,))?
-        };
-        Self::tell(slf, Told::Failure(exception.unbind()))
+    /// Makes the request a failure. `reason` is an exception, or the text of a `CatchResponseError`.
+    fn failure(slf: &Bound<'_, Self>, reason: Bound<'_, PyAny>) -> PyResult<()> {
+        outcome::require_caught(slf.py(), &slf.get().request, "failure()")?;
+        Self::set_outcome(slf, TaskOutcome::failure(reason)?)
     }
 
     fn __enter__<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
-        let mut verdict = slf.get().verdict();
-        if slf.get().ticket.is_caught && matches!(*verdict, Verdict::Open) {
-            *verdict = Verdict::Entered(None);
+        if slf.get().request.is_caught {
+            slf.get().outcome.enter_block();
         }
-        drop(verdict);
         Ok(slf.clone())
     }
 
-    /// Closes it. One that was caught is decided: a `ResponseError` makes it a failure and goes no further. Any other
-    /// exception is the task's, and the status decides.
+    /// Closes the response. A caught one is recorded: a `ResponseError` makes it a failure and goes no further. For any
+    /// other exception the status decides, and the exception is the task's.
     fn __exit__(
         slf: &Bound<'_, Self>,
         class: &Bound<'_, PyAny>,
@@ -390,57 +374,53 @@ impl Response {
     ) -> PyResult<bool> {
         let py = slf.py();
         slf.get().close(py)?;
-        let mut verdict = slf.get().verdict();
-        let Verdict::Entered(told) = &mut *verdict else {
+        let Some(mut decision) = slf.get().outcome.leave_block() else {
             return Ok(false);
         };
-        let mut told = told.take();
-        drop(verdict);
-        let mut swallow = false;
-        if told.is_none() && !class.is_none() {
+        let mut suppress = false;
+        if decision.is_none() && !class.is_none() {
             let response_error = py.import("gregaria.exception")?.getattr("ResponseError")?;
             if value.is_instance(&response_error)? {
-                (told, swallow) = (Some(Told::Failure(value.unbind())), true);
+                (decision, suppress) = (Some(TaskOutcome::Failure(value.unbind())), true);
             }
         }
-        Self::decide(slf, told)?;
-        Ok(swallow)
+        Self::record_decision(slf, decision)?;
+        Ok(suppress)
     }
 
-    /// Counts one that was caught and is in nobody's hands: the user goes on without having said anything.
+    /// Records a caught response that was never used in a block: the user has gone on without a decision.
     fn settle(slf: &Bound<'_, Self>) -> PyResult<()> {
-        let is_open = matches!(*slf.get().verdict(), Verdict::Open);
-        if is_open { Self::decide(slf, None) } else { Ok(()) }
+        if slf.get().outcome.is_pending() { Self::record_decision(slf, None) } else { Ok(()) }
     }
 
-    // What listeners are told.
+    // For the listeners of requests.
 
-    /// Method, name, response time in milliseconds, length of the body, when it was called for (seconds since 1970), and
-    /// the URL that the task has asked for.
-    fn facts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+    /// Returns method, name, response time in milliseconds, length of the body, time of the call in seconds since 1970,
+    /// and the URL of the call.
+    fn event_fields<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let exchange = &self.exchange;
         let response_time_ms = (exchange.done_ns - exchange.due_ns) as f64 / 1e6;
         let start_time = rt::unix_time_s() - rt::now_ns().saturating_sub(exchange.due_ns) as f64 / 1e9;
-        let method = self.ticket.method.as_str();
-        let url = self.ticket.whole_url(py)?;
-        (method, self.sample_name(py), response_time_ms, exchange.bytes_in, start_time, url).into_pyobject(py)
+        let name = outcome::sample_name(py, &self.request);
+        let url = self.request.absolute_url(py)?;
+        (self.method(), name, response_time_ms, exchange.bytes_in, start_time, url).into_pyobject(py)
     }
 
-    /// The exception that its status, or the lack of one, stands for; `None` for a success.
-    fn own_failure<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        if self.ok() { Ok(None) } else { self.failure(py).map(Some) }
+    /// Returns the exception for a failed status or a missing response; `None` for a success.
+    fn status_failure<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        if self.ok() { Ok(None) } else { self.failure_by_status(py).map(Some) }
     }
 
-    /// What was asked for beside method and URL, if anything.
+    /// The `RequestOptions` of the call; `None` for a plain request.
     #[getter]
-    fn details<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
-        self.ticket.details.as_ref().map(|details| details.bind(py).clone())
+    fn request_options<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.request.options.as_ref().map(|options| options.bind(py).clone())
     }
 
-    /// What listeners were told of the method: that of the first request, if there were several.
+    /// The method of the first request of the chain.
     #[getter]
     fn method(&self) -> &str {
-        self.ticket.method.as_str()
+        self.request.method.as_str()
     }
 
     #[getter]
@@ -454,47 +434,58 @@ impl Response {
 }
 
 impl Response {
-    /// Headers or cookies, made of the pairs by the Python half.
-    fn make(&self, py: Python<'_>, what: &str) -> PyResult<Py<PyAny>> {
-        let pairs = PyList::empty(py);
-        for (name, value) in self.response().into_iter().flat_map(HttpResponse::headers) {
-            pairs.append((name, text(value)))?;
+    /// Records the request by its status. No Python object is made for a success.
+    pub(crate) fn record_by_status(&self, bridge: &EngineBridge, py: Python<'_>) {
+        let failure = if self.ok() { None } else { Some(self.failure_by_status(py)) };
+        self.outcome.record(bridge, py, &self.request, &self.exchange, failure.as_ref().map(Result::as_ref));
+    }
+
+    /// Records the request by the task's decision, else by its status, and calls the listeners of requests.
+    fn record_decision(slf: &Bound<'_, Self>, decision: Option<TaskOutcome>) -> PyResult<()> {
+        let (py, this) = (slf.py(), slf.get());
+        let bridge = EngineBridge::on_owner_thread(this.bridge.bind(py), this.owner)?;
+        let exception = match decision {
+            Some(TaskOutcome::Success) => None,
+            Some(TaskOutcome::Failure(exception)) => Some(exception.into_bound(py)),
+            None if this.ok() => None,
+            None => Some(this.failure_by_status(py)?),
+        };
+        this.outcome.record(&bridge, py, &this.request, &this.exchange, exception.as_ref().map(Ok));
+        // Listeners may wait, and may call the bridge.
+        drop(bridge);
+        static NOTIFY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+        NOTIFY.import(py, "gregaria.request_events", "notify_decided")?.call1((slf, exception)).map(drop)
+    }
+
+    fn set_outcome(slf: &Bound<'_, Self>, decision: TaskOutcome) -> PyResult<()> {
+        match slf.get().outcome.set(decision) {
+            Some(decision) => Self::record_decision(slf, Some(decision)),
+            None => Ok(()),
         }
-        py.import("gregaria.response")?.getattr(what)?.call1((pairs, self.url(py)?)).map(Bound::unbind)
+    }
+
+    fn failure_by_status<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        outcome::failure(py, &self.request, &self.exchange)
+    }
+
+    /// Calls `headers` or `cookies` of `response.py` with the pairs of the head and the URL.
+    fn from_header_pairs(&self, py: Python<'_>, function: &str) -> PyResult<Py<PyAny>> {
+        let pairs = head::header_pairs(py, self.response())?;
+        py.import("gregaria.response")?.getattr(function)?.call1((pairs, self.url(py)?)).map(Bound::unbind)
     }
 }
 
 impl Drop for Response {
     fn drop(&mut self) {
-        let is_open = !matches!(*self.verdict(), Verdict::Decided);
-        if is_open {
-            Python::attach(|py| match Hub::here(self.hub.bind(py), self.thread) {
-                Ok(hub) => self.decide_by_status(&hub, py),
-                Err(error) => log::error!(target: LOG, "a response is dropped that nobody can count here: {error}"),
+        if !self.outcome.is_recorded() {
+            Python::attach(|py| match EngineBridge::on_owner_thread(self.bridge.bind(py), self.owner) {
+                Ok(bridge) => self.record_by_status(&bridge, py),
+                Err(error) => log::error!(target: LOG, "cannot count a response dropped on another thread: {error}"),
             });
         }
-        let nothing = Err(Error::ClosedBeforeResponse);
-        if let Ok(response) = std::mem::replace(&mut self.exchange.result, nothing) {
-            self.buffers.recycle(response);
+        let result = std::mem::replace(&mut self.exchange.result, Err(Error::ClosedBeforeResponse));
+        if let Ok(response) = result {
+            self.buffer_pool.recycle(response);
         }
-    }
-}
-
-/// The value of a header: UTF-8, or else latin-1, as it once was.
-fn text(value: &[u8]) -> Cow<'_, str> {
-    str::from_utf8(value).map_or_else(|_| value.iter().map(|&byte| char::from(byte)).collect(), Cow::Borrowed)
-}
-
-/// What is known of an exchange that did not take place.
-fn nothing(at_ns: u64) -> Exchange {
-    Exchange {
-        due_ns: at_ns,
-        sent_ns: at_ns,
-        first_byte_ns: at_ns,
-        phases: ExchangePhases::default(),
-        done_ns: at_ns,
-        bytes_out: 0,
-        bytes_in: 0,
-        result: Err(Error::ConnectFailed),
     }
 }

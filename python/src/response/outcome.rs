@@ -1,106 +1,151 @@
-//! How a response is counted: exactly once, by its status or by what the task says.
+//! The outcome of a request: recorded exactly once, by the status or by the task's decision.
 //!
-//! How listeners hear of it is `report.py`'s affair.
+//! Knows the request and its exchange, not the response object around them (`mod.rs`). Listeners of requests are called
+//! by the Python half (`request_events.py`) after the outcome is recorded.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use gregaria_http::Exchange;
 use gregaria_stats::Outcome;
-use pyo3::{prelude::*, sync::PyOnceLock};
+use pyo3::{exceptions::PyException, prelude::*};
 
-use crate::{bridge::Hub, exceptions, response::Response};
+use crate::{bridge::EngineBridge, exceptions, pending::PendingRequest};
 
-/// How far the outcome is.
-pub(crate) enum Verdict {
-    /// Nobody has said anything.
-    Open,
-    /// Inside its `with` block, with what the task has said so far.
-    Entered(Option<Told>),
-    Decided,
+/// The progress of a decision.
+pub(super) enum OutcomeState {
+    /// Not decided.
+    Pending,
+    /// Inside the `with` block of the response, with the task's latest decision.
+    InBlock(Option<TaskOutcome>),
+    /// Recorded, or not to be recorded at all.
+    Recorded,
 }
 
-/// What the task has said: a success, or the exception that makes it a failure.
-pub(crate) enum Told {
+/// A decision of the task.
+pub(super) enum TaskOutcome {
     Success,
+    /// The exception that describes the failure.
     Failure(Py<PyAny>),
 }
 
-impl Response {
-    /// Counts it as its status says; nothing that fails is made into a Python object unless it has failed.
-    pub(crate) fn decide_by_status(&self, hub: &Hub, py: Python<'_>) {
-        let failure = if self.ok() { None } else { Some(self.failure(py)) };
-        self.record(hub, py, failure.as_ref().map(Result::as_ref));
+impl TaskOutcome {
+    /// Returns a failure for an exception, or for the text of a `CatchResponseError`.
+    pub(super) fn failure(reason: Bound<'_, PyAny>) -> PyResult<Self> {
+        if reason.is_instance_of::<PyException>() {
+            return Ok(Self::Failure(reason.unbind()));
+        }
+        let class = reason.py().import("gregaria.exception")?.getattr("CatchResponseError")?;
+        Ok(Self::Failure(class.call1((reason,))?.unbind()))
+    }
+}
+
+/// The outcome of one request. No Python object is dropped while the lock is held, because its finalizer may call back.
+pub(super) struct RequestOutcome(Mutex<OutcomeState>);
+
+impl RequestOutcome {
+    pub(super) fn pending() -> Self {
+        Self(Mutex::new(OutcomeState::Pending))
     }
 
-    /// Counts it as the task says, or else its status, and tells who listens.
-    pub(crate) fn decide(slf: &Bound<'_, Self>, told: Option<Told>) -> PyResult<()> {
-        let (py, this) = (slf.py(), slf.get());
-        let hub = Hub::here(this.hub.bind(py), this.thread)?;
-        let exception = match told {
-            Some(Told::Success) => None,
-            Some(Told::Failure(exception)) => Some(exception.into_bound(py)),
-            None if this.ok() => None,
-            None => Some(this.failure(py)?),
+    /// Returns the outcome of a response that is not counted: an intermediate one, or one whose request was not sent.
+    pub(super) fn not_counted() -> Self {
+        Self(Mutex::new(OutcomeState::Recorded))
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, OutcomeState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn is_pending(&self) -> bool {
+        matches!(*self.state(), OutcomeState::Pending)
+    }
+
+    pub(super) fn is_recorded(&self) -> bool {
+        matches!(*self.state(), OutcomeState::Recorded)
+    }
+
+    /// Enters the `with` block of a caught response. Only the first block of a response decides.
+    pub(super) fn enter_block(&self) {
+        let mut state = self.state();
+        if matches!(*state, OutcomeState::Pending) {
+            *state = OutcomeState::InBlock(None);
+        }
+    }
+
+    /// Leaves the block and returns the task's latest decision; `None` outside a block.
+    pub(super) fn leave_block(&self) -> Option<Option<TaskOutcome>> {
+        match &mut *self.state() {
+            OutcomeState::InBlock(decision) => Some(decision.take()),
+            OutcomeState::Pending | OutcomeState::Recorded => None,
+        }
+    }
+
+    /// Keeps a decision made inside the block. Outside it returns the decision, which is then recorded at once, as in
+    /// Locust 0.7; after the outcome is recorded it has no effect.
+    pub(super) fn set(&self, decision: TaskOutcome) -> Option<TaskOutcome> {
+        let mut state = self.state();
+        let previous = match &mut *state {
+            OutcomeState::InBlock(latest) => latest.replace(decision),
+            OutcomeState::Recorded => Some(decision),
+            OutcomeState::Pending => return Some(decision),
         };
-        this.record(&hub, py, exception.as_ref().map(Ok));
-        // Listeners may wait, and call back.
-        drop(hub);
-        static DECIDED: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        DECIDED.import(py, "gregaria.request_events", "decided")?.call1((slf, exception)).map(drop)
+        drop(state);
+        drop(previous);
+        None
     }
 
-    /// Nothing in here can fail: an admitted request is counted.
-    fn record(&self, hub: &Hub, py: Python<'_>, failure: Option<Result<&Bound<'_, PyAny>, &PyErr>>) {
+    /// Records the request. It cannot fail, because each admitted request must be counted: if the exception that
+    /// describes the failure cannot be made, the error raised meanwhile stands for it.
+    pub(super) fn record(
+        &self,
+        bridge: &EngineBridge,
+        py: Python<'_>,
+        request: &PendingRequest,
+        exchange: &Exchange,
+        failure: Option<Result<&Bound<'_, PyAny>, &PyErr>>,
+    ) {
         let text = failure.map(|failure| match failure {
             Ok(exception) => exceptions::error_text(exception),
             Err(error) => error.to_string(),
         });
         let outcome = text.as_deref().map_or(Outcome::Success, Outcome::Failure);
-        hub.ledger.record_exchange(self.ticket.method, self.sample_name(py), &(&self.exchange).into(), outcome);
-        let before = std::mem::replace(&mut *self.verdict(), Verdict::Decided);
-        // What it held may call back as it goes.
-        drop(before);
+        bridge.accounting.record_exchange(request.method, sample_name(py, request), &exchange.into(), outcome);
+        let previous = std::mem::replace(&mut *self.state(), OutcomeState::Recorded);
+        drop(previous);
     }
+}
 
-    /// Why it is a failure, if it is one.
-    pub(crate) fn failure<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        match &self.exchange.result {
-            Ok(response) => {
-                let reason = String::from_utf8_lossy(response.reason());
-                exceptions::status_error(py, response.status(), &reason, self.sample_name(py))
-            }
-            Err(error) => exceptions::transport_error(py, *error),
+/// Returns the exception for an exchange that failed by its status or without a response.
+pub(super) fn failure<'py>(
+    py: Python<'py>,
+    request: &PendingRequest,
+    exchange: &Exchange,
+) -> PyResult<Bound<'py, PyAny>> {
+    match &exchange.result {
+        Ok(response) => {
+            let reason = String::from_utf8_lossy(response.reason());
+            exceptions::status_error(py, response.status(), &reason, sample_name(py, request))
         }
+        Err(error) => exceptions::transport_error(py, *error),
     }
+}
 
-    /// Both texts were read once before the request was sent, so they can be read.
-    pub(crate) fn sample_name<'a>(&'a self, py: Python<'a>) -> &'a str {
-        match &self.ticket.name {
-            Some(name) => name.to_str(py).unwrap_or_default(),
-            None => self.ticket.url.to_str(py).unwrap_or_default(),
-        }
+/// Returns the name of the sample. Both texts were checked to be UTF-8 before the request was sent.
+pub(super) fn sample_name<'a>(py: Python<'a>, request: &'a PendingRequest) -> &'a str {
+    match &request.name {
+        Some(name) => name.to_str(py).unwrap_or_default(),
+        None => request.url.to_str(py).unwrap_or_default(),
     }
+}
 
-    pub(crate) fn refuse_uncaught(&self, py: Python<'_>, what: &str) -> PyResult<()> {
-        if self.ticket.is_caught {
-            return Ok(());
-        }
-        let class = py.import("gregaria.exception")?.getattr("LocustError")?;
-        Err(PyErr::from_value(class.call1((format!("{what} needs catch_response=True in the request"),))?))
+/// Checks that the task may decide the outcome of this request.
+///
+/// # Errors
+/// `LocustError` for a request without `catch_response`.
+pub(super) fn require_caught(py: Python<'_>, request: &PendingRequest, method: &str) -> PyResult<()> {
+    if request.is_caught {
+        return Ok(());
     }
-
-    /// Inside the `with` block it is kept until the end; elsewhere it counts at once, as in Locust 0.7.
-    pub(crate) fn tell(slf: &Bound<'_, Self>, told: Told) -> PyResult<()> {
-        let mut verdict = slf.get().verdict();
-        match &mut *verdict {
-            Verdict::Entered(said) => {
-                let before = said.replace(told);
-                drop(verdict);
-                // What it held may call back as it goes.
-                drop(before);
-                return Ok(());
-            }
-            Verdict::Decided => return Ok(()),
-            Verdict::Open => {}
-        }
-        drop(verdict);
-        Self::decide(slf, Some(told))
-    }
+    let class = py.import("gregaria.exception")?.getattr("LocustError")?;
+    Err(PyErr::from_value(class.call1((format!("{method} needs catch_response=True in the request"),))?))
 }

@@ -1,4 +1,6 @@
-//! The body of a response that is read piece by piece: each piece is asked for, and comes over the hub.
+//! The body of a streamed response: chunks are requested one by one and arrive through the bridge.
+//!
+//! `Raw` of `response.py` makes a file of it.
 
 use std::{
     sync::atomic::{AtomicBool, Ordering},
@@ -7,60 +9,59 @@ use std::{
 
 use pyo3::prelude::*;
 
-use crate::{bridge::Hub, session::Wire};
+use crate::bridge::EngineBridge;
 
-/// What is still to come. Dropped before its end, it is left.
-#[pyclass(frozen)]
-pub(crate) struct Stream {
-    hub: Py<Hub>,
-    thread: ThreadId,
-    /// The number of the request.
-    ticket: usize,
+/// The unread part of a body. Dropping it gives the rest up.
+#[pyclass(frozen, module = "gregaria._engine")]
+pub(crate) struct BodyStream {
+    bridge: Py<EngineBridge>,
+    owner: ThreadId,
+    request_id: usize,
     is_over: AtomicBool,
-    /// With its session the body would go.
-    _wire: Py<Wire>,
+    /// Keeps the client session open: closing it drops the connection.
+    _session: Py<PyAny>,
 }
 
-impl Stream {
-    pub(crate) fn new(hub: Py<Hub>, thread: ThreadId, ticket: usize, wire: Py<Wire>) -> Self {
-        Self { hub, thread, ticket, is_over: AtomicBool::new(false), _wire: wire }
+impl BodyStream {
+    pub(super) fn new(bridge: Py<EngineBridge>, owner: ThreadId, request_id: usize, session: Py<PyAny>) -> Self {
+        Self { bridge, owner, request_id, is_over: AtomicBool::new(false), _session: session }
     }
 }
 
 #[pymethods]
-impl Stream {
-    /// Whether nothing more comes, or is wanted.
+impl BodyStream {
+    /// Whether the body has ended or its rest was given up.
     #[getter]
     fn is_over(&self) -> bool {
         self.is_over.load(Ordering::Relaxed)
     }
 
-    /// Asks for the next piece; `None` when there is none. `switch` is called with it: bytes, `None` for the end, or an
-    /// exception. Gives a number for `give_up`.
-    fn ask(&self, py: Python<'_>, switch: Py<PyAny>) -> PyResult<Option<usize>> {
-        let hub = Hub::here(self.hub.bind(py), self.thread)?;
-        Ok(if self.is_over() { None } else { Some(hub.read(self.ticket, switch)) })
+    /// Requests the next chunk. Returns the reader's number for `cancel_read`, or `None` if the body is over.
+    /// `resume` is called with `bytes`, `None` at the end, or an exception.
+    fn read_chunk(&self, py: Python<'_>, resume: Py<PyAny>) -> PyResult<Option<usize>> {
+        let bridge = EngineBridge::on_owner_thread(self.bridge.bind(py), self.owner)?;
+        Ok(if self.is_over() { None } else { Some(bridge.read_body_chunk(self.request_id, resume)) })
     }
 
-    /// Nobody waits for that piece any more.
-    fn give_up(&self, py: Python<'_>, reader: usize) -> PyResult<()> {
-        Hub::here(self.hub.bind(py), self.thread)?.unread(reader);
+    /// Cancels a read whose greenlet no longer waits, and gives up the rest of the body.
+    fn cancel_read(&self, py: Python<'_>, reader: usize) -> PyResult<()> {
+        EngineBridge::on_owner_thread(self.bridge.bind(py), self.owner)?.cancel_read(reader);
         self.close(py)
     }
 
-    /// Nothing more is wanted: a short rest is read and dropped, a long one cut off.
+    /// Gives up the rest of the body: a short rest is read and discarded, for a long one the connection is closed.
     pub(crate) fn close(&self, py: Python<'_>) -> PyResult<()> {
         if !self.is_over.swap(true, Ordering::Relaxed) {
-            Hub::here(self.hub.bind(py), self.thread)?.leave(self.ticket);
+            EngineBridge::on_owner_thread(self.bridge.bind(py), self.owner)?.drop_body(self.request_id);
         }
         Ok(())
     }
 }
 
-impl Drop for Stream {
+impl Drop for BodyStream {
     fn drop(&mut self) {
         if !*self.is_over.get_mut() {
-            // On another thread it is left when its session goes.
+            // On another thread the body is dropped later, together with its session.
             let _ = Python::attach(|py| self.close(py));
         }
     }
