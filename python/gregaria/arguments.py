@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ._engine import CliError
 
 if TYPE_CHECKING:
-    from ._engine import ArgumentDescription
+    from .engine_types import ArgumentDescription
 
 USAGE_ERROR = 2
 

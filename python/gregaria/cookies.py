@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, cast
 from requests.cookies import RequestsCookieJar, create_cookie
 
 if TYPE_CHECKING:
-    from ._engine import ClientSession, CookieFields
+    from ._engine import ClientSession
     from .client import HttpSession
+    from .engine_types import CookieFields
 
 
 class ClientCookies(RequestsCookieJar):

@@ -29,7 +29,7 @@ from .exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediate
 from .user import WAITING, Locust, User
 
 if TYPE_CHECKING:
-    from ._engine import AnyHostEvent, AnyUserAction
+    from .engine_types import AnyHostEvent, AnyUserAction
 
 logger = logging.getLogger(__name__)
 

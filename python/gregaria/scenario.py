@@ -11,7 +11,7 @@ from .task import TaskSet
 from .user import HttpUser, User
 
 if TYPE_CHECKING:
-    from ._engine import ClassDescription, TaskDescription
+    from .engine_types import ClassDescription, TaskDescription
 
 RUNTIME_ERROR = 1
 

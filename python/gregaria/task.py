@@ -26,7 +26,6 @@ from .exception import (
 from .wait_time import WaitTime
 
 if TYPE_CHECKING:
-    from .client import HttpSession
     from .user import User
 
 logger = logging.getLogger(__name__)
@@ -134,10 +133,14 @@ class TaskSet(metaclass=TaskSetMeta):
         """The task set that contains this one, or the user."""
         return self._parent
 
-    @property
-    def client(self) -> HttpSession:
-        """The client of the user."""
-        return self._user.client
+    if TYPE_CHECKING:
+        #: The client of the user. A task set for HTTP users may declare it again as `HttpSession`.
+        client: Any
+    else:
+
+        @property
+        def client(self):
+            return self._user.client
 
     def on_start(self) -> None:
         """Called when a user enters."""
