@@ -2,7 +2,7 @@
 
     gregaria -f examples/quickstart.py --demo -c 10 -r 2
 
-Waits are in milliseconds, as they were then. quickstart_dict.py is the same without the decorator, quickstart.rs the
+Waits are in milliseconds, as in that version. quickstart_dict.py is the same without the decorator, quickstart.rs the
 same in Rust.
 """
 

@@ -1,4 +1,5 @@
-"""quickstart.py in the manual's other form: tasks are plain functions, which get the task set, and a dict weighs them.
+"""quickstart.py in the manual's other form: tasks are plain functions that take the task set, and a dict holds their
+weights.
 
     gregaria -f examples/quickstart_dict.py --demo -c 10 -r 2
 """

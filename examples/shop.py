@@ -1,5 +1,5 @@
-"""Shoppers and a few crawlers load the demo shop: weighted and nested tasks, state, rows with names of their own, and a
-response whose outcome the task decides.
+"""Shoppers and a few crawlers load the demo shop: weighted and nested tasks, state, named rows, and a response
+with an outcome that the task decides.
 
     gregaria -f examples/shop.py --demo -u 50 -r 10 -t 30s
 
@@ -29,7 +29,7 @@ class Shopper(HttpUser):
     @task(6)
     def browse_items(self):
         item = random.randint(1, ITEMS)
-        # One row for all items, not one for each.
+        # One row for all items instead of one per item.
         self.client.get(f"/items/{item}", name="/items/[id]")
 
     @task(1)
@@ -49,9 +49,9 @@ class Shopper(HttpUser):
 
         @task(1)
         def checkout(self):
-            """Ends the buying, so that the shopper goes on to look around."""
+            """Leaves the task set, so that the shopper browses again."""
             with self.client.post("/checkout", catch_response=True) as response:
-                # An order; or an empty cart, which the shop is right to refuse.
+                # An order, or an empty cart, which the shop rejects correctly.
                 if response.status_code in (201, 409):
                     response.success()
                 else:

@@ -1,4 +1,4 @@
-"""The server that xmlrpc_users.py calls: two functions that take up to a fifth of a second.
+"""The server for xmlrpc_users.py: two functions that take up to 200 ms.
 
     python3 examples/xmlrpc_server.py [PORT]
 """
@@ -16,7 +16,7 @@ except ImportError:
 
 
 class Server(ThreadingMixIn, SimpleXMLRPCServer):
-    """One thread a connection: no caller waits for another's sleep."""
+    """A server with one thread per connection, so that no caller waits for another."""
 
     daemon_threads = True
 

@@ -1,4 +1,4 @@
-"""What tests are given: a server, and the command to run locustfiles with."""
+"""Fixtures: a server, and the command that runs locustfiles."""
 
 import pytest
 from echo_server import EchoServer
@@ -7,7 +7,7 @@ from program import Program
 
 @pytest.fixture
 def server():
-    """An echo server with a log, on a free port of 127.0.0.1."""
+    """Yields an echo server with a log, on a free port of 127.0.0.1."""
     server = EchoServer()
     yield server
     server.close()
@@ -15,7 +15,7 @@ def server():
 
 @pytest.fixture
 def program(tmp_path):
-    """A directory to run locustfiles in."""
+    """Yields a directory to run locustfiles in."""
     program = Program(tmp_path)
     yield program
     program.close()
@@ -23,5 +23,5 @@ def program(tmp_path):
 
 @pytest.fixture
 def run(program):
-    """Runs the text of a locustfile with arguments to its end."""
+    """Returns a function that runs the text of a locustfile with arguments to its end."""
     return program.run

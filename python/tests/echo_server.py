@@ -1,6 +1,6 @@
-"""A small HTTP server in the test's own process, whose log is the truth about what was sent.
+"""A small HTTP server in the process of the test. Its log is the reference for the requests sent.
 
-Paths say what comes back: `/status/404`, `/slow/0.5` (seconds), or a reply that the test has put into `replies`. All
+The path selects the response: `/status/404`, `/slow/0.5` (seconds), or a reply that the test has put into `replies`. All
 others answer 200 with the request's own body, or `ok`. With a certificate it speaks TLS.
 """
 
@@ -23,8 +23,9 @@ class Request(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """What the server answers. Headers are pairs, as one may come twice. A body that is no bytes gives pieces, which are
-    sent as chunks.
+    """A response. Headers are pairs, because a name may be repeated.
+
+    A body that is not bytes is an iterable of chunks.
     """
 
     status: int = 200
@@ -33,13 +34,13 @@ class Reply(NamedTuple):
 
 
 class EchoServer:
-    """Serves on a free port of 127.0.0.1 until it is closed."""
+    """A server on a free port of 127.0.0.1 that runs until it is closed."""
 
     def __init__(self, tls=None):
         self.requests = []
-        #: By path; a function is asked for one with each request.
+        #: The replies by path; a function is called with each request.
         self.replies = {}
-        #: Otherwise their length is what counts.
+        #: Whether bodies are logged; if not, their length is.
         self.keeps_bodies = True
         self._scheme = "https" if tls else "http"
         self._server = _Server(("127.0.0.1", 0), _Handler)
@@ -58,16 +59,16 @@ class EchoServer:
         return f"{self._scheme}://{self.address}"
 
     def counts(self):
-        """How often each method and target was asked for."""
+        """Returns the number of requests per method and target."""
         return Counter((request.method, request.target) for request in self.requests)
 
     @property
     def connections(self):
-        """How many connections requests came on."""
+        """The number of connections that requests arrived on."""
         return len({request.client for request in self.requests})
 
     def targets(self):
-        """Only the targets, in the order of their coming."""
+        """Returns the targets in the order of arrival."""
         return [request.target for request in self.requests]
 
     def close(self):
@@ -93,7 +94,7 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request, client_address):
-        """A client that goes away in the middle is part of some tests."""
+        """Ignores clients that disconnect early, as some tests do."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -136,10 +137,10 @@ class _Handler(BaseHTTPRequestHandler):
                 yield piece
 
     def __getattr__(self, name):
-        """Any method is answered in the same way."""
+        """Handles all methods in the same way."""
         if name.startswith("do_"):
             return self._answer
         raise AttributeError(name)
 
     def log_message(self, *_):
-        """The log is a list."""
+        """Prints no log; `requests` is the log."""

@@ -1,7 +1,7 @@
-"""Runs `python -m gregaria` as a user does: a locustfile, arguments, signals, what was printed, how it ended.
+"""Runs `python -m gregaria` as a user does: a locustfile, arguments, signals, output, exit code.
 
-Each run has a directory of its own, which is its home too, and no variable of ours, so that nothing outside the test
-decides. One that does not end in time is killed and fails its test with all that it printed.
+Each run has a directory of its own, which is also its home, and none of the program's variables. A run that does not
+end in time is killed and fails its test with its output.
 """
 
 import json
@@ -16,7 +16,7 @@ from textwrap import dedent, indent
 import pytest
 
 def in_a_task(code, before=""):
-    """A locustfile whose user does this once and then ends the run."""
+    """Returns a locustfile with a user that runs this code once and then ends the run."""
     return dedent(before) + ONE_TASK + indent(dedent(code).strip(), " " * 8) + "\n        raise StopTest()\n"
 
 
@@ -28,7 +28,7 @@ class Program:
         self._started = []
 
     def write(self, name, text):
-        """A file beside the locustfile."""
+        """Writes a file beside the locustfile."""
         path = self.directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(dedent(text))
@@ -39,16 +39,16 @@ class Program:
         return self.start(locustfile, arguments, **variables).finish()
 
     def start(self, locustfile, arguments="", **variables):
-        """The same, without waiting for the end."""
+        """Starts a locustfile as `run` does, without waiting for its end."""
         path = locustfile if isinstance(locustfile, Path) else self.write("locustfile.py", locustfile)
         return self.command(["-f", path, "--headless", *arguments.split()], **variables)
 
     def command(self, arguments, **variables):
-        """Any call of the command."""
+        """Starts the command with any arguments."""
         return self.other([sys.executable, "-m", "gregaria", *arguments], **variables)
 
     def other(self, words, **variables):
-        """Another program in the same place."""
+        """Starts another program in the same directory."""
         running = Running(words, self.directory, variables)
         self._started.append(running)
         return running
@@ -80,14 +80,14 @@ class Running:
         self._process.send_signal(number)
 
     def wait_for(self, text):
-        """Waits until it has printed this."""
+        """Waits until the program has printed this."""
         with self._stderr.changed:
             seen = lambda: text in self._stderr.text or text in self._stdout.text
             if not self._stderr.changed.wait_for(seen, LIMIT_S):
                 self._fail(f"{text!r} was never printed")
 
     def finish(self):
-        """Waits for its end."""
+        """Waits for the end of the program."""
         try:
             code = self._process.wait(LIMIT_S)
         except subprocess.TimeoutExpired:
@@ -114,13 +114,13 @@ class Finished:
         return f"exit code {self.code}\nstdout:\n{self.stdout}\nstderr:\n{self.stderr}"
 
     def expect_code(self, code):
-        """Fails with all that was printed unless it ended like this."""
+        """Fails with the whole output unless this is the exit code."""
         assert self.code == code, repr(self)
         return self
 
     @property
     def said(self):
-        """What the locustfile has printed, by lines."""
+        """The lines that the locustfile has printed."""
         return self.stdout.splitlines()
 
     @property
@@ -129,11 +129,11 @@ class Finished:
         return {(entry["method"], entry["name"]): entry for entry in json.loads(self.stdout)}
 
     def counts(self):
-        """Of --json: the number of requests by method and name."""
+        """Returns the number of requests by method and name, from --json."""
         return {row: entry["num_requests"] for row, entry in self.entries.items()}
 
     def failures(self):
-        """Of --json: the number of failures by method and name, without rows that have none."""
+        """Returns the number of failures by method and name, from --json, without rows that have none."""
         return {row: entry["num_failures"] for row, entry in self.entries.items() if entry["num_failures"]}
 
     @property
@@ -149,9 +149,9 @@ class Finished:
 
 
 class _Collected:
-    """Reads a pipe to its end on a thread of its own."""
+    """The output of a pipe, read to its end on a thread."""
 
-    #: One for all pipes: who waits looks at two.
+    #: Shared by all pipes, because a waiter reads two.
     changed = threading.Condition()
 
     def __init__(self, pipe):

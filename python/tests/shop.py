@@ -1,4 +1,4 @@
-"""The demo shop: as a process of its own, and what its log says."""
+"""The demo shop in a process, and its log."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ from collections import Counter
 
 
 class Shop:
-    """Open until it is closed."""
+    """A demo shop that runs until it is closed."""
 
     def __init__(self, log):
         self._process = subprocess.Popen(
@@ -24,7 +24,7 @@ class Shop:
 
 
 def logged(log):
-    """Requests by method and name, as the examples name them."""
+    """Returns the number of requests by method and name, with the names of the examples."""
     counts = Counter()
     for line in log.read_text().splitlines():
         method, target, _status = line.split(" ")

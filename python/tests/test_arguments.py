@@ -1,4 +1,4 @@
-"""Arguments that a locustfile adds to the command line, and what it sees of the others."""
+"""Arguments that a locustfile adds to the command line, and its view of all others."""
 
 
 TEXT = """
@@ -27,25 +27,25 @@ class Visitor(HttpUser):
 """
 
 
-def test_arguments_of_the_locustfile_are_typed(run):
+def test_custom_arguments_have_their_types(run):
     assert run(TEXT, "-t 1s").expect_code(0).said == ["3 red False [] s3"]
     given = "--my-count 7 -t 1s --colour=blue --quick --pages a b --secret x"
     assert run(TEXT, given).expect_code(0).said == ["7 blue True ['a', 'b'] x"]
 
 
-def test_arguments_of_the_locustfile_come_from_variables_and_files_too(run, program):
+def test_custom_arguments_read_variables_and_files(run, program):
     assert run(TEXT, "-t 1s", LOCUST_COLOUR="blue", MY_COUNT="8", LOCUST_QUICK="true").said == ["8 blue True [] s3"]
     assert run(TEXT, "-t 1s --colour red", LOCUST_COLOUR="blue").said == ["3 red False [] s3"]
     program.write("locust.conf", "my-count = 9\nquick\n")
     assert run(TEXT, "-t 1s").said == ["9 red True [] s3"]
 
 
-def test_help_shows_them(run):
+def test_help_lists_custom_arguments(run):
     finished = run(TEXT, "--help").expect_code(0)
     assert "--my-count" in finished.stdout and "How many there are" in finished.stdout and "--colour <NAME>" in finished.stdout
 
 
-def test_wrong_values_are_one_line(run):
+def test_invalid_custom_value_is_one_line(run):
     for arguments, parts in (
         ("--my-count many", ("my-count", "many")),
         ("--colour green", ("colour", "green", "blue")),
@@ -57,14 +57,14 @@ def test_wrong_values_are_one_line(run):
         assert line.startswith("gregaria: ") and all(part in line for part in parts), line
 
 
-def test_a_required_argument_is_asked_for(run):
+def test_missing_required_argument_is_refused(run):
     text = TEXT.replace('"--quick", action="store_true"', '"--token", required=True, dest="quick"')
     (line,) = run(text).expect_code(2).stderr.splitlines()
     assert "--token" in line
     assert run(text, "--token x -t 1s").expect_code(0).said == ["3 red x [] s3"]
 
 
-def test_a_locustfile_sees_all_options(run, server):
+def test_parsed_options_have_all_arguments(run, server):
     finished = run(
         """
         from locust import HttpUser, constant, events, task
@@ -96,7 +96,7 @@ def test_a_locustfile_sees_all_options(run, server):
     assert server.targets() == ["/Namespace"] * 2
 
 
-def test_environment_variables_of_locust_set_the_run(run, server):
+def test_locust_variables_configure_the_run(run, server):
     finished = run(
         """
         from locust import HttpUser, task

@@ -1,7 +1,7 @@
-"""Code of a user that keeps the thread to itself: it is named, and the run ends all the same."""
+"""Code of a user that blocks gevent's loop: the log names it, and the run still ends."""
 
 
-def test_code_that_blocks_for_a_while_is_named(run):
+def test_blocking_code_is_named_in_the_log(run):
     finished = run(
         """
         import gevent.monkey
@@ -25,10 +25,10 @@ def test_code_that_blocks_for_a_while_is_named(run):
     (line,) = {line for line in finished.log if blocked in line}
     assert line.endswith("locustfile.py, line 15: sleep(seconds)"), line
     assert any("the gevent loop runs again" in line for line in finished.log)
-    assert 'All users spawned: {"Visitor": 2}' in finished.stderr, "they are late, not gone"
+    assert 'All users spawned: {"Visitor": 2}' in finished.stderr, "users are late but not lost"
 
 
-def test_code_that_blocks_for_ever_does_not_keep_the_run_from_ending(run):
+def test_endless_blocking_does_not_prevent_the_end(run):
     finished = run(
         """
         from locust import User, task
@@ -43,4 +43,4 @@ def test_code_that_blocks_for_ever_does_not_keep_the_run_from_ending(run):
     ).expect_code(1)
     assert "the gevent loop is blocked in block() at" in finished.stderr
     assert any("The run cannot go on: the users did not stop within 5 s" in line for line in finished.log)
-    assert "Aggregated" in finished.stderr, "what was measured is shown"
+    assert "Aggregated" in finished.stderr, "the results are printed"

@@ -1,4 +1,4 @@
-"""What `self.client` sends: verbs, bodies, parameters, headers, names; and who may send."""
+"""Requests of `self.client`: methods, bodies, parameters, headers, names, and the threads that may send."""
 
 import base64
 import json
@@ -7,7 +7,7 @@ from echo_server import Reply
 from program import in_a_task
 
 
-def test_all_verbs_arrive_and_are_rows(run, server):
+def test_all_methods_are_sent_and_counted(run, server):
     finished = run(
         in_a_task(
             """
@@ -25,7 +25,7 @@ def test_all_verbs_arrive_and_are_rows(run, server):
     assert finished.counts() == server.counts() == expected
 
 
-def test_names_are_the_rows(run, server):
+def test_name_argument_selects_the_row(run, server):
     finished = run(
         in_a_task(
             f"""
@@ -55,8 +55,8 @@ def test_names_are_the_rows(run, server):
     assert server.targets() == ["/items/1?x=1", "/items/2", "/items/3", "/a", "/b", "/c", "/whole?y=2"]
 
 
-def test_a_name_is_path_and_query_as_they_are_sent(run, server):
-    """As in Locust, so that both have the same rows."""
+def test_default_name_is_path_and_query_as_sent(run, server):
+    """The names are those of Locust, so that both have the same rows."""
     base = f"{server.url}/base"
     finished = run(
         in_a_task(
@@ -71,7 +71,7 @@ def test_a_name_is_path_and_query_as_they_are_sent(run, server):
     assert finished.counts() == {("GET", row): 3 if row == "/base/a" else 1 for row in rows}
 
 
-def test_bodies_and_their_types(run, server):
+def test_bodies_have_their_content_types(run, server):
     run(
         in_a_task(
             """
@@ -114,7 +114,7 @@ def test_bodies_and_their_types(run, server):
     assert server.requests[8].headers["content-length"] == "0"
 
 
-def test_parameters_become_the_query(run, server):
+def test_params_become_the_query(run, server):
     finished = run(
         in_a_task(
             """
@@ -132,7 +132,7 @@ def test_parameters_become_the_query(run, server):
     assert set(finished.counts()) == {("GET", target) for target in targets[:4]} | {("GET", "/named")}
 
 
-def test_headers_of_the_request_and_of_the_session(run, server):
+def test_headers_merge_request_over_session(run, server):
     run(
         in_a_task(
             """
@@ -155,7 +155,7 @@ def test_headers_of_the_request_and_of_the_session(run, server):
     assert sent[3] == {"x-one": "session", "x-two": None, "user-agent": "mine"}
 
 
-def test_sessions_keep_cookies_and_connections_to_themselves(run, server):
+def test_sessions_do_not_share_cookies_or_connections(run, server):
     server.replies["/login"] = Reply(headers=(("Set-Cookie", "id=7; Path=/"), ("Set-Cookie", "lang=de; Path=/x")))
     run(
         """
@@ -179,7 +179,7 @@ def test_sessions_keep_cookies_and_connections_to_themselves(run, server):
     assert len({request.client for request in server.requests}) == 2, "a connection for each user"
 
 
-def test_a_timeout_is_a_failure_without_a_response(run, server):
+def test_timeout_is_a_failure_without_response(run, server):
     finished = run(
         in_a_task(
             """
@@ -196,7 +196,7 @@ def test_a_timeout_is_a_failure_without_a_response(run, server):
     assert "ReadTimeout(" in finished.errors[0]
 
 
-def test_a_timeout_that_is_none_is_refused(run, server):
+def test_invalid_timeout_is_refused(run, server):
     finished = run(
         in_a_task(
             """
@@ -214,7 +214,7 @@ def test_a_timeout_that_is_none_is_refused(run, server):
     assert finished.said[3] == "timeout=(1,) takes seconds, or two of them: for connecting and for reading"
 
 
-def test_credentials_in_the_host_become_a_header(run, server):
+def test_credentials_in_host_become_a_header(run, server):
     run(in_a_task('self.client.get("/a")'), f"-H http://ellen:k%40y@{server.address}/base").expect_code(0)
     (request,) = server.requests
     assert request.target == "/base/a"
@@ -222,7 +222,7 @@ def test_credentials_in_the_host_become_a_header(run, server):
     assert request.headers["host"] == server.address
 
 
-def test_a_user_may_ask_for_several_things_at_once(run, server):
+def test_user_sends_several_requests_at_once(run, server):
     finished = run(
         in_a_task(
             """
@@ -238,8 +238,8 @@ def test_a_user_may_ask_for_several_things_at_once(run, server):
     assert len({request.client for request in server.requests}) == 4, "each on a connection of its own"
 
 
-def test_listeners_of_test_start_may_send_requests(run, server):
-    """They are counted like any other; so are those at the end of the file, which come too late."""
+def test_test_start_listener_sends_requests(run, server):
+    """These requests are counted. Requests after the end of the run are not sent."""
     finished = run(
         """
         from locust import HttpUser, constant, events, task
@@ -264,7 +264,7 @@ def test_listeners_of_test_start_may_send_requests(run, server):
     assert "/prepare" in finished.stderr
 
 
-def test_a_client_without_a_run_says_so(run, server):
+def test_client_without_run_is_refused(run, server):
     finished = run(
         f"""
         from locust import HttpUser, task
@@ -277,7 +277,7 @@ def test_a_client_without_a_run_says_so(run, server):
     assert line == "gregaria: locustfile.py, line 5: LocustError: a client sends requests only while a run is on"
 
 
-def test_what_is_not_there_says_so(run, server):
+def test_unsupported_names_are_refused(run, server):
     finished = run(
         in_a_task(
             """
@@ -320,8 +320,8 @@ def test_what_is_not_there_says_so(run, server):
     assert server.targets() == ["/"]
 
 
-def test_what_cannot_be_sent_is_the_tasks_own_mistake(run, server):
-    """As in Locust it is raised, and not counted."""
+def test_invalid_request_is_raised_and_not_counted(run, server):
+    """The exceptions are those of Locust."""
     finished = run(
         in_a_task(
             """
@@ -354,8 +354,8 @@ def test_what_cannot_be_sent_is_the_tasks_own_mistake(run, server):
     assert finished.counts() == {} and server.requests == []
 
 
-def test_connections_are_kept_for_requests_that_a_user_sends_at_once(run, server):
-    """As many as there are at once, not one for each request."""
+def test_concurrent_requests_reuse_connections(run, server):
+    """There are as many connections as concurrent requests."""
     finished = run(
         """
         import gevent
@@ -376,8 +376,8 @@ def test_connections_are_kept_for_requests_that_a_user_sends_at_once(run, server
     assert server.connections <= 10
 
 
-def test_a_user_that_has_gone_leaves_no_connection_behind(run, server):
-    """Whatever it kept in itself, and without a collector."""
+def test_ended_user_closes_its_connections(run, server):
+    """The user keeps references to itself, and the collector does not run."""
     finished = run(
         """
         import gc, gevent, os
@@ -414,7 +414,7 @@ def test_a_user_that_has_gone_leaves_no_connection_behind(run, server):
     assert finished.said == ["1"] and len(server.requests) == 11
 
 
-def test_a_client_belongs_to_the_thread_of_the_users(run, server):
+def test_client_on_another_thread_is_refused(run, server):
     finished = run(
         in_a_task(
             """

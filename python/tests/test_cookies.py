@@ -1,11 +1,11 @@
-"""`self.client.cookies`: a jar under requests' names that is the engine's."""
+"""`self.client.cookies`: the engine's cookies under the names of requests."""
 
 from echo_server import Reply
 from program import in_a_task
 
 
-def test_the_jar_is_what_the_next_request_carries(run, server):
-    """Also when it was kept from before."""
+def test_jar_changes_apply_to_the_next_request(run, server):
+    """This holds for a jar object from before the request, too."""
     server.replies["/login"] = Reply(headers=(("Set-Cookie", "id=7; Path=/"), ("Set-Cookie", "lang=de; Path=/x; Max-Age=60")))
     server.replies["/logout"] = Reply(headers=(("Set-Cookie", "id=; Path=/; Max-Age=0"),))
     finished = run(
@@ -55,7 +55,7 @@ def test_the_jar_is_what_the_next_request_carries(run, server):
     assert (sent["/deep/c"], sent["/d"], sent["/e"]) == ("second=2", None, "of=a dict")
 
 
-def test_cookies_survive_a_new_base_url(run, server):
+def test_cookies_survive_new_base_url(run, server):
     finished = run(
         in_a_task(
             """

@@ -1,4 +1,4 @@
-"""How runs end, and that their counts are the server's whatever ends them."""
+"""The ends of runs. The counts equal those of the server in every case."""
 
 import signal
 
@@ -31,14 +31,14 @@ class Visitor(HttpUser):
 
 
 @pytest.mark.parametrize(("users", "number"), [(1, 1), (3, 20), (50, 1000), (20, 7)])
-def test_a_number_of_requests_is_exact(run, server, users, number):
+def test_request_quota_is_exact(run, server, users, number):
     finished = run(VISITORS, f"-H {server.url} -u {users} -r 1000 -n {number} --json").expect_code(0)
     assert finished.counts() == server.counts()
     assert len(server.requests) == number
     assert "cut off" not in finished.stderr
 
 
-def test_requests_that_other_clients_make_count_towards_the_number(run):
+def test_fired_requests_use_the_request_quota(run):
     finished = run(
         """
         from locust import User, constant, events, task
@@ -55,14 +55,14 @@ def test_requests_that_other_clients_make_count_towards_the_number(run):
     assert finished.counts()["rpc", "x"] >= 20
 
 
-def test_a_run_time_loses_nothing(run, server):
+def test_run_time_end_counts_all_requests(run, server):
     finished = run(VISITORS, f"-H {server.url} -u 20 -r 1000 -t 1s --json").expect_code(0)
     assert finished.counts() == server.counts()
     assert any("--run-time limit reached" in line for line in finished.log)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_run_orderly(program, server, number):
+def test_signal_stops_the_run(program, server, number):
     running = program.start(VISITORS, f"-H {server.url} -u 5 -r 1000 --json")
     running.wait_for("All users spawned")
     running.signal(number)
@@ -72,7 +72,7 @@ def test_a_signal_ends_the_run_orderly(program, server, number):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_second_signal_ends_it_at_once(program, server, number, code):
+def test_second_signal_ends_the_process(program, server, number, code):
     running = program.start(SLOW.replace("SECONDS", "15"), f"-H {server.url} --stop-timeout 15")
     running.wait_for("All users spawned")
     running.signal(number)
@@ -81,21 +81,21 @@ def test_a_second_signal_ends_it_at_once(program, server, number, code):
     assert "Traceback" not in running.finish().expect_code(code).stderr
 
 
-def test_slow_answers_are_waited_for_as_long_as_was_said(run, server):
+def test_stop_timeout_waits_for_slow_responses(run, server):
     finished = run(SLOW.replace("SECONDS", "2"), f"-H {server.url} -u 3 -r 1000 -t 1s --stop-timeout 9").expect_code(0)
     assert finished.said == ["answered"] * 3
     assert "cut off" not in finished.stderr
 
 
-def test_answers_that_are_later_are_cut_off_and_that_is_said(run, server):
+def test_late_responses_are_aborted_and_reported(run, server):
     finished = run(SLOW.replace("SECONDS", "5"), f"-H {server.url} -u 3 -r 1000 -t 1s --stop-timeout 0.3 --json")
     assert finished.expect_code(0).counts() == {}
     assert "3 requests cut off" in finished.stderr
     assert "answered" not in finished.stderr and len(server.requests) == 3
 
 
-def test_requests_that_outlive_their_user_end_like_others(run, server):
-    """A greenlet that nobody waits for is answered, or cut off; it is never lost."""
+def test_requests_of_ended_users_are_counted(run, server):
+    """A request of a greenlet that the user has left alone is completed or aborted."""
     text = """
         import gevent
         from locust import HttpUser, constant, task
@@ -113,7 +113,7 @@ def test_requests_that_outlive_their_user_end_like_others(run, server):
     assert finished.counts() == {} and "1 request cut off" in finished.stderr
 
 
-def test_users_leave_when_they_are_told_to_and_finish_what_is_on_the_wire(run, server):
+def test_stopped_users_finish_requests_in_flight(run, server):
     finished = run(
         """
         from locust import HttpUser, constant, events, task
@@ -147,7 +147,7 @@ def test_users_leave_when_they_are_told_to_and_finish_what_is_on_the_wire(run, s
     assert int(rows[-1][-1]) == len(server.requests) and "cut off" not in finished.stderr
 
 
-def test_failures_count_as_requests_and_make_the_exit_code(run, server):
+def test_failures_are_requests_and_set_exit_code(run, server):
     server.replies["/b"] = Reply(503)
     finished = run(VISITORS, f"-H {server.url} -u 2 -r 1000 -n 30 --json").expect_code(1)
     assert finished.counts() == server.counts() and finished.failures() == {("POST", "/b"): server.counts()["POST", "/b"]}
@@ -155,12 +155,12 @@ def test_failures_count_as_requests_and_make_the_exit_code(run, server):
     run(VISITORS, f"-H {server.url} -n 30 --exit-code-on-error 0").expect_code(0)
 
 
-def test_a_dead_target_does_not_make_users_spin_the_others_away(run):
+def test_dead_target_does_not_starve_other_users(run):
     finished = run(VISITORS, "-H http://127.0.0.1:1 -u 3 -r 1000 -t 1s --json").expect_code(1)
     counts = finished.counts()
     assert counts and finished.failures() == {row: count for row, count in counts.items() if row != ("GET", "/c")}
 
 
-def test_spawning_may_reset_the_statistics(run, server):
+def test_reset_stats_discards_spawning_phase(run, server):
     finished = run(VISITORS, f"-H {server.url} -u 4 -r 8 -t 2s --reset-stats --json").expect_code(0)
     assert 0 < sum(finished.counts().values()) < len(server.requests)

@@ -1,11 +1,11 @@
-"""Listeners of requests and errors: what they are told, in which order, and what becomes of one that fails."""
+"""Listeners of requests and errors: their arguments, their order, and failing listeners."""
 
 from echo_server import Reply
 from program import in_a_task
 
 
-def test_listeners_of_0_7_are_told_exactly_what_they_were(run, server):
-    """Their signatures take nothing more."""
+def test_listeners_0_7_receive_their_exact_arguments(run, server):
+    """Their signatures have no further parameters."""
     finished = run(
         in_a_task(
             """
@@ -41,7 +41,7 @@ def test_listeners_of_0_7_are_told_exactly_what_they_were(run, server):
     ]
 
 
-def test_listeners_of_today_are_told_everything(run, server):
+def test_request_listeners_receive_all_arguments(run, server):
     server.replies["/moved"] = Reply(302, headers=(("Location", "/there"),))
     finished = run(
         in_a_task(
@@ -75,7 +75,7 @@ def test_listeners_of_today_are_told_everything(run, server):
     ]
 
 
-def test_without_a_response_listeners_are_told_too(run):
+def test_listeners_receive_requests_without_response(run):
     finished = run(
         in_a_task(
             'self.client.get("/")',
@@ -92,7 +92,7 @@ def test_without_a_response_listeners_are_told_too(run):
     assert finished.said == ["0 ConnectionRefusedError(111, 'Connection refused') 0 True"]
 
 
-def test_requests_of_other_clients_are_counted_and_told_to_both_generations(run):
+def test_fired_requests_are_counted_and_notified(run):
     finished = run(
         """
         from locust import User, events, task
@@ -146,7 +146,7 @@ def test_requests_of_other_clients_are_counted_and_told_to_both_generations(run)
     assert {line.split()[1] for line in finished.stderr.splitlines() if line.startswith("rpc")} == {"old", "new", "measured"}
 
 
-def test_what_other_clients_measure_is_in_the_numbers(run):
+def test_fired_request_values_appear_in_statistics(run):
     finished = run(
         """
         from locust import User, events, task
@@ -169,8 +169,8 @@ def test_what_other_clients_measure_is_in_the_numbers(run):
     assert abs(entry["total_response_time"] - 3030.5) < 1 and entry["total_content_length"] == 300
 
 
-def test_a_request_is_decided_then_recorded_then_told(run, server):
-    """A listener takes its time, and the statistics know of the request all the same."""
+def test_request_is_recorded_before_listeners_run(run, server):
+    """The statistics contain a request while its listener still waits."""
     finished = run(
         in_a_task(
             """
@@ -203,7 +203,7 @@ def test_a_request_is_decided_then_recorded_then_told(run, server):
     assert finished.said == ["/plain told None (1, 0)", "inside (1, 0)", "/caught told x (2, 1)", "after (2, 1)"]
 
 
-def test_a_listener_that_fails_is_logged_and_makes_the_exit_code(run, server):
+def test_failing_listener_is_logged_and_sets_exit_code(run, server):
     text = """
         from locust import HttpUser, events, task
 
@@ -221,12 +221,12 @@ def test_a_listener_that_fails_is_logged_and_makes_the_exit_code(run, server):
                 self.client.get("PATH")
         """
     finished = run(text.replace("PATH", "/"), f"-H {server.url} -n 3").expect_code(2)
-    assert finished.said == ["/"] * 3, "others hear of it, and the task goes on"
+    assert finished.said == ["/"] * 3, "the other listener runs, and the task goes on"
     assert "a listener failed: broken" in finished.stderr and "ValueError: listener" in finished.stderr
     run(text.replace("PATH", "/status/404"), f"-H {server.url} -n 3").expect_code(1)
 
 
-def test_errors_of_users_are_told_to_both_generations(run):
+def test_user_errors_reach_listeners_of_both_versions(run):
     finished = run(
         """
         import traceback
@@ -259,7 +259,7 @@ def test_errors_of_users_are_told_to_both_generations(run):
     assert finished.said == ["user_error Behaviour ValueError(1) visit {}", "locust_error Behaviour ValueError(1)"]
 
 
-def test_hooks_of_ones_own(run):
+def test_custom_hook_calls_its_listeners(run):
     finished = run(
         """
         from locust import User, events, task

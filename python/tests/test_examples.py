@@ -1,4 +1,4 @@
-"""The examples do what they say: what they count is what their servers were asked for."""
+"""The examples: their counts equal the requests that their servers have received."""
 
 import importlib.util
 import threading
@@ -12,7 +12,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.mark.parametrize("name", ["quickstart.py", "quickstart_dict.py", "website.py"])
-def test_the_quick_start_of_the_manual(run, tmp_path, name):
+def test_quickstart_counts_equal_the_shop_log(run, tmp_path, name):
     log = tmp_path / "shop.log"
     finished = run(EXAMPLES / name, "--demo -c 10 -r 1000 -t 1s --json", GREGARIA_DEMO_LOG=str(log)).expect_code(0)
     counts = finished.counts()
@@ -21,19 +21,19 @@ def test_the_quick_start_of_the_manual(run, tmp_path, name):
     assert set(counts) <= {("GET", "/"), ("GET", "/profile")}
 
 
-def test_the_shop(run, tmp_path):
+def test_shop_counts_equal_the_shop_log(run, tmp_path):
     log = tmp_path / "shop.log"
     arguments = "--demo -u 200 -r 1000 -t 4s -s 20 --json --exit-code-on-error 0"
     finished = run(EXAMPLES / "shop.py", arguments, GREGARIA_DEMO_LOG=str(log)).expect_code(0)
     counts = finished.counts()
     assert counts == logged(log) and len(counts) == 8, counts
     assert counts["POST", "/login"] == 180, "nine of ten users are shoppers"
-    # The shop turns every fiftieth checkout away.
+    # The shop rejects every fiftieth checkout.
     failed = counts["POST", "/checkout"] // 50
     assert finished.failures() == ({("POST", "/checkout"): failed} if failed else {})
 
 
-def test_users_of_another_protocol(run):
+def test_xmlrpc_example_counts_equal_the_server(run):
     server, calls = rpc_server()
     try:
         address = "http://127.0.0.1:%d/" % server.server_address[1]
@@ -45,14 +45,14 @@ def test_users_of_another_protocol(run):
     assert set(calls) == {"get_time", "get_random_number"} and "cut off" not in finished.stderr
 
 
-def test_users_of_another_protocol_without_a_server(run):
+def test_xmlrpc_example_without_server_counts_failures(run):
     finished = run(EXAMPLES / "xmlrpc_users.py", "-H http://127.0.0.1:1/ -c 2 -r 1000 -t 1s --json").expect_code(1)
     assert finished.failures() == finished.counts()
     assert "ConnectionRefusedError(111, 'Connection refused')" in finished.stderr
 
 
 def rpc_server():
-    """The example's server on a free port, and how often each of its functions is called."""
+    """Runs the example's server on a free port and counts the calls of its functions."""
     spec = importlib.util.spec_from_file_location("xmlrpc_server", EXAMPLES / "xmlrpc_server.py")
     example = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(example)

@@ -1,9 +1,9 @@
-"""Exceptions in users' own code: counted, told to listeners, and shown with the lines that are the user's."""
+"""Exceptions in users' own code: counted, passed to listeners, and listed with the user's own lines."""
 
 import re
 
 
-def test_exceptions_in_tasks_are_counted_and_shown_at_the_end(run):
+def test_task_exceptions_are_counted_and_listed(run):
     finished = run(
         """
         from locust import HttpUser, constant, task
@@ -44,7 +44,7 @@ def test_exceptions_in_tasks_are_counted_and_shown_at_the_end(run):
     assert finished.stderr.count("KeyError: 'missing' (others like it are counted only)") == 1
 
 
-def test_what_led_to_an_exception_is_shown_too(run):
+def test_exception_causes_are_listed(run):
     finished = run(
         """
         from locust import User, task
@@ -68,8 +68,8 @@ def test_what_led_to_an_exception_is_shown_too(run):
     assert "AttributeError" in shown and "direct cause" in shown and shown.endswith("ValueError: of our own"), shown
 
 
-def test_exceptions_in_starts_stops_and_constructors(run):
-    """The first two of them end their user; nobody else minds."""
+def test_exceptions_outside_tasks_are_counted(run):
+    """The first two end their user and no other."""
     finished = run(
         """
         from locust import TaskSet, User, constant, task
@@ -124,7 +124,7 @@ def test_exceptions_in_starts_stops_and_constructors(run):
     assert counts == {"constructor": "1", "on_start": "1", "on_stop": "1", "on_start of a task set": "2"}
 
 
-def test_a_task_that_cannot_be_picked_is_an_exception_and_the_user_waits(run):
+def test_user_without_tasks_raises_and_waits(run):
     finished = run(
         """
         from locust import TaskSet, User, constant, task
@@ -141,7 +141,7 @@ def test_a_task_that_cannot_be_picked_is_an_exception_and_the_user_waits(run):
     assert report(finished)[0].startswith("1 No tasks defined on Empty"), finished
 
 
-def test_exit_codes_for_exceptions_can_be_chosen(run):
+def test_exception_exit_code_is_configurable(run):
     text = """
         from locust import User, constant, task
 
@@ -157,7 +157,7 @@ def test_exit_codes_for_exceptions_can_be_chosen(run):
 
 
 def report(finished):
-    """The exception report, line by line, with short paths and without the marks below a line."""
+    """Returns the lines of the exception report, with short paths and without the marks below a line."""
     rows = finished.stderr.partition("\nException report\n")[2].partition("\n\n")[0].splitlines()[2:-1]
     rows = (re.sub(r'File "[^"]*/', 'File "', " ".join(row.split())) for row in rows)
     return [row for row in rows if row.strip("~^ ")]

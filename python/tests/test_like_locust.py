@@ -1,4 +1,4 @@
-"""The same locustfile under Locust itself: the same rows, the same mix of tasks, the same words for what fails."""
+"""The same locustfile under Locust: the same rows, mix of tasks, and texts of failures."""
 
 import os
 import socket
@@ -15,12 +15,12 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.mark.parametrize("example", ["shop.py", "website.py"])
-def test_users_do_the_same_things_as_often(program, tmp_path, example):
-    # Once in a thousand times a fair pair of runs is as far apart as that: hardly twice in a row.
+def test_task_mix_equals_locust(program, tmp_path, example):
+    # A correct pair of runs differs as much once in a thousand times: hardly twice in a row.
     assert any(is_same_mix(program, tmp_path, example) for _ in range(2))
 
 
-def test_failures_are_called_the_same(program, server):
+def test_failure_texts_equal_locust(program, server):
     server.replies["/odd"] = Reply(418)
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
@@ -37,12 +37,12 @@ def test_failures_are_called_the_same(program, server):
 
 
 def named(error):
-    """Of a timeout only its class: Locust's text has the address and the time."""
+    """Returns the error's text; for a timeout its class, because Locust's text has the address and the time."""
     return error.partition("(")[0] if "Timeout" in error else error
 
 
 def is_same_mix(program, tmp_path, example):
-    """Whether both programs' counts may be draws from one and the same mix, by chi-square tests of homogeneity.
+    """Returns `True` if both programs' counts may be draws from the same mix, by chi-square tests of homogeneity.
 
     Independent draws are the picks among a user's tasks, where a shopper's checkouts stand for visits to the task set
     that they end, and the picks inside that task set.

@@ -1,4 +1,4 @@
-"""The same calls, made by requests itself and by a client here: what arrives at the server must be the same."""
+"""The same calls made by requests and by a client: the server must receive the same requests."""
 
 import re
 from textwrap import indent
@@ -8,7 +8,7 @@ import requests
 from echo_server import EchoServer, Reply
 from program import in_a_task
 
-#: One line each: what is called on the client, with `url` for the server and `file(name, content)` for an open file.
+#: One call on the client per line, with `url` for the server and `file(name, content)` for an open file.
 CALLS = {
     "params": """
         client.get(url + "/", params={"q": "a b", "page": [1, 2], "none": None})
@@ -151,7 +151,7 @@ def signed(request):
 
 
 @pytest.mark.parametrize("subject", CALLS)
-def test_the_same_calls_say_the_same_on_the_wire(run, tmp_path, monkeypatch, subject):
+def test_calls_send_the_same_bytes_as_requests(run, tmp_path, monkeypatch, subject):
     monkeypatch.chdir(tmp_path)
     calls = "\n".join(line.strip() for line in CALLS[subject].strip().splitlines())
     with Servers() as here:
@@ -169,7 +169,7 @@ def test_the_same_calls_say_the_same_on_the_wire(run, tmp_path, monkeypatch, sub
 
 
 class Servers:
-    """One that is asked, and one that it redirects to."""
+    """A server, and a second one that it redirects to."""
 
     def __enter__(self):
         self._one, self._other = EchoServer(), EchoServer()
@@ -219,5 +219,5 @@ def _comparable(request, addresses):
     return request.method, request.target, headers, body
 
 
-#: What the engine has its own way with: compression it knows, and connections that stay without being asked to.
+#: Headers in which the engine differs: its compressions, and connections that stay open without a header.
 OWN = {"accept-encoding", "connection"}

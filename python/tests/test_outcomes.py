@@ -1,9 +1,9 @@
-"""Who decides whether a request has failed: its status, or the task with `catch_response`."""
+"""The outcome of a request: decided by its status, or by the task with `catch_response`."""
 
 from program import in_a_task
 
 
-def test_a_task_decides_inside_the_block(run, server):
+def test_task_decides_outcome_in_the_block(run, server):
     finished = run(
         in_a_task(
             """
@@ -34,8 +34,8 @@ def test_a_task_decides_inside_the_block(run, server):
         assert f"1 {error}" in finished.errors
 
 
-def test_exceptions_in_the_block(run, server):
-    """A ResponseError is a failure and nothing else; others are the task's, and the request is what its status says."""
+def test_exception_in_block_decides_by_kind(run, server):
+    """A ResponseError makes the request a failure. Any other exception is the task's, and the status decides."""
     finished = run(
         in_a_task(
             """
@@ -62,7 +62,7 @@ def test_exceptions_in_the_block(run, server):
     assert len(finished.errors) == 3
 
 
-def test_what_is_caught_and_never_decided_counts_by_its_status(run, server):
+def test_undecided_response_counts_by_status(run, server):
     finished = run(
         in_a_task(
             """
@@ -80,7 +80,7 @@ def test_what_is_caught_and_never_decided_counts_by_its_status(run, server):
     assert finished.failures() == {("GET", "dropped"): 1, ("GET", "told"): 1}
 
 
-def test_only_what_is_caught_can_be_decided(run, server):
+def test_deciding_uncaught_response_is_refused(run, server):
     finished = run(
         in_a_task(
             """
@@ -100,7 +100,7 @@ def test_only_what_is_caught_can_be_decided(run, server):
     ]
 
 
-def test_raise_for_status_asks_what_was_decided(run, server):
+def test_raise_for_status_follows_the_decision(run, server):
     finished = run(
         in_a_task(
             """
@@ -119,7 +119,7 @@ def test_raise_for_status_asks_what_was_decided(run, server):
     assert finished.said == ["None", "CatchResponseError('said')"]
 
 
-def test_a_caught_request_that_the_end_cuts_off_is_no_request(run, server):
+def test_caught_request_aborted_at_the_end_is_not_counted(run, server):
     finished = run(
         """
         from locust import HttpUser, task
@@ -136,8 +136,8 @@ def test_a_caught_request_that_the_end_cuts_off_is_no_request(run, server):
     assert "1 request cut off" in finished.stderr
 
 
-def test_whatever_cannot_be_counted_is_not_sent_or_counted_all_the_same(run, server):
-    """So that a number of requests is always reached."""
+def test_unusable_names_and_errors_keep_counts_exact(run, server):
+    """The quota of requests is always reached."""
     finished = run(
         """
         from locust import HttpUser, task
@@ -167,7 +167,7 @@ def test_whatever_cannot_be_counted_is_not_sent_or_counted_all_the_same(run, ser
     assert "GET /speechless: Mute" in finished.stderr
 
 
-def test_a_bare_greenlet_that_dies_takes_nobody_along(run, server):
+def test_failing_raw_greenlet_does_not_affect_others(run, server):
     finished = run(
         """
         import gevent
@@ -192,7 +192,7 @@ def test_a_bare_greenlet_that_dies_takes_nobody_along(run, server):
     assert sum(finished.counts().values()) == 60 == len(server.requests)
 
 
-def test_what_is_given_up_leaves_the_wire(run, server):
+def test_cancelled_request_closes_its_connection(run, server):
     finished = run(
         """
         import gevent, os

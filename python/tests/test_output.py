@@ -1,4 +1,4 @@
-"""Where what a locustfile prints and logs goes."""
+"""The destinations of a locustfile's prints and logs."""
 
 import json
 
@@ -29,23 +29,23 @@ def test_prints_go_to_stdout(run, server):
     finished = run(TALKATIVE, f"-H {server.url}").expect_code(0)
     assert finished.said == ["printed"]
     assert "\nto stderr\n" in finished.stderr
-    assert finished.stderr.startswith("at import\n"), "it is not known yet what stdout is for"
+    assert finished.stderr.startswith("at import\n"), "stdout may be reserved for results at that time"
 
 
-def test_with_json_stdout_is_json_and_nothing_else(run, server):
+def test_json_keeps_prints_off_stdout(run, server):
     finished = run(TALKATIVE, f"-H {server.url} --json").expect_code(0)
     (entry,) = json.loads(finished.stdout)
     assert (entry["method"], entry["name"], entry["num_requests"]) == ("GET", "/", 1)
     assert "\nprinted\n" in finished.stderr and "at import" in finished.stderr
 
 
-def test_json_can_go_to_a_file(run, server, program):
+def test_json_file_receives_results(run, server, program):
     run(TALKATIVE, f"-H {server.url} --json-file result").expect_code(0)
     (entry,) = json.loads((program.directory / "result.json").read_text())
     assert entry["num_requests"] == 1
 
 
-def test_logs_are_lines_like_ours(run, server):
+def test_python_logs_have_the_form_of_the_log(run, server):
     finished = run(TALKATIVE, f"-H {server.url}").expect_code(0)
     for line in ("INFO/root: root", "WARNING/my_shop.cart: worth 7", "ERROR/my_shop.cart: two"):
         assert line in finished.log, finished
@@ -54,20 +54,20 @@ def test_logs_are_lines_like_ours(run, server):
     assert finished.log == ["WARNING/my_shop.cart: worth 7", "ERROR/my_shop.cart: two"]
 
 
-def test_logs_go_to_a_file_if_there_is_one(run, server, program):
+def test_logfile_receives_the_log(run, server, program):
     finished = run(TALKATIVE, f"-H {server.url} --logfile run.log").expect_code(0)
     text = (program.directory / "run.log").read_text()
     assert "WARNING/my_shop.cart: worth 7" in text and "Shutting down" in text
     assert "my_shop" not in finished.stderr
 
 
-def test_the_log_can_be_left_to_the_locustfile(run, server):
+def test_skip_log_setup_keeps_log_of_locustfile(run, server):
     text = TALKATIVE + 'logging.basicConfig(format="own %(name)s %(message)s", stream=sys.stdout, level="INFO")\n'
     finished = run(text, f"-H {server.url} --skip-log-setup").expect_code(0)
     assert "own my_shop.cart worth 7" in finished.said and "Starting gregaria" not in finished.stderr
 
 
-def test_lists_and_ratios_are_data(run):
+def test_lists_and_ratios_go_to_stdout(run):
     text = """
         from locust import TaskSet, User, task
 

@@ -1,4 +1,4 @@
-"""What keeps a locustfile from being run: one line that says what to do, and the right exit code."""
+"""Errors that prevent a run: one line with the remedy, and the exit code."""
 
 import sys
 
@@ -52,11 +52,11 @@ class Visitor(HttpUser):
         ),
     ],
 )
-def test_what_is_wrong_with_a_locustfile_is_one_line(run, text, line):
+def test_locustfile_error_is_one_line(run, text, line):
     assert refusal(run(text, "-t 1s"), 1) == line
 
 
-def test_an_error_in_a_module_of_the_locustfile_names_both_places(run, program):
+def test_import_error_names_locustfile_and_module(run, program):
     program.write("pages.py", "def path():\n    return 1 / 0\n\nHOME = path()\n")
     line = refusal(run("import pages\n"), 1)
     assert line == "locustfile.py, line 1: ZeroDivisionError: division by zero (in pages.py, line 2)"
@@ -64,7 +64,7 @@ def test_an_error_in_a_module_of_the_locustfile_names_both_places(run, program):
     assert refusal(run("import pages\n"), 1) == "pages.py, line 1: '(' was never closed: x = ("
 
 
-def test_two_classes_of_one_name(program):
+def test_duplicate_class_name_is_refused(program):
     paths = [program.write(name, USER) for name in ("a.py", "b.py")]
     finished = program.command(["-f", ",".join(map(str, paths)), "--headless"]).finish()
     assert refusal(finished, 1) == "two locustfiles have a user class Visitor: rename one"
@@ -79,29 +79,29 @@ def test_two_classes_of_one_name(program):
         ("-H 127.0.0.1:8080", 2, "-H 127.0.0.1:8080: has no scheme: write http://NAME[:PORT]"),
     ],
 )
-def test_wrong_arguments_are_one_line(run, arguments, code, line):
+def test_argument_error_is_one_line(run, arguments, code, line):
     assert refusal(run(USER, arguments), code) == line
 
 
-def test_flags_that_exclude_each_other_or_do_not_exist(run):
+def test_conflicting_or_unknown_flags_are_refused(run):
     assert "--demo" in refusal(run(USER, "--demo -H http://127.0.0.1:1"), 2)
     assert "--no-such-flag" in refusal(run(USER, "--no-such-flag"), 2)
 
 
-def test_hosts_that_are_missing_or_wrong(run):
+def test_missing_or_invalid_host_is_refused(run):
     missing = refusal(run(USER.replace("host =", "no_host =")), 2)
     assert missing == "user class Visitor has no host: give one with --host or in the class"
     wrong = refusal(run(USER.replace("http://127", "127")), 2)
     assert "Visitor" in wrong and "127.0.0.1:1" in wrong
 
 
-def test_a_locustfile_that_is_not_there(program):
+def test_missing_locustfile_is_refused(program):
     assert "nowhere.py" in refusal(program.command(["-f", "nowhere.py"]).finish(), 1)
     assert "locustfile" in refusal(program.command([]).finish(), 1)
 
 
 def refusal(finished, code):
-    """The one line, without the name of the program before it."""
+    """Returns the line, without the name of the program before it."""
     finished.expect_code(code)
     assert finished.stdout == "", finished
     (line,) = finished.stderr.splitlines()
@@ -109,7 +109,7 @@ def refusal(finished, code):
     return line.removeprefix("gregaria: ")
 
 
-def test_tags_that_leave_no_task_are_refused_and_classes_without_any_are_left_out(run):
+def test_tags_without_tasks_are_refused(run):
     text = """
         from locust import User, constant, tag, task
 

@@ -1,4 +1,4 @@
-"""What a task sees of a response: everything that requests' Response has and tasks use."""
+"""The response that a task receives: the attributes of requests' Response."""
 
 import ast
 import gzip
@@ -8,7 +8,7 @@ from echo_server import Reply
 from program import in_a_task
 
 
-def test_the_parts_of_a_response(run, server):
+def test_response_has_the_parts_of_requests(run, server):
     server.replies["/page"] = Reply(body=b'{"a": [1]}', headers=(("Content-Type", "application/json"), ("X-One", "1")))
     finished = run(
         in_a_task(
@@ -37,7 +37,7 @@ def test_the_parts_of_a_response(run, server):
     ]
 
 
-def test_text_is_decoded_as_the_response_says(run, server):
+def test_text_uses_charset_of_response(run, server):
     for path, body, content_type in (
         ("/named", "ü€".encode("utf-16"), 'text/plain; charset="UTF-16"'),
         ("/text", "ü".encode("latin-1"), "text/html"),
@@ -59,7 +59,7 @@ def test_text_is_decoded_as_the_response_says(run, server):
     assert finished.said == [r"'\xfc\u20ac'", *[r"'\xfc'"] * 4, r"'a\ufffdb'"]
 
 
-def test_what_is_no_json_says_so(run, server):
+def test_invalid_json_raises(run, server):
     server.replies["/empty"] = Reply(body=b"")
     finished = run(
         in_a_task(
@@ -80,7 +80,7 @@ def test_what_is_no_json_says_so(run, server):
     assert finished.said == [error, error, "['1.5']"]
 
 
-def test_headers_and_cookies_that_come_twice(run, server):
+def test_repeated_headers_and_cookies_are_kept(run, server):
     cookies = (("Set-Cookie", "a=1; Path=/"), ("Set-Cookie", 'b="2 3"; Max-Age=60'), ("Set-Cookie", "gone=1; Max-Age=0"))
     server.replies["/"] = Reply(headers=(*cookies, ("Vary", "x"), ("vary", "y"), ("X-Old", "grün")))
     finished = run(
@@ -99,7 +99,7 @@ def test_headers_and_cookies_that_come_twice(run, server):
     assert finished.said[2] == "0"
 
 
-def test_statuses_are_failures_from_400_on(run, server):
+def test_status_from_400_is_a_failure(run, server):
     finished = run(
         in_a_task(
             """
@@ -129,7 +129,7 @@ def test_statuses_are_failures_from_400_on(run, server):
     ]
 
 
-def test_without_a_response_there_is_an_error(run):
+def test_missing_response_has_an_error(run):
     finished = run(
         in_a_task(
             """
@@ -157,7 +157,7 @@ def test_without_a_response_there_is_an_error(run):
     ]
 
 
-def test_a_response_knows_what_its_time_went_to(run, server):
+def test_response_has_phases(run, server):
     finished = run(
         in_a_task(
             """
@@ -175,7 +175,7 @@ def test_a_response_knows_what_its_time_went_to(run, server):
     assert finished.said == [f"{names} ['connect', 'first_byte']", "True", f"{names} ['first_byte']", "True", "True"]
 
 
-def test_without_a_response_there_are_the_phases_it_got_to(run):
+def test_phases_without_response_stop_at_the_failure(run):
     told = """
     from locust import events
 
@@ -191,8 +191,8 @@ def test_without_a_response_there_are_the_phases_it_got_to(run):
     assert phases.pop("connect") > 0 and phases == {"resolve": 0, "tls": 0, "first_byte": 0, "body": 0}
 
 
-def test_a_response_outlives_its_user(run, server):
-    """Its bytes are the engine's memory; that must not be used again while someone holds it."""
+def test_response_outlives_its_user(run, server):
+    """The bytes are in the engine's buffer, which must not be reused while the response exists."""
     finished = run(
         """
         from locust import HttpUser, events, task
@@ -216,8 +216,8 @@ def test_a_response_outlives_its_user(run, server):
     assert finished.said == ["True"]
 
 
-def test_a_response_is_one_of_requests_too(run, server):
-    """With all that requests has, and what the task wants to put into it."""
+def test_response_is_a_requests_response(run, server):
+    """The response has all attributes of requests, and takes new ones."""
     server.replies["/page"] = Reply(
         body="prêt à-porter, déjà vu, où êtes-vous".encode("latin-1"),
         headers=(("Link", '</2>; rel="next", </9>; rel=last'), ("Content-Type", "application/x-own")),
@@ -262,7 +262,7 @@ def test_a_response_is_one_of_requests_too(run, server):
     ]
 
 
-def test_compressed_bodies_are_streamed_too(run, server):
+def test_compressed_body_is_streamed(run, server):
     body = b"again and again " * 1000
     for path, coding, packed in (("/gzip", "gzip", gzip.compress(body)), ("/deflate", "deflate", zlib.compress(body))):
         server.replies[path] = Reply(body=packed, headers=(("Content-Encoding", coding),))
@@ -278,7 +278,7 @@ def test_compressed_bodies_are_streamed_too(run, server):
     assert finished.said == ["16000 16000"] * 2
 
 
-def test_hooks_hear_of_responses_and_may_replace_them(run, server):
+def test_hooks_receive_and_replace_responses(run, server):
     server.replies["/to"] = Reply(302, headers=(("Location", "/there"),))
     finished = run(
         in_a_task(

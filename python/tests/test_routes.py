@@ -1,4 +1,4 @@
-"""Ways to a target: TLS, proxies, redirects."""
+"""TLS, proxies and redirects."""
 
 import ssl
 import subprocess
@@ -10,7 +10,7 @@ from program import in_a_task
 
 @pytest.fixture(scope="module")
 def identity(tmp_path_factory):
-    """A certificate for 127.0.0.1 that signs itself, and its key."""
+    """Makes a self-signed certificate for 127.0.0.1 and its key."""
     place = tmp_path_factory.mktemp("identity")
     names = "-subj /CN=here -addext subjectAltName=IP:127.0.0.1"
     command = f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 {names}"
@@ -32,7 +32,7 @@ def _context(identity):
     return context
 
 
-def test_certificates_are_checked_as_is_asked_for(run, tls_server, identity):
+def test_verify_selects_certificate_check(run, tls_server, identity):
     finished = run(
         in_a_task(
             f"""
@@ -52,7 +52,7 @@ def test_certificates_are_checked_as_is_asked_for(run, tls_server, identity):
     assert "SSLError(" in finished.errors[0]
 
 
-def test_a_user_may_show_a_certificate(run, identity):
+def test_client_certificate_is_presented(run, identity):
     context = _context(identity)
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(identity / "cert.pem")
@@ -75,8 +75,8 @@ def test_a_user_may_show_a_certificate(run, identity):
     assert finished.said == ["0", "ok", "ok"]
 
 
-def test_a_proxy_is_asked_in_place_of_the_target(run, server):
-    """It is given whole URLs; hosts in `no_proxy` are reached without, and the environment is not looked at."""
+def test_proxy_receives_absolute_urls(run, server):
+    """Hosts in `no_proxy` are reached directly, and variables of the environment have no effect."""
     finished = run(
         in_a_task(
             f"""
@@ -98,7 +98,7 @@ def test_a_proxy_is_asked_in_place_of_the_target(run, server):
     assert server.requests[0].headers["host"] == "target.example"
 
 
-def test_the_environment_counts_for_clients_that_trust_it(run, server):
+def test_trust_env_reads_proxies_and_netrc(run, server):
     finished = run(
         in_a_task(
             """
@@ -113,7 +113,7 @@ def test_the_environment_counts_for_clients_that_trust_it(run, server):
     assert finished.said == ["ok ok"] and server.targets() == ["http://target.example/", "/direct"]
 
 
-def test_redirects_are_followed_and_told(run, server):
+def test_redirects_are_followed_and_in_history(run, server):
     server.replies["/one"] = Reply(302, b"first", (("Location", "/two?x=1"), ("Set-Cookie", "a=1; Path=/")))
     server.replies["/two"] = Reply(307, b"second", (("Location", f"{server.url}/three#end"),))
     server.replies["/for-good"] = Reply(308, headers=(("Location", "/three"),))
@@ -143,7 +143,7 @@ def test_redirects_are_followed_and_told(run, server):
     assert finished.counts() == {("POST", "/one"): 1, ("GET", "/for-good"): 1}, "a chain is one request"
 
 
-def test_redirects_end(run, server):
+def test_endless_redirects_fail(run, server):
     server.replies["/round"] = Reply(302, headers=(("Location", "/round"),))
     server.replies["/nowhere"] = Reply(302, headers=(("Location", "http://["),))
     finished = run(

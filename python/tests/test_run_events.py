@@ -1,9 +1,9 @@
-"""Listeners of the run: in which order they hear of it, what becomes of one that fails or takes its time, how one ends it."""
+"""Listeners of the run: their order, failing and waiting listeners, and listeners that end the run."""
 
 import pytest
 
 
-def test_events_of_a_run_come_in_order(run, server):
+def test_run_events_fire_in_order(run, server):
     finished = run(LIFE, f"-u 2 -r 1000 -n 20 -H {server.url}").expect_code(0)
     assert finished.said == [
         f"init LocalRunner True {server.url}",
@@ -20,7 +20,7 @@ def test_events_of_a_run_come_in_order(run, server):
     ]
 
 
-def test_the_statistics_of_quitting_are_the_final_ones(run, server):
+def test_stats_are_final_in_quitting(run, server):
     finished = run(
         """
         from locust import HttpUser, events, task
@@ -51,7 +51,7 @@ def test_the_statistics_of_quitting_are_the_final_ones(run, server):
 
 
 @pytest.mark.parametrize("hook", ["init", "test_start", "spawning_complete", "test_stop", "quitting"])
-def test_a_failing_listener_of_the_run_does_not_keep_it_from_going_on(run, server, hook):
+def test_failing_run_listener_does_not_stop_the_run(run, server, hook):
     finished = run(
         f"""
         from locust import HttpUser, constant, events, task
@@ -72,7 +72,7 @@ def test_a_failing_listener_of_the_run_does_not_keep_it_from_going_on(run, serve
     assert len(server.requests) == 3 and "a listener failed: broken" in finished.stderr
 
 
-def test_a_listener_may_end_the_run(run, server):
+def test_listener_ends_the_run_by_quit(run, server):
     finished = run(
         """
         from locust import HttpUser, constant, events, task
@@ -99,7 +99,7 @@ def test_a_listener_may_end_the_run(run, server):
     assert 5 <= len(server.requests) < 100
 
 
-def test_a_listener_may_end_the_run_as_users_do(run, server):
+def test_listener_ends_the_run_by_exception(run, server):
     for hook, ending, code in (
         ("test_start", "raise StopTest('enough')", 0),
         ("spawning_complete", "sys.exit(5)", 5),
@@ -187,8 +187,8 @@ class Visitor(HttpUser):
 """
 
 
-def test_listeners_of_the_run_may_take_their_time(run, server):
-    """Users come when those of the start have been heard, leave whatever those of the end do, and nobody calls it stuck."""
+def test_run_listeners_may_wait(run, server):
+    """Users start after the listeners of the start and stop in time. The loop does not count as blocked."""
     finished = run(
         """
         import gevent
@@ -224,8 +224,8 @@ def test_listeners_of_the_run_may_take_their_time(run, server):
     assert "has been blocked" not in finished.stderr and "2 total users" in finished.stderr
 
 
-def test_a_checker_beside_the_users_ends_the_run(run, server):
-    """As Locust's documentation writes one, and as 0.7 reaches the run."""
+def test_greenlet_beside_users_ends_the_run(run, server):
+    """The greenlet is that of Locust's documentation, and reaches the runner as in 0.7."""
     finished = run(
         """
         import gevent

@@ -1,4 +1,4 @@
-"""Responses that are read piece by piece, and bodies that are sent so."""
+"""Responses read in chunks, and bodies sent in chunks."""
 
 import threading
 
@@ -6,8 +6,8 @@ from echo_server import Reply
 from program import in_a_task
 
 
-def test_a_streamed_response_is_there_with_its_head(run, server):
-    """It is counted then, and its pieces come when the target sends them."""
+def test_streamed_response_returns_after_its_head(run, server):
+    """It is counted at that time, and its chunks arrive when the target sends them."""
     may_go_on = threading.Event()
 
     def pieces():
@@ -46,10 +46,10 @@ def test_a_streamed_response_is_there_with_its_head(run, server):
         "The content for this response was already consumed",
         "consumed",
     ]
-    assert server.connections == 2, "one is busy with the stream"
+    assert server.connections == 2, "one connection is in use by the stream"
 
 
-def test_all_ways_to_read_a_stream(run, server):
+def test_stream_is_read_in_all_ways(run, server):
     server.replies["/lines"] = lambda _: Reply(body=iter([b"one\ntw", b"o\nth\xc3", b"\xbcee"]), headers=UTF_8)
     finished = run(
         in_a_task(
@@ -80,11 +80,11 @@ def test_all_ways_to_read_a_stream(run, server):
         r"b'on' b'e\ntw' True",
         f"{[raw[:8], raw[8:]]} b'one' b''",
     ]
-    assert server.connections == 1, "what was read to its end leaves its connection to the next"
+    assert server.connections == 1, "a stream read to its end releases its connection"
 
 
-def test_what_is_left_of_a_stream_is_drained_or_cut_off(run, server):
-    """A short rest is read, so that the connection can be used again. It is the second that costs a new one."""
+def test_unread_stream_is_drained_or_closed(run, server):
+    """A short rest is read, so that the connection can be used again. The long rest costs a connection."""
     server.replies["/short"] = Reply(body=b"x" * 20_000)
     server.replies["/long"] = Reply(body=b"x" * 50_000_000)
     finished = run(
@@ -111,8 +111,8 @@ def test_what_is_left_of_a_stream_is_drained_or_cut_off(run, server):
     assert len(set(clients[:7])) == 1 and len(set(clients)) == 4, clients
 
 
-def test_a_stream_is_counted_by_its_head(run, server):
-    """As in Locust: the time is that until the head, the length what the head says."""
+def test_stream_is_counted_by_its_head(run, server):
+    """As in Locust the time ends at the head, and the length is that of the head."""
     server.replies["/known"] = Reply(body=b"x" * 3000)
     server.replies["/unknown"] = lambda _: Reply(body=iter([b"x" * 3000]))
     finished = run(
@@ -132,7 +132,7 @@ def test_a_stream_is_counted_by_its_head(run, server):
     assert finished.said == ["3000", "3000", "[('/known', 3000), ('/unknown', 0), ('/status/500', 2)]"]
 
 
-def test_a_stream_that_breaks_off_says_so(run, server):
+def test_broken_stream_raises(run, server):
     def pieces():
         yield b"some"
         raise BrokenPipeError
@@ -162,8 +162,8 @@ def test_a_stream_that_breaks_off_says_so(run, server):
     ]
 
 
-def test_large_bodies_take_no_memory(run, server):
-    """Sent from a generator, a file and a form, and read in pieces: 64 MiB each."""
+def test_large_streamed_bodies_use_little_memory(run, server):
+    """Sent from a generator, a file and a form, and read in chunks: 64 MiB each."""
     length = 64 << 20
     server.replies["/large"] = lambda _: Reply(body=(b"x" * 65536 for _ in range(length // 65536)))
     server.keeps_bodies = False
@@ -187,13 +187,13 @@ def test_large_bodies_take_no_memory(run, server):
     ).expect_code(0)
     *said, grown_mib = finished.said
     assert said == [str(length), str(length), "200", str(length)]
-    # Buffers that are kept for others are some of it.
+    # Pooled buffers are part of it.
     assert int(grown_mib) < 40
     assert [request.headers.get("content-length") for request in server.requests[1:3]] == [None, str(length)]
 
 
-def test_an_upload_whose_source_fails_raises_that(run, server):
-    """As in requests it comes out in the task; the request is not counted."""
+def test_failing_upload_source_raises_in_the_task(run, server):
+    """As in requests the task receives the exception. The request is not counted."""
     finished = run(
         in_a_task(
             """
@@ -214,7 +214,7 @@ def test_an_upload_whose_source_fails_raises_that(run, server):
     assert [request.target for request in server.requests] == ["/a"]
 
 
-def test_a_source_may_wait_while_others_run(run, server):
+def test_waiting_upload_source_lets_others_run(run, server):
     finished = run(
         in_a_task(
             """
@@ -235,7 +235,7 @@ def test_a_source_may_wait_while_others_run(run, server):
     assert finished.said == ["ok", "[210000, 210000, 210000]"]
 
 
-def test_a_body_that_cannot_begin_again_is_not_sent_twice(run, server):
+def test_body_that_cannot_rewind_is_sent_once(run, server):
     server.replies["/to"] = Reply(307, headers=(("Location", "/there"),))
     finished = run(
         in_a_task(

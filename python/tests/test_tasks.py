@@ -1,11 +1,11 @@
-"""Which task comes next: both forms of task sets, weights, nesting, interrupts, scheduled tasks."""
+"""The choice of the next task: both forms of task sets, weights, nesting, interrupts, scheduled tasks."""
 
 import math
 
 import pytest
 
 
-def test_tasks_of_the_manual_in_both_forms(run, server):
+def test_tasks_of_manual_run_in_both_forms(run, server):
     for behaviour in (DICT, DECORATED):
         server.requests.clear()
         finished = run(behaviour + USER, f"-H {server.url} -c 4 -r 100 -n 304 --json").expect_code(0)
@@ -15,8 +15,8 @@ def test_tasks_of_the_manual_in_both_forms(run, server):
         assert near(counts["GET", "/"], 300, 2 / 3) and near(counts["GET", "/profile"], 300, 1 / 3), counts
 
 
-def test_tasks_of_todays_form_with_weights_from_everywhere(run, server):
-    """Inherited, in `tasks`, and marked: all count."""
+def test_task_weights_add_up_across_all_sources(run, server):
+    """Inherited tasks, those in `tasks`, and marked ones are added up."""
     finished = run(
         """
         from locust import HttpUser, task
@@ -46,7 +46,7 @@ def test_tasks_of_todays_form_with_weights_from_everywhere(run, server):
         assert near(counts["GET", path], 600, share), counts
 
 
-def test_task_sets_are_nested_in_every_way(run):
+def test_task_sets_nest_in_all_forms(run):
     finished = run(
         """
         from locust import Locust, TaskSet, task
@@ -96,11 +96,11 @@ def test_task_sets_are_nested_in_every_way(run):
         ("raise RescheduleTaskImmediately()", ["inner", "inner", "inner"]),
     ],
 )
-def test_what_is_raised_says_where_to_go_on_and_whether_to_wait(run, leaving, expected):
+def test_exceptions_control_next_task_and_wait(run, leaving, expected):
     assert run(INTERRUPTED.replace("LEAVING", leaving)).expect_code(0).said == expected
 
 
-def test_an_interrupt_outside_of_a_nested_task_set_is_an_exception(run):
+def test_interrupt_without_nested_task_set_is_an_error(run):
     finished = run(
         """
         from locust import Locust, TaskSet, task
@@ -117,7 +117,7 @@ def test_an_interrupt_outside_of_a_nested_task_set_is_an_exception(run):
     assert "LocustError: interrupt() outside of a nested TaskSet" in finished.stderr
 
 
-def test_a_task_set_is_left_in_its_on_start(run):
+def test_interrupt_in_on_start_leaves_the_task_set(run):
     finished = run(
         """
         from locust import User, TaskSet, task
@@ -143,7 +143,7 @@ def test_a_task_set_is_left_in_its_on_start(run):
     assert finished.said == ["on_start 1", "on_start 2", "on_start 3"]
 
 
-def test_scheduled_tasks_come_before_picked_ones(run):
+def test_scheduled_tasks_run_before_chosen_ones(run):
     finished = run(
         """
         from locust import TaskSet, User, task
@@ -194,7 +194,7 @@ def test_scheduled_tasks_come_before_picked_ones(run):
     ]
 
 
-def test_sequential_task_sets_run_in_the_order_of_their_declaration(run):
+def test_sequential_task_set_runs_in_declared_order(run):
     finished = run(
         """
         from locust import SequentialTaskSet, User, task
@@ -234,7 +234,7 @@ def test_sequential_task_sets_run_in_the_order_of_their_declaration(run):
     assert finished.said == ["one", "two", "two", "three", "four"] * 2
 
 
-def test_tags_choose_tasks(run, server):
+def test_tags_select_tasks(run, server):
     for arguments, expected in (
         ("-T a", {"/first", "/second"}),
         ("-E a", {"/third"}),
@@ -245,7 +245,7 @@ def test_tags_choose_tasks(run, server):
 
 
 def near(count, draws, share):
-    """Whether so many of the draws are within five standard deviations of what is to be expected."""
+    """Returns `True` if this count is within five standard deviations of the expected one."""
     return abs(count - draws * share) < 5 * math.sqrt(draws * share * (1 - share))
 
 

@@ -1,9 +1,9 @@
-"""A user from its first breath to its last, and which users there are."""
+"""Users: their course, and the number of users per class."""
 
 import pytest
 
 
-def test_starts_and_farewells_come_in_order(run):
+def test_on_start_and_on_stop_run_in_order(run):
     finished = run(
         """
         from locust import HttpUser, TaskSet, task
@@ -51,7 +51,7 @@ def test_starts_and_farewells_come_in_order(run):
     ]
 
 
-def test_all_say_farewell_at_the_end_and_their_requests_are_not_sent(run, server):
+def test_on_stop_at_run_end_sends_no_requests(run, server):
     finished = run(
         """
         from locust import HttpUser, constant, task
@@ -74,8 +74,8 @@ def test_all_say_farewell_at_the_end_and_their_requests_are_not_sent(run, server
     assert server.counts() == {("GET", "/"): 5}
 
 
-def test_a_user_that_goes_by_itself_may_ask_for_something_once_more(run, server):
-    """And the run ends when the last one has gone."""
+def test_on_stop_of_leaving_user_sends_requests(run, server):
+    """The run ends when the last user has left."""
     finished = run(
         """
         from locust import HttpUser, task
@@ -96,7 +96,7 @@ def test_a_user_that_goes_by_itself_may_ask_for_something_once_more(run, server)
     assert any("All users have stopped" in line for line in finished.log)
 
 
-def test_users_of_0_7_leave_when_their_stop_timeout_is_over(run):
+def test_users_0_7_leave_after_stop_timeout(run):
     finished = run(
         """
         from locust import Locust, TaskSet, task
@@ -123,7 +123,7 @@ def test_users_of_0_7_leave_when_their_stop_timeout_is_over(run):
     assert finished.said == ["visit"] * visits + ["task set stops", "user stops"]
 
 
-def test_weights_and_fixed_counts_share_out_the_users(run):
+def test_weights_and_fixed_counts_distribute_users(run):
     text = """
         from locust import Locust, TaskSet, User, constant, task
 
@@ -151,7 +151,7 @@ def test_weights_and_fixed_counts_share_out_the_users(run):
     assert 'All users spawned: {"One": 2, "Fixed": 2} (4 total users)' in finished.stderr
 
 
-def test_only_classes_that_are_users_of_this_file_count(run):
+def test_only_concrete_users_of_the_file_are_found(run):
     finished = run(
         """
         from locust import HttpLocust, HttpUser, Locust, TaskSet, User, task
@@ -187,7 +187,7 @@ def test_only_classes_that_are_users_of_this_file_count(run):
     assert [line.strip() for line in finished.said[1:]] == ["OfToday", "Of0_7", "Concrete", "WithoutHost"]
 
 
-def test_hosts_are_the_classes_own_unless_one_is_given(run, server):
+def test_host_flag_replaces_hosts_of_classes(run, server):
     text = f"""
         from locust import HttpLocust, HttpUser, TaskSet, constant, task
 
@@ -214,7 +214,7 @@ def test_hosts_are_the_classes_own_unless_one_is_given(run, server):
     assert sorted(server.targets()) == ["/given/Of0_7", "/given/Own"]
 
 
-def test_a_user_that_is_no_http_user_has_no_client(run):
+def test_user_without_http_has_no_client(run):
     finished = run(
         """
         from locust import Locust, TaskSet, task
@@ -236,14 +236,14 @@ def test_a_user_that_is_no_http_user_has_no_client(run):
 
 @pytest.mark.parametrize(("ending", "code"), [("raise StopTest('enough')", 0), ("sys.exit(7)", 7), ("sys.exit()", 0)])
 @pytest.mark.parametrize("place", ["__init__", "on_start", "visit"])
-def test_a_user_ends_the_run_from_anywhere(run, place, ending, code):
+def test_user_ends_the_run_from_any_method(run, place, ending, code):
     finished = run(ENDING.replace("PLACE", place).replace("ENDING", ending), "-u 3 -r 1000").expect_code(code)
     assert "Traceback" not in finished.stderr and "Aggregated" in finished.stderr, finished
     farewells = 2 if place == "__init__" else 3
     assert finished.said == ["stops"] * farewells, finished
 
 
-def test_a_user_may_stop_itself_and_others(run):
+def test_user_stops_itself_and_others(run):
     finished = run(
         """
         import gevent

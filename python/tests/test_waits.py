@@ -1,10 +1,10 @@
-"""How long a user waits between two tasks: milliseconds of 0.7, seconds of today."""
+"""The wait of a user between two tasks: milliseconds in 0.7, seconds in current versions."""
 
 from collections import Counter
 
 
-def test_waits_of_0_7_come_from_the_task_set_and_then_from_the_user(run):
-    """A task set that says nothing, or 0, has the waits of the user, never those of the task set around it."""
+def test_waits_0_7_prefer_task_set_over_user(run):
+    """A task set without waits, or with 0, has those of the user and never those of its parent task set."""
     finished = run(
         """
         from locust import Locust, TaskSet, task
@@ -54,7 +54,7 @@ def test_waits_of_0_7_come_from_the_task_set_and_then_from_the_user(run):
     assert finished.said == ["Own 0.001 0.004 4", "Falsy 0.005 0.008 4", "Silent 0.005 0.006 2"]
 
 
-def test_waits_of_today_are_seconds_and_methods(run):
+def test_waits_are_methods_that_return_seconds(run):
     finished = run(
         """
         from locust import TaskSet, User, between, constant, constant_pacing, constant_throughput, task
@@ -98,8 +98,8 @@ def test_waits_of_today_are_seconds_and_methods(run):
     ]
 
 
-def test_a_pace_counts_from_the_beginning_of_a_task(run):
-    """The task takes a part of it, or more than all of it."""
+def test_pacing_is_measured_from_task_start(run):
+    """The task takes a part of the pace, or longer than the pace."""
     finished = run(
         """
         import gevent
@@ -132,7 +132,7 @@ def test_a_pace_counts_from_the_beginning_of_a_task(run):
     assert 5 <= counts["Third"] <= 8 and 12 <= counts["Tenth"] <= 22 and 7 <= counts["Late"] <= 11, counts
 
 
-def test_a_user_without_waits_lets_others_run(run):
+def test_user_without_waits_yields_to_others(run):
     finished = run(
         """
         from locust import User, task
@@ -156,7 +156,7 @@ def test_a_user_without_waits_lets_others_run(run):
     assert finished.said == ["had its turn"]
 
 
-def test_wait_in_a_task(run):
+def test_wait_in_task_pauses_the_user(run):
     finished = run(
         """
         from locust import TaskSet, User, constant, task

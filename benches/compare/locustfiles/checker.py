@@ -1,6 +1,6 @@
-"""Python users who look at what they get: JSON of 1 KiB, decoded, judged, and one listener that hears of each request.
+"""Python users that check responses: JSON of 1 KiB is decoded and checked, and one listener receives each request.
 
-CLIENT names the class that they derive from, so that one file is run by every host of them.
+CLIENT names the base class, so that each host runs the same file.
 """
 
 import os
@@ -8,12 +8,12 @@ import os
 import locust
 
 Base = getattr(locust, os.environ["CLIENT"])
-heard = {}
+longest = {}
 
 
 @locust.events.request.add_listener
-def hear(name, response_time, **_):
-    heard[name] = max(response_time, heard.get(name, 0))
+def record(name, response_time, **_):
+    longest[name] = max(response_time, longest.get(name, 0))
 
 
 class Checker(Base):

@@ -1,4 +1,4 @@
-"""The Python users whose memory is measured: one request, then an hour of nothing on a live connection."""
+"""Python users for the measurement of memory: one request, then an idle hour on an open connection."""
 
 from locust import HttpUser, constant, task
 

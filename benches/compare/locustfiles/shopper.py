@@ -1,7 +1,7 @@
-"""The Python users whose requests are priced: two weighted tasks under names, no waits, as in `../scenario.rs`.
+"""Python users for the measurement of CPU time per request: two weighted, named tasks without waits, as in `../scenario.rs`.
 
-Without its log-in: what Locust's clients do about a cookie with each request would be a good part of what is compared.
-CLIENT names the class that they derive from, so that one file is run by every host of them.
+The log-in is left out: the work of Locust's clients on a cookie per request would be a large part of the comparison.
+CLIENT names the base class, so that each host runs the same file.
 """
 
 import os
