@@ -1,6 +1,6 @@
 """The server for xmlrpc_users.py: two functions that take up to 200 ms.
 
-    python3 examples/xmlrpc_server.py [PORT]
+python3 examples/xmlrpc_server.py [PORT]
 """
 
 import random

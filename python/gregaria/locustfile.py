@@ -46,9 +46,7 @@ def _import(path: str) -> ModuleType:
     location = os.path.join(path, "__init__.py") if is_package else path
     search = [path] if is_package else None
     sys.path[:0] = [folder, os.getcwd()]
-    spec = cast(
-        ModuleSpec, importlib.util.spec_from_file_location(name, location, submodule_search_locations=search)
-    )
+    spec = cast(ModuleSpec, importlib.util.spec_from_file_location(name, location, submodule_search_locations=search))
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:

@@ -359,9 +359,7 @@ def _cookies(session: HttpSession, url: str, cookies: Any) -> list[tuple[str, st
     return [(name, value) for name, _, value in (pair.partition("=") for pair in header.split("; "))]
 
 
-def _authorize(
-    session: HttpSession, options: RequestOptions, method: str, url: str, auth: Any
-) -> tuple[str, str]:
+def _authorize(session: HttpSession, options: RequestOptions, method: str, url: str, auth: Any) -> tuple[str, str]:
     """Adds the credentials and returns method and URL.
 
     The engine takes user and password. Any other object is called with a request, as in requests, and may change it.

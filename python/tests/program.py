@@ -15,6 +15,7 @@ from textwrap import dedent, indent
 
 import pytest
 
+
 def in_a_task(code, before=""):
     """Returns a locustfile with a user that runs this code once and then ends the run."""
     return dedent(before) + ONE_TASK + indent(dedent(code).strip(), " " * 8) + "\n        raise StopTest()\n"
@@ -62,7 +63,9 @@ class Running:
     """A program that has been started."""
 
     def __init__(self, words, directory, variables):
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("LOCUST_", "GREGARIA_"))}
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith(("LOCUST_", "GREGARIA_"))
+        }
         environment |= {"HOME": str(directory), "PYTHONUNBUFFERED": "1"} | variables
         self._process = subprocess.Popen(
             words,

@@ -93,7 +93,10 @@ def test_bodies_have_their_content_types(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(0)
-    form, types = "application/x-www-form-urlencoded", [request.headers.get("content-type") for request in server.requests]
+    form, types = (
+        "application/x-www-form-urlencoded",
+        [request.headers.get("content-type") for request in server.requests],
+    )
     assert [request.body for request in server.requests] == [
         b"a=1+2&b=x&b=y&d=5&e=%C3%BC%26%3D",
         b"a=1&a=2&b=raw",
@@ -110,7 +113,21 @@ def test_bodies_have_their_content_types(run, server):
         b"pieces",
     ]
     as_json = "application/json"
-    assert types == [form, form, None, None, None, as_json, "application/own", None, None, None, as_json, "text/mine", None]
+    assert types == [
+        form,
+        form,
+        None,
+        None,
+        None,
+        as_json,
+        "application/own",
+        None,
+        None,
+        None,
+        as_json,
+        "text/mine",
+        None,
+    ]
     assert server.requests[8].headers["content-length"] == "0"
 
 
@@ -147,7 +164,9 @@ def test_headers_merge_request_over_session(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(0)
-    sent = [{name: request.headers.get(name) for name in ("x-one", "x-two", "user-agent")} for request in server.requests]
+    sent = [
+        {name: request.headers.get(name) for name in ("x-one", "x-two", "user-agent")} for request in server.requests
+    ]
     assert server.requests[0].headers["x-bytes"] == "b" and sent[0]["x-one"] == "1"
     assert server.requests[0].headers["host"] == server.address
     assert sent[1] == {"x-one": "session", "x-two": "2", "user-agent": "mine"}

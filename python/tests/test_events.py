@@ -143,7 +143,11 @@ def test_fired_requests_are_counted_and_notified(run):
         "1 rpc new: text",
         "1 rpc old: OSError('x')",
     ]
-    assert {line.split()[1] for line in finished.stderr.splitlines() if line.startswith("rpc")} == {"old", "new", "measured"}
+    assert {line.split()[1] for line in finished.stderr.splitlines() if line.startswith("rpc")} == {
+        "old",
+        "new",
+        "measured",
+    }
 
 
 def test_fired_request_values_appear_in_statistics(run):

@@ -57,7 +57,9 @@ def is_same_mix(program, tmp_path, example):
     theirs, ours = theirs.counts(), ours.counts()
     users, mixes = MIXES[example]
     assert set(theirs) == set(ours) and theirs["POST", "/login"] == ours["POST", "/login"] == users
-    return all(chi_square([[counts[row] for row in rows] for counts in (theirs, ours)]) < limit for rows, limit in mixes)
+    return all(
+        chi_square([[counts[row] for row in rows] for counts in (theirs, ours)]) < limit for rows, limit in mixes
+    )
 
 
 def chi_square(table):

@@ -133,7 +133,7 @@ CALLS = {
         client.get(url + "/second", hooks={"response": []})
     """,
 }
-HELPERS = '''
+HELPERS = """
 import io, os, requests
 
 def file(name, content, position=0):
@@ -147,7 +147,7 @@ def signed(request):
     request.headers["X-Signed"] = f"{request.method} {request.path_url} {request.body}"
     return request
 
-'''
+"""
 
 
 @pytest.mark.parametrize("subject", CALLS)

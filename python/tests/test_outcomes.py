@@ -25,7 +25,11 @@ def test_task_decides_outcome_in_the_block(run, server):
         f"-H {server.url} --json",
     ).expect_code(1)
     assert sum(finished.counts().values()) == 6 and set(finished.counts().values()) == {1}
-    assert finished.failures() == {("GET", "/200%20is%20not%20fine"): 1, ("GET", "/exception"): 1, ("GET", "/silent 500"): 1}
+    assert finished.failures() == {
+        ("GET", "/200%20is%20not%20fine"): 1,
+        ("GET", "/exception"): 1,
+        ("GET", "/silent 500"): 1,
+    }
     for error in (
         "GET /200%20is%20not%20fine: Got wrong response",
         "GET /exception: ValueError('a value')",
@@ -95,9 +99,7 @@ def test_deciding_uncaught_response_is_refused(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(0)
-    assert finished.said == [
-        f"{what} needs catch_response=True in the request" for what in ("success()", "failure()")
-    ]
+    assert finished.said == [f"{what} needs catch_response=True in the request" for what in ("success()", "failure()")]
 
 
 def test_raise_for_status_follows_the_decision(run, server):

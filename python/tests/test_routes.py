@@ -14,7 +14,9 @@ def identity(tmp_path_factory):
     place = tmp_path_factory.mktemp("identity")
     names = "-subj /CN=here -addext subjectAltName=IP:127.0.0.1"
     command = f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 {names}"
-    subprocess.run([*command.split(), "-keyout", "key.pem", "-out", "cert.pem"], cwd=place, check=True, capture_output=True)
+    subprocess.run(
+        [*command.split(), "-keyout", "key.pem", "-out", "cert.pem"], cwd=place, check=True, capture_output=True
+    )
     (place / "both.pem").write_text((place / "cert.pem").read_text() + (place / "key.pem").read_text())
     return place
 

@@ -246,7 +246,7 @@ def test_body_that_cannot_rewind_is_sent_once(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(1)
-    assert finished.said == ["0 UnrewindableBodyError(\"the request's body cannot be sent a second time\")"]
+    assert finished.said == ['0 UnrewindableBodyError("the request\'s body cannot be sent a second time")']
 
 
 UTF_8 = (("Content-Type", "text/plain; charset=utf-8"),)

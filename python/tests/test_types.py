@@ -11,7 +11,13 @@ import pytest
 PROJECT = Path(__file__).parents[1]
 EXAMPLES = sorted((PROJECT.parent / "examples").glob("*.py"))
 #: The examples of another protocol import names of Python 2 and pass the optional `host` on.
-XMLRPC_OPTIONS = ["--no-strict-optional", "--disable-error-code", "import-not-found", "--disable-error-code", "no-redef"]
+XMLRPC_OPTIONS = [
+    "--no-strict-optional",
+    "--disable-error-code",
+    "import-not-found",
+    "--disable-error-code",
+    "no-redef",
+]
 STUBS = Path(gregaria.__file__).parents[1] / "locust-stubs"
 #: Bodies of functions without annotations are checked, too: locustfiles have no others.
 LOCUSTFILE_OPTIONS = ["--config-file", "", "--check-untyped-defs"]
