@@ -1,4 +1,4 @@
-"""The quick start of Locust's manual, version 0.7: log in, then look at the start page twice as often as at the profile.
+"""The quick start of Locust's manual, version 0.7: log in, then request the index twice as often as the profile.
 
     gregaria -f examples/quickstart.py --demo -c 10 -r 2
 

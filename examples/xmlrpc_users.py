@@ -18,7 +18,7 @@ except ImportError:
 
 
 class XmlRpcClient(ServerProxy):
-    """A ServerProxy that fires one event per call, of success or failure, so that the calls are rows of the statistics."""
+    """A ServerProxy that fires an event of success or failure per call. The calls are rows of the statistics."""
 
     def __getattr__(self, name):
         function = ServerProxy.__getattr__(self, name)

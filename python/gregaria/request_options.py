@@ -429,7 +429,8 @@ def _unknown_argument(name: str) -> TypeError:
 #: Arguments that the manual of Locust 0.7 still names, and their replacements.
 REMOVED_ARGUMENTS = {
     "return_response": "make the request with requests.Request(...).prepare() and send it with client.send()",
-    "config": "give timeout=, proxies=, verify=, allow_redirects= and the like, or set them as attributes of the client",
+    "config": "give timeout=, proxies=, verify=, allow_redirects= and the like, "
+    "or set them as attributes of the client",
     "prefetch": "give stream=True for a body that is not read at once",
 }
 #: Attributes of a session that decide the transport of a request.

@@ -1,7 +1,7 @@
 """A small HTTP server in the process of the test. Its log is the reference for the requests sent.
 
-The path selects the response: `/status/404`, `/slow/0.5` (seconds), or a reply that the test has put into `replies`. All
-others answer 200 with the request's own body, or `ok`. With a certificate it speaks TLS.
+The path selects the response: `/status/404`, `/slow/0.5` (seconds), or a reply that the test has put into `replies`.
+All others answer 200 with the request's own body, or `ok`. With a certificate it speaks TLS.
 """
 
 import threading

@@ -326,10 +326,10 @@ def test_unsupported_names_are_refused(run, server):
     adapters = "the engine carries all requests: adapters cannot be mounted; use requests.Session() for what needs one"
     assert finished.said == [
         "request() got an unexpected keyword argument 'wrong'",
-        "return_response= is gone, with requests 0.x: make the request with requests.Request(...).prepare() and send it "
-        "with client.send()",
-        "config= is gone, with requests 0.x: give timeout=, proxies=, verify=, allow_redirects= and the like, or set them "
-        "as attributes of the client",
+        "return_response= is gone, with requests 0.x: make the request with requests.Request(...).prepare() and send "
+        "it with client.send()",
+        "config= is gone, with requests 0.x: give timeout=, proxies=, verify=, allow_redirects= and the like, or set "
+        "them as attributes of the client",
         "data takes bytes, a text, a form, a file or an iterable of pieces, not 5",
         adapters,
         adapters,

@@ -24,7 +24,7 @@ def test_failure_texts_equal_locust(program, server):
     server.replies["/odd"] = Reply(418)
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        text = FAILING.replace("CLOSED", "http://127.0.0.1:%d/" % unused.getsockname()[1])
+        text = FAILING.replace("CLOSED", f"http://127.0.0.1:{unused.getsockname()[1]}/")
         path = program.write("failing.py", text)
         arguments = f"-f {path} -H {server.url} --headless -t 3s".split()
         theirs = program.other([LOCUST, *arguments]).finish()
@@ -49,7 +49,8 @@ def is_same_mix(program, tmp_path, example):
     """
     site = Shop(tmp_path / "shop.log")
     try:
-        arguments = f"-f {EXAMPLES / example} -H {site.url} --headless -u 150 -r 1000 -t 8s -s 5 --json --exit-code-on-error 0".split()
+        arguments = f"-f {EXAMPLES / example} -H {site.url} --headless -u 150 -r 1000 -t 8s -s 5 --json".split()
+        arguments += ["--exit-code-on-error", "0"]
         pair = [program.other([LOCUST, *arguments]), program.command(arguments)]
         theirs, ours = (running.finish().expect_code(0) for running in pair)
     finally:

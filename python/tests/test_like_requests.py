@@ -42,7 +42,8 @@ CALLS = {
     "files": """
         client.post(url + "/", files={"a": b"bytes"})
         client.post(url + "/", files={"a": ("name.txt", "text ü", "text/plain", {"X-Part": "1"})})
-        client.post(url + "/", files=[("a", ("1.bin", b"1")), ("a", ("2.bin", b"2", "image/png"))], data={"f": ["1", "2"]})
+        files = [("a", ("1.bin", b"1")), ("a", ("2.bin", b"2", "image/png"))]
+        client.post(url + "/", files=files, data={"f": ["1", "2"]})
         client.post(url + "/", files={"a": file("long.bin", b"long" * 100_000)}, data=[("first", "ü")])
         client.post(url + "/", files={"a": (None, b"a field")})
         client.post(url + "/", files={"ä": ("ö.txt", io.BytesIO(b"x"))})
@@ -128,7 +129,9 @@ CALLS = {
         client.params = {"all": "1"}
         client.get(url + "/", params={"own": "2"})
         client.get(url + "/", params={"all": None})
-        client.hooks["response"].append(lambda response, **_: client.get(url + "/hooked") if response.url.endswith("/first?all=1") else None)
+        is_first = lambda response: response.url.endswith("/first?all=1")
+        hook = lambda response, **_: client.get(url + "/hooked") if is_first(response) else None
+        client.hooks["response"].append(hook)
         client.get(url + "/first")
         client.get(url + "/second", hooks={"response": []})
     """,

@@ -43,7 +43,8 @@ def test_verify_selects_certificate_check(run, tls_server, identity):
             print(self.client.get("/", verify="{identity}/cert.pem").text)
             print(self.client.get("/", verify=False).text, self.client.get("/", verify=True).status_code)
             self.client.verify = False
-            print(self.client.get("/").text, self.client.post("/", data=(b"x" * 70_000 for _ in range(2))).text == "x" * 140_000)
+            echoed = self.client.post("/", data=(b"x" * 70_000 for _ in range(2))).text
+            print(self.client.get("/").text, echoed == "x" * 140_000)
             self.client.verify = "{identity}/cert.pem"
             print(self.client.get("/", stream=True).text)
             """
@@ -124,9 +125,11 @@ def test_redirects_are_followed_and_in_history(run, server):
             """
             base = len(self.host)
             response = self.client.post("/one", data={"a": 1})
-            print(response.status_code, response.url[base:], response.request.method, response.request.body, response.next)
+            request = response.request
+            print(response.status_code, response.url[base:], request.method, request.body, response.next)
             for past in response.history:
-                print(past.status_code, past.url[base:], past.request.method, past.text, past.headers["Location"].replace(self.host, ""))
+                location = past.headers["Location"].replace(self.host, "")
+                print(past.status_code, past.url[base:], past.request.method, past.text, location)
                 print(past.is_redirect, past.is_permanent_redirect, dict(past.cookies), past.history, past.ok)
             kept = self.client.get("/for-good", allow_redirects=False)
             print(kept.status_code, kept.is_permanent_redirect, kept.next.method, kept.next.url[base:], kept.history)

@@ -99,7 +99,7 @@ class Other(User):
 
 MISTAKES = {
     "self.client.get(1)": 'Argument 1 to "get" of "HttpSession" has incompatible type "int"',
-    'self.client.get("/", nam="x")': 'Unexpected keyword argument "nam" for "get" of "HttpSession"; did you mean "name"?',
+    'self.client.get("/", nam="x")': 'Unexpected keyword argument "nam" for "get" of "HttpSession"',
     'self.client.post("/", catch_response="yes")': 'Argument "catch_response" to "post" of "HttpSession"',
     'self.client.gett("/")': '"HttpSession" has no attribute "gett"',
     'self.client.get("/").fail("x")': '"Response" has no attribute "fail"',
