@@ -1,12 +1,9 @@
-//! Another program runs a load test through `gregaria_engine`: it starts a run, changes the number of users while it
-//! runs, reads the figures, and stops it. No command line, no signal handler, no output of the engine's own.
+//! A program that runs a load test through `gregaria_engine`. It starts a run, changes the number of users during the
+//! run, reads the counts, and stops the run. The engine has no command line, no signal handler and no output of its
+//! own.
 //!
 //! `cargo run --release -p gregaria-examples --example embed -- http://127.0.0.1:8080`
-#![expect(
-    clippy::disallowed_methods,
-    clippy::print_stdout,
-    reason = "a program of its own waits and prints as it likes"
-)]
+#![expect(clippy::disallowed_methods, clippy::print_stdout, reason = "this program may wait and print")]
 
 use std::{error::Error, sync::Arc, time::Duration};
 
@@ -31,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for users in [10, 40, 5] {
         run.send_command(RunCommand::Spawn { users, spawn_rate: 100.0 });
         std::thread::sleep(Duration::from_secs(1));
-        say(&run);
+        print_status(&run);
     }
     run.send_command(RunCommand::Stop);
     let report = run.wait();
@@ -39,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-fn say(run: &RunHandle) {
+fn print_status(run: &RunHandle) {
     let users = run.status().users;
     run.with_summary(|summary| {
         let total = summary.total();

@@ -1,9 +1,9 @@
-"""The quick start of Locust's manual, version 0.7: log in, then request the index twice as often as the profile.
+"""The quick start of the manual of Locust 0.7: users log in, then request the start page twice as often as the profile.
 
     gregaria -f examples/quickstart.py --demo -c 10 -r 2
 
-Waits are in milliseconds, as in that version. quickstart_dict.py is the same without the decorator, quickstart.rs the
-same in Rust.
+Waits are in milliseconds, as in Locust 0.7. quickstart_dict.py is the same scenario without the decorator,
+quickstart.rs is the same scenario in Rust.
 """
 
 from locust import HttpLocust, TaskSet, task

@@ -1,4 +1,4 @@
-//! The quick start of Locust's manual in Rust: log in, then look at the start page twice as often as at the profile.
+//! The quick start of Locust's manual in Rust: log in, then request the start page twice as often as the profile.
 //!
 //! `cargo run --release -p gregaria-examples --example quickstart -- --host http://127.0.0.1:8080 -u 10 -t 10s`
 

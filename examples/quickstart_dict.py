@@ -1,5 +1,4 @@
-"""quickstart.py in the manual's other form: tasks are plain functions that take the task set, and a dict holds their
-weights.
+"""The scenario of quickstart.py with a dict of weights. Tasks are functions that receive the task set.
 
     gregaria -f examples/quickstart_dict.py --demo -c 10 -r 2
 """

@@ -1,9 +1,9 @@
-"""Shoppers and a few crawlers load the demo shop: weighted and nested tasks, state, named rows, and a response
-with an outcome that the task decides.
+"""Shoppers and a few crawlers load the demo shop. Shows weighted and nested tasks, state, custom row names, and a task
+that decides the outcome of a response.
 
     gregaria -f examples/shop.py --demo -u 50 -r 10 -t 30s
 
-shop.rs is the same scenario in Rust. Locust 2 runs this file as it is, with the address of the shop behind --host.
+shop.rs is the same scenario in Rust. Locust 2 runs this file unchanged, with the address of the shop in --host.
 """
 
 import random
@@ -29,7 +29,7 @@ class Shopper(HttpUser):
     @task(6)
     def browse_items(self):
         item = random.randint(1, ITEMS)
-        # One row for all items instead of one per item.
+        # All items share one row of the statistics.
         self.client.get(f"/items/{item}", name="/items/[id]")
 
     @task(1)
@@ -49,9 +49,9 @@ class Shopper(HttpUser):
 
         @task(1)
         def checkout(self):
-            """Leaves the task set, so that the shopper browses again."""
+            """Orders the cart, then leaves the task set, so that the shopper continues with the outer tasks."""
             with self.client.post("/checkout", catch_response=True) as response:
-                # An order, or an empty cart, which the shop rejects correctly.
+                # 201 is an order. 409 is the correct response to an empty cart.
                 if response.status_code in (201, 409):
                     response.success()
                 else:

@@ -1,5 +1,5 @@
-//! Shoppers and a few crawlers load the demo shop: weighted and nested tasks, state, rows with names of their own, and a
-//! response whose outcome the task decides.
+//! Shoppers and a few crawlers load the demo shop. The scenario has weighted and nested tasks, state, request names,
+//! and a response with an outcome that the task decides.
 //!
 //! `cargo run --release -p gregaria-examples --example shop -- --demo -u 50 -r 10 -t 30s`
 //!
@@ -27,7 +27,7 @@ async fn front_page(user: &mut HttpUser) -> TaskResult {
 
 async fn browse_items(user: &mut HttpUser) -> TaskResult {
     let item = random_range(1..=ITEMS);
-    // One row for all items, not one for each.
+    // The name makes one row of all items.
     user.get(&format!("/items/{item}")).name("/items/[id]").await;
     Ok(())
 }
@@ -49,18 +49,18 @@ async fn look_at_cart(user: &mut HttpUser) -> TaskResult {
     Ok(())
 }
 
-/// Ends the buying, so that the shopper goes on to look around.
+/// Checks out and leaves the task set `Buying`, so that the shopper continues with `Shopping`.
 async fn checkout(user: &mut HttpUser) -> TaskResult {
     let response = user.post("/checkout").catch_response().await;
     match response.status() {
-        // An order; or an empty cart, which the shop is right to refuse.
+        // 201 is an order. 409 is the correct response for an empty cart.
         201 | 409 => response.succeed(),
         status => response.fail(&format!("no order: {status}")),
     }
     interrupt(false)
 }
 
-/// The crawler's state is the page that it has read last.
+/// Requests the next page. The crawler's state is the number of the last page.
 async fn next_page(crawler: &mut HttpUser<u32>) -> TaskResult {
     crawler.state = crawler.state % PAGES + 1;
     let page = crawler.state;

@@ -1,6 +1,6 @@
-"""The server for xmlrpc_users.py: two functions that take up to 200 ms.
+"""The server for xmlrpc_users.py: two functions that take up to 0.2 s each.
 
-python3 examples/xmlrpc_server.py [PORT]
+    python3 examples/xmlrpc_server.py [PORT]
 """
 
 import random
@@ -16,7 +16,7 @@ except ImportError:
 
 
 class Server(ThreadingMixIn, SimpleXMLRPCServer):
-    """A server with one thread per connection, so that no caller waits for another."""
+    """An XML-RPC server with one thread for each connection, so that a slow call does not delay other callers."""
 
     daemon_threads = True
 

@@ -1,10 +1,10 @@
-"""Users of another protocol than HTTP, as in chapter 6 of Locust's manual, version 0.7: a client that reports each call
-by an event, and a user class around it.
+"""Users of another protocol than HTTP, as in chapter 6 of the manual of Locust 0.7. The client reports the outcome of
+each call with an event, and the user class creates the client.
 
     python3 examples/xmlrpc_server.py &
     gregaria -f examples/xmlrpc_users.py -c 10 -r 10
 
-A client for another protocol is made in the same way.
+A client for another protocol has the same structure.
 """
 
 import time
@@ -18,7 +18,7 @@ except ImportError:
 
 
 class XmlRpcClient(ServerProxy):
-    """A ServerProxy that fires an event of success or failure per call. The calls are rows of the statistics."""
+    """A ServerProxy that fires one event for each call, so that calls become rows of the statistics."""
 
     def __getattr__(self, name):
         function = ServerProxy.__getattr__(self, name)
@@ -32,7 +32,7 @@ class XmlRpcClient(ServerProxy):
                     request_type="xmlrpc", name=name, response_time=milliseconds_since(started), exception=error
                 )
                 return None
-            # ServerProxy does not return the length of the response.
+            # ServerProxy does not provide the length of the response.
             events.request_success.fire(
                 request_type="xmlrpc", name=name, response_time=milliseconds_since(started), response_length=0
             )
@@ -46,7 +46,7 @@ def milliseconds_since(started):
 
 
 class XmlRpcLocust(Locust):
-    """A base class for users with an XML-RPC client for the server at `host`."""
+    """A base class for users, each with its own XML-RPC client for the server at `host`."""
 
     def __init__(self, *args, **kwargs):
         super(XmlRpcLocust, self).__init__(*args, **kwargs)

@@ -1,6 +1,6 @@
-//! The contract of the command: exit codes, what goes where, what is refused and how.
+//! The contract of the command line: exit codes, standard output and standard error, rejected arguments.
 //!
-//! Every refusal is one line on stderr and nothing on stdout, so that a script can show it as it is.
+//! Every rejection is one line on standard error, with an empty standard output, so that a script can show the line.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,7 +9,7 @@ use std::path::Path;
 use support::{FinishedProgram, Nginx, Program, example, gregaria};
 
 #[test]
-fn the_version_is_data() {
+fn version_is_printed_on_stdout() {
     for flag in ["-V", "--version"] {
         let run = gregaria().arg(flag).run().expect_code(0);
         assert_eq!(run.stdout, format!("gregaria {}\n", env!("CARGO_PKG_VERSION")));
@@ -20,7 +20,7 @@ fn the_version_is_data() {
 }
 
 #[test]
-fn wrong_flags_and_values_are_refused_with_2() {
+fn invalid_arguments_exit_with_2() {
     for line in [
         "http://127.0.0.1:1/ --no-such-flag",
         "http://127.0.0.1:1/ -u",
@@ -52,20 +52,20 @@ fn wrong_flags_and_values_are_refused_with_2() {
 }
 
 #[test]
-fn nothing_to_run_is_1() {
+fn missing_scenario_exits_with_1() {
     let run = gregaria().run().expect_code(1);
     assert!(run.stdout.is_empty() && run.stderr.lines().count() == 1, "{}", run.stderr);
 }
 
 #[test]
-fn old_spellings_run_the_same() {
+fn old_flag_names_are_accepted() {
     let nginx = Nginx::start();
     let run = gregaria().arg(nginx.url("/")).args("--no-web -c 2 --hatch-rate 100 --num-request 20 --json");
     assert_eq!(run.run().expect_code(0).entry().num_requests, 20);
 }
 
 #[test]
-fn failures_decide_the_exit_code() {
+fn failures_determine_the_exit_code() {
     let nginx = Nginx::start();
     let run = |flags: &str| gregaria().arg(nginx.url("/status/500")).args("-n 4 -u 1").args(flags).run();
     let _ = run("").expect_code(1);
@@ -74,7 +74,7 @@ fn failures_decide_the_exit_code() {
 }
 
 #[test]
-fn a_json_file_takes_the_place_of_the_tables() {
+fn json_file_replaces_the_tables() {
     let nginx = Nginx::start();
     let run = gregaria().arg(nginx.url("/")).args("-n 5 -u 1 --only-summary --json-file result").run().expect_code(0);
     let (name, text) = run.files.first().expect("a file was written");
@@ -85,7 +85,7 @@ fn a_json_file_takes_the_place_of_the_tables() {
 }
 
 #[test]
-fn the_log_goes_where_it_is_sent() {
+fn log_is_written_to_the_logfile() {
     let nginx = Nginx::start();
     let url = nginx.url("/");
     let run = gregaria().arg(&url).args("-n 5 -u 1 --logfile log -L DEBUG").run().expect_code(0);
@@ -98,7 +98,7 @@ fn the_log_goes_where_it_is_sent() {
 }
 
 #[test]
-fn run_times_are_read_in_all_their_forms() {
+fn run_time_formats_are_parsed() {
     let nginx = Nginx::start();
     for time in ["1", "1s", "0h0m1s"] {
         let _ = gregaria().arg(nginx.url("/")).args("-u 1 --only-summary -t").arg(time).run().expect_code(0);
@@ -106,7 +106,7 @@ fn run_times_are_read_in_all_their_forms() {
 }
 
 #[test]
-fn results_that_cannot_be_written_are_not_a_success() {
+fn unwritable_results_exit_with_1() {
     let nginx = Nginx::start();
     let into_full =
         |program: Program| program.wrapped_by(Path::new("/bin/sh"), &["-c", "exec \"$@\" > /dev/full", "sh"]).run();
@@ -116,22 +116,23 @@ fn results_that_cannot_be_written_are_not_a_success() {
     assert!(run.expect_code(1).stderr.contains("/dev/null/result"));
 }
 
-/// The program in a directory with these files.
+/// Returns the program with these files in its directory.
 fn with_files(program: Program, files: &[(&str, &str)]) -> Program {
     for (name, text) in files {
         let path = program.directory().join(name);
-        fs::create_dir_all(path.parent().expect("it is in the directory")).expect("a fresh directory takes folders");
-        fs::write(path, text).expect("a fresh directory takes files");
+        fs::create_dir_all(path.parent().expect("the path is in the directory")).expect("failed to create a folder");
+        fs::write(path, text).expect("failed to write a file");
     }
     program
 }
 
-/// `gregaria` where `python3` says what it was called with, after the question whether there is a host at all.
-fn with_fake_python(files: &[(&str, &str)], answer: u8) -> Program {
-    let script = format!("#!/bin/sh\n[ \"$1\" = -c ] && exit {answer}\necho \"$@\"\n");
+/// Returns `gregaria` with a fake `python3` in `PATH`. The fake exits with `host_check` when it is asked for the Python
+/// host (`-c`), and otherwise prints its arguments.
+fn with_fake_python(files: &[(&str, &str)], host_check: u8) -> Program {
+    let script = format!("#!/bin/sh\n[ \"$1\" = -c ] && exit {host_check}\necho \"$@\"\n");
     let program = with_files(with_files(gregaria(), files), &[("bin/python3", &script)]);
     let python = program.directory().join("bin/python3");
-    fs::set_permissions(python, fs::Permissions::from_mode(0o755)).expect("it is ours");
+    fs::set_permissions(python, fs::Permissions::from_mode(0o755)).expect("failed to make the script executable");
     let path = program.directory().join("bin");
     program.env("PATH", path)
 }
@@ -170,7 +171,7 @@ fn help_version_and_quick_runs_need_no_python() {
 }
 
 #[test]
-fn a_locustfile_that_cannot_be_run_is_1() {
+fn unusable_locustfile_is_rejected() {
     expect_refused(with_fake_python(&[], 0).args("-f shop.py").run(), 1, "-f shop.py: there is no such file in /");
     expect_refused(with_fake_python(&[("a/x.txt", "")], 0).args("-f a").run(), 1, "-f a: there is no .py file");
     let files = [("locustfile.py", "")];
@@ -179,7 +180,7 @@ fn a_locustfile_that_cannot_be_run_is_1() {
 }
 
 #[test]
-fn variables_and_files_lie_below_the_line() {
+fn flags_override_variables_and_files() {
     let nginx = Nginx::start();
     let url = nginx.url("/");
     let conf = [("locust.conf", "users = 1\nnum-request: 7\nonly-summary\njson = true\n")];
@@ -192,7 +193,7 @@ fn variables_and_files_lie_below_the_line() {
 }
 
 #[test]
-fn a_wrong_setting_is_refused_with_2_and_says_where_it_is() {
+fn invalid_setting_exits_with_2_and_its_location() {
     let run = |conf: &str| with_files(gregaria(), &[("locust.conf", conf)]).arg("http://127.0.0.1:1/").run();
     expect_refused(run("\nusers = many"), 2, "locust.conf line 2: users = many: takes a whole number of at least 1");
     expect_refused(run("only-summary = maybe"), 2, "locust.conf line 1: only-summary = maybe: takes true or false");
@@ -205,7 +206,7 @@ fn a_wrong_setting_is_refused_with_2_and_says_where_it_is() {
 }
 
 #[test]
-fn a_run_that_was_to_have_a_page_says_that_there_is_none() {
+fn run_without_headless_logs_missing_web_page() {
     let nginx = Nginx::start();
     let run = |flags: &str| example("quickstart").args("-u 1 -n 1 -H").arg(nginx.url("")).args(flags).run();
     let without = run("--headless").expect_code(0).stderr;

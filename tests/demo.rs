@@ -1,7 +1,7 @@
-//! The demo site as a process: what it answers, how it ends, and that its log agrees with who loads it.
+//! The demo site as a process: its responses, its end, and the agreement of its log with the shop example.
 //!
-//! A raw socket asks it, so that these tests say nothing about gregaria's client. What is answered in which case is tested
-//! beside `cli/src/demo/shop.rs`.
+//! Requests are sent over a raw socket, so that these tests do not depend on gregaria's client. The responses of each
+//! path are tested beside `cli/src/demo/shop.rs`.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -16,7 +16,7 @@ use support::{example, report, workspace};
 use tempfile::TempDir;
 
 #[test]
-fn the_site_answers_one_request_after_another_on_a_connection() {
+fn site_serves_several_requests_per_connection() {
     let site = start();
     let mut connection = SiteConnection::to(site.base_url());
     assert_eq!(connection.get("/health").1, "healthy");
@@ -35,7 +35,7 @@ fn the_site_answers_one_request_after_another_on_a_connection() {
 }
 
 #[test]
-fn connections_that_come_at_once_are_all_served() {
+fn simultaneous_connections_are_all_served() {
     let site = start();
     let mut connections: Vec<SiteConnection> = (0..100).map(|_| SiteConnection::to(site.base_url())).collect();
     for connection in &mut connections {
@@ -47,7 +47,7 @@ fn connections_that_come_at_once_are_all_served() {
 }
 
 #[test]
-fn a_slow_search_holds_up_nobody() {
+fn slow_search_delays_no_other_request() {
     let (site, log) = start_with_log();
     let mut searching: Vec<SiteConnection> = (0..10).map(|_| SiteConnection::to(site.base_url())).collect();
     for connection in &mut searching {
@@ -57,11 +57,11 @@ fn a_slow_search_holds_up_nobody() {
     searching.iter_mut().for_each(|connection| drop(connection.read_response()));
     let logged = log.read();
     assert_eq!(logged.lines().count(), 11);
-    assert!(!logged.ends_with("GET /health 200\n"), "asked last and answered last:\n{logged}");
+    assert!(!logged.ends_with("GET /health 200\n"), "the last request has the last response:\n{logged}");
 }
 
 #[test]
-fn the_site_ends_with_who_holds_it() {
+fn dropped_handle_ends_the_site() {
     let site = start();
     let mut connection = SiteConnection::to(site.base_url());
     connection.get("/health");
@@ -70,27 +70,27 @@ fn the_site_ends_with_who_holds_it() {
 }
 
 #[test]
-fn the_site_does_not_outlive_a_parent_that_is_killed() {
-    let hold = "import subprocess, sys
+fn killed_parent_ends_the_site() {
+    let script = "import subprocess, sys
 site = subprocess.Popen(sys.argv[1:], stdin=subprocess.PIPE)
 site.wait()";
     let mut command = Command::new("python3");
-    command.args(["-c", hold]).arg(workspace::gregaria_path()).arg(SITE_ARGUMENT);
+    command.args(["-c", script]).arg(workspace::gregaria_path()).arg(SITE_ARGUMENT);
     let mut parent = SpawnedProcess::from(command);
     let mut connection = SiteConnection::to(&parent.address);
     connection.get("/health");
-    parent.process.kill().expect("the parent still runs");
+    parent.process.kill().expect("failed to kill the parent");
     assert!(connection.is_closed());
 }
 
 #[test]
-fn signals_leave_the_site_alone_and_the_end_of_its_stdin_ends_it() {
+fn site_ignores_signals_and_ends_with_stdin() {
     let mut command = Command::new(workspace::gregaria_path());
     command.arg(SITE_ARGUMENT);
     let mut site = SpawnedProcess::from(command);
     let mut connection = SiteConnection::to(&site.address);
     for signal in [Signal::INT, Signal::TERM] {
-        kill_process(Pid::from_child(&site.process), signal).expect("the site still runs");
+        kill_process(Pid::from_child(&site.process), signal).expect("the site has ended");
         assert_eq!(connection.get("/health").1, "healthy", "after {signal:?}");
     }
     drop(site.stdin.take());
@@ -98,19 +98,19 @@ fn signals_leave_the_site_alone_and_the_end_of_its_stdin_ends_it() {
 }
 
 #[test]
-fn a_log_that_cannot_be_written_is_said() {
+fn unwritable_log_is_reported() {
     let output = Command::new(workspace::gregaria_path())
         .arg(SITE_ARGUMENT)
         .env("GREGARIA_DEMO_LOG", "/nowhere/at/all")
         .output()
-        .expect("gregaria can be started");
+        .expect("failed to start gregaria");
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!((output.status.code(), stderr.lines().count()), (Some(1), 1), "{stderr}");
     assert!(stderr.starts_with("gregaria: cannot serve the demo site: "), "{stderr}");
 }
 
 #[test]
-fn the_shop_example_counts_what_the_site_logs() {
+fn shop_example_counts_match_the_site_log() {
     let (site, log) = start_with_log();
     let flags = "--headless -u 600 -r 1000 -t 4s -s 20 --json --exit-code-on-error 0 -H";
     let run = example("shop").args(flags).arg(site.base_url()).run().expect_code(0);
@@ -119,7 +119,7 @@ fn the_shop_example_counts_what_the_site_logs() {
     let row = |entry: &report::ReportEntry| (entry.method.clone(), entry.name.clone());
     let counted: BTreeMap<_, _> = entries.iter().map(|entry| (row(entry), entry.num_requests)).collect();
     assert_eq!(counted, requests_per_row(&log.read()));
-    assert_eq!(counted.len(), 8, "every task was run: {counted:?}");
+    assert_eq!(counted.len(), 8, "all tasks have run: {counted:?}");
     let count = |method: &str, name: &str| counted[&(method.to_owned(), name.to_owned())];
     assert_eq!(count("POST", "/login"), 540, "nine of ten users are shoppers");
 
@@ -129,12 +129,12 @@ fn the_shop_example_counts_what_the_site_logs() {
     assert_eq!(failed, [("/checkout", one_in_fifty)]);
 }
 
-/// Method and name of each row that the example makes of these requests, with their number.
+/// Returns the number of requests per method and name, with the names that the example sets.
 fn requests_per_row(log: &str) -> BTreeMap<(String, String), u64> {
     let mut counts = BTreeMap::new();
     for line in log.lines() {
         let [method, target, _status] = line.split(' ').collect::<Vec<_>>()[..] else {
-            panic!("not a line of the log: {line:?}");
+            panic!("invalid line in the log: {line:?}");
         };
         let name = match target {
             item if item.starts_with("/items/") => "/items/[id]",
@@ -158,7 +158,7 @@ fn start_with_log() -> (DemoSite, SiteLog) {
     (DemoSite::start(command).expect("the site starts"), log)
 }
 
-/// The site's access log. A request is in it before its answer leaves.
+/// The site's access log. A request is logged before its response is sent.
 struct SiteLog(TempDir);
 
 impl SiteLog {
@@ -167,11 +167,11 @@ impl SiteLog {
     }
 
     fn read(&self) -> String {
-        std::fs::read_to_string(self.path()).expect("the site keeps a log")
+        std::fs::read_to_string(self.path()).expect("failed to read the log of the site")
     }
 }
 
-/// A process that has said an address, with its stdin held open.
+/// A process that has printed an address. Its standard input is open.
 struct SpawnedProcess {
     process: Child,
     stdin: Option<ChildStdin>,
@@ -180,23 +180,24 @@ struct SpawnedProcess {
 
 impl From<Command> for SpawnedProcess {
     fn from(mut command: Command) -> Self {
-        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it can be started");
+        let mut process =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("failed to start the process");
         let mut address = String::new();
         let stdout = process.stdout.take().expect("stdout is piped");
-        BufReader::new(stdout).read_line(&mut address).expect("it says an address");
+        BufReader::new(stdout).read_line(&mut address).expect("failed to read the address");
         Self { stdin: process.stdin.take(), address: address.trim_end().to_owned(), process }
     }
 }
 
 impl Drop for SpawnedProcess {
     fn drop(&mut self) {
-        // Gone already, unless a test has failed.
+        // The process has ended already unless the test has failed.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// A kept connection to the site.
+/// A persistent connection to the site.
 struct SiteConnection(BufReader<TcpStream>);
 
 impl SiteConnection {
@@ -224,21 +225,21 @@ impl SiteConnection {
         self.0.get_mut().write_all(request.as_bytes()).expect("the site reads requests");
     }
 
-    /// Head and body of the next answer.
+    /// Returns head and body of the next response.
     fn read_response(&mut self) -> (String, String) {
         let mut head = String::new();
         while !head.ends_with("\r\n\r\n") {
-            assert_ne!(self.0.read_line(&mut head).expect("the site answers"), 0, "it closed after {head:?}");
+            assert_ne!(self.0.read_line(&mut head).expect("the site responds"), 0, "the site closed after {head:?}");
         }
-        let length = header(&head, "content-length").expect("an answer has a length").parse().expect("a number");
+        let length = header(&head, "content-length").expect("the response has a length").parse().expect("a number");
         let mut body = vec![0; length];
-        self.0.read_exact(&mut body).expect("the body is as long as it says");
-        (head, String::from_utf8(body).expect("the shop speaks UTF-8"))
+        self.0.read_exact(&mut body).expect("the body has the stated length");
+        (head, String::from_utf8(body).expect("the body is UTF-8"))
     }
 
-    /// Waits until the other side is gone.
+    /// Waits for the end of the connection. Returns `true` if it was closed or reset.
     fn is_closed(&mut self) -> bool {
-        // A process that is killed may reset its connections.
+        // A killed process may reset its connections.
         self.0.read(&mut [0]).map_or_else(|error| error.kind() == std::io::ErrorKind::ConnectionReset, |read| read == 0)
     }
 }

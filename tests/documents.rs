@@ -1,8 +1,8 @@
-//! The commands in README.md and docs/ do what the text says: they run, against a real nginx.
+//! The commands in README.md and docs/ run as written, against a real nginx.
 //!
-//! Each block marked `console` is one shell session: lines after `$ ` are commands, other lines are what they printed on
-//! our machine and are not compared. A comment `<!-- not run: why -->` above a block leaves it out. What differs from the
-//! text is in [`SUBSTITUTES`], and told to the reader in docs/ARCHITECTURE.md.
+//! Each block marked `console` is one shell session. Lines after `$ ` are commands. Other lines are recorded output
+//! and are not compared. A comment `<!-- not run: why -->` above a block skips the block. [`SUBSTITUTIONS`] lists the
+//! differences between the text and the executed commands; docs/testing.md documents them.
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::symlink;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use support::{Nginx, Program, workspace};
 
-/// What stands in the text, and what runs in its place. The two addresses are substituted besides.
+/// Texts and their replacements. The two addresses are replaced in [`substitute`].
 const SUBSTITUTIONS: [(&str, &str); 7] = [
     ("python3 -m venv .venv && .venv/bin/pip install ./python && .venv/bin/gregaria", "gregaria"),
     ("cargo run --release -p gregaria --", "native"),
@@ -18,7 +18,7 @@ const SUBSTITUTIONS: [(&str, &str); 7] = [
     ("cargo run --release -p gregaria-examples --example shop --", "shop"),
     ("-t 10s", "-t 1s"),
     ("-t 1m", "-t 1s"),
-    // Other tests run beside, and what is waited for may start slowly.
+    // Other tests run at the same time, so programs may start slowly.
     ("sleep 1;", "sleep 4;"),
 ];
 
@@ -31,7 +31,7 @@ struct ConsoleBlock {
 }
 
 fn console_blocks(text: &str) -> Vec<ConsoleBlock> {
-    let mut sessions = Vec::new();
+    let mut blocks = Vec::new();
     let mut not_run = None;
     let mut lines = text.lines().enumerate();
     while let Some((index, line)) = lines.next() {
@@ -42,16 +42,16 @@ fn console_blocks(text: &str) -> Vec<ConsoleBlock> {
             let not_run = not_run.take();
             if line == "```console" {
                 let commands = body.iter().filter_map(|line| line.strip_prefix("$ ")).map(str::to_owned).collect();
-                sessions.push(ConsoleBlock { line: index + 1, commands, not_run });
+                blocks.push(ConsoleBlock { line: index + 1, commands, not_run });
             }
         } else if !line.is_empty() {
             not_run = None;
         }
     }
-    sessions
+    blocks
 }
 
-/// `nginx` is in the place of port 8080; what a command starts by itself, at port 8765, gets a `free` one.
+/// Replaces texts and addresses: port 8080 by `nginx`, and port 8765, on which commands start a server, by `free`.
 fn substitute(command: &str, nginx: SocketAddr, free: SocketAddr) -> String {
     let replaced = SUBSTITUTIONS.iter().fold(command.to_owned(), |text, (from, to)| text.replace(from, to));
     let replaced = replaced.replace("127.0.0.1:8080", &nginx.to_string());
@@ -60,47 +60,40 @@ fn substitute(command: &str, nginx: SocketAddr, free: SocketAddr) -> String {
 }
 
 fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("failed to bind a port");
     listener.local_addr().expect("a bound socket has an address")
 }
 
 fn run_document(path: &str) {
-    let text = std::fs::read_to_string(workspace::root().join(path)).expect("the document exists");
-    let sessions = console_blocks(&text);
-    assert!(sessions.iter().all(|session| !session.commands.is_empty()), "{path}: a block without commands");
-    let programs = tempfile::tempdir().expect("a temporary directory");
+    let text = std::fs::read_to_string(workspace::root().join(path)).expect("failed to read the document");
+    let blocks = console_blocks(&text);
+    assert!(blocks.iter().all(|block| !block.commands.is_empty()), "{path}: a block without commands");
+    let programs = tempfile::tempdir().expect("failed to create a temporary directory");
     let host = workspace::python_host();
-    assert!(host.exists(), "there is no {}: tests/run-python installs the Python host", host.display());
+    assert!(host.exists(), "{} is missing: run tests/run-python to install the Python host", host.display());
     for (name, target) in [
         ("gregaria", host),
         ("native", workspace::gregaria_path()),
         ("quickstart", workspace::example_path("quickstart")),
         ("shop", workspace::example_path("shop")),
     ] {
-        symlink(target, programs.path().join(name)).expect("a fresh directory takes a link");
+        symlink(target, programs.path().join(name)).expect("failed to create a link");
     }
     let nginx = Nginx::start();
-    for session in sessions.iter().filter(|session| session.not_run.is_none()) {
+    for block in blocks.iter().filter(|block| block.not_run.is_none()) {
         let free = free_address();
-        let commands = session.commands.iter().map(|command| substitute(command, nginx.address(), free));
+        let commands = block.commands.iter().map(|command| substitute(command, nginx.address(), free));
         let script = commands.collect::<Vec<_>>().join("\n");
-        assert!(!script.contains("cargo "), "{path}:{}: would build: {script}", session.line);
+        assert!(!script.contains("cargo "), "{path}:{}: would build: {script}", block.line);
         let program = shell(&script, programs.path());
         let examples = workspace::root().join("examples");
-        symlink(examples, program.directory().join("examples")).expect("a fresh directory takes a link");
+        symlink(examples, program.directory().join("examples")).expect("failed to create a link");
         let finished = program.run();
-        assert_eq!(
-            finished.code,
-            Some(0),
-            "{path}:{}:\n{script}\n{}{}",
-            session.line,
-            finished.stdout,
-            finished.stderr
-        );
+        assert_eq!(finished.code, Some(0), "{path}:{}:\n{script}\n{}{}", block.line, finished.stdout, finished.stderr);
     }
 }
 
-/// However the script ends, what it left in the background ends with it.
+/// Returns a shell that runs the script. Background processes of the script end with it.
 fn shell(script: &str, programs: &Path) -> Program {
     let path = std::env::var("PATH").unwrap_or_default();
     let script = format!("trap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{script}");
@@ -109,40 +102,40 @@ fn shell(script: &str, programs: &Path) -> Program {
 }
 
 #[test]
-fn the_readme_runs() {
+fn readme_commands_run() {
     run_document("README.md");
 }
 
 #[test]
-fn the_pages_run() {
-    let pages = std::fs::read_dir(workspace::root().join("docs")).expect("there is a folder docs");
+fn docs_commands_run() {
+    let pages = std::fs::read_dir(workspace::root().join("docs")).expect("failed to read docs/");
     for page in pages.flatten().filter(|page| page.path().extension().is_some_and(|extension| extension == "md")) {
         run_document(&format!("docs/{}", page.file_name().to_string_lossy()));
     }
 }
 
 #[test]
-fn the_readme_shows_the_quickstart_as_it_is() {
-    let read = |path: &str| std::fs::read_to_string(workspace::root().join(path)).expect("the file exists");
+fn readme_shows_the_current_quickstart() {
+    let read = |path: &str| std::fs::read_to_string(workspace::root().join(path)).expect("failed to read the file");
     let readme = read("README.md");
     let shown = readme.split("```rust,no_run\n").nth(1).and_then(|rest| rest.split("```").next());
-    let shown = shown.expect("the README shows a scenario");
+    let shown = shown.expect("the README has no scenario");
     assert!(read("examples/quickstart.rs").contains(shown), "examples/quickstart.rs has changed");
 }
 
 #[test]
-fn sessions_are_found_and_reasons_are_for_the_next_block_only() {
+fn console_blocks_and_their_reasons_are_found() {
     let text = "# A\n```console\n$ one -t 10s\nprinted\n$ two http://127.0.0.1:8080/\n```\n\n<!-- not run: slow -->\n```console\n$ three\n```\n\
                 ```text\n$ no command\n```\n<!-- not run: gone -->\ntext\n```console\n$ four\n```\n";
     let found = console_blocks(text);
-    let commands: Vec<&str> = found.iter().flat_map(|session| &session.commands).map(String::as_str).collect();
+    let commands: Vec<&str> = found.iter().flat_map(|block| &block.commands).map(String::as_str).collect();
     assert_eq!(commands, ["one -t 10s", "two http://127.0.0.1:8080/", "three", "four"]);
-    let reasons: Vec<Option<&str>> = found.iter().map(|session| session.not_run.as_deref()).collect();
+    let reasons: Vec<Option<&str>> = found.iter().map(|block| block.not_run.as_deref()).collect();
     assert_eq!(reasons, [None, Some("slow"), None]);
 }
 
 #[test]
-fn addresses_and_times_are_those_of_the_test() {
+fn addresses_and_times_are_substituted() {
     let (nginx, free) = (SocketAddr::from(([127, 0, 0, 1], 1)), SocketAddr::from(([127, 0, 0, 1], 2)));
     let becomes = |from: &str, to: &str| assert_eq!(substitute(from, nginx, free), to);
     becomes("one -t 10s http://127.0.0.1:8080/", "one -t 1s http://127.0.0.1:1/");

@@ -1,23 +1,24 @@
-//! The Rust examples run as their users would run them.
+//! The Rust examples, run as a user runs them.
 //!
-//! The quickstart has the whole command line around its own users; `embed` has none and steers a run by itself.
+//! The quickstart has the whole command line around its own users. `embed` has no command line and controls the run
+//! itself.
 
 use support::{Nginx, example, report};
 
 #[test]
-fn the_quickstart_counts_what_the_server_logs() {
+fn quickstart_counts_match_the_server_log() {
     let nginx = Nginx::start();
     let flags = "--headless -u 20 -r 100 -t 2s -s 20 --json -H";
     let run = example("quickstart").args(flags).arg(nginx.url("")).run().expect_code(0);
     let entries = run.entries();
     assert_eq!(report::requests_per_name(&entries), nginx.requests_per_path());
-    let logins = entries.iter().find(|entry| entry.name == "/login").expect("everybody logs in first");
+    let logins = entries.iter().find(|entry| entry.name == "/login").expect("each user logs in first");
     assert_eq!((logins.method.as_str(), logins.num_requests), ("POST", 20));
     assert!(!run.stderr.contains("cut off"), "{}", run.stderr);
 }
 
 #[test]
-fn the_quickstart_tells_about_its_users() {
+fn quickstart_lists_users_and_task_ratios() {
     let list = example("quickstart").arg("-l").run().expect_code(0);
     assert_eq!(list.stdout, "Available Users:\n    WebsiteUser\n");
     let ratio = example("quickstart").arg("--show-task-ratio").run().expect_code(0);
@@ -35,7 +36,7 @@ fn the_quickstart_tells_about_its_users() {
 }
 
 #[test]
-fn user_classes_are_chosen_by_name() {
+fn user_classes_are_selected_by_name() {
     let nginx = Nginx::start();
     let run = |class: &str| example("quickstart").arg(class).args("-u 1 -t 1 -H").arg(nginx.url("")).run();
     let _ = run("WebsiteUser").expect_code(0);
@@ -44,7 +45,7 @@ fn user_classes_are_chosen_by_name() {
 }
 
 #[test]
-fn a_host_is_needed_and_must_have_a_scheme() {
+fn host_must_be_given_with_a_scheme() {
     for flags in ["-u 1 -t 1", "-u 1 -t 1 -H 127.0.0.1:8080"] {
         let refused = example("quickstart").args(flags).run().expect_code(2);
         assert_eq!(refused.stderr.lines().count(), 1, "{}", refused.stderr);
@@ -52,7 +53,7 @@ fn a_host_is_needed_and_must_have_a_scheme() {
 }
 
 #[test]
-fn embed_steers_a_run_and_reads_it() {
+fn embed_controls_a_run_and_reads_its_counts() {
     let nginx = Nginx::start();
     let run = example("embed").arg(nginx.url("")).run().expect_code(0);
     assert_eq!(run.stderr, "", "the engine itself prints nothing");
@@ -66,6 +67,6 @@ fn embed_steers_a_run_and_reads_it() {
 }
 
 #[test]
-fn embed_says_what_it_needs() {
+fn embed_without_host_prints_its_usage() {
     assert!(example("embed").run().expect_code(1).stderr.contains("usage"));
 }

@@ -1,6 +1,6 @@
-//! The fixtures themselves: what nginx logs, how the hostile server fails, what the seccomp filter refuses.
+//! Tests of the fixtures: nginx's log, the failures of the hostile server, the seccomp filter.
 //!
-//! A raw socket stands in for the client, so that these tests say nothing about gregaria.
+//! Requests are sent over a raw socket, so that these tests do not depend on gregaria.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -33,12 +33,12 @@ fn nginx_logs_each_request_with_path_and_status() {
 }
 
 #[test]
-fn nginx_serves_chunks_cookies_and_a_limited_connection() {
+fn nginx_serves_chunks_and_cookies_and_closes() {
     let nginx = Nginx::start_with(&nginx::NginxOptions { keepalive_requests: 1, ..Default::default() });
     let chunked = exchange(nginx.address(), &get_request("/chunked/index.html"));
     assert!(chunked.contains("Transfer-Encoding: chunked"), "{chunked}");
-    let kept = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
-    assert!(exchange(nginx.address(), kept).contains("Connection: close"));
+    let keep_alive = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+    assert!(exchange(nginx.address(), keep_alive).contains("Connection: close"));
     assert!(exchange(nginx.address(), &get_request("/account")).starts_with("HTTP/1.1 403"));
     assert!(exchange(nginx.address(), &get_request("/login")).contains("Set-Cookie: session=s1"));
     let with_cookie = "GET /account HTTP/1.1\r\nHost: h\r\nCookie: session=s1\r\nConnection: close\r\n\r\n";
@@ -46,7 +46,7 @@ fn nginx_serves_chunks_cookies_and_a_limited_connection() {
 }
 
 #[test]
-fn nginx_speaks_tls_and_knows_its_clients() {
+fn nginx_serves_tls_and_checks_clients() {
     let open = Nginx::start_with(&nginx::NginxOptions { tls: Some(NginxTls::AnyClient), ..Default::default() });
     assert!(open.url("/").starts_with("https://127.0.0.1:"));
     assert_eq!(body(&tls_exchange(&open, None, &get_request("/"))).len(), 128);
@@ -59,20 +59,20 @@ fn nginx_speaks_tls_and_knows_its_clients() {
 }
 
 #[test]
-fn every_status_of_nginx_is_answered() {
+fn nginx_serves_all_listed_statuses() {
     let nginx = Nginx::start();
     for code in [200, 201, 202, 204, 301, 302, 304, 400, 403, 404, 429, 500, 502, 503] {
-        let answer = exchange(nginx.address(), &get_request(&format!("/status/{code}")));
-        assert!(answer.starts_with(&format!("HTTP/1.1 {code}")), "{answer}");
+        let response = exchange(nginx.address(), &get_request(&format!("/status/{code}")));
+        assert!(response.starts_with(&format!("HTTP/1.1 {code}")), "{response}");
     }
 }
 
 #[test]
-fn hostile_server_answers_well_where_it_says_so() {
+fn hostile_server_has_valid_responses() {
     let hostile = HostileServer::start();
     for path in ["/ok", "/drip", "/slow?ms=5", "/http10", "/1xx", "/chunked", "/close-delimited", "/status?code=200"] {
-        let answer = exchange(hostile.address(), &get_request(path));
-        assert!(answer.contains("200"), "{path}: {answer}");
+        let response = exchange(hostile.address(), &get_request(path));
+        assert!(response.contains("200"), "{path}: {response}");
     }
     assert!(exchange(hostile.address(), &get_request("/echo")).ends_with(&get_request("/echo")));
     assert_eq!(hostile.requests("/echo"), 1);
@@ -81,7 +81,7 @@ fn hostile_server_answers_well_where_it_says_so() {
 }
 
 #[test]
-fn hostile_server_fails_as_it_says() {
+fn hostile_server_fails_as_documented() {
     let hostile = HostileServer::start();
     let cut = |path| raw_exchange(hostile.address(), &get_request(path));
     assert_eq!(cut("/reset-before").1, Some(ErrorKind::ConnectionReset));
@@ -93,7 +93,7 @@ fn hostile_server_fails_as_it_says() {
 }
 
 #[test]
-fn endless_answers_and_silence_end_with_the_server() {
+fn endless_responses_end_with_the_server() {
     let hostile = HostileServer::start();
     let mut streams: Vec<TcpStream> = Vec::new();
     for path in ["/endless-headers", "/endless-line", "/1xx-storm", "/huge", "/huge-chunked", "/stall", "/stall-body"] {
@@ -104,23 +104,23 @@ fn endless_answers_and_silence_end_with_the_server() {
     streams[0].read_exact(&mut [0; 100_000]).expect("headers without end");
     drop(hostile);
     for stream in &mut streams {
-        // Reads what was sent before, then the end: the server's side is gone.
+        // Reads the bytes that were sent before, then the end of the connection.
         let _ = stream.read_to_end(&mut Vec::new());
     }
 }
 
 #[test]
-fn unreachable_addresses_stay_so() {
+fn unreachable_addresses_never_connect() {
     let refusing = RefusingAddress::start();
-    let error = TcpStream::connect(address_of(&refusing.url(""))).expect_err("nobody listens");
+    let error = TcpStream::connect(address_of(&refusing.url(""))).expect_err("the address refuses connections");
     assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
     let unanswering = UnansweringAddress::start();
     let error = TcpStream::connect_timeout(&address_of(&unanswering.url("")), Duration::from_millis(300));
-    assert_eq!(error.expect_err("nobody accepts").kind(), ErrorKind::TimedOut);
+    assert_eq!(error.expect_err("the address completes no connection").kind(), ErrorKind::TimedOut);
 }
 
 #[test]
-fn programs_are_stopped_by_signals_and_read_to_their_end() {
+fn programs_have_output_files_and_signals() {
     let shell = |script: &str| Program::at(PathBuf::from("/bin/sh")).arg("-c").arg(script);
     let finished = shell("echo out; echo err >&2; echo kept > file; exit 3").run().expect_code(3);
     assert_eq!((finished.stdout.as_str(), finished.stderr.as_str()), ("out\n", "err\n"));
@@ -133,13 +133,13 @@ fn programs_are_stopped_by_signals_and_read_to_their_end() {
 
 #[test]
 #[should_panic(expected = "did not end")]
-fn a_program_that_hangs_fails_its_test() {
+fn hanging_program_fails_the_test() {
     let _ = Program::at(PathBuf::from("/bin/sleep")).arg("100").time_limit_s(1).run();
 }
 
 #[test]
-fn the_filter_refuses_io_uring_and_nothing_else() {
-    // Python has no io_uring of its own and can make any call by its number.
+fn filter_rejects_io_uring_only() {
+    // Python does not use io_uring and can make any system call by its number.
     let script =
         "import ctypes; libc = ctypes.CDLL(None, use_errno=True); libc.syscall(425, 1, 0); print(ctypes.get_errno())";
     let python = || Program::at(PathBuf::from("/usr/bin/env")).args("python3 -c").arg(script);
@@ -154,17 +154,17 @@ fn get_request(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
 }
 
-fn body(answer: &str) -> &str {
-    answer.split_once("\r\n\r\n").map_or("", |(_, body)| body)
+fn body(response: &str) -> &str {
+    response.split_once("\r\n\r\n").map_or("", |(_, body)| body)
 }
 
 fn exchange(address: SocketAddr, request: &str) -> String {
-    let (answer, error) = raw_exchange(address, request);
-    assert_eq!(error, None, "{answer}");
-    answer
+    let (response, error) = raw_exchange(address, request);
+    assert_eq!(error, None, "{response}");
+    response
 }
 
-/// The same over TLS, trusting the server's own authority; `identity` is what the client shows of itself.
+/// Sends a request over TLS and trusts the server's authority. `identity` is the client certificate.
 fn tls_exchange(nginx: &Nginx, identity: Option<&Path>, request: &str) -> String {
     let mut authorities = RootCertStore::empty();
     authorities.add(CertificateDer::from_pem_file(nginx.authority()).expect("a certificate")).expect("an authority");
@@ -181,19 +181,19 @@ fn tls_exchange(nginx: &Nginx, identity: Option<&Path>, request: &str) -> String
     let client = ClientConnection::new(Arc::new(config), ServerName::from(address.ip())).expect("a connection");
     let mut stream = StreamOwned::new(client, connect(address));
     stream.write_all(request.as_bytes()).expect("the server reads");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("the server says goodbye");
-    answer
+    let mut response = String::new();
+    stream.read_to_string(&mut response).expect("the server closes TLS");
+    response
 }
 
 fn raw_exchange(address: SocketAddr, request: &str) -> (String, Option<ErrorKind>) {
     let mut stream = connect(address);
     stream.write_all(request.as_bytes()).expect("the server reads");
-    // A server that keeps the connection open must see that ours is done.
+    // A server that keeps the connection open must see the end of the requests.
     let _ = stream.shutdown(std::net::Shutdown::Write);
-    let mut answer = Vec::new();
-    let error = stream.read_to_end(&mut answer).err().map(|error| error.kind());
-    (String::from_utf8_lossy(&answer).into_owned(), error)
+    let mut response = Vec::new();
+    let error = stream.read_to_end(&mut response).err().map(|error| error.kind());
+    (String::from_utf8_lossy(&response).into_owned(), error)
 }
 
 fn connect(address: SocketAddr) -> TcpStream {

@@ -1,8 +1,8 @@
-//! Targets that fail: each failure is a row with a name in the error table, and the run goes on to its end. Each way to
-//! fail alone is in `rust_users/hostile.rs`.
+//! Failing targets: each failure is a named row in the error table, and the run continues to its end. The failures are
+//! tested one by one in `rust_users/hostile.rs`.
 //!
-//! Every run is exact (`-n`), so a user that was lost would show as a run that never ends, and a request that was lost as
-//! a wrong count.
+//! Most runs have an exact number of requests (`-n`). A lost user would make such a run endless, and a lost request
+//! would make its count wrong.
 
 use std::path::Path;
 
@@ -10,8 +10,8 @@ use support::hostile::{ANY_PATHS, RefusingAddress, UnansweringAddress};
 use support::{FinishedProgram, HostileServer, gregaria};
 
 #[test]
-fn twenty_users_at_everything_in_turn_are_accounted_for_in_little_memory() {
-    // Rows, and how many of the paths in turn end in them.
+fn all_failures_in_turn_are_counted_in_100_mib() {
+    // Error rows and the number of paths with each.
     let rows = [
         ("connection reset", 2),
         ("connection closed before the response", 1),
@@ -25,14 +25,14 @@ fn twenty_users_at_everything_in_turn_are_accounted_for_in_little_memory() {
         ("trailers too large", 1),
         ("too many interim (1xx) responses", 1),
         ("too many redirects", 1),
-        ("redirect to something that is no http or https URL", 1),
+        ("redirect to a URL that is not http or https", 1),
     ];
     const ROUNDS: u64 = 30;
     let total = ROUNDS * ANY_PATHS.len() as u64;
-    for ring in ["io_uring", "epoll"] {
+    for driver in ["io_uring", "epoll"] {
         let hostile = HostileServer::start();
         let run = gregaria().arg(hostile.url("/any")).args("-u 20 --json -n").arg(total.to_string());
-        let running = run.env("GREGARIA_DRIVER", ring).start();
+        let running = run.env("GREGARIA_DRIVER", driver).start();
         let mut peak_bytes = 0;
         running.wait_until(|| match running.peak_memory_bytes() {
             Some(bytes) => {
@@ -43,26 +43,26 @@ fn twenty_users_at_everything_in_turn_are_accounted_for_in_little_memory() {
         });
         let run = running.finish().expect_code(1);
         let failures: u64 = rows.iter().map(|(_, paths)| paths * ROUNDS).sum();
-        assert_eq!((run.entry().num_requests, run.entry().num_failures), (total, failures), "{ring}");
+        assert_eq!((run.entry().num_requests, run.entry().num_failures), (total, failures), "{driver}");
         for (row, paths) in rows {
             let named = run.errors().into_iter().filter(|error| error.text.ends_with(&format!(": {row}")));
             let named: u64 = named.map(|error| error.occurrences).sum();
-            assert_eq!(named, paths * ROUNDS, "{row} on {ring}: {}", run.stderr);
+            assert_eq!(named, paths * ROUNDS, "{row} on {driver}: {}", run.stderr);
         }
         assert_eq!(hostile.requests("/any"), total);
-        assert!((1 << 20..100 << 20).contains(&peak_bytes), "{peak_bytes} bytes on {ring}");
+        assert!((1 << 20..100 << 20).contains(&peak_bytes), "{peak_bytes} bytes on {driver}");
     }
 }
 
 #[test]
-fn unreachable_targets_have_their_rows() {
+fn unreachable_targets_are_error_rows() {
     expect_failures(&RefusingAddress::start().url("/"), 6, "connection refused");
-    // A label of more than 63 letters is refused without asking any name server.
+    // A label of more than 63 letters is rejected without a query to a name server.
     expect_failures(&format!("http://{}.invalid/", "x".repeat(64)), 6, "host name not found");
 }
 
 #[test]
-fn a_target_that_never_answers_is_cut_off() {
+fn requests_without_response_are_cut_off() {
     let hostile = HostileServer::start();
     for path in ["/stall", "/stall-body"] {
         expect_aborted(&hostile.url(path));
@@ -72,7 +72,7 @@ fn a_target_that_never_answers_is_cut_off() {
 }
 
 #[test]
-fn a_connection_that_dies_between_requests_is_named_or_replaced() {
+fn closed_idle_connection_is_replaced_or_reported() {
     let hostile = HostileServer::start();
     let run = gregaria().arg(hostile.url("/close-idle?ms=1")).args("-n 30 -u 2 --json").run();
     assert!(run.code == Some(0) || run.code == Some(1), "{}", run.stderr);
@@ -84,7 +84,7 @@ fn a_connection_that_dies_between_requests_is_named_or_replaced() {
 }
 
 #[test]
-fn a_failing_target_does_not_stop_a_timed_run() {
+fn failing_target_does_not_stop_a_timed_run() {
     let hostile = HostileServer::start();
     let run = gregaria().arg(hostile.url("/close-before")).args("-u 3 -t 1s --json").run().expect_code(1);
     let entry = run.entry();
@@ -94,11 +94,11 @@ fn a_failing_target_does_not_stop_a_timed_run() {
 }
 
 #[test]
-fn a_limit_of_this_machine_is_named_as_one() {
+fn machine_limit_is_named_in_the_error_row() {
     let hostile = HostileServer::start();
-    // No one gets an answer, so that all sixty want a connection at the same time.
+    // No request gets a response, so all sixty users need a connection at the same time.
     let run = gregaria().arg(hostile.url("/stall")).args("-u 60 -t 1s -s 0 --json");
-    // Enough files for the program to start, not for sixty connections.
+    // Enough files for the start of the program, too few for sixty connections.
     let run = run.wrapped_by(Path::new("/bin/sh"), &["-c", "ulimit -n 40; exec \"$@\"", "sh"]).run().expect_code(1);
     let entry = run.entry();
     assert_eq!(entry.num_requests, entry.num_failures);

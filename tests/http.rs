@@ -1,6 +1,6 @@
-//! HTTP as servers speak it: framings, connections, interim responses.
+//! HTTP of common servers: framings, connections, interim responses.
 //!
-//! All of these are good answers, so no run fails; what is no HTTP is in `hostile_targets`.
+//! All responses are valid, so no run fails. Invalid responses are tested in `hostile_targets`.
 
 use std::collections::BTreeSet;
 use std::net::Ipv6Addr;
@@ -8,14 +8,14 @@ use std::net::Ipv6Addr;
 use support::{HostileServer, Nginx, gregaria, nginx};
 
 #[test]
-fn each_user_keeps_one_connection() {
+fn each_user_reuses_one_connection() {
     let nginx = Nginx::start();
     let _ = gregaria().arg(nginx.url("/")).args("-n 200 -u 5").run().expect_code(0);
     assert!(connections(&nginx) <= 5);
 }
 
 #[test]
-fn a_connection_that_the_server_ends_is_replaced() {
+fn closed_connection_is_replaced() {
     let nginx = Nginx::start_with(&nginx::NginxOptions { keepalive_requests: 10, ..Default::default() });
     let run = gregaria().arg(nginx.url("/")).args("-n 200 -u 2 --json").run().expect_code(0);
     assert_eq!((run.entry().num_requests, run.entry().num_failures), (200, 0));
@@ -23,7 +23,7 @@ fn a_connection_that_the_server_ends_is_replaced() {
 }
 
 #[test]
-fn a_server_without_keep_alive_is_served_too() {
+fn server_without_keep_alive_is_supported() {
     let nginx = Nginx::start_with(&nginx::NginxOptions { keepalive_timeout_s: 0, ..Default::default() });
     let run = gregaria().arg(nginx.url("/")).args("-n 100 -u 4 --json").run().expect_code(0);
     assert_eq!(run.entry().num_failures, 0);
@@ -31,7 +31,7 @@ fn a_server_without_keep_alive_is_served_too() {
 }
 
 #[test]
-fn chunked_bodies_are_counted_without_their_framing() {
+fn chunked_bodies_are_counted_without_framing() {
     let nginx = Nginx::start_with(&nginx::NginxOptions { files: vec![("/large", 200_000)], ..Default::default() });
     let run = gregaria().arg(nginx.url("/chunked/large")).args("-n 20 -u 2 --json").run().expect_code(0);
     assert_eq!(run.entry().total_content_length, 20 * 200_000);
@@ -44,11 +44,11 @@ fn responses_without_a_body_have_none() {
         let run = gregaria().arg(nginx.url(path)).args("-n 20 -u 2 --json -X").arg(method).run().expect_code(0);
         assert_eq!(run.entry().total_content_length, 0, "{method} {path}");
     }
-    assert!(connections(&nginx) <= 6, "a body that never comes would have closed connections");
+    assert!(connections(&nginx) <= 6, "waiting for a body would have closed connections");
 }
 
 #[test]
-fn rare_framings_are_understood() {
+fn rare_framings_are_supported() {
     let hostile = HostileServer::start();
     let bodies =
         [("/close-delimited", 13), ("/http10", 2), ("/1xx", 2), ("/chunked", 2), ("/drip?ms=1", 2), ("/unasked", 2)];
@@ -62,7 +62,7 @@ fn rare_framings_are_understood() {
 }
 
 #[test]
-fn a_slow_answer_is_timed_whole() {
+fn response_time_includes_a_slow_response() {
     let hostile = HostileServer::start();
     let run = gregaria().arg(hostile.url("/slow?ms=120")).args("-n 4 -u 2 --json").run().expect_code(0);
     let fastest = run.entry().min_response_time.expect("there were requests");
@@ -70,7 +70,7 @@ fn a_slow_answer_is_timed_whole() {
 }
 
 #[test]
-fn the_time_is_told_by_phases() {
+fn phases_are_reported() {
     let hostile = HostileServer::start();
     let run = gregaria().arg(hostile.url("/slow?ms=60")).args("-n 3 -u 1 --json").run().expect_code(0);
     let phases = run.entry().phases;
@@ -96,7 +96,7 @@ fn hosts_may_be_names_and_ipv6_addresses() {
 }
 
 #[test]
-fn a_path_is_encoded_as_browsers_do() {
+fn path_is_encoded_as_in_browsers() {
     let hostile = HostileServer::start();
     let run = gregaria().arg(hostile.url("/ok/a b?grün=<1>#fragment")).args("-n 1 -u 1 --json").run().expect_code(0);
     let line = "GET /ok/a%20b?gr%C3%BCn=%3C1%3E HTTP/1.1\r\n";
@@ -105,5 +105,5 @@ fn a_path_is_encoded_as_browsers_do() {
 }
 
 fn connections(nginx: &Nginx) -> usize {
-    nginx.log().iter().map(|logged| logged.connection).collect::<BTreeSet<u64>>().len()
+    nginx.log().iter().map(|entry| entry.connection).collect::<BTreeSet<u64>>().len()
 }

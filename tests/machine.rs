@@ -1,13 +1,13 @@
-//! A machine that gives a run too little: what is missing is said before the run, and named where it strikes.
+//! A machine that lacks a resource: the run warns before its start, and the error table names the resource.
 //!
-//! The test's own network namespace has eleven local ports; util-linux's `unshare` makes it.
+//! util-linux's `unshare` creates a network namespace with eleven local ports.
 
 use std::path::Path;
 
 use support::example;
 
 #[test]
-fn too_few_local_ports_are_said_before_the_run_and_in_the_error_table() {
+fn too_few_local_ports_are_warned_of_and_reported() {
     let few_ports =
         "ip link set lo up && echo 40000 40010 >/proc/sys/net/ipv4/ip_local_port_range && exec \"$0\" \"$@\"";
     let run = example("shop").args("--demo --headless -u 40 -r 40 -t 2s --only-summary");

@@ -1,18 +1,18 @@
-//! The end-to-end tests: one binary, one module per subject. A test here starts real processes and runs for a second or
-//! two; what needs none belongs to its crate instead.
+//! The end-to-end tests: one binary with one module per subject. These tests start real processes and take a second
+//! or two. Tests without processes belong to their crates.
 //!
-//! - `command_line`: exit codes, refusals, what goes to stdout and what to stderr
-//! - `demo`, `examples`: the demo site as a process, the Rust examples as their users run them
+//! - `command_line`: exit codes, rejected arguments, output streams
+//! - `demo`, `examples`: the demo site as a process, the Rust examples
 //! - `documents`: the commands in README.md and docs/
-//! - `fixtures`: the peers of `support/` do what they say
-//! - `hostile_targets`, `machine`: each way to fail is a row with a name, on either end
-//! - `http`, `addresses`: framings and connections as servers have them; where connections go and come from
-//! - `quick_run`: one address, counts that agree with the server's log
-//! - `run_end`: by number, time or signal; what is cut
-//! - `rust_users`: users in Rust, started through the engine alone
+//! - `fixtures`: the fixtures of `support/`
+//! - `hostile_targets`, `machine`: failures of the target and of the machine as named error rows
+//! - `http`, `addresses`: framings and connections of common servers; endpoints of connections
+//! - `quick_run`: one URL, with counts that agree with the server's log
+//! - `run_end`: the end by number, time or signal; aborted requests
+//! - `rust_users`: users in Rust, started through the engine only
 //! - `shards_and_drivers`: cores, io_uring, epoll
 //! - `terminal`: the live display and its keys, on a pseudo-terminal
-//! - `tidy`: the rules of the workspace, as tests over its own text
+//! - `tidy`: the rules of the workspace, as tests of its text
 
 #![forbid(unsafe_code)]
 

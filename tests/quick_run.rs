@@ -1,13 +1,14 @@
-//! The quick run: one address, a real nginx, and counts that agree with its log.
+//! The quick run: one URL, a real nginx, and counts that agree with its log.
 //!
-//! What the tables look like to the last column is tested in the cli crate; here it is that they are there, and where.
+//! The exact layout of the tables is tested in the cli crate. These tests check that they are printed, and on which
+//! stream.
 
 use std::collections::BTreeSet;
 
 use support::{HostileServer, Nginx, gregaria, nginx};
 
 #[test]
-fn a_quick_run_counts_what_the_server_logs() {
+fn quick_run_counts_match_the_server_log() {
     let nginx = Nginx::start();
     let run = gregaria().arg(nginx.url("/")).args("-u 8 -t 1s --json").run().expect_code(0);
     let entry = run.entry();
@@ -24,7 +25,7 @@ fn tables_go_to_stderr_and_data_to_stdout() {
     let nginx = Nginx::start();
     let run = gregaria().arg(nginx.url("/?a=1&b=2")).args("-u 2 -t 3s").run().expect_code(0);
     assert_eq!(run.stdout, "");
-    // The live table at least once, and the final one.
+    // At least one live table and the final table.
     assert!(run.stderr.matches("# reqs      # fails |").count() >= 2, "{}", run.stderr);
     assert!(run.stderr.contains("Response time percentiles"), "{}", run.stderr);
     assert!(run.stderr.contains("99.99%"), "{}", run.stderr);
@@ -34,16 +35,16 @@ fn tables_go_to_stderr_and_data_to_stdout() {
 }
 
 #[test]
-fn only_the_summary_is_shown_when_asked() {
+fn only_summary_prints_one_table() {
     let nginx = Nginx::start();
     let run = gregaria().arg(nginx.url("/")).args("-u 2 -t 3s --only-summary").run().expect_code(0);
     assert_eq!(run.stderr.matches("# reqs      # fails |").count(), 1, "{}", run.stderr);
 }
 
 #[test]
-fn ten_users_run_at_once_unless_told_otherwise() {
+fn default_is_ten_users_at_once() {
     let nginx = Nginx::start();
-    let connections = || nginx.log().iter().map(|logged| logged.connection).collect::<BTreeSet<u64>>().len();
+    let connections = || nginx.log().iter().map(|entry| entry.connection).collect::<BTreeSet<u64>>().len();
     let _ = gregaria().arg(nginx.url("/")).args("-t 1s").run().expect_code(0);
     assert_eq!(connections(), 10);
     let _ = gregaria().arg(nginx.url("/")).args("-t 1s -u 3 -r 1000").run().expect_code(0);
@@ -51,7 +52,7 @@ fn ten_users_run_at_once_unless_told_otherwise() {
 }
 
 #[test]
-fn method_headers_and_body_arrive_as_given() {
+fn method_headers_and_body_are_sent() {
     let hostile = HostileServer::start();
     let run = gregaria().arg(hostile.url("/ok?q=1")).args("-n 1 -u 1 -X put --header X-Test:v1").arg("--header");
     let run = run.arg("Content-Type: text/x-test").arg("--body").arg("grün").args("--json").run().expect_code(0);
@@ -70,14 +71,14 @@ fn method_headers_and_body_arrive_as_given() {
 }
 
 #[test]
-fn a_body_makes_a_post_and_may_come_from_a_file() {
+fn body_file_is_sent_as_a_post() {
     let nginx = Nginx::start();
     let run = gregaria().arg(nginx.url("/echo"));
-    std::fs::write(run.directory().join("body"), [0xFF; 1000]).expect("the directory is ours");
+    std::fs::write(run.directory().join("body"), [0xFF; 1000]).expect("failed to write the body");
     let _ = run.args("-n 20 -u 2 --body-file body").run().expect_code(0);
     let log = nginx.log();
     assert_eq!(log.len(), 20);
-    assert!(log.iter().all(|logged| logged.method == "POST" && logged.content_length == Some(1000)), "{log:?}");
+    assert!(log.iter().all(|entry| entry.method == "POST" && entry.content_length == Some(1000)), "{log:?}");
 }
 
 #[test]
@@ -88,12 +89,12 @@ fn every_method_reaches_the_server() {
         let run = gregaria().arg(nginx.url("/echo")).args("-n 2 -u 1 --json -X").arg(method).run().expect_code(0);
         assert_eq!(run.entry().method, method);
     }
-    let logged: Vec<String> = nginx.log().into_iter().map(|logged| logged.method).collect();
-    assert_eq!(logged, methods.map(|method| [method; 2]).concat());
+    let entry: Vec<String> = nginx.log().into_iter().map(|entry| entry.method).collect();
+    assert_eq!(entry, methods.map(|method| [method; 2]).concat());
 }
 
 #[test]
-fn a_status_from_400_on_is_a_failure() {
+fn status_of_400_or_above_is_a_failure() {
     let nginx = Nginx::start();
     for (code, failures, exit) in [(200, 0, 0), (204, 0, 0), (304, 0, 0), (400, 10, 1), (404, 10, 1), (503, 10, 1)] {
         let run =
@@ -110,7 +111,7 @@ fn a_status_from_400_on_is_a_failure() {
 }
 
 #[test]
-fn large_bodies_are_counted_whole() {
+fn large_bodies_are_counted_completely() {
     let nginx = Nginx::start_with(&nginx::NginxOptions { files: vec![("/large", 3_000_000)], ..Default::default() });
     let run = gregaria().arg(nginx.url("/large")).args("-n 12 -u 3 --json").run().expect_code(0);
     assert_eq!(run.entry().total_content_length, 12 * 3_000_000);

@@ -1,12 +1,12 @@
-//! The end of a run: by number, by time, by signal; what is waited for, what is cut, what is counted.
+//! The end of a run by number, time or signal: requests in flight, aborted requests, counts.
 //!
-//! The server is the judge of each count. How long an end takes is not asked here: the simulator knows that better.
+//! The server's log is the reference for counts. The duration of an end is tested in the simulator, not here.
 
 use support::program::Signal;
 use support::{HostileServer, Nginx, gregaria};
 
 #[test]
-fn a_number_of_requests_is_exact() {
+fn number_of_requests_is_exact() {
     let nginx = Nginx::start();
     let mut sent = 0;
     for (users, requests) in [(1, 1), (7, 100), (10, 3), (16, 1234)] {
@@ -18,7 +18,7 @@ fn a_number_of_requests_is_exact() {
 }
 
 #[test]
-fn failures_are_part_of_the_number() {
+fn failures_count_towards_the_number() {
     let nginx = Nginx::start();
     let run = gregaria().arg(nginx.url("/status/500")).args("-u 4 -n 101 --json").run().expect_code(1);
     assert_eq!((run.entry().num_requests, run.entry().num_failures), (101, 101));
@@ -26,7 +26,7 @@ fn failures_are_part_of_the_number() {
 }
 
 #[test]
-fn requests_on_the_wire_are_read_to_their_end() {
+fn requests_in_flight_are_completed() {
     let hostile = HostileServer::start();
     let run = gregaria().arg(hostile.url("/slow?ms=700")).args("-u 4 -t 1s -s 20 --json").run().expect_code(0);
     let entry = run.entry();
@@ -35,7 +35,7 @@ fn requests_on_the_wire_are_read_to_their_end() {
 }
 
 #[test]
-fn what_does_not_end_is_cut_and_said() {
+fn unfinished_requests_are_cut_off_and_reported() {
     let hostile = HostileServer::start();
     let run = gregaria().arg(hostile.url("/slow?ms=20000")).args("-u 4 -t 1s -s 0 --json").run().expect_code(0);
     assert_eq!(run.entries().len(), 0, "{}", run.stdout);
@@ -43,7 +43,7 @@ fn what_does_not_end_is_cut_and_said() {
 }
 
 #[test]
-fn a_signal_ends_the_run_like_any_other_end() {
+fn signal_ends_the_run_with_its_tables() {
     for signal in [Signal::INT, Signal::TERM] {
         let nginx = Nginx::start();
         let running = gregaria().arg(nginx.url("/")).args("-u 4 --json").start();
@@ -56,7 +56,7 @@ fn a_signal_ends_the_run_like_any_other_end() {
 }
 
 #[test]
-fn a_signal_keeps_the_code_of_failures() {
+fn signal_keeps_the_exit_code_of_failures() {
     let nginx = Nginx::start();
     let running = gregaria().arg(nginx.url("/status/404")).args("-u 2 --exit-code-on-error 9").start();
     running.wait_until(|| nginx.log().len() >= 10);
@@ -66,7 +66,7 @@ fn a_signal_keeps_the_code_of_failures() {
 }
 
 #[test]
-fn a_second_signal_ends_at_once() {
+fn second_signal_ends_immediately() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let hostile = HostileServer::start();
         let running = gregaria().arg(hostile.url("/slow?ms=60000")).args("-u 2 -s 60").time_limit_s(30).start();
@@ -80,11 +80,11 @@ fn a_second_signal_ends_at_once() {
 }
 
 #[test]
-fn a_reset_forgets_what_was_before_the_last_user_came() {
+fn reset_stats_drops_requests_before_full_load() {
     let nginx = Nginx::start();
     let run = gregaria().arg(nginx.url("/")).args("-u 4 -r 4 -t 2s --json");
     let run = run.arg("--reset-stats").run().expect_code(0);
-    let logged = nginx.log().len() as u64;
+    let entry = nginx.log().len() as u64;
     let counted = run.entry().num_requests;
-    assert!(0 < counted && counted < logged, "{counted} of {logged}");
+    assert!(0 < counted && counted < entry, "{counted} of {entry}");
 }

@@ -62,7 +62,7 @@ fn selected_driver_has_no_fallback() {
     let helper = env!("CARGO_BIN_EXE_without-io-uring");
     let program = gregaria().args("http://127.0.0.1:1/ -n 1").env("GREGARIA_DRIVER", "io_uring");
     let run = without_io_uring(helper, IoUringRefusal::NotPermitted, program).run().expect_code(1);
-    assert_eq!(run.stderr, "gregaria: the kernel refuses the ring: Operation not permitted (os error 1)\n");
+    assert_eq!(run.stderr, "gregaria: the kernel refuses the driver: Operation not permitted (os error 1)\n");
     assert_eq!(run.stdout, "");
 }
 

@@ -1,12 +1,12 @@
-//! The live display and its keys, on a pseudo-terminal: what is on the screen meanwhile, and that nothing is left of it.
+//! The live display and its keys on a pseudo-terminal: the screen during the run, and the restored terminal afterwards.
 //!
-//! What each line says at each width is tested in the cli crate; here it is that a terminal shows it, takes keys, and is
-//! given back.
+//! The lines at each width are tested in the cli crate. These tests check that a terminal shows them, that keys work,
+//! and that the terminal is restored.
 
 use support::program::Signal;
 use support::{HostileServer, Nginx, TerminalSession, gregaria};
 
-/// A quick run of two users without end.
+/// Starts a quick run of two users without a time limit.
 fn endless(nginx: &Nginx, columns: u16, rows: u16) -> TerminalSession {
     gregaria().arg(nginx.url("/")).args("-u 2").start_on_terminal(columns, rows)
 }
@@ -20,13 +20,13 @@ fn assert_narrow(session: &TerminalSession, columns: usize, rows: usize) {
 }
 
 fn assert_restored(session: &TerminalSession) {
-    assert!(session.is_cooked(), "the shell finds its modes");
-    let shown = session.screen_text();
-    assert!(!shown.contains("q quit"), "a rest of the live display:\n{shown}");
+    assert!(session.is_cooked(), "the modes of the shell are restored");
+    let screen = session.screen_text();
+    assert!(!screen.contains("q quit"), "the live display is still on the screen:\n{screen}");
 }
 
 #[test]
-fn keys_steer_the_run_and_the_tables_come_at_its_end() {
+fn keys_change_the_run_and_tables_follow_its_end() {
     let nginx = Nginx::start();
     let mut session = endless(&nginx, 80, 24);
     session.wait_for("\n2 users  ");
@@ -44,15 +44,15 @@ fn keys_steer_the_run_and_the_tables_come_at_its_end() {
     assert_eq!(session.finish(), Some(0));
     assert_restored(&session);
     assert_narrow(&session, 80, 24);
-    let shown = session.screen_text();
+    let screen = session.screen_text();
     let parts = ["Starting gregaria", "Ramping to 13 users", "Got q", "# fails |", "percentiles", "Generator: "];
-    let places: Vec<Option<usize>> = parts.iter().map(|part| shown.find(part)).collect();
-    assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{places:?} in\n{shown}");
-    assert_eq!(shown.matches("# fails |").count(), 1, "the live display takes the place of live tables:\n{shown}");
+    let positions: Vec<Option<usize>> = parts.iter().map(|part| screen.find(part)).collect();
+    assert!(positions.iter().all(Option::is_some) && positions.is_sorted(), "{positions:?} in\n{screen}");
+    assert_eq!(screen.matches("# fails |").count(), 1, "the live display replaces live tables:\n{screen}");
 }
 
 #[test]
-fn a_small_terminal_shows_the_same_in_short() {
+fn small_terminal_has_a_short_display() {
     let nginx = Nginx::start();
     let mut session = gregaria().arg(nginx.url("/")).args("-u 2 -t 2s").start_on_terminal(40, 10);
     session.wait_for("running   [");
@@ -64,7 +64,7 @@ fn a_small_terminal_shows_the_same_in_short() {
 }
 
 #[test]
-fn a_terminal_may_change_its_size() {
+fn resized_terminal_is_redrawn() {
     let nginx = Nginx::start();
     let mut session = endless(&nginx, 80, 24);
     session.wait_for("q quit");
@@ -79,7 +79,7 @@ fn a_terminal_may_change_its_size() {
 }
 
 #[test]
-fn failures_are_red_unless_no_colour_is_wanted() {
+fn failures_are_red_without_no_color() {
     let nginx = Nginx::start();
     let run = || gregaria().arg(nginx.url("/status/500")).args("-u 1 -t 1s");
     let mut coloured = run().env("NO_COLOR", "").start_on_terminal(80, 24);
@@ -89,26 +89,26 @@ fn failures_are_red_unless_no_colour_is_wanted() {
     let mut plain = run().env("NO_COLOR", "1").start_on_terminal(80, 24);
     assert_eq!(plain.finish(), Some(1));
     assert!(!plain.live_blocks().is_empty());
-    let written = plain.raw_output();
-    let colours = written.split("\x1b[").skip(1).filter(|rest| {
-        rest.trim_start_matches(|letter: char| letter.is_ascii_digit() || letter == ';').starts_with('m')
+    let output = plain.raw_output();
+    let colours = output.split("\x1b[").skip(1).filter(|sequence| {
+        sequence.trim_start_matches(|letter: char| letter.is_ascii_digit() || letter == ';').starts_with('m')
     });
-    assert_eq!(colours.count(), 0, "{written:?}");
+    assert_eq!(colours.count(), 0, "{output:?}");
 }
 
 #[test]
-fn a_dumb_terminal_gets_plain_lines() {
+fn dumb_terminal_has_plain_lines() {
     let nginx = Nginx::start();
     let mut session = gregaria().arg(nginx.url("/")).args("-u 1 -t 3s").env("TERM", "dumb").start_on_terminal(80, 24);
     assert_eq!(session.finish(), Some(0));
-    let written = session.raw_output();
-    let written = written.split("\x1b]0;").next().unwrap();
-    assert!(!written.contains('\x1b'), "{written:?}");
-    assert!(written.matches("# fails |").count() >= 2, "{written}");
+    let output = session.raw_output();
+    let output = output.split("\x1b]0;").next().unwrap();
+    assert!(!output.contains('\x1b'), "{output:?}");
+    assert!(output.matches("# fails |").count() >= 2, "{output}");
 }
 
 #[test]
-fn only_the_summary_means_no_live_display_either() {
+fn only_summary_has_no_live_display() {
     let nginx = Nginx::start();
     let mut session = gregaria().arg(nginx.url("/")).args("-u 1 --only-summary").start_on_terminal(80, 24);
     session.wait_for("All users spawned");
@@ -119,7 +119,7 @@ fn only_the_summary_means_no_live_display_either() {
 }
 
 #[test]
-fn ctrl_c_stays_a_signal_and_the_second_leaves_a_clean_terminal() {
+fn second_ctrl_c_restores_the_terminal() {
     let hostile = HostileServer::start();
     let line = "-u 2 -s 3600";
     let mut session = gregaria().arg(hostile.url("/slow?ms=60000")).args(line).start_on_terminal(80, 24);
@@ -133,7 +133,7 @@ fn ctrl_c_stays_a_signal_and_the_second_leaves_a_clean_terminal() {
 }
 
 #[test]
-fn who_is_stopped_gives_the_terminal_back_and_takes_it_again() {
+fn stopped_program_restores_the_terminal() {
     let nginx = Nginx::start();
     let mut session = endless(&nginx, 80, 24);
     session.wait_for("q quit");
@@ -141,7 +141,7 @@ fn who_is_stopped_gives_the_terminal_back_and_takes_it_again() {
     session.type_keys("\x1a");
     session.wait_until(TerminalSession::is_stopped);
     assert!(session.is_cooked());
-    // What was written before the stop may still be on its way here.
+    // Output from before the stop may not have been read yet.
     session.wait_until(|session| !session.screen_text().contains("q quit"));
     session.signal(Signal::CONT);
     session.wait_for("q quit");

@@ -1,28 +1,26 @@
-//! Who is compared: how each client is started for a given load, and how its own count is read from what it prints.
-//! A new client is a variant here and a row in `tables.rs`. Foreign ones are looked for on PATH, ours beside this program;
-//! for those that run Python users see `python_hosts.rs`.
+//! The clients under comparison: the command of each client for a given load, and the parser of the count that it
+//! prints. A new client is a variant here and a row in `tables.rs`. Programs of other projects are searched in
+//! `PATH`, ours in the folder of this program. Clients that run Python users are in `python_hosts.rs`.
 
-use std::env;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
 use serde_json::Value;
 
 use crate::load::ClientLoad;
-use crate::process;
+use crate::process::{self, OWN_PROGRAM};
 use crate::python_hosts::PythonHost;
 use crate::target::ServerKind;
 
 /// A client under comparison.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, clap::ValueEnum)]
 pub(crate) enum Client {
-    /// Hand-written io_uring, the yardstick
+    /// Hand-written io_uring, the lower bound
     Floor,
-    /// The monoio runtime with the engine's ring flags
+    /// The monoio runtime with the io_uring flags of the engine
     Monoio,
-    /// The monoio runtime as it comes
+    /// The monoio runtime with its own defaults
     MonoioPlain,
     /// The glommio runtime
     Glommio,
@@ -48,7 +46,7 @@ pub(crate) enum Client {
     LocustHttp,
     /// Locust's FastHttpUser with the same locustfile
     LocustFast,
-    /// Our Python host: 1 KiB of JSON decoded and judged by the task, one listener
+    /// Our Python host: the task decodes and checks 1 KiB of JSON, one listener
     PythonChecked,
     /// Locust's HttpUser with that locustfile
     LocustHttpChecked,
@@ -57,10 +55,10 @@ pub(crate) enum Client {
     /// wrk, bodies of 64 KiB
     #[value(name = "wrk-64k")]
     Wrk64k,
-    /// Our quick run, which counts bodies and keeps none, of 64 KiB
+    /// Our quick run, which drops bodies, of 64 KiB
     #[value(name = "gregaria-64k")]
     Gregaria64k,
-    /// Rust users who get bodies of 64 KiB
+    /// Rust users that read bodies of 64 KiB
     #[value(name = "scenario-64k")]
     Scenario64k,
     /// wrk, bodies of 1 MiB
@@ -69,7 +67,7 @@ pub(crate) enum Client {
     /// Our quick run, bodies of 1 MiB
     #[value(name = "gregaria-1m")]
     Gregaria1m,
-    /// Rust users who get bodies of 1 MiB
+    /// Rust users that read bodies of 1 MiB
     #[value(name = "scenario-1m")]
     Scenario1m,
     /// wrk over TLS
@@ -78,22 +76,22 @@ pub(crate) enum Client {
     GregariaTls,
 }
 
-/// The cores that clients may have.
+/// The cores that clients run on.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ClientCores {
-    /// For all clients.
+    /// The core of all clients.
     pub(crate) first: usize,
-    /// For those that take two.
+    /// The second core of clients that run on two.
     pub(crate) second: usize,
 }
 
 impl Client {
-    /// As on the command line and in reports.
+    /// Returns the name, as on the command line and in reports.
     pub(crate) fn name(self) -> String {
         clap::ValueEnum::to_possible_value(&self).expect("no variant is skipped").get_name().to_owned()
     }
 
-    /// The server that it is measured against.
+    /// Returns the server that this client is measured against.
     pub(crate) fn server_kind(self) -> ServerKind {
         match self {
             Self::Wrk64k
@@ -107,10 +105,29 @@ impl Client {
         }
     }
 
-    /// The processes to run for this load, pinned.
+    /// Returns `true` if this client also runs on the second core.
+    pub(crate) fn has_second_core(self) -> bool {
+        matches!(self, Self::Scenario2 | Self::Scenario1x2)
+    }
+
+    /// Checks that the programs of other projects that this client needs are installed.
     ///
     /// # Errors
-    /// If the program is not there.
+    /// If one is missing.
+    pub(crate) fn check_installed(self) -> anyhow::Result<()> {
+        if let Some((host, _)) = self.python_users() {
+            return host.check_installed();
+        }
+        if let Some(name) = self.foreign_program() {
+            process::installed_program(name)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the pinned commands of all processes of this client for the given load.
+    ///
+    /// # Errors
+    /// If a program is missing.
     pub(crate) fn commands(self, load: &ClientLoad, cores: ClientCores) -> anyhow::Result<Vec<Command>> {
         if let Some((host, locustfile)) = self.python_users() {
             return Ok(vec![host.command(locustfile, load, cores.first)?]);
@@ -128,7 +145,7 @@ impl Client {
         })
     }
 
-    /// Who runs which locustfile, if these are Python users.
+    /// Returns the host and the locustfile if this client runs Python users.
     pub(crate) fn python_users(self) -> Option<(PythonHost, &'static str)> {
         let (shopper, checker) = ("shopper.py", "checker.py");
         Some(match self {
@@ -142,36 +159,41 @@ impl Client {
         })
     }
 
-    /// The name and version that the program states, for the record.
+    /// Returns the name and version that the program prints, for the record.
     pub(crate) fn version(self) -> Option<String> {
         if let Some((host, _)) = self.python_users() {
             return host.version();
         }
-        let (program, flag) = match self.tool() {
-            Self::Wrk => ("wrk", "-v"),
-            Self::H2load => ("h2load", "--version"),
-            Self::Oha => ("oha", "--version"),
-            _ => return None,
-        };
-        let output = Command::new(installed_program(program).ok()?).arg(flag).output().ok()?;
+        let program = self.foreign_program()?;
+        let flag = if self.tool() == Self::Wrk { "-v" } else { "--version" };
+        let output = Command::new(process::installed_program(program).ok()?).arg(flag).output().ok()?;
         String::from_utf8_lossy(&output.stdout).lines().next().map(|line| line.trim().to_owned())
     }
 
-    /// The requests that one of this client's processes says it made, all of them answered with success.
+    /// Reads the number of requests from the output of one process of this client.
+    ///
+    /// # Errors
+    /// If the output has no count or reports a failure.
     pub(crate) fn requests(self, stdout: &str) -> anyhow::Result<u64> {
-        let said = match self.tool() {
+        let requests = match self.tool() {
             Self::Wrk => wrk_requests(stdout),
             Self::H2load => h2load_requests(stdout),
             Self::Oha => oha_requests(stdout),
             Self::Floor | Self::Monoio | Self::MonoioPlain | Self::Glommio | Self::Tokio => own_requests(stdout),
-            // What Locust prints with --json, and so do we.
+            // Locust's format of --json, which is also ours.
             _ => entries_requests(stdout),
         };
-        said.with_context(|| format!("{} does not state so many successes and no failure:\n{stdout}", self.name()))
+        requests.with_context(|| {
+            format!(
+                "cannot use the run of {}: its output has failures or no count:\n{}",
+                self.name(),
+                stdout.trim_end()
+            )
+        })
     }
 
-    /// How many requests the server may have seen more than the client counts: foreign tools drop what is on the wire
-    /// when time is up, ours wait for it.
+    /// Returns the maximum number of requests that the server counts and this client does not. At the end of a run,
+    /// tools of other projects drop the requests in flight, while our clients wait for the responses.
     pub(crate) fn max_uncounted(self, connections: u32) -> u64 {
         match self.tool() {
             Self::Wrk | Self::H2load | Self::Oha => connections.into(),
@@ -186,13 +208,13 @@ impl Client {
         let ClientLoad { address, connections, seconds } = load;
         let (url, connections, seconds) = (self.url(*address), connections.to_string(), seconds.to_string());
         let program = match self.tool() {
-            Self::Wrk => installed_program("wrk")?,
-            Self::H2load => installed_program("h2load")?,
-            Self::Oha => installed_program("oha")?,
-            Self::Gregaria => sibling_program("gregaria")?,
-            _ => process::own_program()?,
+            tool @ (Self::Wrk | Self::H2load | Self::Oha) => {
+                process::installed_program(tool.foreign_program().expect("has a program"))?
+            }
+            Self::Gregaria => process::sibling_program("gregaria")?,
+            _ => OWN_PROGRAM.into(),
         };
-        let mut command = process::pinned(cores, program)?;
+        let mut command = process::pinned(cores, program);
         match self.tool() {
             Self::Wrk => command.args(["-t1", "-c", &connections, "-d", &seconds, &url]),
             Self::H2load => command.args(["--h1", "-t1", "-c", &connections, "-D", &seconds, &url]),
@@ -215,19 +237,28 @@ impl Client {
     }
 
     fn downloaders(self, load: &ClientLoad, core: usize) -> anyhow::Result<Command> {
-        let mut command = process::pinned(&[core], sibling_program("scenario")?)?;
+        let mut command = process::pinned(&[core], process::sibling_program("scenario")?);
         command.args(["Downloader", "--headless", "--json", "--shards", "1", "--host", &self.url(load.address)]);
         command.args(["-u", &load.connections.to_string(), "-r", &load.connections.to_string()]);
         command.args(["-t", &format!("{}s", load.seconds)]);
         Ok(command)
     }
 
-    /// The client without what it is asked to do.
+    /// Returns the client of the same program for small responses without TLS.
     fn tool(self) -> Self {
         match self {
             Self::Wrk64k | Self::Wrk1m | Self::WrkTls => Self::Wrk,
             Self::Gregaria64k | Self::Gregaria1m | Self::GregariaTls => Self::Gregaria,
             other => other,
+        }
+    }
+
+    fn foreign_program(self) -> Option<&'static str> {
+        match self.tool() {
+            Self::Wrk => Some("wrk"),
+            Self::H2load => Some("h2load"),
+            Self::Oha => Some("oha"),
+            _ => None,
         }
     }
 
@@ -242,39 +273,8 @@ impl Client {
     }
 }
 
-/// Builds our programs, as `cargo run` has built this one only.
-pub(crate) fn build_own_programs() -> anyhow::Result<()> {
-    build(&["-p", "gregaria", "-p", "benches", "--bins"], &[])
-}
-
-/// Builds packages as this program was built. Without cargo around it, what is there is used.
-pub(crate) fn build(packages: &[&str], variables: &[(&str, PathBuf)]) -> anyhow::Result<()> {
-    let Some(cargo) = env::var_os("CARGO").filter(|_| !cfg!(debug_assertions)) else {
-        return Ok(());
-    };
-    let mut command = Command::new(cargo);
-    command.args(["build", "--release"]).args(packages).envs(variables.iter().cloned());
-    let status = command.current_dir(env!("CARGO_MANIFEST_DIR")).status()?;
-    ensure!(status.success(), "{} cannot be built", packages.join(" "));
-    Ok(())
-}
-
-/// What is built into the same directory as this program.
-pub(crate) fn sibling_program(name: &str) -> anyhow::Result<PathBuf> {
-    let path = process::own_program()?.with_file_name(name);
-    ensure!(path.exists(), "{name} is not built: run this program by cargo run --release -p benches --bin compare");
-    Ok(path)
-}
-
-/// What is installed.
-pub(crate) fn installed_program(name: &str) -> anyhow::Result<PathBuf> {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let found = env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file());
-    found.with_context(|| format!("{name} is not installed"))
-}
-
 fn scenario_command(load: &ClientLoad, cores: &[usize], shards: u32) -> anyhow::Result<Command> {
-    let mut command = process::pinned(cores, sibling_program("scenario")?)?;
+    let mut command = process::pinned(cores, process::sibling_program("scenario")?);
     command
         .args(["Shopper", "--headless", "--json", "--shards", &shards.to_string()])
         .args(["--host", &format!("http://{}", load.address)])
@@ -324,7 +324,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counts_are_read_from_what_each_tool_prints() {
+    fn request_counts_are_parsed_for_each_tool() {
         let wrk = "Running 1s test\n  1 threads and 64 connections\n  98765 requests in 1.00s, 20.2MB read\nRequests/sec: 98000.1\n";
         assert_eq!(Client::Wrk.requests(wrk).unwrap(), 98_765);
         let h2load =
@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_with_failures_has_no_count() {
+    fn run_with_failures_is_rejected() {
         assert!(Client::Wrk.requests("  5 requests in 1.00s, 1MB read\n  Non-2xx or 3xx responses: 5\n").is_err());
         assert!(
             Client::H2load

@@ -1,7 +1,9 @@
-//! The floor: the least CPU time that HTTP/1.1 requests can cost one core of this kernel, as far as we know how. One ring,
-//! registered files, multishot receives into provided buffers, sends without a completion of their own, one system call
-//! per batch. It has no users, no tasks and no runtime: what a load generator costs above it is that generator's own work.
-//! It still checks each response and times it into a histogram (`response.rs`, `load.rs`), as any honest client must.
+//! The floor: the least CPU time that we know HTTP/1.1 requests to cost on one core of this kernel. It uses one ring,
+//! registered files, multishot receives into provided buffers, sends without a completion, and one system call per
+//! batch.
+//!
+//! The floor has no users, no tasks and no runtime. The cost of a load generator above it is that generator's own work.
+//! It checks each response and times it into a histogram (`response.rs`, `load.rs`), as every client must.
 
 use std::io;
 use std::net::TcpStream;
@@ -13,7 +15,7 @@ use crate::load::{ClientLoad, LoadResult, now_ns};
 use crate::response::{ReadProgress, ResponseReader};
 use crate::ring::{self, BufferRing};
 
-/// Runs the load to its end.
+/// Runs the load until its deadline and the last response.
 pub(crate) fn run(load: &ClientLoad) -> io::Result<LoadResult> {
     let streams = connect(load)?;
     let mut ring = ring::build((load.connections * 2).next_power_of_two())?;
@@ -36,7 +38,7 @@ pub(crate) fn run(load: &ClientLoad) -> io::Result<LoadResult> {
 
 struct FloorClient {
     buffers: BufferRing,
-    /// Leaked: sends read it without telling when they are done.
+    /// Leaked, because sends have no completion after which the bytes could be freed.
     request: &'static [u8],
     connections: Vec<FloorConnection>,
     deadline_ns: u64,
@@ -59,13 +61,13 @@ impl FloorClient {
         }
     }
 
-    /// Submits what is queued, waits for something, answers all of it.
+    /// Submits the queued entries, waits for a completion, and handles all completions.
     fn turn(&mut self, ring: &mut IoUring) -> io::Result<()> {
         let (submitter, mut queue, mut completions) = ring.split();
         submitter.submit_and_wait(1)?;
         queue.sync();
         completions.sync();
-        // A completion is answered with two entries at most, and the queue has room for two per connection.
+        // A completion adds at most two entries, and the queue has room for two per connection.
         for completion in completions.by_ref().take(self.connections.len()) {
             if completion.user_data() != SEND_USER_DATA {
                 self.handle_receive(&mut queue, &completion)?;
@@ -122,7 +124,7 @@ fn receive(queue: &mut squeue::SubmissionQueue<'_>, index: u32) {
     unsafe { ring::push(queue, &receive) };
 }
 
-/// One per connection: a closed loop has no more responses on their way.
+/// Returns one buffer per connection: a closed loop has at most one response in flight on each.
 fn buffer_count(connections: u32) -> u16 {
     connections.next_power_of_two().clamp(16, 1024) as u16
 }
@@ -137,11 +139,11 @@ fn connect(load: &ClientLoad) -> io::Result<Vec<TcpStream>> {
         .collect()
 }
 
-/// Marks completions of sends, which come only for failed ones: the receive of that connection ends too and tells it.
+/// Marks completions of sends. Only a failed send has one, and then the receive of that connection fails too.
 const SEND_USER_DATA: u64 = u64::MAX;
 
-/// ENOBUFS: all buffers were lent out, which ends a multishot receive without loss.
+/// ENOBUFS: all buffers were in use, which ends a multishot receive without loss.
 pub(crate) const ENOBUFS: i32 = 105;
 
-/// MSG_WAITALL: the ring finishes a short send by itself.
+/// MSG_WAITALL: the kernel completes a short send itself.
 pub(crate) const MSG_WAITALL: i32 = 0x100;

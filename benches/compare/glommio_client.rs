@@ -1,5 +1,5 @@
 //! The bare glommio runtime as a client: one task per connection, no users, no statistics beyond the common histogram.
-//! The executor is left as it comes, and pinned by its process like any other client.
+//! The executor has its default settings. Its process is pinned like that of any other client.
 
 use std::cell::RefCell;
 use std::io;
@@ -12,7 +12,7 @@ use glommio::net::TcpStream;
 use crate::load::{ClientLoad, LoadResult, now_ns};
 use crate::response::{ReadProgress, ResponseReader};
 
-/// Runs the load to its end.
+/// Runs the load until its deadline and the last response.
 pub(crate) fn run(load: &ClientLoad) -> io::Result<LoadResult> {
     let load = *load;
     LocalExecutorBuilder::default().make()?.run(async move {

@@ -1,16 +1,16 @@
-//! The side-by-side comparison: what a request costs each client in CPU time, against a fixed-response server on the same
-//! machine. Without a subcommand it compares; the subcommands are what it runs as processes of their own: the server, a
-//! client, a program pinned to cores.
+//! The side-by-side comparison: the CPU time per request of HTTP clients, against a fixed-response server on the same
+//! machine. Without a subcommand the program compares. It executes itself with a subcommand to run the server, a
+//! client, or a program pinned to cores.
 //!
-//! The way to read it: `comparison.rs` (rounds), `measure.rs` (one sample), `peers.rs` and `tables.rs` (who), `floor.rs` (the
-//! yardstick).
-//! How far the figures can be trusted is in `benches/README.md`.
+//! Reading order: `comparison.rs` (rounds), `measure.rs` (one sample), `clients.rs` and `tables.rs` (the clients),
+//! `floor.rs` (the lower bound). `benches/README.md` states what the figures contain and how reliable they are.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output is what this program is for")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the output of this program is its result")]
 
 mod busy_time;
 mod clients;
 mod comparison;
+mod counts;
 mod floor;
 mod glommio_client;
 mod load;
@@ -22,6 +22,7 @@ mod process;
 mod python_hosts;
 mod record;
 mod report;
+mod requirements;
 mod response;
 mod ring;
 mod server;
@@ -29,19 +30,33 @@ mod tables;
 mod target;
 mod tokio_client;
 
+use std::process::ExitCode;
+
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 use clients::Client;
 use comparison::Comparison;
 use load::ClientLoad;
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    let Err(error) = run() else {
+        return ExitCode::SUCCESS;
+    };
+    // Without the backtrace that `Debug` would add: a missing program or core is no defect of this program.
+    eprintln!("{error:#}");
+    ExitCode::FAILURE
+}
+
+fn run() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     match arguments.command {
         None => arguments.comparison.run(),
-        Some(CompareCommand::Client { name, load }) => run_client(name, &load),
+        Some(CompareCommand::Client { name, load }) => {
+            run_client(name, &load).with_context(|| format!("cannot run client {}", name.name()))
+        }
         Some(CompareCommand::Pin { cores, command }) => process::pin_and_exec(&cores, &command),
-        Some(CompareCommand::Server) => Ok(server::run()?),
+        Some(CompareCommand::Server) => server::run().context("cannot run the server"),
     }
 }
 
@@ -57,17 +72,17 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum CompareCommand {
-    /// Run one of the clients that are built in
+    /// Run one of the built-in clients
     Client {
-        /// Which
+        /// Name of the client
         #[arg(value_enum)]
         name: Client,
         #[command(flatten)]
         load: ClientLoad,
     },
-    /// Run a program on these cores only
+    /// Run a program on the given cores only
     Pin {
-        /// Numbers, separated by commas
+        /// Core numbers, separated by commas
         #[arg(value_delimiter = ',', num_args = 1)]
         cores: Vec<usize>,
         /// The program and its arguments
@@ -79,14 +94,14 @@ enum CompareCommand {
 }
 
 fn run_client(name: Client, load: &ClientLoad) -> anyhow::Result<()> {
-    let tally = match name {
+    let result = match name {
         Client::Floor => floor::run(load)?,
         Client::Glommio => glommio_client::run(load)?,
         Client::Monoio => monoio_client::run(load)?,
         Client::MonoioPlain => monoio_client::run_plain(load)?,
         Client::Tokio => tokio_client::run(load)?,
-        _ => anyhow::bail!("{} is a program of its own", name.name()),
+        _ => anyhow::bail!("the client is a separate program"),
     };
-    println!("{tally}");
+    println!("{result}");
     Ok(())
 }

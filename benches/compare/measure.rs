@@ -1,6 +1,8 @@
-//! What is measured and how it is made trustworthy: each client does a short and a long run, and the figures are the slope
-//! between them, so start-up, connecting and the end of a run cancel out. The requests are the server's count, which the
-//! client's own must match. Rounds alternate the clients' order, so a machine that drifts drifts for all of them.
+//! One sample of one client: a short and a long run. The figures are the slope between the two, so start-up,
+//! connecting and the end of a run cancel out.
+//!
+//! The requests are the server's count, which the client's count must match. `comparison.rs` alternates the order of
+//! the clients, so that a drift of the machine affects all clients.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,23 +15,23 @@ use crate::load::ClientLoad;
 use crate::process;
 use crate::target::MeasuredServer;
 
-/// What every run of a comparison has in common.
+/// The settings that all runs of a comparison share.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MeasurementPlan {
-    /// Keep-alive connections, one request at a time on each.
+    /// Number of keep-alive connections, each with one request at a time.
     pub(crate) connections: u32,
-    /// Length of the short runs.
+    /// Length of the short runs, in seconds.
     pub(crate) short_s: u64,
-    /// Length of the long runs.
+    /// Length of the long runs, in seconds.
     pub(crate) long_s: u64,
-    /// Where clients run.
+    /// The cores of the clients.
     pub(crate) cores: ClientCores,
-    /// How much of the machine others may use during a run, in cores, before it is repeated.
+    /// CPU time of other processes during a run, in cores, above which the run is repeated.
     pub(crate) max_others_cores: f64,
 }
 
 impl MeasurementPlan {
-    /// The load of a run of so many seconds.
+    /// Returns the load of a run of `seconds`.
     pub(crate) fn load(&self, address: SocketAddr, seconds: u64) -> ClientLoad {
         ClientLoad { address, connections: self.connections, seconds }
     }
@@ -38,24 +40,24 @@ impl MeasurementPlan {
 /// One run of one client.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ClientRun {
-    /// As the server counted them.
+    /// Requests, as counted by the server.
     pub(crate) requests: u64,
-    /// User and system time of the client.
+    /// User and system time of the client, in microseconds.
     pub(crate) cpu_us: f64,
-    /// From start to end of the client.
+    /// Time from start to end of the client, in seconds.
     pub(crate) wall_s: f64,
-    /// User and system time of the server.
+    /// User and system time of the server, in microseconds.
     pub(crate) server_cpu_us: f64,
-    /// CPU time that neither client nor server used, as a share of one core.
+    /// CPU time of other processes, in cores.
     pub(crate) others_cores: f64,
 }
 
-/// One client's short and long run in one round.
+/// The short and the long run of one client in one round.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RoundSample {
-    /// Whose.
+    /// The measured client.
     pub(crate) client: Client,
-    /// From 1.
+    /// Number of the round, from 1.
     pub(crate) round: u32,
     /// The shorter run.
     pub(crate) short: ClientRun,
@@ -64,22 +66,22 @@ pub(crate) struct RoundSample {
 }
 
 impl RoundSample {
-    /// The client's CPU time per request, start-up taken off.
+    /// Returns the CPU time of the client per request, without start-up, in microseconds.
     pub(crate) fn cpu_us_per_request(&self) -> f64 {
         (self.long.cpu_us - self.short.cpu_us) / self.requests()
     }
 
-    /// The server's CPU time per request.
+    /// Returns the CPU time of the server per request, in microseconds.
     pub(crate) fn server_us_per_request(&self) -> f64 {
         self.long.server_cpu_us / self.long.requests as f64
     }
 
-    /// Requests per second, start-up taken off.
+    /// Returns the requests per second, without start-up.
     pub(crate) fn rate(&self) -> f64 {
         self.requests() / (self.long.wall_s - self.short.wall_s)
     }
 
-    /// CPU time that neither client nor server used, in cores, in the noisier of the two runs.
+    /// Returns the CPU time of other processes in the noisier of the two runs, in cores.
     pub(crate) fn others_cores(&self) -> f64 {
         self.short.others_cores.max(self.long.others_cores)
     }
@@ -89,11 +91,11 @@ impl RoundSample {
     }
 }
 
-/// Runs one client's short and long run, again while others use more of the machine than the plan allows, up to
-/// [`ATTEMPTS`] times; the quietest sample counts. The figure itself has no say in which.
+/// Takes one sample of a client. While other processes use more than the plan allows, the sample is repeated, up to
+/// [`MAX_ATTEMPTS`] times in total. Returns the sample with the least CPU time of other processes.
 ///
 /// # Errors
-/// If it cannot be run, or its count is not the server's.
+/// If the client cannot be run, or its count differs from that of the server.
 pub(crate) fn measure_round(
     target: &MeasuredServer,
     plan: &MeasurementPlan,
@@ -112,16 +114,16 @@ pub(crate) fn measure_round(
     }
     ensure!(
         quietest.long.requests > quietest.short.requests,
-        "{} made no more requests in the longer run",
+        "cannot use the sample of {}: its long run has no more requests than its short run",
         client.name()
     );
     Ok(quietest)
 }
 
-/// The middle value; the mean of the two middle ones.
+/// Returns the median: the middle value, or the mean of the two middle values.
 ///
 /// # Panics
-/// If there is none.
+/// If `values` is empty.
 pub(crate) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -167,17 +169,17 @@ fn run_client(
 
 fn check_counts(client: Client, reported: u64, served: u64, connections: u32) -> anyhow::Result<()> {
     let name = client.name();
-    ensure!(served > 0, "{name} made no request");
+    ensure!(served > 0, "cannot use the run of {name}: the server counted no request");
     let uncounted = served.checked_sub(reported);
     let max_uncounted = client.max_uncounted(connections);
     ensure!(
         uncounted.is_some_and(|uncounted| uncounted <= max_uncounted),
-        "{name} counts {reported} requests, the server {served}: more than {max_uncounted} apart"
+        "cannot use the run of {name}: it counts {reported} requests, the server {served}; at most {max_uncounted} may be uncounted"
     );
     Ok(())
 }
 
-/// How often a sample is taken at most while the machine is not quiet.
+/// The maximum number of times that a sample is taken while other processes are busy.
 const MAX_ATTEMPTS: u32 = 4;
 
 #[cfg(test)]
@@ -189,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn start_up_is_in_neither_figure() {
+    fn figures_exclude_start_up() {
         let start_up = (30_000.0, 0.5);
         let at =
             |requests: u64, seconds: f64| run_of(requests, start_up.0 + 6.0 * requests as f64, start_up.1 + seconds);
@@ -199,13 +201,13 @@ mod tests {
     }
 
     #[test]
-    fn the_median_is_the_middle() {
+    fn median_is_the_middle_value() {
         assert!((median(&[3.0, 1.0, 2.0]) - 2.0).abs() < 1e-9);
         assert!((median(&[4.0, 1.0, 2.0, 3.0]) - 2.5).abs() < 1e-9);
     }
 
     #[test]
-    fn counts_must_agree_and_only_foreign_tools_may_drop_what_is_on_the_wire() {
+    fn only_foreign_tools_may_leave_requests_uncounted() {
         assert!(check_counts(Client::Floor, 100, 100, 64).is_ok());
         assert!(check_counts(Client::Floor, 100, 101, 64).is_err());
         assert!(check_counts(Client::Wrk, 100, 164, 64).is_ok());

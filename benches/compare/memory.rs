@@ -1,6 +1,8 @@
-//! What an idle user costs in memory: a process with a fifth of the users and one with all of them, connected and waiting,
-//! and the difference of the process's own memory over that of the users. Taking it between two crowds leaves out what
-//! the first users make a process load. The kernel's part of a connection is not in it: it is the same for every tool.
+//! The memory of an idle user: the difference in process memory between a process with all users and one with a fifth
+//! of them, over the difference in users. All users are connected and wait.
+//!
+//! The difference leaves out the memory that the first users make a process load. The kernel's memory of a connection
+//! is not included: it is the same for every tool.
 
 use std::fmt;
 use std::fs;
@@ -10,22 +12,22 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
-use crate::clients::{self, ClientCores};
+use crate::clients::ClientCores;
 use crate::load::now_ns;
 use crate::process::{self, RunningProcess};
 use crate::python_hosts;
 use crate::target::MeasuredServer;
 
-/// Whose users wait.
+/// The kind of idle users.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Idlers {
-    /// Those of `scenario.rs`.
+    /// Users of `scenario.rs`.
     Rust,
-    /// Those of `locustfiles/idler.py`.
+    /// Users of `locustfiles/idler.py`.
     Python,
 }
 
-/// The outcome of one measurement.
+/// The result of one measurement.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct MemoryPerUser {
     idlers: Idlers,
@@ -33,23 +35,23 @@ pub(crate) struct MemoryPerUser {
     many: UserGroup,
 }
 
-/// Users, and the memory of the process that has them.
+/// A number of users and the memory of the process that runs them.
 #[derive(Clone, Copy, Debug)]
 struct UserGroup {
     users: u64,
     memory: ProcessMemory,
 }
 
-/// A process's memory.
+/// The memory of a process.
 #[derive(Clone, Copy, Debug)]
 struct ProcessMemory {
-    /// Resident pages, whoever else has them too.
+    /// Resident pages, including pages that are shared with other processes.
     rss_kib: u64,
-    /// The same with shared pages divided among their owners.
+    /// Resident pages, with each shared page divided by the number of processes that share it.
     pss_kib: u64,
 }
 
-/// Measures with `users` idle users, each with a live connection that the server counts.
+/// Measures with `users` idle users, each with an open connection that the server counts.
 pub(crate) fn measure(
     target: &MeasuredServer,
     idlers: Idlers,
@@ -65,7 +67,7 @@ impl Idlers {
     fn command(self, cores: ClientCores) -> anyhow::Result<Command> {
         Ok(match self {
             Self::Rust => {
-                let mut command = process::pinned(&[cores.first], clients::sibling_program("scenario")?)?;
+                let mut command = process::pinned(&[cores.first], process::sibling_program("scenario")?);
                 command.args(["Idler", "--shards", "1"]);
                 command
             }
@@ -79,7 +81,7 @@ impl Idlers {
 }
 
 impl MemoryPerUser {
-    /// Bytes of the process's own memory per user.
+    /// Returns the bytes of process memory per user.
     fn bytes(&self) -> f64 {
         let grown_kib = self.many.memory.pss_kib as f64 - self.few.memory.pss_kib as f64;
         grown_kib * 1024.0 / (self.many.users - self.few.users) as f64
@@ -109,21 +111,25 @@ fn measure_group(target: &MeasuredServer, idlers: Idlers, cores: ClientCores, us
         .args(["-u", &users.to_string(), "-r", &users.to_string()]);
     let running = RunningProcess::start(command)?;
     wait_for_connections(target, users..=users)?;
-    // One tick of statistics and more, so that what starting took is given back or never will be.
+    // Longer than one tick of statistics, so that the memory of the start is either freed or stays.
     pause(3_000);
-    ensure!(running.is_running()?, "the users' process ended early");
-    ensure!(target.counts()?.connections == users, "connections were lost");
+    ensure!(running.is_running()?, "cannot measure idle users: their process ended early");
+    ensure!(target.counts()?.connections == users, "cannot measure idle users: connections were closed");
     Ok(UserGroup { users, memory: process_memory(running.id())? })
 }
 
 fn wait_for_connections(target: &MeasuredServer, wanted: std::ops::RangeInclusive<u64>) -> anyhow::Result<()> {
-    let give_up_ns = now_ns() + 60_000_000_000;
+    let deadline_ns = now_ns() + 60_000_000_000;
     loop {
         let connections = target.counts()?.connections;
         if wanted.contains(&connections) {
             return Ok(());
         }
-        ensure!(now_ns() < give_up_ns, "{connections} connections after a minute, {} wanted", wanted.end());
+        ensure!(
+            now_ns() < deadline_ns,
+            "cannot measure idle users: {connections} connections after 60 s instead of {}",
+            wanted.end()
+        );
         pause(50);
     }
 }
@@ -131,13 +137,16 @@ fn wait_for_connections(target: &MeasuredServer, wanted: std::ops::RangeInclusiv
 fn process_memory(id: u32) -> anyhow::Result<ProcessMemory> {
     let rollup = fs::read_to_string(format!("/proc/{id}/smaps_rollup"))?;
     let field = |name: &str| -> anyhow::Result<u64> {
-        let line = rollup.lines().find_map(|line| line.strip_prefix(name)).context("no such line in smaps_rollup")?;
+        let line = rollup
+            .lines()
+            .find_map(|line| line.strip_prefix(name))
+            .with_context(|| format!("no line {name} in smaps_rollup"))?;
         Ok(line.trim().trim_end_matches("kB").trim().parse()?)
     };
     Ok(ProcessMemory { rss_kib: field("Rss:")?, pss_kib: field("Pss:")? })
 }
 
-#[expect(clippy::disallowed_methods, reason = "waits for other processes, not on anybody's way")]
+#[expect(clippy::disallowed_methods, reason = "waits for other processes outside of any measured run")]
 fn pause(ms: u64) {
     thread::sleep(Duration::from_millis(ms));
 }

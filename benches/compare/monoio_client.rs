@@ -1,5 +1,5 @@
 //! The bare monoio runtime as a client: one task per connection, no users, no statistics beyond the common histogram.
-//! Built twice: with the ring flags that the engine uses, and as monoio comes. The difference is the flags' worth.
+//! It runs with the io_uring flags of the engine or with monoio's defaults. The difference is the effect of the flags.
 
 use std::cell::RefCell;
 use std::io;
@@ -13,12 +13,12 @@ use crate::load::{ClientLoad, LoadResult, now_ns};
 use crate::response::{ReadProgress, ResponseReader};
 use crate::ring;
 
-/// Runs the load to its end on a ring with the engine's flags.
+/// Runs the load on a ring with the flags of the engine.
 pub(crate) fn run(load: &ClientLoad) -> io::Result<LoadResult> {
     run_on(RuntimeBuilder::new().uring_builder(ring::ring_builder()), load)
 }
 
-/// Runs the load to its end on the ring that monoio builds by itself.
+/// Runs the load on the ring that monoio creates by default.
 pub(crate) fn run_plain(load: &ClientLoad) -> io::Result<LoadResult> {
     run_on(RuntimeBuilder::new(), load)
 }

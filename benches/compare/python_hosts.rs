@@ -1,32 +1,33 @@
-//! The programs that run Python users, ours and Locust: where they are, and how each is told to run the same locustfile
-//! (`locustfiles/`). Of ours, it is this source tree's Python half with the native half built beside this program that
-//! runs, whatever else is installed; the environment lends the interpreter, gevent and requests.
+//! The programs that run Python users, ours and Locust: their paths, and the command that runs a locustfile of
+//! `locustfiles/` in each.
+//!
+//! Our package is assembled from this source tree and the extension module that cargo built beside this program, even
+//! if another version is installed. The environment supplies the interpreter, gevent and requests.
 
 use std::env;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf, absolute};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, ensure};
 
-use crate::clients;
 use crate::load::ClientLoad;
 use crate::process;
 
-/// A program with a user class of its own.
+/// A load generator for Python users, with the user class to measure.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum PythonHost {
-    /// Ours.
+    /// Our Python host.
     Gregaria,
-    /// Locust with its `HttpUser`, over requests.
+    /// Locust with `HttpUser`, which uses requests.
     LocustHttp,
-    /// Locust with its `FastHttpUser`, over geventhttpclient.
+    /// Locust with `FastHttpUser`, which uses geventhttpclient.
     LocustFast,
 }
 
 impl PythonHost {
-    /// One process that runs as many users of a locustfile as the load has connections.
+    /// Returns the command of one process that runs one user of a locustfile per connection of the load.
     pub(crate) fn command(self, locustfile: &str, load: &ClientLoad, core: usize) -> anyhow::Result<Command> {
         let mut command = self.pinned(core)?;
         let users = load.connections.to_string();
@@ -39,7 +40,26 @@ impl PythonHost {
         Ok(command)
     }
 
-    /// Program and libraries with their versions.
+    /// Checks that the interpreter and its packages are installed.
+    ///
+    /// # Errors
+    /// If a file is missing or our interpreter cannot import gevent and requests.
+    pub(crate) fn check_installed(self) -> anyhow::Result<()> {
+        if self != Self::Gregaria {
+            return locust().map(drop);
+        }
+        let interpreter = interpreter()?;
+        let imported =
+            Command::new(&interpreter).args(["-c", "import gevent, requests"]).stderr(Stdio::null()).status();
+        ensure!(
+            imported.is_ok_and(|status| status.success()),
+            "cannot run Python users: {path} does not import gevent and requests; run `{path} -m pip install gevent requests`",
+            path = interpreter.display()
+        );
+        Ok(())
+    }
+
+    /// Returns the name of the load generator and the versions of the interpreter and the libraries.
     pub(crate) fn version(self) -> Option<String> {
         let (interpreter, libraries) = match self {
             Self::Gregaria => (interpreter().ok()?, "'gevent'"),
@@ -47,11 +67,11 @@ impl PythonHost {
                 (locust().ok()?.with_file_name("python"), "'gevent', 'geventhttpclient', 'locust', 'requests'")
             }
         };
-        let asked = format!(
+        let script = format!(
             "import platform; from importlib.metadata import version; \
              print('; '.join(['Python ' + platform.python_version()] + [f'{{n}} {{version(n)}}' for n in [{libraries}]]))"
         );
-        let output = Command::new(interpreter).args(["-c", &asked]).output().ok()?;
+        let output = Command::new(interpreter).args(["-c", &script]).output().ok()?;
         let versions = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         let name = if self == Self::Gregaria { "gregaria" } else { "Locust" };
         output.status.success().then(|| format!("{name} on {versions}"))
@@ -60,7 +80,7 @@ impl PythonHost {
     fn pinned(self, core: usize) -> anyhow::Result<Command> {
         match self {
             Self::Gregaria => gregaria(core),
-            Self::LocustHttp | Self::LocustFast => process::pinned(&[core], locust()?),
+            Self::LocustHttp | Self::LocustFast => Ok(process::pinned(&[core], locust()?)),
         }
     }
 
@@ -72,28 +92,28 @@ impl PythonHost {
     }
 }
 
-/// Our Python host, pinned. Arguments can still be added.
+/// Returns the command of our Python host on `core`. Arguments can still be added.
 pub(crate) fn gregaria(core: usize) -> anyhow::Result<Command> {
-    let mut command = process::pinned(&[core], interpreter()?)?;
-    command.args(["-m", "gregaria"]).env("PYTHONPATH", clients::sibling_program(PACKAGE_FOLDER)?);
+    let mut command = process::pinned(&[core], interpreter()?);
+    command.args(["-m", "gregaria"]).env("PYTHONPATH", process::sibling_program(PACKAGE_FOLDER)?);
     Ok(command)
 }
 
-/// The path of one of the comparison's locustfiles.
+/// Returns the path of a locustfile of the comparison.
 pub(crate) fn locustfile(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("compare/locustfiles").join(name)
 }
 
-/// Builds the native half and puts the package together.
+/// Builds the extension module and links it and this source tree's Python files into one package folder.
 pub(crate) fn build() -> anyhow::Result<()> {
-    clients::build(&["-p", "gregaria-python"], &[("PYO3_PYTHON", interpreter()?)])?;
-    let packages = process::own_program()?.with_file_name(PACKAGE_FOLDER);
+    process::build(&["-p", "gregaria-python"], &[("PYO3_PYTHON", interpreter()?)])?;
+    let packages = process::sibling_path(PACKAGE_FOLDER)?;
     let package = packages.join("gregaria");
     if package.exists() {
         fs::remove_dir_all(&package)?;
     }
     fs::create_dir_all(&package)?;
-    symlink(clients::sibling_program("lib_engine.so")?, package.join("_engine.abi3.so"))?;
+    symlink(process::sibling_program("lib_engine.so")?, package.join("_engine.abi3.so"))?;
     for file in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../python/gregaria"))? {
         let file = file?;
         if file.path().extension().is_some_and(|extension| extension == "py") {
@@ -111,25 +131,26 @@ fn locust() -> anyhow::Result<PathBuf> {
     find_installed("LOCUST", "locust/bin/locust", "pip install locust==2.47.0")
 }
 
-/// What the variable names, or else what is in the environment of that name under `target/`.
+/// Returns the path in the given variable, otherwise the path of the environment below `target/`.
 fn find_installed(variable: &str, in_target: &str, install: &str) -> anyhow::Result<PathBuf> {
     if let Some(path) = env::var_os(variable).map(PathBuf::from) {
-        ensure!(path.is_file(), "{variable} names {}, which is not there", path.display());
-        // Not its canonical path: an environment's interpreter is known by the link to it.
+        ensure!(path.is_file(), "cannot run Python users: {variable} is {}, which is not a file", path.display());
+        // Not the canonical path: an interpreter finds its environment by the path of the link.
         return Ok(absolute(path)?);
     }
-    let own = process::own_program()?;
-    let target = own.parent().and_then(Path::parent).context("this program is not in a target folder")?;
+    let program = process::sibling_path("compare")?;
+    let target = program.ancestors().nth(2).context("cannot find the folder target/")?;
     let path = target.join(in_target);
-    let (environment, _) = in_target.split_once('/').expect("a path in an environment");
+    let (environment, _) = in_target.split_once('/').expect("the path names an environment");
     ensure!(
         path.is_file(),
-        "not installed: python3 -m venv target/{environment} && target/{environment}/bin/{install}, or set {variable}"
+        "cannot run Python users: target/{in_target} is missing; \
+         run `python3 -m venv target/{environment} && target/{environment}/bin/{install}`, or set {variable}"
     );
     Ok(path)
 }
 
-/// The folder beside this program from which Python imports ours.
+/// The folder beside this program from which Python imports our package.
 const PACKAGE_FOLDER: &str = "python-packages";
 
 #[cfg(test)]
@@ -137,12 +158,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_missing_is_told_with_how_to_get_it() {
+    fn missing_environment_is_named_with_a_remedy() {
         let error =
             find_installed("NO_SUCH_VARIABLE", "nowhere/bin/python", "pip install gevent").unwrap_err().to_string();
         assert_eq!(
             error,
-            "not installed: python3 -m venv target/nowhere && target/nowhere/bin/pip install gevent, or set NO_SUCH_VARIABLE"
+            "cannot run Python users: target/nowhere/bin/python is missing; \
+             run `python3 -m venv target/nowhere && target/nowhere/bin/pip install gevent`, or set NO_SUCH_VARIABLE"
         );
     }
 }

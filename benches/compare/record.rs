@@ -1,5 +1,5 @@
-//! A comparison kept for later readers, in `benches/runs/<date>-<kernel>-<cpu>/`: README.md says what was run where, raw.csv
-//! holds every run, summary.txt the table as printed. Nothing in it names the host or its folders.
+//! The record of a comparison, in `benches/runs/<date>-<commit>/`: README.md states machine, kernel, commit and
+//! command, raw.csv holds every run, summary.txt the tables as printed. A record never names the host or its folders.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,22 +12,22 @@ use crate::clients::Client;
 
 /// One comparison, ready to be written.
 pub(crate) struct ComparisonRecord<'a> {
-    /// The arguments of this program.
+    /// The command-line arguments.
     pub(crate) arguments: &'a [String],
-    /// Who was compared.
+    /// The compared clients.
     pub(crate) clients: &'a [Client],
-    /// The cores of server and clients, in words.
+    /// The cores of server and clients, as text.
     pub(crate) cores: &'a str,
-    /// What was printed.
+    /// The tables as printed.
     pub(crate) summary: &'a str,
-    /// Every run.
+    /// Every run, as CSV.
     pub(crate) csv: &'a str,
 }
 
 impl ComparisonRecord<'_> {
-    /// Writes it into a folder of its own and says where.
+    /// Writes the record into a new folder and returns the path of the folder.
     pub(crate) fn write(&self) -> anyhow::Result<PathBuf> {
-        let folder = free_folder(&format!("{}-{}-{}", date()?, kernel()?, slug(&cpu()?)));
+        let folder = free_folder(&folder_name(&date()?, commit().as_deref()));
         fs::create_dir_all(&folder)?;
         fs::write(folder.join("README.md"), self.readme()?)?;
         fs::write(folder.join("raw.csv"), self.csv)?;
@@ -38,7 +38,7 @@ impl ComparisonRecord<'_> {
     fn readme(&self) -> anyhow::Result<String> {
         let arguments = self.arguments.join(" ");
         let mut versions: Vec<_> = self.clients.iter().filter_map(|client| client.version()).collect();
-        // Clients that are one program.
+        // Several clients may be the same program.
         versions.sort();
         versions.dedup();
         if self.clients.iter().any(|client| client.python_users().is_none()) {
@@ -51,7 +51,7 @@ impl ComparisonRecord<'_> {
              What the figures mean and how far to trust them: [benches/README.md](../../README.md). Every run is in raw.csv.\n\n\
              ```\n{summary}```\n",
             date = date()?,
-            commit = commit(),
+            commit = commit_with_state(),
             cpu = cpu()?,
             cores = std::thread::available_parallelism()?,
             placement = self.cores,
@@ -63,18 +63,24 @@ impl ComparisonRecord<'_> {
     }
 }
 
+fn folder_name(date: &str, commit: Option<&str>) -> String {
+    format!("{date}-{}", commit.map_or("unknown", |commit| &commit[..7]))
+}
+
+/// Returns the path of a folder that does not exist. Later records of a day and commit have a number from 2 as suffix.
 fn free_folder(name: &str) -> PathBuf {
     let runs = Path::new(env!("CARGO_MANIFEST_DIR")).join("runs");
     let numbered = (2..).map(|number| runs.join(format!("{name}-{number}")));
-    std::iter::once(runs.join(name)).chain(numbered).find(|folder| !folder.exists()).expect("numbers do not end")
+    std::iter::once(runs.join(name)).chain(numbered).find(|folder| !folder.exists()).expect("the numbers are unlimited")
 }
 
-/// Today in UTC, as YYYY-MM-DD.
+/// Returns the current date in UTC, as YYYY-MM-DD.
 fn date() -> anyhow::Result<String> {
     Ok(civil_date(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs() / 86_400))
 }
 
-/// Days since 1970-01-01 as a date of the Gregorian calendar: years are counted from March, so that the leap day is last.
+/// Converts days since 1970-01-01 to a date of the Gregorian calendar. Internally a year starts in March, so that the
+/// leap day is its last day.
 fn civil_date(days: u64) -> String {
     let days = days + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);
@@ -87,7 +93,7 @@ fn civil_date(days: u64) -> String {
     format!("{year:04}-{month:02}-{day:02}")
 }
 
-/// The release's numbers, without what a distributor adds.
+/// Returns the version of the kernel without the suffix of the distribution.
 fn kernel() -> anyhow::Result<String> {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease")?;
     Ok(release.trim().split('-').next().unwrap_or_default().to_owned())
@@ -95,21 +101,28 @@ fn kernel() -> anyhow::Result<String> {
 
 fn cpu() -> anyhow::Result<String> {
     let info = fs::read_to_string("/proc/cpuinfo")?;
-    let line = info.lines().find(|line| line.starts_with("model name")).context("no model name in cpuinfo")?;
-    Ok(line.split_once(':').context("no value in cpuinfo")?.1.trim().to_owned())
+    let line = info
+        .lines()
+        .find(|line| line.starts_with("model name"))
+        .context("cannot find the model name in /proc/cpuinfo")?;
+    Ok(line.split_once(':').context("cannot parse the model name in /proc/cpuinfo")?.1.trim().to_owned())
 }
 
-fn commit() -> String {
-    let folder = env!("CARGO_MANIFEST_DIR");
-    let Some(commit) = command_output("git", &["-C", folder, "rev-parse", "--short=12", "HEAD"]) else {
+/// Returns the first 12 digits of the current commit, or `None` outside of a git repository.
+fn commit() -> Option<String> {
+    command_output("git", &["-C", env!("CARGO_MANIFEST_DIR"), "rev-parse", "--short=12", "HEAD"])
+}
+
+fn commit_with_state() -> String {
+    let Some(commit) = commit() else {
         return "unknown".to_owned();
     };
-    let clean = command_output("git", &["-C", folder, "status", "--porcelain", "--untracked-files=no"])
-        .is_some_and(|text| text.is_empty());
+    let status = ["-C", env!("CARGO_MANIFEST_DIR"), "status", "--porcelain", "--untracked-files=no"];
+    let clean = command_output("git", &status).is_some_and(|text| text.is_empty());
     if clean { commit } else { format!("{commit} with uncommitted changes") }
 }
 
-/// The runtimes under comparison, as the lock file has them.
+/// Returns the versions of the compared runtimes, from the lock file.
 fn libraries() -> impl Iterator<Item = String> {
     let lock = include_str!("../../Cargo.lock");
     ["glommio", "io-uring", "monoio", "tokio"].into_iter().filter_map(move |name| {
@@ -123,17 +136,12 @@ fn command_output(program: &str, arguments: &[&str]) -> Option<String> {
     Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-fn slug(text: &str) -> String {
-    let words: Vec<_> = text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
-    words.join("-").to_lowercase()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn days_become_dates() {
+    fn days_are_converted_to_dates() {
         for (days, date) in [
             (0, "1970-01-01"),
             (59, "1970-03-01"),
@@ -146,12 +154,13 @@ mod tests {
     }
 
     #[test]
-    fn a_processor_s_name_becomes_part_of_a_path() {
-        assert_eq!(slug("AMD EPYC 9R14 (2.6/GHz)"), "amd-epyc-9r14-2-6-ghz");
+    fn folders_are_named_by_date_and_commit() {
+        assert_eq!(folder_name("2026-11-23", Some("3eb1d6c0c10c")), "2026-11-23-3eb1d6c");
+        assert_eq!(folder_name("2026-11-23", None), "2026-11-23-unknown");
     }
 
     #[test]
-    fn the_lock_file_names_every_runtime() {
+    fn lock_file_has_every_runtime() {
         assert_eq!(libraries().count(), 4);
     }
 }

@@ -1,5 +1,6 @@
-//! The comparison as people read it: medians over the rounds, ranges, and ratios to the yardsticks of each table. Ratios are
-//! taken within each round before the median, since two clients of one round saw the same machine.
+//! The tables of a comparison as text: medians over the rounds, ranges, and ratios to the reference clients of each
+//! table. Ratios are taken within each round before the median, since two clients of one round ran under the same
+//! conditions.
 
 use std::fmt::{self, Write};
 
@@ -7,11 +8,11 @@ use crate::clients::Client;
 use crate::measure::{RoundSample, median};
 use crate::tables::{ComparisonTable, RatioBound, RatioGoal};
 
-/// All samples, written as tables: a row for each client that was measured.
+/// All samples, formatted as tables with one row per measured client.
 pub(crate) struct Report<'a> {
-    /// In the order they were taken.
+    /// The samples in the order of measurement.
     pub(crate) samples: &'a [RoundSample],
-    /// Who stands where.
+    /// The tables that define rows and columns.
     pub(crate) tables: &'a [&'a ComparisonTable],
 }
 
@@ -34,7 +35,8 @@ impl fmt::Display for Report<'_> {
 }
 
 impl Report<'_> {
-    /// The median over the rounds of `client`'s CPU time over `base`'s in the same round.
+    /// Returns the median over the rounds of the ratio of the CPU time of `client` to that of `base` in the same round.
+    /// Returns `None` if no round has both.
     pub(crate) fn ratio(&self, client: Client, base: Client) -> Option<f64> {
         let ratios: Vec<_> = self
             .samples_of(client)
@@ -97,7 +99,7 @@ impl Report<'_> {
     }
 }
 
-/// Every run, one a line.
+/// Formats every run as one line of CSV.
 pub(crate) fn csv(samples: &[RoundSample]) -> String {
     let mut text = String::from("round,client,run,requests,cpu_us,wall_s,server_cpu_us,others_cores\n");
     for sample in samples {
@@ -113,7 +115,7 @@ pub(crate) fn csv(samples: &[RoundSample]) -> String {
                 run.server_cpu_us,
                 run.others_cores
             )
-            .expect("a String takes everything");
+            .expect("writing to a String cannot fail");
         }
     }
     text
@@ -142,7 +144,7 @@ mod tests {
 
     #[test]
     fn ratios_are_paired_by_round() {
-        // The machine halves its speed each round; within a round wrk always costs 1.5 times the floor.
+        // The machine halves its speed each round. Within a round wrk always costs 1.5 times the floor.
         let rounds = [(1, 5.0), (2, 10.0), (3, 20.0)];
         let samples: Vec<_> = rounds
             .iter()
@@ -170,8 +172,9 @@ mod tests {
         assert!(text.contains(&format!("{row}{goals}")), "{text}");
         assert!(!text.contains("oha"), "{text}");
     }
+
     #[test]
-    fn bodies_are_paid_by_the_kibibyte() {
+    fn body_costs_are_per_kibibyte() {
         let samples = [sample(Client::Wrk64k, 1, 32.0)];
         let table =
             ComparisonTable { clients: &[Client::Wrk64k], yardsticks: &[], unit: CostUnit::Kibibyte(64), goals: &[] };

@@ -1,31 +1,33 @@
-//! The least a client must do with a response to be called an HTTP client: status line, `Content-Length`, the whole body
-//! counted. Shared by the floor and the bare runtimes, so that they differ in their IO only. It is no parser to build on:
-//! what the fixed-response server never sends (chunks, 1xx, close-delimited bodies) is `Broken`.
+//! The minimum that an HTTP client must do with a response: parse the status line and `Content-Length`, count the whole
+//! body. The floor and the bare runtimes share it, so that they differ in their IO only.
+//!
+//! This is no general parser. Chunks, 1xx responses and close-delimited bodies, which the fixed-response server never
+//! sends, are `Broken`.
 
 use memchr::memchr;
 
-/// One connection's place in its response.
+/// The reader of one connection's responses.
 #[derive(Default)]
 pub(crate) struct ResponseReader {
     buffered: Vec<u8>,
 }
 
-/// What the bytes so far amount to.
+/// The state of a response after the bytes so far.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum ReadProgress {
-    /// One response, exactly.
+    /// Exactly one response.
     Complete {
-        /// As in the status line.
+        /// Code in the status line.
         status: u16,
     },
-    /// More is to come.
+    /// The response is incomplete.
     Partial,
-    /// Not a response that this client reads, or bytes after its end.
+    /// Not a supported response, or bytes after its end.
     Broken,
 }
 
 impl ResponseReader {
-    /// Takes what one receive brought. A response in one piece, the usual case, is not copied.
+    /// Parses the bytes of one receive. A response within one receive, the usual case, is not copied.
     pub(crate) fn feed(&mut self, bytes: &[u8]) -> ReadProgress {
         if self.buffered.is_empty() {
             let progress = parse(bytes);
@@ -99,7 +101,7 @@ mod tests {
     const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\ncontent-length: 5\r\n\r\nhello";
 
     #[test]
-    fn a_response_is_complete_at_its_last_byte_whatever_the_pieces() {
+    fn split_response_completes_at_its_last_byte() {
         for split in 1..RESPONSE.len() {
             let mut reader = ResponseReader::default();
             assert_eq!(reader.feed(&RESPONSE[..split]), ReadProgress::Partial, "split {split}");
@@ -109,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_response_is_broken() {
+    fn malformed_response_is_broken() {
         for bytes in [
             &b"SSH-2.0-whatever"[..],
             b"HTTP/1.1 2x0 OK\r\n\r\n",
@@ -122,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn another_status_is_told() {
+    fn status_is_returned() {
         let bytes = b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n";
         assert_eq!(ResponseReader::default().feed(bytes), ReadProgress::Complete { status: 503 });
     }

@@ -1,6 +1,8 @@
-//! The two io_uring pieces that the floor and the server share: a ring with the flags the design measured, and a ring
-//! of provided buffers for multishot receives. All `unsafe` about kernel-owned memory of this package is here, in
-//! [`BufferRing`]; the rest is pushing entries. Knows nothing of HTTP. The users are `floor.rs` and `server.rs`.
+//! The two io_uring parts that the floor and the server share: a ring with the flags of the engine, and a ring of
+//! provided buffers for multishot receives.
+//!
+//! [`BufferRing`] contains all `unsafe` code of this package that touches kernel-owned memory. Must not know HTTP. It
+//! is used by `floor.rs` and `server.rs`.
 
 use std::io;
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -8,36 +10,36 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use io_uring::types::BufRingEntry;
 use io_uring::{IoUring, cqueue, squeue};
 
-/// A ring for one thread that runs completions only when it asks for them.
+/// Creates a ring for one thread. The kernel runs completions only when that thread waits for them.
 ///
 /// `entries` is the length of the submission queue.
 pub(crate) fn build(entries: u32) -> io::Result<IoUring> {
     ring_builder().build(entries)
 }
 
-/// The flags alone, for a runtime that builds its own ring.
+/// Returns the flags alone, for a runtime that creates its own ring.
 pub(crate) fn ring_builder() -> io_uring::Builder {
     let mut builder = IoUring::builder();
     builder.setup_single_issuer().setup_defer_taskrun().setup_coop_taskrun();
     builder
 }
 
-/// Queues one entry. The caller takes no more completions per turn than leave room for their answers.
+/// Queues one entry. Per turn, the caller handles only as many completions as the queue has room to answer.
 ///
 /// # Panics
 /// If the queue is full.
 ///
 /// # Safety
-/// As for [`squeue::SubmissionQueue::push`]: what the entry points to lives until the operation is done.
+/// As for [`squeue::SubmissionQueue::push`]: the memory of the entry must be valid until the operation is done.
 pub(crate) unsafe fn push(queue: &mut squeue::SubmissionQueue<'_>, entry: &squeue::Entry) {
-    // SAFETY: passed on to the caller.
-    unsafe { queue.push(entry) }.expect("one turn's answers fit the submission queue");
+    // SAFETY: the caller has the same obligation.
+    unsafe { queue.push(entry) }.expect("the queue has room for one turn's answers");
 }
 
-/// Receive buffers that the kernel picks from, in one group of one ring.
+/// Receive buffers of one ring, in one group, from which the kernel selects.
 ///
-/// The memory is leaked on purpose: closing a ring cancels its receives in the background, so no moment of this process
-/// is known at which the kernel has certainly stopped writing.
+/// The memory is leaked on purpose. Closing a ring cancels its receives in the background, so this process never knows
+/// that the kernel has stopped writing.
 pub(crate) struct BufferRing {
     entries: *mut BufRingEntry,
     memory: *mut u8,
@@ -46,12 +48,12 @@ pub(crate) struct BufferRing {
 }
 
 impl BufferRing {
-    /// Registers `count` buffers of [`LEN`] bytes as group [`GROUP`] and hands all of them to the kernel.
+    /// Registers `count` buffers of [`BUFFER_BYTES`] bytes as group [`BUFFER_GROUP`], available to the kernel.
     ///
-    /// The kernel goes round all of them, so few are better: they stay in the nearest cache.
+    /// The kernel uses all buffers in turn. A small number stays in the nearest cache.
     ///
     /// # Panics
-    /// If `count` is no power of two: indices wrap with a mask.
+    /// If `count` is not a power of two, because indices wrap with a mask.
     pub(crate) fn register(ring: &IoUring, count: u16) -> io::Result<Self> {
         assert!(count.is_power_of_two(), "{count} buffers");
         let len = usize::from(count);
@@ -72,29 +74,33 @@ impl BufferRing {
         Ok(buffers)
     }
 
-    /// Lends out what a receive brought and queues the buffer for reuse; `None` if the completion carries no buffer.
+    /// Passes the received bytes to `read` and queues the buffer for reuse. Returns `None` if the completion has no
+    /// buffer.
     ///
-    /// Call once per completion of this ring, and [`publish`](Self::publish) after a batch.
+    /// The caller calls it once per completion of this ring, and [`publish`](Self::publish) after each batch.
     pub(crate) fn consume<T>(&mut self, completion: &cqueue::Entry, read: impl FnOnce(&[u8]) -> T) -> Option<T> {
         let id = cqueue::buffer_select(completion.flags())?;
         let len = usize::try_from(completion.result()).ok()?.min(BUFFER_BYTES);
-        // SAFETY: the kernel picked `id` for this completion, wrote `len` bytes, and leaves the buffer alone until it is given back below.
+        // SAFETY: the kernel picked `id` for this completion, wrote `len` bytes, and leaves the buffer alone until it
+        // is given back below.
         let bytes = unsafe { std::slice::from_raw_parts(self.memory.add(usize::from(id) * BUFFER_BYTES), len) };
         let value = read(bytes);
         self.recycle(id);
         Some(value)
     }
 
-    /// Lets the kernel see the buffers given back since the last call.
+    /// Makes the buffers that were recycled since the last call visible to the kernel.
     pub(crate) fn publish(&self) {
-        // SAFETY: the tail lies in the first entry of the leaked ring, aligned, and is shared with the kernel only atomically.
+        // SAFETY: the tail lies in the first entry of the leaked ring, aligned, and is shared with the kernel only
+        // atomically.
         let tail = unsafe { AtomicU16::from_ptr(BufRingEntry::tail(self.entries).cast_mut()) };
         tail.store(self.tail, Ordering::Release);
     }
 
     fn recycle(&mut self, id: u16) {
         let slot = usize::from(self.tail & (self.count - 1));
-        // SAFETY: `slot` < `count`; the kernel reads a slot only once the published tail has passed it. `resv` is not touched.
+        // SAFETY: `slot` < `count`; the kernel reads a slot only once the published tail has passed it. `resv` is not
+        // touched.
         let entry = unsafe { &mut *self.entries.add(slot) };
         // SAFETY: `id` < `count`, so the buffer lies within the leaked memory.
         entry.set_addr(unsafe { self.memory.add(usize::from(id) * BUFFER_BYTES) } as u64);
@@ -104,10 +110,10 @@ impl BufferRing {
     }
 }
 
-/// The buffer group's number within its ring.
+/// The number of the buffer group within its ring.
 pub(crate) const BUFFER_GROUP: u16 = 0;
 
-/// Bytes per buffer: a whole response of the server fits, and all usual requests.
+/// Bytes per buffer. A whole response of the server and all usual requests fit.
 const BUFFER_BYTES: usize = 512;
 
 const PAGE_BYTES: usize = 4096;

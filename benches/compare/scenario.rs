@@ -1,7 +1,9 @@
-//! The Rust scenario of the comparison: what a user of the library writes, with the whole command line around it. `Shopper`
-//! is the one whose requests are priced: a log-in that sets a cookie, two weighted tasks under names, no waits. `Idler`
-//! is the one whose memory is: one request, then an hour of nothing on a live connection. `Downloader` gets what the host
-//! says, again and again, and looks at nothing of it.
+//! The Rust scenario of the comparison: the code that a user of the library writes, with the whole command line
+//! around it.
+//!
+//! The comparison measures the requests of `Shopper`: a log-in that sets a cookie, two weighted tasks with names, no
+//! waits. It measures the memory of `Idler`: one request, then an hour of waiting on an open connection. `Downloader`
+//! requests the URL of the host repeatedly and does not look at the body.
 
 use std::process::ExitCode;
 

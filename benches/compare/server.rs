@@ -1,10 +1,12 @@
-//! The fixed-response server that all clients are measured against: HTTP/1.1 GETs over keep-alive connections, a 128-byte
-//! body, one thread, one ring. It must cost less per request than any client, else clients would be measured half asleep.
+//! The fixed-response server that all clients are measured against: HTTP/1.1 GETs over keep-alive connections, a
+//! 128-byte body, one thread, one ring. It must cost less per request than any client. Otherwise clients would mostly
+//! wait for it.
 //!
-//! It keeps the count that every client's own count is checked against: `GET /__counts` answers the requests so far and
-//! the open connections, itself in neither. `GET /login…` sets a cookie, `GET /stock.json…` gets 1 KiB of JSON. It ends
-//! when its stdin does, so it cannot outlive who started it. Requests with bodies are not for it. The other side of it
-//! is `target.rs`.
+//! `GET /__counts` returns the number of requests so far and of open connections, without the query itself. Every
+//! client's own count is checked against it. `GET /login…` sets a cookie, `GET /stock.json…` returns 1 KiB of JSON.
+//!
+//! The server ends at the end of its standard input, so it cannot outlive the process that started it. Requests with
+//! bodies are not supported. The client side of the counts is `target.rs`.
 
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -17,7 +19,7 @@ use rustix::process::{Resource, getrlimit};
 use crate::floor::{ENOBUFS, MSG_WAITALL};
 use crate::ring::{self, BufferRing};
 
-/// Serves on a free port of 127.0.0.1, which it prints, until stdin ends.
+/// Serves on a free port of 127.0.0.1 until the end of standard input. Prints the address.
 pub(crate) fn run() -> io::Result<()> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     listener.set_nonblocking(true)?;
@@ -44,11 +46,12 @@ pub(crate) fn run() -> io::Result<()> {
 struct FixedServer {
     buffers: BufferRing,
     listener: TcpListener,
-    /// By file descriptor, which is also the number in the ring's table of registered files.
+    /// Indexed by file descriptor, which is also the index in the ring's table of registered files.
     connections: Vec<Option<ServerConnection>>,
     open_connections: usize,
     requests: u64,
-    /// The response many times over: pipelined requests are answered by one send. Leaked, as sends do not tell their end.
+    /// The response many times over: pipelined requests are answered by one send. Leaked, as sends do not tell their
+    /// end.
     plain: &'static [u8],
     login: &'static [u8],
     stock: &'static [u8],
@@ -56,12 +59,13 @@ struct FixedServer {
 
 struct ServerConnection {
     stream: TcpStream,
-    /// How many bytes of the empty line have been seen: a head may arrive in pieces.
+    /// Bytes of the empty line that have been matched: a head may arrive in several receives.
     matched_bytes: usize,
 }
 
 impl FixedServer {
-    /// Submits what is queued, waits for something, answers it; false once stdin has ended.
+    /// Submits the queued entries, waits for a completion, and handles all completions. Returns `false` once standard
+    /// input has ended.
     fn turn(&mut self, ring: &mut IoUring) -> io::Result<bool> {
         let (submitter, mut queue, mut completions) = ring.split();
         submitter.submit_and_wait(1)?;
@@ -84,7 +88,7 @@ impl FixedServer {
     }
 
     fn accept(&mut self, submitter: &Submitter<'_>, queue: &mut squeue::SubmissionQueue<'_>) -> io::Result<()> {
-        // The readable event is asked for again each time, so what does not fit into this turn comes in the next.
+        // The poll is submitted again each time, so connections beyond the limit are accepted in the next turn.
         for _ in 0..MAX_TURN_COMPLETIONS / 4 {
             match self.listener.accept() {
                 Ok((stream, _)) => {
@@ -106,7 +110,7 @@ impl FixedServer {
         Ok(())
     }
 
-    /// Answers what came; false if nothing can come any more.
+    /// Answers the received requests. Returns `false` if the connection can receive no more.
     fn handle_receive(&mut self, queue: &mut squeue::SubmissionQueue<'_>, completion: &cqueue::Entry) -> bool {
         let file = completion.user_data() as u32;
         let Some(connection) = self.connections.get_mut(file as usize).and_then(Option::as_mut) else {
@@ -117,7 +121,7 @@ impl FixedServer {
             Some(RequestKind::Counts) => {
                 let counts = format!("requests {} connections {}", self.requests, self.open_connections - 1);
                 let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", counts.len());
-                // A failed write is the asker's own end: its receive ends as well.
+                // After a failed write the peer is gone, and its receive ends as well.
                 let _ = connection.stream.write_all((head + &counts).as_bytes());
             }
             Some(RequestKind::Login) => {
@@ -145,7 +149,7 @@ impl FixedServer {
     }
 
     fn close(&mut self, submitter: &Submitter<'_>, file: u32) -> io::Result<()> {
-        // The table holds the socket too.
+        // The table of registered files also keeps the socket open.
         submitter.register_files_update(file, &[-1])?;
         self.connections[file as usize] = None;
         self.open_connections -= 1;
@@ -153,17 +157,17 @@ impl FixedServer {
     }
 }
 
-/// What the bytes of one receive ask for.
+/// The kind of request in the bytes of one receive.
 #[derive(Debug, Eq, PartialEq)]
 enum RequestKind {
     Counts,
     Login,
     Stock,
-    /// So many requests came to their end.
+    /// Number of plain requests that ended in these bytes.
     Plain(usize),
 }
 
-/// Counts the empty lines that end in `bytes`. `matched` is carried from receive to receive.
+/// Counts the empty lines that end in `bytes`. `matched` keeps its value between receives.
 fn classify(matched: &mut usize, bytes: &[u8]) -> RequestKind {
     if *matched == 0 && memmem::find(bytes, HEAD_END) == Some(bytes.len().wrapping_sub(HEAD_END.len())) {
         return match bytes {
@@ -192,12 +196,12 @@ fn response(lines: &str, body: &str) -> Vec<u8> {
     format!("HTTP/1.1 200 OK\r\n{lines}Content-Length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
-/// 128 bytes.
+/// Returns the body of plain responses: 128 bytes.
 fn greeting() -> String {
     "gregaria".repeat(16)
 }
 
-/// 1 KiB of JSON; blanks at its end make up what is missing.
+/// Returns 1 KiB of JSON, padded with blanks.
 fn stock() -> String {
     let article = |number| {
         let (name, price) = (format!("article {number}"), 100 * number + 99);
@@ -226,22 +230,22 @@ fn receive(queue: &mut squeue::SubmissionQueue<'_>, file: u32) {
 fn poll_readable(queue: &mut squeue::SubmissionQueue<'_>, file: i32, user_data: u64) {
     const POLLIN: u32 = 1;
     let poll = opcode::PollAdd::new(types::Fd(file), POLLIN).build().user_data(user_data);
-    // SAFETY: the entry points to nothing.
+    // SAFETY: the entry has no pointer.
     unsafe { ring::push(queue, &poll) };
 }
 
-/// Marks completions of sends, which come only for failed ones: that connection's receive ends too.
+/// Marks completions of sends. Only a failed send has one, and then the receive of that connection ends too.
 const SEND_USER_DATA: u64 = u64::MAX;
 const LISTENER_USER_DATA: u64 = u64::MAX - 1;
 const STDIN_USER_DATA: u64 = u64::MAX - 2;
 
-/// Completions taken per turn. Each is answered with two entries at most, a readable listener with a quarter of this.
+/// Completions handled per turn. Each adds at most two entries, a readable listener at most a quarter of this number.
 const MAX_TURN_COMPLETIONS: u32 = 1024;
 
-/// Requests that may end in one receive: a buffer holds no more that are worth sending.
+/// The maximum number of requests that one receive answers. A buffer holds fewer requests of all usual sizes.
 const MAX_PIPELINED: usize = 64;
 
-/// Length of the table of registered files, if the process may have so many.
+/// Length of the table of registered files, if the limit on open files allows it.
 const MAX_FILES: u64 = 65_536;
 
 const TEXT_HEADERS: &str = "Content-Type: text/plain\r\n";
@@ -254,7 +258,7 @@ mod tests {
     const REQUEST: &[u8] = b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n";
 
     #[test]
-    fn a_head_in_pieces_counts_once() {
+    fn split_head_counts_once() {
         for split in 1..REQUEST.len() {
             let mut matched = 0;
             assert_eq!(classify(&mut matched, &REQUEST[..split]), RequestKind::Plain(0), "split {split}");
@@ -264,20 +268,20 @@ mod tests {
     }
 
     #[test]
-    fn pipelined_requests_count_each() {
+    fn pipelined_requests_are_all_counted() {
         assert_eq!(classify(&mut 0, &REQUEST.repeat(3)), RequestKind::Plain(3));
         assert_eq!(classify(&mut 0, &REQUEST.repeat(3)[3..]), RequestKind::Plain(3));
     }
 
     #[test]
-    fn the_special_paths_are_known() {
+    fn special_paths_are_classified() {
         assert_eq!(classify(&mut 0, b"GET /__counts HTTP/1.1\r\n\r\n"), RequestKind::Counts);
         assert_eq!(classify(&mut 0, b"GET /login?user=1 HTTP/1.1\r\n\r\n"), RequestKind::Login);
         assert_eq!(classify(&mut 0, b"GET /stock.json?page=2 HTTP/1.1\r\n\r\n"), RequestKind::Stock);
     }
 
     #[test]
-    fn bodies_are_as_long_as_they_are_said_to_be() {
+    fn bodies_have_their_documented_length() {
         assert_eq!(greeting().len(), 128);
         assert_eq!(stock().len(), 1024);
         let stock: serde_json::Value = serde_json::from_str(&stock()).unwrap();

@@ -1,30 +1,31 @@
-//! Which clients stand in one table, whose ratios to the others are worth a column, and which ratios are aimed at. Clients
-//! are only compared within their table: those of another do something else per request.
+//! The tables of the comparison: the clients of each table, the reference clients for ratios, and the goals. Clients
+//! are compared within one table only, because clients of another table do different work per request.
 
 use crate::clients::Client;
 
-/// Clients that do the same.
+/// A table of clients that do the same work per request.
 pub(crate) struct ComparisonTable {
-    /// In the order of the rows.
+    /// The clients, in the order of the rows.
     pub(crate) clients: &'static [Client],
-    /// Whom the others are measured by, one column each.
+    /// The reference clients. Each has a column of ratios.
     pub(crate) yardsticks: &'static [Client],
-    /// What CPU time is given per.
+    /// The unit of the costs.
     pub(crate) unit: CostUnit,
-    /// Which ratios are aimed at.
+    /// The target ratios.
     pub(crate) goals: &'static [RatioGoal],
 }
 
-/// What CPU time is given per.
+/// The unit of a cost: CPU time per request or per body size.
 #[derive(Clone, Copy)]
 pub(crate) enum CostUnit {
+    /// Microseconds per request.
     Request,
-    /// Where a response is so many.
+    /// Nanoseconds per KiB. The value is the size of a response in KiB.
     Kibibyte(u32),
 }
 
 impl CostUnit {
-    /// The heading of its column.
+    /// Returns the heading of the column.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Request => "µs/request",
@@ -32,7 +33,7 @@ impl CostUnit {
         }
     }
 
-    /// The figure for so much CPU time per request.
+    /// Converts microseconds per request to this unit.
     pub(crate) fn convert(self, us_per_request: f64) -> f64 {
         match self {
             Self::Request => us_per_request,
@@ -41,14 +42,14 @@ impl CostUnit {
     }
 }
 
-/// What `client` is to cost, in times of what `base` does.
+/// A goal for the ratio of the cost of `client` to the cost of `base`.
 pub(crate) struct RatioGoal {
     pub(crate) client: Client,
     pub(crate) base: Client,
     pub(crate) bound: RatioBound,
 }
 
-/// How many times.
+/// A bound of a ratio.
 #[derive(Clone, Copy)]
 pub(crate) enum RatioBound {
     AtLeast(f64),
@@ -87,7 +88,7 @@ const PYTHON: ComparisonTable = ComparisonTable {
     ],
 };
 
-/// JSON of 1 KiB that Python users look at: `locustfiles/checker.py`.
+/// JSON of 1 KiB that Python users decode and check: `locustfiles/checker.py`.
 const CHECKED: ComparisonTable = ComparisonTable {
     clients: &[Client::PythonChecked, Client::LocustHttpChecked, Client::LocustFastChecked],
     yardsticks: &[Client::PythonChecked],
@@ -128,7 +129,7 @@ const TLS: ComparisonTable = ComparisonTable {
     goals: &[RatioGoal { client: Client::GregariaTls, base: Client::WrkTls, bound: RatioBound::AtMost(1.25) }],
 };
 
-/// What is compared at once.
+/// The subject of one comparison.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Subject {
     Native,
@@ -138,7 +139,7 @@ pub(crate) enum Subject {
 }
 
 impl Subject {
-    /// Its clients.
+    /// Returns the clients of all tables of the subject.
     pub(crate) fn clients(self) -> impl Iterator<Item = Client> {
         self.tables().iter().flat_map(|table| table.clients).copied()
     }
@@ -163,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_client_is_in_one_table() {
+    fn each_client_is_in_one_table() {
         for client in Client::value_variants() {
             let tables = ALL_TABLES.iter().filter(|table| table.clients.contains(client));
             assert_eq!(tables.count(), 1, "{}", client.name());

@@ -1,5 +1,5 @@
 //! The bare tokio current-thread runtime (epoll) as a client: one local task per connection, no users, no statistics
-//! beyond the common histogram. What a load generator on tokio cannot get below.
+//! beyond the common histogram. A load generator on tokio cannot cost less.
 
 use std::cell::RefCell;
 use std::io;
@@ -12,7 +12,7 @@ use tokio::task::LocalSet;
 use crate::load::{ClientLoad, LoadResult, now_ns};
 use crate::response::{ReadProgress, ResponseReader};
 
-/// Runs the load to its end.
+/// Runs the load until its deadline and the last response.
 pub(crate) fn run(load: &ClientLoad) -> io::Result<LoadResult> {
     let load = *load;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;

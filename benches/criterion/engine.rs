@@ -1,4 +1,4 @@
-//! The engine's pure part on a request's way: which task a user does next.
+//! Cost of the engine's pure part of a task: the selection of a user's next task.
 
 use std::hint::black_box;
 

@@ -1,7 +1,7 @@
-//! Cost of speaking HTTP: a request to bytes, a head from bytes, a chunked body, and a whole exchange without a kernel.
+//! Cost of HTTP: encoding a request, parsing a head, parsing a chunked body, and a whole exchange without a kernel.
 //!
-//! The budget is 0.4 us for the whole exchange with a response as nginx sends it. The null transport takes every request
-//! and answers with the same bytes, so what is left is what the client adds to the kernel's share.
+//! The budget is 0.4 µs for the whole exchange with a response of nginx. The null transport accepts every request and
+//! returns the same bytes, so the result is the cost that the client adds to that of the kernel.
 
 use std::hint::black_box;
 use std::pin::pin;
@@ -41,12 +41,12 @@ fn encode(criterion: &mut Criterion) {
         group.bench_function(name, |bencher| {
             bencher.iter(|| {
                 out.clear();
-                let wishes = black_box(&head).append_to(&mut out);
+                let flags = black_box(&head).append_to(&mut out);
                 let framing =
                     black_box(body).map_or(RequestFraming::None, |body| RequestFraming::Length(body.len() as u64));
                 append_head_end(&mut out, method, framing);
                 out.extend_from_slice(body.unwrap_or_default());
-                wishes
+                flags
             });
         });
     };
@@ -119,7 +119,7 @@ fn exchange(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A network without a kernel: one buffer, a clock that counts, and the same answer to everything.
+/// A network without a kernel: one buffer, a clock that counts its calls, and the same response to each request.
 struct NullNetwork {
     response: &'static [u8],
     now_ns: Cell<u64>,
@@ -191,7 +191,7 @@ impl Transport for NullTransport {
     }
 }
 
-/// The output of a future that never waits.
+/// Returns the output of a future that never waits.
 fn poll_ready<F: Future>(future: F) -> F::Output {
     let mut context = Context::from_waker(Waker::noop());
     match pin!(future).poll(&mut context) {
@@ -200,10 +200,10 @@ fn poll_ready<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// As nginx answers from memory: 8 headers, a body of 20 bytes.
+/// A response as nginx sends it from memory: 8 headers and a body of 20 bytes.
 const NGINX: &str = "HTTP/1.1 200 OK\r\nServer: nginx/1.26.3\r\nDate: Mon, 23 Nov 2026 02:41:07 GMT\r\n\
     Content-Type: text/plain\r\nContent-Length: 20\r\nLast-Modified: Sun, 22 Nov 2026 20:11:43 GMT\r\n\
     Connection: keep-alive\r\nETag: \"67421fbf-14\"\r\nAccept-Ranges: bytes\r\n\r\n01234567890123456789";
 
-/// The least an HTTP/1.1 server sends.
+/// The shortest response with a body that an HTTP/1.1 server sends.
 const MINIMAL: &str = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";

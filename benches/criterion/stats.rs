@@ -1,7 +1,7 @@
-//! Cost of counting: one sample, one merge of a thousand names, one percentile.
+//! Cost of statistics: recording one sample, merging a thousand names, one percentile.
 //!
-//! The budgets: about 15 ns for a sample of a known name, 5 ms for merging 1,000 names. A tick
-//! here is what a shard hands over in a second at 100,000 requests/s with log-normal times.
+//! The budgets are about 15 ns for a sample of a known name and 5 ms for a merge of 1,000 names. The interval of a tick
+//! holds the samples that a shard records in one second at 100,000 requests/s, with log-normal times.
 
 use std::hint::black_box;
 
@@ -73,7 +73,7 @@ fn percentile(criterion: &mut Criterion) {
     });
 }
 
-/// Requests of one tick: evenly spread names, log-normal times around 100 ms, on kept connections and with small bodies.
+/// Requests of one tick: uniformly distributed names, log-normal times around 100 ms, open connections, small bodies.
 struct SampleStream {
     names: Vec<String>,
     requests: Vec<(usize, u64)>,
@@ -101,7 +101,7 @@ impl SampleStream {
         })
     }
 
-    /// A recorder that knows all names and pages.
+    /// Returns a recorder that has already allocated all names and pages.
     fn recorder(&self) -> Recorder {
         let mut recorder = Recorder::new(Limits::default());
         self.samples().for_each(|sample| recorder.record(&sample));
@@ -113,7 +113,7 @@ impl SampleStream {
     }
 }
 
-/// The sum of twelve uniform numbers is close enough to a normal one.
+/// Returns a log-normal time. The sum of twelve uniform numbers approximates a normal distribution.
 fn log_normal_ns(random: &mut SmallRng) -> u64 {
     let normal = (0..12).map(|_| random.random::<f64>()).sum::<f64>() - 6.0;
     (100e6 * (SIGMA * normal).exp()) as u64

@@ -1,65 +1,85 @@
-//! Whether the generator itself was the bottleneck: what each shard cost, and the verdict on a run.
+//! Self-measurement of the load generator: CPU time per thread, scheduling delays, and whether they were a bottleneck.
 //!
-//! Plain data and arithmetic. The lags are measured by the shards into `gregaria_stats`; the CPU times come with
-//! each hand-over; [`Health::verdict`] puts both into one sentence with the figure that decided.
+//! Plain data and arithmetic. Threads record their lags into `gregaria_stats` and report their CPU time with each
+//! interval. [`GeneratorHealth::bottleneck`] judges both. This file must not know how a thread measures.
 
 use gregaria_stats::{Lag, Summary};
 
-/// What a thread of the swarm has cost since the run began.
+/// CPU and wall time of a thread of the swarm since the run started.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_engine::{ThreadLoad, ThreadRole};
+///
+/// let load = ThreadLoad { role: ThreadRole::Shard, cpu_ns: 250, wall_ns: 1_000 };
+/// assert_eq!(load.name(2), "shard 2");
+/// assert_eq!(load.cpu_share(), 0.25);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ThreadLoad {
-    /// What the thread does.
+    /// Role of the thread.
     pub role: ThreadRole,
-    /// CPU time of the shard's thread, user and system, in nanoseconds.
+    /// CPU time of the thread, user and system, in nanoseconds.
     pub cpu_ns: u64,
-    /// Wall time over which it was spent, in nanoseconds.
+    /// Wall time in which the CPU time was used, in nanoseconds.
     pub wall_ns: u64,
 }
 
-/// What a thread of a swarm does.
+/// The role of a thread in a swarm.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ThreadRole {
-    /// It runs Rust users.
+    /// Runs Rust users.
     #[default]
     Shard,
-    /// It runs the Python users.
+    /// Runs the Python users.
     Python,
-    /// It carries requests for the Python users.
+    /// Sends the requests of the Python users.
     Io,
 }
 
 impl ThreadLoad {
-    /// The thread's name for people; `index` counts the swarm's threads.
+    /// Returns the name of the thread in messages. `index` is its position in the swarm.
     pub fn name(&self, index: usize) -> String {
         match self.role {
             ThreadRole::Shard => format!("shard {index}"),
-            ThreadRole::Python => "the Python hub".to_owned(),
-            ThreadRole::Io => "the thread that carries requests".to_owned(),
+            ThreadRole::Python => "the Python thread".to_owned(),
+            ThreadRole::Io => "the I/O thread".to_owned(),
         }
     }
 
-    /// CPU time as a share of one core, 0 to 1.
+    /// Returns the CPU time as a share of one core, from 0 to 1.
     pub fn cpu_share(&self) -> f64 {
         if self.wall_ns == 0 { 0.0 } else { self.cpu_ns as f64 / self.wall_ns as f64 }
     }
 }
 
-/// How the generator itself fared.
+/// Self-measurement of the load generator: CPU time per thread and scheduling delays.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_engine::GeneratorHealth;
+///
+/// let health = GeneratorHealth { wait_lag_p99_us: 25_000, ..GeneratorHealth::default() };
+/// let bottleneck = health.bottleneck().unwrap();
+/// assert_eq!(bottleneck, "users woke late from their waits: p99 of the lag is 25.0 ms");
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GeneratorHealth {
-    /// 99th percentile of wait deadline -> user runs, in microseconds.
+    /// 99th percentile of the time from the end of a wait to the user running, in microseconds.
     pub wait_lag_p99_us: u64,
-    /// 99th percentile of request called -> request sent, in microseconds.
+    /// 99th percentile of the time from the call of a request to its bytes being sent, in microseconds.
     pub send_lag_p99_us: u64,
-    /// 99th percentile of operation complete in the kernel -> whoever waits for it runs, as the shards' own timers
-    /// sample it, in microseconds.
+    /// 99th percentile of the time from a completion in the kernel to the waiting user running, in microseconds. Shards
+    /// sample it with their own timers.
     pub resume_lag_p99_us: u64,
-    /// One per shard.
+    /// Load of each thread of the swarm.
     pub loads: Vec<ThreadLoad>,
 }
 
 impl GeneratorHealth {
-    /// Reads the lags of a summary beside the shards' loads.
+    /// Combines the lags of a summary with the loads of the threads.
     pub fn new(summary: &Summary, loads: &[ThreadLoad]) -> Self {
         let p99_us = |lag| summary.lag(lag).percentile_us(0.99);
         Self {
@@ -70,11 +90,14 @@ impl GeneratorHealth {
         }
     }
 
-    /// Why the run's figures are the generator's rather than the target's, in one sentence; `None` when they are not.
+    /// Returns a sentence with the figure that shows the generator as the bottleneck of the run. `None` if no figure
+    /// does.
+    ///
+    /// The limits are 95 % of a core for a thread and 10 ms for the 99th percentile of a lag.
     pub fn bottleneck(&self) -> Option<String> {
         let busiest = self.loads.iter().enumerate().max_by(|a, b| a.1.cpu_share().total_cmp(&b.1.cpu_share()));
-        if let Some((shard, load)) = busiest.filter(|(_, load)| load.cpu_share() >= MIN_BUSY_CPU_SHARE) {
-            return Some(format!("{} used {:.0} % of its core", load.name(shard), load.cpu_share() * 100.0));
+        if let Some((index, load)) = busiest.filter(|(_, load)| load.cpu_share() >= MIN_BUSY_CPU_SHARE) {
+            return Some(format!("{} used {:.0} % of its core", load.name(index), load.cpu_share() * 100.0));
         }
         let lags = [
             ("users resumed late after a response", self.resume_lag_p99_us),
@@ -83,14 +106,14 @@ impl GeneratorHealth {
         ];
         lags.into_iter()
             .find(|(_, p99_us)| *p99_us >= MIN_LATE_LAG_US)
-            .map(|(what, p99_us)| format!("{what}: p99 of the lag is {:.1} ms", p99_us as f64 / 1000.0))
+            .map(|(symptom, p99_us)| format!("{symptom}: p99 of the lag is {:.1} ms", p99_us as f64 / 1000.0))
     }
 }
 
-/// A shard that used this share of its core had no room left.
+/// The share of a core from which a thread counts as busy.
 const MIN_BUSY_CPU_SHARE: f64 = 0.95;
 
-/// A lag that shows in percentiles of the target: 10 ms.
+/// The lag from which measured percentiles are distorted, 10 ms.
 const MIN_LATE_LAG_US: u64 = 10_000;
 
 #[cfg(test)]
@@ -98,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_verdict_names_the_figure_that_decided() {
+    fn bottleneck_names_the_decisive_figure() {
         let mut health = GeneratorHealth {
             loads: vec![ThreadLoad { cpu_ns: 50, wall_ns: 100, ..ThreadLoad::default() }; 2],
             ..GeneratorHealth::default()
@@ -109,6 +132,6 @@ mod tests {
         health.loads[1].cpu_ns = 98;
         assert_eq!(health.bottleneck().unwrap(), "shard 1 used 98 % of its core");
         health.loads[1].role = ThreadRole::Python;
-        assert_eq!(health.bottleneck().unwrap(), "the Python hub used 98 % of its core");
+        assert_eq!(health.bottleneck().unwrap(), "the Python thread used 98 % of its core");
     }
 }

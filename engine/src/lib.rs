@@ -1,20 +1,50 @@
-//! gregaria-engine: users, their tasks and waits, the shards they run on, and the runner that steers a run.
+//! gregaria-engine: users, their tasks and waits, the threads that run them, and the runner of a run.
 //!
-//! It knows nothing of command lines, terminals or signals, holds no global state, prints nothing and never
-//! ends the process. Only [`rt`] names io_uring.
+//! The crate knows no command lines, terminals or signals. It holds no global state, prints no output and never ends
+//! the process. Only [`rt`] names io_uring.
 //!
-//! Three seams, each a trait or a plain type:
-//! - [`Scenario`]: what there is to run. [`RustScenario`] is made of [`UserClass`]es.
-//! - [`Swarm`]: where it runs. [`ShardSwarm`] holds Rust users on pinned cores.
-//! - [`Runner`]: one state machine over a Swarm; [`RunHandle`] is how another program steers and reads it.
+//! A run has three parts, each a trait or a plain type:
+//! - [`Scenario`]: the user classes. [`RustScenario`] is made of [`UserClass`]es.
+//! - [`Swarm`]: a backend that holds users. [`ShardSwarm`] holds Rust users on pinned cores.
+//! - [`Runner`]: the state machine of a run over a swarm. Other threads control and read it through a [`RunHandle`].
 //!
-//! A request's way starts in `user/http_user.rs`.
+//! The request of a Rust user begins in `user/http_user.rs`. Below users lie `accounting/` (admission and recording)
+//! and `rt/` (the runtime); beside them `control/` (thread control); above them `shards/`.
+//!
+//! # Examples
+//!
+//! ```no_run
+//! use std::{sync::Arc, time::Duration};
+//!
+//! use gregaria_engine::{
+//!     HttpUser, RunCommand, Runner, RunnerOptions, RustScenario, ShardOptions, ShardSwarm, TaskResult, TaskSet,
+//!     UserClass, between,
+//! };
+//!
+//! async fn index(user: &mut HttpUser) -> TaskResult {
+//!     user.get("/").await;
+//!     Ok(())
+//! }
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let class = UserClass::http("Visitor").wait(between(1.0, 5.0)).tasks(TaskSet::new("Website").task(1, index));
+//! let scenario = Arc::new(RustScenario::new([class])?.with_host(Some("http://localhost:8080"))?);
+//! let swarm = ShardSwarm::start(Arc::clone(&scenario), &ShardOptions::default())?;
+//! let options = RunnerOptions { run_time: Some(Duration::from_secs(60)), ..RunnerOptions::default() };
+//! let run = Runner::start(scenario, swarm, options)?;
+//! run.send_command(RunCommand::Spawn { users: 100, spawn_rate: 10.0 });
+//! let report = run.wait();
+//! println!("{} requests aborted", report.aborted);
+//! # Ok(())
+//! # }
+//! ```
 
 mod connect_config;
 mod network;
 mod ramp;
 mod swarm;
 
+pub mod accounting;
 pub mod control;
 pub mod health;
 pub mod io_thread;
@@ -28,12 +58,11 @@ pub use connect_config::{ConnectConfig, ConnectConfigError, OverrideTarget, Reso
 pub use gregaria_http as http;
 pub use gregaria_stats as stats;
 pub use health::{GeneratorHealth, ThreadLoad, ThreadRole};
-pub use ramp::{Ramp, RampStep, Segment};
+pub use ramp::{Ramp, RampStep, Segment, StepKind};
 pub use runner::{
     ClockReading, EndReason, RunCommand, RunEvent, RunHandle, RunReport, RunStatus, Runner, RunnerOptions, RunnerState,
 };
 pub use scenario::{Scenario, ScenarioError, TaskInfo, UserClassInfo};
-
 pub use shards::{ShardError, ShardOptions, ShardSwarm};
 pub use swarm::{Swarm, SwarmReport};
 pub use user::{

@@ -1,5 +1,7 @@
-//! What sessions need of the world: connections, time, deadlines, buffers. [`Wires`] is what the sessions of one thread
-//! share; a [`UserNetwork`] is one user's view of it. Only passes on; the things themselves are in `rt/`.
+//! The runtime of the HTTP client, on top of `rt/`: connections, time, deadlines, buffers.
+//!
+//! The sessions of one thread share a [`ThreadNetwork`]. Each session sees it through a [`UserNetwork`]. This file must
+//! know neither users nor the I/O thread, which both use it.
 
 use std::{cell::RefCell, future::Future, rc::Rc, sync::Arc};
 
@@ -8,7 +10,7 @@ use rand::{Rng, SeedableRng, rngs::SmallRng};
 
 use crate::rt::{NetStream, PooledFuture, Resolver, ReusableDeadline, Runtime, ThreadBufferPool};
 
-/// What the sessions of one thread share.
+/// The runtime, resolver, head cache and buffers that the sessions of one thread share.
 pub(crate) struct ThreadNetwork {
     pub(crate) rt: Runtime,
     resolver: Arc<Resolver>,
@@ -21,7 +23,7 @@ impl ThreadNetwork {
         Rc::new(Self { rt, resolver, head_cache: RefCell::default(), buffer_pool: RefCell::default() })
     }
 
-    /// An empty buffer: a user holds one only while a request is on the wire.
+    /// Returns an empty buffer. A user holds a buffer only while a request is in flight.
     pub(crate) fn acquire_buffer(&self) -> Vec<u8> {
         self.buffer_pool.borrow_mut().acquire().unwrap_or_else(|| Vec::with_capacity(DEFAULT_BUFFER_BYTES))
     }
@@ -31,7 +33,7 @@ impl ThreadNetwork {
     }
 }
 
-/// One user's view of its thread. Serves one request at a time.
+/// The network of one user. It serves one request at a time, because it has one deadline.
 pub(crate) struct UserNetwork {
     thread_network: Rc<ThreadNetwork>,
     deadline: ReusableDeadline,
@@ -55,7 +57,7 @@ impl ClientRuntime for UserNetwork {
     }
 
     async fn connect(&self, origin: &Origin, resolved_ns: &mut u64) -> Result<NetStream, Error> {
-        // Rare and large: pooled, so that it does not weigh on every request.
+        // Pooled, because the future is large and rarely used: otherwise every request would be as large.
         PooledFuture::new(|| self.thread_network.rt.connect(&self.thread_network.resolver, origin, resolved_ns)).await
     }
 
@@ -80,5 +82,5 @@ impl ClientRuntime for UserNetwork {
     }
 }
 
-/// Holds a small request and its response; one that was too small comes back larger.
+/// Enough for a small request and its response. A buffer that had to grow is released with its new capacity.
 const DEFAULT_BUFFER_BYTES: usize = 1024;

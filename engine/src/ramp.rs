@@ -1,23 +1,33 @@
-//! How the number of users moves along a straight line: which user comes or goes when.
+//! Ramps: the number of users along a straight line, as single steps with due times.
 //!
-//! Pure: a [`Segment`] says from which counts to which, a [`Ramp`] gives every single step its due time. The runner
-//! (where does the line stand?) and the shards (which steps are mine?) read the same steps, so they always agree.
+//! Pure data and arithmetic. A [`Segment`] is the line between two counts per class, a [`Ramp`] the steps of a
+//! segment. The runner reads the steps to know the current count, the coordinator to distribute them. Both use the
+//! same steps, so they always agree. This file must not know clocks, threads or users.
 
-/// A straight piece of a ramp, in counts per class.
+/// A straight piece of a ramp, in users per class.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_engine::Segment;
+///
+/// let segment = Segment::at_rate(0, vec![0], vec![100], 10.0);
+/// assert_eq!(segment.end_ns, 10_000_000_000);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Segment {
-    /// When the line leaves `from`, monotonic.
+    /// Start of the line, in monotonic nanoseconds.
     pub start_ns: u64,
-    /// When it reaches `to`, monotonic; equal to `start_ns` for a jump.
+    /// End of the line, in monotonic nanoseconds. Equal to `start_ns` for a jump.
     pub end_ns: u64,
-    /// Users per class at the start.
+    /// Users per class at the start, in the order of the scenario.
     pub from: Vec<u32>,
-    /// Users per class at the end.
+    /// Users per class at the end, in the order of the scenario.
     pub to: Vec<u32>,
 }
 
 impl Segment {
-    /// The segment that moves at `spawn_rate` users per second; an infinite rate is a jump.
+    /// Returns the segment from `from` to `to` that changes `spawn_rate` users per second. An infinite rate is a jump.
     pub fn at_rate(start_ns: u64, from: Vec<u32>, to: Vec<u32>, spawn_rate: f64) -> Self {
         let steps: u64 = from.iter().zip(&to).map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
         let seconds = if spawn_rate.is_finite() { steps as f64 / spawn_rate } else { 0.0 };
@@ -25,7 +35,18 @@ impl Segment {
     }
 }
 
-/// A segment taken apart into single steps.
+/// The single steps of a segment.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_engine::{Ramp, Segment, StepKind};
+///
+/// let ramp = Ramp::new(&Segment::at_rate(0, vec![0], vec![4], 2.0));
+/// assert!(ramp.steps().iter().all(|step| step.kind == StepKind::Spawn));
+/// assert_eq!(ramp.counts_at(1_000_000_000), [2]);
+/// assert_eq!(ramp.end_ns(), 2_000_000_000);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Ramp {
     from: Vec<u32>,
@@ -33,19 +54,40 @@ pub struct Ramp {
     end_ns: u64,
 }
 
-/// One user comes or goes.
+/// The spawn or stop of one user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RampStep {
-    /// When, monotonic.
+    /// Due time, in monotonic nanoseconds.
     pub due_ns: u64,
-    /// Which class, an index in the scenario's order.
+    /// Index of the class in the scenario.
     pub class: usize,
-    /// Whether a user comes; else the class's latest one goes.
-    pub is_spawn: bool,
+    /// Direction of the step.
+    pub kind: StepKind,
+}
+
+/// The direction of a [`RampStep`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StepKind {
+    /// A user of the class is spawned.
+    Spawn,
+    /// The latest user of the class is stopped.
+    Stop,
+}
+
+impl RampStep {
+    /// Returns the step that undoes this one.
+    pub(crate) fn inverse(self) -> Self {
+        let kind = match self.kind {
+            StepKind::Spawn => StepKind::Stop,
+            StepKind::Stop => StepKind::Spawn,
+        };
+        Self { kind, ..self }
+    }
 }
 
 impl Ramp {
-    /// Spreads the segment's steps evenly over its time, the first at its start, classes interleaved.
+    /// Spreads the steps of the segment evenly over its time. The first step is due at its start, and classes
+    /// alternate.
     pub fn new(segment: &Segment) -> Self {
         let deltas: Vec<i64> =
             segment.from.iter().zip(&segment.to).map(|(from, to)| i64::from(*to) - i64::from(*from)).collect();
@@ -57,33 +99,37 @@ impl Ramp {
                 let class = furthest_behind(&deltas, &done, index + 1, count);
                 done[class] += 1;
                 let offset_ns = (u128::from(length_ns) * u128::from(index) / u128::from(count)) as u64;
-                RampStep { due_ns: segment.start_ns + offset_ns, class, is_spawn: deltas[class] > 0 }
+                let kind = if deltas[class] > 0 { StepKind::Spawn } else { StepKind::Stop };
+                RampStep { due_ns: segment.start_ns + offset_ns, class, kind }
             })
             .collect();
         Self { from: segment.from.clone(), steps, end_ns: segment.end_ns }
     }
 
-    /// All steps in order of their due times.
+    /// Returns all steps in the order of their due times.
     pub fn steps(&self) -> &[RampStep] {
         &self.steps
     }
 
-    /// Users per class when all steps due before `now_ns` are done.
+    /// Returns the users per class after all steps that are due before `now_ns`.
     pub fn counts_at(&self, now_ns: u64) -> Vec<u32> {
         let mut counts = self.from.clone();
         for step in self.steps.iter().take_while(|step| step.due_ns < now_ns) {
-            counts[step.class] = if step.is_spawn { counts[step.class] + 1 } else { counts[step.class] - 1 };
+            match step.kind {
+                StepKind::Spawn => counts[step.class] += 1,
+                StepKind::Stop => counts[step.class] -= 1,
+            }
         }
         counts
     }
 
-    /// When the line is at its end, monotonic.
+    /// Returns the end of the line, in monotonic nanoseconds.
     pub fn end_ns(&self) -> u64 {
         self.end_ns
     }
 }
 
-/// The class whose share of the first `step` of `count` steps is least served so far.
+/// Returns the class that lags most behind its share of the first `step` of `count` steps.
 fn furthest_behind(deltas: &[i64], done: &[u64], step: u64, count: u64) -> usize {
     let lack = |class: usize| {
         let due = u128::from(deltas[class].unsigned_abs()) * u128::from(step);
@@ -99,7 +145,7 @@ mod tests {
     const SECOND_NS: u64 = 1_000_000_000;
 
     #[test]
-    fn the_first_user_comes_at_once_and_the_rest_evenly() {
+    fn first_step_is_due_at_the_start_the_rest_evenly() {
         let ramp = Ramp::new(&Segment::at_rate(5, vec![0], vec![10], 10.0));
         let due: Vec<u64> = ramp.steps().iter().map(|step| step.due_ns).collect();
         assert_eq!(due[0], 5);
@@ -108,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn classes_come_interleaved_and_end_at_their_counts() {
+    fn classes_alternate_and_end_at_their_counts() {
         let ramp = Ramp::new(&Segment::at_rate(0, vec![0, 4], vec![9, 1], f64::INFINITY));
         assert_eq!(ramp.counts_at(u64::MAX), [9, 1]);
         assert!(ramp.steps().iter().all(|step| step.due_ns == 0));
@@ -118,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn the_count_stays_on_the_line() {
+    fn count_stays_on_the_line() {
         let ramp = Ramp::new(&Segment::at_rate(0, vec![2000, 0], vec![0, 500], 1000.0));
         let line = |now_ns: u64| 2000.0 - 1500.0 * (now_ns as f64 / 2.5e9);
         for now_ns in (0..2_500_000_000).step_by(100_000_000) {

@@ -1,116 +1,147 @@
-//! What there is to run: the user classes with their weights, hosts and task trees, as plain data.
+//! A scenario: the user classes of a run with their weights, hosts and tasks, as plain data.
 //!
-//! Rust classes (`user/class.rs`) and the Python host implement it. Lists, task ratios, the class picker
-//! and the runner's distribution of users ask only this; how a user lives is the Swarm's affair.
+//! Rust classes (`user/class.rs`) and the Python host implement [`Scenario`]. Lists, task ratios, the selection of
+//! classes and the distribution of users read only this data. This file must not know how users run.
 
 use std::sync::Arc;
 
 use gregaria_http::BaseUrl;
 use thiserror::Error;
 
-/// What there is to run.
+/// The user classes of a run.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_engine::{Scenario, UserClassInfo};
+///
+/// struct OneClass([UserClassInfo; 1]);
+///
+/// impl Scenario for OneClass {
+///     fn user_classes(&self) -> &[UserClassInfo] {
+///         &self.0
+///     }
+/// }
+/// ```
 pub trait Scenario: Send + Sync {
-    /// The user classes that take part, in the order in which they were declared.
+    /// Returns the user classes in the order of their declaration.
     fn user_classes(&self) -> &[UserClassInfo];
 }
 
-/// What is known of a user class before a user of it runs.
+/// The static description of a user class.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_engine::{TaskInfo, UserClassInfo};
+///
+/// let class = UserClassInfo {
+///     name: "Visitor".into(),
+///     weight: 1.0,
+///     fixed_count: 0,
+///     host: None,
+///     needs_host: true,
+///     tasks: vec![TaskInfo { name: "index".into(), weight: 1, tasks: Vec::new() }],
+/// };
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct UserClassInfo {
-    /// The class's name, as given on the command line and shown in lists.
+    /// Name of the class, as selected on the command line and shown in lists.
     pub name: String,
-    /// Share of the users relative to the other classes; ignored where `fixed_count` is set.
+    /// Share of the users relative to the other classes. Ignored if `fixed_count` is set.
     pub weight: f64,
-    /// Spawn exactly this many users of the class, before any weighted ones; 0 means by weight.
+    /// Exact number of users of the class, spawned before users by weight. 0 means by weight.
     pub fixed_count: u32,
-    /// The host the class attacks (`http://name:port/prefix`), unless the run overrides it.
+    /// Target host of the class (`http://name:port/prefix`), unless the run overrides it.
     pub host: Option<String>,
-    /// Whether a user of this class cannot run without a host.
+    /// Whether users of this class cannot run without a host.
     pub needs_host: bool,
-    /// The class's tasks.
+    /// Tasks of the class.
     pub tasks: Vec<TaskInfo>,
 }
 
 /// A task, or a task set with tasks of its own.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskInfo {
-    /// The function's or task set's name.
+    /// Name of the function or the task set.
     pub name: String,
-    /// How often it is picked relative to its siblings.
+    /// Frequency with which the task is picked, relative to its siblings.
     pub weight: u32,
-    /// Empty for a task; the tasks of a task set.
+    /// Tasks of a task set. Empty for a task.
     pub tasks: Vec<Self>,
 }
 
-/// What is wrong with a list of classes.
+/// An invalid list of user classes, or an invalid selection.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ScenarioError {
-    /// Two classes cannot be told apart.
+    /// Two classes have the same name.
     #[error("two user classes are called {0}")]
     DuplicateClass(String),
-    /// A host is not one.
+    /// The host of a class is not a valid base URL.
     #[error("{host:?} of user class {class} is not a host: {reason}")]
     InvalidHost {
-        /// The class's name.
+        /// Name of the class.
         class: String,
-        /// What was given.
+        /// The rejected host.
         host: String,
-        /// Why it does not do.
+        /// Explanation of the error.
         reason: &'static str,
     },
     /// A class that needs a host has none.
     #[error("user class {0} has no host: give one with --host or in the class")]
     NoHost(String),
-    /// A task set has nothing to pick.
+    /// A task set has no task with a weight above 0.
     #[error("task set {set} of user class {class} has no task with a weight above 0")]
     NoTasks {
-        /// The class's name.
+        /// Name of the class.
         class: String,
-        /// The task set's name.
+        /// Name of the task set.
         set: String,
     },
-    /// A class was named that is not there.
+    /// A selected name is not the name of a class.
     #[error("there is no user class {0}")]
     UnknownClass(String),
 }
 
-/// The classes of these names, by their places in the list; all when there is no name.
+/// Returns the indices of the classes with these names, or of all classes if `names` is empty.
 ///
 /// # Errors
-/// When a name is not a class's.
+/// Returns [`ScenarioError::UnknownClass`] if a name is not the name of a class.
 pub fn select_classes(classes: &[UserClassInfo], names: &[String]) -> Result<Vec<usize>, ScenarioError> {
     if let Some(unknown) = names.iter().find(|name| classes.iter().all(|class| class.name != **name)) {
         return Err(ScenarioError::UnknownClass(unknown.clone()));
     }
-    let wanted = |class: &UserClassInfo| names.is_empty() || names.contains(&class.name);
-    Ok((0..classes.len()).filter(|index| wanted(&classes[*index])).collect())
+    let is_selected = |class: &UserClassInfo| names.is_empty() || names.contains(&class.name);
+    Ok((0..classes.len()).filter(|index| is_selected(&classes[*index])).collect())
 }
 
-/// Settles where each class's requests go: to `host` if given, else to the class's own.
+/// Resolves the base URL of each class: from `host` if given, otherwise from the host of the class. Stores `host` in
+/// the classes.
 ///
 /// # Errors
-/// When a class that needs a host has none, or one that cannot be read.
+/// Returns a [`ScenarioError`] if a class that needs a host has none, or a host is not a valid base URL.
 pub fn resolve_base_urls(
     classes: &mut [UserClassInfo],
     host: Option<&str>,
 ) -> Result<Vec<Option<Arc<BaseUrl>>>, ScenarioError> {
-    let settle = |class: &mut UserClassInfo| {
-        if let Some(host) = host {
-            class.host = Some(host.to_owned());
-        }
-        match &class.host {
-            Some(host) => BaseUrl::parse(host).map(|base| Some(Arc::new(base))).map_err(|error| {
-                ScenarioError::InvalidHost { class: class.name.clone(), host: host.clone(), reason: error.message() }
-            }),
-            None if class.needs_host => Err(ScenarioError::NoHost(class.name.clone())),
-            None => Ok(None),
-        }
-    };
-    classes.iter_mut().map(settle).collect()
+    if let Some(host) = host {
+        classes.iter_mut().for_each(|class| class.host = Some(host.to_owned()));
+    }
+    classes.iter().map(resolve_base_url).collect()
 }
 
-/// How many users of each class make up `users`: fixed counts first, the rest by weight (largest remainder), so
-/// that the counts always add up. Classes that get fewer than they asked for are the later ones.
+fn resolve_base_url(class: &UserClassInfo) -> Result<Option<Arc<BaseUrl>>, ScenarioError> {
+    match &class.host {
+        Some(host) => BaseUrl::parse(host).map(|base| Some(Arc::new(base))).map_err(|error| {
+            ScenarioError::InvalidHost { class: class.name.clone(), host: host.clone(), reason: error.message() }
+        }),
+        None if class.needs_host => Err(ScenarioError::NoHost(class.name.clone())),
+        None => Ok(None),
+    }
+}
+
+/// Distributes `users` over the classes: fixed counts first, the rest by weight with the largest-remainder method, so
+/// that the counts always add up. If there are fewer users than fixed counts, later classes get fewer.
 pub(crate) fn distribute_users(classes: &[UserClassInfo], users: u32) -> Vec<u32> {
     let mut left = users;
     let mut counts: Vec<u32> = classes
@@ -129,18 +160,18 @@ pub(crate) fn distribute_users(classes: &[UserClassInfo], users: u32) -> Vec<u32
         return counts;
     }
     let mut remainders: Vec<(f64, usize)> = Vec::new();
-    let mut given = 0;
+    let mut assigned = 0;
     for (index, class) in classes.iter().enumerate() {
         let share = f64::from(left) * weight_of(class) / total_weight;
         let whole = share.floor();
         if weight_of(class) > 0.0 {
             counts[index] = whole as u32;
-            given += whole as u32;
+            assigned += whole as u32;
             remainders.push((share - whole, index));
         }
     }
     remainders.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    for (_, index) in remainders.iter().cycle().take((left - given) as usize) {
+    for (_, index) in remainders.iter().cycle().take((left - assigned) as usize) {
         counts[*index] += 1;
     }
     counts
@@ -155,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn users_are_shared_out_by_weight_and_always_add_up() {
+    fn users_by_weight_add_up_to_the_total() {
         let classes = [class("A", 5.0, 0), class("B", 1.0, 0)];
         assert_eq!(distribute_users(&classes, 1), [1, 0]);
         assert_eq!(distribute_users(&classes, 6), [5, 1]);
@@ -166,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn fixed_counts_come_first() {
+    fn fixed_counts_are_filled_first() {
         let classes = [class("A", 1.0, 0), class("Admin", 7.0, 2)];
         assert_eq!(distribute_users(&classes, 1), [0, 1]);
         assert_eq!(distribute_users(&classes, 5), [3, 2]);

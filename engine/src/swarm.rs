@@ -1,48 +1,90 @@
-//! Where a scenario runs: a place that holds users.
+//! The backend of a run: a [`Swarm`] holds users.
 //!
-//! Shards (`shards/`), the Python host and a cluster implement it, and a scripted one in the runner's tests. It
-//! follows ramps by itself and hands over what was measured; it decides nothing about the run.
+//! Shards (`shards/`), the Python host and the scripted swarm of the runner's tests implement it. A swarm follows ramps
+//! by itself and returns measurements. It must not know the runner, and it makes no decision about the run.
 
 use gregaria_stats::Interval;
 
 use crate::{health::ThreadLoad, ramp::Segment};
 
-/// A place that holds users.
+/// A backend that holds users.
+///
+/// # Examples
+///
+/// A swarm of users that exist only as a number:
+///
+/// ```
+/// use gregaria_engine::{Segment, Swarm, SwarmReport, stats::Interval};
+///
+/// #[derive(Default)]
+/// struct CountingSwarm {
+///     report: SwarmReport,
+/// }
+///
+/// impl Swarm for CountingSwarm {
+///     fn start_run(&mut self, _num_requests: Option<u64>) {
+///         self.report = SwarmReport::default();
+///     }
+///
+///     fn apply_segment(&mut self, segment: &Segment) {
+///         self.report.users_per_class = segment.to.clone();
+///     }
+///
+///     fn stop(&mut self, _deadline_ns: u64) {
+///         self.report.users_per_class.fill(0);
+///         self.report.stopped = true;
+///     }
+///
+///     fn collect(&mut self, _sink: &mut dyn FnMut(&Interval)) -> SwarmReport {
+///         self.report.clone()
+///     }
+/// }
+/// ```
 pub trait Swarm: Send {
-    /// A new run begins: at most `num_requests` requests are to be recorded in it. Called before the first
-    /// [`Swarm::ramp`] and again after each finished [`Swarm::stop`].
+    /// Starts a new run in which at most `num_requests` requests are recorded. Called before the first
+    /// [`apply_segment`](Swarm::apply_segment) and again after each finished [`stop`](Swarm::stop).
     fn start_run(&mut self, num_requests: Option<u64>);
 
-    /// Follow this segment. From its start on it replaces what earlier segments had planned for later.
+    /// Follows this segment. It replaces all steps of earlier segments that are due at its start or later.
     fn apply_segment(&mut self, segment: &Segment);
 
-    /// The run ends: no request starts any more; those on the wire are read to their end until `deadline_ns`
-    /// (monotonic) and cut off then. A later call can only bring the deadline forward.
+    /// Ends the run. No request starts any more. Requests in flight may finish until `deadline_ns` (monotonic) and are
+    /// aborted then. A later call can only bring the deadline forward.
     fn stop(&mut self, deadline_ns: u64);
 
-    /// Hands what was measured since the last call to `sink` and says how the swarm stands. Never blocks.
+    /// Passes all measurements since the last call to `sink` and returns the state of the swarm. Never blocks.
     fn collect(&mut self, sink: &mut dyn FnMut(&Interval)) -> SwarmReport;
 }
 
-/// How a swarm stands.
+/// The state of a swarm.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_engine::SwarmReport;
+///
+/// let report = SwarmReport { users_per_class: vec![3, 4], ..SwarmReport::default() };
+/// assert_eq!(report.total_users(), 7);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SwarmReport {
-    /// When all of this was so, by the clock of the orders: a place that is held up has nothing newer to say.
+    /// Time of this state, in monotonic nanoseconds. It is the oldest one of all threads, so a blocked thread delays
+    /// it.
     pub as_of_ns: u64,
-    /// Users that lived then, per class in the scenario's order.
+    /// Active users per class, in the order of the scenario.
     pub users_per_class: Vec<u32>,
-    /// After [`Swarm::stop`]: no user is left, and all that was measured has been handed over.
+    /// Whether all users have exited after [`Swarm::stop`] and all measurements were returned.
     pub stopped: bool,
-    /// Requests cut off on the wire since the run began.
+    /// Requests aborted since the run started.
     pub aborted: u64,
-    /// What each shard has cost so far.
+    /// CPU and wall time of each thread since the run started.
     pub loads: Vec<ThreadLoad>,
-    /// What stopped the swarm from going on, if anything: a bug or a lack of resources, in one sentence.
+    /// A bug or a lack of resources that prevents the swarm from continuing, in one sentence.
     pub fatal_error: Option<String>,
 }
 
 impl SwarmReport {
-    /// Users of all classes.
+    /// Returns the number of active users of all classes.
     pub fn total_users(&self) -> u32 {
         self.users_per_class.iter().sum()
     }

@@ -1,5 +1,5 @@
-//! A task that never waits must not take the shard from the others, nor from the end of the run. On real threads: a ring
-//! delivers nothing, not even the time, to a thread that never enters the kernel.
+//! A task that never waits must not take the shard from the others, nor from the end of the run. On real threads: a
+//! ring delivers nothing, not even the time, to a thread that never enters the kernel.
 
 use std::{sync::Arc, time::Duration};
 

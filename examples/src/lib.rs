@@ -1,1 +1,1 @@
-//! The examples beside this folder are the package; it has no library of its own.
+//! An empty library. The package consists of the examples in the parent folder.

@@ -1,36 +1,55 @@
-//! What all users of a class share: timeouts, limits, and what every request carries.
+//! The settings that the users of a class share: timeouts, limits, credentials, and the headers of every request.
+//!
+//! Plain data. This file must not know how a setting is applied: `session/` applies them, and
+//! [`RequestOptions`](crate::RequestOptions) overrides some for one request.
 
 use crate::proto::DefaultHeaders;
 use crate::{Auth, HttpLimits, Proxies, TlsConfig};
 
-/// Settings of a [`Session`](crate::Session), shared by many.
+/// Settings of a [`Session`](crate::Session), shared by many sessions.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::{Auth, ClientConfig, HttpLimits};
+///
+/// let config = ClientConfig {
+///     total_timeout_ns: Some(30_000_000_000),
+///     limits: HttpLimits { max_redirects: 5, ..HttpLimits::default() },
+///     auth: Some(Auth::basic("user", "secret")),
+///     ..ClientConfig::default()
+/// };
+/// assert_eq!(config.connect_timeout_ns, 60_000_000_000);
+/// ```
 #[derive(Clone, Debug)]
 pub struct ClientConfig {
-    /// Longest time for making a connection, in nanoseconds: name resolution, the tunnel of a proxy and the TLS handshake
-    /// included. Default 60 s.
+    /// Timeout for opening a connection, in nanoseconds. It covers name resolution, the tunnel of a proxy and the
+    /// TLS handshake. Default 60 s.
     pub connect_timeout_ns: u64,
     /// Longest silence of the target while its response is awaited or read, in nanoseconds. Default 60 s.
     pub read_timeout_ns: u64,
-    /// Longest time for a request in all, redirects included, in nanoseconds. Default none.
+    /// Timeout for a request with all its redirects, in nanoseconds. `None`, the default, is off.
     pub total_timeout_ns: Option<u64>,
-    /// After so many requests a connection is closed and another one made; 0 for never. Default 0.
+    /// Most requests on one connection. After the last of them the connection is closed. 0, the default, is off.
     pub max_requests_per_connection: u32,
-    /// A request with a body larger than this, or of unknown length, asks for leave to send it (`Expect: 100-continue`).
-    /// Default none; a header of the request's own asks for it at any length.
+    /// Body size in bytes above which a request sends `Expect: 100-continue`. A body of unknown length counts as
+    /// larger. `None`, the default, is off. A request may always set the header itself.
     pub expect_continue_above_bytes: Option<u64>,
-    /// Longest wait for that leave, in nanoseconds; then the body is sent all the same. Default 1 s.
+    /// Longest wait for `100 Continue`, in nanoseconds. After that the body is sent. Default 1 s.
     pub expect_continue_timeout_ns: u64,
-    /// Whether redirects are followed, up to [`HttpLimits::redirects`]. Default true.
+    /// Whether redirects are followed, up to [`HttpLimits::max_redirects`]. Default true.
     pub follow_redirects: bool,
-    /// Bounds on a response.
+    /// Limits of a response.
     pub limits: HttpLimits,
-    /// Headers of every request that does not bring its own. Default `User-Agent`, `Accept-Encoding` and `Accept: */*`.
+    /// Headers of every request, unless the request has one of the same name. Default `User-Agent`,
+    /// `Accept-Encoding` and `Accept: */*`.
     pub default_headers: DefaultHeaders,
-    /// Who the user is, for targets that want to know. Default nobody.
+    /// Credentials of every request. Default none.
     pub auth: Option<Auth>,
-    /// Proxies between here and the targets. Default none.
+    /// Proxies between the client and the targets. Default none.
     pub proxies: Proxies,
-    /// How the targets of `https` URLs are trusted. Default: the system's roots.
+    /// TLS configuration of `https` URLs. Default: certificates are verified against the system's certificate
+    /// authorities.
     pub tls: TlsConfig,
 }
 

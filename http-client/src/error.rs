@@ -1,81 +1,92 @@
-//! Why an exchange has no response, as small values that can be counted in a table.
+//! The reasons why an exchange has no response, as small values that can be counted in a table.
 //!
-//! No variant owns text: a run against a dead target makes millions of these, and each must cost nothing. The message is
-//! the row of the error table, so it must not hold anything that differs from request to request.
+//! No variant owns text, because a run against a dead target produces millions of errors, and each must be cheap.
+//! The message is the row of the error table, so it must not contain a detail that differs from request to request.
 
 use std::fmt;
 use std::io;
 
-/// Why an exchange has no response.
+/// The reason why an exchange has no response.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::{Error, ErrorCategory, Origin};
+///
+/// let error = Origin::parse("ftp://example.org").unwrap_err();
+/// assert_eq!((error, error.category()), (Error::UnsupportedScheme, ErrorCategory::Scenario));
+/// assert_eq!(Error::ReadTimeout.to_string(), "read timeout");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Error {
-    /// What gives the request's body has failed; the request was cut short.
+    /// The source of the request's body failed, so the request was not sent completely.
     BodySourceFailed,
-    /// A kept body grew beyond [`HttpLimits::body_bytes`](crate::HttpLimits::body_bytes).
+    /// A kept body exceeded [`HttpLimits::max_body_bytes`](crate::HttpLimits::max_body_bytes).
     BodyTooLarge,
-    /// The request must be sent once more, because of a redirect or of authentication, and its body can be read only once.
+    /// A redirect or authentication requires the body a second time, but the source can be read only once.
     BodyNotRewindable,
-    /// Chunk extensions grew beyond [`HttpLimits::chunk_extension_bytes`](crate::HttpLimits::chunk_extension_bytes).
+    /// Chunk extensions exceeded
+    /// [`HttpLimits::max_chunk_extension_bytes`](crate::HttpLimits::max_chunk_extension_bytes).
     ChunkExtensionsTooLarge,
     /// The target closed the connection before the first byte of the final response.
     ClosedBeforeResponse,
-    /// The connection could not be made, for a reason that has no variant of its own.
+    /// The connection could not be opened, for a reason without a variant of its own.
     ConnectFailed,
-    /// Nothing listens at the target's address.
+    /// No process listens at the target's address.
     ConnectRefused,
-    /// The connection was not made in time, name resolution included.
+    /// The connection was not opened in time, name resolution included.
     ConnectTimeout,
-    /// The body is not what its `Content-Encoding` says.
+    /// The body does not match its `Content-Encoding`.
     InvalidContentCoding,
-    /// The body grew beyond [`HttpLimits::decoded_bytes`](crate::HttpLimits::decoded_bytes) when its coding was undone.
+    /// The decoded body exceeded [`HttpLimits::max_decoded_bytes`](crate::HttpLimits::max_decoded_bytes).
     DecodedTooLarge,
-    /// The body grew by more than [`HttpLimits::decoded_ratio`](crate::HttpLimits::decoded_ratio) when its coding was undone.
+    /// The decoded body exceeded [`HttpLimits::max_decoded_ratio`](crate::HttpLimits::max_decoded_ratio).
     DecodedRatioExceeded,
-    /// The head grew beyond [`HttpLimits::head_bytes`](crate::HttpLimits::head_bytes).
+    /// The head exceeded [`HttpLimits::max_head_bytes`](crate::HttpLimits::max_head_bytes).
     HeadTooLarge,
-    /// The request cannot be put on the wire as asked; nothing was sent.
+    /// The request cannot be sent as specified. No byte was sent.
     InvalidRequest(InvalidRequest),
-    /// What arrived is not HTTP/1.1.
+    /// The received bytes are not HTTP/1.1.
     InvalidResponse(InvalidResponse),
-    /// A redirect leads to something that is no `http` or `https` URL.
+    /// A redirect leads to a location that is not an `http` or `https` URL.
     InvalidRedirect,
     /// The host name could not be resolved.
     NameNotFound,
-    /// The target has an IP version of which no address was given for connections to come from.
+    /// None of the configured source addresses has the target's IP version.
     NoSourceAddress,
     /// This machine has no file descriptor left for a connection.
     TooManyOpenFiles,
     /// This machine has no local port left towards the target.
     NoLocalPorts,
-    /// The proxy does not open a tunnel to the target.
+    /// The proxy refused the tunnel to the target.
     ProxyRefused,
-    /// Nothing more of the response came for too long.
+    /// The target was silent for longer than the read timeout.
     ReadTimeout,
     /// The target reset the connection, or closed it while the request was being sent.
     ConnectionReset,
     /// The target closed the connection in the middle of the response.
     IncompleteResponse,
-    /// There is no safe connection.
+    /// TLS failed.
     Tls(TlsFailure),
-    /// The request, redirects included, took longer than it may in all.
+    /// The request, redirects included, exceeded the total timeout.
     TotalTimeout,
-    /// The trailers grew beyond [`HttpLimits::trailer_bytes`](crate::HttpLimits::trailer_bytes).
+    /// The trailers exceeded [`HttpLimits::max_trailer_bytes`](crate::HttpLimits::max_trailer_bytes).
     TrailersTooLarge,
-    /// The head had more headers than [`HttpLimits::headers`](crate::HttpLimits::headers).
+    /// The head had more headers than [`HttpLimits::max_headers`](crate::HttpLimits::max_headers).
     TooManyHeaders,
-    /// More interim responses came than [`HttpLimits::informational`](crate::HttpLimits::informational).
+    /// More interim responses arrived than [`HttpLimits::max_informational`](crate::HttpLimits::max_informational).
     TooManyInformational,
-    /// More redirects came than [`HttpLimits::redirects`](crate::HttpLimits::redirects).
+    /// The target redirected more often than [`HttpLimits::max_redirects`](crate::HttpLimits::max_redirects).
     TooManyRedirects,
     /// No route to the target.
     Unreachable,
-    /// The URL's scheme is not one this client speaks.
+    /// The URL's scheme is neither `http` nor `https`.
     UnsupportedScheme,
 }
 
 impl Error {
-    /// The error as one line for a table or a log. Equal errors have equal messages.
+    /// Returns the error as one line for a table or a log. Equal errors have equal messages.
     pub const fn message(self) -> &'static str {
         match self {
             Self::BodySourceFailed => "reading the request's body failed",
@@ -92,7 +103,7 @@ impl Error {
             Self::HeadTooLarge => "response head too large",
             Self::InvalidRequest(detail) => detail.message(),
             Self::InvalidResponse(detail) => detail.message(),
-            Self::InvalidRedirect => "redirect to something that is no http or https URL",
+            Self::InvalidRedirect => "redirect to a URL that is not http or https",
             Self::NameNotFound => "host name not found",
             Self::NoSourceAddress => "no source address of the target's IP version",
             Self::TooManyOpenFiles => "out of file descriptors on this machine: raise ulimit -n",
@@ -112,7 +123,7 @@ impl Error {
         }
     }
 
-    /// Who has to change something for the error to go away.
+    /// Returns the party that can fix the error.
     pub const fn category(self) -> ErrorCategory {
         match self {
             Self::NoSourceAddress | Self::TooManyOpenFiles | Self::NoLocalPorts => ErrorCategory::Local,
@@ -123,10 +134,10 @@ impl Error {
         }
     }
 
-    /// Reads an operating system's error about making a connection.
+    /// Converts an error of the operating system about opening a connection.
     pub fn from_connect(error: &io::Error) -> Self {
         match error.kind() {
-            // A Unix socket that does not exist is one where nobody listens.
+            // A missing Unix socket means the same as a socket without a listener.
             io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => Self::ConnectRefused,
             io::ErrorKind::ConnectionReset => Self::ConnectionReset,
             io::ErrorKind::TimedOut => Self::ConnectTimeout,
@@ -137,7 +148,7 @@ impl Error {
         }
     }
 
-    /// Reads an error about sending or receiving on a connection that was made: the operating system's, or that of TLS.
+    /// Converts an error about sending or receiving on an open connection, from the operating system or from TLS.
     pub fn from_io(error: &io::Error) -> Self {
         if let Some(failure) = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsFailure>()) {
             return Self::Tls(*failure);
@@ -177,23 +188,32 @@ impl From<TlsFailure> for Error {
     }
 }
 
-/// Why there is no safe connection.
+/// The reason why TLS failed.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::{Error, TlsFailure};
+///
+/// let error = Error::from(TlsFailure::CertificateExpired);
+/// assert_eq!(error.message(), "TLS: the certificate has expired or is not valid yet");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TlsFailure {
     /// The target's certificate has expired, or is not valid yet.
     CertificateExpired,
-    /// The target's certificate cannot be read, or is not one for a server.
+    /// The target's certificate cannot be parsed, or is not a server certificate.
     CertificateInvalid,
     /// The target's certificate is for another name.
     CertificateNameMismatch,
-    /// The target wants a certificate of ours, or does not want the one it got.
+    /// The target requires a client certificate, or rejects the presented one.
     ClientCertificateRequired,
-    /// Nobody whom we trust stands for the target's certificate.
+    /// The target's certificate does not chain to a trusted authority.
     CertificateUntrusted,
-    /// The two sides have no version or cipher in common.
+    /// The two sides have no TLS version or cipher in common.
     PeerIncompatible,
-    /// What arrived is not TLS, or broken.
+    /// The received bytes are not valid TLS.
     Protocol,
 }
 
@@ -204,9 +224,9 @@ impl TlsFailure {
             Self::CertificateInvalid => "TLS: the certificate is not valid",
             Self::CertificateNameMismatch => "TLS: the certificate is for another name",
             Self::ClientCertificateRequired => "TLS: the target refuses without a valid client certificate",
-            Self::CertificateUntrusted => "TLS: the certificate is not signed by anyone who is trusted",
+            Self::CertificateUntrusted => "TLS: the certificate is not signed by a trusted authority",
             Self::PeerIncompatible => "TLS: no version or cipher in common",
-            Self::Protocol => "TLS: what arrived is not TLS",
+            Self::Protocol => "TLS: the received bytes are not valid TLS",
         }
     }
 }
@@ -219,41 +239,50 @@ impl fmt::Display for TlsFailure {
 
 impl std::error::Error for TlsFailure {}
 
-/// How it goes through a [`Transport`](crate::Transport); [`Error::from_io`] is the way back.
+/// Wraps the failure for its way through a [`Transport`](crate::Transport). [`Error::from_io`] unwraps it.
 impl From<TlsFailure> for io::Error {
     fn from(failure: TlsFailure) -> Self {
         Self::new(io::ErrorKind::InvalidData, failure)
     }
 }
 
-/// Who has to change something for an [`Error`] to go away.
+/// The party that can fix an [`Error`].
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::{Error, ErrorCategory};
+///
+/// assert_eq!(Error::NoLocalPorts.category(), ErrorCategory::Local);
+/// assert_eq!(Error::ConnectRefused.category(), ErrorCategory::Target);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ErrorCategory {
-    /// This machine: a limit of the load generator, not a property of the target.
+    /// This machine. The error is a limit of the load generator, not a property of the target.
     Local,
-    /// The scenario: it asked for something that cannot be sent.
+    /// The scenario, which requested a request that cannot be sent.
     Scenario,
-    /// The target, or the way to it.
+    /// The target, or the network path to it.
     Target,
 }
 
-/// What makes a request impossible to send.
+/// The reason why a request cannot be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InvalidRequest {
-    /// A cookie has a control character, a `=` or `;` in its name, or is longer than a jar keeps.
+    /// A cookie has a control character, has a `=` or `;` in its name, or is longer than a jar allows.
     Cookie,
     /// The URL carries a user name or a password.
     Credentials,
-    /// A header decides the framing (`Content-Length`, `Transfer-Encoding`), which only the body may.
+    /// A header determines the framing (`Content-Length`, `Transfer-Encoding`), which only the body may do.
     FramingHeader,
     /// A header name is empty or has a byte that is not a token character.
     HeaderName,
-    /// A header value has a control character: it could smuggle a header or a request.
+    /// A header value has a control character, which could smuggle a header or a request.
     HeaderValue,
-    /// The target has a control character, or would run into the host of the base URL.
+    /// The target has a control character, or would extend the host of the base URL.
     Target,
-    /// The URL cannot be read.
+    /// The URL cannot be parsed.
     Url,
 }
 
@@ -261,7 +290,7 @@ impl InvalidRequest {
     const fn message(self) -> &'static str {
         match self {
             Self::Cookie => "invalid request: forbidden character in a cookie, or a cookie that is too long",
-            Self::Credentials => "invalid request: a user and password where only an origin may stand",
+            Self::Credentials => "invalid request: a user and password where only an origin is allowed",
             Self::FramingHeader => "invalid request: Content-Length and Transfer-Encoding are set by the body",
             Self::HeaderName => "invalid request: forbidden character in a header name",
             Self::HeaderValue => "invalid request: forbidden character in a header value",
@@ -271,27 +300,27 @@ impl InvalidRequest {
     }
 }
 
-/// What makes bytes from the target something else than an HTTP/1.1 response.
+/// The reason why received bytes are not an HTTP/1.1 response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InvalidResponse {
     /// A chunk's size is missing, not hexadecimal, or beyond 64 bits.
     ChunkSize,
-    /// A chunk, its extension or the trailer does not end as it must.
+    /// A chunk, its extension or the trailer is not terminated correctly.
     ChunkSyntax,
     /// `Content-Length` is not a plain number below 2^64.
     ContentLength,
-    /// `Content-Length` came more than once.
+    /// The head has more than one `Content-Length`.
     DuplicateContentLength,
     /// A header name is empty, has a forbidden character, or the line is folded.
     HeaderName,
     /// A header value has a forbidden character.
     HeaderValue,
-    /// `Content-Length` and `Transfer-Encoding` came together, as in a request smuggling attempt.
+    /// The head has both `Content-Length` and `Transfer-Encoding`, as in a request smuggling attempt.
     LengthAndCoding,
     /// The status line is malformed.
     StatusLine,
-    /// `Transfer-Encoding` is anything but a single `chunked`.
+    /// `Transfer-Encoding` is not a single `chunked`.
     TransferEncoding,
     /// The response does not start with `HTTP/1.0` or `HTTP/1.1`.
     Version,
@@ -314,7 +343,7 @@ impl InvalidResponse {
     }
 }
 
-/// `errno` values that `io::ErrorKind` has no stable name for; the same on every Unix.
+/// `errno` values without a stable name in `io::ErrorKind`. They are the same on every Unix.
 const ENFILE: i32 = 23;
 const EMFILE: i32 = 24;
 
@@ -323,24 +352,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_table_of_files_is_our_own_fault() {
+    fn full_file_table_is_a_local_error() {
         let error = Error::from_connect(&io::Error::from_raw_os_error(EMFILE));
         assert_eq!((error, error.category()), (Error::TooManyOpenFiles, ErrorCategory::Local));
     }
 
     #[test]
-    fn a_broken_pipe_is_a_reset() {
+    fn broken_pipe_is_a_connection_reset() {
         assert_eq!(Error::from_io(&io::ErrorKind::BrokenPipe.into()), Error::ConnectionReset);
     }
 
     #[test]
-    fn a_failure_of_tls_comes_through_a_transport() {
+    fn tls_failure_survives_io_error() {
         let error = io::Error::from(TlsFailure::ClientCertificateRequired);
         assert_eq!(Error::from_io(&error), Error::Tls(TlsFailure::ClientCertificateRequired));
     }
 
     #[test]
-    fn errors_stay_small_enough_to_be_counted_by_value() {
+    fn error_size_is_two_bytes() {
         assert!(size_of::<Error>() <= 2);
     }
 }

@@ -1,9 +1,11 @@
-//! An HTTP/1.1 client for load: requests out, responses in, and times on every exchange.
+//! An HTTP/1.1 client for load generation: it sends requests, reads responses, and records the times of each
+//! exchange.
 //!
-//! It opens no socket, resolves no name, owns no clock, starts no thread and names no runtime: all of that comes from a
-//! [`Network`], which is the engine's runtime, the simulator, or a script in a test. It keeps no statistics and judges no
-//! status: an [`Exchange`] says what happened and when, the caller decides whether that is a failure. It does not
-//! pipeline, and repeats no request that was once on the wire, unless the target asks for that.
+//! The crate opens no socket, resolves no name, starts no thread, and has no clock and no runtime. A
+//! [`ClientRuntime`] supplies all of these: the engine's runtime, the simulator, or a script in a test. The crate
+//! keeps no statistics and judges no status. An [`Exchange`] contains the result and its times, and the caller
+//! decides whether that is a failure. The client does not pipeline. It repeats a request only for a redirect or an
+//! authentication challenge.
 //!
 //! ```text
 //!   Request ──> proto::encode ──> buffer ──> Transport::send ──>┐
@@ -11,24 +13,25 @@
 //!   Response <── proto::ResponseParser <── same buffer <── Transport::recv
 //! ```
 //!
-//! One buffer makes the whole round: the request is encoded into it, the response is received over it, and the caller
-//! gives it back with [`Response::into_buffer`]. A session that waits between two requests holds none.
+//! One buffer serves the whole exchange. The request is encoded into the buffer, the response is received over the
+//! request, and the caller returns the buffer with [`Response::into_buffer`]. An idle session holds no buffer.
 //!
 //! ```
 //! # use std::sync::Arc;
-//! # use gregaria_http::{BaseUrl, ClientConfig, Error, Network, Request, Session};
-//! async fn visit<N: Network>(network: &N, config: Arc<ClientConfig>) -> Result<(), Error> {
+//! # use gregaria_http::{BaseUrl, ClientConfig, ClientRuntime, Error, Request, Session};
+//! async fn visit<N: ClientRuntime>(runtime: &N, config: Arc<ClientConfig>) -> Result<(), Error> {
 //!     let base = Arc::new(BaseUrl::parse("http://127.0.0.1:8080")?);
-//!     let mut session = Session::new(base, config);
-//!     let exchange = session.send(network, &Request::get("/")).await;
+//!     let session = Session::new(base, config);
+//!     let exchange = session.send(runtime, &Request::get("/")).await;
 //!     let response = exchange.result?;
 //!     assert_eq!((response.status(), response.body()), (200, &b"hello"[..]));
-//!     network.give_buffer(response.into_buffer());
+//!     runtime.release_buffer(response.into_buffer());
 //!     Ok(())
 //! }
 //! ```
 //!
-//! Where to go next: [`Session::send`] is one request from top to bottom; [`proto`] is the protocol without any waiting.
+//! Where to go next: [`Session::send`] is one request from top to bottom, `message/` contains the requests and
+//! responses, and [`proto`] is the protocol without IO.
 
 #![forbid(unsafe_code)]
 
@@ -48,7 +51,7 @@ mod session;
 mod tls;
 mod transport;
 
-pub use auth::{Auth, CredentialsLine, DigestCredentials, DigestState, split_credentials};
+pub use auth::{Auth, CredentialsLine, DigestCredentials, split_credentials};
 pub use config::ClientConfig;
 pub use cookies::{Cookie, CookieJar};
 pub use error::{Error, ErrorCategory, InvalidRequest, InvalidResponse, TlsFailure};
@@ -58,12 +61,15 @@ pub use message::body::{BodySource, FileBody, ReaderBody};
 pub use message::charset;
 pub use message::links::{LinkValue, links};
 pub use message::multipart::Multipart;
-pub use message::request::{Body, Request, RequestOptions, ResponseBodyMode};
-pub use message::response::{HeaderIter, Response, Version};
+pub use message::request::{Body, Request, RequestOptions};
+pub use message::response::{HeaderIter, Response};
 pub use method::{ExtensionMethod, InvalidMethod, Method};
 pub use origin::{BaseUrl, Origin, Scheme};
 pub use proto::DefaultHeaders;
-pub use proxy::{InvalidProxy, Proxies, Proxy};
+pub use proto::framing::Version;
+pub use proto::parser::ResponseBodyMode;
+pub(crate) use proxy::Proxy;
+pub use proxy::{InvalidProxy, Proxies};
 pub use redirect::{Redirect, resolve_redirect};
 pub use session::{BodyStream, Session};
 pub use tls::{CertificateCheck, TlsConfig, TlsConfigError, TlsOptions, TlsSessionCache, TlsStream};

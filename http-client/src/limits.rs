@@ -1,32 +1,43 @@
-//! What a target may make the client hold or read: every one of these is enforced, none depends on the run's length.
+//! The limits of the memory and time that one response of a target can cost. Each limit is enforced for every
+//! response, and none depends on the length of the run. `proto/` and `session/` enforce them.
 
-/// Bounds on one response. A response beyond them is an [`Error`](crate::Error), and its connection is closed.
+/// Limits of one response. A response beyond them is an [`Error`](crate::Error), and its connection is closed.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::HttpLimits;
+///
+/// let limits = HttpLimits { max_body_bytes: 1 << 20, ..HttpLimits::default() };
+/// assert_eq!((limits.max_headers, limits.max_redirects), (100, 30));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HttpLimits {
     /// Longest head (status line and headers), in bytes. Default 64 KiB.
     pub max_head_bytes: usize,
-    /// Most headers in a head. Default 100; values above [`HttpLimits::MAX_HEADERS`] count as that.
+    /// Most headers in a head. Default 100. Values above [`HttpLimits::MAX_SUPPORTED_HEADERS`] count as that.
     pub max_headers: usize,
     /// Largest body that is kept, in bytes after chunked decoding. Default 64 MiB. A discarded body is never held, so
     /// only the read timeout bounds it.
     pub max_body_bytes: usize,
-    /// Largest body that is kept after its content codings (gzip and the like) are undone, in bytes. Default 64 MiB.
+    /// Largest body that is kept after content decoding (gzip and the like), in bytes. Default 64 MiB.
     pub max_decoded_bytes: usize,
-    /// How many times as large as it came a body may become when its content codings are undone, once that is more than
-    /// 1 MiB. Default 1100, a little more than gzip can reach.
+    /// Largest ratio of decoded to received bytes, enforced once more than 1 MiB is decoded. Default 1100, a little
+    /// above the maximum of gzip.
     pub max_decoded_ratio: u32,
     /// Most redirects that one request follows. Default 30.
     pub max_redirects: u32,
     /// Most interim responses (status 1xx) before the final one. Default 16.
     pub max_informational: u32,
-    /// Most bytes of chunk extensions in one response; blanks and leading zeros of chunk sizes count too. Default 16 KiB.
+    /// Most bytes of chunk extensions in one response. Blanks and leading zeros of chunk sizes count too. Default 16
+    /// KiB.
     pub max_chunk_extension_bytes: usize,
-    /// Most bytes of trailers behind a chunked body, with their line ends. Default 16 KiB.
+    /// Most bytes of trailers after a chunked body, with their line ends. Default 16 KiB.
     pub max_trailer_bytes: usize,
 }
 
 impl HttpLimits {
-    /// The highest useful value of [`HttpLimits::headers`].
+    /// The highest effective value of [`HttpLimits::max_headers`].
     pub const MAX_SUPPORTED_HEADERS: usize = 128;
 }
 

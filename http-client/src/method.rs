@@ -1,40 +1,50 @@
-//! The request methods: those with a name of their own, and any other token.
+//! The request methods: the standard ones, and any other token.
 //!
-//! What follows from a method for a message's framing is here or in [`framing`](crate::proto::framing); what follows for a
-//! redirect is in [`redirect`](crate::redirect).
+//! The effect of a method on the framing is here and in [`framing`](crate::proto::framing), its effect on a redirect
+//! in [`redirect`](crate::redirect).
 
 use std::fmt;
 use std::str::FromStr;
 
-use crate::proto::header::is_tchar;
-
 /// A request method.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::{InvalidMethod, Method};
+///
+/// assert_eq!("post".parse(), Ok(Method::Post));
+/// let purge: Method = "PURGE".parse()?;
+/// assert_eq!(purge.as_str(), "PURGE");
+/// assert_eq!("GET /".parse::<Method>(), Err(InvalidMethod::NotAToken));
+/// # Ok::<(), InvalidMethod>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Method {
-    /// Fetch a resource.
+    /// Fetches a resource.
     Get,
-    /// Fetch only the head of a resource; the response never has a body.
+    /// Fetches only the head of a resource. The response never has a body.
     Head,
-    /// Hand data to a resource.
+    /// Submits data to a resource.
     Post,
-    /// Replace a resource.
+    /// Replaces a resource.
     Put,
-    /// Change a resource in part.
+    /// Changes a part of a resource.
     Patch,
-    /// Remove a resource.
+    /// Deletes a resource.
     Delete,
-    /// Ask what a resource allows.
+    /// Fetches the communication options of a resource.
     Options,
-    /// Get back the request as it arrived.
+    /// Fetches the request as the target received it.
     Trace,
-    /// Open a tunnel; a 2xx response never has a body.
+    /// Opens a tunnel. A 2xx response never has a body.
     Connect,
-    /// Any other.
+    /// Any other method.
     Extension(ExtensionMethod),
 }
 
 impl Method {
-    /// The method as it stands on the wire and in a statistics row.
+    /// Returns the method as sent, and as shown in a statistics row.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Get => "GET",
@@ -50,7 +60,7 @@ impl Method {
         }
     }
 
-    /// Whether a request of this method says `Content-Length: 0` when it has no body (RFC 9110 §8.6).
+    /// Returns `true` if a request of this method without a body sends `Content-Length: 0` (RFC 9110 §8.6).
     pub(crate) const fn expects_body(self) -> bool {
         matches!(self, Self::Post | Self::Put | Self::Patch)
     }
@@ -77,29 +87,28 @@ impl fmt::Display for Method {
 impl FromStr for Method {
     type Err = InvalidMethod;
 
-    /// Reads a method. One with a name of its own may be in any case, as a person types `-X post`; others are taken as
-    /// they are.
+    /// Parses a method. A standard method may be in any case, as in `-X post`. Other methods are case-sensitive.
     fn from_str(text: &str) -> Result<Self, InvalidMethod> {
-        let named = |method: &Self| method.as_str().eq_ignore_ascii_case(text);
-        match Self::STANDARD.into_iter().find(named) {
+        let is_named = |method: &Self| method.as_str().eq_ignore_ascii_case(text);
+        match Self::STANDARD.into_iter().find(is_named) {
             Some(method) => Ok(method),
             None => ExtensionMethod::parse(text).map(Self::Extension),
         }
     }
 }
 
-/// A method without a name of its own, held in place.
+/// A method that is not a standard one, stored inline.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ExtensionMethod {
-    /// A token, and zeros behind it.
+    /// The token, padded with zeros.
     text: [u8; Self::MAX_BYTES],
 }
 
 impl ExtensionMethod {
-    /// The longest method that fits, in bytes.
+    /// Longest method, in bytes.
     pub const MAX_BYTES: usize = 23;
 
-    /// The method as it stands on the wire.
+    /// Returns the method as sent.
     pub fn as_str(&self) -> &str {
         let len = self.text.iter().position(|&byte| byte == 0).unwrap_or(Self::MAX_BYTES);
         std::str::from_utf8(&self.text[..len]).unwrap_or_default()
@@ -121,12 +130,12 @@ impl fmt::Debug for ExtensionMethod {
     }
 }
 
-/// Why a text is no [`Method`].
+/// The reason why a text is not a [`Method`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidMethod {
-    /// It is empty, or has a character that no method may have.
+    /// The text is empty, or has a character that no method may have.
     NotAToken,
-    /// It is longer than [`ExtensionMethod::MAX_BYTES`].
+    /// The text is longer than [`ExtensionMethod::MAX_BYTES`].
     TooLong,
 }
 
@@ -141,12 +150,21 @@ impl fmt::Display for InvalidMethod {
 
 impl std::error::Error for InvalidMethod {}
 
+/// Returns `true` for a character of a token (`tchar` of RFC 9110 §5.6.2).
+pub(crate) const fn is_tchar(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
+        )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn every_named_method_reads_back_in_any_case() {
+    fn standard_method_parses_in_any_case() {
         for method in Method::STANDARD {
             assert_eq!(method.as_str().parse(), Ok(method));
             assert_eq!(method.as_str().to_lowercase().parse(), Ok(method));
@@ -154,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn any_other_token_is_taken_as_typed() {
+    fn extension_method_keeps_its_case() {
         for text in ["PURGE", "propfind", "M-SEARCH", "x", "12345678901234567890123"] {
             let method: Method = text.parse().unwrap();
             assert!(matches!(method, Method::Extension(_)), "{text}");
@@ -164,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_method_says_why() {
+    fn invalid_method_reports_reason() {
         for text in ["", "GET /", "GET\r\n", "PÜRGE", "a\0", "(x)"] {
             assert_eq!(text.parse::<Method>(), Err(InvalidMethod::NotAToken), "{text:?}");
         }
@@ -173,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_method_stays_small() {
+    fn method_size_is_24_bytes() {
         assert_eq!(size_of::<Method>(), 24);
     }
 }

@@ -1,16 +1,18 @@
-//! Where requests go: an origin (scheme, host, port) and the base URL that a user's paths are appended to.
+//! The addresses of requests: an origin (scheme, host, port), and the base URL to which the paths of requests are
+//! appended.
 //!
-//! The `url` crate decides what a valid authority is. Paths stay as they were written: Locust concatenates, and a load
-//! test must be able to ask for `/a//b/../c` exactly so.
+//! The `url` crate decides which authority is valid. Paths stay as written, because Locust concatenates and a load
+//! test must be able to request exactly `/a//b/../c`. This file must not know connections.
 
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use url::{Host, Url};
 
+use crate::auth::AUTHORITY_TERMINATORS;
 use crate::{Auth, Error, InvalidRequest, split_credentials};
 
-/// How an origin is spoken to.
+/// The protocol of an origin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scheme {
     /// Plain HTTP over TCP.
@@ -20,7 +22,7 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    /// The scheme as it stands in a URL.
+    /// Returns the scheme as written in a URL.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Http => "http",
@@ -35,13 +37,24 @@ impl Scheme {
         }
     }
 
-    /// Whether cookies marked `Secure` may travel.
+    /// Returns `true` if cookies marked `Secure` may be sent.
     pub(crate) const fn is_secure(self) -> bool {
         matches!(self, Self::Https)
     }
 }
 
-/// Scheme, host and port of a target, with the text that requests to it repeat prepared.
+/// Scheme, host and port of a target, together with the text that every request to the target repeats.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::{Origin, Scheme};
+///
+/// let origin = Origin::parse("https://Shop.example:443/cart")?;
+/// assert_eq!((origin.scheme(), origin.host(), origin.port()), (Scheme::Https, "shop.example", 443));
+/// assert_eq!(origin.as_str(), "https://shop.example");
+/// # Ok::<(), gregaria_http::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
     scheme: Scheme,
@@ -52,12 +65,13 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Reads scheme, host and port of an absolute URL; the rest is not looked at.
+    /// Parses scheme, host and port of an absolute URL, and ignores the rest.
     ///
     /// # Errors
-    /// [`Error::UnsupportedScheme`] for anything but `http` and `https`; [`Error::InvalidRequest`] when the URL cannot be
-    /// read, has a control character, which the `url` crate would drop, or carries credentials, which
-    /// [`split_credentials`] takes off.
+    /// - [`Error::UnsupportedScheme`] for a scheme other than `http` and `https`.
+    /// - [`Error::InvalidRequest`] if the URL cannot be parsed, or has a control character, which the `url` crate
+    ///   would drop.
+    /// - [`Error::InvalidRequest`] if the URL carries credentials, which [`split_credentials`] removes.
     pub fn parse(url: &str) -> Result<Self, Error> {
         if url.bytes().any(|byte| byte.is_ascii_control()) {
             return Err(InvalidRequest::Target.into());
@@ -87,38 +101,38 @@ impl Origin {
         }
     }
 
-    /// The scheme.
+    /// Returns the scheme.
     pub const fn scheme(&self) -> Scheme {
         self.scheme
     }
 
-    /// The host name in lower case, or the IP address without brackets: what is resolved.
+    /// Returns the host name in lower case, or the IP address without brackets. This is the text that is resolved.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// The port, the scheme's own if the URL had none.
+    /// Returns the port, which is the scheme's default if the URL has none.
     pub const fn port(&self) -> u16 {
         self.port
     }
 
-    /// Host and port, as a proxy wants them.
+    /// Returns host and port, as required in a request to a proxy.
     pub(crate) fn authority_with_port(&self) -> String {
         let Self { host, port, .. } = self;
         if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
     }
 
-    /// The origin as the start of a URL: `http://host:port`, without the port where it is the scheme's own.
+    /// Returns the origin as the start of a URL: `http://host:port`, without the scheme's default port.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// `Host: …` with its line end, as requests carry it.
+    /// Returns the `Host` header line of requests, with its line end.
     pub fn host_line(&self) -> &str {
         &self.host_line
     }
 
-    /// The part of an absolute URL behind this origin, if it is spelled as [`Origin::as_str`] spells it.
+    /// Returns the part of an absolute URL after this origin, if the origin is spelled as in [`Origin::as_str`].
     pub(crate) fn strip_origin<'a>(&self, url: &'a str) -> Option<&'a str> {
         let path = url.strip_prefix(self.text.as_str())?;
         path.as_bytes().first().is_none_or(|byte| AUTHORITY_TERMINATORS.contains(byte)).then_some(path)
@@ -131,7 +145,19 @@ impl fmt::Display for Origin {
     }
 }
 
-/// An origin and the path that a user's targets are appended to, as Locust's `host` is.
+/// An origin and the path to which the targets of requests are appended, as Locust's `host` is.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::BaseUrl;
+///
+/// let base = BaseUrl::parse("http://user:secret@127.0.0.1:8080/api/")?;
+/// assert_eq!((base.origin().port(), base.prefix()), (8080, "/api/"));
+/// assert!(base.auth().is_some());
+/// assert_eq!(base.to_string(), "http://127.0.0.1:8080/api/");
+/// # Ok::<(), gregaria_http::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BaseUrl {
     origin: Origin,
@@ -140,7 +166,10 @@ pub struct BaseUrl {
 }
 
 impl BaseUrl {
-    /// Reads an absolute URL. A user and a password in it are kept apart; everything behind the host is the prefix, as written; a fragment is cut off.
+    /// Parses an absolute URL.
+    ///
+    /// Credentials in the URL are stored apart. The prefix is the text after the host, as written. A fragment is cut
+    /// off.
     ///
     /// # Errors
     /// As [`Origin::parse`].
@@ -153,17 +182,17 @@ impl BaseUrl {
         Ok(Self { origin, prefix, auth })
     }
 
-    /// Where the requests go.
+    /// Returns the origin of the requests.
     pub const fn origin(&self) -> &Origin {
         &self.origin
     }
 
-    /// Who asks there, if the URL says so with a user and a password.
+    /// Returns the credentials of the URL, for requests to its origin.
     pub const fn auth(&self) -> Option<&Auth> {
         self.auth.as_ref()
     }
 
-    /// What stands before each target on the wire; empty for a URL without a path.
+    /// Returns the text before each target in the request line. Empty for a URL without a path.
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
@@ -175,13 +204,13 @@ impl fmt::Display for BaseUrl {
     }
 }
 
-/// Whether a target is a URL of its own rather than a path below the base URL.
+/// Returns `true` if a target is an absolute URL, and not a path below the base URL.
 pub(crate) fn is_absolute_url(target: &str) -> bool {
     let starts_with = |scheme: &str| target.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
     starts_with("http://") || starts_with("https://")
 }
 
-/// The part of an absolute URL behind its authority, as written; `None` without a `scheme://`.
+/// Returns the part of an absolute URL after its authority, as written. Returns `None` without a `scheme://`.
 pub(crate) fn after_authority(url: &str) -> Option<&str> {
     let (_, rest) = url.split_once("://")?;
     let end = rest.bytes().position(|byte| AUTHORITY_TERMINATORS.contains(&byte));
@@ -196,22 +225,19 @@ fn unbracketed_host(host: &Host<&str>) -> String {
     }
 }
 
-/// The backslash as browsers have it: a path of which it is the first character is then refused as a target.
-pub(crate) const AUTHORITY_TERMINATORS: &[u8] = b"/?#\\";
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn the_default_port_is_left_out_of_the_host_line() {
+    fn host_line_omits_default_port() {
         let origin = Origin::parse("http://Example.org:80/x").unwrap();
         assert_eq!(origin.host_line(), "Host: example.org\r\n");
         assert_eq!((origin.host(), origin.port()), ("example.org", 80));
     }
 
     #[test]
-    fn https_has_a_port_of_its_own() {
+    fn https_default_port_is_443() {
         let origin = Origin::parse("HTTPS://h:443/x").unwrap();
         assert_eq!((origin.scheme(), origin.port(), origin.as_str()), (Scheme::Https, 443, "https://h"));
         assert_eq!(Origin::parse("https://h:80").unwrap().host_line(), "Host: h:80\r\n");
@@ -219,12 +245,12 @@ mod tests {
     }
 
     #[test]
-    fn an_international_name_is_resolved_in_ascii() {
+    fn international_host_is_punycode() {
         assert_eq!(Origin::parse("http://Bücher.example").unwrap().host(), "xn--bcher-kva.example");
     }
 
     #[test]
-    fn an_ipv6_host_has_brackets_on_the_wire_only() {
+    fn ipv6_host_has_brackets_only_in_url() {
         let origin = Origin::parse("http://[::1]:8080").unwrap();
         assert_eq!(origin.host(), "::1");
         assert_eq!(origin.host_line(), "Host: [::1]:8080\r\n");
@@ -232,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_spoken_to_says_why() {
+    fn invalid_origin_reports_reason() {
         let error = |url| Origin::parse(url).unwrap_err();
         assert_eq!(error("ftp://h/"), Error::UnsupportedScheme);
         assert_eq!(error("localhost:80"), Error::UnsupportedScheme);
@@ -244,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn the_prefix_is_what_was_written() {
+    fn prefix_is_kept_as_written() {
         let prefix = |url| BaseUrl::parse(url).unwrap().prefix;
         assert_eq!(prefix("http://h"), "");
         assert_eq!(prefix("http://h/"), "/");
@@ -253,12 +279,12 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_are_refused_rather_than_dropped() {
+    fn base_url_rejects_control_characters() {
         assert_eq!(BaseUrl::parse("http://h/a\r\nb"), Err(InvalidRequest::Target.into()));
     }
 
     #[test]
-    fn an_origin_ends_where_its_authority_ends() {
+    fn strip_origin_stops_at_end_of_authority() {
         let origin = Origin::parse("http://h:81").unwrap();
         assert_eq!(origin.strip_origin("http://h:81/x"), Some("/x"));
         assert_eq!(origin.strip_origin("http://h:81"), Some(""));
@@ -268,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn only_http_urls_are_absolute() {
+    fn is_absolute_url_accepts_http_and_https_only() {
         assert!(is_absolute_url("HTTP://h") && is_absolute_url("https://h"));
         assert!(!is_absolute_url("/http://h") && !is_absolute_url("httpx://") && !is_absolute_url(""));
     }

@@ -1,6 +1,7 @@
-//! Which requests go by way of a proxy: the `proxies=` of requests, and the variables `http_proxy` and the like.
+//! The choice of a proxy per origin: the `proxies=` of requests, and the variables `http_proxy` and the like.
 //!
-//! A proxy is spoken to in plain HTTP; https goes through a tunnel in it. How, is the session's business.
+//! The client speaks plain HTTP to a proxy, and https through a tunnel. This file must not know connections.
+//! `session/connect.rs` opens the tunnel.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -11,29 +12,43 @@ use crate::auth::strip_user_info;
 use crate::{CredentialsLine, Origin, Scheme};
 
 /// Proxies for some targets or for all.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::{InvalidProxy, Proxies};
+///
+/// let mut proxies = Proxies::none();
+/// proxies.set("all", "http://user:secret@proxy.example:3128")?;
+/// proxies.set("http://internal.example", "")?;
+/// proxies.set("no_proxy", "localhost, 10.0.0.0/8")?;
+/// assert!(!proxies.is_empty());
+/// assert_eq!(proxies.set("http", "socks5://proxy.example"), Err(InvalidProxy::Socks));
+/// # Ok::<(), InvalidProxy>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proxies {
     rules: Vec<ProxyRule>,
     no_proxy: Vec<NoProxyRule>,
 }
 
-/// A proxy, and who we are to it.
+/// A proxy, and the client's credentials for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Proxy {
-    /// Where it is.
-    pub origin: Origin,
-    /// `Proxy-Authorization`, if its URL has credentials.
-    pub authorization: Option<CredentialsLine>,
+pub(crate) struct Proxy {
+    /// The proxy's own origin.
+    pub(crate) origin: Origin,
+    /// The `Proxy-Authorization` line, if the proxy's URL has credentials.
+    pub(crate) authorization: Option<CredentialsLine>,
 }
 
-/// The proxy of the targets that a key names; `None` keeps them from any other.
+/// The proxy of the targets that match a key. `None` exempts these targets from all proxies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct ProxyRule {
     key: ProxyKey,
     proxy: Option<Proxy>,
 }
 
-/// `http`, `all://host` and so on.
+/// A key such as `http` or `all://host`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct ProxyKey {
     scheme: Option<Scheme>,
@@ -41,21 +56,23 @@ struct ProxyKey {
 }
 
 impl Proxies {
-    /// No proxy for anything.
+    /// Creates an empty set, which sends all requests directly.
     pub const fn none() -> Self {
         Self { rules: Vec::new(), no_proxy: Vec::new() }
     }
 
-    /// Whether no target has a proxy.
+    /// Returns `true` if there is no rule.
     pub fn is_empty(&self) -> bool {
         self.rules.is_empty()
     }
 
-    /// Sets the proxy for `http`, `https` or `all`, or for one host of these (`http://host`); `no_proxy` takes a list of
-    /// hosts instead. An empty URL stands for no proxy, and one without a scheme is of http.
+    /// Sets the proxy for `http`, `https` or `all`, or for one host of these (`http://host`). The key `no_proxy`
+    /// sets a list of exempt hosts instead.
+    ///
+    /// An empty URL stands for no proxy. A URL without a scheme is an http URL.
     ///
     /// # Errors
-    /// When the key or the URL is none that we know.
+    /// If the key or the URL is not supported.
     pub fn set(&mut self, key: &str, url: &str) -> Result<(), InvalidProxy> {
         if key == "no_proxy" {
             self.set_no_proxy(url);
@@ -68,18 +85,20 @@ impl Proxies {
         Ok(())
     }
 
-    /// Says which hosts are spoken to directly: names, with all that is below them, addresses and networks (`10.0.0.0/8`),
-    /// each with a port or without, divided by commas; `*` is all.
+    /// Sets the hosts that requests reach directly, separated by commas or blanks.
+    ///
+    /// An entry is a name, which includes its subdomains, an address, or a network (`10.0.0.0/8`). Each entry may
+    /// have a port. `*` matches all hosts.
     pub fn set_no_proxy(&mut self, list: &str) {
         let items = list.split([',', ' ', '\t']).filter(|item| !item.is_empty());
         self.no_proxy = items.map(NoProxyRule::parse).collect();
     }
 
-    /// Reads `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy`, each also in capitals, where those in small letters
-    /// count first.
+    /// Reads `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy`. The names in upper case are read too, but the
+    /// names in lower case take precedence.
     ///
     /// # Errors
-    /// The variable that has no valid URL, and what is wrong with it.
+    /// The variable with an invalid URL, and the reason.
     pub fn from_environment(variable: impl Fn(&str) -> Option<String>) -> Result<Self, (String, InvalidProxy)> {
         let mut proxies = Self::none();
         for key in ["http", "https", "all", "no"] {
@@ -95,13 +114,13 @@ impl Proxies {
         Ok(proxies)
     }
 
-    /// The proxy for requests to this origin. A rule for the host counts before one for the scheme, and that before one
-    /// for all.
-    pub fn proxy_for(&self, origin: &Origin) -> Option<&Proxy> {
+    /// Returns the proxy for requests to this origin. A rule for the host takes precedence over a rule for the
+    /// scheme, and that over the rule for all.
+    pub(crate) fn proxy_for(&self, origin: &Origin) -> Option<&Proxy> {
         let best =
             self.rules.iter().filter(|rule| rule.key.matches(origin)).max_by_key(|rule| rule.key.specificity())?;
         let proxy = best.proxy.as_ref()?;
-        (!self.no_proxy.iter().any(|exception| exception.matches(origin))).then_some(proxy)
+        (!self.no_proxy.iter().any(|rule| rule.matches(origin))).then_some(proxy)
     }
 }
 
@@ -132,7 +151,7 @@ impl ProxyKey {
             _ => return None,
         };
         let host = match host {
-            // Read as a URL, so that it is spelled as origins are.
+            // Parsed as a URL, so that the spelling matches that of origins.
             Some(host) => Some(Origin::parse(&format!("http://{host}")).ok()?.host().into()),
             None => None,
         };
@@ -144,13 +163,13 @@ impl ProxyKey {
             && self.host.as_deref().is_none_or(|host| host == origin.host())
     }
 
-    /// The order of requests: `http://host`, `http`, `all://host`, `all`.
+    /// Returns the rank of the key in the order of requests: `http://host`, `http`, `all://host`, `all`.
     const fn specificity(&self) -> (bool, bool) {
         (self.scheme.is_some(), self.host.is_some())
     }
 }
 
-/// Some targets that have no proxy.
+/// Targets that have no proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct NoProxyRule {
     pattern: HostPattern,
@@ -161,7 +180,7 @@ struct NoProxyRule {
 enum HostPattern {
     All,
     Network(IpNet),
-    /// A name, and all below it.
+    /// A name and its subdomains.
     Domain(Box<str>),
 }
 
@@ -181,7 +200,7 @@ impl NoProxyRule {
 }
 
 impl HostPattern {
-    /// An address, in brackets or not, or a network.
+    /// Parses a network, or an address with or without brackets.
     fn parse_network(text: &str) -> Option<Self> {
         let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
         let address = bare.parse::<IpAddr>().map(IpNet::from);
@@ -200,33 +219,33 @@ impl HostPattern {
             Self::All => true,
             Self::Network(network) => host.parse::<IpAddr>().is_ok_and(|address| network.contains(&address)),
             Self::Domain(name) => {
-                let above = host.strip_suffix(&**name);
-                above.is_some_and(|rest| rest.is_empty() || rest.ends_with('.')) && host.parse::<IpAddr>().is_err()
+                let prefix = host.strip_suffix(&**name);
+                prefix.is_some_and(|rest| rest.is_empty() || rest.ends_with('.')) && host.parse::<IpAddr>().is_err()
             }
         }
     }
 }
 
-/// What is wrong with a proxy.
+/// The reason why a proxy is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidProxy {
-    /// The proxy is to be spoken to over TLS.
+    /// The proxy requires TLS between client and proxy.
     Https,
-    /// It is for none of `http`, `https`, `all`, or a host of these.
+    /// The key is none of `http`, `https`, `all`, or a host of these.
     Key,
-    /// The proxy speaks SOCKS.
+    /// The proxy uses SOCKS.
     Socks,
-    /// The URL cannot be read.
+    /// The URL cannot be parsed.
     Url,
 }
 
 impl fmt::Display for InvalidProxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Https => "a proxy that speaks TLS itself is not supported: give an http:// one, it takes https too",
+            Self::Https => "a proxy over TLS is not supported: use an http:// proxy, which also tunnels https",
             Self::Key => "a proxy is for http, https or all, or for one host of these, such as http://example.org",
-            Self::Socks => "SOCKS proxies are not supported: give an http:// one",
+            Self::Socks => "SOCKS proxies are not supported: use an http:// proxy",
             Self::Url => "a proxy is http://[USER:PASSWORD@]HOST[:PORT]",
         })
     }
@@ -250,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_key_counts() {
+    fn most_specific_proxy_key_applies() {
         let proxies = proxies(&[
             ("all", "http://p-all"),
             ("http", "p-http:3128"),
@@ -267,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_set_again_is_replaced() {
+    fn proxy_key_set_again_is_replaced() {
         let mut proxies = proxies(&[("http", "a"), ("http", "b")]);
         assert_eq!(host_for(&proxies, "http://h"), "b");
         proxies.set("http", " ").unwrap();
@@ -275,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_may_know_us() {
+    fn proxy_url_credentials_become_a_header() {
         let proxies = proxies(&[("http", "us%40er:pa%3ass@p:3128/ignored")]);
         let proxy = proxies.proxy_for(&Origin::parse("http://h").unwrap()).unwrap();
         assert_eq!(proxy.origin, Origin::parse("http://p:3128").unwrap());
@@ -284,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_proxy_says_why() {
+    fn invalid_proxy_reports_reason() {
         let error = |key, url| Proxies::none().set(key, url).unwrap_err();
         assert_eq!(error("http", "https://p"), InvalidProxy::Https);
         assert_eq!(error("http", "SOCKS5h://p"), InvalidProxy::Socks);
@@ -294,11 +313,11 @@ mod tests {
         for key in ["", "ftp", "HTTP", "http://", "http://a b"] {
             assert_eq!(error(key, "p"), InvalidProxy::Key, "{key:?}");
         }
-        assert!(InvalidProxy::Https.to_string().starts_with("a proxy that speaks TLS"));
+        assert!(InvalidProxy::Https.to_string().starts_with("a proxy over TLS"));
     }
 
     #[test]
-    fn some_hosts_are_spoken_to_directly() {
+    fn no_proxy_hosts_are_reached_directly() {
         let list = "localhost, .Corp.example,10.0.0.0/8 192.168.1.1,[::1],fd00::/8,*.wild.example,ported:8080,127.0.0.1:81,[::2]:81,1.2";
         let proxies = proxies(&[("all", "p"), ("no_proxy", list)]);
         for url in [
@@ -334,13 +353,13 @@ mod tests {
     }
 
     #[test]
-    fn a_star_is_everything() {
+    fn no_proxy_star_matches_all_hosts() {
         let proxies = proxies(&[("all", "p"), ("no_proxy", "x, *")]);
         assert_eq!((host_for(&proxies, "http://h"), host_for(&proxies, "http://[::1]")), ("direct", "direct"));
     }
 
     #[test]
-    fn the_environment_is_read_small_letters_first() {
+    fn environment_prefers_lower_case_names() {
         let read = |pairs: &[(&str, &str)]| {
             Proxies::from_environment(|name| {
                 pairs.iter().find(|(own, _)| *own == name).map(|(_, value)| (*value).to_owned())

@@ -1,30 +1,45 @@
-//! What follows after a redirect, as requests and browsers do it: the next request's method and URL, and what it may
-//! carry. How often one follows another is the session's to bound.
+//! The request that follows a redirect, as python-requests and browsers build it: its method, its URL, and the parts
+//! of the first request that it keeps.
+//!
+//! A pure function. `session/follow.rs` sends the request and limits the number of redirects.
 
 use url::Url;
 
 use crate::{Error, Method};
 
-/// The request that a redirect asks for.
+/// The request that a redirect leads to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redirect {
-    /// The method, often GET.
+    /// The method, often `GET`.
     pub method: Method,
-    /// An absolute URL, in ASCII and with everything encoded that has to be. It has the fragment of the URL before if it
-    /// brings none, and may have credentials.
+    /// The absolute URL, in ASCII and percent-encoded. It inherits the fragment of the previous URL if the location
+    /// has none, and may have credentials.
     pub url: String,
-    /// Whether the body is sent once more; if not, the headers about it are dropped too.
+    /// Whether the body is sent again. If not, the headers that describe the body are removed too.
     pub keeps_body: bool,
-    /// Whether the next request goes to the same scheme, host and port, or from http to https of one host on their own
-    /// ports. If not, credentials stay behind.
+    /// Whether the next request goes to the same scheme, host and port, or from http to https of the same host on
+    /// the default ports. If not, credentials are not sent.
     pub same_origin: bool,
 }
 
-/// What follows after a response with this status and `Location` to a request for `from_url`, an absolute URL; nothing
-/// unless the status is one of 301, 302, 303, 307 and 308, and the location is not empty.
+/// Returns the request that follows a response with this status and `Location`. `from_url` is the absolute URL of
+/// the response.
+///
+/// Returns `None` unless the status is 301, 302, 303, 307 or 308 and the location is not empty.
 ///
 /// # Errors
-/// [`Error::InvalidRedirect`] when the location is no URL, has a control character, or leads away from http and https.
+/// [`Error::InvalidRedirect`] if the location is not a URL, has a control character, or leaves http and https.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::{Method, resolve_redirect};
+///
+/// let redirect = resolve_redirect(Method::Post, 303, b"/cart?id=7", "http://shop.example/buy")?.expect("a redirect");
+/// assert_eq!((redirect.method, redirect.url.as_str()), (Method::Get, "http://shop.example/cart?id=7"));
+/// assert!(redirect.same_origin && !redirect.keeps_body);
+/// # Ok::<(), gregaria_http::Error>(())
+/// ```
 pub fn resolve_redirect(
     method: Method,
     status: u16,
@@ -45,7 +60,7 @@ pub fn resolve_redirect(
     }))
 }
 
-/// 307 and 308 mean what they say; of the others, this is what browsers have made.
+/// Returns the next method. 307 and 308 keep the method. For the other statuses this is the behaviour of browsers.
 fn next_method(method: Method, status: u16) -> Method {
     match (status, method) {
         (302 | 303, Method::Head) => Method::Head,
@@ -55,7 +70,7 @@ fn next_method(method: Method, status: u16) -> Method {
 }
 
 fn join_location(from: &Url, location: &[u8]) -> Result<Url, Error> {
-    // The `url` crate would drop these, and what is left could be another URL than somebody before us has seen.
+    // The `url` crate would drop these. The remaining URL could differ from the URL that an intermediary checked.
     if location.iter().any(u8::is_ascii_control) {
         return Err(Error::InvalidRedirect);
     }
@@ -69,7 +84,7 @@ fn join_location(from: &Url, location: &[u8]) -> Result<Url, Error> {
     Ok(url)
 }
 
-/// As UTF-8, which is what servers mean; bytes of anything else are percent-encoded as they are.
+/// Decodes the location as UTF-8, which servers use. Bytes that are not UTF-8 are percent-encoded.
 fn location_to_string(location: &[u8]) -> String {
     let mut text = String::with_capacity(location.len());
     for chunk in location.utf8_chunks() {
@@ -80,9 +95,9 @@ fn location_to_string(location: &[u8]) -> String {
 }
 
 fn is_same_origin(from: &Url, to: &Url) -> bool {
-    let place = |url: &Url| (url.scheme() == "https", url.port_or_known_default());
-    let is_upgrade = place(from) == (false, Some(80)) && place(to) == (true, Some(443));
-    from.host() == to.host() && (place(from) == place(to) || is_upgrade)
+    let address = |url: &Url| (url.scheme() == "https", url.port_or_known_default());
+    let is_upgrade = address(from) == (false, Some(80)) && address(to) == (true, Some(443));
+    from.host() == to.host() && (address(from) == address(to) || is_upgrade)
 }
 
 #[cfg(test)]
@@ -99,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn only_redirects_with_a_location_are_followed() {
+    fn redirect_requires_status_and_location() {
         let follows = |status, location: &str| {
             resolve_redirect(Method::Get, status, location.as_bytes(), "http://h/").unwrap().is_some()
         };
@@ -112,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn the_method_becomes_what_requests_makes_of_it() {
+    fn next_method_matches_python_requests() {
         let (get, head, post, put) = (Method::Get, Method::Head, Method::Post, Method::Put);
         for (status, next_of_head, next_of_post, next_of_put, keeps_body) in [
             (301, head, get, put, false),
@@ -129,8 +144,8 @@ mod tests {
     }
 
     #[test]
-    fn a_location_is_joined_to_the_url_before() {
-        // RFC 3986 §5.4, and what browsers make of the rest
+    fn location_is_joined_to_previous_url() {
+        // RFC 3986 §5.4, and the behaviour of browsers for the rest.
         let base = "http://a/b/c/d;p?q";
         for (location, url) in [
             ("g", "http://a/b/c/g"),
@@ -152,20 +167,20 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_go_on_as_they_are() {
+    fn location_bytes_beyond_utf_8_are_percent_encoded() {
         let redirect = resolve_redirect(Method::Get, 302, b" /caf\xe9?\xc3\xa9 ", "http://h/").unwrap().unwrap();
         assert_eq!(redirect.url, "http://h/caf%E9?%C3%A9");
     }
 
     #[test]
-    fn a_fragment_is_inherited() {
+    fn fragment_is_inherited() {
         assert_eq!(to("/x", "http://h/y#part").url, "http://h/x#part");
         assert_eq!(to("/x#", "http://h/y#part").url, "http://h/x#part");
         assert_eq!(to("/x#own", "http://h/y#part").url, "http://h/x#own");
     }
 
     #[test]
-    fn credentials_stay_with_their_origin() {
+    fn same_origin_compares_scheme_host_and_port() {
         for (from_url, location, same_origin) in [
             ("http://h/", "/x", true),
             ("http://h:80/", "http://H/x", true),
@@ -184,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_followed_says_why() {
+    fn invalid_location_is_an_invalid_redirect() {
         let error = |location: &[u8]| resolve_redirect(Method::Get, 301, location, "http://h/").unwrap_err();
         for location in ["ftp://h/", "javascript:alert(1)", "mailto:a@b", "file:///etc/passwd"] {
             assert_eq!(error(location.as_bytes()), Error::InvalidRedirect, "{location}");
@@ -196,9 +211,9 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever a target sends: what it leads to is a URL whose target goes on the wire as one word, encoded once.
+        /// Checks that any location leads to a URL with a target that is sent as one word and encoded once.
         #[test]
-        fn no_location_gets_anything_through(
+        fn any_location_yields_a_safe_url(
             location in prop_oneof![
                 prop::collection::vec(any::<u8>(), 0..40),
                 "(https?:)?(//)?[a-z@:.]{0,6}[/?#%\\\\ ]\\PC{0,30}".prop_map(String::into_bytes),

@@ -1,7 +1,8 @@
-//! The two seams to the world: a connection that moves bytes, and the place that makes connections and knows the time.
+//! The two traits through which the client reaches the world: a connection that transfers bytes, and a runtime that
+//! opens connections and has a clock.
 //!
-//! Buffers are lent; only one that is sent may be kept, because the kernel may read it for a while. Implemented by the
-//! engine's runtime and its simulator, by TLS around another transport, and by scripts in tests.
+//! Buffers are lent. Only a sent buffer may be kept, because the kernel may read it for a while. The implementors
+//! are the engine's runtime and its simulator, TLS around another transport, and scripts in tests.
 
 use std::cell::RefCell;
 use std::io;
@@ -9,83 +10,116 @@ use std::io;
 use crate::proto::HeadCache;
 use crate::{Error, Origin};
 
-/// One connection. Dropping it closes it, also in the middle of an operation.
-#[expect(async_fn_in_trait, reason = "a connection never leaves its shard, so no future needs to be Send")]
+/// A connection. Dropping it closes it, even during an operation.
+#[expect(async_fn_in_trait, reason = "a connection never leaves its thread, so no future needs to be Send")]
 pub trait Transport {
-    /// Takes all that is in `buffer` to be sent, in order, and leaves an empty buffer: the same, another, or one without
-    /// memory. It need not wait until the bytes have left; that they could not is then told by the next receive.
+    /// Takes all of `buffer` to be sent, in order, and leaves an empty buffer: the same, another, or one without
+    /// memory.
+    ///
+    /// The call need not wait until the bytes are sent. The next receive then reports that sending failed.
+    ///
+    /// # Cancel safety
+    /// A dropped future may have sent a part of the bytes. No further bytes may then be sent on the connection.
     async fn send(&mut self, buffer: &mut Vec<u8>) -> io::Result<()>;
 
-    /// Waits until a send need not wait for one before it, or until something has come: a target may want to be rid of its
-    /// answer before it takes more. A connection whose sends never wait for long is ready at once.
+    /// Waits until a send does not have to wait for an earlier send, or until bytes have arrived.
+    ///
+    /// A target may need to send its response before it reads more. A connection with
+    /// sends that never wait for long is always ready.
+    ///
+    /// # Cancel safety
+    /// A dropped future has no effect.
     async fn writable(&mut self) -> io::Result<()> {
         Ok(())
     }
 
-    /// Appends what has arrived to `buffer`, waiting for at least one byte, within its spare capacity: it is never grown, but
-    /// one without memory is replaced once there is something to receive, so that no one waits with an empty buffer in
-    /// hands. `Ok(0)` is the end of the stream.
+    /// Appends received bytes to `buffer` within its spare capacity, and waits for at least one byte.
+    ///
+    /// The buffer never grows. A buffer without memory is replaced once there are bytes to receive, so that a
+    /// waiting connection holds no empty buffer. `Ok(0)` is the end of the stream.
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves `buffer` in place and loses no bytes.
     async fn recv(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize>;
 
-    /// As [`Transport::recv`], where about `to_come` bytes are still to come: if they are many, and `buffer` has space for
-    /// many, a connection may receive straight into it. It then has the buffer until bytes come: dropped before, this leaves
-    /// an empty buffer and a connection that is of no more use.
+    /// Receives like [`Transport::recv`] when about `remaining_hint` bytes are still expected.
+    ///
+    /// If these are many and `buffer` has space for many, a connection may receive directly into the buffer. The
+    /// connection holds the buffer until bytes arrive.
+    ///
+    /// # Cancel safety
+    /// A future that is dropped before that leaves an empty buffer and a connection that is no longer usable.
     async fn recv_direct(&mut self, buffer: &mut Vec<u8>, remaining_hint: u64) -> io::Result<usize> {
         let _ = remaining_hint;
         self.recv(buffer).await
     }
 
-    /// Receives up to `len` bytes, but at least one, that nobody wants, and says how many. `Ok(0)` is the end of the stream.
-    /// Dropped before it is done, it leaves a connection that is of no more use.
+    /// Receives and drops at least one and at most `len` bytes, and returns their number. `Ok(0)` is the end of the
+    /// stream.
+    ///
+    /// # Cancel safety
+    /// A future that is dropped early leaves a connection that is no longer usable.
     async fn discard(&mut self, len: u64) -> io::Result<u64> {
-        let mut unwanted = Vec::with_capacity(len.min(MAX_DISCARD_BYTES) as usize);
-        self.recv(&mut unwanted).await.map(|count| count as u64)
+        let mut discarded = Vec::with_capacity(len.min(MAX_DISCARD_BYTES) as usize);
+        self.recv(&mut discarded).await.map(|count| count as u64)
     }
 
-    /// When the last bytes taken by [`Transport::send`] left, in nanoseconds of [`Network::now_ns`]; 0 while they have not.
-    /// Known at the latest when a receive has given something.
+    /// Returns the time when the last bytes taken by [`Transport::send`] were sent, in nanoseconds of
+    /// [`ClientRuntime::now_ns`]. Returns 0 while they are not. Known at the latest when a receive has returned
+    /// bytes.
     fn sent_ns(&self) -> u64;
 
-    /// When the latest bytes, or the end of the stream, had arrived, in nanoseconds of [`Network::now_ns`].
+    /// Returns the time when the latest bytes or the end of the stream arrived, in nanoseconds of
+    /// [`ClientRuntime::now_ns`].
     fn received_ns(&self) -> u64;
 
-    /// Whether an idle connection is of no more use: closed by the target, or with bytes that nobody asked for.
+    /// Returns `true` if an idle connection is no longer usable: closed by the target, or with bytes that belong to
+    /// no request.
     fn is_stale(&self) -> bool;
 }
 
-/// The place a session runs in: what makes connections, knows the time, and lends buffers.
-#[expect(async_fn_in_trait, reason = "a network never leaves its shard, so no future needs to be Send")]
+/// The environment of a session. It opens connections, has a clock, and lends buffers.
+#[expect(async_fn_in_trait, reason = "a runtime never leaves its thread, so no future needs to be Send")]
 pub trait ClientRuntime {
-    /// The connections it makes.
+    /// The connections of this runtime.
     type Transport: Transport;
 
-    /// Monotonic time, in nanoseconds from any fixed point.
+    /// Returns the monotonic time, in nanoseconds from any fixed point.
     fn now_ns(&self) -> u64;
 
-    /// Wall-clock time, in whole seconds since 1970. Only cookies ask for it.
+    /// Returns the wall-clock time, in whole seconds since 1970. Only cookies use it.
     fn unix_time_s(&self) -> u64;
 
-    /// Resolves the origin's host and connects to it, without TLS whatever its scheme says. When addresses had to be
-    /// looked up, `resolved_ns` is set to when they were known, or known to be none.
+    /// Resolves the origin's host and connects to it, without TLS for any scheme.
+    ///
+    /// If addresses had to be looked up, `resolved_ns` is set to the time when the lookup ended, successful or not.
+    ///
+    /// # Cancel safety
+    /// A dropped future closes a connection that is being opened.
     async fn connect(&self, origin: &Origin, resolved_ns: &mut u64) -> Result<Self::Transport, Error>;
 
-    /// Runs `future` until `at_ns` of [`Network::now_ns`]; `None` when the time is up first. The future is then dropped.
+    /// Runs `future` until `deadline_ns` of [`ClientRuntime::now_ns`]. Returns `None` if the deadline is reached
+    /// first. The future is then dropped.
+    ///
+    /// # Cancel safety
+    /// A dropped call drops `future`.
     async fn timeout_at<F: Future>(&self, deadline_ns: u64, future: F) -> Option<F::Output>;
 
-    /// Heads that sessions of this network have read before; none unless the network keeps them.
+    /// Returns the response heads that sessions of this runtime have parsed before. `None`, the default, is off.
     fn head_cache(&self) -> Option<&RefCell<HeadCache>> {
         None
     }
 
-    /// A number that nobody can guess. Only digests ask for it.
+    /// Returns an unpredictable number. Only digest authentication uses it.
     fn random_u64(&self) -> u64;
 
     /// Lends an empty buffer.
     fn acquire_buffer(&self) -> Vec<u8>;
 
-    /// Takes a buffer back. It may have grown to the size of a body: a pool decides what it keeps.
+    /// Takes a buffer back. The buffer may have grown to the size of a body. The pool decides which buffers it
+    /// keeps.
     fn release_buffer(&self, buffer: Vec<u8>);
 }
 
-/// What is received to be dropped has room for so many bytes.
+/// Largest buffer for bytes that are received to be dropped.
 const MAX_DISCARD_BYTES: u64 = 16 << 10;

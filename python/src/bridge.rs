@@ -21,8 +21,9 @@ use std::{
 };
 
 use gregaria_engine::{
-    control::{Accounting, ThreadAgent, UserPool},
-    io_thread::{IoEvent, IoThread, PackedRequest, SessionId, SharedBufferPool},
+    accounting::Accounting,
+    control::{ThreadAgent, UserPool},
+    io_thread::{IoEvent, IoThread, PackedRequest, RequestId, SessionId, SharedBufferPool},
     rt::{self, EventFd},
 };
 use gregaria_http::{BaseUrl, ClientConfig, CookieJar, Error, Exchange};
@@ -176,7 +177,7 @@ impl EngineBridge {
     pub(crate) fn submit(&self, mut packed: PackedRequest, due_ns: u64, request: PendingRequest) -> usize {
         let session = request.session;
         let request_id = self.requests.borrow_mut().insert(request);
-        packed.finish(session, due_ns, request_id);
+        packed.finish(session, due_ns, RequestId(request_id));
         self.io_thread.borrow_mut().submit(packed);
         self.flush_unless_in_batch();
         request_id
@@ -184,14 +185,14 @@ impl EngineBridge {
 
     /// Sends the next chunk of an upload, or `None` for its end.
     pub(crate) fn send_upload_chunk(&self, request_id: usize, chunk: Option<Vec<u8>>) {
-        self.io_thread.borrow_mut().send_upload_chunk(request_id, chunk);
+        self.io_thread.borrow_mut().send_upload_chunk(RequestId(request_id), chunk);
         self.flush_unless_in_batch();
     }
 
     /// Requests the next chunk of a streamed body. Returns the reader's number for [`cancel_read`](Self::cancel_read).
     pub(crate) fn read_body_chunk(&self, request_id: usize, resume: Py<PyAny>) -> usize {
         let reader = self.readers.borrow_mut().insert(resume);
-        self.io_thread.borrow_mut().read_body_chunk(request_id, reader);
+        self.io_thread.borrow_mut().read_body_chunk(RequestId(request_id), reader);
         self.flush_unless_in_batch();
         reader
     }
@@ -205,7 +206,7 @@ impl EngineBridge {
 
     /// Gives up the rest of a streamed body.
     pub(crate) fn drop_body(&self, request_id: usize) {
-        self.io_thread.borrow_mut().drop_body(request_id);
+        self.io_thread.borrow_mut().drop_body(RequestId(request_id));
         self.flush_unless_in_batch();
     }
 
@@ -227,11 +228,11 @@ impl EngineBridge {
         loop {
             let event = self.io_thread.borrow_mut().next_event()?;
             let awaited = match event {
-                IoEvent::Completed(completed) => self.completed(completed.request_id, completed.exchange),
+                IoEvent::Completed(completed) => self.completed(completed.request_id.0, completed.exchange),
                 IoEvent::UploadChunkNeeded { request_id, from_start } => {
                     let requests = self.requests.borrow();
                     let resume =
-                        requests.get(request_id).and_then(|request| Some(request.resume.as_ref()?.clone_ref(py)));
+                        requests.get(request_id.0).and_then(|request| Some(request.resume.as_ref()?.clone_ref(py)));
                     resume.map(|resume| BridgeEvent::UploadChunkNeeded { resume, from_start })
                 }
                 IoEvent::BodyChunk { reader, chunk } => {
@@ -317,7 +318,7 @@ impl EngineBridge {
         let request = self.requests.borrow_mut().remove(request_id);
         if let Some(request) = request {
             self.accounting.record_aborted();
-            self.io_thread.borrow_mut().cancel(request.session, request_id);
+            self.io_thread.borrow_mut().cancel(request.session, RequestId(request_id));
             self.flush_unless_in_batch();
         }
     }

@@ -25,7 +25,8 @@ use gregaria::{
 };
 use gregaria_engine::{
     EndReason, RunCommand, RunEvent, RunHandle,
-    control::{Accounting, Coordinator, ThreadAgent},
+    accounting::Accounting,
+    control::{Coordinator, ThreadAgent},
     io_thread::IoThread,
     rt::{self, EventFd},
     scenario,

@@ -1,4 +1,4 @@
-"""Fixtures: a server, and the command that runs locustfiles."""
+"""Fixtures: an echo server, and a program that runs locustfiles."""
 
 import pytest
 from echo_server import EchoServer
@@ -7,7 +7,7 @@ from program import Program
 
 @pytest.fixture
 def server():
-    """Yields an echo server with a log, on a free port of 127.0.0.1."""
+    """Starts an echo server with a request log on a free port of 127.0.0.1."""
     server = EchoServer()
     yield server
     server.close()
@@ -15,7 +15,7 @@ def server():
 
 @pytest.fixture
 def program(tmp_path):
-    """Yields a directory to run locustfiles in."""
+    """Creates a directory in which locustfiles run."""
     program = Program(tmp_path)
     yield program
     program.close()
@@ -23,5 +23,5 @@ def program(tmp_path):
 
 @pytest.fixture
 def run(program):
-    """Returns a function that runs the text of a locustfile with arguments to its end."""
+    """Returns the function that runs a locustfile with arguments until the process ends."""
     return program.run

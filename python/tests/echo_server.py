@@ -1,7 +1,8 @@
-"""A small HTTP server in the process of the test. Its log is the reference for the requests sent.
+"""A small HTTP server in the process of the test. Tests compare its log with the counts of gregaria.
 
 The path selects the response: `/status/404`, `/slow/0.5` (seconds), or a reply that the test has put into `replies`.
-All others answer 200 with the request's own body, or `ok`. With a certificate it speaks TLS.
+Other paths return 200 with the body of the request, or `ok` if the body is empty. With a TLS context the server accepts
+TLS connections only.
 """
 
 import threading
@@ -13,7 +14,7 @@ from typing import NamedTuple
 
 
 class Request(NamedTuple):
-    """One line of the log."""
+    """One entry of the request log."""
 
     method: str
     target: str
@@ -23,9 +24,8 @@ class Request(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """A response. Headers are pairs, because a name may be repeated.
-
-    A body that is not bytes is an iterable of chunks.
+    """A response of the server. Headers are pairs, because a name can occur twice. A body that is not bytes is an
+    iterable of chunks, which are sent with chunked encoding.
     """
 
     status: int = 200
@@ -34,13 +34,13 @@ class Reply(NamedTuple):
 
 
 class EchoServer:
-    """A server on a free port of 127.0.0.1 that runs until it is closed."""
+    """An HTTP server on a free port of 127.0.0.1. Serves until `close` is called."""
 
     def __init__(self, tls=None):
         self.requests = []
-        #: The replies by path; a function is called with each request.
+        #: Replies by path. A function is called with each request and returns the reply.
         self.replies = {}
-        #: Whether bodies are logged; if not, their length is.
+        #: Whether the log keeps request bodies. If `False`, the log has their lengths in bytes instead.
         self.keeps_bodies = True
         self._scheme = "https" if tls else "http"
         self._server = _Server(("127.0.0.1", 0), _Handler)
@@ -59,16 +59,16 @@ class EchoServer:
         return f"{self._scheme}://{self.address}"
 
     def counts(self):
-        """Returns the number of requests per method and target."""
+        """Returns the number of requests by method and target."""
         return Counter((request.method, request.target) for request in self.requests)
 
     @property
     def connections(self):
-        """The number of connections that requests arrived on."""
+        """The number of connections on which requests arrived."""
         return len({request.client for request in self.requests})
 
     def targets(self):
-        """Returns the targets in the order of arrival."""
+        """Returns the targets of the requests in the order of arrival."""
         return [request.target for request in self.requests]
 
     def close(self):
@@ -80,10 +80,10 @@ class EchoServer:
         if path in self.replies:
             reply = self.replies[path]
             return reply(request) if callable(reply) else reply
-        what, _, value = path[1:].partition("/")
-        if what == "status":
+        kind, _, value = path[1:].partition("/")
+        if kind == "status":
             return Reply(int(value))
-        if what == "slow":
+        if kind == "slow":
             time.sleep(float(value))
         return Reply(body=request.body or b"ok")
 
@@ -94,14 +94,14 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request, client_address):
-        """Ignores clients that disconnect early, as some tests do."""
+        """Ignores the error: in some tests the client closes the connection early."""
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
-    def _answer(self):
+    def _respond(self):
         headers = {name.lower(): value for name, value in self.headers.items()}
         request = Request(self.command, self.path, headers, self._body(), self.client_address)
         owner = self.server.owner
@@ -114,16 +114,16 @@ class _Handler(BaseHTTPRequestHandler):
         head = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"
         self.wfile.write(head if self.command == "HEAD" or not is_whole else head + content)
         if not is_whole:
-            for piece in content:
-                self.wfile.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+            for chunk in content:
+                self.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
             self.wfile.write(b"0\r\n\r\n")
 
     def _body(self):
         if self.server.owner.keeps_bodies:
-            return b"".join(self._pieces())
-        return str(sum(map(len, self._pieces()))).encode()
+            return b"".join(self._chunks())
+        return str(sum(map(len, self._chunks()))).encode()
 
-    def _pieces(self):
+    def _chunks(self):
         if self.headers.get("Transfer-Encoding") == "chunked":
             while length := int(self.rfile.readline(), 16):
                 yield self.rfile.read(length)
@@ -132,15 +132,15 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             left = int(self.headers.get("Content-Length") or 0)
             while left:
-                piece = self.rfile.read(min(left, 65536))
-                left -= len(piece)
-                yield piece
+                chunk = self.rfile.read(min(left, 65536))
+                left -= len(chunk)
+                yield chunk
 
     def __getattr__(self, name):
-        """Handles all methods in the same way."""
+        """Handles every HTTP method in the same way."""
         if name.startswith("do_"):
-            return self._answer
+            return self._respond
         raise AttributeError(name)
 
     def log_message(self, *_):
-        """Prints no log; `requests` is the log."""
+        """Prints no log lines: the log is `EchoServer.requests`."""

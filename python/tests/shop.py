@@ -1,4 +1,4 @@
-"""The demo shop in a process, and its log."""
+"""The demo shop as a separate process, and the requests in its log."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ from collections import Counter
 
 
 class Shop:
-    """A demo shop that runs until it is closed."""
+    """A process that serves the demo shop until `close` is called."""
 
     def __init__(self, log):
         self._process = subprocess.Popen(
@@ -24,7 +24,7 @@ class Shop:
 
 
 def logged(log):
-    """Returns the number of requests by method and name, with the names of the examples."""
+    """Returns the number of logged requests by method and name. Names are those of the examples."""
     counts = Counter()
     for line in log.read_text().splitlines():
         method, target, _status = line.split(" ")

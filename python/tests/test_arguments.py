@@ -1,4 +1,5 @@
-"""Arguments that a locustfile adds to the command line, and its view of all others."""
+"""Arguments that a locustfile adds to the command line, and the parsed options that a locustfile can read."""
+
 
 TEXT = """
 from locust import HttpUser, constant, events, task
@@ -26,29 +27,25 @@ class Visitor(HttpUser):
 """
 
 
-def test_custom_arguments_have_their_types(run):
-    assert run(TEXT, "-t 1s").expect_code(0).said == ["3 red False [] s3"]
-    given = "--my-count 7 -t 1s --colour=blue --quick --pages a b --secret x"
-    assert run(TEXT, given).expect_code(0).said == ["7 blue True ['a', 'b'] x"]
+def test_custom_arguments_are_converted_to_their_types(run):
+    assert run(TEXT, "-t 1s").expect_code(0).printed == ["3 red False [] s3"]
+    arguments = "--my-count 7 -t 1s --colour=blue --quick --pages a b --secret x"
+    assert run(TEXT, arguments).expect_code(0).printed == ["7 blue True ['a', 'b'] x"]
 
 
-def test_custom_arguments_read_variables_and_files(run, program):
-    assert run(TEXT, "-t 1s", LOCUST_COLOUR="blue", MY_COUNT="8", LOCUST_QUICK="true").said == ["8 blue True [] s3"]
-    assert run(TEXT, "-t 1s --colour red", LOCUST_COLOUR="blue").said == ["3 red False [] s3"]
+def test_custom_arguments_accept_variables_and_config_files(run, program):
+    assert run(TEXT, "-t 1s", LOCUST_COLOUR="blue", MY_COUNT="8", LOCUST_QUICK="true").printed == ["8 blue True [] s3"]
+    assert run(TEXT, "-t 1s --colour red", LOCUST_COLOUR="blue").printed == ["3 red False [] s3"]
     program.write("locust.conf", "my-count = 9\nquick\n")
-    assert run(TEXT, "-t 1s").said == ["9 red True [] s3"]
+    assert run(TEXT, "-t 1s").printed == ["9 red True [] s3"]
 
 
 def test_help_lists_custom_arguments(run):
     finished = run(TEXT, "--help").expect_code(0)
-    assert (
-        "--my-count" in finished.stdout
-        and "How many there are" in finished.stdout
-        and "--colour <NAME>" in finished.stdout
-    )
+    assert "--my-count" in finished.stdout and "How many there are" in finished.stdout and "--colour <NAME>" in finished.stdout
 
 
-def test_invalid_custom_value_is_one_line(run):
+def test_custom_argument_with_wrong_value_prints_one_line(run):
     for arguments, parts in (
         ("--my-count many", ("my-count", "many")),
         ("--colour green", ("colour", "green", "blue")),
@@ -60,14 +57,14 @@ def test_invalid_custom_value_is_one_line(run):
         assert line.startswith("gregaria: ") and all(part in line for part in parts), line
 
 
-def test_missing_required_argument_is_refused(run):
+def test_required_argument_if_missing_is_an_error(run):
     text = TEXT.replace('"--quick", action="store_true"', '"--token", required=True, dest="quick"')
     (line,) = run(text).expect_code(2).stderr.splitlines()
     assert "--token" in line
-    assert run(text, "--token x -t 1s").expect_code(0).said == ["3 red x [] s3"]
+    assert run(text, "--token x -t 1s").expect_code(0).printed == ["3 red x [] s3"]
 
 
-def test_parsed_options_have_all_arguments(run, server):
+def test_parsed_options_contain_all_options(run, server):
     finished = run(
         """
         from locust import HttpUser, constant, events, task
@@ -91,7 +88,7 @@ def test_parsed_options_have_all_arguments(run, server):
         """,
         f"-H {server.url} -u 2 -r 1000 -t 1s -s 3 Visitor",
     ).expect_code(0)
-    assert finished.said == [
+    assert finished.printed == [
         f"2 1000.0 1 {server.url} None True",
         f"{server.url} 3.0",
         "['Visitor'] ['Visitor']",

@@ -1,4 +1,4 @@
-"""Code of a user that blocks gevent's loop: the log names it, and the run still ends."""
+"""User code that blocks the Python thread: the log names the code, and the run still ends."""
 
 
 def test_blocking_code_is_named_in_the_log(run):
@@ -25,10 +25,10 @@ def test_blocking_code_is_named_in_the_log(run):
     (line,) = {line for line in finished.log if blocked in line}
     assert line.endswith("locustfile.py, line 15: sleep(seconds)"), line
     assert any("the gevent loop runs again" in line for line in finished.log)
-    assert 'All users spawned: {"Visitor": 2}' in finished.stderr, "users are late but not lost"
+    assert 'All users spawned: {"Visitor": 2}' in finished.stderr, "a blocked user is late, but counted"
 
 
-def test_endless_blocking_does_not_prevent_the_end(run):
+def test_endless_loop_does_not_prevent_the_end(run):
     finished = run(
         """
         from locust import User, task
@@ -43,4 +43,4 @@ def test_endless_blocking_does_not_prevent_the_end(run):
     ).expect_code(1)
     assert "the gevent loop is blocked in block() at" in finished.stderr
     assert any("The run cannot go on: the users did not stop within 5 s" in line for line in finished.log)
-    assert "Aggregated" in finished.stderr, "the results are printed"
+    assert "Aggregated" in finished.stderr, "the statistics are printed"

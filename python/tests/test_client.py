@@ -1,4 +1,4 @@
-"""Requests of `self.client`: methods, bodies, parameters, headers, names, and the threads that may send."""
+"""Requests of `self.client`: verbs, bodies, parameters, headers, names, timeouts and threads."""
 
 import base64
 import json
@@ -7,7 +7,7 @@ from echo_server import Reply
 from program import in_a_task
 
 
-def test_all_methods_are_sent_and_counted(run, server):
+def test_each_verb_is_sent_and_counted_as_a_row(run, server):
     finished = run(
         in_a_task(
             """
@@ -25,7 +25,7 @@ def test_all_methods_are_sent_and_counted(run, server):
     assert finished.counts() == server.counts() == expected
 
 
-def test_name_argument_selects_the_row(run, server):
+def test_request_names_become_rows(run, server):
     finished = run(
         in_a_task(
             f"""
@@ -55,8 +55,8 @@ def test_name_argument_selects_the_row(run, server):
     assert server.targets() == ["/items/1?x=1", "/items/2", "/items/3", "/a", "/b", "/c", "/whole?y=2"]
 
 
-def test_default_name_is_path_and_query_as_sent(run, server):
-    """The names are those of Locust, so that both have the same rows."""
+def test_default_name_is_the_encoded_path_and_query(run, server):
+    """Checks that names are formed as in Locust, so that both programs have the same rows."""
     base = f"{server.url}/base"
     finished = run(
         in_a_task(
@@ -71,7 +71,7 @@ def test_default_name_is_path_and_query_as_sent(run, server):
     assert finished.counts() == {("GET", row): 3 if row == "/base/a" else 1 for row in rows}
 
 
-def test_bodies_have_their_content_types(run, server):
+def test_bodies_are_sent_with_their_content_types(run, server):
     run(
         in_a_task(
             """
@@ -88,15 +88,12 @@ def test_bodies_have_their_content_types(run, server):
             self.client.post("/9", data=bytearray(b"array"))
             self.client.post("/10", json=[])
             self.client.post("/11", data={"form": 1}, headers={"content-type": "text/mine"})
-            self.client.post("/12", data=(piece for piece in (b"pie", b"ces")))
+            self.client.post("/12", data=(chunk for chunk in (b"pie", b"ces")))
             """
         ),
         f"-H {server.url}",
     ).expect_code(0)
-    form, types = (
-        "application/x-www-form-urlencoded",
-        [request.headers.get("content-type") for request in server.requests],
-    )
+    form, types = "application/x-www-form-urlencoded", [request.headers.get("content-type") for request in server.requests]
     assert [request.body for request in server.requests] == [
         b"a=1+2&b=x&b=y&d=5&e=%C3%BC%26%3D",
         b"a=1&a=2&b=raw",
@@ -113,21 +110,7 @@ def test_bodies_have_their_content_types(run, server):
         b"pieces",
     ]
     as_json = "application/json"
-    assert types == [
-        form,
-        form,
-        None,
-        None,
-        None,
-        as_json,
-        "application/own",
-        None,
-        None,
-        None,
-        as_json,
-        "text/mine",
-        None,
-    ]
+    assert types == [form, form, None, None, None, as_json, "application/own", None, None, None, as_json, "text/mine", None]
     assert server.requests[8].headers["content-length"] == "0"
 
 
@@ -149,7 +132,7 @@ def test_params_become_the_query(run, server):
     assert set(finished.counts()) == {("GET", target) for target in targets[:4]} | {("GET", "/named")}
 
 
-def test_headers_merge_request_over_session(run, server):
+def test_request_headers_override_session_headers(run, server):
     run(
         in_a_task(
             """
@@ -164,9 +147,7 @@ def test_headers_merge_request_over_session(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(0)
-    sent = [
-        {name: request.headers.get(name) for name in ("x-one", "x-two", "user-agent")} for request in server.requests
-    ]
+    sent = [{name: request.headers.get(name) for name in ("x-one", "x-two", "user-agent")} for request in server.requests]
     assert server.requests[0].headers["x-bytes"] == "b" and sent[0]["x-one"] == "1"
     assert server.requests[0].headers["host"] == server.address
     assert sent[1] == {"x-one": "session", "x-two": "2", "user-agent": "mine"}
@@ -174,7 +155,7 @@ def test_headers_merge_request_over_session(run, server):
     assert sent[3] == {"x-one": "session", "x-two": None, "user-agent": "mine"}
 
 
-def test_sessions_do_not_share_cookies_or_connections(run, server):
+def test_sessions_share_no_cookies_and_no_connections(run, server):
     server.replies["/login"] = Reply(headers=(("Set-Cookie", "id=7; Path=/"), ("Set-Cookie", "lang=de; Path=/x")))
     run(
         """
@@ -195,10 +176,10 @@ def test_sessions_do_not_share_cookies_or_connections(run, server):
         cookies[request.target].append(request.headers.get("cookie"))
     assert cookies["/login"] == [None] * 2 and cookies["/a"] == ["id=7"] * 2, cookies
     assert [set(cookie.split("; ")) for cookie in cookies["/x/b"]] == [{"id=7", "lang=de"}] * 2
-    assert len({request.client for request in server.requests}) == 2, "a connection for each user"
+    assert len({request.client for request in server.requests}) == 2, "one connection for each user"
 
 
-def test_timeout_is_a_failure_without_response(run, server):
+def test_timeout_is_a_failure_without_a_response(run, server):
     finished = run(
         in_a_task(
             """
@@ -211,11 +192,11 @@ def test_timeout_is_a_failure_without_response(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(1)
-    assert finished.said == ["0 ReadTimeout None ''"] * 5 + ["200"]
+    assert finished.printed == ["0 ReadTimeout None ''"] * 5 + ["200"]
     assert "ReadTimeout(" in finished.errors[0]
 
 
-def test_invalid_timeout_is_refused(run, server):
+def test_invalid_timeout_raises_value_error(run, server):
     finished = run(
         in_a_task(
             """
@@ -228,12 +209,12 @@ def test_invalid_timeout_is_refused(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(0)
-    assert len(finished.said) == 6 and server.requests == []
-    assert finished.said[0] == "Timeout value connect was 5, but it must be an int, float or None."
-    assert finished.said[3] == "timeout=(1,) takes seconds, or two of them: for connecting and for reading"
+    assert len(finished.printed) == 6 and server.requests == []
+    assert finished.printed[0] == "Timeout value connect was 5, but it must be an int, float or None."
+    assert finished.printed[3] == "timeout=(1,) takes seconds, or two of them: for connecting and for reading"
 
 
-def test_credentials_in_host_become_a_header(run, server):
+def test_credentials_in_the_host_become_a_header(run, server):
     run(in_a_task('self.client.get("/a")'), f"-H http://ellen:k%40y@{server.address}/base").expect_code(0)
     (request,) = server.requests
     assert request.target == "/base/a"
@@ -241,7 +222,7 @@ def test_credentials_in_host_become_a_header(run, server):
     assert request.headers["host"] == server.address
 
 
-def test_user_sends_several_requests_at_once(run, server):
+def test_concurrent_requests_of_a_user_use_own_connections(run, server):
     finished = run(
         in_a_task(
             """
@@ -253,12 +234,12 @@ def test_user_sends_several_requests_at_once(run, server):
         ),
         f"-H {server.url} --stop-timeout 5",
     ).expect_code(0)
-    assert finished.said == ["['ok', 'ok', 'ok', 'ok']"]
-    assert len({request.client for request in server.requests}) == 4, "each on a connection of its own"
+    assert finished.printed == ["['ok', 'ok', 'ok', 'ok']"]
+    assert len({request.client for request in server.requests}) == 4, "one connection for each concurrent request"
 
 
-def test_test_start_listener_sends_requests(run, server):
-    """These requests are counted. Requests after the end of the run are not sent."""
+def test_test_start_listener_can_send_requests(run, server):
+    """Checks that requests before the first user are sent and counted."""
     finished = run(
         """
         from locust import HttpUser, constant, events, task
@@ -278,12 +259,12 @@ def test_test_start_listener_sends_requests(run, server):
         """,
         f"-H {server.url} -t 1s",
     ).expect_code(0)
-    assert finished.said == ["ok"]
+    assert finished.printed == ["ok"]
     assert server.targets() == ["/prepare", "/"]
     assert "/prepare" in finished.stderr
 
 
-def test_client_without_run_is_refused(run, server):
+def test_client_outside_a_run_raises_an_error(run, server):
     finished = run(
         f"""
         from locust import HttpUser, task
@@ -296,7 +277,7 @@ def test_client_without_run_is_refused(run, server):
     assert line == "gregaria: locustfile.py, line 5: LocustError: a client sends requests only while a run is on"
 
 
-def test_unsupported_names_are_refused(run, server):
+def test_unsupported_features_raise_clear_errors(run, server):
     finished = run(
         in_a_task(
             """
@@ -324,12 +305,12 @@ def test_unsupported_names_are_refused(run, server):
         f"-H {server.url}",
     ).expect_code(0)
     adapters = "the engine carries all requests: adapters cannot be mounted; use requests.Session() for what needs one"
-    assert finished.said == [
+    assert finished.printed == [
         "request() got an unexpected keyword argument 'wrong'",
-        "return_response= is gone, with requests 0.x: make the request with requests.Request(...).prepare() and send "
-        "it with client.send()",
-        "config= is gone, with requests 0.x: give timeout=, proxies=, verify=, allow_redirects= and the like, or set "
-        "them as attributes of the client",
+        "return_response= is gone, with requests 0.x: make the request with requests.Request(...).prepare() and send it "
+        "with client.send()",
+        "config= is gone, with requests 0.x: give timeout=, proxies=, verify=, allow_redirects= and the like, or set them "
+        "as attributes of the client",
         "data takes bytes, a text, a form, a file or an iterable of pieces, not 5",
         adapters,
         adapters,
@@ -339,8 +320,8 @@ def test_unsupported_names_are_refused(run, server):
     assert server.targets() == ["/"]
 
 
-def test_invalid_request_is_raised_and_not_counted(run, server):
-    """The exceptions are those of Locust."""
+def test_invalid_request_raises_and_is_not_counted(run, server):
+    """Checks that the exception is raised in the task, as in Locust."""
     finished = run(
         in_a_task(
             """
@@ -366,15 +347,15 @@ def test_invalid_request_is_raised_and_not_counted(run, server):
         ),
         f"-H {server.url} --json",
     ).expect_code(0)
-    said = finished.stderr.splitlines()
+    lines = finished.stderr.splitlines()
     names = ["InvalidURL", "InvalidURL", *["InvalidHeader"] * 4, "InvalidProxyURL", "OSError"]
     names[1:1] = names[3:3] = ["True"]
-    assert [line for line in said if line.isalpha()] == [*names, "InvalidJSONError"]
+    assert [line for line in lines if line.isalpha()] == [*names, "InvalidJSONError"]
     assert finished.counts() == {} and server.requests == []
 
 
 def test_concurrent_requests_reuse_connections(run, server):
-    """There are as many connections as concurrent requests."""
+    """Checks that the pool holds as many connections as are used concurrently, not one for each request."""
     finished = run(
         """
         import gevent
@@ -395,8 +376,8 @@ def test_concurrent_requests_reuse_connections(run, server):
     assert server.connections <= 10
 
 
-def test_ended_user_closes_its_connections(run, server):
-    """The user keeps references to itself, and the collector does not run."""
+def test_stopped_user_leaves_no_open_connection(run, server):
+    """Checks this for a user that holds a response, with the garbage collector disabled."""
     finished = run(
         """
         import gc, gevent, os
@@ -430,10 +411,10 @@ def test_ended_user_closes_its_connections(run, server):
         """,
         f"-H {server.url} -u 11 -r 100 -t 2s",
     ).expect_code(0)
-    assert finished.said == ["1"] and len(server.requests) == 11
+    assert finished.printed == ["1"] and len(server.requests) == 11
 
 
-def test_client_on_another_thread_is_refused(run, server):
+def test_client_in_another_thread_raises_runtime_error(run, server):
     finished = run(
         in_a_task(
             """
@@ -452,6 +433,6 @@ def test_client_on_another_thread_is_refused(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(0)
-    whose = "the thread of the users: use greenlets (gevent.spawn)"
-    assert finished.said == [f"clients and responses belong to {whose}", f"events are fired in {whose}"]
+    users_thread = "the thread of the users: use greenlets (gevent.spawn)"
+    assert finished.printed == [f"clients and responses belong to {users_thread}", f"events are fired in {users_thread}"]
     assert server.requests == []

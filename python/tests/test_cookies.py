@@ -1,14 +1,12 @@
-"""`self.client.cookies`: the engine's cookies under the names of requests."""
+"""`self.client.cookies`: the cookie jar of the engine with the interface of requests' `RequestsCookieJar`."""
 
 from echo_server import Reply
 from program import in_a_task
 
 
-def test_jar_changes_apply_to_the_next_request(run, server):
-    """This holds for a jar object from before the request, too."""
-    server.replies["/login"] = Reply(
-        headers=(("Set-Cookie", "id=7; Path=/"), ("Set-Cookie", "lang=de; Path=/x; Max-Age=60"))
-    )
+def test_cookie_jar_changes_apply_to_the_next_request(run, server):
+    """Checks this with a jar object that was taken from the client before the first request."""
+    server.replies["/login"] = Reply(headers=(("Set-Cookie", "id=7; Path=/"), ("Set-Cookie", "lang=de; Path=/x; Max-Age=60")))
     server.replies["/logout"] = Reply(headers=(("Set-Cookie", "id=; Path=/; Max-Age=0"),))
     finished = run(
         in_a_task(
@@ -44,7 +42,7 @@ def test_jar_changes_apply_to_the_next_request(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(0)
-    assert finished.said == [
+    assert finished.printed == [
         "0 True",
         "[('id', '7'), ('lang', 'de')] 7 - True 2 ['lang', 'id']",
         "True",
@@ -57,7 +55,7 @@ def test_jar_changes_apply_to_the_next_request(run, server):
     assert (sent["/deep/c"], sent["/d"], sent["/e"]) == ("second=2", None, "of=a dict")
 
 
-def test_cookies_survive_new_base_url(run, server):
+def test_cookies_survive_a_new_base_url(run, server):
     finished = run(
         in_a_task(
             """
@@ -68,5 +66,5 @@ def test_cookies_survive_new_base_url(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(0)
-    assert finished.said == ["/base/path {'a': '1'}"]
+    assert finished.printed == ["/base/path {'a': '1'}"]
     assert server.requests[0].headers["cookie"] == "a=1"

@@ -1,8 +1,9 @@
-"""The ends of runs. The counts equal those of the server in every case."""
+"""Ends of a run: limits, signals, failures. After each kind of end the counts match the log of the server."""
 
 import signal
 
 import pytest
+
 from echo_server import Reply
 
 VISITORS = """
@@ -30,14 +31,14 @@ class Visitor(HttpUser):
 
 
 @pytest.mark.parametrize(("users", "number"), [(1, 1), (3, 20), (50, 1000), (20, 7)])
-def test_request_quota_is_exact(run, server, users, number):
+def test_request_limit_is_exact(run, server, users, number):
     finished = run(VISITORS, f"-H {server.url} -u {users} -r 1000 -n {number} --json").expect_code(0)
     assert finished.counts() == server.counts()
     assert len(server.requests) == number
     assert "cut off" not in finished.stderr
 
 
-def test_fired_requests_use_the_request_quota(run):
+def test_fired_events_count_towards_the_request_limit(run):
     finished = run(
         """
         from locust import User, constant, events, task
@@ -54,14 +55,14 @@ def test_fired_requests_use_the_request_quota(run):
     assert finished.counts()["rpc", "x"] >= 20
 
 
-def test_run_time_end_counts_all_requests(run, server):
+def test_run_time_limit_loses_no_request(run, server):
     finished = run(VISITORS, f"-H {server.url} -u 20 -r 1000 -t 1s --json").expect_code(0)
     assert finished.counts() == server.counts()
     assert any("--run-time limit reached" in line for line in finished.log)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_signal_stops_the_run(program, server, number):
+def test_first_signal_ends_the_run_in_order(program, server, number):
     running = program.start(VISITORS, f"-H {server.url} -u 5 -r 1000 --json")
     running.wait_for("All users spawned")
     running.signal(number)
@@ -71,7 +72,7 @@ def test_signal_stops_the_run(program, server, number):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_second_signal_ends_the_process(program, server, number, code):
+def test_second_signal_ends_the_run_immediately(program, server, number, code):
     running = program.start(SLOW.replace("SECONDS", "15"), f"-H {server.url} --stop-timeout 15")
     running.wait_for("All users spawned")
     running.signal(number)
@@ -80,21 +81,21 @@ def test_second_signal_ends_the_process(program, server, number, code):
     assert "Traceback" not in running.finish().expect_code(code).stderr
 
 
-def test_stop_timeout_waits_for_slow_responses(run, server):
+def test_response_within_stop_timeout_is_awaited(run, server):
     finished = run(SLOW.replace("SECONDS", "2"), f"-H {server.url} -u 3 -r 1000 -t 1s --stop-timeout 9").expect_code(0)
-    assert finished.said == ["answered"] * 3
+    assert finished.printed == ["answered"] * 3
     assert "cut off" not in finished.stderr
 
 
-def test_late_responses_are_aborted_and_reported(run, server):
+def test_response_after_stop_timeout_is_cut_off(run, server):
     finished = run(SLOW.replace("SECONDS", "5"), f"-H {server.url} -u 3 -r 1000 -t 1s --stop-timeout 0.3 --json")
     assert finished.expect_code(0).counts() == {}
     assert "3 requests cut off" in finished.stderr
     assert "answered" not in finished.stderr and len(server.requests) == 3
 
 
-def test_requests_of_ended_users_are_counted(run, server):
-    """A request of a greenlet that the user has left alone is completed or aborted."""
+def test_request_of_a_spawned_greenlet_ends_like_others(run, server):
+    """Checks that a request in a greenlet without a waiting task is counted or cut off, and never lost."""
     text = """
         import gevent
         from locust import HttpUser, constant, task
@@ -112,7 +113,7 @@ def test_requests_of_ended_users_are_counted(run, server):
     assert finished.counts() == {} and "1 request cut off" in finished.stderr
 
 
-def test_stopped_users_finish_requests_in_flight(run, server):
+def test_removed_users_finish_requests_in_flight(run, server):
     finished = run(
         """
         from locust import HttpUser, constant, events, task
@@ -128,7 +129,7 @@ def test_stopped_users_finish_requests_in_flight(run, server):
                 self.client.get("/slow/0.3")
 
         @events.spawning_complete.add_listener
-        def fewer(user_count):
+        def reduce_users(user_count):
             print("spawned", user_count)
             if user_count == 5:
                 environment.runner.start(2, 1000)
@@ -139,29 +140,27 @@ def test_stopped_users_finish_requests_in_flight(run, server):
         """,
         f"-H {server.url} -u 5 -r 1000 -t 2s --stop-timeout 5",
     ).expect_code(0)
-    assert finished.said[:5].count("stops spawning") + finished.said[:5].count("stops running") == 3, finished
-    assert [line for line in finished.said if line.startswith("spawned")] == ["spawned 5", "spawned 2"]
-    assert finished.said.count("stops stopping") == 2
+    assert finished.printed[:5].count("stops spawning") + finished.printed[:5].count("stops running") == 3, finished
+    assert [line for line in finished.printed if line.startswith("spawned")] == ["spawned 5", "spawned 2"]
+    assert finished.printed.count("stops stopping") == 2
     rows = [line.split() for line in finished.stderr.splitlines() if line.startswith("GET")]
     assert int(rows[-1][-1]) == len(server.requests) and "cut off" not in finished.stderr
 
 
-def test_failures_are_requests_and_set_exit_code(run, server):
+def test_failures_count_as_requests_and_set_the_exit_code(run, server):
     server.replies["/b"] = Reply(503)
     finished = run(VISITORS, f"-H {server.url} -u 2 -r 1000 -n 30 --json").expect_code(1)
-    assert finished.counts() == server.counts() and finished.failures() == {
-        ("POST", "/b"): server.counts()["POST", "/b"]
-    }
+    assert finished.counts() == server.counts() and finished.failures() == {("POST", "/b"): server.counts()["POST", "/b"]}
     server.requests.clear()
     run(VISITORS, f"-H {server.url} -n 30 --exit-code-on-error 0").expect_code(0)
 
 
-def test_dead_target_does_not_starve_other_users(run):
+def test_refused_connections_count_as_failures(run):
     finished = run(VISITORS, "-H http://127.0.0.1:1 -u 3 -r 1000 -t 1s --json").expect_code(1)
     counts = finished.counts()
     assert counts and finished.failures() == {row: count for row, count in counts.items() if row != ("GET", "/c")}
 
 
-def test_reset_stats_discards_spawning_phase(run, server):
+def test_reset_stats_clears_statistics_after_spawning(run, server):
     finished = run(VISITORS, f"-H {server.url} -u 4 -r 8 -t 2s --reset-stats --json").expect_code(0)
     assert 0 < sum(finished.counts().values()) < len(server.requests)

@@ -1,11 +1,11 @@
-"""Listeners of requests and errors: their arguments, their order, and failing listeners."""
+"""Listeners of requests and errors: their arguments, their order, and exceptions in listeners."""
 
 from echo_server import Reply
 from program import in_a_task
 
 
-def test_listeners_0_7_receive_their_exact_arguments(run, server):
-    """Their signatures have no further parameters."""
+def test_old_request_listeners_receive_the_0_7_arguments(run, server):
+    """Checks this with listeners that accept only the arguments of 0.7."""
     finished = run(
         in_a_task(
             """
@@ -33,7 +33,7 @@ def test_listeners_0_7_receive_their_exact_arguments(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(1)
-    assert finished.said == [
+    assert finished.printed == [
         "success GET /a int 2",
         "failure POST b int HTTPError('500 Server Error: Internal Server Error for url: b')",
         "failure GET /c int CatchResponseError('no')",
@@ -41,7 +41,7 @@ def test_listeners_0_7_receive_their_exact_arguments(run, server):
     ]
 
 
-def test_request_listeners_receive_all_arguments(run, server):
+def test_request_listener_receives_all_arguments(run, server):
     server.replies["/moved"] = Reply(302, headers=(("Location", "/there"),))
     finished = run(
         in_a_task(
@@ -59,10 +59,7 @@ def test_request_listeners_receive_all_arguments(run, server):
             began = time.time()
 
             @events.request.add_listener
-            def tell(
-                request_type, name, response_time, response_length, response,
-                context, exception, start_time, url, **more
-            ):
+            def tell(request_type, name, response_time, response_length, response, context, exception, start_time, url, **more):
                 assert isinstance(response_time, float) and 0 < response_time < 5000
                 assert began < start_time < time.time()
                 print(request_type, name, response_length, response.status_code, context, repr(exception), url, more)
@@ -70,7 +67,7 @@ def test_request_listeners_receive_all_arguments(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(1)
-    assert finished.said == [
+    assert finished.printed == [
         f"GET a 2 200 {{'user': 1, 'both': 2, 'request': 2}} None {server.url}/a?b=c {{}}",
         "GET b 2 404 {'user': 1, 'both': 1, 'x': 3} HTTPError('404 Client Error: Not Found for url: b')"
         f" {server.url}/status/404 {{}}",
@@ -78,7 +75,7 @@ def test_request_listeners_receive_all_arguments(run, server):
     ]
 
 
-def test_listeners_receive_requests_without_response(run):
+def test_request_listener_is_called_without_a_response(run):
     finished = run(
         in_a_task(
             'self.client.get("/")',
@@ -87,16 +84,15 @@ def test_listeners_receive_requests_without_response(run):
 
             @events.request.add_listener
             def tell(response, exception, response_length, **_):
-                is_same = repr(response.error.args[0]) == repr(exception)
-                print(response.status_code, repr(exception), response_length, is_same)
+                print(response.status_code, repr(exception), response_length, repr(response.error.args[0]) == repr(exception))
             """,
         ),
         "-H http://127.0.0.1:1",
     ).expect_code(1)
-    assert finished.said == ["0 ConnectionRefusedError(111, 'Connection refused') 0 True"]
+    assert finished.printed == ["0 ConnectionRefusedError(111, 'Connection refused') 0 True"]
 
 
-def test_fired_requests_are_counted_and_notified(run):
+def test_fired_requests_are_counted_and_reach_all_listeners(run):
     finished = run(
         """
         from locust import User, events, task
@@ -120,9 +116,7 @@ def test_fired_requests_are_counted_and_notified(run):
             def call(self):
                 events.request_success.fire(request_type="rpc", name="old", response_time=7, response_length=9)
                 events.request_failure.fire(request_type="rpc", name="old", response_time=8, exception=OSError("x"))
-                events.request.fire(
-                    request_type="rpc", name="new", response_time=1.5, response_length=3, exception=None
-                )
+                events.request.fire(request_type="rpc", name="new", response_time=1.5, response_length=3, exception=None)
                 self.environment.events.request.fire(
                     request_type="rpc", name="new", response_time=None, response_length=0, exception="text", context={}
                 )
@@ -134,7 +128,7 @@ def test_fired_requests_are_counted_and_notified(run):
                 raise StopTest()
         """,
     ).expect_code(1)
-    assert [line for line in finished.said if "measured" not in line and "object" not in line] == [
+    assert [line for line in finished.printed if "measured" not in line and "object" not in line] == [
         "request rpc old 7 None",
         "success rpc old 7 9",
         "request rpc old 8 OSError('x')",
@@ -149,14 +143,10 @@ def test_fired_requests_are_counted_and_notified(run):
         "1 rpc new: text",
         "1 rpc old: OSError('x')",
     ]
-    assert {line.split()[1] for line in finished.stderr.splitlines() if line.startswith("rpc")} == {
-        "old",
-        "new",
-        "measured",
-    }
+    assert {line.split()[1] for line in finished.stderr.splitlines() if line.startswith("rpc")} == {"old", "new", "measured"}
 
 
-def test_fired_request_values_appear_in_statistics(run):
+def test_fired_response_times_enter_the_statistics(run):
     finished = run(
         """
         from locust import User, events, task
@@ -179,8 +169,8 @@ def test_fired_request_values_appear_in_statistics(run):
     assert abs(entry["total_response_time"] - 3030.5) < 1 and entry["total_content_length"] == 300
 
 
-def test_request_is_recorded_before_listeners_run(run, server):
-    """The statistics contain a request while its listener still waits."""
+def test_request_is_recorded_before_listeners_are_called(run, server):
+    """Checks that a slow listener does not delay the statistics, and that the block decides the outcome first."""
     finished = run(
         in_a_task(
             """
@@ -210,10 +200,10 @@ def test_request_is_recorded_before_listeners_run(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(1)
-    assert finished.said == ["/plain told None (1, 0)", "inside (1, 0)", "/caught told x (2, 1)", "after (2, 1)"]
+    assert finished.printed == ["/plain told None (1, 0)", "inside (1, 0)", "/caught told x (2, 1)", "after (2, 1)"]
 
 
-def test_failing_listener_is_logged_and_sets_exit_code(run, server):
+def test_failing_listener_is_logged_and_sets_the_exit_code(run, server):
     text = """
         from locust import HttpUser, events, task
 
@@ -231,12 +221,12 @@ def test_failing_listener_is_logged_and_sets_exit_code(run, server):
                 self.client.get("PATH")
         """
     finished = run(text.replace("PATH", "/"), f"-H {server.url} -n 3").expect_code(2)
-    assert finished.said == ["/"] * 3, "the other listener runs, and the task goes on"
+    assert finished.printed == ["/"] * 3, "other listeners are called, and the task continues"
     assert "a listener failed: broken" in finished.stderr and "ValueError: listener" in finished.stderr
     run(text.replace("PATH", "/status/404"), f"-H {server.url} -n 3").expect_code(1)
 
 
-def test_user_errors_reach_listeners_of_both_versions(run):
+def test_user_errors_reach_old_and_new_listeners(run):
     finished = run(
         """
         import traceback
@@ -266,10 +256,10 @@ def test_user_errors_reach_listeners_of_both_versions(run):
             tasks = [Behaviour]
         """,
     ).expect_code(1)
-    assert finished.said == ["user_error Behaviour ValueError(1) visit {}", "locust_error Behaviour ValueError(1)"]
+    assert finished.printed == ["user_error Behaviour ValueError(1) visit {}", "locust_error Behaviour ValueError(1)"]
 
 
-def test_custom_hook_calls_its_listeners(run):
+def test_custom_event_hook_calls_its_listeners(run):
     finished = run(
         """
         from locust import User, events, task
@@ -289,4 +279,4 @@ def test_custom_hook_calls_its_listeners(run):
                 raise StopTest()
         """,
     ).expect_code(0)
-    assert finished.said == ["bought 7"]
+    assert finished.printed == ["bought 7"]

@@ -1,4 +1,4 @@
-"""The examples: their counts equal the requests that their servers have received."""
+"""The counts of the examples match the logs of their servers."""
 
 import importlib.util
 import threading
@@ -12,7 +12,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.mark.parametrize("name", ["quickstart.py", "quickstart_dict.py", "website.py"])
-def test_quickstart_counts_equal_the_shop_log(run, tmp_path, name):
+def test_quickstart_counts_match_the_server_log(run, tmp_path, name):
     log = tmp_path / "shop.log"
     finished = run(EXAMPLES / name, "--demo -c 10 -r 1000 -t 1s --json", GREGARIA_DEMO_LOG=str(log)).expect_code(0)
     counts = finished.counts()
@@ -21,7 +21,7 @@ def test_quickstart_counts_equal_the_shop_log(run, tmp_path, name):
     assert set(counts) <= {("GET", "/"), ("GET", "/profile")}
 
 
-def test_shop_counts_equal_the_shop_log(run, tmp_path):
+def test_shop_counts_match_the_server_log(run, tmp_path):
     log = tmp_path / "shop.log"
     arguments = "--demo -u 200 -r 1000 -t 4s -s 20 --json --exit-code-on-error 0"
     finished = run(EXAMPLES / "shop.py", arguments, GREGARIA_DEMO_LOG=str(log)).expect_code(0)
@@ -33,10 +33,10 @@ def test_shop_counts_equal_the_shop_log(run, tmp_path):
     assert finished.failures() == ({("POST", "/checkout"): failed} if failed else {})
 
 
-def test_xmlrpc_example_counts_equal_the_server(run):
+def test_xmlrpc_users_counts_match_the_server(run):
     server, calls = rpc_server()
     try:
-        address = f"http://127.0.0.1:{server.server_address[1]}/"
+        address = "http://127.0.0.1:%d/" % server.server_address[1]
         finished = run(EXAMPLES / "xmlrpc_users.py", f"-H {address} -c 10 -r 1000 -t 2s --json").expect_code(0)
     finally:
         server.shutdown()
@@ -45,14 +45,14 @@ def test_xmlrpc_example_counts_equal_the_server(run):
     assert set(calls) == {"get_time", "get_random_number"} and "cut off" not in finished.stderr
 
 
-def test_xmlrpc_example_without_server_counts_failures(run):
+def test_xmlrpc_users_without_a_server_record_failures(run):
     finished = run(EXAMPLES / "xmlrpc_users.py", "-H http://127.0.0.1:1/ -c 2 -r 1000 -t 1s --json").expect_code(1)
     assert finished.failures() == finished.counts()
     assert "ConnectionRefusedError(111, 'Connection refused')" in finished.stderr
 
 
 def rpc_server():
-    """Runs the example's server on a free port and counts the calls of its functions."""
+    """Starts the server of the example on a free port. Returns the server and a counter of calls by function."""
     spec = importlib.util.spec_from_file_location("xmlrpc_server", EXAMPLES / "xmlrpc_server.py")
     example = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(example)

@@ -1,9 +1,9 @@
-"""Exceptions in users' own code: counted, passed to listeners, and listed with the user's own lines."""
+"""Exceptions in the code of users: their counts, the exception report with its source lines, and the exit code."""
 
 import re
 
 
-def test_task_exceptions_are_counted_and_listed(run):
+def test_task_exceptions_are_counted_and_reported(run):
     finished = run(
         """
         from locust import HttpUser, constant, task
@@ -44,7 +44,7 @@ def test_task_exceptions_are_counted_and_listed(run):
     assert finished.stderr.count("KeyError: 'missing' (others like it are counted only)") == 1
 
 
-def test_exception_causes_are_listed(run):
+def test_exception_report_includes_the_cause(run):
     finished = run(
         """
         from locust import User, task
@@ -69,7 +69,7 @@ def test_exception_causes_are_listed(run):
 
 
 def test_exceptions_outside_tasks_are_counted(run):
-    """The first two end their user and no other."""
+    """Checks that exceptions in the constructor and in `on_start` end their user, and that other users continue."""
     finished = run(
         """
         from locust import TaskSet, User, constant, task
@@ -119,14 +119,12 @@ def test_exceptions_outside_tasks_are_counted(run):
         """,
         "-u 4 -r 1000 Unmade Unstarted Unstopped InASet",
     ).expect_code(1)
-    assert "never" not in finished.stdout and finished.said.count("Unstopped") == 1, finished
-    counts = {
-        row.partition(" ")[2]: row.partition(" ")[0] for row in report(finished) if re.match(r"\d+ (con|on_)", row)
-    }
+    assert "never" not in finished.stdout and finished.printed.count("Unstopped") == 1, finished
+    counts = {row.partition(" ")[2]: row.partition(" ")[0] for row in report(finished) if re.match(r"\d+ (con|on_)", row)}
     assert counts == {"constructor": "1", "on_start": "1", "on_stop": "1", "on_start of a task set": "2"}
 
 
-def test_user_without_tasks_raises_and_waits(run):
+def test_task_set_without_tasks_is_an_exception_and_waits(run):
     finished = run(
         """
         from locust import TaskSet, User, constant, task
@@ -143,7 +141,7 @@ def test_user_without_tasks_raises_and_waits(run):
     assert report(finished)[0].startswith("1 No tasks defined on Empty"), finished
 
 
-def test_exception_exit_code_is_configurable(run):
+def test_exit_code_on_error_applies_to_exceptions(run):
     text = """
         from locust import User, constant, task
 
@@ -159,7 +157,7 @@ def test_exception_exit_code_is_configurable(run):
 
 
 def report(finished):
-    """Returns the lines of the exception report, with short paths and without the marks below a line."""
+    """Returns the lines of the exception report, with file names instead of paths and without marker lines."""
     rows = finished.stderr.partition("\nException report\n")[2].partition("\n\n")[0].splitlines()[2:-1]
     rows = (re.sub(r'File "[^"]*/', 'File "', " ".join(row.split())) for row in rows)
     return [row for row in rows if row.strip("~^ ")]

@@ -1,4 +1,4 @@
-"""The same locustfile under Locust: the same rows, mix of tasks, and texts of failures."""
+"""Comparison with Locust: one locustfile has the same rows, task mix and error texts under both programs."""
 
 import os
 import socket
@@ -9,58 +9,55 @@ from echo_server import Reply
 from shop import Shop
 
 LOCUST = os.environ.get("LOCUST_PROGRAM")
-pytestmark = pytest.mark.skipif(not LOCUST, reason="LOCUST_PROGRAM does not say where Locust is: tests/run does")
+pytestmark = pytest.mark.skipif(not LOCUST, reason="LOCUST_PROGRAM is not set: tests/run-python sets it to the path of Locust")
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.mark.parametrize("example", ["shop.py", "website.py"])
-def test_task_mix_equals_locust(program, tmp_path, example):
-    # A correct pair of runs differs as much once in a thousand times: hardly twice in a row.
+def test_task_mix_matches_locust(program, tmp_path, example):
+    # Each limit is exceeded by chance once in a thousand runs, hardly twice in a row.
     assert any(is_same_mix(program, tmp_path, example) for _ in range(2))
 
 
-def test_failure_texts_equal_locust(program, server):
+def test_error_texts_match_locust(program, server):
     server.replies["/odd"] = Reply(418)
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        text = FAILING.replace("CLOSED", f"http://127.0.0.1:{unused.getsockname()[1]}/")
+        text = FAILING.replace("CLOSED", "http://127.0.0.1:%d/" % unused.getsockname()[1])
         path = program.write("failing.py", text)
         arguments = f"-f {path} -H {server.url} --headless -t 3s".split()
-        theirs = program.other([LOCUST, *arguments]).finish()
+        theirs = program.start_program([LOCUST, *arguments]).finish()
         ours = program.command(arguments).finish()
     assert (theirs.code, ours.code) == (1, 1), f"{theirs}\n{ours}"
     assert len(theirs.errors) == 9, theirs
     assert sorted(map(named, ours.errors)) == sorted(map(named, theirs.errors))
-    assert ours.said == theirs.said
+    assert ours.printed == theirs.printed
     assert "ZeroDivisionError" in ours.stderr and "ZeroDivisionError" in theirs.stderr
 
 
 def named(error):
-    """Returns the error's text; for a timeout its class, because Locust's text has the address and the time."""
+    """Returns the error, cut to its class for a timeout: Locust's text has the address and the time."""
     return error.partition("(")[0] if "Timeout" in error else error
 
 
 def is_same_mix(program, tmp_path, example):
-    """Returns `True` if both programs' counts may be draws from the same mix, by chi-square tests of homogeneity.
+    """Returns `True` if chi-square tests of homogeneity accept that both programs draw from the same mix.
 
-    Independent draws are the picks among a user's tasks, where a shopper's checkouts stand for visits to the task set
-    that they end, and the picks inside that task set.
+    Two kinds of picks are independent draws: those among the tasks of a user, and those inside the task set. A
+    shopper's checkout ends the task set, so that the number of checkouts is the number of visits to the set.
     """
     site = Shop(tmp_path / "shop.log")
     try:
-        arguments = f"-f {EXAMPLES / example} -H {site.url} --headless -u 150 -r 1000 -t 8s -s 5 --json".split()
-        arguments += ["--exit-code-on-error", "0"]
-        pair = [program.other([LOCUST, *arguments]), program.command(arguments)]
+        arguments = f"-f {EXAMPLES / example} -H {site.url} --headless -u 150 -r 1000 -t 8s -s 5 --json --exit-code-on-error 0".split()
+        pair = [program.start_program([LOCUST, *arguments]), program.command(arguments)]
         theirs, ours = (running.finish().expect_code(0) for running in pair)
     finally:
         site.close()
     theirs, ours = theirs.counts(), ours.counts()
     users, mixes = MIXES[example]
     assert set(theirs) == set(ours) and theirs["POST", "/login"] == ours["POST", "/login"] == users
-    return all(
-        chi_square([[counts[row] for row in rows] for counts in (theirs, ours)]) < limit for rows, limit in mixes
-    )
+    return all(chi_square([[counts[row] for row in rows] for counts in (theirs, ours)]) < limit for rows, limit in mixes)
 
 
 def chi_square(table):
@@ -71,7 +68,7 @@ def chi_square(table):
     return sum(cells)
 
 
-#: Users that log in; rows, and the value of chi-square for as many of them that is exceeded once in a thousand times.
+#: By example: the number of logins, and groups of rows with the chi-square limit of their size (p = 0.001).
 MIXES = {
     "shop.py": (
         135,

@@ -1,4 +1,4 @@
-"""The same calls made by requests and by a client: the server must receive the same requests."""
+"""Comparison with requests: the same calls, by requests and by `self.client`, send the same requests."""
 
 import re
 from textwrap import indent
@@ -8,7 +8,7 @@ import requests
 from echo_server import EchoServer, Reply
 from program import in_a_task
 
-#: One call on the client per line, with `url` for the server and `file(name, content)` for an open file.
+#: Calls on the client, one a line. `url` is the address of the server, `file(name, content)` returns an open file.
 CALLS = {
     "params": """
         client.get(url + "/", params={"q": "a b", "page": [1, 2], "none": None})
@@ -28,7 +28,7 @@ CALLS = {
         client.post(url + "/", data=io.BytesIO(b"of a file"))
         client.post(url + "/", data=file("part", b"skipped, and the rest", 9))
         client.post(url + "/", data=file("long", b"long" * 100_000))
-        client.post(url + "/", data=(piece for piece in (b"pie", b"ces", b"x" * 200_000)))
+        client.post(url + "/", data=(chunk for chunk in (b"pie", b"ces", b"x" * 200_000)))
         client.post(url + "/", json={"a": [1, None, "ü"]})
         client.post(url + "/", json=[])
         client.post(url + "/", data="x", json={"ignored": 1})
@@ -42,8 +42,7 @@ CALLS = {
     "files": """
         client.post(url + "/", files={"a": b"bytes"})
         client.post(url + "/", files={"a": ("name.txt", "text ü", "text/plain", {"X-Part": "1"})})
-        files = [("a", ("1.bin", b"1")), ("a", ("2.bin", b"2", "image/png"))]
-        client.post(url + "/", files=files, data={"f": ["1", "2"]})
+        client.post(url + "/", files=[("a", ("1.bin", b"1")), ("a", ("2.bin", b"2", "image/png"))], data={"f": ["1", "2"]})
         client.post(url + "/", files={"a": file("long.bin", b"long" * 100_000)}, data=[("first", "ü")])
         client.post(url + "/", files={"a": (None, b"a field")})
         client.post(url + "/", files={"ä": ("ö.txt", io.BytesIO(b"x"))})
@@ -129,14 +128,12 @@ CALLS = {
         client.params = {"all": "1"}
         client.get(url + "/", params={"own": "2"})
         client.get(url + "/", params={"all": None})
-        is_first = lambda response: response.url.endswith("/first?all=1")
-        hook = lambda response, **_: client.get(url + "/hooked") if is_first(response) else None
-        client.hooks["response"].append(hook)
+        client.hooks["response"].append(lambda response, **_: client.get(url + "/hooked") if response.url.endswith("/first?all=1") else None)
         client.get(url + "/first")
         client.get(url + "/second", hooks={"response": []})
     """,
 }
-HELPERS = """
+HELPERS = '''
 import io, os, requests
 
 def file(name, content, position=0):
@@ -150,11 +147,11 @@ def signed(request):
     request.headers["X-Signed"] = f"{request.method} {request.path_url} {request.body}"
     return request
 
-"""
+'''
 
 
 @pytest.mark.parametrize("subject", CALLS)
-def test_calls_send_the_same_bytes_as_requests(run, tmp_path, monkeypatch, subject):
+def test_calls_send_the_same_requests_as_requests(run, tmp_path, monkeypatch, subject):
     monkeypatch.chdir(tmp_path)
     calls = "\n".join(line.strip() for line in CALLS[subject].strip().splitlines())
     with Servers() as here:
@@ -172,12 +169,12 @@ def test_calls_send_the_same_bytes_as_requests(run, tmp_path, monkeypatch, subje
 
 
 class Servers:
-    """A server, and a second one that it redirects to."""
+    """Two servers: the target, and another origin to which the target redirects."""
 
     def __enter__(self):
-        self._one, self._other = EchoServer(), EchoServer()
-        self.url = self._one.url
-        replies = self._one.replies
+        self._target, self._other = EchoServer(), EchoServer()
+        self.url = self._target.url
+        replies = self._target.replies
         replies["/login"] = Reply(headers=(("Set-Cookie", "id=7; Path=/"), ("Set-Cookie", "lang=de; Path=/x")))
         for status in (301, 302, 303, 307, 308):
             replies[f"/to/{status}"] = Reply(status, headers=(("Location", "/here?y=2"), ("Set-Cookie", "on=way")))
@@ -186,20 +183,20 @@ class Servers:
         return self
 
     def __exit__(self, *_):
-        self._one.close()
+        self._target.close()
         self._other.close()
 
     def log(self):
-        """All that both were asked, without what differs each time, or is meant to."""
-        addresses = re.compile(rf"{self._one.address}|{self._other.address}")
-        return [_comparable(request, addresses) for server in (self._one, self._other) for request in server.requests]
+        """Returns the requests of both servers, without parts that are random or differ on purpose."""
+        addresses = re.compile(rf"{self._target.address}|{self._other.address}")
+        return [_comparable(request, addresses) for server in (self._target, self._other) for request in server.requests]
 
 
 def challenge(request):
     if "authorization" in request.headers:
         return Reply()
-    question = 'Digest realm="r", qop="auth", nonce="n0nce", opaque="o", algorithm=SHA-256'
-    return Reply(401, headers=(("WWW-Authenticate", question),))
+    header = 'Digest realm="r", qop="auth", nonce="n0nce", opaque="o", algorithm=SHA-256'
+    return Reply(401, headers=(("WWW-Authenticate", header),))
 
 
 def _comparable(request, addresses):
@@ -217,10 +214,10 @@ def _comparable(request, addresses):
         plain = secret.sub(r"\1", headers["authorization"][7:]).replace('"', "")
         headers["authorization"] = sorted(plain.split(", "))
     if headers.get("content-length") == "0":
-        # requests sends it also where a body has no meaning.
+        # requests sends this header also for methods without a body.
         del headers["content-length"]
     return request.method, request.target, headers, body
 
 
-#: Headers in which the engine differs: its compressions, and connections that stay open without a header.
+#: Headers that differ on purpose: the engine supports other encodings, and keeps connections by default.
 OWN = {"accept-encoding", "connection"}

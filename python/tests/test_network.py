@@ -1,4 +1,4 @@
-"""The network flags of the command line for the users of a locustfile: addresses and limits of requests."""
+"""Flags for the connections and requests of Python users: addresses, timeouts and limits."""
 
 import pytest
 from program import in_a_task
@@ -6,19 +6,19 @@ from program import in_a_task
 VISIT = in_a_task("self.client.get('/')")
 
 
-def test_resolve_overrides_the_address(run, server):
+def test_resolve_flag_sets_the_addresses_of_a_name(run, server):
     port = server.address.partition(":")[2]
     host = f"http://shop.test:{port}"
     run(VISIT, f"-H {host} --resolve shop.test:{port}:[::1],127.0.0.1").expect_code(0)
     assert [request.headers["host"] for request in server.requests] == [f"shop.test:{port}"]
 
 
-def test_source_ip_sets_the_client_address(run, server):
+def test_source_ip_flag_sets_the_local_address(run, server):
     run(VISIT, f"-H {server.url} --source-ip 127.0.0.5").expect_code(0)
     assert [request.client[0] for request in server.requests] == ["127.0.0.5"]
 
 
-def test_foreign_source_ip_is_refused(run, server):
+def test_source_ip_of_another_machine_is_an_error(run, server):
     finished = run(VISIT, f"-H {server.url} --source-ip 203.0.113.9").expect_code(2)
     assert finished.stderr.startswith("gregaria: --source-ip: 203.0.113.9 is not an address of this machine: ")
     assert finished.stderr.count("\n") == 1
@@ -31,12 +31,12 @@ def test_foreign_source_ip_is_refused(run, server):
         ("/", "--limit head-bytes=10", "response head too large"),
     ],
 )
-def test_request_flags_limit_requests(run, server, path, arguments, error):
+def test_request_flags_apply_to_python_users(run, server, path, arguments, error):
     finished = run(in_a_task(f"self.client.get({path!r})"), f"-H {server.url} {arguments}").expect_code(1)
     assert error in finished.stderr
 
 
-def test_custom_flag_shadows_network_flag(run, server):
+def test_custom_flag_replaces_the_built_in_flag(run, server):
     added = """
         from locust import events
 

@@ -1,9 +1,9 @@
-"""The outcome of a request: decided by its status, or by the task with `catch_response`."""
+"""The outcome of a request: set by its status, or by the task with `catch_response`."""
 
 from program import in_a_task
 
 
-def test_task_decides_outcome_in_the_block(run, server):
+def test_task_decides_the_outcome_in_the_with_block(run, server):
     finished = run(
         in_a_task(
             """
@@ -25,11 +25,7 @@ def test_task_decides_outcome_in_the_block(run, server):
         f"-H {server.url} --json",
     ).expect_code(1)
     assert sum(finished.counts().values()) == 6 and set(finished.counts().values()) == {1}
-    assert finished.failures() == {
-        ("GET", "/200%20is%20not%20fine"): 1,
-        ("GET", "/exception"): 1,
-        ("GET", "/silent 500"): 1,
-    }
+    assert finished.failures() == {("GET", "/200%20is%20not%20fine"): 1, ("GET", "/exception"): 1, ("GET", "/silent 500"): 1}
     for error in (
         "GET /200%20is%20not%20fine: Got wrong response",
         "GET /exception: ValueError('a value')",
@@ -38,8 +34,11 @@ def test_task_decides_outcome_in_the_block(run, server):
         assert f"1 {error}" in finished.errors
 
 
-def test_exception_in_block_decides_by_kind(run, server):
-    """A ResponseError makes the request a failure. Any other exception is the task's, and the status decides."""
+def test_exception_in_the_with_block_sets_the_outcome(run, server):
+    """Checks that a `ResponseError` is a failure, and that other exceptions reach the task.
+
+    With another exception, the request counts by the decision of the task, otherwise by its status.
+    """
     finished = run(
         in_a_task(
             """
@@ -59,23 +58,23 @@ def test_exception_in_block_decides_by_kind(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(1)
-    assert finished.said == ["goes on", "200", "404", "200", "404"]
+    assert finished.printed == ["goes on", "200", "404", "200", "404"]
     assert "1 GET /response%20error: ResponseError('not what was asked for')" in finished.errors
     assert "1 GET 404 None: HTTPError('404 Client Error: Not Found for url: 404 None')" in finished.errors
     assert "1 GET 200 failure: said" in finished.errors
     assert len(finished.errors) == 3
 
 
-def test_undecided_response_counts_by_status(run, server):
+def test_caught_response_outside_a_block_counts_by_status(run, server):
     finished = run(
         in_a_task(
             """
             self.client.get("/status/404", name="dropped", catch_response=True)
             kept = self.client.get("/", name="kept", catch_response=True)
-            told = self.client.get("/", name="told", catch_response=True)
-            told.failure("outside")
-            told.success()
-            del kept, told
+            decided = self.client.get("/", name="told", catch_response=True)
+            decided.failure("outside")
+            decided.success()
+            del kept, decided
             """
         ),
         f"-H {server.url} --json",
@@ -84,7 +83,7 @@ def test_undecided_response_counts_by_status(run, server):
     assert finished.failures() == {("GET", "dropped"): 1, ("GET", "told"): 1}
 
 
-def test_deciding_uncaught_response_is_refused(run, server):
+def test_success_and_failure_need_catch_response(run, server):
     finished = run(
         in_a_task(
             """
@@ -99,10 +98,12 @@ def test_deciding_uncaught_response_is_refused(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(0)
-    assert finished.said == [f"{what} needs catch_response=True in the request" for what in ("success()", "failure()")]
+    assert finished.printed == [
+        f"{method} needs catch_response=True in the request" for method in ("success()", "failure()")
+    ]
 
 
-def test_raise_for_status_follows_the_decision(run, server):
+def test_raise_for_status_follows_the_decided_outcome(run, server):
     finished = run(
         in_a_task(
             """
@@ -118,10 +119,10 @@ def test_raise_for_status_follows_the_decision(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(1)
-    assert finished.said == ["None", "CatchResponseError('said')"]
+    assert finished.printed == ["None", "CatchResponseError('said')"]
 
 
-def test_caught_request_aborted_at_the_end_is_not_counted(run, server):
+def test_caught_request_cut_off_at_the_end_is_not_counted(run, server):
     finished = run(
         """
         from locust import HttpUser, task
@@ -138,8 +139,8 @@ def test_caught_request_aborted_at_the_end_is_not_counted(run, server):
     assert "1 request cut off" in finished.stderr
 
 
-def test_unusable_names_and_errors_keep_counts_exact(run, server):
-    """The quota of requests is always reached."""
+def test_request_limit_is_reached_despite_faulty_requests(run, server):
+    """Checks requests without a printable error, with an invalid name, or without a decision."""
     finished = run(
         """
         from locust import HttpUser, task
@@ -169,7 +170,7 @@ def test_unusable_names_and_errors_keep_counts_exact(run, server):
     assert "GET /speechless: Mute" in finished.stderr
 
 
-def test_failing_raw_greenlet_does_not_affect_others(run, server):
+def test_failing_raw_greenlet_does_not_stop_the_users(run, server):
     finished = run(
         """
         import gevent
@@ -194,7 +195,7 @@ def test_failing_raw_greenlet_does_not_affect_others(run, server):
     assert sum(finished.counts().values()) == 60 == len(server.requests)
 
 
-def test_cancelled_request_closes_its_connection(run, server):
+def test_cancelled_request_closes_its_socket(run, server):
     finished = run(
         """
         import gevent, os

@@ -1,4 +1,4 @@
-"""The destinations of a locustfile's prints and logs."""
+"""Destinations of the output of a locustfile: stdout, stderr, log file and JSON file."""
 
 import json
 
@@ -27,25 +27,25 @@ class Visitor(HttpUser):
 
 def test_prints_go_to_stdout(run, server):
     finished = run(TALKATIVE, f"-H {server.url}").expect_code(0)
-    assert finished.said == ["printed"]
+    assert finished.printed == ["printed"]
     assert "\nto stderr\n" in finished.stderr
-    assert finished.stderr.startswith("at import\n"), "stdout may be reserved for results at that time"
+    assert finished.stderr.startswith("at import\n"), "output during the import goes to stderr"
 
 
-def test_json_keeps_prints_off_stdout(run, server):
+def test_json_flag_reserves_stdout_for_json(run, server):
     finished = run(TALKATIVE, f"-H {server.url} --json").expect_code(0)
     (entry,) = json.loads(finished.stdout)
     assert (entry["method"], entry["name"], entry["num_requests"]) == ("GET", "/", 1)
     assert "\nprinted\n" in finished.stderr and "at import" in finished.stderr
 
 
-def test_json_file_receives_results(run, server, program):
+def test_json_file_flag_writes_json_to_the_file(run, server, program):
     run(TALKATIVE, f"-H {server.url} --json-file result").expect_code(0)
     (entry,) = json.loads((program.directory / "result.json").read_text())
     assert entry["num_requests"] == 1
 
 
-def test_python_logs_have_the_form_of_the_log(run, server):
+def test_locustfile_logs_use_the_log_format(run, server):
     finished = run(TALKATIVE, f"-H {server.url}").expect_code(0)
     for line in ("INFO/root: root", "WARNING/my_shop.cart: worth 7", "ERROR/my_shop.cart: two"):
         assert line in finished.log, finished
@@ -54,20 +54,20 @@ def test_python_logs_have_the_form_of_the_log(run, server):
     assert finished.log == ["WARNING/my_shop.cart: worth 7", "ERROR/my_shop.cart: two"]
 
 
-def test_logfile_receives_the_log(run, server, program):
+def test_logfile_flag_writes_logs_to_the_file(run, server, program):
     finished = run(TALKATIVE, f"-H {server.url} --logfile run.log").expect_code(0)
     text = (program.directory / "run.log").read_text()
     assert "WARNING/my_shop.cart: worth 7" in text and "Shutting down" in text
     assert "my_shop" not in finished.stderr
 
 
-def test_skip_log_setup_keeps_log_of_locustfile(run, server):
+def test_skip_log_setup_leaves_logging_to_the_locustfile(run, server):
     text = TALKATIVE + 'logging.basicConfig(format="own %(name)s %(message)s", stream=sys.stdout, level="INFO")\n'
     finished = run(text, f"-H {server.url} --skip-log-setup").expect_code(0)
-    assert "own my_shop.cart worth 7" in finished.said and "Starting gregaria" not in finished.stderr
+    assert "own my_shop.cart worth 7" in finished.printed and "Starting gregaria" not in finished.stderr
 
 
-def test_lists_and_ratios_go_to_stdout(run):
+def test_list_and_task_ratio_go_to_stdout(run):
     text = """
         from locust import TaskSet, User, task
 
@@ -90,7 +90,7 @@ def test_lists_and_ratios_go_to_stdout(run):
             tasks = [Shopper.look]
         """
     listed = run(text, "--list").expect_code(0)
-    assert [line.strip() for line in listed.said[1:]] == ["Shopper", "Crawler"]
+    assert [line.strip() for line in listed.printed[1:]] == ["Shopper", "Crawler"]
     ratios = run(text, "--show-task-ratio-json").expect_code(0)
     per_class = json.loads(ratios.stdout)["per_class"]
     assert per_class["Shopper"]["ratio"] == 0.75 and per_class["Shopper"]["tasks"]["look"]["ratio"] == 0.75

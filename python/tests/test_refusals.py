@@ -1,4 +1,4 @@
-"""Errors that prevent a run: one line with the remedy, and the exit code."""
+"""Errors before a run: one line with the cause and the remedy, and the exit code."""
 
 import sys
 
@@ -28,15 +28,14 @@ class Visitor(HttpUser):
         ),
         (
             "\nfrom locust import NoSuchName\n",
-            "locustfile.py, line 2: ImportError: cannot import name 'NoSuchName' from 'locust' (unknown location):"
-            " that part of Locust is not there yet, docs/python.md lists what is",
+            "locustfile.py, line 2: ImportError: cannot import name 'NoSuchName' from 'locust' (unknown location): that part of"
+            " Locust is not there yet, docs/python.md lists what is",
         ),
         ("x = 1\nx.upper()\n", "locustfile.py, line 2: AttributeError: 'int' object has no attribute 'upper'"),
         ("print(undefined)\n", "locustfile.py, line 1: NameError: name 'undefined' is not defined"),
         (
             "import sys\nsys.exit(3)\n",
-            "locustfile.py, line 2: it calls sys.exit(3) while it is imported: "
-            "a locustfile must only define things then",
+            "locustfile.py, line 2: it calls sys.exit(3) while it is imported: a locustfile must only define things then",
         ),
         (
             "x = 1\n",
@@ -44,8 +43,8 @@ class Visitor(HttpUser):
         ),
         (
             "from locust import HttpUser\nclass Idle(HttpUser):\n    pass\n",
-            "user class Idle has no tasks: give it some with @task or tasks, or set abstract = True if it is only there"
-            " to be derived from",
+            "user class Idle has no tasks: give it some with @task or tasks, or set abstract = True if it is only there to be"
+            " derived from",
         ),
         (
             USER + "    weight = 'x'\n",
@@ -53,22 +52,22 @@ class Visitor(HttpUser):
         ),
     ],
 )
-def test_locustfile_error_is_one_line(run, text, line):
-    assert refusal(run(text, "-t 1s"), 1) == line
+def test_locustfile_error_prints_one_line(run, text, line):
+    assert error_line(run(text, "-t 1s"), 1) == line
 
 
-def test_import_error_names_locustfile_and_module(run, program):
+def test_error_in_an_imported_module_names_both_files(run, program):
     program.write("pages.py", "def path():\n    return 1 / 0\n\nHOME = path()\n")
-    line = refusal(run("import pages\n"), 1)
+    line = error_line(run("import pages\n"), 1)
     assert line == "locustfile.py, line 1: ZeroDivisionError: division by zero (in pages.py, line 2)"
     program.write("pages.py", "x = (\n")
-    assert refusal(run("import pages\n"), 1) == "pages.py, line 1: '(' was never closed: x = ("
+    assert error_line(run("import pages\n"), 1) == "pages.py, line 1: '(' was never closed: x = ("
 
 
-def test_duplicate_class_name_is_refused(program):
+def test_user_classes_of_the_same_name_are_an_error(program):
     paths = [program.write(name, USER) for name in ("a.py", "b.py")]
     finished = program.command(["-f", ",".join(map(str, paths)), "--headless"]).finish()
-    assert refusal(finished, 1) == "two locustfiles have a user class Visitor: rename one"
+    assert error_line(finished, 1) == "two locustfiles have a user class Visitor: rename one"
 
 
 @pytest.mark.parametrize(
@@ -80,29 +79,29 @@ def test_duplicate_class_name_is_refused(program):
         ("-H 127.0.0.1:8080", 2, "-H 127.0.0.1:8080: has no scheme: write http://NAME[:PORT]"),
     ],
 )
-def test_argument_error_is_one_line(run, arguments, code, line):
-    assert refusal(run(USER, arguments), code) == line
+def test_wrong_argument_prints_one_line(run, arguments, code, line):
+    assert error_line(run(USER, arguments), code) == line
 
 
-def test_conflicting_or_unknown_flags_are_refused(run):
-    assert "--demo" in refusal(run(USER, "--demo -H http://127.0.0.1:1"), 2)
-    assert "--no-such-flag" in refusal(run(USER, "--no-such-flag"), 2)
+def test_conflicting_and_unknown_flags_are_errors(run):
+    assert "--demo" in error_line(run(USER, "--demo -H http://127.0.0.1:1"), 2)
+    assert "--no-such-flag" in error_line(run(USER, "--no-such-flag"), 2)
 
 
-def test_missing_or_invalid_host_is_refused(run):
-    missing = refusal(run(USER.replace("host =", "no_host =")), 2)
+def test_missing_and_invalid_hosts_are_errors(run):
+    missing = error_line(run(USER.replace("host =", "no_host =")), 2)
     assert missing == "user class Visitor has no host: give one with --host or in the class"
-    wrong = refusal(run(USER.replace("http://127", "127")), 2)
+    wrong = error_line(run(USER.replace("http://127", "127")), 2)
     assert "Visitor" in wrong and "127.0.0.1:1" in wrong
 
 
-def test_missing_locustfile_is_refused(program):
-    assert "nowhere.py" in refusal(program.command(["-f", "nowhere.py"]).finish(), 1)
-    assert "locustfile" in refusal(program.command([]).finish(), 1)
+def test_missing_locustfile_is_an_error(program):
+    assert "nowhere.py" in error_line(program.command(["-f", "nowhere.py"]).finish(), 1)
+    assert "locustfile" in error_line(program.command([]).finish(), 1)
 
 
-def refusal(finished, code):
-    """Returns the line, without the name of the program before it."""
+def error_line(finished, code):
+    """Returns the only line on stderr, without the program name. Fails if stdout is not empty."""
     finished.expect_code(code)
     assert finished.stdout == "", finished
     (line,) = finished.stderr.splitlines()
@@ -110,7 +109,7 @@ def refusal(finished, code):
     return line.removeprefix("gregaria: ")
 
 
-def test_tags_without_tasks_are_refused(run):
+def test_tags_without_matching_tasks_are_an_error(run):
     text = """
         from locust import User, constant, tag, task
 
@@ -131,4 +130,4 @@ def test_tags_without_tasks_are_refused(run):
     finished = run(text, "-T nothing").expect_code(1)
     assert finished.stderr == "gregaria: no task is left with these tags (-T) and without those (-E)\n"
     finished = run(text, "-T buy -t 1s -u 2 -r 10").expect_code(0)
-    assert set(finished.said) == {"buys"}
+    assert set(finished.printed) == {"buys"}

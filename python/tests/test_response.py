@@ -1,4 +1,4 @@
-"""The response that a task receives: the attributes of requests' Response."""
+"""The response that a task receives: the attributes and methods of requests' `Response`."""
 
 import ast
 import gzip
@@ -8,7 +8,7 @@ from echo_server import Reply
 from program import in_a_task
 
 
-def test_response_has_the_parts_of_requests(run, server):
+def test_response_attributes_match_the_reply(run, server):
     server.replies["/page"] = Reply(body=b'{"a": [1]}', headers=(("Content-Type", "application/json"), ("X-One", "1")))
     finished = run(
         in_a_task(
@@ -26,7 +26,7 @@ def test_response_has_the_parts_of_requests(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(0)
-    assert finished.said == [
+    assert finished.printed == [
         "200 True OK True <Response [200]> None",
         """b'{"a": [1]}' '{"a": [1]}' {'a': [1]} utf-8""",
         "1 None True",
@@ -37,7 +37,7 @@ def test_response_has_the_parts_of_requests(run, server):
     ]
 
 
-def test_text_uses_charset_of_response(run, server):
+def test_text_is_decoded_by_the_content_type(run, server):
     for path, body, content_type in (
         ("/named", "ü€".encode("utf-16"), 'text/plain; charset="UTF-16"'),
         ("/text", "ü".encode("latin-1"), "text/html"),
@@ -56,10 +56,10 @@ def test_text_uses_charset_of_response(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(0)
-    assert finished.said == [r"'\xfc\u20ac'", *[r"'\xfc'"] * 4, r"'a\ufffdb'"]
+    assert finished.printed == [r"'\xfc\u20ac'", *[r"'\xfc'"] * 4, r"'a\ufffdb'"]
 
 
-def test_invalid_json_raises(run, server):
+def test_invalid_json_raises_json_decode_error(run, server):
     server.replies["/empty"] = Reply(body=b"")
     finished = run(
         in_a_task(
@@ -77,15 +77,11 @@ def test_invalid_json_raises(run, server):
         f"-H {server.url}",
     ).expect_code(0)
     error = "True Expecting value: line 1 column 1 (char 0)"
-    assert finished.said == [error, error, "['1.5']"]
+    assert finished.printed == [error, error, "['1.5']"]
 
 
-def test_repeated_headers_and_cookies_are_kept(run, server):
-    cookies = (
-        ("Set-Cookie", "a=1; Path=/"),
-        ("Set-Cookie", 'b="2 3"; Max-Age=60'),
-        ("Set-Cookie", "gone=1; Max-Age=0"),
-    )
+def test_repeated_headers_and_cookies_are_merged(run, server):
+    cookies = (("Set-Cookie", "a=1; Path=/"), ("Set-Cookie", 'b="2 3"; Max-Age=60'), ("Set-Cookie", "gone=1; Max-Age=0"))
     server.replies["/"] = Reply(headers=(*cookies, ("Vary", "x"), ("vary", "y"), ("X-Old", "grün")))
     finished = run(
         in_a_task(
@@ -98,12 +94,12 @@ def test_repeated_headers_and_cookies_are_kept(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(0)
-    assert finished.said[0] == "x, y grün"
-    assert finished.said[1] == "1 {'a': '1', 'b': '\"2 3\"'} 2"
-    assert finished.said[2] == "0"
+    assert finished.printed[0] == "x, y grün"
+    assert finished.printed[1] == "1 {'a': '1', 'b': '\"2 3\"'} 2"
+    assert finished.printed[2] == "0"
 
 
-def test_status_from_400_is_a_failure(run, server):
+def test_statuses_from_400_are_failures(run, server):
     finished = run(
         in_a_task(
             """
@@ -120,8 +116,8 @@ def test_status_from_400_is_a_failure(run, server):
         f"-H {server.url} --json",
     ).expect_code(1)
     assert finished.counts() == {("GET", "/status"): 5} and finished.failures() == {("GET", "/status"): 3}
-    said = [line for line in finished.stderr.splitlines() if line[:1].isdigit()][:8]
-    assert said == [
+    lines = [line for line in finished.stderr.splitlines() if line[:1].isdigit()][:8]
+    assert lines == [
         "204 True True",
         "304 True True",
         "400 False False",
@@ -133,7 +129,7 @@ def test_status_from_400_is_a_failure(run, server):
     ]
 
 
-def test_missing_response_has_an_error(run):
+def test_failed_connection_returns_a_response_with_error(run):
     finished = run(
         in_a_task(
             """
@@ -153,7 +149,7 @@ def test_missing_response_has_an_error(run):
         ),
         "-H http://127.0.0.1:1",
     ).expect_code(1)
-    assert finished.said == [
+    assert finished.printed == [
         "0 False None None ''",
         "ConnectionError(ConnectionRefusedError(111, 'Connection refused')) {} 0",
         "[Errno 111] Connection refused None",
@@ -161,7 +157,7 @@ def test_missing_response_has_an_error(run):
     ]
 
 
-def test_response_has_phases(run, server):
+def test_response_phases_show_the_time_of_each_part(run, server):
     finished = run(
         in_a_task(
             """
@@ -176,27 +172,27 @@ def test_response_has_phases(run, server):
         f"-H {server.url}",
     ).expect_code(0)
     names = ["resolve", "connect", "tls", "first_byte", "body"]
-    assert finished.said == [f"{names} ['connect', 'first_byte']", "True", f"{names} ['first_byte']", "True", "True"]
+    assert finished.printed == [f"{names} ['connect', 'first_byte']", "True", f"{names} ['first_byte']", "True", "True"]
 
 
-def test_phases_without_response_stop_at_the_failure(run):
-    told = """
+def test_failed_connection_has_the_phases_reached(run):
+    listener = """
     from locust import events
 
     @events.request.add_listener
-    def told(response, **_):
+    def show(response, **_):
         print("told", [name for name, ms in response.phases.items() if ms])
     """
     look = """print(self.client.get("/").phases)"""
-    finished = run(in_a_task(look, told), "-H http://127.0.0.1:1").expect_code(1)
-    listener, task = finished.said
-    assert listener == "told ['connect']"
-    phases = ast.literal_eval(task)
+    finished = run(in_a_task(look, listener), "-H http://127.0.0.1:1").expect_code(1)
+    from_listener, from_task = finished.printed
+    assert from_listener == "told ['connect']"
+    phases = ast.literal_eval(from_task)
     assert phases.pop("connect") > 0 and phases == {"resolve": 0, "tls": 0, "first_byte": 0, "body": 0}
 
 
-def test_response_outlives_its_user(run, server):
-    """The bytes are in the engine's buffer, which must not be reused while the response exists."""
+def test_response_content_outlives_its_user(run, server):
+    """Checks that the engine does not reuse the memory of a body while Python code holds the response."""
     finished = run(
         """
         from locust import HttpUser, events, task
@@ -217,11 +213,11 @@ def test_response_outlives_its_user(run, server):
         """,
         f"-H {server.url}",
     ).expect_code(0)
-    assert finished.said == ["True"]
+    assert finished.printed == ["True"]
 
 
 def test_response_is_a_requests_response(run, server):
-    """The response has all attributes of requests, and takes new ones."""
+    """Checks the types, the attributes of requests, and attributes that the task sets."""
     server.replies["/page"] = Reply(
         body="prêt à-porter, déjà vu, où êtes-vous".encode("latin-1"),
         headers=(("Link", '</2>; rel="next", </9>; rel=last'), ("Content-Type", "application/x-own")),
@@ -251,7 +247,7 @@ def test_response_is_a_requests_response(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(0)
-    assert finished.said == [
+    assert finished.printed == [
         "True True False",
         "True True",
         "/2 {'url': '/9', 'rel': 'last'} None",
@@ -266,7 +262,7 @@ def test_response_is_a_requests_response(run, server):
     ]
 
 
-def test_compressed_body_is_streamed(run, server):
+def test_compressed_bodies_are_decoded_in_streams(run, server):
     body = b"again and again " * 1000
     for path, coding, packed in (("/gzip", "gzip", gzip.compress(body)), ("/deflate", "deflate", zlib.compress(body))):
         server.replies[path] = Reply(body=packed, headers=(("Content-Encoding", coding),))
@@ -279,22 +275,22 @@ def test_compressed_body_is_streamed(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(0)
-    assert finished.said == ["16000 16000"] * 2
+    assert finished.printed == ["16000 16000"] * 2
 
 
-def test_hooks_receive_and_replace_responses(run, server):
+def test_response_hooks_run_and_can_replace_the_response(run, server):
     server.replies["/to"] = Reply(302, headers=(("Location", "/there"),))
     finished = run(
         in_a_task(
             """
-            heard = []
-            hear = lambda response, timeout, **_: heard.append((response.status_code, timeout))
-            self.client.get("/to", hooks={"response": hear}, timeout=5)
-            print(heard)
+            calls = []
+            hook = lambda response, timeout, **_: calls.append((response.status_code, timeout))
+            self.client.get("/to", hooks={"response": hook}, timeout=5)
+            print(calls)
             self.client.hooks["response"] = [lambda response, **_: "replaced"]
-            print(self.client.get("/"), self.client.get("/", hooks={"response": hear}).status_code, len(heard))
+            print(self.client.get("/"), self.client.get("/", hooks={"response": hook}).status_code, len(calls))
             """
         ),
         f"-H {server.url}",
     ).expect_code(0)
-    assert finished.said == ["[(302, 5), (200, 5)]", "replaced 200 3"]
+    assert finished.printed == ["[(302, 5), (200, 5)]", "replaced 200 3"]

@@ -1,4 +1,4 @@
-"""TLS, proxies and redirects."""
+"""TLS certificates, proxies and redirects."""
 
 import ssl
 import subprocess
@@ -10,15 +10,13 @@ from program import in_a_task
 
 @pytest.fixture(scope="module")
 def identity(tmp_path_factory):
-    """Makes a self-signed certificate for 127.0.0.1 and its key."""
-    place = tmp_path_factory.mktemp("identity")
+    """Creates a directory with a self-signed certificate for 127.0.0.1 and its key."""
+    folder = tmp_path_factory.mktemp("identity")
     names = "-subj /CN=here -addext subjectAltName=IP:127.0.0.1"
     command = f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 {names}"
-    subprocess.run(
-        [*command.split(), "-keyout", "key.pem", "-out", "cert.pem"], cwd=place, check=True, capture_output=True
-    )
-    (place / "both.pem").write_text((place / "cert.pem").read_text() + (place / "key.pem").read_text())
-    return place
+    subprocess.run([*command.split(), "-keyout", "key.pem", "-out", "cert.pem"], cwd=folder, check=True, capture_output=True)
+    (folder / "both.pem").write_text((folder / "cert.pem").read_text() + (folder / "key.pem").read_text())
+    return folder
 
 
 @pytest.fixture
@@ -34,7 +32,7 @@ def _context(identity):
     return context
 
 
-def test_verify_selects_certificate_check(run, tls_server, identity):
+def test_verify_option_controls_certificate_checks(run, tls_server, identity):
     finished = run(
         in_a_task(
             f"""
@@ -43,19 +41,18 @@ def test_verify_selects_certificate_check(run, tls_server, identity):
             print(self.client.get("/", verify="{identity}/cert.pem").text)
             print(self.client.get("/", verify=False).text, self.client.get("/", verify=True).status_code)
             self.client.verify = False
-            echoed = self.client.post("/", data=(b"x" * 70_000 for _ in range(2))).text
-            print(self.client.get("/").text, echoed == "x" * 140_000)
+            print(self.client.get("/").text, self.client.post("/", data=(b"x" * 70_000 for _ in range(2))).text == "x" * 140_000)
             self.client.verify = "{identity}/cert.pem"
             print(self.client.get("/", stream=True).text)
             """
         ),
         f"-H {tls_server.url}",
     ).expect_code(1)
-    assert finished.said == ["0 SSLError", "ok", "ok 0", "ok True", "ok"]
+    assert finished.printed == ["0 SSLError", "ok", "ok 0", "ok True", "ok"]
     assert "SSLError(" in finished.errors[0]
 
 
-def test_client_certificate_is_presented(run, identity):
+def test_cert_option_sends_a_client_certificate(run, identity):
     context = _context(identity)
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(identity / "cert.pem")
@@ -75,11 +72,11 @@ def test_client_certificate_is_presented(run, identity):
         ).expect_code(1)
     finally:
         server.close()
-    assert finished.said == ["0", "ok", "ok"]
+    assert finished.printed == ["0", "ok", "ok"]
 
 
-def test_proxy_receives_absolute_urls(run, server):
-    """Hosts in `no_proxy` are reached directly, and variables of the environment have no effect."""
+def test_proxies_option_sends_requests_to_the_proxy(run, server):
+    """Checks that the proxy receives absolute URLs, that `no_proxy` holds, and that proxy variables are ignored."""
     finished = run(
         in_a_task(
             f"""
@@ -94,14 +91,14 @@ def test_proxy_receives_absolute_urls(run, server):
         f"-H {server.url}",
         http_proxy="http://127.0.0.1:1",
     ).expect_code(0)
-    assert finished.said == ["ok"] * 4
+    assert finished.printed == ["ok"] * 4
     assert server.targets() == ["http://target.example/a?b=1", "http://target.example/c", "/d", "/e"]
     authorization = [request.headers.get("proxy-authorization") for request in server.requests]
     assert authorization == ["Basic dTpw", "Basic dTpw", None, None]
     assert server.requests[0].headers["host"] == "target.example"
 
 
-def test_trust_env_reads_proxies_and_netrc(run, server):
+def test_trust_env_applies_proxy_variables(run, server):
     finished = run(
         in_a_task(
             """
@@ -113,10 +110,10 @@ def test_trust_env_reads_proxies_and_netrc(run, server):
         http_proxy=server.url,
         no_proxy="127.0.0.1",
     ).expect_code(0)
-    assert finished.said == ["ok ok"] and server.targets() == ["http://target.example/", "/direct"]
+    assert finished.printed == ["ok ok"] and server.targets() == ["http://target.example/", "/direct"]
 
 
-def test_redirects_are_followed_and_in_history(run, server):
+def test_redirects_are_followed_and_kept_in_history(run, server):
     server.replies["/one"] = Reply(302, b"first", (("Location", "/two?x=1"), ("Set-Cookie", "a=1; Path=/")))
     server.replies["/two"] = Reply(307, b"second", (("Location", f"{server.url}/three#end"),))
     server.replies["/for-good"] = Reply(308, headers=(("Location", "/three"),))
@@ -125,12 +122,10 @@ def test_redirects_are_followed_and_in_history(run, server):
             """
             base = len(self.host)
             response = self.client.post("/one", data={"a": 1})
-            request = response.request
-            print(response.status_code, response.url[base:], request.method, request.body, response.next)
-            for past in response.history:
-                location = past.headers["Location"].replace(self.host, "")
-                print(past.status_code, past.url[base:], past.request.method, past.text, location)
-                print(past.is_redirect, past.is_permanent_redirect, dict(past.cookies), past.history, past.ok)
+            print(response.status_code, response.url[base:], response.request.method, response.request.body, response.next)
+            for hop in response.history:
+                print(hop.status_code, hop.url[base:], hop.request.method, hop.text, hop.headers["Location"].replace(self.host, ""))
+                print(hop.is_redirect, hop.is_permanent_redirect, dict(hop.cookies), hop.history, hop.ok)
             kept = self.client.get("/for-good", allow_redirects=False)
             print(kept.status_code, kept.is_permanent_redirect, kept.next.method, kept.next.url[base:], kept.history)
             """
@@ -145,10 +140,10 @@ def test_redirects_are_followed_and_in_history(run, server):
         "True False {} [] True",
         "308 True GET /three []",
     ]
-    assert finished.counts() == {("POST", "/one"): 1, ("GET", "/for-good"): 1}, "a chain is one request"
+    assert finished.counts() == {("POST", "/one"): 1, ("GET", "/for-good"): 1}, "a chain counts as one request"
 
 
-def test_endless_redirects_fail(run, server):
+def test_redirects_end_at_limit_or_invalid_url(run, server):
     server.replies["/round"] = Reply(302, headers=(("Location", "/round"),))
     server.replies["/nowhere"] = Reply(302, headers=(("Location", "http://["),))
     finished = run(
@@ -161,6 +156,6 @@ def test_endless_redirects_fail(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(1)
-    nowhere = "InvalidURL('redirect to something that is no http or https URL')"
-    assert finished.said == ["TooManyRedirects('too many redirects')", f"TooManyRedirects {nowhere}"]
+    nowhere = "InvalidURL('redirect to a URL that is not http or https')"
+    assert finished.printed == ["TooManyRedirects('too many redirects')", f"TooManyRedirects {nowhere}"]
     assert len(server.requests) == 31 + 3 + 1

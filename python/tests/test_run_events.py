@@ -1,11 +1,11 @@
-"""Listeners of the run: their order, failing and waiting listeners, and listeners that end the run."""
+"""Listeners of the run: their order, failing and slow listeners, and listeners that end the run."""
 
 import pytest
 
 
 def test_run_events_fire_in_order(run, server):
-    finished = run(LIFE, f"-u 2 -r 1000 -n 20 -H {server.url}").expect_code(0)
-    assert finished.said == [
+    finished = run(LISTENERS, f"-u 2 -r 1000 -n 20 -H {server.url}").expect_code(0)
+    assert finished.printed == [
         f"init LocalRunner True {server.url}",
         "test_start True",
         "locust_start_hatching",
@@ -20,7 +20,7 @@ def test_run_events_fire_in_order(run, server):
     ]
 
 
-def test_stats_are_final_in_quitting(run, server):
+def test_quitting_listener_sees_the_final_statistics(run, server):
     finished = run(
         """
         from locust import HttpUser, events, task
@@ -47,11 +47,11 @@ def test_stats_are_final_in_quitting(run, server):
         f"-H {server.url} -n 10",
     ).expect_code(42)
     rows = {("/", "GET"): (5, 0), ("/status/404", "GET"): (5, 5)}
-    assert finished.said == [f"{sorted(rows.items())} 10 10 0.5", "/ GET 5 0.0"]
+    assert finished.printed == [f"{sorted(rows.items())} 10 10 0.5", "/ GET 5 0.0"]
 
 
 @pytest.mark.parametrize("hook", ["init", "test_start", "spawning_complete", "test_stop", "quitting"])
-def test_failing_run_listener_does_not_stop_the_run(run, server, hook):
+def test_run_continues_after_a_failing_listener(run, server, hook):
     finished = run(
         f"""
         from locust import HttpUser, constant, events, task
@@ -72,13 +72,13 @@ def test_failing_run_listener_does_not_stop_the_run(run, server, hook):
     assert len(server.requests) == 3 and "a listener failed: broken" in finished.stderr
 
 
-def test_listener_ends_the_run_by_quit(run, server):
+def test_runner_quit_in_a_listener_ends_the_run(run, server):
     finished = run(
         """
         from locust import HttpUser, constant, events, task
 
         @events.request.add_listener
-        def enough(**_):
+        def quit_after_five(**_):
             if environment.stats.total.num_requests >= 5:
                 environment.runner.quit()
 
@@ -99,7 +99,7 @@ def test_listener_ends_the_run_by_quit(run, server):
     assert 5 <= len(server.requests) < 100
 
 
-def test_listener_ends_the_run_by_exception(run, server):
+def test_exception_in_a_listener_ends_the_run(run, server):
     for hook, ending, code in (
         ("test_start", "raise StopTest('enough')", 0),
         ("spawning_complete", "sys.exit(5)", 5),
@@ -127,7 +127,7 @@ def test_listener_ends_the_run_by_exception(run, server):
         assert "Traceback" not in finished.stderr and "Aggregated" in finished.stderr, hook
 
 
-LIFE = """
+LISTENERS = """
 from locust import HttpUser, events, task
 from locust.runners import MasterRunner, WorkerRunner
 
@@ -187,8 +187,11 @@ class Visitor(HttpUser):
 """
 
 
-def test_run_listeners_may_wait(run, server):
-    """Users start after the listeners of the start and stop in time. The loop does not count as blocked."""
+def test_slow_run_listeners_delay_start_and_end(run, server):
+    """Checks that users start after the `test_start` listener and stop during the `test_stopping` listener.
+
+    The sleeping listeners are not reported as blocking.
+    """
     finished = run(
         """
         import gevent
@@ -220,12 +223,12 @@ def test_run_listeners_may_wait(run, server):
         """,
         f"-H {server.url} -u 2 -r 100 -t 3s",
     ).expect_code(0)
-    assert finished.said == ["started", "user", "user", "stopped", "quits True"]
+    assert finished.printed == ["started", "user", "user", "stopped", "quits True"]
     assert "has been blocked" not in finished.stderr and "2 total users" in finished.stderr
 
 
-def test_greenlet_beside_users_ends_the_run(run, server):
-    """The greenlet is that of Locust's documentation, and reaches the runner as in 0.7."""
+def test_checker_greenlet_ends_the_run(run, server):
+    """Checks the checker of Locust's documentation, and access to the runner as in 0.7."""
     finished = run(
         """
         import gevent
@@ -254,4 +257,4 @@ def test_greenlet_beside_users_ends_the_run(run, server):
         """,
         f"-H {server.url} -u 2 -r 100 -t 30s",
     ).expect_code(1)
-    assert finished.said == ["{'Visitor': 2} True"]
+    assert finished.printed == ["{'Visitor': 2} True"]

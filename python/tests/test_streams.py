@@ -1,4 +1,4 @@
-"""Responses read in chunks, and bodies sent in chunks."""
+"""Responses that are read in chunks, and request bodies that are sent in chunks."""
 
 import threading
 
@@ -7,26 +7,26 @@ from program import in_a_task
 
 
 def test_streamed_response_returns_after_its_head(run, server):
-    """It is counted at that time, and its chunks arrive when the target sends them."""
+    """Checks that the call returns before the body is complete, and that chunks arrive when the target sends them."""
     may_go_on = threading.Event()
 
-    def pieces():
+    def chunks():
         yield b"first"
         assert may_go_on.wait(10)
         yield b"second" * 10_000
 
-    server.replies["/long"] = Reply(body=pieces())
+    server.replies["/long"] = Reply(body=chunks())
     server.replies["/go"] = lambda _: may_go_on.set() or Reply()
     finished = run(
         in_a_task(
             """
             with self.client.get("/long", stream=True) as response:
                 print(response.status_code, response.url == self.host + "/long", response.ok)
-                pieces = response.iter_content(None)
-                print(next(pieces))
+                chunks = response.iter_content(None)
+                print(next(chunks))
                 print(self.client.get("/go").text)
-                rest = b"".join(pieces)
-                print(len(rest), rest == b"second" * 10_000, next(pieces, "end"))
+                rest = b"".join(chunks)
+                print(len(rest), rest == b"second" * 10_000, next(chunks, "end"))
                 for again in (lambda: response.content, lambda: response.iter_content(1)):
                     try:
                         again()
@@ -38,7 +38,7 @@ def test_streamed_response_returns_after_its_head(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(0)
-    assert finished.said == [
+    assert finished.printed == [
         "200 True True",
         "b'first'",
         "ok",
@@ -46,10 +46,10 @@ def test_streamed_response_returns_after_its_head(run, server):
         "The content for this response was already consumed",
         "consumed",
     ]
-    assert server.connections == 2, "one connection is in use by the stream"
+    assert server.connections == 2, "the stream occupies one connection"
 
 
-def test_stream_is_read_in_all_ways(run, server):
+def test_stream_readers_return_the_whole_body(run, server):
     server.replies["/lines"] = lambda _: Reply(body=iter([b"one\ntw", b"o\nth\xc3", b"\xbcee"]), headers=UTF_8)
     finished = run(
         in_a_task(
@@ -71,7 +71,7 @@ def test_stream_is_read_in_all_ways(run, server):
     ).expect_code(0)
     whole = "one\ntwo\nthüee"
     raw = whole.encode()
-    assert finished.said == [
+    assert finished.printed == [
         f"{raw} {whole!r}",
         f"{whole.encode().splitlines()} {whole.split('t')}",
         f"4 {whole!r}",
@@ -80,11 +80,11 @@ def test_stream_is_read_in_all_ways(run, server):
         r"b'on' b'e\ntw' True",
         f"{[raw[:8], raw[8:]]} b'one' b''",
     ]
-    assert server.connections == 1, "a stream read to its end releases its connection"
+    assert server.connections == 1, "a stream that is read to its end returns its connection to the pool"
 
 
 def test_unread_stream_is_drained_or_closed(run, server):
-    """A short rest is read, so that the connection can be used again. The long rest costs a connection."""
+    """Checks that a short rest of a body is read, and that a long rest closes the connection."""
     server.replies["/short"] = Reply(body=b"x" * 20_000)
     server.replies["/long"] = Reply(body=b"x" * 50_000_000)
     finished = run(
@@ -106,38 +106,41 @@ def test_unread_stream_is_drained_or_closed(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(0)
-    assert finished.said == ["10", "10"]
+    assert finished.printed == ["10", "10"]
     clients = [request.client for request in server.requests]
     assert len(set(clients[:7])) == 1 and len(set(clients)) == 4, clients
 
 
-def test_stream_is_counted_by_its_head(run, server):
-    """As in Locust the time ends at the head, and the length is that of the head."""
+def test_stream_is_counted_when_its_head_arrives(run, server):
+    """Checks that the length is the Content-Length, or 0 without that header.
+
+    The response time ends with the head. Both are as in Locust.
+    """
     server.replies["/known"] = Reply(body=b"x" * 3000)
     server.replies["/unknown"] = lambda _: Reply(body=iter([b"x" * 3000]))
     finished = run(
         in_a_task(
             """
             from locust import events
-            told = []
-            events.request.add_listener(lambda name, response_length, **_: told.append((name, response_length)))
+            lengths = []
+            events.request.add_listener(lambda name, response_length, **_: lengths.append((name, response_length)))
             for path in ("/known", "/unknown"):
                 print(len(self.client.get(path, stream=True).content))
             self.client.get("/status/500", stream=True)
-            print(told)
+            print(lengths)
             """
         ),
         f"-H {server.url}",
     ).expect_code(1)
-    assert finished.said == ["3000", "3000", "[('/known', 3000), ('/unknown', 0), ('/status/500', 2)]"]
+    assert finished.printed == ["3000", "3000", "[('/known', 3000), ('/unknown', 0), ('/status/500', 2)]"]
 
 
-def test_broken_stream_raises(run, server):
-    def pieces():
+def test_broken_stream_raises_an_error(run, server):
+    def chunks():
         yield b"some"
         raise BrokenPipeError
 
-    server.replies["/broken"] = lambda _: Reply(body=pieces())
+    server.replies["/broken"] = lambda _: Reply(body=chunks())
     server.replies["/wrong"] = Reply(body=b"no gzip", headers=(("Content-Encoding", "gzip"),))
     finished = run(
         in_a_task(
@@ -155,15 +158,15 @@ def test_broken_stream_raises(run, server):
         f"-H {server.url}",
     ).expect_code(1)
     cut_short = "connection closed in the middle of the response"
-    assert finished.said == [
+    assert finished.printed == [
         f"200 ChunkedEncodingError {cut_short}",
         "200 ContentDecodingError response body does not match its Content-Encoding",
         f"ChunkedEncodingError('{cut_short}')",
     ]
 
 
-def test_large_streamed_bodies_use_little_memory(run, server):
-    """Sent from a generator, a file and a form, and read in chunks: 64 MiB each."""
+def test_large_bodies_are_not_held_in_memory(run, server):
+    """Checks 64 MiB each from a generator, a file and a form, and in a streamed response."""
     length = 64 << 20
     server.replies["/large"] = lambda _: Reply(body=(b"x" * 65536 for _ in range(length // 65536)))
     server.keeps_bodies = False
@@ -185,24 +188,24 @@ def test_large_streamed_bodies_use_little_memory(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(0)
-    *said, grown_mib = finished.said
-    assert said == [str(length), str(length), "200", str(length)]
-    # Pooled buffers are part of it.
+    *lines, grown_mib = finished.printed
+    assert lines == [str(length), str(length), "200", str(length)]
+    # The growth includes buffers that are kept for later requests.
     assert int(grown_mib) < 40
     assert [request.headers.get("content-length") for request in server.requests[1:3]] == [None, str(length)]
 
 
 def test_failing_upload_source_raises_in_the_task(run, server):
-    """As in requests the task receives the exception. The request is not counted."""
+    """Checks that the exception of the generator is raised, as in requests, and that later requests work."""
     finished = run(
         in_a_task(
             """
-            def pieces():
+            def chunks():
                 yield b"some"
                 raise ValueError("no more")
 
             try:
-                self.client.post("/", data=pieces())
+                self.client.post("/", data=chunks())
             except ValueError as error:
                 print(error)
             print(self.client.post("/a", data=b"x").text)
@@ -210,32 +213,32 @@ def test_failing_upload_source_raises_in_the_task(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(0)
-    assert finished.said == ["no more", "x"]
+    assert finished.printed == ["no more", "x"]
     assert [request.target for request in server.requests] == ["/a"]
 
 
-def test_waiting_upload_source_lets_others_run(run, server):
+def test_upload_source_can_wait_while_others_run(run, server):
     finished = run(
         in_a_task(
             """
             import gevent
 
-            def pieces():
+            def chunks():
                 for number in range(3):
                     gevent.sleep(0.05)
                     yield f"{number}" * 70_000
 
-            uploads = [gevent.spawn(self.client.post, "/", data=pieces()) for _ in range(3)]
+            uploads = [gevent.spawn(self.client.post, "/", data=chunks()) for _ in range(3)]
             print(self.client.get("/").text)
             print([len(upload.get().content) for upload in uploads])
             """
         ),
         f"-H {server.url}",
     ).expect_code(0)
-    assert finished.said == ["ok", "[210000, 210000, 210000]"]
+    assert finished.printed == ["ok", "[210000, 210000, 210000]"]
 
 
-def test_body_that_cannot_rewind_is_sent_once(run, server):
+def test_unrepeatable_body_is_not_sent_after_a_redirect(run, server):
     server.replies["/to"] = Reply(307, headers=(("Location", "/there"),))
     finished = run(
         in_a_task(
@@ -246,7 +249,7 @@ def test_body_that_cannot_rewind_is_sent_once(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(1)
-    assert finished.said == ['0 UnrewindableBodyError("the request\'s body cannot be sent a second time")']
+    assert finished.printed == ["0 UnrewindableBodyError(\"the request's body cannot be sent a second time\")"]
 
 
 UTF_8 = (("Content-Type", "text/plain; charset=utf-8"),)

@@ -5,7 +5,7 @@ import math
 import pytest
 
 
-def test_tasks_of_manual_run_in_both_forms(run, server):
+def test_task_weights_hold_in_dict_and_decorator_form(run, server):
     for behaviour in (DICT, DECORATED):
         server.requests.clear()
         finished = run(behaviour + USER, f"-H {server.url} -c 4 -r 100 -n 304 --json").expect_code(0)
@@ -15,8 +15,8 @@ def test_tasks_of_manual_run_in_both_forms(run, server):
         assert near(counts["GET", "/"], 300, 2 / 3) and near(counts["GET", "/profile"], 300, 1 / 3), counts
 
 
-def test_task_weights_add_up_across_all_sources(run, server):
-    """Inherited tasks, those in `tasks`, and marked ones are added up."""
+def test_task_weights_of_all_sources_are_combined(run, server):
+    """Checks inherited tasks, tasks in `tasks` and tasks with the decorator."""
     finished = run(
         """
         from locust import HttpUser, task
@@ -46,7 +46,7 @@ def test_task_weights_add_up_across_all_sources(run, server):
         assert near(counts["GET", path], 600, share), counts
 
 
-def test_task_sets_nest_in_all_forms(run):
+def test_task_sets_can_be_nested_in_every_form(run):
     finished = run(
         """
         from locust import Locust, TaskSet, task
@@ -83,7 +83,7 @@ def test_task_sets_nest_in_all_forms(run):
         """,
         "-t 1s",
     ).expect_code(0)
-    assert set(finished.said) == {"Listed Outer True", "Inline Outer True", "Deeper Deep True"}
+    assert set(finished.printed) == {"Listed Outer True", "Inline Outer True", "Deeper Deep True"}
 
 
 @pytest.mark.parametrize(
@@ -96,11 +96,11 @@ def test_task_sets_nest_in_all_forms(run):
         ("raise RescheduleTaskImmediately()", ["inner", "inner", "inner"]),
     ],
 )
-def test_exceptions_control_next_task_and_wait(run, leaving, expected):
-    assert run(INTERRUPTED.replace("LEAVING", leaving)).expect_code(0).said == expected
+def test_interrupt_form_sets_next_task_and_wait(run, leaving, expected):
+    assert run(INTERRUPTED.replace("LEAVING", leaving)).expect_code(0).printed == expected
 
 
-def test_interrupt_without_nested_task_set_is_an_error(run):
+def test_interrupt_outside_a_nested_set_is_an_exception(run):
     finished = run(
         """
         from locust import Locust, TaskSet, task
@@ -140,10 +140,10 @@ def test_interrupt_in_on_start_leaves_the_task_set(run):
                     print("never")
         """,
     ).expect_code(0)
-    assert finished.said == ["on_start 1", "on_start 2", "on_start 3"]
+    assert finished.printed == ["on_start 1", "on_start 2", "on_start 3"]
 
 
-def test_scheduled_tasks_run_before_chosen_ones(run):
+def test_scheduled_tasks_run_before_picked_tasks(run):
     finished = run(
         """
         from locust import TaskSet, User, task
@@ -183,7 +183,7 @@ def test_scheduled_tasks_run_before_chosen_ones(run):
             tasks = [Behaviour]
         """,
     ).expect_code(0)
-    assert finished.said == [
+    assert finished.printed == [
         "picked",
         "bound () {}",
         "plain Behaviour ()",
@@ -231,10 +231,10 @@ def test_sequential_task_set_runs_in_declared_order(run):
                         raise StopTest()
         """,
     ).expect_code(0)
-    assert finished.said == ["one", "two", "two", "three", "four"] * 2
+    assert finished.printed == ["one", "two", "two", "three", "four"] * 2
 
 
-def test_tags_select_tasks(run, server):
+def test_tag_flags_select_tasks(run, server):
     for arguments, expected in (
         ("-T a", {"/first", "/second"}),
         ("-E a", {"/third"}),
@@ -245,7 +245,7 @@ def test_tags_select_tasks(run, server):
 
 
 def near(count, draws, share):
-    """Returns `True` if this count is within five standard deviations of the expected one."""
+    """Returns `True` if the count is within five standard deviations of its expectation."""
     return abs(count - draws * share) < 5 * math.sqrt(draws * share * (1 - share))
 
 

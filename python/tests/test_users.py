@@ -1,4 +1,4 @@
-"""Users: their course, and the number of users per class."""
+"""Start and stop of users, user classes and their weights, hosts, and users that end the run."""
 
 import pytest
 
@@ -40,7 +40,7 @@ def test_on_start_and_on_stop_run_in_order(run):
                         raise StopTest()
         """,
     ).expect_code(0)
-    assert finished.said == [
+    assert finished.printed == [
         "user starts None http://127.0.0.1:1",
         "outer starts",
         "inner starts",
@@ -51,7 +51,7 @@ def test_on_start_and_on_stop_run_in_order(run):
     ]
 
 
-def test_on_stop_at_run_end_sends_no_requests(run, server):
+def test_requests_in_on_stop_at_the_end_are_not_sent(run, server):
     finished = run(
         """
         from locust import HttpUser, constant, task
@@ -70,12 +70,12 @@ def test_on_stop_at_run_end_sends_no_requests(run, server):
         """,
         f"-H {server.url} -u 5 -r 100 -t 1s",
     ).expect_code(0)
-    assert sorted(finished.said) == ["0 not sent: the run is over"] * 5 + ["stops"] * 5
+    assert sorted(finished.printed) == ["0 not sent: the run is over"] * 5 + ["stops"] * 5
     assert server.counts() == {("GET", "/"): 5}
 
 
-def test_on_stop_of_leaving_user_sends_requests(run, server):
-    """The run ends when the last user has left."""
+def test_user_that_stops_itself_can_send_in_on_stop(run, server):
+    """Checks also that the run ends after the last user has stopped."""
     finished = run(
         """
         from locust import HttpUser, task
@@ -96,7 +96,7 @@ def test_on_stop_of_leaving_user_sends_requests(run, server):
     assert any("All users have stopped" in line for line in finished.log)
 
 
-def test_users_0_7_leave_after_stop_timeout(run):
+def test_users_of_0_7_stop_after_their_stop_timeout(run):
     finished = run(
         """
         from locust import Locust, TaskSet, task
@@ -118,9 +118,9 @@ def test_users_0_7_leave_after_stop_timeout(run):
         """,
         "-r 100",
     ).expect_code(0)
-    visits = finished.said.count("visit")
+    visits = finished.printed.count("visit")
     assert 1 < visits < 10, finished
-    assert finished.said == ["visit"] * visits + ["task set stops", "user stops"]
+    assert finished.printed == ["visit"] * visits + ["task set stops", "user stops"]
 
 
 def test_weights_and_fixed_counts_distribute_users(run):
@@ -151,7 +151,7 @@ def test_weights_and_fixed_counts_distribute_users(run):
     assert 'All users spawned: {"One": 2, "Fixed": 2} (4 total users)' in finished.stderr
 
 
-def test_only_concrete_users_of_the_file_are_found(run):
+def test_list_shows_only_runnable_user_classes(run):
     finished = run(
         """
         from locust import HttpLocust, HttpUser, Locust, TaskSet, User, task
@@ -184,10 +184,10 @@ def test_only_concrete_users_of_the_file_are_found(run):
         """,
         "-l",
     ).expect_code(0)
-    assert [line.strip() for line in finished.said[1:]] == ["OfToday", "Of0_7", "Concrete", "WithoutHost"]
+    assert [line.strip() for line in finished.printed[1:]] == ["OfToday", "Of0_7", "Concrete", "WithoutHost"]
 
 
-def test_host_flag_replaces_hosts_of_classes(run, server):
+def test_host_flag_overrides_the_host_of_the_class(run, server):
     text = f"""
         from locust import HttpLocust, HttpUser, TaskSet, constant, task
 
@@ -231,19 +231,19 @@ def test_user_without_http_has_no_client(run):
                     raise StopTest()
         """,
     ).expect_code(0)
-    assert finished.said == ["No client instantiated. Did you intend to inherit from HttpLocust?"]
+    assert finished.printed == ["No client instantiated. Did you intend to inherit from HttpLocust?"]
 
 
 @pytest.mark.parametrize(("ending", "code"), [("raise StopTest('enough')", 0), ("sys.exit(7)", 7), ("sys.exit()", 0)])
-@pytest.mark.parametrize("place", ["__init__", "on_start", "visit"])
-def test_user_ends_the_run_from_any_method(run, place, ending, code):
-    finished = run(ENDING.replace("PLACE", place).replace("ENDING", ending), "-u 3 -r 1000").expect_code(code)
+@pytest.mark.parametrize("method", ["__init__", "on_start", "visit"])
+def test_user_can_end_the_run_from_any_method(run, method, ending, code):
+    finished = run(ENDING.replace("METHOD", method).replace("ENDING", ending), "-u 3 -r 1000").expect_code(code)
     assert "Traceback" not in finished.stderr and "Aggregated" in finished.stderr, finished
-    farewells = 2 if place == "__init__" else 3
-    assert finished.said == ["stops"] * farewells, finished
+    stops = 2 if method == "__init__" else 3
+    assert finished.printed == ["stops"] * stops, finished
 
 
-def test_user_stops_itself_and_others(run):
+def test_user_can_stop_itself_and_others(run):
     finished = run(
         """
         import gevent
@@ -271,7 +271,7 @@ def test_user_stops_itself_and_others(run):
         """,
         "-u 3 -r 1000",
     ).expect_code(0)
-    assert sorted(finished.said[:2]) + finished.said[2:] == ["stops 2", "stops 3", "stops 1"]
+    assert sorted(finished.printed[:2]) + finished.printed[2:] == ["stops 2", "stops 3", "stops 1"]
 
 
 ENDING = """
@@ -294,7 +294,7 @@ class Visitor(User):
 class Ender(Visitor):
     fixed_count = 1
 
-    def PLACE(self, *_):
+    def METHOD(self, *_):
         gevent.sleep(0.2)
         ENDING
 """

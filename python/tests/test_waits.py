@@ -1,10 +1,13 @@
-"""The wait of a user between two tasks: milliseconds in 0.7, seconds in current versions."""
+"""Waits of a user between two tasks: milliseconds as in Locust 0.7, seconds as in Locust 2."""
 
 from collections import Counter
 
 
-def test_waits_0_7_prefer_task_set_over_user(run):
-    """A task set without waits, or with 0, has those of the user and never those of its parent task set."""
+def test_waits_of_0_7_fall_back_to_the_user(run):
+    """Checks that a task set uses the waits of the user where its own are 0 or missing.
+
+    Waits of the outer task set are never used.
+    """
     finished = run(
         """
         from locust import Locust, TaskSet, task
@@ -51,10 +54,10 @@ def test_waits_0_7_prefer_task_set_over_user(run):
             max_wait = 6
         """,
     ).expect_code(0)
-    assert finished.said == ["Own 0.001 0.004 4", "Falsy 0.005 0.008 4", "Silent 0.005 0.006 2"]
+    assert finished.printed == ["Own 0.001 0.004 4", "Falsy 0.005 0.008 4", "Silent 0.005 0.006 2"]
 
 
-def test_waits_are_methods_that_return_seconds(run):
+def test_wait_time_functions_return_seconds(run):
     finished = run(
         """
         from locust import TaskSet, User, between, constant, constant_pacing, constant_throughput, task
@@ -89,7 +92,7 @@ def test_waits_are_methods_that_return_seconds(run):
         """,
         "Constant",
     ).expect_code(0)
-    assert finished.said == [
+    assert finished.printed == [
         "task set 0.25",
         "Constant 0.5 0.5 False",
         "Between 2.0 3.5 True",
@@ -98,8 +101,8 @@ def test_waits_are_methods_that_return_seconds(run):
     ]
 
 
-def test_pacing_is_measured_from_task_start(run):
-    """The task takes a part of the pace, or longer than the pace."""
+def test_constant_pacing_counts_from_the_task_start(run):
+    """Checks tasks that are shorter and tasks that are longer than the pace."""
     finished = run(
         """
         import gevent
@@ -127,12 +130,12 @@ def test_pacing_is_measured_from_task_start(run):
         """,
         "-u 3 -r 1000 -t 2s Third Tenth Late",
     ).expect_code(0)
-    counts = Counter(finished.said)
-    # If the machine keeps up 7, 20 or 21, and 10; with waits after the tasks it would be 4, 20 and 6.
+    counts = Counter(finished.printed)
+    # Expected are 7, 20 or 21, and 10 tasks on an idle machine. Waits after the tasks would give 4, 20 and 6.
     assert 5 <= counts["Third"] <= 8 and 12 <= counts["Tenth"] <= 22 and 7 <= counts["Late"] <= 11, counts
 
 
-def test_user_without_waits_yields_to_others(run):
+def test_user_without_wait_lets_others_run(run):
     finished = run(
         """
         from locust import User, task
@@ -153,10 +156,10 @@ def test_user_without_waits_yields_to_others(run):
         """,
         "-u 2 -r 1000",
     ).expect_code(0)
-    assert finished.said == ["had its turn"]
+    assert finished.printed == ["had its turn"]
 
 
-def test_wait_in_task_pauses_the_user(run):
+def test_wait_can_be_called_in_a_task(run):
     finished = run(
         """
         from locust import TaskSet, User, constant, task
@@ -175,4 +178,4 @@ def test_wait_in_task_pauses_the_user(run):
                     raise StopTest()
         """,
     ).expect_code(0)
-    assert finished.said == ["waited"]
+    assert finished.printed == ["waited"]

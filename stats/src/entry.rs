@@ -1,7 +1,8 @@
-//! One row of the statistics: the requests of one (method, name), or all of them.
+//! One row of the statistics: the requests of one (method, name), or all requests.
 //!
-//! Everything is since the last start or reset. Rates follow Locust 2: the current one is over
-//! whole calendar seconds, the total one over the elapsed time that the caller gives.
+//! All values count from the last start or reset. Rates follow Locust 2: the current rate is over whole calendar
+//! seconds, the total rate over the elapsed time, which is an argument. Must not know limits; those are in
+//! `summary.rs`.
 
 use crate::{
     histogram::PagedHistogram,
@@ -13,6 +14,25 @@ use crate::{
 };
 
 /// Counts, times and rates of the requests with one method and name.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_stats::{Interval, Limits, Recorder, Sample, Summary};
+///
+/// let mut recorder = Recorder::new(Limits::default());
+/// for done_ns in [10_000_000, 20_000_000, 90_000_000] {
+///     recorder.record(&Sample { method: "GET", name: "/", done_ns, ..Sample::default() });
+/// }
+/// let mut summary = Summary::new(Limits::default());
+/// summary.start(1_700_000_000.0);
+/// summary.add(&recorder.take(Interval::new()), 1_700_000_000.5);
+///
+/// let entry = summary.entry("GET", "/").unwrap();
+/// assert_eq!((entry.min_us(), entry.max_us()), (Some(10_000), 90_000));
+/// assert_eq!(entry.avg_us(), 40_000.0);
+/// assert_eq!(entry.total_rps(1.5), 2.0);
+/// ```
 #[derive(Clone, Debug)]
 pub struct StatsEntry {
     method: Box<str>,
@@ -37,146 +57,146 @@ impl StatsEntry {
         }
     }
 
-    /// The requests' method; empty for the total.
+    /// Returns the method of the requests. It is empty for the total.
     pub fn method(&self) -> &str {
         &self.method
     }
 
-    /// The requests' name; `Aggregated` for the total.
+    /// Returns the name of the requests. It is `Aggregated` for the total.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Number of requests, failures included.
+    /// Returns the number of requests, including failures.
     pub fn num_requests(&self) -> u64 {
         self.times.count()
     }
 
-    /// Number of failed requests.
+    /// Returns the number of failures.
     pub fn num_failures(&self) -> u64 {
         self.traffic.num_failures
     }
 
-    /// Failures per request, from 0 to 1; 0 without requests.
+    /// Returns the fraction of failures, from 0 to 1, or 0 without requests.
     pub fn fail_ratio(&self) -> f64 {
         self.per_request(self.traffic.num_failures)
     }
 
-    /// Response times, failures included.
+    /// Returns the response times, including those of failures.
     pub fn response_times(&self) -> &PagedHistogram {
         &self.times
     }
 
-    /// Sum of all response times, saturating.
+    /// Returns the saturating sum of all response times.
     pub fn total_response_time_us(&self) -> u64 {
         self.times.total_us()
     }
 
-    /// Exact mean response time, 0 without requests.
+    /// Returns the exact mean response time, or 0 without requests.
     pub fn avg_us(&self) -> f64 {
         self.times.mean_us()
     }
 
-    /// Exact shortest response time.
+    /// Returns the exact shortest response time, or `None` without requests.
     pub fn min_us(&self) -> Option<u64> {
         self.times.min_us()
     }
 
-    /// Exact longest response time, 0 without requests.
+    /// Returns the exact longest response time, or 0 without requests.
     pub fn max_us(&self) -> u64 {
         self.times.max_us()
     }
 
-    /// The response time within which half of the requests lie.
+    /// Returns the median response time, as [`percentile_us`](Self::percentile_us) of 0.5.
     pub fn median_us(&self) -> u64 {
         self.percentile_us(0.5)
     }
 
-    /// The response time within which the fraction `q` (0 to 1) of the requests lie: three
-    /// significant digits, never outside the exact extremes, 0 without requests.
+    /// Returns the response time that the fraction `q` (0 to 1) of the requests do not exceed, or 0 without requests.
+    ///
+    /// The precision is three significant digits. The result is never outside the exact extremes.
     pub fn percentile_us(&self, q: f64) -> u64 {
         self.times.percentile_us(q)
     }
 
-    /// One phase of the requests: how many it happened in, and how long it took.
+    /// Returns the sum of one phase: the requests in which it occurred, and its times.
     pub fn phase(&self, phase: Phase) -> PhaseTotal {
         self.traffic.phases.of(phase)
     }
 
-    /// Sum of bytes sent.
+    /// Returns the sum of bytes sent.
     pub fn bytes_out(&self) -> u64 {
         self.traffic.bytes_out
     }
 
-    /// Sum of body bytes received: Locust's total content length.
+    /// Returns the sum of body bytes received. Locust calls it the total content length.
     pub fn bytes_in(&self) -> u64 {
         self.traffic.bytes_in
     }
 
-    /// Mean of body bytes received, 0 without requests.
+    /// Returns the mean of body bytes received, or 0 without requests.
     pub fn avg_content_length(&self) -> f64 {
         self.per_request(self.traffic.bytes_in)
     }
 
-    /// Requests per second lately: the mean over up to ten whole seconds of which the last ended
-    /// two seconds ago, so that it only looks at complete ones. Falls to 0 when traffic stops.
+    /// Returns the current requests per second: the mean over up to ten whole seconds, of which the last ended two
+    /// seconds ago, so that all are complete. The rate falls to 0 when traffic stops.
     pub fn current_rps(&self, now_unix_s: f64) -> f64 {
         self.current_rate(now_unix_s, |second| second.num_requests)
     }
 
-    /// Failures per second lately, over the same seconds as [`current_rps`](Self::current_rps).
+    /// Returns the current failures per second, over the same seconds as [`current_rps`](Self::current_rps).
     pub fn current_fail_per_sec(&self, now_unix_s: f64) -> f64 {
         self.current_rate(now_unix_s, |second| second.num_failures)
     }
 
-    /// Requests per second over the whole elapsed time; 0 if that is not positive.
+    /// Returns the requests per second over the elapsed time, or 0 if that is not positive.
     pub fn total_rps(&self, elapsed_s: f64) -> f64 {
         per_second(self.num_requests(), elapsed_s)
     }
 
-    /// Failures per second over the whole elapsed time; 0 if that is not positive.
+    /// Returns the failures per second over the elapsed time, or 0 if that is not positive.
     pub fn total_fail_per_sec(&self, elapsed_s: f64) -> f64 {
         per_second(self.num_failures(), elapsed_s)
     }
 
-    /// Requests of each of the last 20 seconds that had any: (seconds since 1970, count).
+    /// Iterates over the last 20 seconds that had requests: (seconds since 1970, number of requests).
     pub fn num_reqs_per_sec(&self) -> impl Iterator<Item = (u64, u64)> {
         (self.rates.iter()).map(|(unix_s, second)| (unix_s, second.num_requests))
     }
 
-    /// Failures of each of the last 20 seconds that had any: (seconds since 1970, count).
+    /// Iterates over the last 20 seconds that had failures: (seconds since 1970, number of failures).
     pub fn num_fail_per_sec(&self) -> impl Iterator<Item = (u64, u64)> {
         (self.rates.iter())
             .map(|(unix_s, second)| (unix_s, second.num_failures))
             .filter(|(_, num_failures)| *num_failures > 0)
     }
 
-    /// Response times in Locust's buckets, ascending: (bucket in milliseconds, count).
+    /// Iterates over the response times in Locust's buckets, ascending: (bucket in milliseconds, count).
     ///
-    /// Below 100 ms the nearest millisecond, below 1 s the nearest ten, below 10 s the nearest
-    /// hundred, above that the nearest second.
+    /// Times are rounded to 1 ms below 100 ms, to 10 ms below 1 s, to 100 ms below 10 s, and to 1 s above.
     pub fn response_time_buckets(&self) -> impl Iterator<Item = (u64, u64)> {
-        let mut cells = (self.times.iter()).map(|(us, count)| (locust_bucket_ms(us), count)).peekable();
+        let mut buckets = (self.times.iter()).map(|(us, count)| (locust_bucket_ms(us), count)).peekable();
         std::iter::from_fn(move || {
-            let (bucket, mut sum) = cells.next()?;
-            while let Some((_, count)) = cells.next_if(|(next, _)| *next == bucket) {
+            let (bucket, mut sum) = buckets.next()?;
+            while let Some((_, count)) = buckets.next_if(|(next, _)| *next == bucket) {
                 sum += count;
             }
             Some((bucket, sum))
         })
     }
 
-    /// Seconds since 1970 of the last start or reset.
+    /// Returns the time of the last start or reset, in seconds since 1970.
     pub fn start_unix_s(&self) -> f64 {
         self.start_unix_s
     }
 
-    /// Seconds since 1970 of the latest interval with requests.
+    /// Returns the time of the latest interval with requests, in seconds since 1970.
     pub fn last_request_unix_s(&self) -> Option<f64> {
         self.last_request_unix_s
     }
 
-    /// Adds one row of an interval; its histogram is that of number `id` in `pages`.
+    /// Adds one row of an interval. `id` is the row of its histogram in `pages`.
     pub(crate) fn add_row(&mut self, row: &IntervalRow, pages: &PagedCounts, id: u32, unix_s: f64) {
         self.times.add_row(&row.times, pages, id);
         self.add_traffic(&row.traffic, row.times.count, unix_s);
@@ -188,7 +208,7 @@ impl StatsEntry {
         self.add_traffic(traffic, times.count(), unix_s);
     }
 
-    /// Sets everything to 0 and keeps method, name and memory.
+    /// Sets all counts to 0 and keeps method, name and memory.
     pub(crate) fn reset(&mut self, start_unix_s: f64) {
         self.times.clear();
         self.traffic = Traffic::default();

@@ -1,7 +1,8 @@
-//! What one writer hands over on a tick; the same from shard to runner and worker to master.
+//! The counts of one tick. The recorder of each thread returns one, and the runner adds it to its summary.
 //!
-//! An interval knows every name it ever saw, so that a reused one allocates nothing, but visits
-//! only those touched since it was last cleared: merging and clearing cost what was recorded.
+//! An interval keeps every name that it has counted, so that a reused interval allocates no memory. Merging and
+//! clearing visit only the names with requests since the last clear. The histograms are in `paged_counts.rs`, the
+//! texts in `occurrences.rs`.
 
 use std::ops::AddAssign;
 
@@ -17,14 +18,31 @@ use crate::{
     table::{KeyedTable, hash_texts},
 };
 
-/// Counts of everything recorded between two ticks. Plain data; adds up exactly with `+=`.
+/// The counts of all records between two ticks. Intervals add exactly with `+=`, in any grouping.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_stats::{Interval, Limits, Recorder, Sample};
+///
+/// let mut recorder = Recorder::new(Limits::default());
+/// recorder.record(&Sample { method: "GET", name: "/", done_ns: 3_000_000, ..Sample::default() });
+/// let interval = recorder.take(Interval::new());
+///
+/// let mut sum = Interval::new();
+/// sum += &interval;
+/// sum += &interval;
+/// let entry = sum.entries().next().unwrap();
+/// assert_eq!((entry.method(), entry.name(), entry.num_requests()), ("GET", "/", 2));
+/// assert_eq!(entry.total_response_time_us(), 6_000);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Interval {
     rows: KeyedTable<IntervalRow>,
     row_cache: RowCache,
-    /// Rows with requests, in the order of their first one.
+    /// Rows with requests, in the order of their first request.
     touched: Vec<u32>,
-    /// Response times; a row has the same number here as in `rows`.
+    /// Histograms of the response times, with the row numbers of `rows`.
     pages: PagedCounts,
     errors: OccurrenceTable<3>,
     exceptions: OccurrenceTable<2>,
@@ -33,7 +51,7 @@ pub struct Interval {
 }
 
 impl Interval {
-    /// An interval in which nothing happened.
+    /// Creates an empty interval.
     pub fn new() -> Self {
         Self {
             rows: KeyedTable::new(),
@@ -47,13 +65,14 @@ impl Interval {
         }
     }
 
-    /// Whether nothing was recorded.
+    /// Returns `true` if the interval has no samples, exceptions or lags.
     pub fn is_empty(&self) -> bool {
         self.touched.is_empty() && self.exceptions.is_empty() && self.lags.iter().all(PagedHistogram::is_empty)
     }
 
-    /// Forgets what was counted and keeps names, texts and memory for reuse; a table that had to
-    /// fold forgets its texts too, so that those which still occur find room.
+    /// Sets all counts to 0 and keeps names, texts and memory for reuse.
+    ///
+    /// A table that reached its limit also drops its texts, so that texts that still occur have room.
     pub fn clear(&mut self) {
         if self.overflow.names_folded > 0 {
             self.rows.clear();
@@ -71,49 +90,50 @@ impl Interval {
         self.overflow = Overflow::default();
     }
 
-    /// Number of samples, failures included.
+    /// Returns the number of samples, including failures.
     pub fn num_requests(&self) -> u64 {
         self.entries().map(|entry| entry.num_requests()).sum()
     }
 
-    /// Number of failed samples.
+    /// Returns the number of failures.
     pub fn num_failures(&self) -> u64 {
         self.entries().map(|entry| entry.num_failures()).sum()
     }
 
-    /// The (method, name) pairs that had requests, in the order of their first one.
+    /// Iterates over the (method, name) pairs with requests, in the order of their first request.
     pub fn entries(&self) -> impl Iterator<Item = IntervalEntry<'_>> {
         self.touched.iter().map(|row| IntervalEntry { interval: self, row: *row })
     }
 
-    /// The errors that occurred.
+    /// Iterates over the errors that occurred.
     pub fn errors(&self) -> impl Iterator<Item = &ErrorEntry> {
         self.errors.iter()
     }
 
-    /// The exceptions that occurred.
+    /// Iterates over the exceptions that occurred.
     pub fn exceptions(&self) -> impl Iterator<Item = &ExceptionEntry> {
         self.exceptions.iter()
     }
 
-    /// How late the generator was, in this respect.
+    /// Returns the delays of this kind.
     pub fn lag(&self, lag: Lag) -> &PagedHistogram {
         &self.lags[lag as usize]
     }
 
-    /// What went over the limits of the recorder.
+    /// Returns the counts of records beyond the limits of the recorder.
     pub fn overflow(&self) -> Overflow {
         let clamped = |row: &u32| self.rows[*row].times.clamped;
         Overflow { clamped: self.touched.iter().map(clamped).sum(), ..self.overflow }
     }
 
-    /// Number of pages of 64 cells in use: what merging this interval costs.
-    pub fn touched_pages(&self) -> usize {
+    /// Returns the number of pages of 64 buckets in use, which is the cost of merging this interval.
+    #[cfg(test)]
+    fn touched_pages(&self) -> usize {
         let lags = self.lags.iter().map(PagedHistogram::touched_pages);
         self.pages.touched_pages() + lags.sum::<usize>()
     }
 
-    /// Bytes of memory in use, allocated ones included.
+    /// Returns the bytes of memory in use, including heap memory.
     pub fn memory_bytes(&self) -> usize {
         let keys = self.rows.iter().map(|row| row.method.len() + row.name.len());
         size_of::<Self>()
@@ -175,8 +195,8 @@ impl Interval {
     fn row_of_sample(&mut self, sample: &Sample<'_>, limits: &Limits) -> u32 {
         let method = self.overflow.truncate(sample.method, limits.max_text_bytes);
         let name = self.overflow.truncate(sample.name, limits.max_text_bytes);
-        let is_it = |id: &u32| self.rows.get(*id).is_some_and(|row| row.has_key(method, name));
-        if let Some(id) = self.row_cache.get(method, name).filter(is_it) {
+        let has_key = |id: &u32| self.rows.get(*id).is_some_and(|row| row.has_key(method, name));
+        if let Some(id) = self.row_cache.get(method, name).filter(has_key) {
             return id;
         }
         let id = self.row_or_fold(method, name, limits);
@@ -220,17 +240,17 @@ impl Interval {
 }
 
 impl AddAssign<&Self> for Interval {
-    /// Adds exactly, in any grouping. No limit applies: the sum has the names of both.
+    /// Adds exactly, in any grouping. No limit applies: the sum has the names of both intervals.
     fn add_assign(&mut self, other: &Self) {
         for (id, row) in other.rows() {
-            let mine = self.find_or_insert_row(&row.method, &row.name);
-            let sum = &mut self.rows[mine];
+            let id_here = self.find_or_insert_row(&row.method, &row.name);
+            let sum = &mut self.rows[id_here];
             if sum.times.count == 0 {
-                self.touched.push(mine);
+                self.touched.push(id_here);
             }
             sum.times.add(&row.times);
             sum.traffic.add(&row.traffic);
-            self.pages.add(mine, &other.pages, id);
+            self.pages.add(id_here, &other.pages, id);
         }
         self.errors.merge(&other.errors);
         self.exceptions.merge(&other.exceptions);
@@ -241,7 +261,7 @@ impl AddAssign<&Self> for Interval {
     }
 }
 
-/// One (method, name) of an interval.
+/// The counts of one (method, name) of an interval.
 #[derive(Clone, Copy)]
 pub struct IntervalEntry<'a> {
     interval: &'a Interval,
@@ -249,60 +269,59 @@ pub struct IntervalEntry<'a> {
 }
 
 impl<'a> IntervalEntry<'a> {
-    /// The requests' method.
+    /// Returns the method of the requests.
     pub fn method(&self) -> &'a str {
         &self.row().method
     }
 
-    /// The requests' name.
+    /// Returns the name of the requests.
     pub fn name(&self) -> &'a str {
         &self.row().name
     }
 
-    /// Number of requests, failures included.
+    /// Returns the number of requests, including failures.
     pub fn num_requests(&self) -> u64 {
         self.row().times.count
     }
 
-    /// Number of failed requests.
+    /// Returns the number of failures.
     pub fn num_failures(&self) -> u64 {
         self.row().traffic.num_failures
     }
 
-    /// Sum of all response times, saturating.
+    /// Returns the saturating sum of all response times.
     pub fn total_response_time_us(&self) -> u64 {
         self.row().times.total_us
     }
 
-    /// Exact shortest response time.
+    /// Returns the exact shortest response time, or `None` without requests.
     pub fn min_us(&self) -> Option<u64> {
         self.row().times.min_us()
     }
 
-    /// Exact longest response time.
+    /// Returns the exact longest response time, or 0 without requests.
     pub fn max_us(&self) -> u64 {
         self.row().times.max_us
     }
 
-    /// Sum of bytes sent.
+    /// Returns the sum of bytes sent.
     pub fn bytes_out(&self) -> u64 {
         self.row().traffic.bytes_out
     }
 
-    /// Sum of body bytes received.
+    /// Returns the sum of body bytes received.
     pub fn bytes_in(&self) -> u64 {
         self.row().traffic.bytes_in
     }
 
-    /// One phase of the requests.
+    /// Returns the sum of one phase of the requests.
     pub fn phase(&self, phase: Phase) -> PhaseTotal {
         self.row().traffic.phases.of(phase)
     }
 
-    /// The histogram's cells in ascending order: the smallest value of each in microseconds, and
-    /// how many response times it counts.
+    /// Iterates over the buckets of the histogram in ascending order: (smallest value in microseconds, count).
     pub fn buckets(&self) -> impl Iterator<Item = (u64, u64)> + use<'a> {
-        (self.interval.pages.buckets(self.row)).map(|(cell, count)| (crate::bucket::lowest_us(cell), count))
+        (self.interval.pages.buckets(self.row)).map(|(bucket, count)| (crate::bucket::lowest_us(bucket), count))
     }
 
     fn row(&self) -> &'a IntervalRow {
@@ -321,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn merging_costs_the_touched_pages_and_not_the_known_names() {
+    fn merge_cost_is_the_touched_pages() {
         let mut interval = Interval::new();
         for name in 0..1_000 {
             record(&mut interval, &name.to_string(), name);
@@ -336,8 +355,8 @@ mod tests {
 
         let mut sum = Interval::new();
         assert_eq!(added_pages(|| sum += &interval), 3);
-        // Once for the entries, once for the interval's sum, and that sum, which is of as many
-        // pages here, to the total and to the window.
+        // The pages are added to the entries and to the sum of the interval. That sum, which has as many pages here, is
+        // added to the total and to the window.
         let mut summary = Summary::new(Limits::default());
         assert_eq!(added_pages(|| summary.add(&interval, 1.0)), 4 * 3);
     }

@@ -1,13 +1,13 @@
 //! Load-test statistics as plain data.
 //!
-//! A [`Sample`] is one finished request. A [`Recorder`] has one writer and counts samples into
-//! an [`Interval`]; on every tick it hands the interval over and goes on in an emptied one.
-//! Intervals add up exactly, in any grouping, and a [`Summary`] collects them for the whole run:
-//! one [`Entry`] per (method, name) with its times and their [`Phase`]s, errors, exceptions, lags.
+//! A [`Sample`] is one finished request. A [`Recorder`] has one writer and counts samples into an [`Interval`]. Each
+//! tick takes the interval and leaves an empty one in the recorder. Intervals add exactly, in any grouping. A
+//! [`Summary`] sums them for the whole run: one [`StatsEntry`] per (method, name) with response times and [`Phase`]s,
+//! and the errors, exceptions and lags.
 //!
-//! What is absent on purpose: clocks, threads, input and output. Times come in as arguments,
-//! durations are whole microseconds. Memory is bounded by [`Limits`], never by the length of the
-//! run; what does not fit is folded into one visible row and counted in [`Overflow`].
+//! This crate must not use clocks, threads, input or output. Times are arguments; durations are whole microseconds.
+//! [`Limits`] bound the memory, which does not grow with the length of the run. Excess texts are counted in one visible
+//! row and in [`Overflow`].
 //!
 //! ```
 //! use gregaria_stats::{Interval, Limits, Outcome, Recorder, Sample, Summary};
@@ -31,8 +31,8 @@
 //! assert_eq!(summary.total().median_us(), 1_500);
 //! ```
 //!
-//! Read next: `recorder.rs` (the hot path), `interval.rs` (what is handed over), `pages.rs` (why
-//! thousands of histograms fit), `cell.rs` (the HDR arithmetic).
+//! Reading order: `recorder.rs` (the hot path), `interval.rs` (the data of a tick), `paged_counts.rs` (compact
+//! storage of thousands of histograms), `bucket.rs` (the HDR arithmetic).
 
 #![forbid(unsafe_code)]
 

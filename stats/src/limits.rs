@@ -1,22 +1,37 @@
-//! The bounds on memory, and the count of what went over them.
+//! The bounds on memory, and the counts of records beyond them.
 //!
-//! Folding keeps every count: a sample of a name too many still counts in the total and in one
-//! row of its own kind. Only the distinction is lost, and [`Overflow`] says how often.
+//! Folding keeps every count: a sample with an excess name still counts in the total and in one row for all such
+//! samples. Only the distinction between the names is lost, and [`Overflow`] counts it.
 
 use std::ops::AddAssign;
 
-/// How many different texts are kept, and how much of each.
+/// The maximum number of distinct texts, and the maximum length of each.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_stats::{FOLDED_NAME, Interval, Limits, Recorder, Sample};
+///
+/// let mut recorder = Recorder::new(Limits { max_names: 1, ..Limits::default() });
+/// for name in ["/a", "/b", "/c"] {
+///     recorder.record(&Sample { method: "GET", name, ..Sample::default() });
+/// }
+/// let interval = recorder.take(Interval::new());
+/// let names: Vec<_> = interval.entries().map(|entry| (entry.name(), entry.num_requests())).collect();
+/// assert_eq!(names, [("/a", 1), (FOLDED_NAME, 2)]);
+/// assert_eq!(interval.overflow().names_folded, 2);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Distinct (method, name) pairs.
+    /// Number of distinct (method, name) pairs. Default 5,000.
     pub max_names: usize,
-    /// Distinct (method, name, error text) triples.
+    /// Number of distinct (method, name, error text) triples. Default 1,000.
     pub max_errors: usize,
-    /// Distinct (message, traceback) pairs.
+    /// Number of distinct (message, traceback) pairs. Default 500.
     pub max_exceptions: usize,
-    /// Bytes kept of a method, a name, an error text or an exception's message.
+    /// Bytes kept of a method, a name, an error text or an exception's message. Default 1,024.
     pub max_text_bytes: usize,
-    /// Bytes kept of an exception's traceback.
+    /// Bytes kept of an exception's traceback. Default 8,192.
     pub max_traceback_bytes: usize,
 }
 
@@ -32,23 +47,23 @@ impl Default for Limits {
     }
 }
 
-/// What the limits cost: all zero in a run that stayed within them.
+/// Counts of records beyond the limits. All are 0 in a run within its limits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Overflow {
-    /// Samples counted under [`FOLDED_NAME`] because there were too many names.
+    /// Number of samples counted under [`FOLDED_NAME`] because of too many names.
     pub names_folded: u64,
-    /// Failures counted under [`FOLDED_ERROR`] because there were too many error texts.
+    /// Number of failures counted under [`FOLDED_ERROR`] because of too many errors.
     pub errors_folded: u64,
-    /// Exceptions counted under [`FOLDED_EXCEPTION`] because there were too many.
+    /// Number of exceptions counted under [`FOLDED_EXCEPTION`] because of too many exceptions.
     pub exceptions_folded: u64,
-    /// Texts that were too long and of which only the beginning was looked at.
+    /// Number of texts that were longer than their limit and were truncated.
     pub texts_truncated: u64,
-    /// Response times too long for the histogram's last cell; their exact maximum is kept.
+    /// Number of response times above the last bucket of the histogram. Their exact maximum is kept.
     pub clamped: u64,
 }
 
 impl Overflow {
-    /// `text`, or as much of its beginning as `max_bytes` allow, which is then counted.
+    /// Returns `text`, truncated to at most `max_bytes` at a character boundary. Counts a truncation.
     pub(crate) fn truncate<'a>(&mut self, text: &'a str, max_bytes: usize) -> &'a str {
         if text.len() <= max_bytes {
             return text;
@@ -69,11 +84,11 @@ impl AddAssign for Overflow {
     }
 }
 
-/// Name of the entry (with an empty method) that counts the samples of names too many.
+/// Name of the entry (with an empty method) that counts the samples of excess names.
 pub const FOLDED_NAME: &str = "(further names)";
-/// Text of the error (with empty method and name) that counts error texts too many.
+/// Text of the error (with empty method and name) that counts excess errors.
 pub const FOLDED_ERROR: &str = "(further errors)";
-/// Message of the exception (with an empty traceback) that counts exceptions too many.
+/// Message of the exception (with an empty traceback) that counts excess exceptions.
 pub const FOLDED_EXCEPTION: &str = "(further exceptions)";
 
 #[cfg(test)]
@@ -81,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_cut_between_characters_and_counted() {
+    fn long_text_is_truncated_between_characters() {
         let mut overflow = Overflow::default();
         assert_eq!(overflow.truncate("añb", 4), "añb");
         assert_eq!(overflow.texts_truncated, 0);

@@ -1,8 +1,8 @@
-//! Locust's buckets of response times, for those who read its JSON or speak its wire.
+//! Locust's buckets of response times, for the JSON output and the cluster protocol.
 //!
-//! About two significant digits in milliseconds, ties to even as Python's `round` has them.
+//! A bucket has about two significant digits in milliseconds. Ties round to even, as in Python's `round`.
 
-/// The bucket that counts a response time, in milliseconds.
+/// Returns the bucket of a response time, in milliseconds.
 pub(crate) fn locust_bucket_ms(us: u64) -> u64 {
     let step_us = match us {
         0..100_000 => 1_000,
@@ -13,7 +13,7 @@ pub(crate) fn locust_bucket_ms(us: u64) -> u64 {
     round_to_even(us, step_us) * (step_us / 1_000)
 }
 
-/// How many times `step` goes into `value`, to the nearest, ties to even.
+/// Returns `value / step`, rounded to the nearest integer. Ties round to even.
 fn round_to_even(value: u64, step: u64) -> u64 {
     let (whole, rest) = (value / step, value % step);
     match (2 * rest).cmp(&step) {
@@ -28,14 +28,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_examples_of_locusts_manual() {
+    fn examples_of_locusts_manual_match() {
         assert_eq!(locust_bucket_ms(147_000), 150);
         assert_eq!(locust_bucket_ms(3_432_000), 3_400);
         assert_eq!(locust_bucket_ms(58_760_000), 59_000);
     }
 
     #[test]
-    fn ties_go_to_even_and_borders_belong_to_the_coarser_step() {
+    fn ties_round_to_even_and_borders_to_coarser_step() {
         assert_eq!(locust_bucket_ms(500), 0);
         assert_eq!(locust_bucket_ms(1_500), 2);
         assert_eq!(locust_bucket_ms(99_500), 100);

@@ -1,17 +1,33 @@
-//! Texts that occurred, and how often: the errors of failures and the exceptions of user code.
+//! Tables of texts with their counts: the errors of failures and the exceptions of user code.
 //!
-//! Both are the same table over a different number of texts. It never grows past its limit:
-//! what comes later is counted in one row whose texts say so.
+//! Both are the same table with a different number of texts per row. A table never exceeds its limit: excess texts are
+//! counted in one row with a fixed text (`limits.rs`).
 
 use crate::table::{KeyedTable, hash_texts};
 
-/// An error: the failures of one (method, name) that had the same text.
+/// An error: the failures of one (method, name) with the same text.
 pub type ErrorEntry = Occurrence<3>;
 
-/// An exception or panic in user code: those with the same message and traceback.
+/// An exception: the exceptions and panics in user code with the same message and traceback.
 pub type ExceptionEntry = Occurrence<2>;
 
-/// Some texts that occurred together, and how often.
+/// A combination of texts and the number of its occurrences.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_stats::{Interval, Limits, Outcome, Recorder, Sample};
+///
+/// let mut recorder = Recorder::new(Limits::default());
+/// for _ in 0..3 {
+///     let outcome = Outcome::Failure("timeout");
+///     recorder.record(&Sample { method: "GET", name: "/", outcome, ..Sample::default() });
+/// }
+/// let interval = recorder.take(Interval::new());
+/// let error = interval.errors().next().unwrap();
+/// assert_eq!((error.method(), error.name(), error.error()), ("GET", "/", "timeout"));
+/// assert_eq!(error.occurrences(), 3);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Occurrence<const N: usize> {
     texts: [Box<str>; N],
@@ -26,46 +42,46 @@ struct SeenRange {
 }
 
 impl Occurrence<3> {
-    /// Method of the failed requests.
+    /// Returns the method of the failed requests.
     pub fn method(&self) -> &str {
         &self.texts[0]
     }
 
-    /// Name of the failed requests.
+    /// Returns the name of the failed requests.
     pub fn name(&self) -> &str {
         &self.texts[1]
     }
 
-    /// The error's text.
+    /// Returns the text of the error.
     pub fn error(&self) -> &str {
         &self.texts[2]
     }
 }
 
 impl Occurrence<2> {
-    /// What the exception said.
+    /// Returns the message of the exception.
     pub fn message(&self) -> &str {
         &self.texts[0]
     }
 
-    /// Where it came from.
+    /// Returns the traceback of the exception.
     pub fn traceback(&self) -> &str {
         &self.texts[1]
     }
 }
 
 impl<const N: usize> Occurrence<N> {
-    /// How often it occurred.
+    /// Returns the number of occurrences.
     pub fn occurrences(&self) -> u64 {
         self.count
     }
 
-    /// Seconds since 1970 of the first interval with it; `None` inside an interval.
+    /// Returns the time of the first interval with this row, in seconds since 1970. `None` within an interval.
     pub fn first_seen_unix_s(&self) -> Option<f64> {
         Some(self.seen_range?.first_unix_s)
     }
 
-    /// Seconds since 1970 of the latest interval with it; `None` inside an interval.
+    /// Returns the time of the latest interval with this row, in seconds since 1970. `None` within an interval.
     pub fn last_seen_unix_s(&self) -> Option<f64> {
         Some(self.seen_range?.last_unix_s)
     }
@@ -93,13 +109,12 @@ impl<const N: usize> OccurrenceTable<N> {
         Self { table: KeyedTable::new(), touched: Vec::new(), folded: false }
     }
 
-    /// Counts `texts`, or `fold` instead when `max` others are known already, and returns
-    /// whether it was that.
+    /// Counts `texts`, or `fold` if `texts` are new and the table has `max` rows. Returns `true` if it counted `fold`.
     pub(crate) fn record(&mut self, texts: [&str; N], max: usize, fold: [&str; N]) -> bool {
-        let known = self.find(texts);
-        let folds = known.is_none() && self.table.len() >= max;
+        let existing = self.find(texts);
+        let folds = existing.is_none() && self.table.len() >= max;
         self.folded |= folds;
-        match known {
+        match existing {
             Some(id) => self.add_count(id, 1),
             None if folds => self.add_texts(fold, 1),
             None => self.add_texts(texts, 1),
@@ -107,7 +122,7 @@ impl<const N: usize> OccurrenceTable<N> {
         folds
     }
 
-    /// Counts everything in `other` here, without a limit: there are as many as both had.
+    /// Adds all rows of `other`, without a limit.
     pub(crate) fn merge(&mut self, other: &Self) {
         for occurrence in other.iter() {
             self.add_texts(occurrence.texts.each_ref().map(|text| &**text), occurrence.count);
@@ -115,7 +130,8 @@ impl<const N: usize> OccurrenceTable<N> {
         self.folded |= other.folded;
     }
 
-    /// Counts everything in `other`, seen at `unix_s`, and returns how many went into `fold`.
+    /// Adds all rows of `other`, seen at `unix_s`, up to `max` rows. Returns the number of occurrences counted as
+    /// `fold`.
     pub(crate) fn merge_bounded(&mut self, other: &Self, unix_s: f64, max: usize, fold: [&str; N]) -> u64 {
         let mut folded = 0;
         for occurrence in other.iter() {
@@ -131,7 +147,7 @@ impl<const N: usize> OccurrenceTable<N> {
         folded
     }
 
-    /// Those that occurred since the last `clear`, in the order of their first occurrence.
+    /// Iterates over the rows that occurred since the last `clear`, in the order of their first occurrence.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Occurrence<N>> {
         self.touched.iter().map(|id| &self.table[*id])
     }
@@ -140,8 +156,8 @@ impl<const N: usize> OccurrenceTable<N> {
         self.touched.is_empty()
     }
 
-    /// Sets all counts to 0. The texts stay known, unless there was no room for all of them:
-    /// then they make way for those that occur from now on.
+    /// Sets all counts to 0. The texts stay in the table unless the table reached its limit. In that case it is
+    /// emptied, so that texts that still occur have room.
     pub(crate) fn clear(&mut self) {
         if self.folded {
             self.table.clear();
@@ -175,13 +191,13 @@ impl<const N: usize> OccurrenceTable<N> {
     }
 
     fn find(&self, texts: [&str; N]) -> Option<u32> {
-        self.table.find(hash_texts(texts), |known| known.has_texts(texts))
+        self.table.find(hash_texts(texts), |occurrence| occurrence.has_texts(texts))
     }
 
     fn find_or_insert(&mut self, texts: [&str; N]) -> u32 {
         self.table.find_or_insert(
             hash_texts(texts),
-            |known| known.has_texts(texts),
+            |occurrence| occurrence.has_texts(texts),
             || Occurrence { texts: texts.map(Box::from), count: 0, seen_range: None },
         )
     }

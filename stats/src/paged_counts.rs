@@ -1,27 +1,26 @@
-//! Cells of many histograms in one arena: only the pages that were touched exist.
+//! The buckets of many histograms in one arena that holds only pages with values.
 //!
-//! A full histogram is 17,408 cells; thousands of names times recorders would take gigabytes,
-//! although a tick of one name touches a few dozen neighbouring cells. So the cells are cut into
-//! pages of 64, a directory per histogram says where its pages are, and all pages lie in one
-//! vector in the order of their first touch. Merging and clearing look at the directories of the
-//! histograms in question and at no page that was not touched.
+//! A full histogram has 17,408 buckets. Thousands of names times recorders would take gigabytes, although one name
+//! touches a few dozen neighbouring buckets per tick. Therefore the buckets are divided into pages of 64. A directory
+//! per histogram has the indexes of its pages, and one vector has all pages in the order of their first use. Merging
+//! and clearing visit only the directories of the given histograms and the pages in use.
 //!
-//! Cells are 16 bits. One that runs over leaves its upper part in a wide page beside the arena:
-//! counts are exact at a quarter of the memory of 64-bit cells.
-//! Knows nothing of names or time; a histogram is a number here, its row.
+//! A count has 16 bits. The upper part of a count that overflows is in an overflow page beside the arena, so counts are
+//! exact at a quarter of the memory of 64-bit counts.
+//! Must not know names or times; a histogram is a row number here.
 
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 
 use crate::bucket;
 
-/// Histograms by row, each 0 until something is recorded in it.
+/// Histograms by row number. Each starts without values.
 #[derive(Clone, Debug)]
 pub(crate) struct PagedCounts {
-    /// `PAGES` places per row: where in `pages` the page is, or `ABSENT`.
+    /// [`PAGES_PER_ROW`] elements per row: an index into `pages`, or [`NO_PAGE`].
     directory: Vec<u32>,
     pages: Vec<CountPage>,
-    /// By place in `pages`: how often each cell ran over.
+    /// By index in `pages`: the number of overflows of each count.
     overflow_pages: HashMap<u32, Box<OverflowPage>, FxBuildHasher>,
 }
 
@@ -33,7 +32,7 @@ impl PagedCounts {
         Self { directory: Vec::new(), pages: Vec::new(), overflow_pages: HashMap::default() }
     }
 
-    /// Makes room for one more histogram, whose row is the number of those before.
+    /// Adds a histogram. Its row number is the previous number of histograms.
     pub(crate) fn push_row(&mut self) {
         grow_by_a_quarter(&mut self.directory, PAGES_PER_ROW);
         self.directory.resize(self.directory.len() + PAGES_PER_ROW, NO_PAGE);
@@ -42,52 +41,53 @@ impl PagedCounts {
     /// Counts one value in the histogram `row`.
     ///
     /// # Panics
-    /// If `row` was not pushed.
+    /// If `row` does not exist.
     #[inline]
     pub(crate) fn record(&mut self, row: u32, us: u64) {
-        let cell = bucket::index_of(us);
-        let place = self.page_index(row, cell / PAGE_BUCKETS);
-        let count = &mut self.pages[place as usize][cell % PAGE_BUCKETS];
+        let bucket = bucket::index_of(us);
+        let index = self.page_index(row, bucket / PAGE_BUCKETS);
+        let count = &mut self.pages[index as usize][bucket % PAGE_BUCKETS];
         *count = count.wrapping_add(1);
         if *count == 0 {
-            self.overflow_page(place)[cell % PAGE_BUCKETS] += 1;
+            self.overflow_page(index)[bucket % PAGE_BUCKETS] += 1;
         }
     }
 
     /// Adds the histogram `from` of `other` to the histogram `to` here.
     pub(crate) fn add(&mut self, to: u32, other: &Self, from: u32) {
-        for (number, place) in other.pages_of(from) {
-            self.add_page(to, number, &other.pages[place], other.overflow_at(place));
+        for (number, index) in other.pages_of(from) {
+            self.add_page(to, number, &other.pages[index], other.overflow_at(index));
         }
     }
 
-    /// How many pages exist.
+    /// Returns the number of pages in use.
+    #[cfg(test)]
     pub(crate) fn touched_pages(&self) -> usize {
         self.pages.len()
     }
 
-    /// The cells of `row` that are not 0, in ascending order, with their counts.
+    /// Iterates over the buckets of `row` with a count above 0, in ascending order: (bucket, count).
     pub(crate) fn buckets(&self, row: u32) -> impl Iterator<Item = (usize, u64)> {
-        self.pages_of(row).flat_map(move |(number, place)| {
-            let (page, wide) = (&self.pages[place], self.overflow_at(place));
+        self.pages_of(row).flat_map(move |(number, index)| {
+            let (page, overflow) = (&self.pages[index], self.overflow_at(index));
             (0..PAGE_BUCKETS)
-                .map(move |i| (number * PAGE_BUCKETS + i, count_at(page, wide, i)))
+                .map(move |i| (number * PAGE_BUCKETS + i, count_at(page, overflow, i)))
                 .filter(|(_, count)| *count > 0)
         })
     }
 
-    /// The cell that holds the `rank`-th smallest value (from 1) of `row`, if it has so many.
+    /// Returns the bucket of the `rank`-th smallest value (from 1) of `row`, or `None` if `row` has fewer values.
     pub(crate) fn bucket_at_rank(&self, row: u32, rank: u64) -> Option<usize> {
         let mut below = 0;
-        for (number, place) in self.pages_of(row) {
-            let (page, wide) = (&self.pages[place], self.overflow_at(place));
-            let in_page = sum(page, wide);
+        for (number, index) in self.pages_of(row) {
+            let (page, overflow) = (&self.pages[index], self.overflow_at(index));
+            let in_page = sum(page, overflow);
             if below + in_page < rank {
                 below += in_page;
                 continue;
             }
             for i in 0..PAGE_BUCKETS {
-                below += count_at(page, wide, i);
+                below += count_at(page, overflow, i);
                 if below >= rank {
                     return Some(number * PAGE_BUCKETS + i);
                 }
@@ -96,7 +96,7 @@ impl PagedCounts {
         None
     }
 
-    /// Sets all histograms to 0, of which none but `touched` had values; keeps rows and memory.
+    /// Clears all histograms and keeps rows and memory. `touched` must contain all rows with values.
     pub(crate) fn clear(&mut self, touched: &[u32]) {
         for row in touched {
             let start = *row as usize * PAGES_PER_ROW;
@@ -106,7 +106,7 @@ impl PagedCounts {
         self.overflow_pages.clear();
     }
 
-    /// Forgets all histograms and keeps memory.
+    /// Removes all histograms and keeps the memory.
     pub(crate) fn clear_rows(&mut self) {
         self.clear(&[]);
         self.directory.clear();
@@ -119,25 +119,25 @@ impl PagedCounts {
             + self.overflow_pages.len() * size_of::<OverflowPage>()
     }
 
-    /// Where page `number` of `row` is; touches it if this is the first time.
+    /// Returns the index of page `number` of `row` and allocates the page on first use.
     #[inline]
     fn page_index(&mut self, row: u32, number: usize) -> u32 {
-        let place = self.directory[row as usize * PAGES_PER_ROW + number];
-        if place != NO_PAGE {
-            return place;
+        let index = self.directory[row as usize * PAGES_PER_ROW + number];
+        if index != NO_PAGE {
+            return index;
         }
         self.allocate_page(row, number)
     }
 
-    fn add_page(&mut self, row: u32, number: usize, page: &CountPage, wide: Option<&OverflowPage>) {
+    fn add_page(&mut self, row: u32, number: usize, page: &CountPage, overflow: Option<&OverflowPage>) {
         #[cfg(test)]
         tests::count_added_page();
-        let place = self.page_index(row, number);
-        if add_counts(&mut self.pages[place as usize], page) {
-            self.add_overflow(place, page);
+        let index = self.page_index(row, number);
+        if add_counts(&mut self.pages[index as usize], page) {
+            self.add_overflow(index, page);
         }
-        if let Some(wide) = wide {
-            for (to, from) in self.overflow_page(place).iter_mut().zip(wide) {
+        if let Some(overflow) = overflow {
+            for (to, from) in self.overflow_page(index).iter_mut().zip(overflow) {
                 *to += from;
             }
         }
@@ -145,20 +145,20 @@ impl PagedCounts {
 
     #[cold]
     fn allocate_page(&mut self, row: u32, number: usize) -> u32 {
-        let place = self.pages.len() as u32;
+        let index = self.pages.len() as u32;
         grow_by_a_quarter(&mut self.pages, 1);
         self.pages.push([0; PAGE_BUCKETS]);
-        self.directory[row as usize * PAGES_PER_ROW + number] = place;
-        place
+        self.directory[row as usize * PAGES_PER_ROW + number] = index;
+        index
     }
 
-    /// After `added` ran over in some cells of the page at `place`: those are now less than it.
+    /// Counts the overflows after `added` was added to a page. A count that overflowed is now less than the added one.
     #[cold]
     fn add_overflow(&mut self, page_index: u32, added: &CountPage) {
         let page = self.pages[page_index as usize];
-        let wide = self.overflow_page(page_index);
+        let overflow = self.overflow_page(page_index);
         for i in 0..PAGE_BUCKETS {
-            wide[i] += u64::from(page[i] < added[i]);
+            overflow[i] += u64::from(page[i] < added[i]);
         }
     }
 
@@ -171,39 +171,39 @@ impl PagedCounts {
         if self.overflow_pages.is_empty() {
             return None;
         }
-        self.overflow_pages.get(&(page_index as u32)).map(|wide| &**wide)
+        self.overflow_pages.get(&(page_index as u32)).map(|overflow| &**overflow)
     }
 
-    /// The touched pages of `row` in ascending order: (number, place).
+    /// Iterates over the pages of `row` in ascending order: (number, index in `pages`).
     fn pages_of(&self, row: u32) -> impl Iterator<Item = (usize, usize)> {
         let start = row as usize * PAGES_PER_ROW;
         (self.directory[start..start + PAGES_PER_ROW].iter().enumerate())
-            .filter(|(_, place)| **place != NO_PAGE)
-            .map(|(number, place)| (number, *place as usize))
+            .filter(|(_, index)| **index != NO_PAGE)
+            .map(|(number, index)| (number, *index as usize))
     }
 }
 
-/// Adds cell by cell, modulo 2^16, and says whether any ran over.
+/// Adds each count modulo 2^16. Returns `true` if a count overflowed.
 fn add_counts(to: &mut CountPage, from: &CountPage) -> bool {
-    let mut over = 0;
+    let mut overflowed = 0;
     for (to, from) in to.iter_mut().zip(from) {
         *to = to.wrapping_add(*from);
-        over |= u16::from(*to < *from);
+        overflowed |= u16::from(*to < *from);
     }
-    over != 0
+    overflowed != 0
 }
 
-fn sum(page: &CountPage, wide: Option<&OverflowPage>) -> u64 {
+fn sum(page: &CountPage, overflow: Option<&OverflowPage>) -> u64 {
     let low: u32 = page.iter().map(|count| u32::from(*count)).sum();
-    let high: u64 = wide.map_or(0, |wide| wide.iter().sum());
+    let high: u64 = overflow.map_or(0, |overflow| overflow.iter().sum());
     (high << u16::BITS) + u64::from(low)
 }
 
-fn count_at(page: &CountPage, wide: Option<&OverflowPage>, i: usize) -> u64 {
-    (wide.map_or(0, |wide| wide[i]) << u16::BITS) + u64::from(page[i])
+fn count_at(page: &CountPage, overflow: Option<&OverflowPage>, i: usize) -> u64 {
+    (overflow.map_or(0, |overflow| overflow[i]) << u16::BITS) + u64::from(page[i])
 }
 
-/// Doubling would leave up to half of the largest vectors of the process unused.
+/// Grows a vector by a quarter. Doubling would leave up to half of the largest vectors of the process unused.
 fn grow_by_a_quarter<T>(vec: &mut Vec<T>, additional: usize) {
     if vec.capacity() - vec.len() < additional {
         vec.reserve_exact(additional.max(vec.len() / 4));
@@ -226,7 +226,7 @@ pub(crate) mod tests {
         ADDED_PAGES.set(ADDED_PAGES.get() + 1);
     }
 
-    /// How many pages were added to others while `work` ran.
+    /// Returns the number of pages that were added to others while `work` ran.
     pub(crate) fn added_pages(work: impl FnOnce()) -> usize {
         let before = ADDED_PAGES.get();
         work();
@@ -239,24 +239,24 @@ pub(crate) mod tests {
         pages
     }
 
-    fn cells(pages: &PagedCounts, row: u32) -> Vec<(usize, u64)> {
+    fn buckets(pages: &PagedCounts, row: u32) -> Vec<(usize, u64)> {
         pages.buckets(row).collect()
     }
 
     #[test]
-    fn a_cell_counts_past_sixteen_bits() {
+    fn counts_exceed_sixteen_bits() {
         let mut pages = with_rows(2);
         (0..70_000).for_each(|_| pages.record(1, 5));
         pages.record(1, 7);
-        assert_eq!(cells(&pages, 1), [(5, 70_000), (7, 1)]);
+        assert_eq!(buckets(&pages, 1), [(5, 70_000), (7, 1)]);
         assert_eq!(pages.bucket_at_rank(1, 70_000), Some(5));
         assert_eq!(pages.bucket_at_rank(1, 70_001), Some(7));
         assert_eq!(pages.bucket_at_rank(1, 70_002), None);
-        assert_eq!(cells(&pages, 0), []);
+        assert_eq!(buckets(&pages, 0), []);
     }
 
     #[test]
-    fn sums_run_over_exactly() {
+    fn sums_above_sixteen_bits_are_exact() {
         let mut pages = with_rows(1);
         let mut other = with_rows(1);
         for (us, count) in [(1, 1), (2, 30_000), (3, 65_535)] {
@@ -266,20 +266,20 @@ pub(crate) mod tests {
             pages.add(0, &other, 0);
             let times = 1 << doubling;
             let expected = [(1, times), (2, 30_000 * times), (3, 65_535 * times)];
-            assert_eq!(cells(&pages, 0), expected);
+            assert_eq!(buckets(&pages, 0), expected);
             other = pages.clone();
         }
     }
 
     #[test]
-    fn clearing_leaves_nothing_behind() {
+    fn cleared_rows_are_empty() {
         let mut pages = with_rows(2);
         (0..70_000).for_each(|_| pages.record(0, 5));
         pages.record(1, 1_000_000);
         pages.clear(&[0, 1]);
-        assert_eq!((cells(&pages, 0), cells(&pages, 1)), (vec![], vec![]));
+        assert_eq!((buckets(&pages, 0), buckets(&pages, 1)), (vec![], vec![]));
         pages.record(1, 5);
-        assert_eq!(cells(&pages, 1), [(5, 1)]);
+        assert_eq!(buckets(&pages, 1), [(5, 1)]);
         assert_eq!(pages.touched_pages(), 1);
     }
 }

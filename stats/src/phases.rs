@@ -1,36 +1,49 @@
-//! What the time of a request goes to: its phases, of one request and summed over many.
+//! Phases: the parts of a request's time, and their sums over many requests.
 //!
-//! Sums are of whole microseconds and saturate, as those of response times do (`tally.rs`), so they merge exactly in any
-//! grouping. There is no histogram of a phase: five of them for every name would cost five times the memory.
+//! Sums are in whole microseconds and saturate, as the sums of response times do (`value_summary.rs`), so they merge
+//! exactly in any grouping. Phases have no histograms: five per name would cost five times the memory.
 
-/// A part of a request's time, in the order in which a request meets them.
+/// A part of a request's time. The variants are in the order of their occurrence.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_stats::{Phase, Sample};
+///
+/// let mut phases_ns = [0; Phase::COUNT];
+/// phases_ns[Phase::FirstByte.index()] = 900_000;
+/// phases_ns[Phase::Body.index()] = 100_000;
+/// let sample = Sample { method: "GET", name: "/", done_ns: 1_000_000, phases_ns, ..Sample::default() };
+/// assert_eq!(sample.phases_ns, [0, 0, 0, 900_000, 100_000]);
+/// assert_eq!(Phase::FirstByte.name(), "first_byte");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
-    /// Finding the target's addresses.
+    /// Resolution of the target's host name.
     Resolve,
-    /// Making a connection.
+    /// Opening of the connection.
     Connect,
-    /// Agreeing on keys.
+    /// TLS handshake.
     Tls,
-    /// From the request being sent to the first byte of the answer.
+    /// Time from the request being sent to the first byte of the response.
     FirstByte,
-    /// From the first byte of the answer to the last.
+    /// Time from the first byte of the response to the last.
     Body,
 }
 
 impl Phase {
-    /// The number of phases: the length of [`Sample::phases_ns`](crate::Sample::phases_ns).
+    /// Number of phases: the length of [`Sample::phases_ns`](crate::Sample::phases_ns).
     pub const COUNT: usize = Self::ALL.len();
 
-    /// All of them, in their order.
+    /// All phases, in their order.
     pub const ALL: [Self; 5] = [Self::Resolve, Self::Connect, Self::Tls, Self::FirstByte, Self::Body];
 
-    /// Returns the phase's place in [`Phase::ALL`] and in [`Sample::phases_ns`](crate::Sample::phases_ns).
+    /// Returns the index of the phase in [`Phase::ALL`] and in [`Sample::phases_ns`](crate::Sample::phases_ns).
     pub const fn index(self) -> usize {
         self as usize
     }
 
-    /// Its name in reports.
+    /// Returns the name in reports.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Resolve => "resolve",
@@ -42,19 +55,19 @@ impl Phase {
     }
 }
 
-/// One phase of many requests.
+/// The sum of one phase over many requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PhaseTotal {
-    /// Requests in which it happened, whether or not it came to a good end.
+    /// Number of requests in which the phase occurred, whether or not it succeeded.
     pub count: u64,
-    /// Sum of its times, each in whole microseconds; saturating.
+    /// Sum of the times, each in whole microseconds. The sum saturates.
     pub total_us: u64,
-    /// Its longest time.
+    /// Longest time, in microseconds.
     pub max_us: u64,
 }
 
 impl PhaseTotal {
-    /// The exact mean over the requests in which it happened, 0 if there are none.
+    /// Returns the exact mean over the requests in which the phase occurred, or 0 without such requests.
     pub fn avg_us(&self) -> f64 {
         if self.count == 0 {
             return 0.0;
@@ -80,7 +93,7 @@ impl PhaseTotal {
     }
 }
 
-/// All phases of many requests.
+/// The sums of all phases over many requests.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PhaseTotals([PhaseTotal; Phase::COUNT]);
 
@@ -91,7 +104,7 @@ impl PhaseTotals {
 
     #[inline]
     pub(crate) fn record(&mut self, phases_ns: &[u64; Phase::COUNT]) {
-        let connecting_ns = CONNECTING.iter().fold(0, |any_ns, phase| any_ns | phases_ns[phase.index()]);
+        let connecting_ns = CONNECTING.iter().fold(0, |bits, phase| bits | phases_ns[phase.index()]);
         if connecting_ns != 0 {
             self.record_connecting(phases_ns);
         }
@@ -118,11 +131,11 @@ impl PhaseTotals {
     }
 }
 
-/// The phases of opening a connection: all are 0 if the request used a connection that was open.
+/// The phases of opening a connection. All are 0 if the request used an open connection.
 const CONNECTING: [Phase; 3] = [Phase::Resolve, Phase::Connect, Phase::Tls];
 
-/// Where the total of a phase is: those that every request has come first, next to the other counts of their row, so that
-/// with many names a request touches no more memory than it must.
+/// Returns the index of a phase in [`PhaseTotals`]. The phases of every request come first, next to the other counts of
+/// their row, so that with many names a request touches few cache lines.
 const fn storage_index(phase: Phase) -> usize {
     match phase {
         Phase::FirstByte => 0,
@@ -142,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_phase_counts_where_it_happened_even_for_less_than_a_microsecond() {
+    fn phase_below_one_microsecond_is_counted() {
         let mut totals = PhaseTotals::default();
         totals.record(&[0, 2_999, 0, 70_000, 999]);
         totals.record(&[0, 0, 0, 50_000, 0]);
@@ -153,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn each_phase_of_connecting_alone_is_counted() {
+    fn each_phase_alone_is_counted() {
         for phase in Phase::ALL {
             let mut phases_ns = [0; Phase::COUNT];
             phases_ns[phase.index()] = 5_000;
@@ -167,12 +180,12 @@ mod tests {
     }
 
     #[test]
-    fn phases_are_indexed_in_their_order() {
+    fn phase_indexes_follow_their_order() {
         assert_eq!(Phase::ALL.map(Phase::index), [0, 1, 2, 3, 4]);
     }
 
     #[test]
-    fn sums_saturate() {
+    fn phase_sums_saturate() {
         let mut sum = total(1, u64::MAX - 1, 7);
         sum.add(&total(1, 2, 9));
         assert_eq!(sum, total(2, u64::MAX, 9));

@@ -1,9 +1,9 @@
-//! Requests and failures of each of the latest seconds, and Locust's current rate from them.
+//! Requests and failures per second of the latest seconds, and Locust's current rate.
 //!
-//! A ring of 20 s: Locust's rate looks back 12. Seconds are those of the calendar clock, given
-//! by the caller.
+//! A ring has the last 20 s, because Locust's rate looks back 12 s. Seconds are those of the calendar clock and are
+//! arguments.
 
-/// Counts per second, for the newest second seen and those before it.
+/// Counts per second, for the newest added second and the 19 seconds before.
 #[derive(Clone, Debug)]
 pub(crate) struct RateHistory {
     newest_unix_s: u64,
@@ -21,7 +21,7 @@ impl RateHistory {
         Self { newest_unix_s: 0, ring: [SecondCounts::default(); RATE_WINDOW_S as usize] }
     }
 
-    /// Counts `more` in this second; what is older than the ring is dropped.
+    /// Adds `more` to a second. Counts of seconds older than the ring are dropped.
     pub(crate) fn add(&mut self, unix_s: u64, more: SecondCounts) {
         self.advance(unix_s);
         if unix_s.saturating_add(RATE_WINDOW_S) > self.newest_unix_s {
@@ -31,7 +31,7 @@ impl RateHistory {
         }
     }
 
-    /// The seconds with requests, in ascending order.
+    /// Iterates over the seconds with requests, in ascending order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, SecondCounts)> {
         let oldest = self.newest_unix_s.saturating_sub(RATE_WINDOW_S - 1);
         (oldest..=self.newest_unix_s)
@@ -39,8 +39,8 @@ impl RateHistory {
             .filter(|(_, second)| *second != SecondCounts::default())
     }
 
-    /// Locust's current rate of `count`: the mean over up to ten whole seconds, of which the
-    /// last ended two seconds before now, none of them before the start.
+    /// Returns Locust's current rate of `count`: the mean over up to ten whole seconds, of which the last ended two
+    /// seconds before now. Seconds before the start are left out.
     pub(crate) fn mean(&self, start_unix_s: u64, now_unix_s: u64, count: impl Fn(SecondCounts) -> u64) -> f64 {
         let from = now_unix_s.saturating_sub(12).max(start_unix_s);
         let to = now_unix_s.saturating_sub(2);
@@ -58,7 +58,7 @@ impl RateHistory {
         self.ring[(unix_s % RATE_WINDOW_S) as usize]
     }
 
-    /// Makes `unix_s` the newest second, unless a newer one was seen.
+    /// Makes `unix_s` the newest second, unless a newer one was added.
     fn advance(&mut self, unix_s: u64) {
         let passed = unix_s.saturating_sub(self.newest_unix_s).min(RATE_WINDOW_S);
         for ago in 0..passed {
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn the_window_is_ten_whole_seconds_that_ended_two_seconds_ago() {
+    fn window_is_ten_seconds_ending_two_seconds_ago() {
         let mut rates = RateHistory::new();
         for unix_s in 1_000..1_020 {
             rates.add(unix_s, requests(unix_s));
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_known_in_the_first_two_seconds() {
+    fn rate_is_zero_in_the_first_two_seconds() {
         let mut rates = RateHistory::new();
         rates.add(1_000, requests(7));
         assert_eq!(mean(&rates, 1_000, 1_000), 0.0);
@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rate_decays_when_traffic_stops() {
+    fn rate_decays_when_traffic_stops() {
         let mut rates = RateHistory::new();
         for unix_s in 1_000..1_010 {
             rates.add(unix_s, requests(10));
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_late_second_counts_while_the_ring_has_it() {
+    fn late_second_counts_within_the_ring() {
         let mut rates = RateHistory::new();
         rates.add(1_019, requests(1));
         rates.add(1_000, requests(2));

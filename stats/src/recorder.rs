@@ -1,7 +1,8 @@
-//! Where samples are counted: one writer, nothing shared, nothing locked.
+//! The recorder: counts samples with one writer, without sharing and without locks.
 //!
-//! The hot path of the whole system ends here. For a known name it is one hash, one compare and
-//! four cache lines; it allocates only for a name, an error or a page of cells never seen before.
+//! This is the end of the hot path of the whole system. A sample of a known name costs one hash, one compare and four
+//! cache lines. Memory is allocated only for a new name, a new error or a new page of buckets. The counts are in
+//! `interval.rs`.
 
 use crate::{
     interval::Interval,
@@ -9,7 +10,24 @@ use crate::{
     sample::{Lag, Sample},
 };
 
-/// Counts samples into the interval it holds, until that is taken.
+/// Counts samples into an interval until that interval is taken.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_stats::{Interval, Limits, Recorder, Sample};
+///
+/// let mut recorder = Recorder::new(Limits::default());
+/// recorder.record(&Sample { method: "GET", name: "/", done_ns: 2_000_000, ..Sample::default() });
+/// recorder.record_exception("KeyError: 'id'", "shop.py, line 7");
+///
+/// let interval = recorder.take(Interval::new());
+/// assert_eq!(interval.num_requests(), 1);
+/// assert_eq!(interval.exceptions().count(), 1);
+///
+/// let next = recorder.take(interval); // reuses the memory of the first interval
+/// assert!(next.is_empty());
+/// ```
 #[derive(Debug)]
 pub struct Recorder {
     limits: Limits,
@@ -17,7 +35,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// A recorder with nothing recorded.
+    /// Creates an empty recorder.
     pub fn new(limits: Limits) -> Self {
         Self { limits, interval: Interval::new() }
     }
@@ -33,21 +51,21 @@ impl Recorder {
         self.interval.record_exception(message, traceback, &self.limits);
     }
 
-    /// Counts how late the generator itself was.
+    /// Counts one delay of the generator, in microseconds.
     #[inline]
     pub fn record_lag(&mut self, lag: Lag, lag_us: u64) {
         self.interval.lag_mut(lag).record(lag_us);
     }
 
-    /// Hands over what was recorded and goes on in `emptied`, which is cleared if it is not.
+    /// Returns the recorded interval and continues in `spare`, which is cleared first.
     ///
-    /// Two intervals that go round between recorder and reader reach a state without allocation.
-    pub fn take(&mut self, mut emptied: Interval) -> Interval {
-        emptied.clear();
-        std::mem::replace(&mut self.interval, emptied)
+    /// If recorder and reader exchange two intervals, recording known names soon allocates no memory.
+    pub fn take(&mut self, mut spare: Interval) -> Interval {
+        spare.clear();
+        std::mem::replace(&mut self.interval, spare)
     }
 
-    /// Bytes of memory in use, allocated ones included.
+    /// Returns the bytes of memory in use, including heap memory.
     pub fn memory_bytes(&self) -> usize {
         size_of::<Self>() - size_of::<Interval>() + self.interval.memory_bytes()
     }

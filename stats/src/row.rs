@@ -1,6 +1,6 @@
 //! One (method, name) of an interval: its key and its exact counts.
 //!
-//! The cells of its histogram are in the interval's `Pages`, under the same number.
+//! The histogram of response times is in the interval's `PagedCounts` (`paged_counts.rs`), under the same row number.
 
 use crate::{
     phases::PhaseTotals,
@@ -12,7 +12,7 @@ use crate::{
 pub(crate) struct IntervalRow {
     pub(crate) method: Box<str>,
     pub(crate) name: Box<str>,
-    /// Of the response times; its count is the number of requests.
+    /// Exact values of the response times. The count is the number of requests.
     pub(crate) times: ValueSummary,
     pub(crate) traffic: Traffic,
 }
@@ -33,7 +33,7 @@ impl IntervalRow {
     }
 }
 
-/// What is counted of requests besides their response times. Bytes saturate, as the sums of times do.
+/// Counts of requests other than their response times. Bytes saturate, as the sums of times do.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Traffic {
     pub(crate) num_failures: u64,

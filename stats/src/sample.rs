@@ -1,12 +1,14 @@
-//! What is measured: one finished request, and the generator's own lateness.
+//! The measured data: one finished request, and the delays of the generator.
 //!
-//! All times are nanoseconds of one monotonic clock that the caller reads; this crate never does.
+//! All times are nanoseconds of one monotonic clock that the caller reads. This crate never reads a clock.
 
 use crate::phases::Phase;
 
-/// One finished request, as its outcome was decided.
+/// One finished request with its outcome.
 ///
-/// A client of another protocol that measures no phases can leave out what it does not know:
+/// A client of another protocol leaves fields that it does not measure at their default, 0.
+///
+/// # Examples
 ///
 /// ```
 /// use gregaria_stats::Sample;
@@ -16,55 +18,79 @@ use crate::phases::Phase;
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sample<'a> {
-    /// The request's method, such as `GET`; any text for other protocols.
+    /// Method of the request, such as `GET`. Any text for other protocols.
     pub method: &'a str,
-    /// The name under which the request is counted: its path unless the scenario says otherwise.
+    /// Name under which the request is counted. By default the engine uses the path.
     pub name: &'a str,
-    /// When the request was due: in the closed model the moment of the call.
+    /// Due time. In a closed run it is the time of the call.
     pub due_ns: u64,
-    /// When the answer was complete, or the failure known.
+    /// Time of the last byte of the response, or of the failure.
     pub done_ns: u64,
-    /// Times of the phases in nanoseconds, by [`Phase::index`]; 0 for a phase that did not happen. The part of the
+    /// Times of the phases in nanoseconds, by [`Phase::index`]; 0 for a phase that did not occur. The part of the
     /// response time outside all phases is lag.
     pub phases_ns: [u64; Phase::COUNT],
-    /// Bytes sent.
+    /// Number of bytes sent.
     pub bytes_out: u64,
-    /// Bytes of the answer's body: what Locust calls the content length.
+    /// Number of body bytes received. Locust calls it the content length.
     pub bytes_in: u64,
-    /// Whether the scenario counts it as a success.
+    /// Success or failure. The default is success.
     pub outcome: Outcome<'a>,
 }
 
 impl Sample<'_> {
-    /// Time from due to done in whole microseconds; 0 if the clock readings are out of order.
+    /// Returns the time from `due_ns` to `done_ns` in whole microseconds, or 0 if `done_ns` is earlier.
     pub fn response_time_us(&self) -> u64 {
         self.done_ns.saturating_sub(self.due_ns) / 1_000
     }
 }
 
-/// How a request ended.
+/// The outcome of a request.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_stats::{Interval, Limits, Outcome, Recorder, Sample};
+///
+/// let mut recorder = Recorder::new(Limits::default());
+/// let outcome = Outcome::Failure("503 Service Unavailable");
+/// recorder.record(&Sample { method: "GET", name: "/cart", outcome, ..Sample::default() });
+/// let interval = recorder.take(Interval::new());
+/// assert_eq!((interval.num_requests(), interval.num_failures()), (1, 1));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Outcome<'a> {
-    /// Counted as a failure, with the error's text.
+    /// A failure with the text of its error.
     Failure(&'a str),
-    /// Counted as a success.
+    /// A success.
     #[default]
     Success,
 }
 
-/// Where the generator itself can be late.
+/// A kind of delay of the generator itself.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_stats::{Interval, Lag, Limits, Recorder};
+///
+/// let mut recorder = Recorder::new(Limits::default());
+/// recorder.record_lag(Lag::Wait, 250);
+/// let interval = recorder.take(Interval::new());
+/// assert_eq!(interval.lag(Lag::Wait).max_us(), 250);
+/// assert!(interval.lag(Lag::Send).is_empty());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Lag {
-    /// From the end of a wait to the moment the user runs again.
+    /// Time from the end of a wait to the user running.
     Wait,
-    /// From the call of a request to its bytes being sent.
+    /// Time from the call of a request to its bytes being sent.
     Send,
-    /// From the end of an operation in the kernel to the moment the user that waits for it runs.
+    /// Time from a completion in the kernel to the user running.
     Resume,
 }
 
 impl Lag {
-    /// All kinds, in the order in which a request meets them.
+    /// All kinds, in the order of their occurrence in a request.
     pub const ALL: [Self; 3] = [Self::Wait, Self::Send, Self::Resume];
 }
 
@@ -73,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn response_time_counts_from_due_and_never_wraps() {
+    fn response_time_starts_at_due_and_never_wraps() {
         let mut sample = Sample { method: "GET", name: "/", due_ns: 1_000, done_ns: 2_999_999, ..Sample::default() };
         assert_eq!(sample.response_time_us(), 2_998);
         sample.done_ns = 999;

@@ -1,7 +1,7 @@
-//! The statistics of a run: what the runner keeps and everything that reports reads.
+//! The statistics of a run: the runner adds intervals, and all reports read them.
 //!
-//! Adding an interval costs the pages it touched, twice: once for the name, once for a sum of
-//! the interval that then goes into the total and the window of current percentiles.
+//! Adding an interval costs its touched pages twice: once for the entries, and once for a sum of the interval. That
+//! sum is added to the total and to the window of current percentiles (`window.rs`).
 
 use crate::{
     entry::StatsEntry,
@@ -16,11 +16,32 @@ use crate::{
 };
 
 /// The sum of all intervals since the start or the last reset.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_stats::{Interval, Limits, Outcome, Recorder, Sample, Summary};
+///
+/// let mut recorder = Recorder::new(Limits::default());
+/// recorder.record(&Sample { method: "GET", name: "/", done_ns: 4_000_000, ..Sample::default() });
+/// recorder.record(&Sample {
+///     method: "POST",
+///     name: "/cart",
+///     outcome: Outcome::Failure("500 Internal Server Error"),
+///     ..Sample::default()
+/// });
+///
+/// let mut summary = Summary::new(Limits::default());
+/// summary.start(1_700_000_000.0);
+/// summary.add(&recorder.take(Interval::new()), 1_700_000_001.0);
+/// assert_eq!(summary.total().fail_ratio(), 0.5);
+/// assert_eq!(summary.errors().next().unwrap().error(), "500 Internal Server Error");
+/// ```
 #[derive(Clone, Debug)]
 pub struct Summary {
     limits: Limits,
     entries: KeyedTable<StatsEntry>,
-    /// The numbers of all entries, sorted by (name, method).
+    /// Ids of all entries, sorted by (name, method).
     sorted: Vec<u32>,
     total: StatsEntry,
     window: PercentileWindow,
@@ -28,12 +49,12 @@ pub struct Summary {
     exceptions: OccurrenceTable<2>,
     lags: [PagedHistogram; 3],
     overflow: Overflow,
-    /// Scratch of `add`: all response times of the interval.
+    /// Buffer of [`add`](Self::add): all response times of the interval.
     interval_times: PagedHistogram,
 }
 
 impl Summary {
-    /// A summary of nothing, started in 1970: say when with [`start`](Self::start).
+    /// Creates an empty summary with the start time 0. [`start`](Self::start) sets the start time.
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
@@ -49,14 +70,13 @@ impl Summary {
         }
     }
 
-    /// Begins a new run: forgets everything.
+    /// Starts a new run: removes all entries and counts.
     pub fn start(&mut self, unix_time_s: f64) {
         *self = Self::new(self.limits.clone());
         self.total.reset(unix_time_s);
     }
 
-    /// Begins to count anew within a run: entries stay, with 0 requests; errors, exceptions and
-    /// lags are forgotten.
+    /// Resets the counts within a run. Entries stay with 0 requests; errors, exceptions and lags are removed.
     pub fn reset(&mut self, unix_time_s: f64) {
         for entry in self.entries.iter_mut() {
             entry.reset(unix_time_s);
@@ -69,7 +89,7 @@ impl Summary {
         self.overflow = Overflow::default();
     }
 
-    /// Adds an interval that ended at `unix_time_s`: its requests count in that second.
+    /// Adds an interval that ended at `unix_time_s`. Its requests are counted in that second.
     pub fn add(&mut self, interval: &Interval, unix_time_s: f64) {
         self.interval_times.clear();
         let traffic = self.add_rows(interval, unix_time_s);
@@ -84,54 +104,54 @@ impl Summary {
         self.overflow += interval.overflow();
     }
 
-    /// All entries, sorted by name, then method.
+    /// Iterates over all entries, sorted by name, then method.
     pub fn entries(&self) -> impl Iterator<Item = &StatsEntry> {
         self.sorted.iter().map(|id| &self.entries[*id])
     }
 
-    /// The entry of this method and name, if there were such requests.
+    /// Returns the entry of a method and name, or `None` without such requests.
     pub fn entry(&self, method: &str, name: &str) -> Option<&StatsEntry> {
         let id = (self.entries).find(hash_texts([method, name]), |entry| has_key(entry, method, name))?;
         Some(&self.entries[id])
     }
 
-    /// All requests together.
+    /// Returns the sum of all requests.
     pub fn total(&self) -> &StatsEntry {
         &self.total
     }
 
-    /// The response time within which the fraction `q` (0 to 1) of the requests of the last ten
-    /// seconds and the running one lie; `None` without requests.
+    /// Returns the response time that the fraction `q` (0 to 1) of the recent requests do not exceed, or `None` without
+    /// such requests. Recent are the last ten seconds and the current one.
     pub fn current_percentile_us(&self, q: f64, now_unix_s: f64) -> Option<u64> {
         self.window.percentile_us(q, now_unix_s as u64)
     }
 
-    /// Errors in the order of their first occurrence.
+    /// Iterates over the errors, in the order of their first occurrence.
     pub fn errors(&self) -> impl Iterator<Item = &ErrorEntry> {
         self.errors.iter()
     }
 
-    /// Exceptions in the order of their first occurrence.
+    /// Iterates over the exceptions, in the order of their first occurrence.
     pub fn exceptions(&self) -> impl Iterator<Item = &ExceptionEntry> {
         self.exceptions.iter()
     }
 
-    /// How late the generator was, in this respect.
+    /// Returns the delays of this kind.
     pub fn lag(&self, lag: Lag) -> &PagedHistogram {
         &self.lags[lag as usize]
     }
 
-    /// What went over the limits: of the recorders, and of this summary.
+    /// Returns the counts of records beyond the limits of the recorders and of this summary.
     pub fn overflow(&self) -> &Overflow {
         &self.overflow
     }
 
-    /// Seconds since 1970 of the last start or reset.
+    /// Returns the time of the last start or reset, in seconds since 1970.
     pub fn start_unix_s(&self) -> f64 {
         self.total.start_unix_s()
     }
 
-    /// Bytes of memory in use, allocated ones included.
+    /// Returns the bytes of memory in use, including heap memory.
     pub fn memory_bytes(&self) -> usize {
         size_of::<Self>()
             + self.entries.heap_bytes()
@@ -145,7 +165,7 @@ impl Summary {
             + self.interval_times.heap_bytes()
     }
 
-    /// Adds every row to its entry and to `interval_times`; returns the traffic of all.
+    /// Adds every row to its entry and to `interval_times`. Returns the sum of the traffic.
     fn add_rows(&mut self, interval: &Interval, unix_s: f64) -> Traffic {
         let mut traffic = Traffic::default();
         let pages = interval.pages();
@@ -167,32 +187,32 @@ impl Summary {
             (self.exceptions).merge_bounded(interval.exception_table(), unix_s, max_exceptions, fold);
     }
 
-    /// The number of the entry that counts `row`: a new one, or that of names too many.
+    /// Returns the id of the entry that counts `row`: the existing one, a new one, or that of excess names.
     fn entry_for_row(&mut self, row: &IntervalRow) -> u32 {
         let (method, name) = (&*row.method, &*row.name);
-        let hash_of_row = hash_texts([method, name]);
-        if let Some(id) = (self.entries).find(hash_of_row, |entry| has_key(entry, method, name)) {
+        let row_hash = hash_texts([method, name]);
+        if let Some(id) = (self.entries).find(row_hash, |entry| has_key(entry, method, name)) {
             return id;
         }
         if self.entries.len() < self.limits.max_names || row.has_key("", FOLDED_NAME) {
-            return self.insert_entry(hash_of_row, method, name);
+            return self.insert_entry(row_hash, method, name);
         }
         self.overflow.names_folded += row.times.count;
-        let hash_of_fold = hash_texts(["", FOLDED_NAME]);
-        match (self.entries).find(hash_of_fold, |entry| has_key(entry, "", FOLDED_NAME)) {
+        let fold_hash = hash_texts(["", FOLDED_NAME]);
+        match (self.entries).find(fold_hash, |entry| has_key(entry, "", FOLDED_NAME)) {
             Some(id) => id,
-            None => self.insert_entry(hash_of_fold, "", FOLDED_NAME),
+            None => self.insert_entry(fold_hash, "", FOLDED_NAME),
         }
     }
 
     fn insert_entry(&mut self, hash: u64, method: &str, name: &str) -> u32 {
         let entry = StatsEntry::new(method, name, self.total.start_unix_s());
         let id = self.entries.insert(hash, entry);
-        let after = self.sorted.partition_point(|other| {
+        let position = self.sorted.partition_point(|other| {
             let other = &self.entries[*other];
             (other.name(), other.method()) < (name, method)
         });
-        self.sorted.insert(after, id);
+        self.sorted.insert(position, id);
         id
     }
 }

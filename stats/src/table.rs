@@ -1,7 +1,7 @@
-//! Items found by their texts, numbered in the order in which they came.
+//! A table of items that are found by their texts and numbered in the order of insertion.
 //!
-//! The hash is computed once by the caller and the texts stay borrowed, so finding a known item
-//! allocates nothing. Knows nothing of what the items count.
+//! The caller computes the hash once and keeps the texts borrowed, so a lookup allocates no memory. Must not know the
+//! meaning of the items.
 
 use std::{hash::Hasher, ops};
 
@@ -25,14 +25,14 @@ impl<T> KeyedTable<T> {
         Self { items: Vec::new(), index: HashTable::new() }
     }
 
-    /// The number of the item with this hash for which `is_it` holds.
+    /// Returns the id of the item with this hash for which `is_match` returns `true`.
     #[inline]
-    pub(crate) fn find(&self, hash: u64, is_it: impl Fn(&T) -> bool) -> Option<u32> {
-        let is_slot = |slot: &TableSlot| slot.hash == hash && is_it(&self.items[slot.id as usize]);
+    pub(crate) fn find(&self, hash: u64, is_match: impl Fn(&T) -> bool) -> Option<u32> {
+        let is_slot = |slot: &TableSlot| slot.hash == hash && is_match(&self.items[slot.id as usize]);
         Some(self.index.find(hash, is_slot)?.id)
     }
 
-    /// Adds an item that is not in the table and returns its number.
+    /// Inserts an item that is not in the table and returns its id.
     pub(crate) fn insert(&mut self, hash: u64, item: T) -> u32 {
         let id = self.items.len() as u32;
         self.items.push(item);
@@ -40,15 +40,15 @@ impl<T> KeyedTable<T> {
         id
     }
 
-    /// The number of the item, which `make` makes if it is new.
-    pub(crate) fn find_or_insert(&mut self, hash: u64, is_it: impl Fn(&T) -> bool, make: impl FnOnce() -> T) -> u32 {
-        match self.find(hash, is_it) {
+    /// Returns the id of the matching item. If it does not exist, `make` creates the item.
+    pub(crate) fn find_or_insert(&mut self, hash: u64, is_match: impl Fn(&T) -> bool, make: impl FnOnce() -> T) -> u32 {
+        match self.find(hash, is_match) {
             Some(id) => id,
             None => self.insert(hash, make()),
         }
     }
 
-    /// The item of this number, if there is one.
+    /// Returns the item with this id, or `None`.
     #[inline]
     pub(crate) fn get(&self, id: u32) -> Option<&T> {
         self.items.get(id as usize)
@@ -66,13 +66,13 @@ impl<T> KeyedTable<T> {
         self.items.iter_mut()
     }
 
-    /// Drops the items and keeps the table's own memory.
+    /// Removes all items and keeps the memory of the table.
     pub(crate) fn clear(&mut self) {
         self.items.clear();
         self.index.clear();
     }
 
-    /// Bytes of the table itself, without what the items own.
+    /// Returns the heap memory of the table in bytes, without the heap memory of its items.
     pub(crate) fn heap_bytes(&self) -> usize {
         self.items.capacity() * size_of::<T>() + self.index.allocation_size()
     }
@@ -94,9 +94,9 @@ impl<T> ops::IndexMut<u32> for KeyedTable<T> {
     }
 }
 
-/// Hash of some texts in this order.
+/// Returns the hash of texts in this order.
 ///
-/// Not proof against chosen texts: they come from the scenario, and the tables are bounded.
+/// The hash does not resist chosen collisions. The texts come from the scenario, and the tables are bounded.
 #[inline]
 pub(crate) fn hash_texts<const N: usize>(texts: [&str; N]) -> u64 {
     let mut hasher = FxHasher::default();

@@ -1,9 +1,8 @@
-//! The exact side of a histogram: count, sum and extremes of its values.
+//! The exact part of a histogram: count, sum and extremes of its values.
 //!
-//! Sums saturate instead of wrapping. Saturating addition of unsigned integers gives
-//! min(MAX, true sum) in every grouping, so merging stays exact in the sense that matters:
-//! all orders agree. u64 holds 584,000 years of summed response times, which a million users
-//! waiting all the time need seven months to use up.
+//! Sums saturate instead of wrapping. Saturating addition of unsigned integers yields min(MAX, true sum) in every
+//! grouping, so merging in any order has the same result. A u64 holds 584,000 years of summed response times. A million
+//! users that wait all the time reach that in seven months. Must not know the bucket counts of `paged_counts.rs`.
 
 use crate::bucket;
 
@@ -11,10 +10,10 @@ use crate::bucket;
 pub(crate) struct ValueSummary {
     pub(crate) count: u64,
     pub(crate) total_us: u64,
-    /// `u64::MAX` while nothing was counted, so that merging needs no case for it.
+    /// Smallest value. `u64::MAX` while the count is 0, so that merging needs no special case.
     min_us: u64,
     pub(crate) max_us: u64,
-    /// Values above the last cell of the histogram.
+    /// Number of values above the last bucket of the histogram.
     pub(crate) clamped: u64,
 }
 
@@ -42,7 +41,7 @@ impl ValueSummary {
         (self.count > 0).then_some(self.min_us)
     }
 
-    /// The exact mean, 0 when nothing was counted.
+    /// Returns the exact mean, or 0 while the count is 0.
     pub(crate) fn mean_us(&self) -> f64 {
         if self.count == 0 {
             return 0.0;
@@ -50,7 +49,7 @@ impl ValueSummary {
         self.total_us as f64 / self.count as f64
     }
 
-    /// `us`, which stands for a whole cell, moved to where values really were.
+    /// Clamps `us`, which represents a whole bucket, to the exact extremes.
     pub(crate) fn clamp(&self, us: u64) -> u64 {
         us.min(self.max_us).max(self.min_us().unwrap_or(0))
     }

@@ -1,7 +1,7 @@
-//! Response times of the last seconds: what the charts call current percentiles.
+//! The response times of the last seconds, for the current percentiles in charts.
 //!
-//! A ring of one histogram per second, ten whole ones and the running one. Only the total has
-//! it, so its memory (at most 0.5 MiB) does not depend on the number of names.
+//! A ring has one histogram per second: ten whole seconds and the current one. Only the total has a window, so its
+//! memory (at most 0.5 MiB) does not depend on the number of names.
 
 use crate::histogram::PagedHistogram;
 
@@ -22,7 +22,7 @@ impl PercentileWindow {
         Self { ring: std::array::from_fn(|_| second()) }
     }
 
-    /// Counts `times` in this second, unless the ring has gone past it.
+    /// Adds `times` to a second, unless the ring already has a later second in its slot.
     pub(crate) fn add(&mut self, unix_s: u64, times: &PagedHistogram) {
         let second = &mut self.ring[(unix_s % PERCENTILE_WINDOW_S) as usize];
         if unix_s > second.unix_s {
@@ -34,8 +34,8 @@ impl PercentileWindow {
         }
     }
 
-    /// The response time within which the fraction `q` of the requests of the last ten seconds
-    /// and the running one lie; `None` without requests.
+    /// Returns the response time that the fraction `q` of the requests of the last ten seconds and the current one do
+    /// not exceed, or `None` without requests.
     pub(crate) fn percentile_us(&self, q: f64, now_unix_s: u64) -> Option<u64> {
         let mut sum = PagedHistogram::new();
         for second in &self.ring {
@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_last_ten_seconds_and_the_running_one_count() {
+    fn window_is_ten_seconds_and_the_current_one() {
         let mut window = PercentileWindow::new();
         let mut times = PagedHistogram::new();
         times.record(100);
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_takes_the_place_of_the_one_it_overruns_but_never_of_a_newer_one() {
+    fn newer_second_replaces_older_and_not_vice_versa() {
         let mut window = PercentileWindow::new();
         let mut times = PagedHistogram::new();
         times.record(100);

@@ -1,4 +1,4 @@
-//! Users who say who they are, to an nginx that asks.
+//! Users with credentials, against an nginx with basic authentication.
 
 use gregaria_engine::HttpUser;
 use gregaria_engine::http::{Auth, ClientConfig};
@@ -8,26 +8,26 @@ use support::nginx::{PASSWORD, USER};
 use super::run::{requests, start, visitor, visitor_with};
 
 #[test]
-fn a_page_behind_a_password_opens_to_who_knows_it() {
+fn credentials_of_a_request_open_the_page() {
     let nginx = Nginx::start();
     let in_url = nginx.url("/private").replacen("//", "//ellen:key%401900%2F7@", 1);
     let class = visitor(async move |user: &mut HttpUser| {
-        user.get("/private").name("stranger").expect(401).await;
+        user.get("/private").name("anonymous").expect(401).await;
         user.get("/private").name("known").auth(Auth::basic(USER, PASSWORD)).expect(200).await;
         user.get("/private").name("wrong").auth(Auth::basic(USER, "key")).await;
         user.get(&in_url).name("in the URL").expect(200).await;
         Ok(())
     });
-    let outcome = start(2, &nginx.url(""), [class], requests(40)).wait();
-    assert_eq!(outcome.failures("wrong", "HTTP 401 Unauthorized"), outcome.counts["wrong"]);
-    assert_eq!(outcome.errors.len(), 1, "{:?}", outcome.errors);
+    let result = start(2, &nginx.url(""), [class], requests(40)).wait();
+    assert_eq!(result.failures("wrong", "HTTP 401 Unauthorized"), result.counts["wrong"]);
+    assert_eq!(result.errors.len(), 1, "{:?}", result.errors);
     let log = nginx.requests_per_path_and_status();
-    assert_eq!(log[&("/private".to_owned(), 401)], outcome.counts["stranger"] + outcome.counts["wrong"]);
-    assert_eq!(log[&("/private".to_owned(), 200)], outcome.counts["known"] + outcome.counts["in the URL"]);
+    assert_eq!(log[&("/private".to_owned(), 401)], result.counts["anonymous"] + result.counts["wrong"]);
+    assert_eq!(log[&("/private".to_owned(), 200)], result.counts["known"] + result.counts["in the URL"]);
 }
 
 #[test]
-fn a_class_or_its_host_may_say_who_everyone_is() {
+fn credentials_of_class_or_host_open_the_page() {
     let nginx = Nginx::start();
     let known = async |user: &mut HttpUser| {
         user.get("/private").expect(200).await;

@@ -1,4 +1,4 @@
-//! Bodies from nginx: large, compressed, in part, in pieces. Requests and bytes are those of its log.
+//! Bodies from nginx: large, compressed, ranges, streams. Requests and bytes are checked against its log.
 
 use gregaria_engine::rt::DriverChoice;
 use gregaria_engine::{HttpUser, TaskResult};
@@ -7,34 +7,34 @@ use support::{Nginx, nginx};
 use super::run::{DRIVERS, requests, start, start_on_driver, visitor};
 
 #[test]
-fn large_bodies_are_as_long_as_the_server_says() {
+fn large_bodies_are_received_completely() {
     let nginx = with_files();
-    for (at, ring) in DRIVERS.into_iter().enumerate() {
+    for (index, driver) in DRIVERS.into_iter().enumerate() {
         let class = visitor(async |user: &mut HttpUser| {
             for (path, length) in [("/64KiB", 64 << 10), ("/10MiB", 10 << 20)] {
-                let kept = user.get(path).await;
-                assert!(kept.body().len() == length && kept.body().starts_with(b"The desert locust"));
-                drop(kept);
+                let response = user.get(path).await;
+                assert!(response.body().len() == length && response.body().starts_with(b"The desert locust"));
+                drop(response);
                 user.get(path).discard_body().await;
             }
             user.get("/chunked/10MiB").await;
             Ok(())
         });
-        let outcome = start_on_driver(DriverChoice::Only(ring), 2, &nginx.url(""), [class], requests(20)).wait();
-        let outcome = outcome.expect_success();
+        let result = start_on_driver(DriverChoice::Only(driver), 2, &nginx.url(""), [class], requests(20)).wait();
+        let result = result.expect_success();
         let log = nginx.log();
-        assert_eq!((outcome.total(), log.len()), (20, 20 * (at + 1)), "{ring:?}");
+        assert_eq!((result.total(), log.len()), (20, 20 * (index + 1)), "{driver:?}");
         for (name, length) in [("/64KiB", 64 << 10), ("/10MiB", 10 << 20), ("/chunked/10MiB", 10 << 20)] {
-            assert_eq!(outcome.bytes[name], outcome.counts[name] * length, "{name} on {ring:?}");
+            assert_eq!(result.bytes[name], result.counts[name] * length, "{name} on {driver:?}");
         }
     }
-    let whole = nginx.log().into_iter().filter(|logged| !logged.target.starts_with("/chunked"));
-    let lengths: std::collections::BTreeSet<u64> = whole.map(|logged| logged.body_bytes).collect();
+    let whole = nginx.log().into_iter().filter(|entry| !entry.target.starts_with("/chunked"));
+    let lengths: std::collections::BTreeSet<u64> = whole.map(|entry| entry.body_bytes).collect();
     assert_eq!(lengths, [64 << 10, 10 << 20].into());
 }
 
 #[test]
-fn a_text_is_read_in_the_character_set_that_the_server_names() {
+fn text_uses_the_charset_of_the_response() {
     let more = "location = /old { default_type 'text/plain; charset=iso-8859-1'; return 200 'é'; }".to_owned();
     let nginx = Nginx::start_with(&nginx::NginxOptions { extra_directives: more, ..Default::default() });
     let class = visitor(async |user: &mut HttpUser| {
@@ -45,9 +45,9 @@ fn a_text_is_read_in_the_character_set_that_the_server_names() {
 }
 
 #[test]
-fn compressed_bodies_are_as_long_as_they_were() {
+fn compressed_bodies_are_decoded() {
     let nginx = with_files();
-    for ring in DRIVERS {
+    for driver in DRIVERS {
         let class = visitor(async |user: &mut HttpUser| {
             let coded = user.get("/gzip/64KiB").await;
             assert_eq!(coded.header("Content-Encoding"), Some("gzip"));
@@ -64,17 +64,17 @@ fn compressed_bodies_are_as_long_as_they_were() {
             assert_eq!((plain.header("Content-Encoding"), plain.body().len()), (None, 64 << 10));
             Ok(())
         });
-        let run = start_on_driver(DriverChoice::Only(ring), 1, &nginx.url(""), [class], requests(6));
-        let outcome = run.wait().expect_success();
-        assert!(outcome.bytes.values().all(|bytes| *bytes == 2 * (64 << 10)), "{:?} on {ring:?}", outcome.bytes);
+        let run = start_on_driver(DriverChoice::Only(driver), 1, &nginx.url(""), [class], requests(6));
+        let result = run.wait().expect_success();
+        assert!(result.bytes.values().all(|bytes| *bytes == 2 * (64 << 10)), "{:?} on {driver:?}", result.bytes);
     }
-    let (plain, coded): (Vec<_>, Vec<_>) = nginx.log().into_iter().partition(|logged| logged.body_bytes == 64 << 10);
+    let (plain, coded): (Vec<_>, Vec<_>) = nginx.log().into_iter().partition(|entry| entry.body_bytes == 64 << 10);
     assert_eq!((plain.len(), coded.len()), (4, 8));
-    assert!(coded.iter().all(|logged| logged.body_bytes < 4096), "{coded:?}");
+    assert!(coded.iter().all(|entry| entry.body_bytes < 4096), "{coded:?}");
 }
 
 #[test]
-fn bodies_are_read_in_pieces() {
+fn bodies_are_streamed() {
     let nginx = with_files();
     async fn read(user: &mut HttpUser) -> TaskResult {
         let mut whole = user.get("/10MiB").name("whole").stream().await;
@@ -92,23 +92,23 @@ fn bodies_are_read_in_pieces() {
         assert!(start.next_chunk().await.is_some());
         Ok(())
     }
-    for ring in DRIVERS {
-        let run = start_on_driver(DriverChoice::Only(ring), 1, &nginx.url(""), [visitor(read)], requests(6));
-        let outcome = run.wait().expect_success();
-        assert_eq!(outcome.counts["start"], 2);
-        assert_eq!((outcome.bytes["whole"], outcome.bytes["lines"]), (20 << 20, 128 << 10), "{ring:?}");
-        // What was not read was not counted either.
-        assert!((1..20 << 20).contains(&outcome.bytes["start"]), "{}", outcome.bytes["start"]);
+    for driver in DRIVERS {
+        let run = start_on_driver(DriverChoice::Only(driver), 1, &nginx.url(""), [visitor(read)], requests(6));
+        let result = run.wait().expect_success();
+        assert_eq!(result.counts["start"], 2);
+        assert_eq!((result.bytes["whole"], result.bytes["lines"]), (20 << 20, 128 << 10), "{driver:?}");
+        // Unread bytes are not counted.
+        assert!((1..20 << 20).contains(&result.bytes["start"]), "{}", result.bytes["start"]);
     }
     let log = nginx.log();
     assert_eq!(log.len(), 12);
-    // A response that is let go in the middle takes its connection with it, and only that one.
-    let connections: std::collections::BTreeSet<u64> = log.iter().map(|logged| logged.connection).collect();
+    // A response that is dropped before its end closes its connection, and only that one.
+    let connections: std::collections::BTreeSet<u64> = log.iter().map(|entry| entry.connection).collect();
     assert_eq!(connections.len(), 4);
 }
 
 #[test]
-fn ranges_are_answered_in_part() {
+fn ranges_have_partial_responses() {
     let nginx = with_files();
     let class = visitor(async |user: &mut HttpUser| {
         let part = user.get("/64KiB").header("Range", "bytes=4-9").expect(206).await;
@@ -117,11 +117,11 @@ fn ranges_are_answered_in_part() {
         user.get("/64KiB").name("beyond").header("Range", "bytes=99999-").expect(416).await;
         Ok(())
     });
-    let outcome = start(2, &nginx.url(""), [class], requests(20)).wait().expect_success();
-    assert_eq!(outcome.bytes["/64KiB"], 6 * outcome.counts["/64KiB"]);
+    let result = start(2, &nginx.url(""), [class], requests(20)).wait().expect_success();
+    assert_eq!(result.bytes["/64KiB"], 6 * result.counts["/64KiB"]);
     let log = nginx.requests_per_path_and_status();
-    assert_eq!(log[&("/64KiB".to_owned(), 206)], outcome.counts["/64KiB"]);
-    assert_eq!(log[&("/64KiB".to_owned(), 416)], outcome.counts["beyond"]);
+    assert_eq!(log[&("/64KiB".to_owned(), 206)], result.counts["/64KiB"]);
+    assert_eq!(log[&("/64KiB".to_owned(), 416)], result.counts["beyond"]);
 }
 
 fn with_files() -> Nginx {

@@ -1,4 +1,4 @@
-//! A body that is made while it is sent, and knows how much of it was asked for.
+//! A body that is generated while it is sent, and counts the bytes that were requested.
 
 use std::io;
 use std::sync::Arc;
@@ -7,10 +7,10 @@ use std::task::{Context, Poll};
 
 use gregaria_engine::http::BodySource;
 
-/// So many letters, in pieces of 32 KiB.
+/// A body of `length` letters in chunks of 32 KiB.
 pub(super) struct GeneratedBody {
     pub(super) length: u64,
-    /// Whether the target is told the length before.
+    /// Whether the request has a `Content-Length`.
     pub(super) has_known_length: bool,
     pub(super) produced_bytes: Arc<AtomicU64>,
     remaining: u64,
@@ -28,10 +28,10 @@ impl BodySource for GeneratedBody {
     }
 
     fn poll_next(&mut self, _: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<io::Result<bool>> {
-        let piece = self.remaining.min(CHUNK_BYTES);
-        out.extend(std::iter::repeat_n(b'l', piece as usize));
-        self.produced_bytes.fetch_add(piece, Ordering::Relaxed);
-        self.remaining -= piece;
+        let chunk = self.remaining.min(CHUNK_BYTES);
+        out.extend(std::iter::repeat_n(b'l', chunk as usize));
+        self.produced_bytes.fetch_add(chunk, Ordering::Relaxed);
+        self.remaining -= chunk;
         Poll::Ready(Ok(self.remaining > 0))
     }
 

@@ -1,5 +1,5 @@
-//! The hostile server, path by path and all at once: every request is one sample with the outcome that its path must
-//! have, and the server has seen each.
+//! The hostile server, path by path and all paths at once. Every request is one sample with the outcome of its path,
+//! and the server has received each request.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use support::HostileServer;
 
 use super::run::{DRIVERS, RunResult, requests, start, start_on_driver, visitor, visitor_with};
 
-/// Paths that are good answers, and the bytes of their bodies.
+/// Paths with a valid response, and the bytes of its body.
 const GOOD: &[(&str, u64)] = &[
     ("/ok", 2),
     ("/drip", 2),
@@ -27,7 +27,7 @@ const GOOD: &[(&str, u64)] = &[
     ("/unknown-coding", 2),
 ];
 
-/// Paths that fail, and the row of the error table that they are.
+/// Paths that fail, and their error.
 const BAD: &[(&str, &str)] = &[
     ("/reset-before", "connection reset"),
     ("/close-before", "connection closed before the response"),
@@ -68,15 +68,15 @@ const BAD: &[(&str, &str)] = &[
     ("/cut-gzip", "response body does not match its Content-Encoding"),
     ("/early", "HTTP 413 Payload Too Large"),
     ("/redirect-loop", "too many redirects"),
-    ("/redirect-nowhere", "redirect to something that is no http or https URL"),
-    ("/redirect-ftp", "redirect to something that is no http or https URL"),
+    ("/redirect-nowhere", "redirect to a URL that is not http or https"),
+    ("/redirect-ftp", "redirect to a URL that is not http or https"),
 ];
 
 const CUT_SHORT: &str = "connection closed in the middle of the response";
 
 #[test]
 fn each_path_has_its_outcome() {
-    for ring in DRIVERS {
+    for driver in DRIVERS {
         let hostile = HostileServer::start();
         let paths = || GOOD.iter().map(|(path, _)| *path).chain(BAD.iter().map(|(path, _)| *path));
         let total = paths().count() as u64;
@@ -86,35 +86,35 @@ fn each_path_has_its_outcome() {
             }
             Ok(())
         });
-        let outcome = start_on_driver(DriverChoice::Only(ring), 1, &hostile.url(""), [class], requests(total)).wait();
-        expect_server_counts(&outcome, &hostile, total);
-        assert!(paths().all(|path| outcome.counts[path] == 1), "{ring:?}");
+        let result = start_on_driver(DriverChoice::Only(driver), 1, &hostile.url(""), [class], requests(total)).wait();
+        expect_server_counts(&result, &hostile, total);
+        assert!(paths().all(|path| result.counts[path] == 1), "{driver:?}");
     }
 }
 
 #[test]
-fn twenty_users_meet_all_of_it_and_nothing_is_lost() {
-    for ring in DRIVERS {
+fn twenty_users_on_all_paths_lose_no_request() {
+    for driver in DRIVERS {
         let hostile = HostileServer::start();
         let mut tasks = TaskSet::new("Meet");
         let paths = GOOD.iter().map(|(path, _)| *path).chain(BAD.iter().map(|(path, _)| *path));
-        for (at, path) in paths.enumerate() {
+        for (index, path) in paths.enumerate() {
             tasks = tasks.task_named(path, 1, async move |user: &mut HttpUser| {
-                // A body on the way, now and then: small enough to leave with the head.
-                let request = if at % 2 == 0 { user.get(path) } else { user.post(path).body(&[b'b'; 1000]) };
+                // Every second path is a POST. The body is small enough to be sent with the head.
+                let request = if index % 2 == 0 { user.get(path) } else { user.post(path).body(&[b'b'; 1000]) };
                 request.read_timeout(read_timeout_of(path)).await;
                 Ok(())
             });
         }
-        let class = UserClass::http("Brave").client(small_bodies()).tasks(tasks);
-        let outcome = start_on_driver(DriverChoice::Only(ring), 20, &hostile.url(""), [class], requests(500)).wait();
-        expect_server_counts(&outcome, &hostile, 500);
+        let class = UserClass::http("Visitor").client(small_bodies()).tasks(tasks);
+        let result = start_on_driver(DriverChoice::Only(driver), 20, &hostile.url(""), [class], requests(500)).wait();
+        expect_server_counts(&result, &hostile, 500);
     }
 }
 
 #[test]
-fn an_answer_before_the_body_was_sent_is_the_answer() {
-    for ring in DRIVERS {
+fn response_before_the_end_of_the_body_is_read() {
+    for driver in DRIVERS {
         let hostile = HostileServer::start();
         let class = visitor(async |user: &mut HttpUser| {
             let body = vec![b'b'; 4 << 20];
@@ -122,16 +122,16 @@ fn an_answer_before_the_body_was_sent_is_the_answer() {
             user.get("/ok").await;
             Ok(())
         });
-        let run = start_on_driver(DriverChoice::Only(ring), 2, &hostile.url(""), [class], requests(12));
-        let outcome = run.wait().expect_success();
-        assert_eq!(outcome.counts, hostile.requests_per_path(), "{ring:?}");
-        // Each refused body is the end of its connection.
-        assert!(hostile.connections() >= outcome.counts["/early"], "{}", hostile.connections());
+        let run = start_on_driver(DriverChoice::Only(driver), 2, &hostile.url(""), [class], requests(12));
+        let result = run.wait().expect_success();
+        assert_eq!(result.counts, hostile.requests_per_path(), "{driver:?}");
+        // Each rejected body closes its connection.
+        assert!(hostile.connections() >= result.counts["/early"], "{}", hostile.connections());
     }
 }
 
 #[test]
-fn a_flood_of_cookies_ends_at_what_a_jar_holds() {
+fn cookie_jar_is_limited() {
     let hostile = HostileServer::start();
     let class = visitor(async |user: &mut HttpUser| {
         user.get("/cookies").await;
@@ -139,10 +139,10 @@ fn a_flood_of_cookies_ends_at_what_a_jar_holds() {
         Ok(())
     });
     start(1, &hostile.url(""), [class], requests(4)).wait().expect_success();
-    // The first goes without, and of the ninety a jar takes those that came last.
-    let (received, most) = (hostile.received(), CookieJar::MAX_COOKIES);
-    let carried: Vec<usize> = received.iter().map(|request| request.matches("crumb").count()).collect();
-    assert_eq!(carried, [0, most, most, most]);
+    // The first request has no cookies. Of the ninety cookies the jar keeps the latest.
+    let (received, max) = (hostile.received(), CookieJar::MAX_COOKIES);
+    let cookies: Vec<usize> = received.iter().map(|request| request.matches("crumb").count()).collect();
+    assert_eq!(cookies, [0, max, max, max]);
     assert!(received[3].contains("crumb89=1") && !received[3].contains("crumb0=1"), "{received:?}");
 }
 
@@ -150,30 +150,34 @@ fn small_bodies() -> ClientConfig {
     let mut config = ClientConfig::default();
     config.limits.max_body_bytes = 1_000_000;
     config.limits.max_decoded_bytes = 2_000_000;
-    // What deflate makes of zeros is a little less than a thousandth.
+    // Deflate compresses zeros to a little less than a thousandth.
     config.limits.max_decoded_ratio = 500;
     config
 }
 
-/// Only of those who never answer is it certain that they are silent.
+/// Returns a short timeout for paths that never respond, and a long one for paths that may be slow on a busy machine.
 fn read_timeout_of(path: &str) -> Duration {
     if path.starts_with("/stall") { Duration::from_millis(200) } else { Duration::from_secs(60) }
 }
 
-/// Every sample was a request, with the outcome of its path and the bytes of it.
-fn expect_server_counts(outcome: &RunResult, hostile: &HostileServer, total: u64) {
-    assert_eq!((outcome.total(), outcome.report.aborted, outcome.exceptions.len()), (total, 0, 0));
-    for (path, count) in &outcome.counts {
-        // The first request of a loop, and the thirty that follow it.
+/// Checks that every sample was a request of the server, with the outcome and the bytes of its path.
+fn expect_server_counts(result: &RunResult, hostile: &HostileServer, total: u64) {
+    assert_eq!((result.total(), result.report.aborted, result.exceptions.len()), (total, 0, 0));
+    for (path, count) in &result.counts {
+        // The first request and thirty followed redirects.
         let each = if path == "/redirect-loop" { 31 } else { 1 };
-        assert_eq!(hostile.requests(path), count * each, "{path}: {:?}", outcome.errors);
-        let failures = outcome.errors.iter().filter(|(name, ..)| name == path).map(|(_, error, _)| error.as_str());
+        assert_eq!(hostile.requests(path), count * each, "{path}: {:?}", result.errors);
+        let failures = result.errors.iter().filter(|(name, ..)| name == path).map(|(_, error, _)| error.as_str());
         let failures: Vec<&str> = failures.collect();
         if let Some((_, bytes)) = GOOD.iter().find(|(good, _)| good == path) {
-            assert_eq!((failures.as_slice(), outcome.bytes[path]), ([].as_slice(), count * bytes), "{path}");
+            assert_eq!((failures.as_slice(), result.bytes[path]), ([].as_slice(), count * bytes), "{path}");
         } else {
-            let (_, wanted) = BAD.iter().find(|(bad, _)| bad == path).expect("it is one or the other");
-            assert_eq!((failures.as_slice(), outcome.failures(path, wanted)), ([*wanted].as_slice(), *count), "{path}");
+            let (_, expected) = BAD.iter().find(|(bad, _)| bad == path).expect("the path is in GOOD or BAD");
+            assert_eq!(
+                (failures.as_slice(), result.failures(path, expected)),
+                ([*expected].as_slice(), *count),
+                "{path}"
+            );
         }
     }
 }

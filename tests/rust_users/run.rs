@@ -1,6 +1,6 @@
-//! Starts a run of Rust classes on two shards and gathers what it measured.
+//! Starts a run of Rust classes on two shards and collects its measurements.
 //!
-//! As short as a program that embeds the engine can be; `examples/embed.rs` shows the same at leisure.
+//! This is the minimum of a program that embeds the engine. `examples/embed.rs` shows the same in more detail.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,43 +19,43 @@ pub(super) struct StartedRun {
     pub(super) handle: RunHandle,
 }
 
-/// What a run measured.
+/// The measurements of a run.
 pub(super) struct RunResult {
     pub(super) report: RunReport,
-    /// Requests per name.
+    /// Number of requests per name.
     pub(super) counts: BTreeMap<String, u64>,
-    /// Bytes of bodies received per name.
+    /// Body bytes received per name.
     pub(super) bytes: BTreeMap<String, u64>,
-    /// Occurrences per name and error.
+    /// Name, error and number of occurrences.
     pub(super) errors: Vec<(String, String, u64)>,
-    /// Occurrences per message of a panic or an error of user code.
+    /// Message and number of occurrences of each panic or error in user code.
     pub(super) exceptions: Vec<(String, u64)>,
 }
 
-/// Ends after so many seconds.
+/// Returns options for a run of `count` seconds.
 pub(super) fn seconds(count: u64) -> RunnerOptions {
     RunnerOptions { run_time: Some(Duration::from_secs(count)), ..long_stop_timeout() }
 }
 
-/// Ends after so many requests.
+/// Returns options for a run of `count` requests.
 pub(super) fn requests(count: u64) -> RunnerOptions {
     RunnerOptions { num_requests: Some(count), ..long_stop_timeout() }
 }
 
-/// A busy machine may be slow to answer; nothing here is about what is cut.
+/// Returns options with a long stop timeout: a busy machine may respond slowly, and no test here aborts requests.
 fn long_stop_timeout() -> RunnerOptions {
     RunnerOptions { stop_timeout: Duration::from_secs(20), ..RunnerOptions::default() }
 }
 
-/// What runs differ in most: what the kernel receives into, and when.
+/// The drivers that differ most in the way they receive.
 pub(super) const DRIVERS: [DriverKind; 2] = [DriverKind::IoUring, DriverKind::Epoll];
 
-/// Users that do this again and again.
+/// Returns a class of users that repeat `task` without waits.
 pub(super) fn visitor(task: impl AsyncFn(&mut HttpUser) -> TaskResult + Send + Sync + 'static) -> UserClass {
     visitor_with(ClientConfig::default(), task)
 }
 
-/// The same, with settings.
+/// Returns the class of [`visitor`] with a client configuration.
 pub(super) fn visitor_with(
     config: ClientConfig,
     task: impl AsyncFn(&mut HttpUser) -> TaskResult + Send + Sync + 'static,
@@ -63,7 +63,7 @@ pub(super) fn visitor_with(
     UserClass::http("Visitor").client(config).tasks(TaskSet::new("Visit").task_named("visit", 1, task))
 }
 
-/// Starts so many users at once.
+/// Starts `users` users at once on the default driver.
 pub(super) fn start(
     users: u32,
     host: &str,
@@ -73,7 +73,7 @@ pub(super) fn start(
     start_on_driver(DriverChoice::Auto, users, host, classes, options)
 }
 
-/// Starts so many users at once on this ring.
+/// Starts `users` users at once on the given driver.
 pub(super) fn start_on_driver(
     driver: DriverChoice,
     users: u32,
@@ -82,29 +82,29 @@ pub(super) fn start_on_driver(
     options: RunnerOptions,
 ) -> StartedRun {
     let scenario = RustScenario::new(classes).and_then(|scenario| scenario.with_host(Some(host)));
-    let scenario = Arc::new(scenario.expect("the scenario is sound"));
+    let scenario = Arc::new(scenario.expect("the scenario is invalid"));
     let shards = ShardOptions { shards: Some(2), driver, ..ShardOptions::default() };
-    let swarm = ShardSwarm::start(Arc::clone(&scenario), &shards).expect("two shards can be started");
-    let handle = Runner::start(scenario, swarm, options).expect("a thread can be started");
+    let swarm = ShardSwarm::start(Arc::clone(&scenario), &shards).expect("failed to start two shards");
+    let handle = Runner::start(scenario, swarm, options).expect("failed to start the runner");
     handle.send_command(RunCommand::Spawn { users, spawn_rate: f64::INFINITY });
     StartedRun { handle }
 }
 
 impl StartedRun {
-    /// Waits until exactly so many users live.
+    /// Waits until exactly `users` users run.
     pub(super) fn wait_for_users(&self, users: u32) {
-        let notices = self.handle.events();
+        let events = self.handle.events();
         for _ in 0..500 {
             if self.handle.status().users == users {
                 return;
             }
-            // Only a pause that ends early when something happens.
-            let _ = notices.recv_timeout(Duration::from_millis(20));
+            // A pause that ends early at an event.
+            let _ = events.recv_timeout(Duration::from_millis(20));
         }
         panic!("there are {} users, not {users}", self.handle.status().users);
     }
 
-    /// Waits for the end.
+    /// Waits for the end of the run and returns its measurements.
     pub(super) fn wait(self) -> RunResult {
         let report = self.handle.wait();
         self.handle.with_summary(|summary| RunResult {
@@ -120,7 +120,7 @@ impl StartedRun {
     }
 }
 
-/// The sum over all methods.
+/// Returns the sums per name over all methods.
 fn per_name(summary: &Summary, value: impl Fn(&StatsEntry) -> u64) -> BTreeMap<String, u64> {
     let mut sums = BTreeMap::new();
     for entry in summary.entries() {
@@ -130,7 +130,10 @@ fn per_name(summary: &Summary, value: impl Fn(&StatsEntry) -> u64) -> BTreeMap<S
 }
 
 impl RunResult {
-    /// Fails the test unless everything went well.
+    /// Returns this result if the run had no failures, exceptions and aborted requests.
+    ///
+    /// # Panics
+    /// Otherwise.
     pub(super) fn expect_success(self) -> Self {
         assert_eq!(
             (self.report.aborted, self.errors.as_slice(), self.exceptions.as_slice()),
@@ -139,12 +142,12 @@ impl RunResult {
         self
     }
 
-    /// All requests.
+    /// Returns the number of all requests.
     pub(super) fn total(&self) -> u64 {
         self.counts.values().sum()
     }
 
-    /// How often requests of this name failed with this error.
+    /// Returns the number of failures with this name and error.
     pub(super) fn failures(&self, name: &str, error: &str) -> u64 {
         let rows = self.errors.iter().filter(|row| (row.0.as_str(), row.1.as_str()) == (name, error));
         rows.map(|row| row.2).sum()

@@ -1,7 +1,7 @@
-//! A forwarding proxy: plain requests, and tunnels. It asks for a password if it is told to.
+//! A forwarding proxy for plain requests and tunnels, optionally with a password.
 //!
-//! A thread for each connection; a target is asked on a new connection each time, and its answer passed on when it is
-//! whole. What it was asked for is the truth about what came its way.
+//! Each connection has a thread. Each plain request opens a new connection to the target, and the response is forwarded
+//! when it is complete. The log is the reference for requests that passed through the proxy.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -9,30 +9,30 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// A running proxy. Dropping it ends its connections.
+/// A running proxy. Dropping the value ends the connections.
 pub struct ForwardProxy {
     address: SocketAddr,
     shared: Arc<ProxyShared>,
     acceptor: Option<JoinHandle<()>>,
 }
 
-/// One request to the proxy.
+/// One request to the proxy, as logged.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ProxyLogEntry {
-    /// The number of the connection.
+    /// Number of the connection.
     pub connection: usize,
-    /// The method as received; `CONNECT` for a tunnel.
+    /// Method as received. `CONNECT` for a tunnel.
     pub method: String,
-    /// A whole URL, or `HOST:PORT` of a tunnel.
+    /// Complete URL, or `HOST:PORT` of a tunnel.
     pub target: String,
-    /// Whether it was passed on.
+    /// Whether the credentials were accepted.
     pub is_allowed: bool,
 }
 
 #[derive(Default)]
 struct ProxyShared {
-    /// What `Proxy-Authorization` has to say.
-    password: Option<String>,
+    /// Required header line `Proxy-Authorization`. `None` accepts all clients.
+    authorization: Option<String>,
     state: Mutex<ProxyState>,
 }
 
@@ -40,11 +40,11 @@ struct ProxyShared {
 struct ProxyState {
     is_stopped: bool,
     log: Vec<ProxyLogEntry>,
-    /// All there were; each is shut down when it is over, or with the proxy.
+    /// All connections so far. Dropping the proxy shuts them down.
     connections: Vec<TcpStream>,
 }
 
-/// A request to the proxy; its body is still to be read.
+/// The head of a request to the proxy. The body is unread.
 struct ProxiedRequestHead {
     method: String,
     target: String,
@@ -52,34 +52,34 @@ struct ProxiedRequestHead {
 }
 
 impl ForwardProxy {
-    /// Starts a proxy for everyone.
+    /// Starts a proxy for all clients.
     #[must_use]
     pub fn start() -> Self {
         Self::start_with(None)
     }
 
-    /// Starts a proxy for those whose credentials are this, as Base64 of `user:password`.
+    /// Starts a proxy for clients with these credentials, which are the Base64 of `user:password`.
     #[must_use]
     pub fn start_with_credentials(credentials: &str) -> Self {
         Self::start_with(Some(format!("Proxy-Authorization: Basic {credentials}")))
     }
 
-    fn start_with(password: Option<String>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    fn start_with(authorization: Option<String>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("failed to bind a port");
         let address = listener.local_addr().expect("a bound socket has an address");
-        let shared = Arc::new(ProxyShared { password, ..ProxyShared::default() });
+        let shared = Arc::new(ProxyShared { authorization, ..ProxyShared::default() });
         let accepting = Arc::clone(&shared);
         let acceptor = Some(thread::spawn(move || accept_until_stopped(&listener, &accepting)));
         Self { address, shared, acceptor }
     }
 
-    /// `127.0.0.1:PORT`.
+    /// Returns the address `127.0.0.1:PORT`.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// All requests so far.
+    /// Returns all requests so far.
     #[must_use]
     pub fn log(&self) -> Vec<ProxyLogEntry> {
         self.shared.state().log.clone()
@@ -92,7 +92,7 @@ impl Drop for ForwardProxy {
         for stream in self.shared.state().connections.drain(..) {
             let _ = stream.shutdown(Shutdown::Both);
         }
-        // `accept` has no time limit; a connection ends it.
+        // `accept` has no timeout. A connection wakes the thread.
         let _ = TcpStream::connect(self.address);
         if let Some(acceptor) = self.acceptor.take() {
             let _ = acceptor.join();
@@ -105,7 +105,7 @@ impl ProxyShared {
         self.state.lock().expect("no thread panics with the lock")
     }
 
-    /// Keeps a handle of the connection, and gives it a number.
+    /// Stores a handle of the connection and returns the number of the connection.
     fn register(&self, stream: &TcpStream) -> io::Result<usize> {
         let mut state = self.state();
         state.connections.push(stream.try_clone()?);
@@ -122,7 +122,7 @@ fn accept_until_stopped(listener: &TcpListener, shared: &Arc<ProxyShared>) {
         let Ok(stream) = stream else { continue };
         let serving = Arc::clone(shared);
         threads.push(thread::spawn(move || {
-            // Whoever breaks off, it ends the connection and nothing else.
+            // An error of client or target ends this connection only.
             let _ = serve(&stream, &serving);
             let _ = stream.shutdown(Shutdown::Both);
         }));
@@ -137,7 +137,7 @@ fn serve(mut client: &TcpStream, shared: &ProxyShared) -> io::Result<()> {
     let connection = shared.register(client)?;
     let mut reader = BufReader::new(client.try_clone()?);
     while let Some(head) = read_head(&mut reader)? {
-        let is_allowed = shared.password.as_ref().is_none_or(|password| head.headers.contains(password));
+        let is_allowed = shared.authorization.as_ref().is_none_or(|line| head.headers.contains(line));
         let ProxiedRequestHead { method, target, .. } = &head;
         let logged = ProxyLogEntry { connection, method: method.clone(), target: target.clone(), is_allowed };
         shared.state().log.push(logged);
@@ -181,7 +181,7 @@ fn read_body(reader: &mut BufReader<TcpStream>, head: &ProxiedRequestHead) -> io
     Ok(body)
 }
 
-/// Asks the target and passes its answer on, with the end of its connection left out.
+/// Forwards the request and the response. Removes the `Connection: close` of the target's response.
 fn forward(mut client: &TcpStream, reader: &mut BufReader<TcpStream>, head: &ProxiedRequestHead) -> io::Result<()> {
     let body = read_body(reader, head)?;
     let (authority, path) =
@@ -190,23 +190,23 @@ fn forward(mut client: &TcpStream, reader: &mut BufReader<TcpStream>, head: &Pro
         return client.write_all(BAD_GATEWAY);
     };
     target.set_read_timeout(Some(TARGET_TIMEOUT))?;
-    let kept = head.headers.iter().filter(|line| !line.starts_with("Proxy-") && !line.starts_with("Connection:"));
-    let headers: String = kept.map(|line| format!("{line}\r\n")).collect();
+    let forwarded = head.headers.iter().filter(|line| !line.starts_with("Proxy-") && !line.starts_with("Connection:"));
+    let headers: String = forwarded.map(|line| format!("{line}\r\n")).collect();
     write!(target, "{} /{path} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n", head.method)?;
     target.write_all(&body)?;
-    let mut answer = Vec::new();
-    target.read_to_end(&mut answer)?;
-    let place = |bytes: &[u8]| answer.windows(bytes.len()).position(|window| window == bytes);
+    let mut response = Vec::new();
+    target.read_to_end(&mut response)?;
+    let position = |bytes: &[u8]| response.windows(bytes.len()).position(|window| window == bytes);
     let line = b"Connection: close\r\n";
-    if let (Some(at), Some(end)) = (place(line), place(b"\r\n\r\n"))
+    if let (Some(at), Some(end)) = (position(line), position(b"\r\n\r\n"))
         && at < end
     {
-        answer.drain(at..at + line.len());
+        response.drain(at..at + line.len());
     }
-    client.write_all(&answer)
+    client.write_all(&response)
 }
 
-/// Passes bytes on in both directions until either side ends.
+/// Forwards bytes in both directions until either side ends.
 fn tunnel(mut client: TcpStream, mut reader: BufReader<TcpStream>, target: &str) -> io::Result<()> {
     let Ok(mut outward) = TcpStream::connect(target) else {
         return client.write_all(BAD_GATEWAY);
@@ -225,6 +225,6 @@ fn tunnel(mut client: TcpStream, mut reader: BufReader<TcpStream>, target: &str)
     copied.map(drop)
 }
 
-/// A target that is silent for so long is given up.
+/// The maximum time between two reads from the target.
 const TARGET_TIMEOUT: Duration = Duration::from_secs(10);
 const BAD_GATEWAY: &[u8] = b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n";

@@ -1,13 +1,13 @@
-//! Runs a command as on a kernel that refuses io_uring, by way of the helper program `without-io-uring`.
+//! Runs a command as on a kernel that rejects io_uring, with the helper program `without-io-uring`.
 //!
-//! Two refusals are told apart because programs meet both: EPERM from a container's seccomp profile or
-//! `kernel.io_uring_disabled`, ENOSYS from a kernel that was built without it.
+//! There are two kinds of rejection, and programs meet both: EPERM from a container's seccomp profile or the setting
+//! `kernel.io_uring_disabled`, and ENOSYS from a kernel built without io_uring.
 
 use std::path::Path;
 
 use crate::program::Program;
 
-/// How the filtered kernel answers the io_uring system calls.
+/// The result of the io_uring system calls under the filter.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum IoUringRefusal {
     /// "Operation not permitted", as in most containers.
@@ -16,8 +16,8 @@ pub enum IoUringRefusal {
     NotImplemented,
 }
 
-/// `program`, with every io_uring call refused. `helper` is `env!("CARGO_BIN_EXE_without-io-uring")`, which only a test
-/// target can name.
+/// Returns `program` with the filter. `helper` is `env!("CARGO_BIN_EXE_without-io-uring")`, which exists only in test
+/// targets.
 #[must_use]
 pub fn without_io_uring(helper: &str, refusal: IoUringRefusal, program: Program) -> Program {
     let errno = match refusal {

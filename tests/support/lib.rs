@@ -1,16 +1,18 @@
-//! What the end-to-end tests stand on: real peers and the real program.
+//! The fixtures of the end-to-end tests: real servers and the real program.
 //!
-//! [`nginx`] is the well-behaved server whose log is the truth about counts, [`hostile`] is the server that breaks every
-//! promise HTTP makes, [`python_server`] and [`hyper_server`] are servers as others write them, [`forward_proxy`] stands
-//! before them, [`program`] runs `gregaria` and the examples under a hard time limit, [`session`] does so on a
-//! terminal, [`report`] reads what they printed, [`filtered`] runs a command on a kernel that seems to have no io_uring.
+//! [`nginx`] is a well-behaved server; its log is the reference for counts. [`hostile`] is a server that violates
+//! HTTP in many ways. [`python_server`] and [`hyper_server`] are servers built from common libraries, and
+//! [`forward_proxy`] is a proxy. [`program`] runs `gregaria` and the examples with a time limit, [`terminal_session`]
+//! does so on a terminal. [`report`] parses the output. [`io_uring_filter`] runs a command on a kernel that appears
+//! to have no io_uring.
 //!
-//! Nothing here knows the crates of the workspace: the tests see what a user sees. Every fixture takes a free port,
-//! keeps its files in a directory of its own, and is gone when it is dropped, so tests run side by side.
+//! This package must not use the crates of the workspace: the tests see the program as a user does. Every fixture
+//! uses a free port, keeps its files in its own directory, and ends when it is dropped. Tests can therefore run in
+//! parallel.
 
 #![forbid(unsafe_code)]
-#![allow(clippy::disallowed_methods, reason = "fixtures live in real time: they wait for processes and sockets")]
-#![allow(clippy::missing_panics_doc, reason = "a fixture that cannot start panics: that is the test's failure")]
+#![allow(clippy::disallowed_methods, reason = "fixtures use real time: they wait for processes and sockets")]
+#![allow(clippy::missing_panics_doc, reason = "a fixture that cannot start fails the test by a panic")]
 
 pub mod forward_proxy;
 pub mod hostile;

@@ -1,8 +1,8 @@
-//! Runs `gregaria` or an example as a user does: arguments, signals, what it printed, how it ended.
+//! Runs `gregaria` or an example as a user does: arguments, signals, output, exit code.
 //!
-//! Each program starts in an empty directory of its own, which is its home too, and without any `LOCUST_*` or `GREGARIA_*` variable of ours, so
-//! that nothing outside the test decides. A program that does not end within its limit is killed and fails the test with
-//! all it printed: a hang is a result like any other.
+//! Each program starts in its own empty directory, which is also its home. `LOCUST_*`, `GREGARIA_*` and `MONOIO_*`
+//! variables of the test's environment are removed, so that they do not affect the test. A program that does not end
+//! within its time limit is killed, and the test fails with its output.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::ExitStatusExt;
@@ -23,19 +23,19 @@ use crate::report;
 use crate::terminal_session::TerminalSession;
 use crate::workspace;
 
-/// The program of this workspace.
+/// Returns the program `gregaria` of this workspace.
 #[must_use]
 pub fn gregaria() -> Program {
     Program::at(workspace::gregaria_path())
 }
 
-/// One of the Rust examples.
+/// Returns a Rust example.
 #[must_use]
 pub fn example(name: &str) -> Program {
     Program::at(workspace::example_path(name))
 }
 
-/// A program about to be run.
+/// A program with its arguments and environment, before its start.
 pub struct Program {
     path: PathBuf,
     arguments: Vec<OsString>,
@@ -45,14 +45,14 @@ pub struct Program {
 }
 
 impl Program {
-    /// The program at `path`, with a limit of 30 s.
+    /// Creates a program at `path` with a time limit of 30 s.
     #[must_use]
     pub fn at(path: PathBuf) -> Self {
         Self {
             path,
             arguments: Vec::new(),
             variables: Vec::new(),
-            directory: TempDir::new().expect("a temporary directory"),
+            directory: TempDir::new().expect("failed to create a temporary directory"),
             time_limit: Duration::from_secs(30),
         }
     }
@@ -64,10 +64,10 @@ impl Program {
         self
     }
 
-    /// Adds arguments that are separated by spaces, as they would be typed.
+    /// Adds arguments that are separated by spaces.
     #[must_use]
-    pub fn args(mut self, typed: &str) -> Self {
-        self.arguments.extend(typed.split_whitespace().map(OsString::from));
+    pub fn args(mut self, arguments: &str) -> Self {
+        self.arguments.extend(arguments.split_whitespace().map(OsString::from));
         self
     }
 
@@ -78,20 +78,20 @@ impl Program {
         self
     }
 
-    /// Kills the program when it has not ended after `seconds`.
+    /// Sets the time limit in seconds, after which the program is killed.
     #[must_use]
     pub fn time_limit_s(mut self, seconds: u64) -> Self {
         self.time_limit = Duration::from_secs(seconds);
         self
     }
 
-    /// The empty directory that the program starts in.
+    /// Returns the empty directory in which the program starts.
     #[must_use]
     pub fn directory(&self) -> &Path {
         self.directory.path()
     }
 
-    /// The same call by way of `wrapper`: `wrapper FIRST… PROGRAM ARGUMENTS…`.
+    /// Returns the command `WRAPPER WRAPPER_ARGS… PROGRAM ARGUMENTS…`.
     #[must_use]
     pub fn wrapped_by(mut self, wrapper: &Path, wrapper_args: &[&str]) -> Self {
         let program = mem::replace(&mut self.path, wrapper.to_owned());
@@ -100,7 +100,7 @@ impl Program {
         self
     }
 
-    /// Starts the program and waits for its end.
+    /// Starts the program and waits until it ends.
     #[must_use]
     pub fn run(self) -> FinishedProgram {
         self.start().finish()
@@ -156,23 +156,23 @@ pub struct RunningProgram {
 }
 
 impl RunningProgram {
-    /// The program's process id.
+    /// Returns the process id.
     #[must_use]
     pub fn pid(&self) -> u32 {
         self.pid.as_raw_nonzero().get().unsigned_abs()
     }
 
-    /// Waits until `text` was printed on stderr.
+    /// Waits until the program has printed `text` on standard error.
     pub fn wait_for_stderr(&self, text: &str) {
         assert!(self.stderr.wait_for(text, self.time_limit), "no {text:?} on stderr:\n{}", self.stderr.text());
     }
 
-    /// Waits until `text` was printed on stdout.
+    /// Waits until the program has printed `text` on standard output.
     pub fn wait_for_stdout(&self, text: &str) {
         assert!(self.stdout.wait_for(text, self.time_limit), "no {text:?} on stdout:\n{}", self.stdout.text());
     }
 
-    /// Waits until `condition` holds, looking again every few milliseconds.
+    /// Polls `condition` every 5 ms until it returns `true`.
     pub fn wait_until(&self, mut condition: impl FnMut() -> bool) {
         for _ in 0..self.time_limit.as_millis() / 5 {
             if condition() {
@@ -180,15 +180,15 @@ impl RunningProgram {
             }
             thread::sleep(Duration::from_millis(5));
         }
-        panic!("waited in vain; stderr:\n{}", self.stderr.text());
+        panic!("the condition was not met in time; stderr:\n{}", self.stderr.text());
     }
 
     /// Sends a signal to the program.
     pub fn signal(&self, signal: Signal) {
-        kill_process(self.pid, signal).expect("the program still runs");
+        kill_process(self.pid, signal).expect("the program has ended already");
     }
 
-    /// The most memory that the program has held so far, in bytes; `None` when it is over.
+    /// Returns the peak memory of the program so far in bytes, or `None` if it has ended.
     #[must_use]
     pub fn peak_memory_bytes(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).ok()?;
@@ -197,7 +197,7 @@ impl RunningProgram {
         Some(kib * 1024)
     }
 
-    /// Waits for the end of the program.
+    /// Waits until the program ends.
     #[must_use]
     pub fn finish(mut self) -> FinishedProgram {
         let Ok(status) = self.exit_status.recv_timeout(self.time_limit) else {
@@ -206,10 +206,10 @@ impl RunningProgram {
             panic!("the program did not end; stdout:\n{stdout}\nstderr:\n{stderr}");
         };
         self.has_exited = true;
-        // The pipes end with the program unless it left a child behind, which would be a defect: so wait, but not forever.
+        // The pipes end with the program, unless it has left a child behind, which would be a defect. Hence the limit.
         assert!(
             self.stdout.wait_for_end(self.time_limit) && self.stderr.wait_for_end(self.time_limit),
-            "a child kept the pipes open"
+            "a child of the program keeps the pipes open"
         );
         let files = read_files(self.directory.path());
         FinishedProgram {
@@ -225,7 +225,7 @@ impl RunningProgram {
 impl Drop for RunningProgram {
     fn drop(&mut self) {
         if !self.has_exited {
-            // Not reaped yet, or just now: the waiting thread holds the only other claim on this pid.
+            // The waiting thread alone reaps the process, so the pid is not in use by another process.
             let _ = kill_process(self.pid, Signal::KILL);
             let _ = self.exit_status.recv_timeout(self.time_limit);
         }
@@ -239,16 +239,19 @@ pub struct FinishedProgram {
     pub code: Option<i32>,
     /// The signal that ended the program.
     pub signal: Option<i32>,
-    /// Everything printed on stdout.
+    /// All text on standard output.
     pub stdout: String,
-    /// Everything printed on stderr.
+    /// All text on standard error.
     pub stderr: String,
     /// Name and content of the files that the program left in its directory.
     pub files: Vec<(String, String)>,
 }
 
 impl FinishedProgram {
-    /// Fails the test, with everything that was printed, unless the program exited with `code` and nothing panicked.
+    /// Returns this program if it exited with `code` and without a panic in a thread.
+    ///
+    /// # Panics
+    /// Otherwise, with the output of the program.
     #[must_use]
     pub fn expect_code(self, code: i32) -> Self {
         assert_eq!(
@@ -263,13 +266,13 @@ impl FinishedProgram {
         self
     }
 
-    /// The entries that `--json` printed on stdout.
+    /// Returns the entries of the `--json` output.
     #[must_use]
     pub fn entries(&self) -> Vec<report::ReportEntry> {
         report::entries(&self.stdout)
     }
 
-    /// The only entry that `--json` printed on stdout.
+    /// Returns the only entry of the `--json` output.
     #[must_use]
     pub fn entry(&self) -> report::ReportEntry {
         let mut entries = self.entries();
@@ -277,27 +280,27 @@ impl FinishedProgram {
         entries.remove(0)
     }
 
-    /// The error table on stderr.
+    /// Returns the rows of the error table on standard error.
     #[must_use]
     pub fn errors(&self) -> Vec<report::ErrorRow> {
         report::errors(&self.stderr)
     }
 }
 
-/// Variables that would decide something in a test's place.
+/// Returns the names of variables in the test's environment that would affect the program.
 fn inherited_variables() -> impl Iterator<Item = OsString> {
-    let is_foreign = |name: &OsString| {
+    let affects_program = |name: &OsString| {
         let text = name.to_string_lossy();
         ["LOCUST_", "GREGARIA_", "MONOIO_"].iter().any(|prefix| text.starts_with(prefix))
     };
-    env::vars_os().map(|(name, _)| name).filter(is_foreign)
+    env::vars_os().map(|(name, _)| name).filter(affects_program)
 }
 
 pub(crate) fn wait_in_thread(mut child: Child) -> Receiver<ExitStatus> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
-        let status = child.wait().expect("a child can be waited for");
-        // Nobody listens any more when the test has failed already.
+        let status = child.wait().expect("failed to wait for the child");
+        // The receiver is gone if the test has failed already.
         let _ = sender.send(status);
     });
     receiver
@@ -306,7 +309,7 @@ pub(crate) fn wait_in_thread(mut child: Child) -> Receiver<ExitStatus> {
 fn read_files(directory: &Path) -> Vec<(String, String)> {
     let mut files: Vec<_> = directory
         .read_dir()
-        .expect("the program's directory is still there")
+        .expect("the program's directory is missing")
         .flatten()
         .filter_map(|entry| Some((entry.file_name().into_string().ok()?, std::fs::read_to_string(entry.path()).ok()?)))
         .collect();

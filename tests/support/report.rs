@@ -1,65 +1,66 @@
-//! Reads what `gregaria` prints: the `--json` list of entries, the error table, and a few words of the tables.
+//! Parses the output of `gregaria`: the `--json` list of entries and the error table.
 //!
-//! Only the fields that tests compare are read, and a field that is not there fails the test by its name. The format is
-//! Locust's list of statistics entries: times in milliseconds, `response_times` from bucket to count; and our phases.
+//! Only the fields that tests compare are parsed. A missing field fails the test with the name of the field. The
+//! format is Locust's list of statistics entries with our phases: times in milliseconds, `response_times` from bucket
+//! to count.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-/// One (method, name) row of a run.
+/// One row of a run: a method and a name.
 #[derive(Clone, Debug)]
 pub struct ReportEntry {
-    /// `GET`, or what a scenario called it.
+    /// Method, such as `GET`, or the text that the scenario set.
     pub method: String,
-    /// The path, or the name it was grouped under.
+    /// Path, or the name that the scenario set.
     pub name: String,
-    /// All requests, failed ones included.
+    /// Number of requests, including failures.
     pub num_requests: u64,
-    /// The failed ones among them.
+    /// Number of failures.
     pub num_failures: u64,
-    /// Sum of the body bytes received.
+    /// Sum of body bytes received.
     pub total_content_length: u64,
-    /// Bucket in milliseconds to requests.
+    /// Number of requests per bucket in milliseconds.
     pub response_times: BTreeMap<u64, u64>,
-    /// Unix second to requests.
+    /// Number of requests per second since 1970.
     pub num_reqs_per_sec: BTreeMap<u64, u64>,
-    /// The fastest response in milliseconds, if there was any.
+    /// Shortest response time in milliseconds. `None` without requests.
     pub min_response_time: Option<f64>,
-    /// The slowest response in milliseconds.
+    /// Longest response time in milliseconds.
     pub max_response_time: f64,
-    /// Phases of the requests by their names.
+    /// Phases of the requests, by name.
     pub phases: BTreeMap<String, ReportPhase>,
 }
 
 /// One phase of the requests of a row.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ReportPhase {
-    /// Requests in which it happened.
+    /// Number of requests in which the phase occurred.
     pub count: u64,
-    /// Sum of its times in milliseconds.
+    /// Sum of the times in milliseconds.
     pub total_time: f64,
-    /// The longest of them in milliseconds.
+    /// Longest time in milliseconds.
     pub max_time: f64,
 }
 
 /// One row of the error table.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ErrorRow {
-    /// How often it occurred.
+    /// Number of occurrences.
     pub occurrences: u64,
-    /// `METHOD name: text` as printed.
+    /// `METHOD name: text`, as printed.
     pub text: String,
 }
 
-/// The entries in a `--json` output.
+/// Parses the entries of a `--json` output.
 #[must_use]
 pub fn entries(json: &str) -> Vec<ReportEntry> {
     let value: Value = serde_json::from_str(json).unwrap_or_else(|error| panic!("{error} in: {json}"));
     value.as_array().unwrap_or_else(|| panic!("not a list: {json}")).iter().map(entry).collect()
 }
 
-/// Requests per name, as [`crate::Nginx::requests_per_path`] counts them on the other side.
+/// Returns the number of requests per name, in the form of [`crate::Nginx::requests_per_path`].
 #[must_use]
 pub fn requests_per_name(entries: &[ReportEntry]) -> BTreeMap<String, u64> {
     let mut counts = BTreeMap::new();
@@ -69,7 +70,7 @@ pub fn requests_per_name(entries: &[ReportEntry]) -> BTreeMap<String, u64> {
     counts
 }
 
-/// The rows of the error table at the end of a run; none when there was no error.
+/// Parses the rows of the error table at the end of a run. The table is missing in a run without errors.
 #[must_use]
 pub fn errors(stderr: &str) -> Vec<ErrorRow> {
     let Some(start) = stderr.find("Error report") else {
@@ -105,26 +106,26 @@ fn phases(value: &Value) -> BTreeMap<String, ReportPhase> {
         total_time: number(value, "total_time"),
         max_time: number(value, "max_time"),
     };
-    let phases = field(value, "phases").as_object().unwrap_or_else(|| panic!("phases is no object in {value}"));
+    let phases = field(value, "phases").as_object().unwrap_or_else(|| panic!("phases is not an object in {value}"));
     phases.iter().map(|(name, value)| (name.clone(), phase(value))).collect()
 }
 
 fn text(value: &Value, key: &str) -> String {
-    field(value, key).as_str().unwrap_or_else(|| panic!("{key} is no text in {value}")).to_owned()
+    field(value, key).as_str().unwrap_or_else(|| panic!("{key} is not a text in {value}")).to_owned()
 }
 
 fn count(value: &Value, key: &str) -> u64 {
-    field(value, key).as_u64().unwrap_or_else(|| panic!("{key} is no count in {value}"))
+    field(value, key).as_u64().unwrap_or_else(|| panic!("{key} is not a count in {value}"))
 }
 
 fn number(value: &Value, key: &str) -> f64 {
-    field(value, key).as_f64().unwrap_or_else(|| panic!("{key} is no number in {value}"))
+    field(value, key).as_f64().unwrap_or_else(|| panic!("{key} is not a number in {value}"))
 }
 
 fn histogram(value: &Value, key: &str) -> BTreeMap<u64, u64> {
-    let cells = field(value, key).as_object().unwrap_or_else(|| panic!("{key} is no object in {value}"));
+    let buckets = field(value, key).as_object().unwrap_or_else(|| panic!("{key} is not an object in {value}"));
     let number = |text: &String| text.parse().unwrap_or_else(|_| panic!("{key} has the key {text:?}"));
-    cells.iter().map(|(bucket, count)| (number(bucket), count.as_u64().expect("a count"))).collect()
+    buckets.iter().map(|(bucket, count)| (number(bucket), count.as_u64().expect("a count"))).collect()
 }
 
 fn field<'a>(value: &'a Value, key: &str) -> &'a Value {

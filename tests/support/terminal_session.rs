@@ -1,7 +1,7 @@
-//! A program on a terminal: what is typed, what the screen shows, which modes it is in, how it ended.
+//! A program on a terminal: its keyboard input, screen content, terminal modes and exit code.
 //!
-//! The terminal is a pseudo-terminal that controls the program's session, as a person's does. A terminal emulator in
-//! memory says what a person would see of what the program has written.
+//! The terminal is a pseudo-terminal that controls the program's session, as that of a user does. A terminal emulator
+//! in memory computes the screen from the program's output.
 
 use std::fs::File;
 use std::io::Write;
@@ -25,7 +25,7 @@ pub struct TerminalSession {
     pid: Pid,
     exit_status: Receiver<ExitStatus>,
     terminal: File,
-    /// The program's side, so that the modes outlive the program.
+    /// The program's side of the terminal. It stays open so that the modes can be read after the program has ended.
     program_side: File,
     output: PipeOutput,
     columns: u16,
@@ -43,13 +43,14 @@ impl TerminalSession {
         directory: TempDir,
         time_limit: Duration,
     ) -> Self {
-        let (pty, pts) = blocking::open().expect("a pseudo-terminal");
-        pty.resize(Size::new(rows, columns)).expect("it has a size");
-        let name = rustix::pty::ptsname(&pty, Vec::new()).expect("it has a name").into_string().expect("of letters");
-        let program_side = File::options().read(true).write(true).open(name).expect("it can be opened");
-        let child = command.spawn(pts).expect("the program starts");
+        let (pty, pts) = blocking::open().expect("failed to open a pseudo-terminal");
+        pty.resize(Size::new(rows, columns)).expect("failed to set the size of the terminal");
+        let name = rustix::pty::ptsname(&pty, Vec::new()).expect("failed to read the name of the terminal");
+        let name = name.into_string().expect("the name is not UTF-8");
+        let program_side = File::options().read(true).write(true).open(name).expect("failed to open the terminal");
+        let child = command.spawn(pts).expect("failed to start the program");
         let terminal = File::from(OwnedFd::from(pty));
-        let output = PipeOutput::read_in_thread(terminal.try_clone().expect("a second handle"));
+        let output = PipeOutput::read_in_thread(terminal.try_clone().expect("failed to duplicate the terminal"));
         let pid = Pid::from_child(&child);
         let exit_status = wait_in_thread(child);
         Self {
@@ -66,40 +67,40 @@ impl TerminalSession {
         }
     }
 
-    /// Types these letters.
-    pub fn type_keys(&mut self, letters: &str) {
-        self.terminal.write_all(letters.as_bytes()).expect("the terminal takes letters");
+    /// Types the given keys.
+    pub fn type_keys(&mut self, keys: &str) {
+        self.terminal.write_all(keys.as_bytes()).expect("failed to write to the terminal");
     }
 
     /// Sends a signal to the program.
     pub fn signal(&self, signal: Signal) {
-        kill_process(self.pid, signal).expect("the program still runs");
+        kill_process(self.pid, signal).expect("the program has ended already");
     }
 
     /// Changes the size of the terminal.
     pub fn resize(&mut self, columns: u16, rows: u16) {
         let size = rustix::termios::Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
-        rustix::termios::tcsetwinsize(&self.terminal, size).expect("a terminal has a size");
+        rustix::termios::tcsetwinsize(&self.terminal, size).expect("failed to set the size of the terminal");
         (self.columns, self.rows) = (columns, rows);
     }
 
-    /// Whether letters are shown and lines can be edited, as a shell wants it.
+    /// Returns `true` if the terminal echoes input and edits lines, which are the modes of a shell.
     #[must_use]
     pub fn is_cooked(&self) -> bool {
-        let modes = tcgetattr(&self.program_side).expect("a terminal has modes").local_modes;
+        let modes = tcgetattr(&self.program_side).expect("failed to read the modes of the terminal").local_modes;
         modes.contains(LocalModes::ECHO | LocalModes::ICANON)
     }
 
-    /// Everything that the program has written.
+    /// Returns all output of the program, including escape sequences.
     #[must_use]
     pub fn raw_output(&self) -> String {
         self.output.text()
     }
 
-    /// What the terminal shows, after what has scrolled out of it.
+    /// Returns the scrollback and the screen as text.
     #[must_use]
     pub fn screen_text(&self) -> String {
-        let [rows, columns] = [self.rows, self.columns].map(|length| length.try_into().expect("more than 0"));
+        let [rows, columns] = [self.rows, self.columns].map(|length| length.try_into().expect("the size is not 0"));
         let mut parser = Parser::new(rows, columns, SCROLLBACK_LINES);
         parser.process(self.raw_output().as_bytes());
         let screen = parser.screen_mut();
@@ -114,15 +115,15 @@ impl TerminalSession {
         lines.join("\n")
     }
 
-    /// The live blocks that were drawn, as lines without their colours.
+    /// Returns the live blocks that the program has drawn, as lines without colours.
     #[must_use]
     pub fn live_blocks(&self) -> Vec<Vec<String>> {
-        let written = self.raw_output().replace("\r\n", "\n");
-        let blocks = written.split("\r\x1b[K\n").skip(1).filter_map(|drawn| drawn.split_once("\x1b[J"));
+        let output = self.raw_output().replace("\r\n", "\n");
+        let blocks = output.split("\r\x1b[K\n").skip(1).filter_map(|drawn| drawn.split_once("\x1b[J"));
         blocks.map(|(block, _)| block.lines().map(without_escapes).collect()).collect()
     }
 
-    /// Waits until `condition` holds, looking again every few milliseconds.
+    /// Polls `condition` every 5 ms until it returns `true`.
     pub fn wait_until(&self, condition: impl Fn(&Self) -> bool) {
         for _ in 0..self.time_limit.as_millis() / 5 {
             if condition(self) {
@@ -130,7 +131,7 @@ impl TerminalSession {
             }
             thread::sleep(Duration::from_millis(5));
         }
-        panic!("waited in vain; the terminal shows:\n{}", self.screen_text());
+        panic!("the condition was not met in time; the terminal shows:\n{}", self.screen_text());
     }
 
     /// Waits until the terminal shows `text`.
@@ -138,18 +139,18 @@ impl TerminalSession {
         self.wait_until(|session| session.screen_text().contains(text));
     }
 
-    /// Waits for the end of the program and returns its exit code.
+    /// Waits until the program ends and returns its exit code.
     pub fn finish(&mut self) -> Option<i32> {
         let status = self.exit_status.recv_timeout(self.time_limit);
         let Ok(status) = status else { panic!("the program did not end; the terminal shows:\n{}", self.screen_text()) };
         self.has_exited = true;
-        // What the program has written last is on its way through the kernel: a mark of ours comes behind it.
-        self.program_side.write_all(END_MARK.as_bytes()).expect("the terminal takes a mark");
-        assert!(self.output.wait_for(END_MARK, self.time_limit), "the mark gets lost");
+        // The last output of the program may still be in the kernel. A mark is read after it.
+        self.program_side.write_all(END_MARK.as_bytes()).expect("failed to write the mark");
+        assert!(self.output.wait_for(END_MARK, self.time_limit), "the mark is missing in the output");
         status.code()
     }
 
-    /// Whether the program has been stopped, as by Ctrl-Z.
+    /// Returns `true` if the program is stopped, as by Ctrl-Z.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid.as_raw_nonzero()));
@@ -160,7 +161,7 @@ impl TerminalSession {
 impl Drop for TerminalSession {
     fn drop(&mut self) {
         if !self.has_exited {
-            // Not reaped yet, or just now: the waiting thread holds the only other claim on this pid.
+            // The waiting thread alone reaps the process, so the pid is not in use by another process.
             let _ = kill_process(self.pid, Signal::KILL);
             let _ = self.exit_status.recv_timeout(self.time_limit);
         }
@@ -177,5 +178,5 @@ fn without_escapes(line: &str) -> String {
 
 const SCROLLBACK_LINES: usize = 1000;
 
-/// A title for the window, which nobody sees.
+/// A mark in the output: an escape sequence that sets the window title and leaves the screen unchanged.
 const END_MARK: &str = "\x1b]0;end\x07";

@@ -1,8 +1,8 @@
-//! Where the workspace is, and where its programs are built.
+//! The root of the workspace and the paths of its programs.
 //!
-//! `CARGO_BIN_EXE_*` exists only for the package that owns a program, so the tests find `gregaria` beside their own
-//! executable and let cargo build it when it is missing or older than its sources. One cargo command builds it in the
-//! same profile and target directory; `tests/run` has done so before, and then nothing is left to do.
+//! `CARGO_BIN_EXE_*` exists only for the package that owns a program. Therefore the tests search `gregaria` beside
+//! their own executable, and build it with cargo if it is missing or older than its sources. The build uses the same
+//! profile and target directory as `tests/run`, which builds the programs before the tests.
 
 use std::env;
 use std::fs;
@@ -10,43 +10,43 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::SystemTime;
 
-/// The root of the workspace.
+/// Returns the root of the workspace.
 #[must_use]
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests/ is a folder of the workspace")
 }
 
-/// The path of the program `gregaria`, built if need be.
+/// Returns the path of the program `gregaria` and builds it if it is stale.
 #[must_use]
 pub fn gregaria_path() -> PathBuf {
     build_if_stale("gregaria", &SOURCES, &["-p", "gregaria", "--bin", "gregaria"])
 }
 
-/// The program `gregaria` of the Python environment that `tests/run-python` makes; nothing is built here.
+/// Returns the path of `gregaria` in the Python environment of `tests/run-python`. It is not built here.
 #[must_use]
 pub fn python_host() -> PathBuf {
     BuildLocation::of_current_test().target_dir.join("python/bin/gregaria")
 }
 
-/// The path of one of the Rust examples, built if need be.
+/// Returns the path of a Rust example and builds it if it is stale.
 #[must_use]
 pub fn example_path(name: &str) -> PathBuf {
     let sources = [SOURCES.as_slice(), &["examples"]].concat();
     build_if_stale(&format!("examples/{name}"), &sources, &["-p", "gregaria-examples", "--example", name])
 }
 
-fn build_if_stale(product: &str, sources: &[&str], build: &[&str]) -> PathBuf {
-    let place = BuildLocation::of_current_test();
-    let path = place.profile_dir().join(product);
+fn build_if_stale(product: &str, sources: &[&str], packages: &[&str]) -> PathBuf {
+    let location = BuildLocation::of_current_test();
+    let path = location.profile_dir().join(product);
     let built = fs::metadata(&path).and_then(|metadata| metadata.modified()).ok();
     if built.is_none_or(|built| built < last_modified(sources)) {
-        place.build(build);
+        location.build(packages);
     }
-    assert!(path.is_file(), "cargo built no {}", path.display());
+    assert!(path.is_file(), "cargo has not built {}", path.display());
     path
 }
 
-/// The target directory and profile that this test executable was built in: `TARGET/PROFILE/deps/it-HASH`.
+/// The target directory and the profile of this test executable, from its path `TARGET/PROFILE/deps/it-HASH`.
 struct BuildLocation {
     target_dir: PathBuf,
     profile_folder: String,
@@ -54,7 +54,7 @@ struct BuildLocation {
 
 impl BuildLocation {
     fn of_current_test() -> Self {
-        let executable = env::current_exe().expect("a test knows its own executable");
+        let executable = env::current_exe().expect("failed to find the path of the test executable");
         let mut folders = executable.ancestors().skip(1);
         let mut folder = folders.next().expect("an executable is in a folder");
         if folder.ends_with("deps") {
@@ -70,21 +70,21 @@ impl BuildLocation {
         self.target_dir.join(&self.profile_folder)
     }
 
-    fn build(&self, what: &[&str]) {
+    fn build(&self, packages: &[&str]) {
         let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let profile = if self.profile_folder == "debug" { "dev" } else { &self.profile_folder };
         let status = Command::new(cargo)
             .args(["build", "--quiet", "--profile", profile, "--target-dir"])
             .arg(&self.target_dir)
-            .args(what)
+            .args(packages)
             .current_dir(root())
             .status()
-            .expect("cargo runs");
-        assert!(status.success(), "cargo build {} failed", what.join(" "));
+            .expect("failed to start cargo");
+        assert!(status.success(), "cargo build {} failed", packages.join(" "));
     }
 }
 
-/// When the last of the files in these folders was changed.
+/// Returns the time of the last change to a Rust file in these folders.
 fn last_modified(sources: &[&str]) -> SystemTime {
     let mut newest = SystemTime::UNIX_EPOCH;
     let mut folders: Vec<PathBuf> = sources.iter().map(|folder| root().join(folder)).collect();
@@ -102,5 +102,5 @@ fn last_modified(sources: &[&str]) -> SystemTime {
     newest
 }
 
-/// What all programs are made of.
+/// The source folders of all programs.
 const SOURCES: [&str; 4] = ["stats/src", "http-client/src", "engine/src", "cli/src"];

@@ -1,6 +1,8 @@
-//! `docs/ARCHITECTURE.md` is a map: what is there is on it, and what is on it is there.
+//! The documents name every folder and every library, and the paths that they name exist.
 //!
-//! Folders are written as `` `engine/src/rt/` ``, files by any end of their path, foreign libraries by their name.
+//! `docs/ARCHITECTURE.md` has the folders, `docs/dependencies.md` the libraries.
+//!
+//! Folders are written as `` `engine/src/rt/` ``, files by any end of their path, external libraries by their name.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,77 +10,103 @@ use std::path::Path;
 use super::{Finding, committed_files, manifests, report, text_of};
 
 const ARCHITECTURE: &str = "docs/ARCHITECTURE.md";
+const DEPENDENCIES: &str = "docs/dependencies.md";
 
-/// Each recorded run is a folder of its own; the map shows where they are.
+/// The documents with paths to check.
+const WITH_PATHS: &[&str] = &[ARCHITECTURE, DEPENDENCIES, "docs/testing.md", "CONTRIBUTING.md"];
+
+/// Each recorded run is a folder of its own. The page names only the folder around them.
 const RECORDED_RUNS: &str = "benches/runs";
 
-fn undocumented(map: &str, folders: &BTreeSet<String>, libraries: &[String]) -> Vec<Finding> {
-    let folders = folders.iter().map(|folder| format!("`{folder}/`"));
-    let libraries = libraries.iter().map(|library| format!("`{library}`"));
-    let missing = folders.chain(libraries).filter(|name| !map.contains(name.as_str()));
-    missing.map(|name| Finding::new(ARCHITECTURE, 1, format!("does not tell what {name} is for"))).collect()
+/// Files that the documents name and git does not track.
+const UNTRACKED: &[&str] = &["locustfile.py", "locust.conf", "pyproject.toml"];
+
+/// Libraries of the Python package and of the fuzz targets, which have manifests of their own.
+const OTHER_LIBRARIES: &[&str] = &["gevent", "libfuzzer-sys", "maturin", "requests"];
+
+fn check_folders(page: &str, folders: &BTreeSet<String>) -> Vec<Finding> {
+    let missing = folders.iter().filter(|folder| !page.contains(&format!("`{folder}/`")));
+    missing.map(|folder| Finding::new(ARCHITECTURE, 1, format!("no row for the folder `{folder}/`"))).collect()
 }
 
-fn dangling(map: &str, files: &[String]) -> Vec<Finding> {
+/// Compares the first column of the table with the libraries in the root's manifest, in both directions.
+fn check_libraries(page: &str, libraries: &[String]) -> Vec<Finding> {
+    let first_column = page.lines().filter_map(|line| line.strip_prefix('|')?.split('|').next());
+    let rows: BTreeSet<&str> = first_column.flat_map(quoted).collect();
+    let missing = libraries.iter().filter(|library| !page.contains(&format!("`{library}`")));
+    let missing = missing.map(|library| format!("no row for the library `{library}`"));
+    let is_used = |row: &&str| OTHER_LIBRARIES.contains(row) || libraries.iter().any(|library| library == row);
+    let unused = rows.into_iter().filter(|row| !is_used(row));
+    let unused = unused.map(|row| format!("`{row}` is not a library of the root's Cargo.toml"));
+    missing.chain(unused).map(|message| Finding::new(DEPENDENCIES, 1, message)).collect()
+}
+
+fn check_paths(document: &str, text: &str, files: &[String]) -> Vec<Finding> {
     let folders = all_folders(files);
     let mut findings = Vec::new();
-    for (index, line) in map.lines().enumerate() {
-        for name in quoted(line) {
-            let is_there = if let Some(folder) = name.strip_suffix('/') {
-                folders.iter().any(|known| known == folder || known.ends_with(&format!("/{folder}")))
-            } else if [".rs", ".py", ".toml", ".md"].iter().any(|end| name.ends_with(end)) {
-                files.iter().any(|file| file == name || file.ends_with(&format!("/{name}")))
-            } else {
-                continue;
-            };
-            if !is_there {
-                findings.push(Finding::new(ARCHITECTURE, index + 1, format!("there is no `{name}`")));
-            }
-        }
+    for (index, line) in text.lines().enumerate() {
+        let missing = quoted(line).filter(|path| is_path(path) && !exists(path, files, &folders));
+        findings.extend(missing.map(|path| Finding::new(document, index + 1, format!("there is no `{path}`"))));
     }
     findings
 }
 
-/// What stands between backticks, if it could be a path.
+/// Returns the texts between backticks that could be a path or a name.
 fn quoted(line: &str) -> impl Iterator<Item = &str> {
-    let is_path =
+    let is_one_word =
         |text: &&str| text.len() > 1 && text.chars().all(|letter| letter.is_alphanumeric() || "_-./".contains(letter));
-    line.split('`').skip(1).step_by(2).filter(is_path)
+    line.split('`').skip(1).step_by(2).filter(is_one_word)
 }
 
-/// All folders with committed files, and the folders around them.
+fn is_path(text: &str) -> bool {
+    let is_file = [".rs", ".py", ".pyi", ".toml", ".md", ".txt"].iter().any(|end| text.ends_with(end));
+    (is_file || text.ends_with('/')) && !UNTRACKED.contains(&text)
+}
+
+fn exists(path: &str, files: &[String], folders: &BTreeSet<String>) -> bool {
+    let is_end_of = |known: &String, path: &str| known == path || known.ends_with(&format!("/{path}"));
+    match path.strip_suffix('/') {
+        Some(folder) => folders.iter().any(|known| is_end_of(known, folder)),
+        None => files.iter().any(|known| is_end_of(known, path)),
+    }
+}
+
+/// Returns all folders with tracked files, and the folders around them.
 fn all_folders(files: &[String]) -> BTreeSet<String> {
     let ancestors = files.iter().flat_map(|file| Path::new(file).ancestors().skip(1));
     ancestors.filter_map(Path::to_str).filter(|folder| !folder.is_empty()).map(str::to_owned).collect()
 }
 
-/// Those that are to be on the map: cargo's customs explain some, and of a list of many the list itself is enough.
-fn folders(files: &[String]) -> BTreeSet<String> {
+/// Returns the folders that the page must name: cargo's conventions explain `src/` and the tests of a crate.
+fn described_folders(files: &[String]) -> BTreeSet<String> {
     let is_single = |folder: &String| folder == RECORDED_RUNS || !folder.starts_with(RECORDED_RUNS);
-    let is_custom = |folder: &String| folder.ends_with("/src") || folder.split('/').nth(1) == Some("tests");
-    all_folders(files).into_iter().filter(|folder| is_single(folder) && !is_custom(folder)).collect()
+    let is_convention = |folder: &String| folder.ends_with("/src") || folder.split('/').nth(1) == Some("tests");
+    all_folders(files).into_iter().filter(|folder| is_single(folder) && !is_convention(folder)).collect()
 }
 
 #[test]
-fn the_map_shows_what_is_there() {
-    let map = text_of(ARCHITECTURE).expect("there is a map");
+fn folders_and_libraries_are_described() {
     let files = committed_files();
-    let folders = folders(&files);
-    let mut findings = undocumented(&map, &folders, &manifests::external_libraries());
-    findings.extend(dangling(&map, &files));
+    let read = |path| text_of(path).unwrap_or_else(|| panic!("{path} is missing"));
+    let mut findings = check_folders(&read(ARCHITECTURE), &described_folders(&files));
+    findings.extend(check_libraries(&read(DEPENDENCIES), &manifests::external_libraries()));
+    findings.extend(WITH_PATHS.iter().flat_map(|document| check_paths(document, &read(document), &files)));
     report(findings);
 }
 
 #[test]
-fn white_spots_and_phantoms_are_found() {
+fn missing_rows_and_paths_are_found() {
     let files = ["stats/src/lib.rs", "stats/tests/it/all.rs", "engine/src/rt/ring.rs", "benches/runs/one/raw.txt"]
         .map(str::to_owned);
-    let folders = folders(&files);
+    let folders = described_folders(&files);
     assert_eq!(folders, ["benches", "benches/runs", "engine", "engine/src/rt", "stats"].map(str::to_owned).into());
-    let map = "`stats/` `engine/` `engine/src/rt/` `benches/` `benches/runs/` and `url`";
-    assert_eq!(undocumented(map, &folders, &["url".to_owned()]), []);
-    assert_eq!(undocumented(&map.replace("`engine/src/rt/`", ""), &folders, &["rand".to_owned()]).len(), 2);
-    assert_eq!(dangling(map, &files), []);
-    assert_eq!(dangling("`rt/ring.rs` `rt/` `stats/src/` `a b/` `x::y`", &files), []);
-    assert_eq!(dangling("`rt/wheel.rs`, `wheel.py`, `engine/src/gone/`", &files).len(), 3);
+    let page = "`stats/` `engine/` `engine/src/rt/` `benches/` `benches/runs/` and `url`";
+    assert_eq!(check_folders(page, &folders), []);
+    assert_eq!(check_folders(&page.replace("`engine/src/rt/`", ""), &folders).len(), 1);
+    assert_eq!(check_paths(ARCHITECTURE, page, &files), []);
+    assert_eq!(check_paths(ARCHITECTURE, "`rt/ring.rs` `rt/` `stats/src/` `a b/` `x::y`", &files), []);
+    assert_eq!(check_paths(ARCHITECTURE, "`rt/wheel.rs`, `wheel.py`, `engine/src/gone/`", &files).len(), 3);
+    let table = "| library | used for |\n|---|---|\n| `url` | `Url` |\n| `rand` | seeds |\n";
+    assert_eq!(check_libraries(table, &["url".to_owned(), "rand".to_owned()]), []);
+    assert_eq!(check_libraries(table, &["url".to_owned(), "tokio".to_owned()]).len(), 2);
 }

@@ -1,6 +1,7 @@
-//! Who may name what: the promises that the first lines of the crates make.
+//! Names that a crate or folder must not use: runtimes, the kernel, clocks, sockets, printing.
 //!
-//! A layer is a folder, the part of it that is exempt, and the names that its code must do without.
+//! A layer is a folder, the part of it that is exempt, and the forbidden names. `folders` has the rules between the
+//! folders of one crate.
 
 use super::source::SourceFile;
 use super::{Finding, check_sources};
@@ -8,10 +9,10 @@ use super::{Finding, check_sources};
 struct LayerRule {
     folder: &'static str,
     except: &'static [&'static str],
-    promise: &'static str,
-    /// Paths; everything inside them is meant too.
+    reason: &'static str,
+    /// Forbidden paths, with all names inside them.
     paths: &'static [&'static [&'static str]],
-    /// Words that may not be any part of a path.
+    /// Words that must not be any part of a path.
     words: &'static [&'static [&'static str]],
 }
 
@@ -19,62 +20,62 @@ const LAYER_RULES: &[LayerRule] = &[
     LayerRule {
         folder: "stats/src",
         except: &[],
-        promise: "statistics are plain data: no clock, no thread, no IO, no runtime",
+        reason: "statistics are plain data: no clock, no thread, no IO, no runtime",
         paths: &[RUNTIMES, KERNEL, SYSTEM, &["std::io", "std::net"]],
         words: &[CLOCKS, ASYNC],
     },
     LayerRule {
         folder: "http-client/src",
         except: &["http-client/src/message/body.rs"],
-        promise: "the client is sans-IO: no runtime, no clock, no socket, and no file but those it uploads",
+        reason: "the client is sans-IO: no runtime, no clock, no socket, and no files except uploads",
         paths: &[RUNTIMES, KERNEL, SYSTEM],
         words: &[CLOCKS, SOCKETS],
     },
     LayerRule {
         folder: "http-client/src/message/body.rs",
         except: &[],
-        promise: "what is uploaded may be read from files, and from nowhere else",
+        reason: "a body may be read from a file, but not from a socket",
         paths: &[RUNTIMES, KERNEL, &["std::thread", "std::process", "std::env", "std::net"]],
         words: &[CLOCKS, SOCKETS],
     },
     LayerRule {
         folder: "http-client/src/proto",
         except: &[],
-        promise: "the protocol takes bytes and returns bytes: no IO, nothing to wait for",
+        reason: "the protocol takes bytes and returns bytes: no IO, no async code",
         paths: &[&["std::io", "std::net"]],
         words: &[ASYNC],
     },
     LayerRule {
         folder: "engine/src",
         except: &["engine/src/rt"],
-        promise: "the runtime, the kernel and the clock are named in engine/src/rt only",
+        reason: "the runtime, the kernel and the clock are named in engine/src/rt only",
         paths: &[RUNTIMES, KERNEL],
         words: &[CLOCKS, SOCKETS],
     },
     LayerRule {
         folder: "cli/src",
-        except: &["cli/src/cluster"],
-        promise: "the command asks the engine; it has no runtime of its own",
+        except: &[],
+        reason: "the command uses the engine; it has no runtime of its own",
         paths: &[RUNTIMES],
         words: &[],
     },
     LayerRule {
         folder: "python/src",
         except: &[],
-        promise: "the Python host asks the engine; it has no runtime, clock or socket of its own",
+        reason: "the Python host uses the engine; it has no runtime, clock or socket of its own",
         paths: &[RUNTIMES, KERNEL, &["std::net", "std::fs"]],
         words: &[CLOCKS, SOCKETS, ASYNC],
     },
     LayerRule {
         folder: "",
-        except: &["benches", "cli/src/cluster"],
-        promise: "tokio is for the cluster's wire and for comparisons",
+        except: &["benches"],
+        reason: "tokio is for the comparison only",
         paths: &[&["tokio"]],
         words: &[],
     },
 ];
 
-/// Event loops; and the kernel below them.
+/// Event loops, and below them the system calls.
 const RUNTIMES: &[&str] = &["monoio", "tokio", "glommio", "io_uring", "polling"];
 const KERNEL: &[&str] = &["rustix", "libc", "socket2"];
 const SYSTEM: &[&str] = &["std::thread", "std::fs", "std::process", "std::env"];
@@ -82,7 +83,7 @@ const CLOCKS: &[&str] = &["Instant", "SystemTime", "UNIX_EPOCH"];
 const SOCKETS: &[&str] = &["TcpStream", "TcpListener", "UdpSocket", "UnixStream", "ToSocketAddrs"];
 const ASYNC: &[&str] = &["async", "await"];
 
-/// Only the command speaks to a person; a library that prints cannot be embedded.
+/// The command prints. A library that prints cannot be embedded.
 const MAY_PRINT: &[&str] = &["cli/src", "tests", "benches", "examples"];
 const PRINT_MACROS: &[&str] = &["print", "println", "eprint", "eprintln", "dbg"];
 const STDIO_PATHS: &[&str] = &["std::io::stdout", "std::io::stderr", "io::stdout", "io::stderr"];
@@ -102,7 +103,7 @@ fn violations(file: &SourceFile, layer: &LayerRule) -> Vec<Finding> {
         .names()
         .into_iter()
         .filter(|name| paths.iter().any(|path| name.is_within(path)) || words.iter().any(|word| name.has(word)));
-    names.map(|name| Finding::new(&file.path, name.line, format!("`{}`: {}", name.path, layer.promise))).collect()
+    names.map(|name| Finding::new(&file.path, name.line, format!("`{}`: {}", name.path, layer.reason))).collect()
 }
 
 fn check_printing(file: &SourceFile) -> Vec<Finding> {
@@ -114,12 +115,12 @@ fn check_printing(file: &SourceFile) -> Vec<Finding> {
     let macros = macros.map(|pair| (pair[0].line, pair[0].text.clone()));
     let names = file.names().into_iter().filter(|name| STDIO_PATHS.iter().any(|stream| name.is_within(stream)));
     let names = names.map(|name| (name.line, name.path));
-    let said = |(line, what)| Finding::new(&file.path, line, format!("`{what}`: only the command prints"));
-    macros.chain(names).map(said).collect()
+    let message = |name| format!("`{name}`: only the command prints");
+    macros.chain(names).map(|(line, name)| Finding::new(&file.path, line, message(name))).collect()
 }
 
 #[test]
-fn every_layer_keeps_its_promise() {
+fn layers_use_no_forbidden_names() {
     check_sources(check_layers);
 }
 
@@ -129,7 +130,7 @@ fn only_the_command_prints() {
 }
 
 #[test]
-fn broken_promises_are_found() {
+fn forbidden_names_are_found() {
     let broken = [
         ("stats/src/summary.rs", "use std::time::{Duration, Instant};"),
         ("stats/src/summary.rs", "fn f() { std::thread::spawn(g); }"),
@@ -160,7 +161,7 @@ fn broken_promises_are_found() {
 }
 
 #[test]
-fn kept_promises_are_not_found() {
+fn allowed_names_are_not_found() {
     let kept = [
         ("stats/src/summary.rs", "/// Not an Instant.\nuse std::time::Duration; const X: &str = \"std::fs\";"),
         ("stats/src/summary.rs", "#[cfg(test)] mod tests { use std::time::Instant; }"),
@@ -169,7 +170,6 @@ fn kept_promises_are_not_found() {
         ("http-client/src/message/body.rs", "use std::fs::File;"),
         ("engine/src/rt/ring.rs", "use io_uring::IoUring; fn f() { Instant::now(); }"),
         ("benches/compare/tokio_client.rs", "use tokio::net;"),
-        ("cli/src/cluster/wire.rs", "use tokio::net;"),
     ];
     for (path, text) in kept {
         assert_eq!(check_layers(&SourceFile::new(path, text)), [], "{path}: {text}");

@@ -1,13 +1,13 @@
-//! Who may depend on whom, read from the manifests: the direction of the layers, and one table of pinned versions.
+//! Dependencies in the manifests: their direction, and one table of pinned versions.
 //!
-//! Reads the few forms that our manifests use (`[dependencies]`, `name.workspace = true`, `name = { … }`), and finds
-//! fault with any other.
+//! Reads the few forms that our manifests use: `[dependencies]`, `name.workspace = true`, `name = { … }`. Other forms
+//! are findings.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Finding, committed_files, report, text_of};
 
-/// Package to the packages of ours that it may use. Tests, benches and examples may use anything.
+/// Each package, and the packages of ours that it may use. Tests, benches and examples may use all.
 const ALLOWED_DEPENDENCIES: &[(&str, &[&str])] = &[
     ("stats", &[]),
     ("http-client", &[]),
@@ -16,7 +16,7 @@ const ALLOWED_DEPENDENCIES: &[(&str, &[&str])] = &[
     ("python", &["gregaria", "gregaria-engine", "gregaria-stats", "gregaria-http"]),
 ];
 
-/// A dependency in a manifest: its section, its name, what stands behind the name.
+/// A dependency in a manifest. The value is the text behind the name.
 struct Dependency {
     section: String,
     name: String,
@@ -52,7 +52,7 @@ fn check_direction(path: &str, manifest: &str) -> Vec<Finding> {
     wrong.map(|it| Finding::new(path, it.line, format!("{folder} must not know {}", it.name))).collect()
 }
 
-/// Versions are chosen once, in the root.
+/// Finds versions that are not those of the table in the root.
 fn check_pinned(path: &str, manifest: &str) -> Vec<Finding> {
     let loose = dependencies(manifest).into_iter().filter(|it| !it.value.contains("workspace = true"));
     loose.map(|it| Finding::new(path, it.line, format!("{} is not from the root's table", it.name))).collect()
@@ -62,17 +62,17 @@ fn check_unused(root: &str, members: &BTreeMap<String, String>) -> Vec<Finding> 
     let used: BTreeSet<String> = members.values().flat_map(|text| dependencies(text)).map(|it| it.name).collect();
     let table = dependencies(root).into_iter().filter(|it| it.section == "workspace.dependencies");
     let unused = table.filter(|it| !used.contains(&it.name));
-    unused.map(|it| Finding::new("Cargo.toml", it.line, format!("nobody uses {}", it.name))).collect()
+    unused.map(|it| Finding::new("Cargo.toml", it.line, format!("{} is not used", it.name))).collect()
 }
 
-/// Dependencies that no code of their package names; `texts` is the package's code, tests included.
+/// Finds dependencies that no code of the package names; `texts` is the code of the package with its tests.
 fn check_named(path: &str, manifest: &str, texts: &[String]) -> Vec<Finding> {
     let is_named = |name: &str| texts.iter().any(|text| names_crate(text, &name.replace('-', "_")));
     let idle = dependencies(manifest).into_iter().filter(|it| !is_named(&it.name));
     idle.map(|it| Finding::new(path, it.line, format!("{} is not used by this package", it.name))).collect()
 }
 
-/// Whether `name` begins a path in `text`.
+/// Returns `true` if `name` begins a path in `text`.
 fn names_crate(text: &str, name: &str) -> bool {
     let is_inside = |letter: char| letter.is_alphanumeric() || letter == '_' || letter == ':';
     text.match_indices(name).any(|(at, _)| {
@@ -82,21 +82,21 @@ fn names_crate(text: &str, name: &str) -> bool {
     })
 }
 
-/// The foreign libraries in the root's table.
+/// Returns the external libraries in the table of the root.
 pub(super) fn external_libraries() -> Vec<String> {
     let root = text_of("Cargo.toml").expect("the root has a manifest");
     let table = dependencies(&root).into_iter().filter(|it| !it.name.starts_with("gregaria"));
     table.map(|it| it.name).collect()
 }
 
-/// The manifests, but for one that is the root of a workspace of its own: it has no table of ours to take versions from.
+/// Returns the manifests, except for those of other workspaces, which have tables of their own.
 fn members() -> BTreeMap<String, String> {
     let manifests = committed_files().into_iter().filter(|path| path.ends_with("/Cargo.toml"));
     let texts = manifests.map(|path| (path.clone(), text_of(&path).unwrap_or_default()));
     texts.filter(|(_, text)| !text.lines().any(|line| line == "[workspace]")).collect()
 }
 
-/// The code of the package whose manifest is at `path`.
+/// Returns the code of the package that has its manifest at `path`.
 fn texts_beside(path: &str) -> Vec<String> {
     let folder = path.trim_end_matches("Cargo.toml");
     let code = committed_files().into_iter().filter(|file| file.starts_with(folder) && file.ends_with(".rs"));
@@ -104,7 +104,7 @@ fn texts_beside(path: &str) -> Vec<String> {
 }
 
 #[test]
-fn dependencies_point_downwards_and_to_the_table() {
+fn dependencies_point_down_and_to_the_table() {
     let members = members();
     let mut findings: Vec<Finding> = members.iter().flat_map(|(path, text)| check_direction(path, text)).collect();
     findings.extend(members.iter().flat_map(|(path, text)| check_pinned(path, text)));
@@ -117,7 +117,7 @@ fn dependencies_point_downwards_and_to_the_table() {
 }
 
 #[test]
-fn wrong_directions_and_loose_versions_are_found() {
+fn wrong_dependencies_are_found() {
     let manifest = "[package]\nname = \"x\"\n[dependencies]\n# a note\ngregaria-engine.workspace = true\nrand = \"0.9\"\n\
                     [dev-dependencies]\ngregaria = { path = \"../cli\" }\nlog = { workspace = true, features = [\"std\"] }\n";
     assert_eq!(check_direction("stats/Cargo.toml", manifest).len(), 2);

@@ -1,17 +1,25 @@
 //! The rules of this workspace as tests over its own text.
 //!
-//! A promise in prose leaks sooner or later, so each rule that matters is a function from a file to its findings. Every
-//! rule is tested twice: over the workspace, where it must find nothing, and over a snippet that breaks it, where it
-//! must find something. The rules: `layers` (who may name what), `manifests` (who may depend on whom), `unsafety`,
-//! `shape` (headers and lengths), `python` (the same for Python), `house` (all committed text), `map`
-//! (`docs/ARCHITECTURE.md` names what is there).
+//! Each rule is a function from a file to its findings. It is tested over the workspace, where it must
+//! have no findings, and over a snippet that breaks it.
 //!
-//! A rule that stands in the way of good code is changed here, in the same commit and with the reason.
+//! - `layers`, `folders`, `manifests`: which crates and folders may name each other, which depend on which
+//! - `shape`, `python`, `unsafe_code`: headers, lengths, `unsafe`
+//! - `names`, `prose`, `committed_text`: types, constants, tests; figures of the prose; white space
+//! - `architecture`: the documents name the folders and libraries that exist
+//! - `source`, `tokens`, `modules`, `comments`: reading code, used by the rules
+//!
+//! If a rule prevents good code, change the rule in the same commit and give the reason.
 
 mod architecture;
+mod comments;
 mod committed_text;
+mod folders;
 mod layers;
 mod manifests;
+mod modules;
+mod names;
+mod prose;
 mod python;
 mod shape;
 mod source;
@@ -23,23 +31,23 @@ use std::process::Command;
 
 use source::SourceFile;
 
-/// One place where a rule is broken.
+/// A line that breaks a rule.
 #[derive(Debug, Eq, PartialEq)]
 struct Finding {
     path: String,
     line: usize,
-    what: String,
+    message: String,
 }
 
 impl Finding {
-    fn new(path: &str, line: usize, what: impl Into<String>) -> Self {
-        Self { path: path.to_owned(), line, what: what.into() }
+    fn new(path: &str, line: usize, message: impl Into<String>) -> Self {
+        Self { path: path.to_owned(), line, message: message.into() }
     }
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{}:{}: {}", self.path, self.line, self.what)
+        write!(formatter, "{}:{}: {}", self.path, self.line, self.message)
     }
 }
 
@@ -48,26 +56,28 @@ fn check_sources(rule: impl Fn(&SourceFile) -> Vec<Finding>) {
     report(source::workspace_files().iter().flat_map(rule).collect());
 }
 
-/// Fails with all findings at once, one a line.
+/// Panics with all findings, one a line, if there are any.
 fn report(findings: Vec<Finding>) {
     let lines: Vec<String> = findings.iter().map(Finding::to_string).collect();
     assert!(lines.is_empty(), "\n{}\n", lines.join("\n"));
 }
 
-/// Every file that is committed, or would be by `git add`, relative to the root.
+/// Returns the files that git tracks, relative to the root.
+///
+/// Untracked files do not count: a virtual environment or a build folder in the clone is not part of the project.
 fn committed_files() -> Vec<String> {
     let output = Command::new("git")
-        .args(["ls-files", "--cached", "--others", "--exclude-standard"])
+        .arg("ls-files")
         .current_dir(support::workspace::root())
         .output()
-        .expect("tidy asks git which files belong to the project");
+        .expect("git lists the files of the project");
     assert!(output.status.success(), "git ls-files failed");
     let listed = String::from_utf8(output.stdout).expect("our file names are UTF-8");
     let exists = |path: &&str| support::workspace::root().join(path).is_file();
     listed.lines().filter(exists).map(str::to_owned).collect()
 }
 
-/// The content of a committed file; `None` for what is not text.
+/// Returns the content of a tracked file, or `None` if it is not text.
 fn text_of(path: &str) -> Option<String> {
     std::fs::read_to_string(support::workspace::root().join(path)).ok()
 }

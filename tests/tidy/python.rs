@@ -1,28 +1,28 @@
-//! How Python is cut, as far as lines tell: the same numbers as for Rust, and the same silence.
+//! The shape of Python code, as far as lines show it: the same lengths as for Rust, and no printing.
 
+use super::shape::MAX_FILE_LINES;
 use super::{Finding, committed_files, report, text_of};
 
-const MAX_FILE_LINES: usize = 500;
-const MAX_FUNCTION_LINES: usize = 70;
+const MAX_FUNCTION_LINES: usize = 55;
 
-/// The package: what is said of a library holds for it.
+/// The package. The rules for libraries hold for it.
 const PACKAGE: &str = "python/gregaria/";
-/// It owns the process.
+/// The module that owns the process.
 const MAY_PRINT: &str = "python/gregaria/__main__.py";
 
 fn check_file(path: &str, text: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     if !text.starts_with("\"\"\"") {
-        findings.push(Finding::new(path, 1, "does not open with what it is"));
+        findings.push(Finding::new(path, 1, "does not begin with a docstring"));
     }
     let lines = text.lines().count();
     if lines > MAX_FILE_LINES {
-        findings.push(Finding::new(path, 1, format!("{lines} lines")));
+        findings.push(Finding::new(path, 1, format!("{lines} lines; at most {MAX_FILE_LINES}")));
     }
     findings
 }
 
-/// Only of the package: strings of tests and examples look like code.
+/// Checks a module of the package. Strings of tests and examples look like code, so those are not checked.
 fn check_package(path: &str, text: &str) -> Vec<Finding> {
     let lines: Vec<&str> = text.lines().collect();
     let mut findings = Vec::new();
@@ -41,7 +41,7 @@ fn check_package(path: &str, text: &str) -> Vec<Finding> {
     findings
 }
 
-/// Lines until something stands as far left as the function itself, but for the end of its arguments.
+/// Counts the lines up to the first that is indented as little as the function, except for the end of its arguments.
 fn body_lines(after: &[&str], left: usize) -> usize {
     let is_outside = |line: &&str| indent(line) <= left && !line.trim().is_empty() && !line.trim().starts_with(')');
     let end = after.iter().position(is_outside).unwrap_or(after.len());
@@ -53,7 +53,7 @@ fn indent(line: &str) -> usize {
 }
 
 #[test]
-fn python_is_cut_like_rust() {
+fn python_files_and_functions_are_short() {
     let python = committed_files().into_iter().filter(|path| path.ends_with(".py"));
     let findings = python.flat_map(|path| {
         let text = text_of(&path).unwrap_or_default();
@@ -64,13 +64,13 @@ fn python_is_cut_like_rust() {
 }
 
 #[test]
-fn python_that_is_cut_badly_is_found() {
+fn badly_shaped_python_is_found() {
     assert_eq!(check_file("a.py", "import os\n").len(), 1);
     assert_eq!(check_file("a.py", &format!("\"\"\"A.\"\"\"\n{}", "x\n".repeat(500))).len(), 1);
     let function =
         |lines: usize| format!("class A:\n    def f(\n        a,\n    ):\n{}\n\nx = 1\n", "        y\n".repeat(lines));
-    assert_eq!(check_package("a.py", &function(67)), []);
-    assert_eq!(check_package("a.py", &function(68))[0].line, 2);
+    assert_eq!(check_package("a.py", &function(52)), []);
+    assert_eq!(check_package("a.py", &function(53))[0].line, 2);
     assert_eq!(check_package("a.py", "if x:\n    print(1)\n").len(), 1);
     assert_eq!(check_package(MAY_PRINT, "print(1)\n"), []);
 }

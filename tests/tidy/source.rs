@@ -1,8 +1,7 @@
-//! The Rust files of the workspace, read once per rule.
+//! The Rust files of the workspace, read once per rule, without test code.
 //!
-//! Knows which code is test code: everything under `#[cfg(test)]`, the files of modules declared so, and the folders
-//! `tests/` of the crates. The packages `tests`, `benches` and `examples` are not exempt as such; a rule that does not
-//! mean them says so by its folders.
+//! Test code is an item under `#[cfg(test)]`, the file of a module declared so, and the folder `tests/` of a crate. The
+//! packages `tests`, `benches` and `examples` are not exempt. A rule that excludes them lists its folders.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -10,9 +9,9 @@ use std::ops::RangeInclusive;
 use super::tokens::{self, Name, Token};
 use super::{committed_files, text_of};
 
-/// A Rust file: its whole text, and the tokens of what is not test code.
+/// A Rust file: its whole text, and the tokens of the code outside of tests.
 pub(super) struct SourceFile {
-    /// Relative to the root, with `/`.
+    /// The path relative to the root, with `/`.
     pub(super) path: String,
     pub(super) text: String,
     pub(super) tokens: Vec<Token>,
@@ -27,24 +26,24 @@ impl SourceFile {
         Self { path: path.to_owned(), text: text.to_owned(), tokens, test_lines, test_modules }
     }
 
-    /// Whether the file is in `folder`, at any depth.
+    /// Returns `true` if the file is in `folder`, at any depth.
     pub(super) fn is_in(&self, folder: &str) -> bool {
         let rest = self.path.strip_prefix(folder);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
-    /// The names in what is not test code.
+    /// Returns the names in the code outside of tests.
     pub(super) fn names(&self) -> Vec<Name> {
         tokens::names(&self.tokens)
     }
 
-    /// Lines that are not test code.
+    /// Counts the lines outside of tests.
     pub(super) fn lines(&self) -> usize {
         let test: usize = self.test_lines.iter().map(|lines| lines.end() - lines.start() + 1).sum();
         self.text.lines().count() - test
     }
 
-    /// Where the files of this file's child modules are: `a/mod.rs` and `a/lib.rs` have them in `a`, `a/b.rs` in `a/b`.
+    /// Returns the folder of the child modules: `a` for `a/mod.rs` and `a/lib.rs`, `a/b` for `a/b.rs`.
     fn module_folder(&self) -> String {
         let stem = self.path.trim_end_matches(".rs");
         let (folder, name) = stem.rsplit_once('/').unwrap_or(("", stem));
@@ -53,12 +52,12 @@ impl SourceFile {
     }
 }
 
-/// All Rust files of the workspace that are not test code as a whole.
+/// Returns the Rust files of the workspace, except for those that are test code as a whole.
 pub(super) fn workspace_files() -> Vec<SourceFile> {
     let rust = committed_files().into_iter().filter(|path| path.ends_with(".rs"));
     let read = rust.filter_map(|path| Some(SourceFile::new(&path, &text_of(&path)?)));
     let files = without_test_files(read.collect());
-    assert!(files.len() > 20, "tidy sees the workspace");
+    assert!(files.len() > 20, "the files of the workspace are listed");
     files
 }
 

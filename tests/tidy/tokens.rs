@@ -1,13 +1,13 @@
 //! Rust text as a flat list of tokens with their lines, without comments and without test code.
 //!
-//! Tokens, not lines: a rule about the name `Instant` must not stumble over the word in a comment or a string, and not
-//! over a line break inside a path. A full syntax tree would be more than any rule here asks for.
+//! Rules work on tokens because the name `Instant` may also be a word in a comment or a string, and a path may contain
+//! a line break. No rule needs a syntax tree.
 
 use std::ops::RangeInclusive;
 
 use proc_macro2::{Delimiter, Group, Spacing, TokenStream, TokenTree};
 
-/// A word, a literal, or a sign; `::` and the brackets are one sign each.
+/// A word, a literal or a sign. `::` and each bracket are one sign.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Token {
     pub(super) text: String,
@@ -22,19 +22,19 @@ pub(super) struct Name {
 }
 
 impl Name {
-    /// Whether this is `prefix` or something inside it.
+    /// Returns `true` if the path is `prefix` or inside it.
     pub(super) fn is_within(&self, prefix: &str) -> bool {
         let rest = self.path.strip_prefix(prefix);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
     }
 
-    /// Whether any part of the path is `word`.
+    /// Returns `true` if a part of the path is `word`.
     pub(super) fn has(&self, word: &str) -> bool {
         self.path.split("::").any(|part| part == word)
     }
 }
 
-/// All tokens of a file.
+/// Returns the tokens of a file.
 pub(super) fn tokens(path: &str, text: &str) -> Vec<Token> {
     let stream: TokenStream = text.parse().unwrap_or_else(|error| panic!("{path}: {error}"));
     let mut tokens = Vec::new();
@@ -42,7 +42,7 @@ pub(super) fn tokens(path: &str, text: &str) -> Vec<Token> {
     tokens
 }
 
-/// Takes the items under `#[cfg(test)]` out; returns their lines and the names of modules that live in other files.
+/// Removes the items under `#[cfg(test)]`. Returns their lines and the names of test modules in other files.
 pub(super) fn cut_tests(tokens: &mut Vec<Token>) -> (Vec<RangeInclusive<usize>>, Vec<String>) {
     let (mut lines, mut modules) = (Vec::new(), Vec::new());
     let mut at = 0;
@@ -62,7 +62,7 @@ pub(super) fn cut_tests(tokens: &mut Vec<Token>) -> (Vec<RangeInclusive<usize>>,
     (lines, modules)
 }
 
-/// All names in the code, in order.
+/// Returns the names in the code, in order.
 pub(super) fn names(tokens: &[Token]) -> Vec<Name> {
     let mut names = Vec::new();
     let mut at = 0;
@@ -81,25 +81,35 @@ pub(super) fn names(tokens: &[Token]) -> Vec<Name> {
     names
 }
 
-/// Whether `tokens` begin with these texts.
+/// Returns the names that the `use` declarations bring into scope, in order.
+pub(super) fn imports(tokens: &[Token]) -> Vec<Name> {
+    let mut names = Vec::new();
+    let mut at = 0;
+    while at < tokens.len() {
+        at = if tokens[at].text == "use" { use_tree(tokens, at + 1, "", &mut names) } else { at + 1 };
+    }
+    names
+}
+
+/// Returns `true` if `tokens` begin with these texts.
 pub(super) fn starts_with(tokens: &[Token], texts: &[&str]) -> bool {
     tokens.len() >= texts.len() && tokens.iter().zip(texts).all(|(token, text)| token.text == *text)
 }
 
 fn flatten(stream: TokenStream, into: &mut Vec<Token>) {
-    let mut half_colon = false;
+    let mut is_half_colon = false;
     for tree in stream {
         let line = tree.span().start().line;
         match tree {
             TokenTree::Group(group) => flatten_group(&group, into),
-            TokenTree::Punct(sign) if sign.as_char() == ':' && half_colon => {
-                half_colon = false;
+            TokenTree::Punct(sign) if sign.as_char() == ':' && is_half_colon => {
+                is_half_colon = false;
                 if let Some(last) = into.last_mut() {
                     last.text.push(':');
                 }
             }
             TokenTree::Punct(sign) => {
-                half_colon = sign.as_char() == ':' && sign.spacing() == Spacing::Joint;
+                is_half_colon = sign.as_char() == ':' && sign.spacing() == Spacing::Joint;
                 let text = sign.to_string();
                 into.push(Token { text, line });
             }
@@ -124,7 +134,7 @@ fn flatten_group(group: &Group, into: &mut Vec<Token>) {
     into.push(sign(close, group.span_close().start().line));
 }
 
-/// One past the last token of the item whose attributes start at `at`.
+/// Returns the index behind the item that has its attributes at `at`.
 fn end_of_item(tokens: &[Token], mut at: usize) -> usize {
     while starts_with(&tokens[at..], &["#", "["]) {
         at = end_of_group(tokens, at + 1);
@@ -141,7 +151,7 @@ fn end_of_item(tokens: &[Token], mut at: usize) -> usize {
     at
 }
 
-/// One past the bracket that closes the one at `open`.
+/// Returns the index behind the bracket that closes the bracket at `open`.
 pub(super) fn end_of_group(tokens: &[Token], open: usize) -> usize {
     let mut depth = 0;
     for (at, token) in tokens.iter().enumerate().skip(open) {
@@ -157,7 +167,7 @@ pub(super) fn end_of_group(tokens: &[Token], open: usize) -> usize {
     tokens.len()
 }
 
-/// Adds the names of the `use` tree at `at`; returns where it ends.
+/// Adds the names of the `use` tree at `at`. Returns the index of its end.
 fn use_tree(tokens: &[Token], mut at: usize, prefix: &str, names: &mut Vec<Name>) -> usize {
     let mut path = prefix.to_owned();
     while at < tokens.len() {
@@ -202,7 +212,7 @@ const CFG_TEST: &[&str] = &["#", "[", "cfg", "(", "test", ")", "]"];
 const CFG_ALL_TEST: &[&str] = &["#", "[", "cfg", "(", "all", "(", "test", ","];
 
 #[test]
-fn names_are_found_where_code_uses_them_and_nowhere_else() {
+fn names_are_found_in_code_only() {
     let text = r#"
         //! Instant is only a word here.
         use std::{io::{self, Read as _}, thread};
@@ -221,7 +231,7 @@ fn names_are_found_where_code_uses_them_and_nowhere_else() {
 }
 
 #[test]
-fn test_code_is_cut() {
+fn test_code_is_removed() {
     let text = "fn a() {}\n#[cfg(test)]\n#[path = \"x\"]\nmod tests {\n  fn b() { x[0]; }\n}\nfn c() {}\n\
                 #[cfg(test)]\nuse a::{b, d};\n#[cfg(test)]\nmod elsewhere;\n#[cfg(all(test, unix))]\nconst fn e() -> u8 { 0 }\nfn last() {}";
     let mut tokens = tokens("x.rs", text);

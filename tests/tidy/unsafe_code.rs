@@ -1,14 +1,15 @@
-//! Where `unsafe` may be, and what must stand beside it.
+//! The folders that may contain `unsafe`, and the comment that each use needs.
 //!
-//! The compiler checks the crates that forbid it; this checks that they do, and that the rest argue each use.
+//! The compiler checks the crates that forbid `unsafe`. The rules here check that those crates forbid it, and that each
+//! use elsewhere has a reason.
 
 use super::source::SourceFile;
 use super::{Finding, check_sources};
 
-/// The kernel holds our buffers there, and the measured floor is written by hand.
+/// In `rt` the kernel accesses our buffers; the floor of the comparison uses the ring directly.
 const MAY_BE_UNSAFE: &[&str] = &["engine/src/rt", "benches"];
 
-/// The roots of the crates that the compiler keeps safe.
+/// The roots of the crates that forbid `unsafe`.
 const SAFE_ROOTS: &[&str] = &[
     "cli/src/lib.rs",
     "cli/src/main.rs",
@@ -28,15 +29,15 @@ fn check_unsafe(file: &SourceFile) -> Vec<Finding> {
         if !MAY_BE_UNSAFE.iter().any(|folder| file.is_in(folder)) {
             findings.push(Finding::new(&file.path, token.line, "`unsafe` outside engine/src/rt"));
         }
-        if !is_argued(&lines, token.line) {
+        if !has_reason(&lines, token.line) {
             findings.push(Finding::new(&file.path, token.line, "`unsafe` without `SAFETY:` above it"));
         }
     }
     findings
 }
 
-/// Whether the line, one of the three above, or the comment that ends in one of those, says why it is sound.
-fn is_argued(lines: &[&str], line: usize) -> bool {
+/// Returns `true` if the line, one of the three above, or the comment that ends there gives the reason.
+fn has_reason(lines: &[&str], line: usize) -> bool {
     let near = line.saturating_sub(4);
     let is_comment = |line: &&&str| line.trim_start().starts_with("//");
     let farther = lines[..=near].iter().rev().take_while(is_comment);
@@ -52,12 +53,12 @@ fn forbids_unsafe(file: &SourceFile) -> Vec<Finding> {
 }
 
 #[test]
-fn unsafe_is_in_its_place_and_argued() {
+fn unsafe_code_is_allowed_and_has_a_reason() {
     check_sources(check_unsafe);
 }
 
 #[test]
-fn safe_crates_say_so() {
+fn safe_crates_forbid_unsafe() {
     let files = super::source::workspace_files();
     for root in SAFE_ROOTS {
         assert!(files.iter().any(|file| file.path == *root), "{root} has moved");
@@ -66,7 +67,7 @@ fn safe_crates_say_so() {
 }
 
 #[test]
-fn unargued_or_misplaced_unsafe_is_found() {
+fn wrong_unsafe_code_is_found() {
     let argued = "// SAFETY: it is.\nlet x = unsafe { y() };";
     let long = "// SAFETY: it is,\n// as\n// this\n// long\n// comment\n// says.\nlet x = unsafe { y() };";
     let far = "// SAFETY: it is.\n\nf();\n\ng();\nlet x = unsafe { y() };";

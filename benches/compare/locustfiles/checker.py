@@ -1,6 +1,6 @@
-"""Python users that check responses: JSON of 1 KiB is decoded and checked, and one listener receives each request.
+"""Python users that decode and check 1 KiB of JSON, with one listener for request events.
 
-CLIENT names the base class, so that each host runs the same file.
+The variable CLIENT names their base class, so that each host runs the same file.
 """
 
 import os
@@ -8,12 +8,12 @@ import os
 import locust
 
 Base = getattr(locust, os.environ["CLIENT"])
-longest = {}
+max_times = {}
 
 
 @locust.events.request.add_listener
-def record(name, response_time, **_):
-    longest[name] = max(response_time, longest.get(name, 0))
+def record_max_time(name, response_time, **_):
+    max_times[name] = max(response_time, max_times.get(name, 0))
 
 
 class Checker(Base):

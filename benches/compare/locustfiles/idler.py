@@ -1,4 +1,4 @@
-"""Python users for the measurement of memory: one request, then an idle hour on an open connection."""
+"""Python users for the memory measurement: one request, then an hour of waiting on an open connection."""
 
 from locust import HttpUser, constant, task
 

@@ -1,7 +1,7 @@
-"""Python users for the measurement of CPU time per request: two weighted, named tasks without waits.
+"""Python users for the request measurement: two weighted tasks with names, no waits, as in `../scenario.rs`.
 
-The tasks are those of `../scenario.rs`. The log-in is left out: the work of Locust's clients on a cookie per request
-would be a large part of the comparison. CLIENT names the base class, so that each host runs the same file.
+They do not log in: the cookie handling of Locust's clients would be a large part of the measured cost.
+The variable CLIENT names their base class, so that each host runs the same file.
 """
 
 import os

@@ -22,7 +22,6 @@ use std::{
     time::Duration,
 };
 
-use cookie::Cookie;
 use gregaria_engine::rt;
 use oxhttp::model::{Body, Request, Response, StatusCode, Uri, header};
 use serde::{Deserialize, Serialize};
@@ -107,9 +106,9 @@ impl DemoShop {
         match (field("username"), field("password")) {
             (Some(name), Some(password)) if password == PASSWORD => {
                 let session = self.sessions().open(name.into_owned());
-                let cookie = Cookie::build((SESSION_COOKIE, session.to_string())).path("/").http_only(true).build();
+                let cookie = format!("{SESSION_COOKIE}={session}; HttpOnly; Path=/");
                 let mut response = json_response(StatusCode::OK, &json!({ "session": session }));
-                let cookie = cookie.to_string().parse().expect("a cookie with a number is a valid header value");
+                let cookie = cookie.parse().expect("a cookie with a number is a valid header value");
                 response.headers_mut().insert(header::SET_COOKIE, cookie);
                 response
             }
@@ -179,8 +178,8 @@ struct CartLine {
 
 fn session_id(request: &Request<Body>) -> Option<u64> {
     let cookies = request.headers().get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
-    let mut cookies = cookies.flat_map(Cookie::split_parse).flatten();
-    cookies.find(|cookie| cookie.name() == SESSION_COOKIE)?.value().parse().ok()
+    let mut pairs = cookies.flat_map(|value| value.split("; ")).filter_map(|pair| pair.split_once('='));
+    pairs.find(|(name, _)| *name == SESSION_COOKIE)?.1.parse().ok()
 }
 
 /// Reads the body of a request, up to 64 KiB.

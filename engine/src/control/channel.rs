@@ -1,55 +1,55 @@
-//! What a place and its swarm tell each other, over two lock-free queues with one writer and one reader each.
+//! The channel between the coordinator and a thread agent: two lock-free queues, one per direction.
 
 use gregaria_stats::Interval;
 use rtrb::{Consumer, Producer, RingBuffer};
 
-use super::admission::Quota;
-use crate::{health::ThreadLoad, ramp::RampStep};
+use crate::{accounting::Quota, health::ThreadLoad, ramp::RampStep};
 
-/// From the swarm to a place.
+/// A command of the coordinator to a thread agent.
 #[expect(clippy::large_enum_variant, reason = "an interval comes back ten times a second; a box would not be reused")]
 pub(super) enum AgentCommand {
-    /// A new run, with its number of requests.
+    /// Starts a run with this quota of requests.
     StartRun(Option<Quota>),
-    /// Do these steps; forget earlier ones that are due at `from_ns` or later.
+    /// Replaces all steps that are due at `from_ns` or later by these.
     ReplaceSteps { from_ns: u64, steps: Vec<RampStep> },
-    /// No request starts any more; what is on the wire at `deadline_ns` is cut off.
+    /// Ends the run. No request starts any more, and requests in flight are aborted at `deadline_ns`.
     Stop { deadline_ns: u64 },
-    /// An interval, emptied, to record into again.
+    /// Returns an empty interval for the next report.
     ReturnInterval(Interval),
-    /// The place is given up.
+    /// Ends the agent.
     Shutdown,
 }
 
-/// From a place to its swarm, once per tick.
+/// A report of a thread agent to the coordinator, once per tick.
 pub(super) struct AgentReport {
     pub(super) interval: Interval,
     pub(super) as_of_ns: u64,
     pub(super) user_counts: Vec<u32>,
     pub(super) aborted: u64,
     pub(super) load: ThreadLoad,
-    /// No user is left and this is all that was measured.
+    /// Whether no user is left and this is the last report of the run.
     pub(super) stopped: bool,
 }
 
-/// The swarm's end.
+/// The coordinator's end of the channel.
 pub(super) struct CoordinatorEnd {
     pub(super) commands: Producer<AgentCommand>,
     pub(super) reports: Consumer<AgentReport>,
 }
 
-/// A place's end.
+/// The agent's end of the channel, for [`ThreadAgent::new`](super::ThreadAgent::new).
 pub struct AgentEnd {
     pub(super) commands: Consumer<AgentCommand>,
     pub(super) reports: Producer<AgentReport>,
 }
 
 pub(super) fn agent_channel() -> (CoordinatorEnd, AgentEnd) {
-    let (to_place, from_swarm) = RingBuffer::new(COMMAND_QUEUE_CAPACITY);
-    let (to_swarm, from_place) = RingBuffer::new(REPORT_QUEUE_CAPACITY);
-    (CoordinatorEnd { commands: to_place, reports: from_place }, AgentEnd { commands: from_swarm, reports: to_swarm })
+    let (command_producer, command_consumer) = RingBuffer::new(COMMAND_QUEUE_CAPACITY);
+    let (report_producer, report_consumer) = RingBuffer::new(REPORT_QUEUE_CAPACITY);
+    let coordinator_end = CoordinatorEnd { commands: command_producer, reports: report_consumer };
+    (coordinator_end, AgentEnd { commands: command_consumer, reports: report_producer })
 }
 
 const COMMAND_QUEUE_CAPACITY: usize = 64;
-/// As many intervals go round; a place that has none left keeps recording and hands over later.
+/// Reports in the queue, and intervals in use. An agent without a spare interval continues to record and reports later.
 pub(super) const REPORT_QUEUE_CAPACITY: usize = 2;

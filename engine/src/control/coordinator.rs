@@ -1,4 +1,6 @@
-//! The swarm's side of places: tells each its steps, and merges what they hand over.
+//! The swarm's side of thread control: distributes the steps of a segment over threads, and merges their reports.
+//!
+//! The side of a thread is `agent.rs`, the distribution `placement.rs`.
 
 use std::sync::{Arc, atomic::AtomicU64};
 
@@ -14,14 +16,25 @@ use crate::{
     swarm::{Swarm, SwarmReport},
 };
 
-/// Any number of places as one [`Swarm`].
+/// A group of threads as one [`Swarm`].
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_engine::control::{Coordinator, ThreadAgent};
+///
+/// let mut coordinator = Coordinator::new(1);
+/// let agent = ThreadAgent::new(coordinator.add_agent());
+/// assert_eq!(coordinator.agent_count(), 1);
+/// assert!(!agent.is_running());
+/// ```
 pub struct Coordinator {
     classes: usize,
     placement: Placement,
     agents: Vec<RemoteAgent>,
 }
 
-/// A place, as its swarm sees it.
+/// The coordinator's view of a thread agent: its channel and its last report.
 struct RemoteAgent {
     channel: CoordinatorEnd,
     as_of_ns: u64,
@@ -32,31 +45,33 @@ struct RemoteAgent {
 }
 
 impl Coordinator {
-    /// No place, for users of so many classes.
+    /// Creates a coordinator without threads, for this number of user classes.
     pub fn new(classes: usize) -> Self {
         Self { classes, placement: Placement::new(classes, 0), agents: Vec::new() }
     }
 
-    /// One more; whoever gets the link makes a [`Place`](super::Place) of it. Not while a run is on.
+    /// Adds a thread and returns the channel for its [`ThreadAgent`](super::ThreadAgent). Not to be called during a
+    /// run.
     pub fn add_agent(&mut self) -> AgentEnd {
-        let (reins, link) = agent_channel();
-        self.agents.push(RemoteAgent::new(reins));
-        link
+        let (coordinator_end, agent_end) = agent_channel();
+        self.agents.push(RemoteAgent::new(coordinator_end));
+        agent_end
     }
 
-    /// How many there are.
+    /// Returns the number of threads.
     pub fn agent_count(&self) -> usize {
         self.agents.len()
     }
 
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.agents.is_empty()
+    /// Ends the agents of all threads.
+    pub fn shutdown(&mut self) {
+        self.send_to_all(|| AgentCommand::Shutdown);
     }
 
-    /// Gives all places up.
-    pub fn shutdown(&mut self) {
-        self.agents.iter_mut().for_each(|place| place.send(AgentCommand::Shutdown));
+    fn send_to_all(&mut self, command: impl Fn() -> AgentCommand) {
+        for (index, agent) in self.agents.iter_mut().enumerate() {
+            agent.send(index, command());
+        }
     }
 }
 
@@ -64,36 +79,36 @@ impl Swarm for Coordinator {
     fn start_run(&mut self, num_requests: Option<u64>) {
         let quota = num_requests.map(|count| Arc::new(AtomicU64::new(count)));
         self.placement = Placement::new(self.classes, self.agents.len());
-        for place in &mut self.agents {
-            place.stopped = false;
-            place.aborted = 0;
-            place.send(AgentCommand::StartRun(quota.clone()));
+        for agent in &mut self.agents {
+            agent.stopped = false;
+            agent.aborted = 0;
         }
+        self.send_to_all(|| AgentCommand::StartRun(quota.clone()));
     }
 
     fn apply_segment(&mut self, segment: &Segment) {
-        let plans = self.placement.apply(segment);
-        for (place, steps) in self.agents.iter_mut().zip(plans) {
-            place.send(AgentCommand::ReplaceSteps { from_ns: segment.start_ns, steps });
+        let steps_per_thread = self.placement.apply(segment);
+        for ((index, agent), steps) in self.agents.iter_mut().enumerate().zip(steps_per_thread) {
+            agent.send(index, AgentCommand::ReplaceSteps { from_ns: segment.start_ns, steps });
         }
     }
 
     fn stop(&mut self, deadline_ns: u64) {
-        self.agents.iter_mut().for_each(|place| place.send(AgentCommand::Stop { deadline_ns }));
+        self.send_to_all(|| AgentCommand::Stop { deadline_ns });
     }
 
     fn collect(&mut self, sink: &mut dyn FnMut(&Interval)) -> SwarmReport {
-        let mut users = vec![0; self.classes];
-        for place in &mut self.agents {
-            place.collect(sink);
-            users.iter_mut().zip(&place.user_counts).for_each(|(sum, count)| *sum += count);
+        let mut users_per_class = vec![0; self.classes];
+        for (index, agent) in self.agents.iter_mut().enumerate() {
+            agent.collect(index, sink);
+            users_per_class.iter_mut().zip(&agent.user_counts).for_each(|(sum, count)| *sum += count);
         }
         SwarmReport {
-            as_of_ns: self.agents.iter().map(|place| place.as_of_ns).min().unwrap_or_default(),
-            users_per_class: users,
-            stopped: self.agents.iter().all(|place| place.stopped),
-            aborted: self.agents.iter().map(|place| place.aborted).sum(),
-            loads: self.agents.iter().map(|place| place.load).collect(),
+            as_of_ns: self.agents.iter().map(|agent| agent.as_of_ns).min().unwrap_or_default(),
+            users_per_class,
+            stopped: self.agents.iter().all(|agent| agent.stopped),
+            aborted: self.agents.iter().map(|agent| agent.aborted).sum(),
+            loads: self.agents.iter().map(|agent| agent.load).collect(),
             fatal_error: None,
         }
     }
@@ -104,23 +119,23 @@ impl RemoteAgent {
         Self { channel, as_of_ns: 0, user_counts: Vec::new(), aborted: 0, load: ThreadLoad::default(), stopped: false }
     }
 
-    /// A place reads its messages every tick at the latest; one that has not for dozens of them is dead or stuck, which
-    /// is noticed elsewhere.
-    fn send(&mut self, command: AgentCommand) {
+    /// Queues a command. An agent reads its commands at every tick, so a full queue means that its thread has ended
+    /// or is blocked. The swarm reports both by other means.
+    fn send(&mut self, index: usize, command: AgentCommand) {
         if self.channel.commands.push(command).is_err() {
-            log::error!("a place of users does not take messages any more");
+            log::error!("thread {index}: command queue is full; the thread is not responding");
         }
     }
 
-    fn collect(&mut self, sink: &mut dyn FnMut(&Interval)) {
-        while let Ok(AgentReport { mut interval, as_of_ns, user_counts: users, aborted: cut, load, stopped }) =
+    fn collect(&mut self, index: usize, sink: &mut dyn FnMut(&Interval)) {
+        while let Ok(AgentReport { mut interval, as_of_ns, user_counts, aborted, load, stopped }) =
             self.channel.reports.pop()
         {
             sink(&interval);
             interval.clear();
-            self.send(AgentCommand::ReturnInterval(interval));
-            (self.as_of_ns, self.user_counts) = (as_of_ns, users);
-            (self.aborted, self.load, self.stopped) = (cut, load, stopped);
+            self.send(index, AgentCommand::ReturnInterval(interval));
+            (self.as_of_ns, self.user_counts) = (as_of_ns, user_counts);
+            (self.aborted, self.load, self.stopped) = (aborted, load, stopped);
         }
     }
 }

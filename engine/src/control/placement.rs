@@ -1,13 +1,13 @@
-//! Which place takes which step of a ramp. Pure; the one place that knows where every user is.
+//! The distribution of users over threads. Pure: it keeps the thread of every user and assigns the steps of a ramp.
 
-use crate::ramp::{Ramp, RampStep, Segment};
+use crate::ramp::{Ramp, RampStep, Segment, StepKind};
 
-/// Where the users are.
+/// The thread of every user.
 pub(super) struct Placement {
-    /// Per class, the place of each user in the order in which they came.
+    /// Per class, the thread of each user in spawn order.
     threads_by_class: Vec<Vec<usize>>,
     users_per_thread: Vec<u32>,
-    /// The steps of the ramp that is on, with their places.
+    /// The steps of the current ramp, with their threads.
     assigned_steps: Vec<(RampStep, usize)>,
 }
 
@@ -20,38 +20,46 @@ impl Placement {
         }
     }
 
-    /// Spreads the segment's steps: a user comes to the place that has fewest, and goes from where it is. Steps of the
-    /// ramp before that are due at the segment's start or later are taken back first.
+    /// Assigns the steps of the segment to threads and returns them per thread.
+    ///
+    /// A user is spawned on the thread with the fewest users, and stopped on its own thread. Steps of the previous ramp
+    /// that are due at the start of the segment or later are undone first.
     pub(super) fn apply(&mut self, segment: &Segment) -> Vec<Vec<RampStep>> {
-        while let Some((step, place)) = self.assigned_steps.pop_if(|(step, _)| step.due_ns >= segment.start_ns) {
-            self.move_user(RampStep { is_spawn: !step.is_spawn, ..step }, place);
+        while let Some((step, thread)) = self.assigned_steps.pop_if(|(step, _)| step.due_ns >= segment.start_ns) {
+            self.apply_step(step.inverse(), thread);
         }
         self.assigned_steps.clear();
-        let mut plans = vec![Vec::new(); self.users_per_thread.len()];
+        let mut steps_per_thread = vec![Vec::new(); self.users_per_thread.len()];
         for step in Ramp::new(segment).steps() {
-            let place = if step.is_spawn { self.least_loaded() } else { self.thread_of_latest(step.class) };
-            self.move_user(*step, place);
-            self.assigned_steps.push((*step, place));
-            plans[place].push(*step);
+            let thread = match step.kind {
+                StepKind::Spawn => self.least_loaded(),
+                StepKind::Stop => self.thread_of_latest(step.class),
+            };
+            self.apply_step(*step, thread);
+            self.assigned_steps.push((*step, thread));
+            steps_per_thread[thread].push(*step);
         }
-        plans
+        steps_per_thread
     }
 
     fn least_loaded(&self) -> usize {
-        (0..self.users_per_thread.len()).min_by_key(|place| self.users_per_thread[*place]).unwrap_or(0)
+        (0..self.users_per_thread.len()).min_by_key(|thread| self.users_per_thread[*thread]).unwrap_or(0)
     }
 
     fn thread_of_latest(&self, class: usize) -> usize {
         self.threads_by_class[class].last().copied().unwrap_or(0)
     }
 
-    fn move_user(&mut self, step: RampStep, thread: usize) {
-        if step.is_spawn {
-            self.threads_by_class[step.class].push(thread);
-            self.users_per_thread[thread] += 1;
-        } else {
-            self.threads_by_class[step.class].pop();
-            self.users_per_thread[thread] -= 1;
+    fn apply_step(&mut self, step: RampStep, thread: usize) {
+        match step.kind {
+            StepKind::Spawn => {
+                self.threads_by_class[step.class].push(thread);
+                self.users_per_thread[thread] += 1;
+            }
+            StepKind::Stop => {
+                self.threads_by_class[step.class].pop();
+                self.users_per_thread[thread] -= 1;
+            }
         }
     }
 }
@@ -65,16 +73,16 @@ mod tests {
     }
 
     #[test]
-    fn users_are_spread_evenly_and_leave_from_where_they_are() {
+    fn users_are_spawned_evenly_and_stop_on_their_thread() {
         let mut placement = Placement::new(1, 4);
-        let plans = placement.apply(&ramp(0, 0, 10));
-        assert_eq!(plans.iter().map(Vec::len).collect::<Vec<_>>(), [3, 3, 2, 2]);
+        let steps_per_thread = placement.apply(&ramp(0, 0, 10));
+        assert_eq!(steps_per_thread.iter().map(Vec::len).collect::<Vec<_>>(), [3, 3, 2, 2]);
         placement.apply(&ramp(20_000_000, 10, 4));
         assert_eq!(placement.users_per_thread, [1, 1, 1, 1]);
     }
 
     #[test]
-    fn a_ramp_that_is_replaced_half_way_leaves_no_ghosts() {
+    fn replaced_ramp_undoes_its_remaining_steps() {
         let mut placement = Placement::new(1, 2);
         placement.apply(&ramp(0, 0, 100));
         placement.apply(&ramp(50_000_000, 50, 60));

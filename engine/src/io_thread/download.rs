@@ -1,6 +1,7 @@
-//! A response's body that the host reads piece by piece: the host asks, the thread's side answers.
+//! The body of a response that the owner reads in chunks.
 //!
-//! Nothing is read ahead, so a target cannot send more than its connection holds while nobody asks.
+//! No chunk is read before a reader requests it, so a target cannot send more than the buffers of its connection hold.
+//! This file must not know the worker.
 
 use std::{
     cell::RefCell,
@@ -12,63 +13,65 @@ use std::{
 
 use gregaria_http::BodyStream;
 
-use super::{IoEvent, worker::IoWorker};
+use super::{IoEvent, event_queue::EventQueue};
 use crate::network::UserNetwork;
 
-/// What the host wants of a body.
+/// The owner's requests for the chunks of one body.
 #[derive(Default)]
 pub(super) struct RemoteDownload(RefCell<DownloadState>);
 
 #[derive(Default)]
 struct DownloadState {
-    /// Who waits for a piece.
+    /// The readers that wait for a chunk, in the order of their requests.
     waiting_readers: VecDeque<usize>,
     is_dropped: bool,
     waker: Option<Waker>,
 }
 
 impl RemoteDownload {
-    /// Somebody wants the next piece.
+    /// Queues a reader for the next chunk.
     pub(super) fn add_reader(&self, reader: usize) {
         self.0.borrow_mut().waiting_readers.push_back(reader);
         self.wake();
     }
 
-    /// Nobody wants anything any more.
+    /// Ends the reading of the body.
     pub(super) fn drop_body(&self) {
         self.0.borrow_mut().is_dropped = true;
         self.wake();
     }
 
-    /// Answers readers until the body is at its end, or left: then a short rest is read, so that the connection can be
-    /// used again, and a long one cut off.
-    pub(super) async fn serve(&self, worker: &IoWorker, mut stream: BodyStream<'_, UserNetwork>) {
+    /// Answers readers until the body ends or is dropped.
+    ///
+    /// After a drop, a rest of at most 64 KiB is read, so that the connection can be used again. A longer rest closes
+    /// the connection.
+    pub(super) async fn serve(&self, event_queue: &EventQueue, mut stream: BodyStream<'_, UserNetwork>) {
         while let Some(reader) = self.next_reader().await {
-            let mut piece = Vec::new();
-            let Some(next) = self.until_dropped(stream.read_chunk(&mut piece)).await else {
+            let mut chunk = Vec::new();
+            let Some(has_more) = self.until_dropped(stream.read_chunk(&mut chunk)).await else {
                 return;
             };
-            let is_over = next != Ok(true);
-            worker.emit(IoEvent::BodyChunk { reader, chunk: next.map(|more| more.then_some(piece)) });
+            let is_over = has_more != Ok(true);
+            event_queue.emit(IoEvent::BodyChunk { reader, chunk: has_more.map(|more| more.then_some(chunk)) });
             if is_over {
-                return self.finish_waiting_readers(worker);
+                return self.finish_waiting_readers(event_queue);
             }
         }
         let until_bytes = stream.bytes_read() + MAX_DRAIN_BYTES;
-        let mut piece = Vec::new();
-        while stream.bytes_read() < until_bytes && stream.read_chunk(&mut piece).await == Ok(true) {
-            piece.clear();
+        let mut chunk = Vec::new();
+        while stream.bytes_read() < until_bytes && stream.read_chunk(&mut chunk).await == Ok(true) {
+            chunk.clear();
         }
     }
 
-    /// Tells those who still wait that there is nothing more.
-    fn finish_waiting_readers(&self, worker: &IoWorker) {
+    /// Answers all waiting readers with the end of the body.
+    fn finish_waiting_readers(&self, event_queue: &EventQueue) {
         for reader in self.0.borrow_mut().waiting_readers.drain(..) {
-            worker.emit(IoEvent::BodyChunk { reader, chunk: Ok(None) });
+            event_queue.emit(IoEvent::BodyChunk { reader, chunk: Ok(None) });
         }
     }
 
-    /// `None` when the body is left.
+    /// Waits for the next reader. Returns `None` if the body is dropped.
     async fn next_reader(&self) -> Option<usize> {
         poll_fn(|cx| {
             let mut state = self.0.borrow_mut();
@@ -84,7 +87,7 @@ impl RemoteDownload {
         .await
     }
 
-    /// `None` when the body is left before that.
+    /// Runs `future` to its end. Returns `None` if the body is dropped.
     pub(super) async fn until_dropped<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         let mut future = pin!(future);
         poll_fn(|cx| {
@@ -107,5 +110,5 @@ impl RemoteDownload {
     }
 }
 
-/// A rest up to this is cheaper to read than a new connection to make.
+/// The longest rest of a body that is cheaper to read than a new connection is to open.
 const MAX_DRAIN_BYTES: u64 = 64 << 10;

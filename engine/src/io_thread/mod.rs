@@ -1,11 +1,15 @@
-//! A carrier: a thread of its own that sends the requests of users who live elsewhere, and brings back what came of them.
+//! The I/O thread: sends HTTP requests on behalf of users on another event loop, such as gevent.
 //!
-//! For hosts whose users are not Rust futures (the Python host): they keep to their own thread and event loop, hand
-//! over [`Errand`]s, and are rung a [`Bell`] when some are done. Nothing is decided here: no outcome, no sample, no gate.
-//! The thread's side is in `desk.rs`. Between the two lie two lock-free queues and the bell; buffers go round with the
-//! errands. A long body changes threads piece by piece: a request's in `feed.rs`, a response's in `tap.rs`.
+//! The owner of an [`IoThread`] submits [`PackedRequest`]s, and an [`EventFd`] is notified when there are events to
+//! read. Two lock-free queues connect the threads, and buffers of responses come back with later requests. The
+//! thread's side is `worker.rs`. A long body crosses in chunks: of a request in `upload.rs`, of a response in
+//! `download.rs`.
+//!
+//! The I/O thread records timestamps and never decides an outcome: it must not know accounting, thread control or
+//! users.
 
 mod download;
+mod event_queue;
 mod request;
 mod upload;
 mod worker;
@@ -34,192 +38,234 @@ use crate::{
     network::ThreadNetwork,
     rt::{self, DriverChoice, DriverKind, EventFd, Resolver},
 };
+use event_queue::EventQueue;
 use worker::IoWorker;
 
-/// The outside of a carrier. Belongs to one thread.
+/// The owner's side of an I/O thread. It belongs to one thread.
+///
+/// Dropping it drops all requests in flight and waits for the thread to end.
+///
+/// # Examples
+///
+/// ```no_run
+/// use std::sync::Arc;
+///
+/// use gregaria_engine::{
+///     http::{BaseUrl, ClientConfig, Method},
+///     io_thread::{IoEvent, IoThread, RequestId},
+///     rt::{DriverChoice, EventFd, now_ns},
+/// };
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let event_fd = EventFd::new()?;
+/// let mut io_thread = IoThread::start(event_fd.clone(), DriverChoice::Auto, Arc::default())?;
+/// let base = BaseUrl::parse("http://localhost:8080").expect("a valid URL");
+/// let session = io_thread.open_session(Arc::new(base), Arc::new(ClientConfig::default()));
+/// let mut request = io_thread.new_request();
+/// request.request_line(Method::Get, "/");
+/// request.finish(session, now_ns(), RequestId(1));
+/// io_thread.submit(request);
+/// io_thread.flush();
+/// // Wait until `event_fd` is readable, then:
+/// io_thread.clear_wakeup();
+/// while let Some(event) = io_thread.next_event() {
+///     if let IoEvent::Completed(completed) = event {
+///         io_thread.buffer_pool().recycle(completed.exchange.result?);
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
 pub struct IoThread {
     commands: Producer<IoCommand>,
     events: Consumer<IoEvent>,
-    /// Orders for which the queue had no room.
+    /// Commands for which the queue has no room.
     overflow_commands: VecDeque<IoCommand>,
     session_ids: Slab<()>,
     buffer_pool: SharedBufferPool,
     shared: Arc<IoThreadShared>,
     waker: Waker,
-    /// Something was ordered since the thread was woken last.
+    /// Whether a command was queued since the last wake-up.
     needs_wakeup: bool,
     driver_kind: DriverKind,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
 
-/// One user's session at the carrier.
+/// The session of one user on the I/O thread: its connections and cookies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionId(usize);
 
-/// What is ordered.
+/// The number by which the owner knows a request.
+///
+/// The owner may use a number again after the request has completed and its body is dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RequestId(pub usize);
+
+/// A command of the owner.
 enum IoCommand {
     OpenSession { session: SessionId, base: Arc<BaseUrl>, config: Arc<ClientConfig> },
     Submit(PackedRequest),
-    UploadChunk { request_id: usize, chunk: Option<Vec<u8>> },
-    ReadBody { request_id: usize, reader: usize },
-    DropBody { request_id: usize },
+    UploadChunk { request_id: RequestId, chunk: Option<Vec<u8>> },
+    ReadBody { request_id: RequestId, reader: usize },
+    DropBody { request_id: RequestId },
     WithCookies { session: SessionId, action: Box<dyn FnOnce(&mut CookieJar) + Send> },
-    Cancel { session: SessionId, request_id: usize },
+    Cancel { session: SessionId, request_id: RequestId },
     CloseSession(SessionId),
     Shutdown,
 }
 
-/// What the thread tells.
+/// An event of the I/O thread.
 pub enum IoEvent {
-    /// An errand is done.
+    /// A request has completed.
     Completed(CompletedRequest),
-    /// The next piece of the body of the errand with this ticket is wanted: the first one if `again`. To be answered with
-    /// [`Carrier::feed`], each time.
+    /// An upload needs its next chunk. Each event must be answered with [`IoThread::send_upload_chunk`].
     UploadChunkNeeded {
-        /// The errand's.
-        request_id: usize,
-        /// The body must be sent once more.
+        /// The request with the upload.
+        request_id: RequestId,
+        /// Whether the body must be sent again from its start.
         from_start: bool,
     },
-    /// The answer to a [`Carrier::read`]: what came next, `None` at the end of the body, or why the rest will not come.
+    /// The answer to [`IoThread::read_body_chunk`].
     BodyChunk {
-        /// Who has asked.
+        /// The reader given to [`IoThread::read_body_chunk`].
         reader: usize,
-        /// What there is.
+        /// The next chunk of the body, `None` at its end, or the error in place of the rest.
         chunk: Result<Option<Vec<u8>>, Error>,
     },
 }
 
-/// What both sides touch.
+/// The state that both threads use.
 struct IoThreadShared {
     event_fd: EventFd,
-    /// The bell has been rung and nobody has come yet.
+    /// Whether `event_fd` was notified since the owner last cleared the wake-up.
     wakeup_pending: AtomicBool,
     cpu_ns: AtomicU64,
     is_alive: AtomicBool,
 }
 
-/// Buffers that went out with a response and are to come back with an errand. Clones are the same.
+/// A pool of buffers that left with a response and come back with a later request. Clones share one pool.
 #[derive(Clone, Debug, Default)]
 pub struct SharedBufferPool(Arc<Mutex<Vec<Vec<u8>>>>);
 
 impl IoThread {
-    /// Starts the thread. It notifies `event_fd` when requests are done.
+    /// Starts the thread. It notifies `event_fd` when there are events to read.
     ///
     /// # Errors
-    /// When the thread cannot be started, or the kernel refuses what it is to run on.
+    /// Returns an error if the thread cannot be started, or the kernel does not support the driver.
     pub fn start(event_fd: EventFd, driver: DriverChoice, resolver: Arc<Resolver>) -> io::Result<Self> {
-        let (orders, for_desk) = RingBuffer::new(QUEUE_CAPACITY);
-        let (from_desk, said) = RingBuffer::new(QUEUE_CAPACITY);
+        let (commands, worker_commands) = RingBuffer::new(QUEUE_CAPACITY);
+        let (worker_events, events) = RingBuffer::new(QUEUE_CAPACITY);
         let shared = Arc::new(IoThreadShared {
             event_fd,
             wakeup_pending: AtomicBool::new(false),
             cpu_ns: AtomicU64::new(0),
             is_alive: AtomicBool::new(true),
         });
-        let (tell, told) = mpsc::channel();
-        let desk_shared = Arc::clone(&shared);
-        let alive = AliveGuard(Arc::clone(&shared));
-        let thread = std::thread::Builder::new().name("gregaria-carrier".into()).spawn(move || {
-            let _alive = alive;
+        let (ready_sender, ready_receiver) = mpsc::channel();
+        let worker_shared = Arc::clone(&shared);
+        let alive_guard = AliveGuard(Arc::clone(&shared));
+        let thread = std::thread::Builder::new().name("gregaria-io".into()).spawn(move || {
+            let _alive_guard = alive_guard;
             rt::block_on(driver, |rt, kind| {
-                let wires = ThreadNetwork::new(rt, resolver);
-                IoWorker::run(wires, for_desk, from_desk, desk_shared, move |waker| {
-                    // The starter waits for it below.
-                    let _ = tell.send((waker, kind));
+                let thread_network = ThreadNetwork::new(rt, resolver);
+                let event_queue = EventQueue::new(worker_events, worker_shared);
+                IoWorker::run(thread_network, worker_commands, event_queue, move |waker| {
+                    // The receiver below waits for it, so it cannot be gone.
+                    let _ = ready_sender.send((waker, kind));
                 })
             })
         })?;
-        let Ok((waker, kind)) = told.recv() else {
-            let refusal = thread.join().ok().and_then(Result::err);
-            return Err(refusal.unwrap_or_else(|| io::Error::other("the thread died while it was set up")));
+        let Ok((waker, driver_kind)) = ready_receiver.recv() else {
+            let error = thread.join().ok().and_then(Result::err);
+            return Err(error.unwrap_or_else(|| io::Error::other("the thread panicked during its setup")));
         };
         Ok(Self {
-            commands: orders,
-            events: said,
+            commands,
+            events,
             overflow_commands: VecDeque::new(),
             session_ids: Slab::new(),
             buffer_pool: SharedBufferPool::default(),
             shared,
             waker,
             needs_wakeup: false,
-            driver_kind: kind,
+            driver_kind,
             thread: Some(thread),
         })
     }
 
-    /// What the thread runs on.
+    /// Returns the driver of the thread.
     pub fn driver_kind(&self) -> DriverKind {
         self.driver_kind
     }
 
-    /// A session: connections and cookies of one user.
+    /// Opens a session: the connections and cookies of one user.
     pub fn open_session(&mut self, base: Arc<BaseUrl>, config: Arc<ClientConfig>) -> SessionId {
         let session = SessionId(self.session_ids.insert(()));
         self.send_command(IoCommand::OpenSession { session, base, config });
         session
     }
 
-    /// The user is gone: its connections are closed, and what it had on the wire is dropped and never done.
+    /// Closes a session and its connections. Its requests in flight are dropped and never complete.
     pub fn close_session(&mut self, session: SessionId) {
         self.session_ids.remove(session.0);
         self.send_command(IoCommand::CloseSession(session));
     }
 
-    /// Nobody waits for this errand any more: its exchange is dropped. It may be done all the same.
-    pub fn cancel(&mut self, session: SessionId, request_id: usize) {
+    /// Cancels a request: its exchange is dropped. The request may complete before the command takes effect.
+    pub fn cancel(&mut self, session: SessionId, request_id: RequestId) {
         self.send_command(IoCommand::Cancel { session, request_id });
     }
 
-    /// An errand to fill in and [`send`](Self::send). Its buffer has carried others before.
+    /// Returns an empty request to fill in and [`submit`](Self::submit). It reuses a buffer of the pool.
     pub fn new_request(&self) -> PackedRequest {
         PackedRequest::new(self.buffer_pool.acquire())
     }
 
-    /// Where the buffers of responses are to be brought when nobody needs them any more.
+    /// Returns the pool to which the buffers of responses must be recycled.
     pub fn buffer_pool(&self) -> &SharedBufferPool {
         &self.buffer_pool
     }
 
-    /// Hands an errand over. The thread is woken by [`flush`](Self::flush).
+    /// Submits a request. [`flush`](Self::flush) wakes the thread.
     pub fn submit(&mut self, request: PackedRequest) {
         self.send_command(IoCommand::Submit(request));
     }
 
-    /// Gives the piece of an upload that was asked for, of some tens of KiB; `None` when there is nothing more.
-    pub fn send_upload_chunk(&mut self, request_id: usize, chunk: Option<Vec<u8>>) {
+    /// Sends the requested chunk of an upload, of some tens of KiB, or `None` at the end of the body.
+    pub fn send_upload_chunk(&mut self, request_id: RequestId, chunk: Option<Vec<u8>>) {
         self.send_command(IoCommand::UploadChunk { request_id, chunk });
     }
 
-    /// Asks for the next piece of the body of a streamed response, on behalf of `reader`.
-    pub fn read_body_chunk(&mut self, request_id: usize, reader: usize) {
+    /// Requests the next chunk of the body of a streamed response. The answer is an [`IoEvent::BodyChunk`] for
+    /// `reader`.
+    pub fn read_body_chunk(&mut self, request_id: RequestId, reader: usize) {
         self.send_command(IoCommand::ReadBody { request_id, reader });
     }
 
-    /// Nobody will read more of this streamed response. What is left of it is read if that is little, so that the
-    /// connection can be used again.
-    pub fn drop_body(&mut self, request_id: usize) {
+    /// Ends the reading of a streamed response. A rest of at most 64 KiB is read, so that the connection can be used
+    /// again. Otherwise the connection is closed.
+    pub fn drop_body(&mut self, request_id: RequestId) {
         self.send_command(IoCommand::DropBody { request_id });
     }
 
-    /// Does something to a session's cookies, at once: waits until the thread has done it, which takes some microseconds.
-    /// `None` when the session is closed.
+    /// Runs `action` on the cookies of a session and waits for its result, which takes some microseconds. Returns
+    /// `None` if the session is closed.
     pub fn with_cookies<R: Send + 'static>(
         &mut self,
         session: SessionId,
         action: impl FnOnce(&mut CookieJar) -> R + Send + 'static,
     ) -> Option<R> {
-        let (tell, told) = mpsc::channel();
-        let act = Box::new(move |jar: &mut CookieJar| {
-            // The asker waits for it below.
-            let _ = tell.send(action(jar));
+        let (sender, receiver) = mpsc::channel();
+        let action = Box::new(move |cookies: &mut CookieJar| {
+            // The receiver below waits for the result, so it cannot be gone.
+            let _ = sender.send(action(cookies));
         });
-        self.send_command(IoCommand::WithCookies { session, action: act });
+        self.send_command(IoCommand::WithCookies { session, action });
         loop {
-            // The order may still wait for room in the queue.
+            // The command may still wait for room in the queue.
             self.needs_wakeup = true;
             self.flush();
-            match told.recv_timeout(LIVENESS_CHECK_PERIOD) {
+            match receiver.recv_timeout(LIVENESS_CHECK_PERIOD) {
                 Ok(result) => return Some(result),
                 Err(mpsc::RecvTimeoutError::Timeout) if self.status().is_alive() => {}
                 Err(_) => return None,
@@ -227,11 +273,11 @@ impl IoThread {
         }
     }
 
-    /// Wakes the thread if anything was ordered since.
+    /// Wakes the thread if a command was queued since the last wake-up.
     pub fn flush(&mut self) {
-        while let Some(order) = self.overflow_commands.pop_front() {
-            if let Err(rtrb::PushError::Full(order)) = self.commands.push(order) {
-                self.overflow_commands.push_front(order);
+        while let Some(command) = self.overflow_commands.pop_front() {
+            if let Err(rtrb::PushError::Full(command)) = self.commands.push(command) {
+                self.overflow_commands.push_front(command);
                 break;
             }
         }
@@ -240,20 +286,20 @@ impl IoThread {
         }
     }
 
-    /// The bell was heard: from now on it is rung again.
+    /// Clears the wake-up flag. The next event notifies the file descriptor again.
     pub fn clear_wakeup(&mut self) {
         self.shared.event_fd.drain();
         self.shared.wakeup_pending.swap(false, Ordering::SeqCst);
-        // Either side may wait for room that there will be now.
+        // Either thread may wait for room in a queue that there will be now.
         self.needs_wakeup |= !self.overflow_commands.is_empty() || self.events.slots() == QUEUE_CAPACITY;
     }
 
-    /// What the thread tells next.
+    /// Returns the next event.
     pub fn next_event(&mut self) -> Option<IoEvent> {
         self.events.pop().ok()
     }
 
-    /// How the thread is, for whoever watches it.
+    /// Returns the status of the thread, for a reader on any thread.
     pub fn status(&self) -> IoThreadStatus {
         IoThreadStatus(Arc::clone(&self.shared))
     }
@@ -263,8 +309,8 @@ impl IoThread {
         if !self.overflow_commands.is_empty() {
             return self.overflow_commands.push_back(command);
         }
-        if let Err(rtrb::PushError::Full(order)) = self.commands.push(command) {
-            self.overflow_commands.push_back(order);
+        if let Err(rtrb::PushError::Full(command)) = self.commands.push(command) {
+            self.overflow_commands.push_back(command);
         }
     }
 }
@@ -278,29 +324,29 @@ impl Drop for IoThread {
         }
         self.waker.wake_by_ref();
         if let Some(thread) = self.thread.take() {
-            // How it ended was noticed while it mattered: see [`Gauge::is_alive`].
+            // A thread that ended earlier was noticed through `IoThreadStatus::is_alive`.
             let _ = thread.join();
         }
     }
 }
 
-/// How the carrier's thread is, readable from any thread.
+/// The status of the I/O thread, readable from any thread.
 #[derive(Clone)]
 pub struct IoThreadStatus(Arc<IoThreadShared>);
 
 impl IoThreadStatus {
-    /// CPU time so far in nanoseconds, some 100 ms old.
+    /// Returns the CPU time of the thread in nanoseconds, up to 100 ms old.
     pub fn cpu_ns(&self) -> u64 {
         self.0.cpu_ns.load(Ordering::Relaxed)
     }
 
-    /// Whether the thread still runs. Without it nothing is ever done.
+    /// Returns `true` while the thread runs. After its end no request completes.
     pub fn is_alive(&self) -> bool {
         self.0.is_alive.load(Ordering::Relaxed)
     }
 }
 
-/// Held by the thread, however it ends.
+/// Marks the thread as ended when it is dropped, also by a panic.
 struct AliveGuard(Arc<IoThreadShared>);
 
 impl Drop for AliveGuard {
@@ -310,7 +356,7 @@ impl Drop for AliveGuard {
 }
 
 impl SharedBufferPool {
-    /// Takes back what a response was in.
+    /// Takes back the buffer of a response. Buffers above 64 KiB, and those beyond 1,024 in the pool, are freed.
     pub fn recycle(&self, response: Response) {
         let buffer = response.into_buffer();
         let mut buffers = self.lock();
@@ -328,7 +374,7 @@ impl SharedBufferPool {
     }
 }
 
-/// Orders and results that may lie between the threads; more wait on their own side.
+/// The capacity of each queue between the threads. Further commands and events wait on their own side.
 const QUEUE_CAPACITY: usize = 1024;
 const LIVENESS_CHECK_PERIOD: Duration = Duration::from_millis(1);
 const MAX_POOLED_BUFFERS: usize = 1024;

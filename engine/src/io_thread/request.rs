@@ -1,17 +1,19 @@
-//! An errand: one request, packed into a single buffer so that it can change threads.
+//! A request packed into one buffer so that it can cross threads, and its completion.
 
 use std::{cell::RefCell, str};
 
 use gregaria_http::{Body, BodySource, Exchange, Method, Request, RequestOptions, ResponseBodyMode};
 
-use super::{SessionId, UploadInfo};
+use super::{RequestId, SessionId, UploadInfo};
 
-/// A request on its way to the carrier.
+/// A request on its way to the I/O thread.
+///
+/// Its parts must be set in this order: request line, headers, body.
 pub struct PackedRequest {
-    /// Target, then header names and values, then the body.
+    /// The target, the names and values of the headers, and the body, in this order.
     packed: Vec<u8>,
     target_end: usize,
-    /// Where each header's name and value end.
+    /// The ends of the name and the value of each header in `packed`.
     headers: Vec<(usize, usize)>,
     has_body: bool,
     pub(super) upload: Option<UploadInfo>,
@@ -19,15 +21,15 @@ pub struct PackedRequest {
     method: Method,
     options: Option<Box<RequestOptions>>,
     due_ns: u64,
-    pub(super) request_id: usize,
+    pub(super) request_id: RequestId,
     pub(super) session: SessionId,
 }
 
-/// An errand that is done.
+/// A completed request.
 pub struct CompletedRequest {
-    /// As given to [`Errand::seal`].
-    pub request_id: usize,
-    /// What came of it. Due is the time given to [`Errand::seal`].
+    /// The number given to [`PackedRequest::finish`].
+    pub request_id: RequestId,
+    /// The result of the request. Its due time is the one given to [`PackedRequest::finish`].
     pub exchange: Exchange,
 }
 
@@ -44,19 +46,19 @@ impl PackedRequest {
             method: Method::Get,
             options: None,
             due_ns: 0,
-            request_id: 0,
+            request_id: RequestId(0),
             session: SessionId(0),
         }
     }
 
-    /// Method and target, which come first.
+    /// Sets method and target. To be called first.
     pub fn request_line(&mut self, method: Method, target: &str) {
         self.method = method;
         self.packed.extend_from_slice(target.as_bytes());
         self.target_end = self.packed.len();
     }
 
-    /// A header, before the body.
+    /// Adds a header. To be called before [`body`](Self::body).
     pub fn header(&mut self, name: &str, value: &str) {
         self.packed.extend_from_slice(name.as_bytes());
         let name_end = self.packed.len();
@@ -64,36 +66,37 @@ impl PackedRequest {
         self.headers.push((name_end, self.packed.len()));
     }
 
-    /// The body, which comes last.
+    /// Sets the body. To be called last.
     pub fn body(&mut self, body: &[u8]) {
         self.packed.extend_from_slice(body);
         self.has_body = true;
     }
 
-    /// A body that the carrier is to ask for, piece by piece ([`Word::Wants`](super::Word::Wants)), in place of one that
-    /// comes with the errand.
+    /// Sets a body that the owner sends in chunks, each requested by an
+    /// [`IoEvent::UploadChunkNeeded`](super::IoEvent::UploadChunkNeeded), in place of [`body`](Self::body).
     pub fn upload(&mut self, upload: UploadInfo) {
         self.upload = Some(upload);
     }
 
-    /// The errand is done with the head of the response; the body is read with [`Carrier::read`](super::Carrier::read).
+    /// Completes the request with the head of the response. The owner reads the body with
+    /// [`IoThread::read_body_chunk`](super::IoThread::read_body_chunk).
     pub fn stream_response(&mut self) {
         self.is_streamed = true;
     }
 
-    /// What is rarely asked for.
+    /// Returns the options of the request, for changes.
     pub fn options_mut(&mut self) -> &mut RequestOptions {
         self.options.get_or_insert_default()
     }
 
-    /// Whose it is, when it was called for (monotonic), and the number by which its sender knows it.
-    pub fn finish(&mut self, session: SessionId, due_ns: u64, request_id: usize) {
+    /// Sets the session, the due time (monotonic) and the number by which the owner knows the request.
+    pub fn finish(&mut self, session: SessionId, due_ns: u64, request_id: RequestId) {
         self.session = session;
         self.due_ns = due_ns;
         self.request_id = request_id;
     }
 
-    /// The headers, for [`Errand::unpack`].
+    /// Returns the headers, for [`as_request`](Self::as_request).
     pub(super) fn headers(&self) -> Vec<(&str, &str)> {
         let mut start = self.target_end;
         let pair = |&(name_end, value_end): &(usize, usize)| {
@@ -104,7 +107,7 @@ impl PackedRequest {
         self.headers.iter().map(pair).collect()
     }
 
-    /// The request, with the body that it comes with or the one that is given here.
+    /// Returns the request, with its packed body or with `source` as the body.
     pub(super) fn as_request<'a>(
         &'a self,
         headers: &'a [(&'a str, &'a str)],
@@ -128,6 +131,6 @@ impl PackedRequest {
     }
 
     fn text(&self, from: usize, to: usize) -> &str {
-        str::from_utf8(&self.packed[from..to]).expect("it was packed from texts")
+        str::from_utf8(&self.packed[from..to]).expect("packed from strings at the same offsets")
     }
 }

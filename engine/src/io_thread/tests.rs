@@ -1,4 +1,4 @@
-//! Errands over real sockets: they come back with their tickets, also when there are more than fit between the threads.
+//! Requests over real sockets: they complete under their numbers, also if there are more than fit into the queues.
 
 use std::{
     collections::HashSet,
@@ -16,19 +16,19 @@ use super::*;
 use crate::rt::now_ns;
 
 #[test]
-fn an_errand_comes_back_with_its_ticket_and_response() {
+fn request_completes_with_its_id_and_response() {
     for choice in [DriverChoice::Auto, DriverChoice::Only(DriverKind::Epoll)] {
-        let mut bench = Bench::new(choice);
-        let session = bench.session();
-        bench.send(session, 7, |errand| {
-            errand.request_line(Method::Post, "/cart?x=1");
-            errand.header("X-Kind", "fresh");
-            errand.body(b"two");
+        let mut fixture = IoFixture::new(choice);
+        let session = fixture.session();
+        fixture.send(session, 7, |request| {
+            request.request_line(Method::Post, "/cart?x=1");
+            request.header("X-Kind", "fresh");
+            request.body(b"two");
         });
-        let done = bench.wait();
-        assert_eq!(done.request_id, 7);
-        assert_eq!(done.exchange.due_ns, 5, "due when it was called for");
-        let response = done.exchange.result.unwrap();
+        let completed = fixture.wait();
+        assert_eq!(completed.request_id, RequestId(7));
+        assert_eq!(completed.exchange.due_ns, 5, "the due time of the call");
+        let response = completed.exchange.result.unwrap();
         let echo = String::from_utf8(response.body().to_vec()).unwrap();
         assert!(echo.starts_with("POST /cart?x=1 HTTP/1.1\r\n") && echo.ends_with("\r\n\r\ntwo"), "{echo}");
         assert!(echo.contains("X-Kind: fresh\r\n"), "{echo}");
@@ -36,245 +36,253 @@ fn an_errand_comes_back_with_its_ticket_and_response() {
 }
 
 #[test]
-fn more_errands_than_fit_between_the_threads_all_come_back() {
-    let mut bench = Bench::new(DriverChoice::Auto);
-    let sessions: Vec<SessionId> = (0..8).map(|_| bench.session()).collect();
-    let all = 3 * QUEUE_CAPACITY;
-    // Several at once for each session: those beside the first have connections of their own.
-    for ticket in 0..all {
-        bench.order(sessions[ticket % 8], ticket, |errand| errand.request_line(Method::Get, "/"));
-        if ticket % 64 == 63 {
-            bench.carrier.flush();
-            let tickets: HashSet<usize> = (0..64).map(|_| bench.wait().request_id).collect();
-            assert_eq!(tickets, (ticket - 63..=ticket).collect());
+fn more_requests_than_the_queue_holds_all_complete() {
+    let mut fixture = IoFixture::new(DriverChoice::Auto);
+    let sessions: Vec<SessionId> = (0..8).map(|_| fixture.session()).collect();
+    let count = 3 * QUEUE_CAPACITY;
+    // Several requests at once per session: all but the first have connections of their own.
+    for id in 0..count {
+        fixture.submit(sessions[id % 8], id, |request| request.request_line(Method::Get, "/"));
+        if id % 64 == 63 {
+            fixture.io_thread.flush();
+            let ids: HashSet<usize> = (0..64).map(|_| fixture.wait().request_id.0).collect();
+            assert_eq!(ids, (id - 63..=id).collect());
         }
     }
 }
 
 #[test]
-fn orders_beyond_the_queue_wait_and_are_not_lost() {
-    let mut bench = Bench::new(DriverChoice::Auto);
-    let sessions: Vec<SessionId> = (0..QUEUE_CAPACITY + 100).map(|_| bench.session()).collect();
-    for (ticket, session) in sessions.iter().rev().take(20).enumerate() {
-        bench.send(*session, ticket, |errand| errand.request_line(Method::Get, "/"));
+fn commands_beyond_the_queue_wait_and_are_not_lost() {
+    let mut fixture = IoFixture::new(DriverChoice::Auto);
+    let sessions: Vec<SessionId> = (0..QUEUE_CAPACITY + 100).map(|_| fixture.session()).collect();
+    for (id, session) in sessions.iter().rev().take(20).enumerate() {
+        fixture.send(*session, id, |request| request.request_line(Method::Get, "/"));
     }
-    let tickets: HashSet<usize> = (0..20).map(|_| bench.wait().request_id).collect();
-    assert_eq!(tickets.len(), 20);
+    let ids: HashSet<usize> = (0..20).map(|_| fixture.wait().request_id.0).collect();
+    assert_eq!(ids.len(), 20);
 }
 
 #[test]
-fn what_a_closed_session_had_on_the_wire_is_never_done() {
-    let mut bench = Bench::new(DriverChoice::Auto);
-    let (gone, staying) = (bench.session(), bench.session());
-    bench.send(gone, 1, |errand| errand.request_line(Method::Get, "/silence"));
-    bench.carrier.close_session(gone);
-    bench.send(staying, 2, |errand| errand.request_line(Method::Get, "/"));
-    assert_eq!(bench.wait().request_id, 2);
-    assert!(bench.carrier.next_event().is_none());
+fn request_of_a_closed_session_never_completes() {
+    let mut fixture = IoFixture::new(DriverChoice::Auto);
+    let (closed, open) = (fixture.session(), fixture.session());
+    fixture.send(closed, 1, |request| request.request_line(Method::Get, "/silence"));
+    fixture.io_thread.close_session(closed);
+    fixture.send(open, 2, |request| request.request_line(Method::Get, "/"));
+    assert_eq!(fixture.wait().request_id, RequestId(2));
+    assert!(fixture.io_thread.next_event().is_none());
 }
 
 #[test]
-fn what_is_given_up_leaves_the_wire_and_the_next_goes_on() {
-    let mut bench = Bench::new(DriverChoice::Auto);
-    let session = bench.session();
-    bench.send(session, 1, |errand| errand.request_line(Method::Get, "/silence"));
-    bench.carrier.cancel(session, 2);
-    bench.carrier.cancel(session, 1);
-    bench.send(session, 3, |errand| errand.request_line(Method::Get, "/"));
-    assert_eq!(bench.wait().request_id, 3);
-    assert!(bench.carrier.next_event().is_none());
+fn cancelled_request_makes_room_for_the_next() {
+    let mut fixture = IoFixture::new(DriverChoice::Auto);
+    let session = fixture.session();
+    fixture.send(session, 1, |request| request.request_line(Method::Get, "/silence"));
+    fixture.io_thread.cancel(session, RequestId(2));
+    fixture.io_thread.cancel(session, RequestId(1));
+    fixture.send(session, 3, |request| request.request_line(Method::Get, "/"));
+    assert_eq!(fixture.wait().request_id, RequestId(3));
+    assert!(fixture.io_thread.next_event().is_none());
 }
 
 #[test]
-fn a_thread_that_is_gone_is_noticed() {
-    let bench = Bench::new(DriverChoice::Auto);
-    let gauge = bench.carrier.status();
-    assert!(gauge.is_alive());
-    drop(bench);
-    assert!(!gauge.is_alive());
+fn status_of_an_ended_thread_is_not_alive() {
+    let fixture = IoFixture::new(DriverChoice::Auto);
+    let status = fixture.io_thread.status();
+    assert!(status.is_alive());
+    drop(fixture);
+    assert!(!status.is_alive());
 }
 
 #[test]
-fn more_that_is_done_than_fits_is_fetched_without_a_wait() {
-    let mut bench = Bench::new(DriverChoice::Auto);
-    let sessions: Vec<SessionId> = (0..64).map(|_| bench.session()).collect();
-    let all = QUEUE_CAPACITY + 500;
-    for ticket in 0..all {
-        bench.order(sessions[ticket % 64], ticket, |errand| errand.request_line(Method::Get, "/"));
+fn more_events_than_the_queue_holds_arrive_promptly() {
+    let mut fixture = IoFixture::new(DriverChoice::Auto);
+    let sessions: Vec<SessionId> = (0..64).map(|_| fixture.session()).collect();
+    let count = QUEUE_CAPACITY + 500;
+    for id in 0..count {
+        fixture.submit(sessions[id % 64], id, |request| request.request_line(Method::Get, "/"));
     }
-    // Until all that fits lies in the queue, and the rest beside it.
-    while bench.carrier.events.slots() < QUEUE_CAPACITY {
-        bench.carrier.clear_wakeup();
-        bench.carrier.flush();
+    // Until the queue is full and further events wait beside it.
+    while fixture.io_thread.events.slots() < QUEUE_CAPACITY {
+        fixture.io_thread.clear_wakeup();
+        fixture.io_thread.flush();
         thread::yield_now();
     }
-    let began_ns = now_ns();
-    let tickets: HashSet<usize> = (0..all).map(|_| bench.wait().request_id).collect();
-    assert_eq!(tickets.len(), all);
-    assert!(now_ns() - began_ns < 60_000_000_000, "a bound for a stuck queue, no measure of speed");
+    let start_ns = now_ns();
+    let ids: HashSet<usize> = (0..count).map(|_| fixture.wait().request_id.0).collect();
+    assert_eq!(ids.len(), count);
+    assert!(now_ns() - start_ns < 60_000_000_000, "a bound that only a stuck queue exceeds");
 }
 
 #[test]
-fn buffers_go_round() {
-    let mut bench = Bench::new(DriverChoice::Auto);
-    let session = bench.session();
-    bench.send(session, 0, |errand| errand.request_line(Method::Get, "/"));
-    let response = bench.wait().exchange.result.unwrap();
-    bench.carrier.buffer_pool().recycle(response);
-    assert_eq!(bench.carrier.buffer_pool().lock().len(), 1);
-    let _errand = bench.carrier.new_request();
-    assert_eq!(bench.carrier.buffer_pool().lock().len(), 0);
+fn recycled_buffer_is_used_again() {
+    let mut fixture = IoFixture::new(DriverChoice::Auto);
+    let session = fixture.session();
+    fixture.send(session, 0, |request| request.request_line(Method::Get, "/"));
+    let response = fixture.wait().exchange.result.unwrap();
+    fixture.io_thread.buffer_pool().recycle(response);
+    assert_eq!(fixture.io_thread.buffer_pool().lock().len(), 1);
+    let _request = fixture.io_thread.new_request();
+    assert_eq!(fixture.io_thread.buffer_pool().lock().len(), 0);
 }
 
 #[test]
-fn a_body_is_asked_for_piece_by_piece_and_once_more_for_a_redirect() {
-    let mut bench = Bench::new(DriverChoice::Auto);
-    let session = bench.session();
+fn upload_is_requested_again_after_a_redirect() {
+    let mut fixture = IoFixture::new(DriverChoice::Auto);
+    let session = fixture.session();
     let upload = UploadInfo { length_bytes: Some(9), can_rewind: true };
-    bench.send(session, 3, |errand| {
-        errand.request_line(Method::Put, "/again");
-        errand.upload(upload);
+    fixture.send(session, 3, |request| {
+        request.request_line(Method::Put, "/again");
+        request.upload(upload);
     });
-    let mut pieces = ["one", "two", "six"].iter();
-    let mut beginnings = 0;
-    let done = loop {
-        match bench.listen() {
-            IoEvent::UploadChunkNeeded { request_id: 3, from_start: again } => {
-                if again {
-                    beginnings += 1;
-                    pieces = ["one", "two", "six"].iter();
+    let mut chunks = ["one", "two", "six"].iter();
+    let mut rewinds = 0;
+    let completed = loop {
+        match fixture.next_event() {
+            IoEvent::UploadChunkNeeded { request_id: RequestId(3), from_start } => {
+                if from_start {
+                    rewinds += 1;
+                    chunks = ["one", "two", "six"].iter();
                 }
-                bench.carrier.send_upload_chunk(3, pieces.next().map(|piece| piece.as_bytes().to_vec()));
-                bench.carrier.flush();
+                fixture.io_thread.send_upload_chunk(RequestId(3), chunks.next().map(|chunk| chunk.as_bytes().to_vec()));
+                fixture.io_thread.flush();
             }
-            IoEvent::Completed(done) => break done,
-            _ => panic!("nothing else is under way"),
+            IoEvent::Completed(completed) => break completed,
+            _ => panic!("an event of another kind"),
         }
     };
-    let response = done.exchange.result.unwrap();
-    assert_eq!(beginnings, 1);
+    let response = completed.exchange.result.unwrap();
+    assert_eq!(rewinds, 1);
     assert_eq!(response.history().len(), 1);
     assert!(response.body().ends_with(b"onetwosix"), "{}", String::from_utf8_lossy(response.body()));
 }
 
 #[test]
-fn a_streamed_response_is_done_with_its_head_and_read_on_demand() {
-    let mut bench = Bench::new(DriverChoice::Auto);
-    let session = bench.session();
-    bench.send(session, 4, |errand| {
-        errand.request_line(Method::Get, "/");
-        errand.stream_response();
+fn streamed_response_completes_with_its_head() {
+    let mut fixture = IoFixture::new(DriverChoice::Auto);
+    let session = fixture.session();
+    fixture.send(session, 4, |request| {
+        request.request_line(Method::Get, "/");
+        request.stream_response();
     });
-    let done = bench.wait();
-    assert!(done.exchange.result.unwrap().body().is_empty());
+    let completed = fixture.wait();
+    assert!(completed.exchange.result.unwrap().body().is_empty());
     let (mut body, mut is_over) = (Vec::new(), false);
     while !is_over {
-        bench.carrier.read_body_chunk(4, 77);
-        bench.carrier.flush();
-        match bench.listen() {
-            IoEvent::BodyChunk { reader: 77, chunk: piece } => match piece.unwrap() {
-                Some(piece) => body.extend(piece),
+        fixture.io_thread.read_body_chunk(RequestId(4), 77);
+        fixture.io_thread.flush();
+        match fixture.next_event() {
+            IoEvent::BodyChunk { reader: 77, chunk } => match chunk.unwrap() {
+                Some(chunk) => body.extend(chunk),
                 None => is_over = true,
             },
-            _ => panic!("nothing else is under way"),
+            _ => panic!("an event of another kind"),
         }
     }
     assert!(body.starts_with(b"GET / HTTP/1.1\r\n"));
-    bench.carrier.drop_body(4);
-    bench.carrier.read_body_chunk(4, 78);
-    bench.carrier.flush();
-    assert!(matches!(bench.listen(), IoEvent::BodyChunk { reader: 78, chunk: Ok(None) }), "one that is over stays so");
+    fixture.io_thread.drop_body(RequestId(4));
+    fixture.io_thread.read_body_chunk(RequestId(4), 78);
+    fixture.io_thread.flush();
+    assert!(
+        matches!(fixture.next_event(), IoEvent::BodyChunk { reader: 78, chunk: Ok(None) }),
+        "a body that has ended stays ended"
+    );
 }
 
 #[test]
-fn everyone_who_reads_a_body_hears_of_its_end() {
-    let mut bench = Bench::new(DriverChoice::Auto);
-    let session = bench.session();
-    bench.send(session, 4, |errand| {
-        errand.request_line(Method::Get, "/");
-        errand.stream_response();
+fn every_waiting_reader_learns_the_end_of_the_body() {
+    let mut fixture = IoFixture::new(DriverChoice::Auto);
+    let session = fixture.session();
+    fixture.send(session, 4, |request| {
+        request.request_line(Method::Get, "/");
+        request.stream_response();
     });
-    assert!(bench.wait().exchange.result.is_ok());
+    assert!(fixture.wait().exchange.result.is_ok());
     for reader in 0..9 {
-        bench.carrier.read_body_chunk(4, reader);
+        fixture.io_thread.read_body_chunk(RequestId(4), reader);
     }
-    bench.carrier.flush();
-    let answers = (0..9).map(|_| match bench.listen() {
-        IoEvent::BodyChunk { reader, chunk: piece } => (reader, piece.unwrap().is_some()),
-        _ => panic!("nothing else is under way"),
+    fixture.io_thread.flush();
+    let answers = (0..9).map(|_| match fixture.next_event() {
+        IoEvent::BodyChunk { reader, chunk } => (reader, chunk.unwrap().is_some()),
+        _ => panic!("an event of another kind"),
     });
-    let (readers, pieces): (HashSet<usize>, Vec<bool>) = answers.unzip();
-    assert_eq!((readers.len(), pieces[0], pieces[8]), (9, true, false));
+    let (readers, has_chunk): (HashSet<usize>, Vec<bool>) = answers.unzip();
+    assert_eq!((readers.len(), has_chunk[0], has_chunk[8]), (9, true, false));
 }
 
 #[test]
-fn cookies_are_read_and_written_from_outside() {
-    let mut bench = Bench::new(DriverChoice::Auto);
-    let (session, gone) = (bench.session(), bench.session());
+fn owner_reads_and_writes_cookies() {
+    let mut fixture = IoFixture::new(DriverChoice::Auto);
+    let (session, closed) = (fixture.session(), fixture.session());
     let cookie = Cookie { name: "a", value: "1", ..Cookie::default() };
-    assert_eq!(bench.carrier.with_cookies(session, move |jar| jar.set(cookie)), Some(Ok(())));
-    bench.send(session, 1, |errand| errand.request_line(Method::Get, "/"));
-    let response = bench.wait().exchange.result.unwrap();
+    assert_eq!(fixture.io_thread.with_cookies(session, move |jar| jar.set(cookie)), Some(Ok(())));
+    fixture.send(session, 1, |request| request.request_line(Method::Get, "/"));
+    let response = fixture.wait().exchange.result.unwrap();
     assert!(response.text().contains("Cookie: a=1\r\n"));
-    bench.carrier.close_session(gone);
-    assert_eq!(bench.carrier.with_cookies(gone, |jar| jar.len()), None);
+    fixture.io_thread.close_session(closed);
+    assert_eq!(fixture.io_thread.with_cookies(closed, |jar| jar.len()), None);
 }
 
-struct Bench {
-    carrier: IoThread,
-    bell: EventFd,
+struct IoFixture {
+    io_thread: IoThread,
+    event_fd: EventFd,
     base: Arc<BaseUrl>,
 }
 
-impl Bench {
+impl IoFixture {
     fn new(choice: DriverChoice) -> Self {
-        let bell = EventFd::new().unwrap();
+        let event_fd = EventFd::new().unwrap();
         let base = BaseUrl::parse(&format!("http://{}", echo_server())).unwrap();
-        Self { carrier: IoThread::start(bell.clone(), choice, Arc::default()).unwrap(), bell, base: Arc::new(base) }
-    }
-
-    fn session(&mut self) -> SessionId {
-        self.carrier.open_session(Arc::clone(&self.base), Arc::new(ClientConfig::default()))
-    }
-
-    fn order(&mut self, session: SessionId, ticket: usize, fill: impl FnOnce(&mut PackedRequest)) {
-        let mut errand = self.carrier.new_request();
-        fill(&mut errand);
-        errand.finish(session, 5, ticket);
-        self.carrier.submit(errand);
-    }
-
-    fn send(&mut self, session: SessionId, ticket: usize, fill: impl FnOnce(&mut PackedRequest)) {
-        self.order(session, ticket, fill);
-        self.carrier.flush();
-    }
-
-    /// What is done next, when nothing else is said.
-    fn wait(&mut self) -> CompletedRequest {
-        match self.listen() {
-            IoEvent::Completed(done) => done,
-            IoEvent::UploadChunkNeeded { request_id: ticket, .. } => panic!("{ticket} wants a piece"),
-            IoEvent::BodyChunk { reader, .. } => panic!("a piece for {reader}"),
+        Self {
+            io_thread: IoThread::start(event_fd.clone(), choice, Arc::default()).unwrap(),
+            event_fd,
+            base: Arc::new(base),
         }
     }
 
-    /// What is said next; waits for the bell as an event loop does.
-    fn listen(&mut self) -> IoEvent {
+    fn session(&mut self) -> SessionId {
+        self.io_thread.open_session(Arc::clone(&self.base), Arc::new(ClientConfig::default()))
+    }
+
+    fn submit(&mut self, session: SessionId, id: usize, fill: impl FnOnce(&mut PackedRequest)) {
+        let mut request = self.io_thread.new_request();
+        fill(&mut request);
+        request.finish(session, 5, RequestId(id));
+        self.io_thread.submit(request);
+    }
+
+    fn send(&mut self, session: SessionId, id: usize, fill: impl FnOnce(&mut PackedRequest)) {
+        self.submit(session, id, fill);
+        self.io_thread.flush();
+    }
+
+    /// Returns the next completed request. Panics at an event of another kind.
+    fn wait(&mut self) -> CompletedRequest {
+        match self.next_event() {
+            IoEvent::Completed(completed) => completed,
+            IoEvent::UploadChunkNeeded { request_id, .. } => panic!("{request_id:?} needs a chunk"),
+            IoEvent::BodyChunk { reader, .. } => panic!("a chunk for {reader}"),
+        }
+    }
+
+    /// Returns the next event. Waits for the event fd, as an event loop does.
+    fn next_event(&mut self) -> IoEvent {
         let until_ns = now_ns() + 10_000_000_000;
         loop {
-            if let Some(word) = self.carrier.next_event() {
-                return word;
+            if let Some(event) = self.io_thread.next_event() {
+                return event;
             }
-            assert!(now_ns() < until_ns, "the bell is not rung");
-            let mut files = [PollFd::from_borrowed_fd(self.bell.as_fd(), PollFlags::IN)];
+            assert!(now_ns() < until_ns, "the event fd is not notified");
+            let mut files = [PollFd::from_borrowed_fd(self.event_fd.as_fd(), PollFlags::IN)];
             poll(&mut files, Some(&Timespec { tv_sec: 1, tv_nsec: 0 })).unwrap();
-            self.carrier.clear_wakeup();
-            self.carrier.flush();
+            self.io_thread.clear_wakeup();
+            self.io_thread.flush();
         }
     }
 }
 
-/// Answers each request with the request; `/silence` never, and `/again` with a redirect to it.
+/// Starts a server that answers each request with the request itself. It never answers `/silence`, and answers `/again`
+/// with a redirect to `/`.
 fn echo_server() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -309,7 +317,7 @@ fn echo(mut connection: TcpStream) {
     }
 }
 
-/// Whether head and body are there.
+/// Returns `true` if head and body are complete.
 fn is_whole(request: &[u8]) -> bool {
     let text = String::from_utf8_lossy(request);
     let Some((head, body)) = text.split_once("\r\n\r\n") else {

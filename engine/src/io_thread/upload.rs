@@ -1,7 +1,7 @@
-//! A request's body that comes from the host, piece by piece: the thread's side asks, the host answers.
+//! The body of a request that the owner sends in chunks.
 //!
-//! Each question ([`Word::Wants`]) is answered with one piece. The next one is asked for as soon as a piece is on its way
-//! to the target, so that never more than two are in memory.
+//! The owner answers each [`IoEvent::UploadChunkNeeded`] with one chunk. The next chunk is requested as soon as the
+//! exchange takes the previous one, so that at most two are in memory. This file must not know the worker.
 
 use std::{
     cell::RefCell,
@@ -12,55 +12,60 @@ use std::{
 
 use gregaria_http::BodySource;
 
-use super::{IoEvent, SessionId, worker::IoWorker};
+use super::{IoEvent, RequestId, SessionId, event_queue::EventQueue};
 
-/// What is known of a body before its first piece.
+/// The properties of a body that are known before its first chunk.
 #[derive(Clone, Copy, Debug)]
 pub struct UploadInfo {
-    /// All bytes there will be, if that is known.
+    /// Length of the body in bytes. `None` if it is not known.
     pub length_bytes: Option<u64>,
-    /// Whether the host can begin again.
+    /// Whether the owner can send the body again from its start.
     pub can_rewind: bool,
 }
 
-/// A body that is being sent.
+/// An upload in progress.
 pub(super) struct RemoteUpload {
-    worker: Rc<IoWorker>,
+    event_queue: Rc<EventQueue>,
     pub(super) session: SessionId,
-    request_id: usize,
+    request_id: RequestId,
     info: UploadInfo,
     state: RefCell<UploadState>,
 }
 
-/// The end at which an exchange takes the pieces.
+/// The upload as the exchange reads it.
 pub(super) struct RemoteBodySource(pub(super) Rc<RemoteUpload>);
 
 #[derive(Default)]
 struct UploadState {
     reply: Option<UploadReply>,
     is_reply_pending: bool,
-    /// Answers that are still to come to questions from before a new beginning.
+    /// Number of replies still expected for chunk requests made before the last rewind. They are ignored.
     stale_replies: usize,
     waker: Option<Waker>,
 }
 
-/// What the host says when it is asked for a piece.
+/// The owner's reply to a chunk request.
 enum UploadReply {
     Data(Vec<u8>),
     End,
-    /// Nobody will ever answer again.
+    /// The owner has cancelled the request. It stays the reply from then on.
     Aborted,
 }
 
 impl RemoteUpload {
-    /// Asks for the first piece at once: it may be read while the connection is made.
-    pub(super) fn new(worker: Rc<IoWorker>, session: SessionId, request_id: usize, info: UploadInfo) -> Rc<Self> {
-        let feed = Self { worker, session, request_id, info, state: RefCell::default() };
-        feed.request_chunk(false);
-        Rc::new(feed)
+    /// Creates an upload and requests its first chunk, which the owner may read while the connection is opened.
+    pub(super) fn new(
+        event_queue: Rc<EventQueue>,
+        session: SessionId,
+        request_id: RequestId,
+        info: UploadInfo,
+    ) -> Rc<Self> {
+        let upload = Self { event_queue, session, request_id, info, state: RefCell::default() };
+        upload.request_chunk(false);
+        Rc::new(upload)
     }
 
-    /// The host's answer; `None` for the end of the body.
+    /// Accepts the owner's reply: a chunk, or `None` at the end of the body.
     pub(super) fn on_reply(&self, chunk: Option<Vec<u8>>) {
         let mut state = self.state.borrow_mut();
         if state.stale_replies > 0 {
@@ -71,14 +76,14 @@ impl RemoteUpload {
         state.set_reply(chunk.map_or(UploadReply::End, UploadReply::Data));
     }
 
-    /// The host has given up.
+    /// Fails the upload, because the owner has cancelled the request.
     pub(super) fn abort(&self) {
         self.state.borrow_mut().set_reply(UploadReply::Aborted);
     }
 
     fn request_chunk(&self, from_start: bool) {
         self.state.borrow_mut().is_reply_pending = true;
-        self.worker.emit(IoEvent::UploadChunkNeeded { request_id: self.request_id, from_start });
+        self.event_queue.emit(IoEvent::UploadChunkNeeded { request_id: self.request_id, from_start });
     }
 }
 
@@ -99,8 +104,8 @@ impl BodySource for RemoteBodySource {
     fn poll_next(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<io::Result<bool>> {
         let mut state = self.0.state.borrow_mut();
         match state.reply.take() {
-            Some(UploadReply::Data(piece)) => {
-                out.extend_from_slice(&piece);
+            Some(UploadReply::Data(chunk)) => {
+                out.extend_from_slice(&chunk);
                 drop(state);
                 self.0.request_chunk(false);
                 Poll::Ready(Ok(true))

@@ -1,21 +1,25 @@
-//! The carrier's thread: a session and a task for each user, that wait for errands.
+//! The worker of the I/O thread: applies the owner's commands, with one session and one task per user.
+//!
+//! It answers through `event_queue.rs`. Bodies that cross in chunks are in `upload.rs` and `download.rs`, which must
+//! not know the worker.
 
 use std::{
     cell::{Cell, RefCell},
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     future::{Future, poll_fn},
     pin::pin,
     rc::Rc,
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     task::{Poll, Waker},
 };
 
 use gregaria_http::{BaseUrl, ClientConfig, Exchange, Session};
-use rtrb::{Consumer, Producer};
+use rtrb::Consumer;
 
 use super::{
-    IoCommand, IoEvent, IoThreadShared, PackedRequest, QUEUE_CAPACITY, SessionId,
+    IoCommand, IoEvent, PackedRequest, QUEUE_CAPACITY, RequestId, SessionId,
     download::RemoteDownload,
+    event_queue::EventQueue,
     upload::{RemoteBodySource, RemoteUpload},
 };
 use crate::{
@@ -26,126 +30,126 @@ use crate::{
 pub(super) struct IoWorker {
     thread_network: Rc<ThreadNetwork>,
     sessions: RefCell<Vec<Option<Rc<SessionTask>>>>,
-    /// Bodies under way, by the tickets of their errands.
-    uploads: RefCell<HashMap<usize, Rc<RemoteUpload>>>,
-    downloads: RefCell<HashMap<usize, (SessionId, Rc<RemoteDownload>)>>,
-    unsent_events: RefCell<VecDeque<IoEvent>>,
-    event_queue: RefCell<Producer<IoEvent>>,
-    shared: Arc<IoThreadShared>,
+    uploads: RefCell<HashMap<RequestId, Rc<RemoteUpload>>>,
+    downloads: RefCell<HashMap<RequestId, (SessionId, Rc<RemoteDownload>)>>,
+    event_queue: Rc<EventQueue>,
 }
 
-/// A user.
+/// The session of one user, and the task that sends its requests.
 struct SessionTask {
     session: Session<UserNetwork>,
-    /// The errand that its task is to do next.
+    /// The request that the task sends next.
     queued_request: RefCell<Option<PackedRequest>>,
-    /// What its task is doing.
-    current_request_id: Cell<Option<usize>>,
+    /// The request that is queued or that the task sends.
+    current_request_id: Cell<Option<RequestId>>,
     is_cancelled: Cell<bool>,
     is_closed: Cell<bool>,
-    /// Of its task, while that waits for an errand or for the end of one.
+    /// The waker of the task while it waits for a request or for the end of one.
     waker: RefCell<Option<Waker>>,
 }
 
 impl IoWorker {
-    /// Does what is ordered until it is told to quit. `ready` is given the waker that makes it look for orders.
+    /// Applies commands until [`IoCommand::Shutdown`]. Passes the waker that makes it read the command queue to
+    /// `on_ready`.
     pub(super) async fn run(
         thread_network: Rc<ThreadNetwork>,
         mut commands: Consumer<IoCommand>,
-        event_queue: Producer<IoEvent>,
-        shared: Arc<IoThreadShared>,
+        event_queue: EventQueue,
         on_ready: impl FnOnce(Waker),
     ) {
         let rt = thread_network.rt.clone();
-        let desk = Rc::new(Self {
+        let event_queue = Rc::new(event_queue);
+        let worker = Rc::new(Self {
             thread_network,
             sessions: RefCell::default(),
             uploads: RefCell::default(),
             downloads: RefCell::default(),
-            unsent_events: RefCell::default(),
-            event_queue: RefCell::new(event_queue),
-            shared,
+            event_queue: Rc::clone(&event_queue),
         });
-        let (hand_over, meter) = (Rc::clone(&desk), Rc::clone(&desk));
-        rt.on_park(move || hand_over.flush_events());
-        rt.spawn(async move { meter.sample_cpu_time().await });
-        let mut ready = Some(on_ready);
+        rt.spawn(Rc::clone(&worker).sample_cpu_time());
+        rt.on_park(move || event_queue.flush());
+        let mut on_ready = Some(on_ready);
         poll_fn(|cx| {
-            if let Some(ready) = ready.take() {
-                ready(cx.waker().clone());
+            if let Some(on_ready) = on_ready.take() {
+                on_ready(cx.waker().clone());
             }
-            let mut obeyed = 0;
-            while let Ok(order) = commands.pop() {
-                if !desk.handle_command(order) {
-                    return Poll::Ready(());
-                }
-                obeyed += 1;
-            }
-            if obeyed >= QUEUE_CAPACITY {
-                // Others may wait for the room that there is now.
-                desk.notify_owner();
-            }
-            Poll::Pending
+            worker.handle_commands(&mut commands)
         })
         .await;
     }
 
-    /// False when there is nothing more to do.
+    /// Handles all queued commands. Returns `Ready` after a shutdown.
+    fn handle_commands(self: &Rc<Self>, commands: &mut Consumer<IoCommand>) -> Poll<()> {
+        let mut handled = 0;
+        while let Ok(command) = commands.pop() {
+            if !self.handle_command(command) {
+                return Poll::Ready(());
+            }
+            handled += 1;
+        }
+        if handled >= QUEUE_CAPACITY {
+            // The owner may wait for room in the queue.
+            self.event_queue.notify_owner();
+        }
+        Poll::Pending
+    }
+
+    /// Handles a command. Returns `false` for a shutdown.
     fn handle_command(self: &Rc<Self>, command: IoCommand) -> bool {
         match command {
             IoCommand::OpenSession { session, base, config } => self.open_session(session, base, config),
-            IoCommand::Submit(errand) => self.submit(errand),
-            IoCommand::UploadChunk { request_id: ticket, chunk: piece } => {
-                if let Some(feed) = self.uploads.borrow().get(&ticket) {
-                    feed.on_reply(piece);
+            IoCommand::Submit(request) => self.submit(request),
+            IoCommand::UploadChunk { request_id, chunk } => {
+                if let Some(upload) = self.uploads.borrow().get(&request_id) {
+                    upload.on_reply(chunk);
                 }
             }
-            IoCommand::ReadBody { request_id: ticket, reader } => self.read_body_chunk(ticket, reader),
-            IoCommand::DropBody { request_id: ticket } => {
-                if let Some((_, tap)) = self.downloads.borrow().get(&ticket) {
-                    tap.drop_body();
+            IoCommand::ReadBody { request_id, reader } => self.read_body_chunk(request_id, reader),
+            IoCommand::DropBody { request_id } => self.drop_body(request_id),
+            IoCommand::WithCookies { session: SessionId(index), action } => {
+                if let Some(task) = self.sessions.borrow()[index].as_ref() {
+                    action(&mut task.session.cookies().borrow_mut());
                 }
             }
-            IoCommand::WithCookies { session: SessionId(at), action: act } => {
-                if let Some(client) = self.sessions.borrow()[at].as_ref() {
-                    act(&mut client.session.cookies().borrow_mut());
-                }
-            }
-            IoCommand::Cancel { session, request_id: ticket } => self.cancel(session, ticket),
+            IoCommand::Cancel { session, request_id } => self.cancel(session, request_id),
             IoCommand::CloseSession(session) => self.close_session(session),
             IoCommand::Shutdown => return false,
         }
         true
     }
 
-    fn cancel(&self, SessionId(at): SessionId, request_id: usize) {
-        if let Some(feed) = self.uploads.borrow().get(&request_id) {
-            feed.abort();
+    fn drop_body(&self, request_id: RequestId) {
+        if let Some((_, download)) = self.downloads.borrow().get(&request_id) {
+            download.drop_body();
         }
-        if let Some((_, tap)) = self.downloads.borrow().get(&request_id) {
-            tap.drop_body();
+    }
+
+    fn cancel(&self, SessionId(index): SessionId, request_id: RequestId) {
+        if let Some(upload) = self.uploads.borrow().get(&request_id) {
+            upload.abort();
         }
-        if let Some(client) = self.sessions.borrow()[at].as_ref().filter(|client| client.is_serving(request_id)) {
-            client.is_cancelled.set(true);
-            client.wake();
+        self.drop_body(request_id);
+        if let Some(task) = self.sessions.borrow()[index].as_ref().filter(|task| task.is_serving(request_id)) {
+            task.is_cancelled.set(true);
+            task.wake();
         }
     }
 
     fn close_session(&self, session: SessionId) {
-        for feed in self.uploads.borrow().values().filter(|feed| feed.session == session) {
-            feed.abort();
+        for upload in self.uploads.borrow().values().filter(|upload| upload.session == session) {
+            upload.abort();
         }
-        for (_, tap) in self.downloads.borrow().values().filter(|(of, _)| *of == session) {
-            tap.drop_body();
+        for (_, download) in self.downloads.borrow().values().filter(|(owner, _)| *owner == session) {
+            download.drop_body();
         }
-        if let Some(client) = self.sessions.borrow_mut()[session.0].take() {
-            client.is_closed.set(true);
-            client.wake();
+        if let Some(task) = self.sessions.borrow_mut()[session.0].take() {
+            task.is_closed.set(true);
+            task.wake();
         }
     }
 
-    fn open_session(self: &Rc<Self>, SessionId(at): SessionId, base: Arc<BaseUrl>, config: Arc<ClientConfig>) {
-        let client = Rc::new(SessionTask {
+    fn open_session(self: &Rc<Self>, SessionId(index): SessionId, base: Arc<BaseUrl>, config: Arc<ClientConfig>) {
+        let task = Rc::new(SessionTask {
             session: Session::new(base, config),
             queued_request: RefCell::default(),
             current_request_id: Cell::new(None),
@@ -153,46 +157,46 @@ impl IoWorker {
             is_closed: Cell::new(false),
             waker: RefCell::default(),
         });
-        let mut clients = self.sessions.borrow_mut();
-        if clients.len() <= at {
-            clients.resize_with(at + 1, || None);
+        let mut sessions = self.sessions.borrow_mut();
+        if sessions.len() <= index {
+            sessions.resize_with(index + 1, || None);
         }
-        clients[at] = Some(Rc::clone(&client));
-        self.thread_network.rt.spawn(Rc::clone(self).serve_session(client));
+        sessions[index] = Some(Rc::clone(&task));
+        self.thread_network.rt.spawn(Rc::clone(self).serve_session(task));
     }
 
-    /// A user does one thing at a time; one that does several has a task for each of the others, and so has a response
-    /// that is read piece by piece, which may be for long.
+    /// Starts a request. A user normally has one request at a time, which the task of its session sends. Concurrent
+    /// requests get tasks of their own. So do streamed responses, because their bodies may be read for a long time.
     fn submit(self: &Rc<Self>, request: PackedRequest) {
-        let Some(client) = self.sessions.borrow()[request.session.0].clone() else {
+        let Some(task) = self.sessions.borrow()[request.session.0].clone() else {
             return;
         };
         if request.is_streamed {
-            self.thread_network.rt.spawn(Rc::clone(self).serve_streamed(client, request));
-        } else if client.current_request_id.get().is_some() {
-            self.thread_network.rt.spawn(Rc::clone(self).serve_concurrent(client, request));
+            self.thread_network.rt.spawn(Rc::clone(self).serve_streamed(task, request));
+        } else if task.current_request_id.get().is_some() {
+            self.thread_network.rt.spawn(Rc::clone(self).serve_concurrent(task, request));
         } else {
-            client.current_request_id.set(Some(request.request_id));
-            *client.queued_request.borrow_mut() = Some(request);
-            client.wake();
+            task.current_request_id.set(Some(request.request_id));
+            *task.queued_request.borrow_mut() = Some(request);
+            task.wake();
         }
     }
 
-    fn read_body_chunk(&self, request_id: usize, reader: usize) {
+    fn read_body_chunk(&self, request_id: RequestId, reader: usize) {
         match self.downloads.borrow().get(&request_id) {
-            Some((_, tap)) => tap.add_reader(reader),
-            None => self.emit(IoEvent::BodyChunk { reader, chunk: Ok(None) }),
+            Some((_, download)) => download.add_reader(reader),
+            None => self.event_queue.emit(IoEvent::BodyChunk { reader, chunk: Ok(None) }),
         }
     }
 
     async fn serve_session(self: Rc<Self>, task: Rc<SessionTask>) {
         let network = UserNetwork::new(&self.thread_network);
-        while let Some(errand) = task.next_request().await {
-            let sending = PooledFuture::new(|| self.send(&task.session, &network, &errand));
+        while let Some(request) = task.next_request().await {
+            let sending = PooledFuture::new(|| self.send(&task.session, &network, &request));
             let exchange = task.run_until_cancelled(sending).await;
             task.current_request_id.set(None);
             task.is_cancelled.set(false);
-            self.complete(errand, exchange);
+            self.complete(request, exchange);
         }
     }
 
@@ -202,46 +206,42 @@ impl IoWorker {
         self.complete(request, Some(exchange));
     }
 
-    /// The errand is done with the head of its response; the body is there for readers as long as they want it.
+    /// Sends a request with a streamed response. The request completes with the head of the response. Readers get the
+    /// body until it ends or is dropped.
     async fn serve_streamed(self: Rc<Self>, task: Rc<SessionTask>, request: PackedRequest) {
-        let (ticket, tap) = (request.request_id, Rc::new(RemoteDownload::default()));
-        self.downloads.borrow_mut().insert(ticket, (request.session, Rc::clone(&tap)));
+        let (request_id, download) = (request.request_id, Rc::new(RemoteDownload::default()));
+        self.downloads.borrow_mut().insert(request_id, (request.session, Rc::clone(&download)));
         let network = UserNetwork::new(&self.thread_network);
         let source = self.body_source(&request);
         let opened = {
             let headers = request.headers();
             let source = source.as_ref().map(|source| source as _);
-            tap.until_dropped(task.session.send_streaming(&network, &request.as_request(&headers, source))).await
+            download.until_dropped(task.session.send_streaming(&network, &request.as_request(&headers, source))).await
         };
         let (exchange, stream) = opened.unzip();
         self.complete(request, exchange);
         if let Some(stream) = stream.flatten() {
-            tap.serve(&self, stream).await;
+            download.serve(&self.event_queue, stream).await;
         }
-        self.downloads.borrow_mut().remove(&ticket);
+        self.downloads.borrow_mut().remove(&request_id);
     }
 
-    async fn send(
-        self: &Rc<Self>,
-        session: &Session<UserNetwork>,
-        network: &UserNetwork,
-        request: &PackedRequest,
-    ) -> Exchange {
+    async fn send(&self, session: &Session<UserNetwork>, network: &UserNetwork, request: &PackedRequest) -> Exchange {
         let headers = request.headers();
         let source = self.body_source(request);
         let source = source.as_ref().map(|source| source as _);
         session.send(network, &request.as_request(&headers, source)).await
     }
 
-    /// Where the body comes from that does not come with the errand.
-    fn body_source(self: &Rc<Self>, request: &PackedRequest) -> Option<RefCell<RemoteBodySource>> {
-        let upload = request.upload?;
-        let feed = RemoteUpload::new(Rc::clone(self), request.session, request.request_id, upload);
-        self.uploads.borrow_mut().insert(request.request_id, Rc::clone(&feed));
-        Some(RefCell::new(RemoteBodySource(feed)))
+    /// Returns the source of a body that the owner sends in chunks.
+    fn body_source(&self, request: &PackedRequest) -> Option<RefCell<RemoteBodySource>> {
+        let event_queue = Rc::clone(&self.event_queue);
+        let upload = RemoteUpload::new(event_queue, request.session, request.request_id, request.upload?);
+        self.uploads.borrow_mut().insert(request.request_id, Rc::clone(&upload));
+        Some(RefCell::new(RemoteBodySource(upload)))
     }
 
-    /// `exchange` is `None` when nobody wants it.
+    /// Reports the exchange of a request; `None` if the request was cancelled.
     fn complete(&self, request: PackedRequest, exchange: Option<Exchange>) {
         if request.upload.is_some() {
             self.uploads.borrow_mut().remove(&request.request_id);
@@ -249,54 +249,29 @@ impl IoWorker {
         let Some(exchange) = exchange else {
             return;
         };
-        let (done, buffer) = request.complete(exchange);
+        let (completed, buffer) = request.complete(exchange);
         self.thread_network.release_buffer(buffer);
-        self.emit(IoEvent::Completed(done));
+        self.event_queue.emit(IoEvent::Completed(completed));
     }
 
-    /// Tells the other side, before the thread waits for anything.
-    pub(super) fn emit(&self, event: IoEvent) {
-        self.unsent_events.borrow_mut().push_back(event);
-    }
-
-    /// Brings all that is said to the other side, and rings once for it.
-    fn flush_events(&self) {
-        let mut said = self.unsent_events.borrow_mut();
-        if said.is_empty() {
-            return;
-        }
-        let mut outbox = self.event_queue.borrow_mut();
-        while let Some(next) = said.pop_front() {
-            if let Err(rtrb::PushError::Full(next)) = outbox.push(next) {
-                said.push_front(next);
-                break;
-            }
-        }
-        self.notify_owner();
-    }
-
-    fn notify_owner(&self) {
-        if !self.shared.wakeup_pending.swap(true, Ordering::SeqCst) {
-            self.shared.event_fd.notify();
-        }
-    }
-
-    async fn sample_cpu_time(&self) {
+    async fn sample_cpu_time(self: Rc<Self>) {
+        let rt = &self.thread_network.rt;
         loop {
-            self.shared.cpu_ns.store(self.thread_network.rt.thread_cpu_ns(), Ordering::Relaxed);
-            self.thread_network.rt.sleep_until(self.thread_network.rt.now_ns() + CPU_SAMPLE_PERIOD_NS).await;
+            self.event_queue.publish_cpu_time(rt.thread_cpu_ns());
+            rt.sleep_until(rt.now_ns() + CPU_SAMPLE_PERIOD_NS).await;
         }
     }
 }
 
 impl SessionTask {
+    /// Waits for the next request. Returns `None` if the session is closed.
     async fn next_request(&self) -> Option<PackedRequest> {
         poll_fn(|cx| {
             if self.is_closed.get() {
                 return Poll::Ready(None);
             }
-            if let Some(errand) = self.queued_request.borrow_mut().take() {
-                return Poll::Ready(Some(errand));
+            if let Some(request) = self.queued_request.borrow_mut().take() {
+                return Poll::Ready(Some(request));
             }
             self.register_waker(cx.waker());
             Poll::Pending
@@ -304,11 +279,11 @@ impl SessionTask {
         .await
     }
 
-    fn is_serving(&self, request_id: usize) -> bool {
+    fn is_serving(&self, request_id: RequestId) -> bool {
         self.current_request_id.get() == Some(request_id)
     }
 
-    /// `None` when the user is gone or has given up.
+    /// Runs `future` to its end. Returns `None` if the request is cancelled or the session is closed.
     async fn run_until_cancelled<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         let mut future = pin!(future);
         poll_fn(|cx| {
@@ -325,10 +300,10 @@ impl SessionTask {
     }
 
     fn register_waker(&self, waker: &Waker) {
-        let mut own = self.waker.borrow_mut();
-        match own.as_mut() {
-            Some(own) => own.clone_from(waker),
-            None => *own = Some(waker.clone()),
+        let mut registered = self.waker.borrow_mut();
+        match registered.as_mut() {
+            Some(registered) => registered.clone_from(waker),
+            None => *registered = Some(waker.clone()),
         }
     }
 

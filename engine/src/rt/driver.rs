@@ -12,7 +12,7 @@ use std::{
     str::FromStr,
 };
 
-use super::{Backend, Runtime, epoll::Epoll, executor::Executor, io_uring::Reactor};
+use super::{Runtime, RuntimeBackend, epoll::Epoll, executor::Executor, io_uring::Reactor};
 
 /// The drivers that a thread may use.
 ///
@@ -149,7 +149,7 @@ impl ThreadBackend {
     fn run<F: Future<Output = ()> + 'static>(self, start: impl FnOnce(Runtime) -> F) {
         let _entered = self.executor.enter();
         let _clear = ClearOnDrop(&self);
-        let rt = Runtime::new(Backend::Thread(self.clone()));
+        let rt = Runtime::new(RuntimeBackend::Thread(self.clone()));
         let is_done = Rc::new(Cell::new(false));
         let (main, done) = (start(rt.clone()), Rc::clone(&is_done));
         self.executor.spawn(async move {

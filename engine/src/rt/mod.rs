@@ -50,48 +50,48 @@ pub struct Runtime(Rc<RuntimeInner>);
 
 struct RuntimeInner {
     timers: RefCell<Timers>,
-    backend: Backend,
+    backend: RuntimeBackend,
 }
 
-enum Backend {
+enum RuntimeBackend {
     Thread(driver::ThreadBackend),
     Sim(sim::SimWorld),
 }
 
 impl Runtime {
-    fn new(backend: Backend) -> Self {
+    fn new(backend: RuntimeBackend) -> Self {
         Self(Rc::new(RuntimeInner { timers: RefCell::new(Timers::new()), backend }))
     }
 
     /// Returns the monotonic time in nanoseconds.
     pub(crate) fn now_ns(&self) -> u64 {
         match &self.0.backend {
-            Backend::Sim(world) => world.now_ns(),
-            Backend::Thread(_) => now_ns(),
+            RuntimeBackend::Sim(world) => world.now_ns(),
+            RuntimeBackend::Thread(_) => now_ns(),
         }
     }
 
     /// Returns the wall-clock time in seconds since 1970. The simulator returns the time of its world.
     pub(crate) fn unix_time_s(&self) -> f64 {
         match &self.0.backend {
-            Backend::Sim(world) => world.now_ns() as f64 / 1e9,
-            Backend::Thread(_) => unix_time_s(),
+            RuntimeBackend::Sim(world) => world.now_ns() as f64 / 1e9,
+            RuntimeBackend::Thread(_) => unix_time_s(),
         }
     }
 
     /// Returns the CPU time of this thread in nanoseconds. The simulator returns 0.
     pub(crate) fn thread_cpu_ns(&self) -> u64 {
         match &self.0.backend {
-            Backend::Sim(_) => 0,
-            Backend::Thread(_) => thread_cpu_ns(),
+            RuntimeBackend::Sim(_) => 0,
+            RuntimeBackend::Thread(_) => thread_cpu_ns(),
         }
     }
 
     /// Spawns `future` as a task of this thread.
     pub(crate) fn spawn(&self, future: impl Future<Output = ()> + 'static) {
         match &self.0.backend {
-            Backend::Thread(thread) => thread.executor.spawn(future),
-            Backend::Sim(world) => world.spawn(future),
+            RuntimeBackend::Thread(thread) => thread.executor.spawn(future),
+            RuntimeBackend::Sim(world) => world.spawn(future),
         }
     }
 
@@ -100,7 +100,7 @@ impl Runtime {
     ///
     /// Replaces an earlier hook. The simulator never calls the hook.
     pub(crate) fn on_park(&self, hook: impl Fn() + 'static) {
-        if let Backend::Thread(thread) = &self.0.backend {
+        if let RuntimeBackend::Thread(thread) = &self.0.backend {
             *thread.park_hook.borrow_mut() = Some(Box::new(hook));
         }
     }

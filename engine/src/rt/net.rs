@@ -9,7 +9,7 @@ use gregaria_http::{Error, Origin, Transport};
 use rustix::net::{SocketAddrAny, SocketFlags};
 
 use super::{
-    Backend, PooledFuture, Resolver, Runtime,
+    PooledFuture, Resolver, Runtime, RuntimeBackend,
     dns::{ConnectTarget, SourceAddrs, happy_eyeballs},
     driver::{Driver, ThreadBackend},
     epoll::EpollStream,
@@ -103,8 +103,10 @@ pub(super) async fn connect(
     resolved_ns: &mut u64,
 ) -> Result<NetStream, Error> {
     let thread = match &rt.0.backend {
-        Backend::Thread(thread) => thread,
-        Backend::Sim(world) => return Ok(NetStream(StreamInner::Sim(Box::new(world.connect(rt, origin).await?)))),
+        RuntimeBackend::Thread(thread) => thread,
+        RuntimeBackend::Sim(world) => {
+            return Ok(NetStream(StreamInner::Sim(Box::new(world.connect(rt, origin).await?))));
+        }
     };
     let port = origin.port();
     let stream = match resolver.resolve(rt, origin.host(), port, resolved_ns).await? {

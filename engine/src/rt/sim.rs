@@ -16,7 +16,7 @@ use std::{
 use gregaria_http::{Error, Origin};
 use rand::{SeedableRng, rngs::SmallRng};
 
-use super::{Backend, Runtime, executor::Executor};
+use super::{Runtime, RuntimeBackend, executor::Executor};
 
 /// A simulated world: a clock, servers and the tasks of the simulated threads. Clones share the world.
 ///
@@ -117,7 +117,7 @@ impl SimWorld {
             servers: RefCell::default(),
             rng: RefCell::new(SmallRng::seed_from_u64(seed)),
         }));
-        let rt = Runtime::new(Backend::Sim(world.clone()));
+        let rt = Runtime::new(RuntimeBackend::Sim(world.clone()));
         (world, rt)
     }
 

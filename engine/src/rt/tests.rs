@@ -704,7 +704,7 @@ fn finished_thread_drops_its_reactor() {
     let stored = Rc::new(RefCell::new(None));
     let store = Rc::clone(&stored);
     run(DriverKind::IoUring, |rt| async move {
-        if let Backend::Thread(ThreadBackend { driver: Driver::IoUring(reactor), .. }) = &rt.0.backend {
+        if let RuntimeBackend::Thread(ThreadBackend { driver: Driver::IoUring(reactor), .. }) = &rt.0.backend {
             store.replace(Some(Rc::downgrade(reactor)));
         }
         let user = rt.clone();

@@ -1,8 +1,7 @@
-//! A request's way through a whole shard allocates nothing: a run of twice as many requests, over real sockets, allocates
-//! as much as one of half.
+//! Allocations of a whole shard over real sockets: twice as many requests must not allocate more often.
 //!
-//! The shard runs on the test's own thread, since allocations are counted per thread; the swarm's side of its link and
-//! the server are other threads.
+//! The shard runs on the thread of the test, because allocations are counted per thread. The coordinator and the server
+//! run on other threads.
 
 use std::{
     io::{Read, Write},
@@ -15,35 +14,35 @@ use std::{
 use allocation_counter::measure;
 use gregaria_stats::Limits;
 
-use super::{ShardContext, shard::ShardLoop};
+use super::shard_loop::ShardLoop;
 use crate::{
     Segment, Swarm,
     control::Coordinator,
     rt::{self, DriverChoice, DriverKind, Resolver},
-    user::{HttpUser, RustScenario, TaskResult, TaskSet, UserClass},
+    user::{HttpUser, RustScenario, TaskResult, TaskSet, ThreadContext, UserClass},
 };
 
 #[test]
-fn a_request_allocates_nothing_from_task_to_sample() {
+fn request_from_task_to_sample_allocates_no_memory() {
     let server = answering_server();
-    for ring in [DriverChoice::Auto, DriverChoice::Only(DriverKind::Epoll)] {
-        // Fills the thread's pools.
-        allocations(&frugal(server), ring, 1_000);
-        let fewer = allocations(&frugal(server), ring, 2_000);
-        let more = allocations(&frugal(server), ring, 4_000);
-        assert!(more < fewer + SLACK, "{ring:?}: 2000 requests took {fewer} allocations, 4000 took {more}");
+    for driver in [DriverChoice::Auto, DriverChoice::Only(DriverKind::Epoll)] {
+        // The first run fills the pools of the thread.
+        allocations(&frugal(server), driver, 1_000);
+        let fewer = allocations(&frugal(server), driver, 2_000);
+        let more = allocations(&frugal(server), driver, 4_000);
+        assert!(more < fewer + SLACK, "{driver:?}: 2000 requests took {fewer} allocations, 4000 took {more}");
     }
 }
 
 #[test]
-fn what_allocates_per_request_is_seen() {
+fn allocation_in_each_request_is_detected() {
     let server = answering_server();
     let fewer = allocations(&wasteful(server), DriverChoice::Auto, 2_000);
     let more = allocations(&wasteful(server), DriverChoice::Auto, 4_000);
     assert!(more >= fewer + 2_000 - SLACK, "2000 requests took {fewer} allocations, 4000 took {more}");
 }
 
-/// Two tasks with all that a scenario does often: names, expectations, a caught response.
+/// Two tasks with the frequent features of a scenario: names, expected statuses, a caught response.
 fn frugal(server: SocketAddr) -> Arc<RustScenario> {
     async fn item(user: &mut HttpUser) -> TaskResult {
         user.get("/item/17").name("/item/[id]").expect(200).await;
@@ -61,7 +60,7 @@ fn frugal(server: SocketAddr) -> Arc<RustScenario> {
     scenario(server, TaskSet::new("Shopping").task(2, item).task(1, health))
 }
 
-/// A header that is added to a request is kept in a list of the request's own.
+/// A task that adds a header, for which the request allocates a list.
 fn wasteful(server: SocketAddr) -> Arc<RustScenario> {
     async fn item(user: &mut HttpUser) -> TaskResult {
         user.get("/item/17").header("X-Basket", "3").await;
@@ -75,47 +74,46 @@ fn scenario(server: SocketAddr, tasks: TaskSet<HttpUser>) -> Arc<RustScenario> {
     Arc::new(scenario.unwrap().with_host(Some(&format!("http://{server}"))).unwrap())
 }
 
-/// Runs one shard with a few users until it has recorded `requests`, and counts its thread's allocations.
-fn allocations(scenario: &Arc<RustScenario>, ring: DriverChoice, requests: u64) -> u64 {
-    let mut places = Coordinator::new(1);
-    let link = places.add_agent();
-    let swarm = thread::spawn(move || steer(places, requests));
+/// Runs one shard with a few users until it has recorded `requests`, and returns the allocations of its thread.
+fn allocations(scenario: &Arc<RustScenario>, driver: DriverChoice, requests: u64) -> u64 {
+    let mut coordinator = Coordinator::new(1);
+    let channel = coordinator.add_agent();
+    let run = thread::spawn(move || run_to_the_end(coordinator, requests));
     let scenario = Arc::clone(scenario);
     let counted = measure(|| {
-        rt::block_on(ring, |rt, _| async move {
-            let book = Arc::<Resolver>::default();
-            let shard = ShardContext::new(rt, book, &scenario, Limits::default(), 1);
-            ShardLoop::new(shard, scenario, link).run().await;
+        rt::block_on(driver, |rt, _| async move {
+            let context = ThreadContext::new(rt, Arc::<Resolver>::default(), 1, Limits::default(), 1);
+            ShardLoop::new(context, scenario, channel).run().await;
         })
         .unwrap();
     });
-    assert_eq!(swarm.join().unwrap(), (requests, 0), "recorded and failed");
+    assert_eq!(run.join().unwrap(), (requests, 0), "recorded and failed");
     counted.count_total
 }
 
-/// The swarm's side of a run: returns how many requests were recorded, and how many of them had failed.
-fn steer(mut places: Coordinator, requests: u64) -> (u64, u64) {
-    places.start_run(Some(requests));
-    places.apply_segment(&Segment::at_rate(0, vec![0], vec![USERS], f64::INFINITY));
+/// Runs the swarm's side of a run and returns the numbers of recorded and failed requests.
+fn run_to_the_end(mut coordinator: Coordinator, requests: u64) -> (u64, u64) {
+    coordinator.start_run(Some(requests));
+    coordinator.apply_segment(&Segment::at_rate(0, vec![0], vec![USERS], f64::INFINITY));
     let (mut recorded, mut failed, mut stopping) = (0, 0, false);
     loop {
         rt::sleep_blocking(Duration::from_millis(1));
-        let report = places.collect(&mut |interval| {
+        let report = coordinator.collect(&mut |interval| {
             recorded += interval.num_requests();
             failed += interval.num_failures();
         });
         if report.stopped {
-            places.shutdown();
+            coordinator.shutdown();
             return (recorded, failed);
         }
         if recorded == requests && !stopping {
             stopping = true;
-            places.stop(rt::now_ns() + 1_000_000_000);
+            coordinator.stop(rt::now_ns() + 1_000_000_000);
         }
     }
 }
 
-/// A server that gives every request the same answer for as long as the test process lives.
+/// Starts a server that sends the same response to every request until the test process ends.
 fn answering_server() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -127,7 +125,7 @@ fn answering_server() -> SocketAddr {
     address
 }
 
-/// Requests have no body here, so an empty line is a request's end.
+/// Answers the requests of a connection. The requests of these tests have no body, so each ends with an empty line.
 fn answer(mut connection: TcpStream) {
     let mut received = [0; 1024];
     let mut filled = 0;
@@ -144,6 +142,7 @@ fn answer(mut connection: TcpStream) {
 
 const USERS: u32 = 8;
 const ANSWER: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 4\r\n\r\nfine";
-/// Ticks, and pages of response times that were not met before, allocate a little: some dozens, more on a slow machine.
-/// One allocation in every request of the rarer task would be over 600.
+/// Allocations that do not depend on the number of requests: ticks, and pages of response times seen for the first
+/// time. They are some dozens, more on a slow machine. One allocation per request of the rarer task would be over
+/// 600.
 const SLACK: u64 = 400;

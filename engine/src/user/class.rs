@@ -1,7 +1,7 @@
-//! User classes in Rust, and the scenario they make up.
+//! User classes in Rust, and the scenario that they form.
 //!
-//! A class is built for one type of user; its type is forgotten once its tasks are given, so that classes of different
-//! users stand in one list.
+//! A [`ClassBuilder`] is generic over the type of its users. [`ClassBuilder::tasks`] erases the type, so that one list
+//! holds classes of different users. A class spawns users into a [`ThreadContext`]; it must not know shards.
 
 use std::{
     collections::HashSet,
@@ -13,20 +13,23 @@ use std::{
 use gregaria_http::{BaseUrl, ClientConfig};
 
 use super::{
-    HttpUser, UserLifecycle,
-    context::{User, UserContext},
+    HttpUser,
+    context::{User, UserContext, UserLifecycle},
     flow::TaskResult,
+    handle::UserHandle,
     task::AnyTask,
     task_set::TaskSet,
+    thread_context::ThreadContext,
     wait::Wait,
 };
 use crate::{
     rt::PooledFuture,
     scenario::{self, Scenario, ScenarioError, UserClassInfo},
-    shards::{ShardContext, UserHandle},
 };
 
-/// A class of users: what they do, how long they wait, how many there are relative to others.
+/// A class of users: their tasks, their waits, and their share of all users.
+///
+/// # Examples
 ///
 /// ```
 /// use gregaria_engine::{HttpUser, TaskResult, TaskSet, UserClass, between};
@@ -44,40 +47,100 @@ pub struct UserClass {
     spawn_user: Box<SpawnUserFn>,
 }
 
-type SpawnUserFn = dyn Fn(Option<&Arc<BaseUrl>>, &Arc<ClientConfig>, Rc<ShardContext>, Rc<UserHandle>) + Send + Sync;
+type SpawnUserFn = dyn Fn(Option<&Arc<BaseUrl>>, &Arc<ClientConfig>, Rc<ThreadContext>, Rc<UserHandle>) + Send + Sync;
 
 impl UserClass {
-    /// A class of users that speak HTTP and have no state of their own.
+    /// Returns a builder of a class of HTTP users without state of their own.
     pub fn http(name: impl Into<String>) -> ClassBuilder<HttpUser> {
         Self::http_with(name, || ())
     }
 
-    /// A class of users that speak HTTP; `state` makes what each keeps in [`HttpUser::state`].
+    /// Returns a builder of a class of HTTP users. `state` creates the initial [`HttpUser::state`] of each user.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gregaria_engine::{HttpUser, TaskResult, TaskSet, UserClass, stop_user};
+    ///
+    /// async fn buy(user: &mut HttpUser<u32>) -> TaskResult {
+    ///     if user.state == 0 {
+    ///         return stop_user();
+    ///     }
+    ///     user.state -= 1;
+    ///     user.post("/buy").await;
+    ///     Ok(())
+    /// }
+    /// let class = UserClass::http_with("Buyer", || 3).tasks(TaskSet::new("Shop").task(1, buy));
+    /// ```
     pub fn http_with<S: 'static>(
         name: impl Into<String>,
         state: impl Fn() -> S + Send + Sync + 'static,
     ) -> ClassBuilder<HttpUser<S>> {
         let mut builder = ClassBuilder::new(
             name,
-            Box::new(move |core, base, config| {
+            Box::new(move |context, base, config| {
                 let base = base.expect("a class that needs a host is not started without one");
-                HttpUser::new(core, Arc::clone(base), Arc::clone(config), state())
+                HttpUser::new(context, Arc::clone(base), Arc::clone(config), state())
             }),
         );
         builder.info.needs_host = true;
         builder
     }
 
-    /// A class of users of another protocol: `make` builds one around the core that it is given.
+    /// Returns a builder of a class of users of another protocol. `make` creates a user around its context.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gregaria_engine::{TaskSet, User, UserClass, UserContext};
+    ///
+    /// struct MqttUser {
+    ///     context: UserContext<Self>,
+    /// }
+    ///
+    /// impl User for MqttUser {
+    ///     fn context(&mut self) -> &mut UserContext<Self> {
+    ///         &mut self.context
+    ///     }
+    /// }
+    ///
+    /// let tasks = TaskSet::new("Sensor").task_named("publish", 1, async |user: &mut MqttUser| {
+    ///     println!("at {} ns", user.context.now_ns());
+    ///     Ok(())
+    /// });
+    /// let class = UserClass::custom("Sensor", |context| MqttUser { context }).tasks(tasks);
+    /// ```
     pub fn custom<U: User>(
         name: impl Into<String>,
         make: impl Fn(UserContext<U>) -> U + Send + Sync + 'static,
     ) -> ClassBuilder<U> {
-        ClassBuilder::new(name, Box::new(move |core, _, _| make(core)))
+        ClassBuilder::new(name, Box::new(move |context, _, _| make(context)))
     }
 }
 
-/// A [`UserClass`] that still lacks its tasks.
+/// A builder of a [`UserClass`].
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_engine::{HttpUser, TaskResult, TaskSet, UserClass, constant, http::ClientConfig};
+///
+/// async fn log_in(user: &mut HttpUser) -> TaskResult {
+///     user.post("/login").form(&[("name", "ada")]).await;
+///     Ok(())
+/// }
+/// async fn index(user: &mut HttpUser) -> TaskResult {
+///     user.get("/").await;
+///     Ok(())
+/// }
+/// let class = UserClass::http("Customer")
+///     .weight(3.0)
+///     .host("http://localhost:8080")
+///     .wait(constant(1.0))
+///     .client(ClientConfig { read_timeout_ns: 5_000_000_000, ..ClientConfig::default() })
+///     .on_start(log_in)
+///     .tasks(TaskSet::new("Shop").task(1, index));
+/// ```
 pub struct ClassBuilder<U> {
     info: UserClassInfo,
     config: ClientConfig,
@@ -90,7 +153,7 @@ pub struct ClassBuilder<U> {
 type MakeUserFn<U> = dyn Fn(UserContext<U>, Option<&Arc<BaseUrl>>, &Arc<ClientConfig>) -> U + Send + Sync;
 
 impl<U: User> ClassBuilder<U> {
-    fn new(name: impl Into<String>, make: Box<MakeUserFn<U>>) -> Self {
+    fn new(name: impl Into<String>, make_user: Box<MakeUserFn<U>>) -> Self {
         let info = UserClassInfo {
             name: name.into(),
             weight: 1.0,
@@ -99,64 +162,67 @@ impl<U: User> ClassBuilder<U> {
             needs_host: false,
             tasks: Vec::new(),
         };
-        Self { info, config: ClientConfig::default(), wait: None, on_start: None, on_stop: None, make_user: make }
+        Self { info, config: ClientConfig::default(), wait: None, on_start: None, on_stop: None, make_user }
     }
 
-    /// The class's share of the users relative to the other classes; 1 unless said.
+    /// Sets the share of this class among the users, relative to the other classes. Default 1.
     pub fn weight(mut self, weight: f64) -> Self {
         self.info.weight = weight;
         self
     }
 
-    /// Spawn exactly this many users of the class, before any weighted ones.
+    /// Sets the exact number of users of this class, which are spawned before users by weight. Default 0, which means
+    /// by weight.
     pub fn fixed_count(mut self, users: u32) -> Self {
         self.info.fixed_count = users;
         self
     }
 
-    /// The host to attack (`http://name:port/prefix`), used when the run does not name one.
+    /// Sets the target host (`http://name:port/prefix`), used unless the run names a host. Default none.
     pub fn host(mut self, host: impl Into<String>) -> Self {
         self.info.host = Some(host.into());
         self
     }
 
-    /// The wait between tasks; none unless said.
+    /// Sets the wait between two tasks. Default no wait.
     pub fn wait(mut self, wait: Wait) -> Self {
         self.wait = Some(wait);
         self
     }
 
-    /// Timeouts, limits and default headers of this class's requests.
+    /// Sets timeouts, limits and default headers of the requests of this class.
     pub fn client(mut self, config: ClientConfig) -> Self {
         self.config = config;
         self
     }
 
-    /// What a user does first.
+    /// Sets a task that each user runs once, before its other tasks.
     pub fn on_start(mut self, task: impl AsyncFn(&mut U) -> TaskResult + Send + Sync + 'static) -> Self {
         self.on_start = Some(Arc::new(task));
         self
     }
 
-    /// What a user does last: when it stops by itself, when its number goes down, and at the end of the run, when
-    /// requests do not start any more.
+    /// Sets a task that each user runs once, after its other tasks.
+    ///
+    /// It runs when the user stops itself, when the number of users decreases, and at the end of the run. At the end of
+    /// the run no request starts any more.
     pub fn on_stop(mut self, task: impl AsyncFn(&mut U) -> TaskResult + Send + Sync + 'static) -> Self {
         self.on_stop = Some(Arc::new(task));
         self
     }
 
-    /// What the users do all the time. Completes the class.
+    /// Sets the tasks of the users and completes the class.
     pub fn tasks(self, tasks: TaskSet<U>) -> UserClass {
-        let Self { mut info, config, wait, on_start, on_stop, make_user: make } = self;
+        let Self { mut info, config, wait, on_start, on_stop, make_user } = self;
         info.tasks = tasks.task_infos();
-        let empty_set = tasks.find_empty().map(str::to_owned);
+        let empty_task_set = tasks.find_empty().map(str::to_owned);
         let behavior = Arc::new(ClassBehavior { tasks: Arc::new(tasks), on_start, on_stop });
-        let spawn: Box<SpawnUserFn> = Box::new(move |base, config, shard, life| {
-            let core = UserContext::new(Rc::clone(&shard), Rc::clone(&life), wait);
-            let user = run_user(make(core, base, config), Arc::clone(&behavior), Rc::clone(&shard), life);
-            shard.rt.spawn(user);
+        let spawn_user: Box<SpawnUserFn> = Box::new(move |base, config, thread, handle| {
+            let context = UserContext::new(Rc::clone(&thread), Rc::clone(&handle), wait);
+            let user = make_user(context, base, config);
+            thread.rt.spawn(run_user(user, Arc::clone(&behavior), Rc::clone(&thread), handle));
         });
-        UserClass { info, config: Arc::new(config), empty_task_set: empty_set, spawn_user: spawn }
+        UserClass { info, config: Arc::new(config), empty_task_set, spawn_user }
     }
 }
 
@@ -166,34 +232,53 @@ struct ClassBehavior<U> {
     on_stop: Option<AnyTask<U>>,
 }
 
-/// A user's whole life. The farewell is pooled apart: it must not weigh on a user that lives. Nor must arguments that an
-/// `async fn` would hold beside what it makes of them.
-#[expect(clippy::manual_async_fn, reason = "see above: this future's size is paid per idle user")]
+/// Runs a user from its `on_start` to its `on_stop`.
+///
+/// Both hooks run in pooled futures, so that their size does not add to the size of a user that runs its tasks.
+#[expect(clippy::manual_async_fn, reason = "an `async fn` stores its arguments twice, and each idle user pays for it")]
 fn run_user<U: User>(
     mut user: U,
     behavior: Arc<ClassBehavior<U>>,
-    shard: Rc<ShardContext>,
-    life: Rc<UserHandle>,
+    thread: Rc<ThreadContext>,
+    handle: Rc<UserHandle>,
 ) -> impl Future<Output = ()> {
     async move {
         let mut on_start = PooledFuture::new(|| user.run_hook(behavior.on_start.as_ref()));
-        let greeted = life.run_until_stopped(Pin::new(&mut on_start)).await;
+        let started = handle.run_until_stopped(Pin::new(&mut on_start)).await;
         drop(on_start);
-        if let Some(Ok(())) = greeted {
-            life.run_until_stopped(pin!(user.run_tasks(&behavior.tasks))).await;
+        if let Some(Ok(())) = started {
+            handle.run_until_stopped(pin!(user.run_tasks(&behavior.tasks))).await;
         }
-        let mut farewell = PooledFuture::new(|| async {
+        let mut on_stop = PooledFuture::new(|| async {
             user.unwind_task_sets().await;
-            // The user goes whatever it answers.
+            // The user exits in any case, so the result has no effect.
             let _ = user.run_hook(behavior.on_stop.as_ref()).await;
         });
-        life.run_until_aborted(Pin::new(&mut farewell)).await;
-        drop(farewell);
-        shard.user_exited(&life);
+        handle.run_until_aborted(Pin::new(&mut on_stop)).await;
+        drop(on_stop);
+        thread.user_exited(&handle);
     }
 }
 
-/// A scenario made of Rust classes.
+/// A scenario of Rust user classes.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_engine::{HttpUser, RustScenario, Scenario, ScenarioError, TaskResult, TaskSet, UserClass};
+///
+/// async fn index(user: &mut HttpUser) -> TaskResult {
+///     user.get("/").await;
+///     Ok(())
+/// }
+///
+/// # fn main() -> Result<(), ScenarioError> {
+/// let class = UserClass::http("Visitor").tasks(TaskSet::new("Website").task(1, index));
+/// let scenario = RustScenario::new([class])?.with_host(Some("http://localhost:8080"))?;
+/// assert_eq!(scenario.user_classes()[0].host.as_deref(), Some("http://localhost:8080"));
+/// # Ok(())
+/// # }
+/// ```
 pub struct RustScenario {
     infos: Vec<UserClassInfo>,
     classes: Vec<UserClass>,
@@ -201,10 +286,10 @@ pub struct RustScenario {
 }
 
 impl RustScenario {
-    /// Takes the classes as they are.
+    /// Creates a scenario of these classes.
     ///
     /// # Errors
-    /// When two have the same name, or a task set is empty.
+    /// Returns a [`ScenarioError`] if two classes have the same name, or a task set has no task with a weight above 0.
     pub fn new(classes: impl IntoIterator<Item = UserClass>) -> Result<Self, ScenarioError> {
         let classes: Vec<UserClass> = classes.into_iter().collect();
         let mut names = HashSet::new();
@@ -217,45 +302,55 @@ impl RustScenario {
             }
         }
         let infos = classes.iter().map(|class| class.info.clone()).collect();
-        let bases = classes.iter().map(|_| None).collect();
-        Ok(Self { infos, classes, base_urls: bases })
+        let base_urls = classes.iter().map(|_| None).collect();
+        Ok(Self { infos, classes, base_urls })
     }
 
-    /// Keeps only the classes of these names; all when there is none.
+    /// Keeps only the classes with these names, or all classes if `names` is empty.
     ///
     /// # Errors
-    /// When a name is not a class's.
+    /// Returns [`ScenarioError::UnknownClass`] if a name is not the name of a class.
     pub fn select(self, names: &[String]) -> Result<Self, ScenarioError> {
-        let chosen = scenario::select_classes(&self.infos, names)?;
-        let classes = self.classes.into_iter().enumerate().filter(|(index, _)| chosen.contains(index));
+        let selected = scenario::select_classes(&self.infos, names)?;
+        let classes = self.classes.into_iter().enumerate().filter(|(index, _)| selected.contains(index));
         Self::new(classes.map(|(_, class)| class))
     }
 
-    /// Changes the client settings of every class: what a run says of its requests is laid over what the class says.
+    /// Changes the client settings of every class. Settings of a run thus take precedence over those of a class.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gregaria_engine::RustScenario;
+    ///
+    /// fn with_short_timeouts(scenario: RustScenario) -> RustScenario {
+    ///     scenario.with_client(|config| config.read_timeout_ns = 1_000_000_000)
+    /// }
+    /// ```
     pub fn with_client(mut self, change: impl Fn(&mut ClientConfig)) -> Self {
         self.classes.iter_mut().for_each(|class| change(Arc::make_mut(&mut class.config)));
         self
     }
 
-    /// Settles where each class's requests go: to `host` if given, else to the class's own.
+    /// Resolves the target of each class: `host` if given, otherwise the host of the class.
     ///
     /// # Errors
-    /// When a class that needs a host has none, or one that cannot be read.
+    /// Returns a [`ScenarioError`] if a class that needs a host has none, or a host is not valid.
     pub fn with_host(mut self, host: Option<&str>) -> Result<Self, ScenarioError> {
         self.base_urls = scenario::resolve_base_urls(&mut self.infos, host)?;
         Ok(self)
     }
 
-    /// Whether [`RustScenario::with_host`] is still due.
+    /// Returns the name of the first class that needs a host and has none.
     pub(crate) fn class_without_host(&self) -> Option<&str> {
-        let open = |(info, base): &(&UserClassInfo, &Option<_>)| info.needs_host && base.is_none();
-        self.infos.iter().zip(&self.base_urls).find(open).map(|(info, _)| info.name.as_str())
+        let lacks_host = |(info, base): &(&UserClassInfo, &Option<_>)| info.needs_host && base.is_none();
+        self.infos.iter().zip(&self.base_urls).find(lacks_host).map(|(info, _)| info.name.as_str())
     }
 
-    /// Starts a user of this class on a shard.
-    pub(crate) fn spawn_user(&self, class: usize, shard: &Rc<ShardContext>, handle: Rc<UserHandle>) {
-        let UserClass { spawn_user: spawn, config, .. } = &self.classes[class];
-        spawn(self.base_urls[class].as_ref(), config, Rc::clone(shard), handle);
+    /// Spawns a user of this class on the thread of `thread`.
+    pub(crate) fn spawn_user(&self, class: usize, thread: &Rc<ThreadContext>, handle: Rc<UserHandle>) {
+        let UserClass { spawn_user, config, .. } = &self.classes[class];
+        spawn_user(self.base_urls[class].as_ref(), config, Rc::clone(thread), handle);
     }
 }
 

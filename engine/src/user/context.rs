@@ -1,4 +1,7 @@
-//! What every user has, whatever protocol it speaks: its way to the shard, its place in the task sets, its waits.
+//! The state that the engine keeps for each user: its thread, the task sets it is in, and its waits.
+//!
+//! It is the same for HTTP users and users of other protocols. This file, `task.rs` and `task_set.rs` refer to each
+//! other: a task takes its user, and a user keeps a stack of task sets.
 
 use std::{cell::RefMut, collections::VecDeque, rc::Rc, sync::Arc};
 
@@ -7,77 +10,141 @@ use rand::rngs::SmallRng;
 
 use super::{
     flow::{TaskExit, TaskResult},
+    handle::UserHandle,
     task::{AnyTask, run_task},
     task_set::{self, TaskSet},
+    thread_context::ThreadContext,
     wait::Wait,
 };
-use crate::shards::{InFlightRequest, ShardContext, UserHandle};
+use crate::accounting::InFlightRequest;
 
-/// A simulated user. [`HttpUser`](super::HttpUser) is one; users of other protocols implement it around their client.
+/// A simulated user.
+///
+/// [`HttpUser`](super::HttpUser) implements it. Users of other protocols implement it around their own client.
+///
+/// # Examples
+///
+/// A user that sends requests with its own client and records them:
+///
+/// ```
+/// use gregaria_engine::{TaskResult, User, UserContext, stats::Sample};
+///
+/// struct RedisUser {
+///     context: UserContext<Self>,
+/// }
+///
+/// impl User for RedisUser {
+///     fn context(&mut self) -> &mut UserContext<Self> {
+///         &mut self.context
+///     }
+/// }
+///
+/// async fn ping(user: &mut RedisUser) -> TaskResult {
+///     let due_ns = user.context.now_ns();
+///     // Send the command and read the reply here.
+///     let done_ns = user.context.now_ns();
+///     user.context.record(&Sample { method: "PING", name: "redis", due_ns, done_ns, ..Sample::default() });
+///     Ok(())
+/// }
+/// ```
 pub trait User: Sized + 'static {
-    /// The part that the engine keeps for this user.
+    /// Returns the state that the engine keeps for this user.
     fn context(&mut self) -> &mut UserContext<Self>;
 
-    /// Runs `task` before any randomly picked one of the task set that runs now; with `first` even before those
-    /// that were scheduled earlier.
+    /// Schedules `task` before the next randomly picked task of the current task set.
+    ///
+    /// Scheduled tasks run in the order of the calls. With `first`, the task runs before those scheduled earlier.
+    /// Outside of a task set the call only logs a warning.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gregaria_engine::{HttpUser, TaskResult, User};
+    ///
+    /// async fn add_to_cart(user: &mut HttpUser) -> TaskResult {
+    ///     user.post("/cart").await;
+    ///     user.schedule_task(pay, true);
+    ///     Ok(())
+    /// }
+    /// async fn pay(user: &mut HttpUser) -> TaskResult {
+    ///     user.post("/pay").await;
+    ///     Ok(())
+    /// }
+    /// ```
     fn schedule_task(&mut self, task: impl AsyncFn(&mut Self) -> TaskResult + Send + Sync + 'static, first: bool) {
         self.context().schedule(Arc::new(task), first);
     }
 }
 
-/// A user's way to its shard.
+/// The state that the engine keeps for a user: clock, recorder, task sets and waits.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_engine::{HttpUser, TaskResult, User};
+///
+/// async fn pause(user: &mut HttpUser) -> TaskResult {
+///     let context = user.context();
+///     context.sleep_until(context.now_ns() + 250_000_000).await;
+///     Ok(())
+/// }
+/// ```
 pub struct UserContext<U> {
-    shard: Rc<ShardContext>,
+    thread: Rc<ThreadContext>,
     handle: Rc<UserHandle>,
     task_set_stack: Vec<TaskSetFrame<U>>,
     wait: Option<Wait>,
     task_started_ns: u64,
-    /// How often this user had waited for anything when its last task started, or when it was last looked at.
+    /// The yield count of the user at the start of its last task, or at the last check.
     yields_at_task_start: u32,
 }
 
-/// A task set that the user is in.
+/// A task set that the user has entered.
 struct TaskSetFrame<U> {
     set: Arc<TaskSet<U>>,
     scheduled: VecDeque<AnyTask<U>>,
 }
 
 impl<U: User> UserContext<U> {
-    pub(crate) fn new(shard: Rc<ShardContext>, handle: Rc<UserHandle>, wait: Option<Wait>) -> Self {
-        Self { shard, handle, task_set_stack: Vec::new(), wait, task_started_ns: 0, yields_at_task_start: 0 }
+    pub(crate) fn new(thread: Rc<ThreadContext>, handle: Rc<UserHandle>, wait: Option<Wait>) -> Self {
+        Self { thread, handle, task_set_stack: Vec::new(), wait, task_started_ns: 0, yields_at_task_start: 0 }
     }
 
-    /// Monotonic time in nanoseconds, the clock of [`Sample`].
+    /// Returns the monotonic time in nanoseconds, on the clock of [`Sample`].
     pub fn now_ns(&self) -> u64 {
-        self.shard.rt.now_ns()
+        self.thread.rt.now_ns()
     }
 
-    /// Waits at least until `deadline_ns` on that clock.
+    /// Sleeps at least until `deadline_ns` on the clock of [`now_ns`](Self::now_ns).
+    ///
+    /// # Cancel safety
+    /// Dropping the future ends the sleep and has no other effect.
     pub async fn sleep_until(&self, deadline_ns: u64) {
-        self.shard.rt.sleep_until(deadline_ns).await;
+        self.thread.rt.sleep_until(deadline_ns).await;
     }
 
-    /// Counts a request that a client of the scenario's own has made. When the run is over, or its number of requests
-    /// reached, it is one that was cut off.
+    /// Records a finished request of a client that the scenario brings itself.
+    ///
+    /// The request is counted as aborted if the run is over or its number of requests is reached.
     pub fn record(&mut self, sample: &Sample<'_>) {
-        self.shard.accounting.record_external(sample);
+        self.thread.accounting.record_external(sample);
     }
 
-    pub(crate) fn shard(&self) -> &Rc<ShardContext> {
-        &self.shard
+    pub(crate) fn thread(&self) -> &Rc<ThreadContext> {
+        &self.thread
     }
 
-    /// Waits until a request may start; for ever when the run is over.
-    pub(crate) async fn admit(&self) -> InFlightRequest {
-        let gate = &self.shard.accounting.admission;
-        if !gate.try_admit() {
-            gate.admit(|| self.handle.mark_admission_closed()).await;
+    /// Waits until a request may start. Never completes after the end of the run.
+    pub(crate) async fn admit(&self) -> InFlightRequest<UserHandle> {
+        let admission = &self.thread.accounting.admission;
+        if !admission.try_admit() {
+            admission.admit(|| self.handle.mark_admission_closed()).await;
         }
-        InFlightRequest::new(Rc::clone(&self.shard), Rc::clone(&self.handle))
+        InFlightRequest::new(Rc::clone(&self.thread.accounting), Rc::clone(&self.handle))
     }
 
     pub(super) fn record_exception(&self, message: &str, traceback: &str) {
-        self.shard.accounting.record_exception(message, traceback);
+        self.thread.accounting.record_exception(message, traceback);
     }
 
     pub(super) fn push_task_set(&mut self, set: Arc<TaskSet<U>>) {
@@ -89,14 +156,14 @@ impl<U: User> UserContext<U> {
     }
 
     fn schedule(&mut self, task: AnyTask<U>, first: bool) {
-        let Some(active) = self.task_set_stack.last_mut() else {
+        let Some(frame) = self.task_set_stack.last_mut() else {
             log::warn!("schedule_task outside of a task set: {} is not run", task.name());
             return;
         };
         if first {
-            active.scheduled.push_front(task);
+            frame.scheduled.push_front(task);
         } else {
-            active.scheduled.push_back(task);
+            frame.scheduled.push_back(task);
         }
     }
 
@@ -112,51 +179,51 @@ impl<U: User> UserContext<U> {
     }
 
     pub(super) fn rng(&self) -> RefMut<'_, SmallRng> {
-        self.shard.rng.borrow_mut()
+        self.thread.rng.borrow_mut()
     }
 
-    /// Waits as the task set, or else the user's class, says.
-    pub(super) async fn wait(&mut self, of_set: Option<Wait>) {
-        let Some(wait) = of_set.or(self.wait) else {
+    /// Waits by the rule of the task set, or else of the user's class.
+    pub(super) async fn wait(&mut self, wait_of_set: Option<Wait>) {
+        let Some(wait) = wait_of_set.or(self.wait) else {
             return self.ensure_yielded().await;
         };
         let now_ns = self.now_ns();
-        let deadline_ns = wait.deadline_ns(now_ns, self.task_started_ns, &mut *self.shard.rng.borrow_mut());
+        let deadline_ns = wait.deadline_ns(now_ns, self.task_started_ns, &mut *self.thread.rng.borrow_mut());
         if deadline_ns <= now_ns {
             return self.ensure_yielded().await;
         }
-        self.shard.rt.sleep_until(deadline_ns).await;
+        self.thread.rt.sleep_until(deadline_ns).await;
         let lag_us = self.now_ns().saturating_sub(deadline_ns) / 1000;
-        self.shard.accounting.record_lag(Lag::Wait, lag_us);
+        self.thread.accounting.record_lag(Lag::Wait, lag_us);
     }
 
-    /// Lets others run, and the ring deliver what has come, when the last task has waited for nothing. A thread in which
-    /// someone can always run would never enter the kernel.
+    /// Sleeps for a moment if the last task did not yield. A thread with a user that can always run would never enter
+    /// the kernel, and no completion would be delivered to it.
     pub(super) async fn ensure_yielded(&mut self) {
         if self.handle.yield_count() == self.yields_at_task_start {
-            self.shard.rt.sleep_until(self.now_ns() + FORCED_YIELD_NS).await;
+            self.thread.rt.sleep_until(self.now_ns() + FORCED_YIELD_NS).await;
         }
         self.yields_at_task_start = self.handle.yield_count();
     }
 }
 
-/// What a task that waits for nothing costs at the least: 100 µs, so that a user does ten thousand of them a second.
+/// The least duration of a task that does not yield, 100 µs: a user runs at most 10,000 of them per second.
 const FORCED_YIELD_NS: u64 = 100_000;
 
-/// What remains to be done for a user whose tasks are over: leave its task sets, innermost first.
+/// The steps that every user goes through: its tasks, its hooks, and leaving its task sets, innermost first.
 pub(crate) trait UserLifecycle: User {
-    /// Runs the outermost task set until the user stops by itself.
+    /// Runs the outermost task set until the user stops itself.
     async fn run_tasks(&mut self, root: &Arc<TaskSet<Self>>) {
         while task_set::run_task_set(Arc::clone(root), self).await != TaskExit::StopUser {
             self.context().ensure_yielded().await;
         }
     }
 
-    /// Runs what the task sets that were cut short wanted to do on leaving.
+    /// Runs the `on_stop` of each task set that the user was in when its tasks ended.
     async fn unwind_task_sets(&mut self) {
-        while let Some(active) = self.context().task_set_stack.pop() {
-            if let Some(on_stop) = &active.set.on_stop {
-                // The user goes whatever it answers.
+        while let Some(frame) = self.context().task_set_stack.pop() {
+            if let Some(on_stop) = &frame.set.on_stop {
+                // The user exits in any case, so the result has no effect.
                 let _ = run_task(&**on_stop, self).await;
             }
         }

@@ -1,11 +1,20 @@
-//! Whether a request succeeded, and what the error table calls it when not.
+//! The outcome of a request by its status, with the text of a failure for the error table.
 
 use std::{ops::RangeInclusive, sync::LazyLock};
 
 use gregaria_http::{Error, Response};
 use gregaria_stats::Outcome;
 
-/// The statuses that a request expects.
+/// The statuses that count as a success of a request: one status or an inclusive range.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_engine::ExpectedStatus;
+///
+/// assert_eq!(ExpectedStatus::from(201).to_string(), "201");
+/// assert_eq!(ExpectedStatus::from(200..=204).to_string(), "200 to 204");
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExpectedStatus(RangeInclusive<u16>);
 
@@ -21,7 +30,7 @@ impl From<RangeInclusive<u16>> for ExpectedStatus {
     }
 }
 
-/// An outcome that owns its text where it must.
+/// An outcome that owns its text if the text is not static.
 pub(super) enum OwnedOutcome {
     Success,
     Static(&'static str),
@@ -35,8 +44,8 @@ impl OwnedOutcome {
             (Ok(response), None) if response.status() < 400 => Self::Success,
             (Ok(response), None) => Self::Static(status_text(response.status())),
             (Ok(response), Some(ExpectedStatus(statuses))) if statuses.contains(&response.status()) => Self::Success,
-            (Ok(response), Some(expect)) => {
-                Self::Custom(format!("{} instead of {expect}", status_text(response.status())))
+            (Ok(response), Some(expected)) => {
+                Self::Custom(format!("{} instead of {expected}", status_text(response.status())))
             }
         }
     }
@@ -60,7 +69,8 @@ impl std::fmt::Display for ExpectedStatus {
     }
 }
 
-/// `HTTP 404 Not Found`, made once for all users: a run against a broken target asks for it at every request.
+/// Returns a text such as `HTTP 404 Not Found`. All texts are made once, because a run against a broken target needs
+/// one for every request.
 fn status_text(status: u16) -> &'static str {
     static TEXTS: LazyLock<Vec<String>> = LazyLock::new(|| (0..1000).map(format_status).collect());
     TEXTS.get(usize::from(status)).map_or("HTTP status out of range", String::as_str)
@@ -79,13 +89,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn statuses_have_the_names_people_know() {
+    fn status_text_contains_the_canonical_reason() {
         assert_eq!(status_text(404), "HTTP 404 Not Found");
         assert_eq!(status_text(599), "HTTP 599");
     }
 
     #[test]
-    fn expectations_read_well() {
+    fn expected_status_displays_one_or_a_range() {
         assert_eq!(ExpectedStatus::from(201).to_string(), "201");
         assert_eq!(ExpectedStatus::from(200..=204).to_string(), "200 to 204");
     }

@@ -1,4 +1,7 @@
-//! A request in the making, and the one way it goes: gate, session, outcome, sample.
+//! A request builder, and the one way of every request: admission, session, outcome, sample.
+//!
+//! The builder borrows its user until the response is there, so this file and `http_user.rs` refer to each other. It
+//! must not know how a session sends a request.
 
 use std::{
     borrow::Cow,
@@ -21,7 +24,16 @@ use super::{
 };
 use crate::rt::PooledFuture;
 
-/// A request that is sent when it is awaited.
+/// A request builder that sends the request when it is awaited.
+///
+/// The status decides the outcome, see [`expect`](Self::expect). A failed request is a sample, not a Rust error.
+///
+/// # Cancel safety
+///
+/// Dropping the future after the request was admitted aborts the request: it is counted as aborted, and its connection
+/// is closed. Before that, nothing is sent and nothing is counted. After the end of a run the future never completes.
+///
+/// # Examples
 ///
 /// ```
 /// use gregaria_engine::{HttpUser, TaskResult};
@@ -44,12 +56,12 @@ pub struct Request<'a, S = ()> {
     headers: Cow<'a, [(&'a str, &'a str)]>,
     body: OwnedBody<'a>,
     response_body_mode: ResponseBodyMode,
-    /// Boxed, as it is rare and large.
+    /// Boxed, because it is rarely set and large.
     options: Option<Box<RequestOptions>>,
     expected_status: Option<ExpectedStatus>,
 }
 
-/// A body, owned where it must be.
+/// A body that owns its bytes if the builder made them.
 enum OwnedBody<'a> {
     None,
     Bytes(Cow<'a, [u8]>),
@@ -81,128 +93,160 @@ impl<'a, S: 'static> Request<'a, S> {
         }
     }
 
-    /// The row in the statistics; the target's path and query unless said. Groups requests that differ in ids.
+    /// Sets the name under which the request is counted. Default the path and query of the target.
+    ///
+    /// One name for many targets keeps the statistics short, for example `/item/[id]`.
     pub fn name(mut self, name: &'a str) -> Self {
         self.name = Some(name);
         self
     }
 
-    /// Adds a header. One with the name of a default header replaces it.
+    /// Adds a header. It replaces a default header of the same name.
     pub fn header(mut self, name: &'a str, value: &'a str) -> Self {
         self.headers.to_mut().push((name, value));
         self
     }
 
-    /// Sets all headers at once, without a copy.
+    /// Sets all headers at once, without copying them. Earlier headers of this request are removed.
     pub fn headers(mut self, headers: &'a [(&'a str, &'a str)]) -> Self {
         self.headers = Cow::Borrowed(headers);
         self
     }
 
-    /// Leaves out a header that the class's settings would add, such as `Accept-Encoding`.
+    /// Omits a default header of the class, such as `Accept-Encoding`.
     pub fn without_header(self, name: &str) -> Self {
-        self.with_options(|options| options.suppressed_default_headers.push(name.to_owned()))
+        self.options(|options| options.suppressed_default_headers.push(name.to_owned()))
     }
 
-    /// Adds to the query of the target.
+    /// Appends fields to the query of the target.
     pub fn params(mut self, fields: &[(&str, &str)]) -> Self {
         let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         self.target = Cow::Owned(with_query(&self.target, &query));
         self
     }
 
-    /// A cookie for this request alone.
+    /// Adds a cookie for this request only. It is not stored in the user's cookie jar.
     pub fn cookie(self, name: &str, value: &str) -> Self {
-        self.with_options(|options| options.cookies.push((name.to_owned(), value.to_owned())))
+        self.options(|options| options.cookies.push((name.to_owned(), value.to_owned())))
     }
 
-    /// Who asks, in place of who the class's settings say.
+    /// Sets the credentials, in place of those of the class.
     pub fn auth(self, auth: Auth) -> Self {
-        self.with_options(|options| options.auth = Some(auth))
+        self.options(|options| options.auth = Some(auth))
     }
 
-    /// The body, as it is.
+    /// Sets the body to these bytes.
     pub fn body(mut self, body: &'a [u8]) -> Self {
         self.body = OwnedBody::Bytes(Cow::Borrowed(body));
         self
     }
 
-    /// A body that is read piece by piece while it is sent: a file ([`FileBody`](gregaria_http::FileBody)), any reader, or
-    /// a source of your own. Chunked, if its length is not known.
+    /// Sets a body that is read in chunks while it is sent: a file ([`FileBody`](gregaria_http::FileBody)), any reader,
+    /// or another [`BodySource`]. A body of unknown length is sent with `Transfer-Encoding: chunked`.
     pub fn body_from(mut self, source: impl BodySource + 'static) -> Self {
         self.body = OwnedBody::Source(Box::new(RefCell::new(source)));
         self
     }
 
-    /// A form with files as the body, with its content type.
+    /// Sets a form with files as the body, with its content type.
     pub fn multipart(self, form: Multipart) -> Self {
         self.body_from(form)
     }
 
-    /// A form as the body, with its content type.
+    /// Sets a URL-encoded form as the body, with its content type.
     pub fn form(self, fields: &[(&str, &str)]) -> Self {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         self.body_with_type("application/x-www-form-urlencoded", body.into_bytes())
     }
 
-    /// A value as JSON as the body, with its content type.
+    /// Sets a JSON value as the body, with its content type.
     ///
     /// # Panics
-    /// When the value cannot be JSON: a map with keys that are not strings.
+    /// Panics if the value cannot be JSON, for example a map with keys that are not strings.
     pub fn json(self, value: &impl serde::Serialize) -> Self {
         let body = serde_json::to_vec(value).unwrap_or_else(|error| panic!("not a JSON value: {error}"));
         self.body_with_type("application/json", body)
     }
 
-    /// Reads and counts the response's body without keeping it.
+    /// Reads and counts the body of the response without keeping it.
     pub fn discard_body(mut self) -> Self {
         self.response_body_mode = ResponseBodyMode::Discard;
         self
     }
 
-    /// How long all of it may take, redirects included, in place of the class's setting.
+    /// Sets the timeout of the whole request including redirects, in place of the setting of the class.
     pub fn timeout(self, timeout: Duration) -> Self {
-        self.with_options(|options| options.total_timeout_ns = Some(timeout.as_nanos() as u64))
+        self.options(|options| options.total_timeout_ns = Some(timeout.as_nanos() as u64))
     }
 
-    /// How long making a connection may take, in place of the class's setting.
+    /// Sets the timeout of opening a connection, in place of the setting of the class.
     pub fn connect_timeout(self, timeout: Duration) -> Self {
-        self.with_options(|options| options.connect_timeout_ns = Some(timeout.as_nanos() as u64))
+        self.options(|options| options.connect_timeout_ns = Some(timeout.as_nanos() as u64))
     }
 
-    /// How long the target may be silent, in place of the class's setting.
+    /// Sets the longest time without a byte from the target, in place of the setting of the class.
     pub fn read_timeout(self, timeout: Duration) -> Self {
-        self.with_options(|options| options.read_timeout_ns = Some(timeout.as_nanos() as u64))
+        self.options(|options| options.read_timeout_ns = Some(timeout.as_nanos() as u64))
     }
 
-    /// Whether redirects are followed, in place of the class's setting; those of a `HEAD` are not unless this says so.
+    /// Sets whether redirects are followed, in place of the setting of the class. Redirects of a `HEAD` request are
+    /// followed only if this is set.
     pub fn follow_redirects(self, follow: bool) -> Self {
-        self.with_options(|options| options.follow_redirects = Some(follow))
+        self.options(|options| options.follow_redirects = Some(follow))
     }
 
-    /// Proxies on the way, in place of the class's setting.
+    /// Sets the largest number of redirects that are followed, in place of the setting of the class. One more fails the
+    /// request.
+    pub fn max_redirects(self, redirects: u32) -> Self {
+        self.options(|options| options.max_redirects = Some(redirects))
+    }
+
+    /// Sets the proxies, in place of the setting of the class.
     pub fn proxies(self, proxies: Proxies) -> Self {
-        self.with_options(|options| options.proxies = Some(proxies))
+        self.options(|options| options.proxies = Some(proxies))
     }
 
-    /// How the target is trusted, in place of the class's setting. Make one and clone it: connections are shared among
-    /// requests with clones of one.
+    /// Sets the TLS configuration, in place of the setting of the class.
+    ///
+    /// Create one configuration and clone it: requests share connections only if their configurations are clones of one
+    /// another.
     pub fn tls(self, tls: TlsConfig) -> Self {
-        self.with_options(|options| options.tls = Some(tls))
+        self.options(|options| options.tls = Some(tls))
     }
 
-    /// The statuses that are a success: one (`404`) or a range (`200..=204`). Everything below 400 unless said.
+    /// Changes the options of this request directly. Every option of the HTTP client can be set this way.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gregaria_engine::{HttpUser, TaskResult};
+    ///
+    /// async fn report(user: &mut HttpUser) -> TaskResult {
+    ///     let request = user.get("/report").options(|options| {
+    ///         options.total_timeout_ns = Some(30_000_000_000);
+    ///         options.max_redirects = Some(1);
+    ///     });
+    ///     request.await;
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn options(mut self, change: impl FnOnce(&mut RequestOptions)) -> Self {
+        change(self.options.get_or_insert_default());
+        self
+    }
+
+    /// Sets the statuses that are a success: one (`404`) or a range (`200..=204`). Default all below 400.
     pub fn expect(mut self, statuses: impl Into<ExpectedStatus>) -> Self {
         self.expected_status = Some(statuses.into());
         self
     }
 
-    /// Leaves the outcome to the task: see [`CaughtResponse`].
+    /// Lets the task decide the outcome, see [`CaughtResponse`].
     pub fn catch_response(self) -> CaughtRequest<'a, S> {
         CaughtRequest(self)
     }
 
-    /// Has the body read piece by piece: see [`StreamedResponse`].
+    /// Lets the task read the body of the response in chunks, see [`StreamedResponse`].
     pub fn stream(self) -> StreamedRequest<'a, S> {
         StreamedRequest(self)
     }
@@ -212,24 +256,22 @@ impl<'a, S: 'static> Request<'a, S> {
         self.header("Content-Type", content_type)
     }
 
-    fn with_options(mut self, change: impl FnOnce(&mut RequestOptions)) -> Self {
-        change(self.options.get_or_insert_default());
-        self
-    }
-
-    /// Sends it; what it borrows stays where it is, because this future lives in every request on the wire.
+    /// Sends the request. Borrows `self`, because this future is part of every request in flight and moving the builder
+    /// into it would store the builder twice.
     async fn send(&mut self) -> Exchange {
-        let (user, request) = self.split_http_request();
+        let (user, request) = self.as_http_request();
         user.session.send(&user.network, &request).await
     }
 
-    /// The user, and the request as its session wants it.
-    fn split_http_request(&mut self) -> (&HttpUser<S>, HttpRequest<'_>) {
-        let Self { user, method, target, headers, body, response_body_mode: body_policy, options, .. } = self;
-        let mut request =
-            HttpRequest { headers, response_body_mode: *body_policy, ..HttpRequest::new(*method, target) };
-        request.body = body.as_body();
-        request.options = options.as_deref();
+    fn as_http_request(&mut self) -> (&HttpUser<S>, HttpRequest<'_>) {
+        let Self { user, method, target, headers, body, response_body_mode, options, .. } = self;
+        let request = HttpRequest {
+            headers,
+            body: body.as_body(),
+            response_body_mode: *response_body_mode,
+            options: options.as_deref(),
+            ..HttpRequest::new(*method, target)
+        };
         (user, request)
     }
 
@@ -237,42 +279,47 @@ impl<'a, S: 'static> Request<'a, S> {
         self.name.unwrap_or_else(|| path_and_query(&self.target))
     }
 
-    // An `async fn` would hold `self` twice, once as its argument and once as its own.
-    #[expect(clippy::manual_async_fn, reason = "see above: this future's size is paid per request on the wire")]
+    #[expect(
+        clippy::manual_async_fn,
+        reason = "an `async fn` stores `self` twice, and each request in flight pays for it"
+    )]
     fn execute(mut self) -> impl Future<Output = Response> + 'a {
         async move {
-            let on_wire = self.user.context.admit().await;
+            let in_flight = self.user.context.admit().await;
             let exchange = self.send().await;
-            let verdict = OwnedOutcome::from_result(&exchange.result, self.expected_status.as_ref());
-            on_wire.complete(self.method, self.sample_name(), &(&exchange).into(), verdict.as_outcome());
-            Response::new(exchange, Rc::clone(self.user.context.shard()))
+            let outcome = OwnedOutcome::from_result(&exchange.result, self.expected_status.as_ref());
+            in_flight.complete(self.method, self.sample_name(), &(&exchange).into(), outcome.as_outcome());
+            Response::new(exchange, Rc::clone(self.user.context.thread()))
         }
     }
 
-    #[expect(clippy::manual_async_fn, reason = "as for `perform`")]
+    #[expect(clippy::manual_async_fn, reason = "as for `execute`")]
     fn execute_caught(mut self) -> impl Future<Output = CaughtResponse> + 'a {
         async move {
-            let on_wire = self.user.context.admit().await;
+            let in_flight = self.user.context.admit().await;
             let exchange = self.send().await;
-            let verdict = OwnedOutcome::from_result(&exchange.result, self.expected_status.as_ref());
-            let shard = Rc::clone(self.user.context.shard());
-            CaughtResponse::new(on_wire, self.method, self.sample_name(), exchange, verdict, shard)
+            let outcome = OwnedOutcome::from_result(&exchange.result, self.expected_status.as_ref());
+            let thread = Rc::clone(self.user.context.thread());
+            CaughtResponse::new(in_flight, self.method, self.sample_name(), exchange, outcome, thread)
         }
     }
 
     async fn open_stream(mut self) -> StreamedResponse<'a> {
-        let on_wire = self.user.context.admit().await;
+        let in_flight = self.user.context.admit().await;
         let name = self.sample_name().to_owned();
-        let (method, expect) = (self.method, self.expected_status.take());
-        let Self { user, target, headers, body, response_body_mode: body_policy, options, .. } = self;
+        let (method, expected_status) = (self.method, self.expected_status.take());
+        let Self { user, target, headers, body, response_body_mode, options, .. } = self;
         let user: &'a HttpUser<S> = user;
-        let mut request =
-            HttpRequest { headers: &headers, response_body_mode: body_policy, ..HttpRequest::new(method, &target) };
-        request.body = body.as_body();
-        request.options = options.as_deref();
+        let request = HttpRequest {
+            headers: &headers,
+            body: body.as_body(),
+            response_body_mode,
+            options: options.as_deref(),
+            ..HttpRequest::new(method, &target)
+        };
         let (exchange, body) = user.session.send_streaming(&user.network, &request).await;
-        let shard = Rc::clone(user.context.shard());
-        StreamedResponse::new(on_wire, method, name, exchange, body, expect, shard)
+        let thread = Rc::clone(user.context.thread());
+        StreamedResponse::new(in_flight, method, name, exchange, body, expected_status, thread)
     }
 }
 
@@ -286,6 +333,18 @@ impl<'a, S: 'static> IntoFuture for Request<'a, S> {
 }
 
 /// A [`Request`] whose outcome the task decides.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_engine::{CaughtRequest, HttpUser, TaskResult};
+///
+/// async fn check(user: &mut HttpUser) -> TaskResult {
+///     let request: CaughtRequest<'_, ()> = user.get("/health").catch_response();
+///     request.await.succeed();
+///     Ok(())
+/// }
+/// ```
 #[must_use = "a request is sent when it is awaited"]
 pub struct CaughtRequest<'a, S>(Request<'a, S>);
 
@@ -298,7 +357,19 @@ impl<'a, S: 'static> IntoFuture for CaughtRequest<'a, S> {
     }
 }
 
-/// A [`Request`] whose response's body is read piece by piece.
+/// A [`Request`] whose task reads the body of the response in chunks.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_engine::{HttpUser, StreamedRequest, TaskResult};
+///
+/// async fn download(user: &mut HttpUser) -> TaskResult {
+///     let request: StreamedRequest<'_, ()> = user.get("/archive").stream();
+///     request.await.drain().await;
+///     Ok(())
+/// }
+/// ```
 #[must_use = "a request is sent when it is awaited"]
 pub struct StreamedRequest<'a, S>(Request<'a, S>);
 
@@ -311,14 +382,14 @@ impl<'a, S: 'static> IntoFuture for StreamedRequest<'a, S> {
     }
 }
 
-/// A target with more in its query, which ends where a fragment begins.
+/// Returns the target with `query` appended to its query, before a fragment.
 fn with_query(target: &str, query: &str) -> String {
     let (target, fragment) = target.split_at(target.find('#').unwrap_or(target.len()));
     let separator = if target.contains('?') { '&' } else { '?' };
     format!("{target}{separator}{query}{fragment}")
 }
 
-/// What names a sample: a URL of its own is named by its path and query.
+/// Returns the target without the scheme and host of an absolute URL.
 fn path_and_query(target: &str) -> &str {
     if target.starts_with('/') {
         return target;
@@ -334,14 +405,14 @@ mod tests {
     use super::{path_and_query, with_query};
 
     #[test]
-    fn a_query_stands_before_the_fragment() {
+    fn query_is_inserted_before_the_fragment() {
         assert_eq!(with_query("/a", "x=1"), "/a?x=1");
         assert_eq!(with_query("/a?b#c?d", "x=1"), "/a?b&x=1#c?d");
         assert_eq!(with_query("/a#c?d", "x=1"), "/a?x=1#c?d");
     }
 
     #[test]
-    fn samples_are_named_by_path_and_query() {
+    fn sample_name_is_path_and_query() {
         assert_eq!(path_and_query("/a?b=http://c"), "/a?b=http://c");
         assert_eq!(path_and_query("http://h:1/a?b"), "/a?b");
         assert_eq!(path_and_query("http://h"), "/");

@@ -1,81 +1,102 @@
-//! What a task gets to see of an exchange: its response, and, if it asked for that, the say over the outcome.
+//! The responses that a task receives, and the outcome of a caught one.
 //!
-//! Whichever way a response is let go, its buffer returns to the shard, and a caught one is counted exactly once.
+//! Dropping a response returns its buffer to the thread. A caught response is counted exactly once, at the latest
+//! when it is dropped. Streamed responses are in `stream.rs`.
 
 use std::{borrow::Cow, mem, ops::Deref, rc::Rc, time::Duration};
 
 use gregaria_http::{Error, Exchange, ExchangePhases, Method, Response as HttpResponse};
 use gregaria_stats::Outcome;
 
-use super::outcome::OwnedOutcome;
-use crate::{
-    control::ExchangeMetrics,
-    shards::{InFlightRequest, ShardContext},
-};
+use super::{handle::UserHandle, outcome::OwnedOutcome, thread_context::ThreadContext};
+use crate::accounting::{ExchangeMetrics, InFlightRequest};
 
-/// A response, or the fact that there was none: then the status is 0 and the body empty.
+/// The response to a request, or the error in its place.
+///
+/// Without a response the status is 0 and the body is empty.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_engine::{HttpUser, TaskResult};
+///
+/// async fn first_item(user: &mut HttpUser) -> TaskResult {
+///     let response = user.get("/items").await;
+///     let Ok(ids) = response.json::<Vec<u64>>() else {
+///         return Ok(());
+///     };
+///     drop(response);
+///     if let Some(id) = ids.first() {
+///         user.get(&format!("/items/{id}")).name("/items/[id]").await;
+///     }
+///     Ok(())
+/// }
+/// ```
 pub struct Response {
     result: Result<HttpResponse, Error>,
     elapsed: Duration,
     phases: ExchangePhases,
-    shard: Rc<ShardContext>,
+    thread: Rc<ThreadContext>,
 }
 
 impl Response {
-    pub(super) fn new(exchange: Exchange, shard: Rc<ShardContext>) -> Self {
+    pub(super) fn new(exchange: Exchange, thread: Rc<ThreadContext>) -> Self {
         let elapsed = Duration::from_nanos(exchange.done_ns - exchange.due_ns);
-        Self { result: exchange.result, elapsed, phases: exchange.phases, shard }
+        Self { result: exchange.result, elapsed, phases: exchange.phases, thread }
     }
 
-    /// The status code; 0 when there was no response.
+    /// Returns the status code; 0 if there is no response.
     pub fn status(&self) -> u16 {
         self.result.as_ref().map_or(0, HttpResponse::status)
     }
 
-    /// Whether there was a response with a status below 400.
+    /// Returns `true` if there is a response with a status below 400.
     pub fn ok(&self) -> bool {
         (1..400).contains(&self.status())
     }
 
-    /// What came, if anything did: reason, all headers, cookies, links, the redirects that led here.
+    /// Returns the response of the HTTP client, with its reason, headers, cookies, links and redirect history. `None`
+    /// if there is no response.
     pub fn http_response(&self) -> Option<&HttpResponse> {
         self.result.as_ref().ok()
     }
 
-    /// The first header of this name, in any case.
+    /// Returns the first header of this name, compared without regard to case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.http_response()?.header(name)
     }
 
-    /// The body; empty when there was no response or it was discarded.
+    /// Returns the body. It is empty if there is no response or the body was discarded.
     pub fn body(&self) -> &[u8] {
         self.result.as_ref().map_or(&[], HttpResponse::body)
     }
 
-    /// The body as text: in the character set that the response names, else in the one that it looks like.
+    /// Returns the body as text, decoded from the character set that the response declares, otherwise from the detected
+    /// one.
     pub fn text(&self) -> Cow<'_, str> {
         self.http_response().map_or(Cow::Borrowed(""), HttpResponse::text)
     }
 
-    /// The body read as JSON.
+    /// Parses the body as JSON.
     ///
     /// # Errors
-    /// When it is not JSON, or not of this form.
+    /// Returns an error if the body is not JSON, or not of type `T`.
     pub fn json<T: serde::de::DeserializeOwned>(&self) -> serde_json::Result<T> {
         serde_json::from_slice(self.body())
     }
 
-    /// Why there was no response.
+    /// Returns the error in place of a response.
     pub fn error(&self) -> Option<Error> {
         self.result.as_ref().err().copied()
     }
 
-    /// From the call to the end of the body.
+    /// Returns the time from the call to the end of the body.
     pub fn elapsed(&self) -> Duration {
         self.elapsed
     }
 
-    /// What that time went to, as far as the request got. What the phases leave of it is the generator's own.
+    /// Returns the times of the phases that the request reached. The part of [`elapsed`](Self::elapsed) outside all
+    /// phases is the generator's own.
     pub fn phases(&self) -> ExchangePhases {
         self.phases
     }
@@ -84,19 +105,23 @@ impl Response {
 impl Drop for Response {
     fn drop(&mut self) {
         if let Ok(response) = mem::replace(&mut self.result, Err(Error::ClosedBeforeResponse)) {
-            self.shard.thread_network.release_buffer(response.into_buffer());
+            self.thread.thread_network.release_buffer(response.into_buffer());
         }
     }
 }
 
-/// A response whose outcome the task decides: [`fail`](Self::fail) or [`succeed`](Self::succeed). When it does
-/// neither, the status decides as for any other request. Either way it is counted once.
+/// A response whose outcome the task decides, with [`fail`](Self::fail) or [`succeed`](Self::succeed).
+///
+/// A response that is dropped without a decision is counted by its status, like any other. In each case it is counted
+/// once.
+///
+/// # Examples
 ///
 /// ```
-/// use gregaria_engine::{HttpUser, TaskResult};
+/// use gregaria_engine::{CaughtResponse, HttpUser, TaskResult};
 ///
 /// async fn check(user: &mut HttpUser) -> TaskResult {
-///     let response = user.get("/health").catch_response().await;
+///     let response: CaughtResponse = user.get("/health").catch_response().await;
 ///     if response.text() != "healthy" {
 ///         response.fail("wrong answer");
 ///     }
@@ -110,34 +135,29 @@ pub struct CaughtResponse {
 }
 
 struct PendingOutcome {
-    in_flight: InFlightRequest,
+    in_flight: InFlightRequest<UserHandle>,
     method: Method,
-    /// In a buffer of the shard's, so that catching allocates nothing.
+    /// Held in a buffer of the thread's pool, so that catching a response allocates no memory.
     name: Vec<u8>,
-    times: ExchangeMetrics,
+    metrics: ExchangeMetrics,
     default_outcome: OwnedOutcome,
 }
 
 impl CaughtResponse {
     pub(super) fn new(
-        in_flight: InFlightRequest,
+        in_flight: InFlightRequest<UserHandle>,
         method: Method,
         name: &str,
         exchange: Exchange,
         default_outcome: OwnedOutcome,
-        shard: Rc<ShardContext>,
+        thread: Rc<ThreadContext>,
     ) -> Self {
         in_flight.response_received();
-        let mut buffer = shard.thread_network.acquire_buffer();
+        let mut buffer = thread.thread_network.acquire_buffer();
         buffer.extend_from_slice(name.as_bytes());
-        let pending = PendingOutcome {
-            in_flight,
-            method,
-            name: buffer,
-            times: ExchangeMetrics::from(&exchange),
-            default_outcome,
-        };
-        Self { response: Response::new(exchange, shard), pending: Some(pending) }
+        let metrics = ExchangeMetrics::from(&exchange);
+        let pending = PendingOutcome { in_flight, method, name: buffer, metrics, default_outcome };
+        Self { response: Response::new(exchange, thread), pending: Some(pending) }
     }
 
     /// Counts the request as a failure with this text in the error table.
@@ -145,19 +165,19 @@ impl CaughtResponse {
         self.record_outcome(Some(Outcome::Failure(error)));
     }
 
-    /// Counts the request as a success, whatever its status.
+    /// Counts the request as a success, regardless of its status.
     pub fn succeed(mut self) {
         self.record_outcome(Some(Outcome::Success));
     }
 
-    fn record_outcome(&mut self, chosen: Option<Outcome<'_>>) {
+    fn record_outcome(&mut self, decided: Option<Outcome<'_>>) {
         let Some(pending) = self.pending.take() else {
             return;
         };
-        let PendingOutcome { in_flight: on_wire, method, name, times: stamps, default_outcome: verdict } = pending;
-        let outcome = chosen.unwrap_or_else(|| verdict.as_outcome());
-        on_wire.complete(method, &String::from_utf8_lossy(&name), &stamps, outcome);
-        self.response.shard.thread_network.release_buffer(name);
+        let PendingOutcome { in_flight, method, name, metrics, default_outcome } = pending;
+        let outcome = decided.unwrap_or_else(|| default_outcome.as_outcome());
+        in_flight.complete(method, &String::from_utf8_lossy(&name), &metrics, outcome);
+        self.response.thread.thread_network.release_buffer(name);
     }
 }
 

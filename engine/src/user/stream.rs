@@ -1,24 +1,33 @@
-//! A response whose body a task reads piece by piece, and which is counted when that is done.
+//! A response whose body a task reads in chunks. It is counted when it is dropped.
+//!
+//! The other responses are in `response.rs`.
 
 use std::rc::Rc;
 
 use gregaria_http::{BodyStream, Error, Exchange, Method, Response as HttpResponse};
 
-use super::outcome::{ExpectedStatus, OwnedOutcome};
-use crate::network::UserNetwork;
-use crate::shards::{InFlightRequest, ShardContext};
+use super::{
+    handle::UserHandle,
+    outcome::{ExpectedStatus, OwnedOutcome},
+    thread_context::ThreadContext,
+};
+use crate::{accounting::InFlightRequest, network::UserNetwork};
 
-/// A response of which only the head is there: [`chunk`](Self::chunk) and [`line`](Self::line) bring the body.
+/// A response whose head was received. [`next_chunk`](Self::next_chunk) and [`next_line`](Self::next_line) read the
+/// body.
 ///
-/// It is one sample, counted when it is dropped: its time goes to the last bytes that were read, its length is what was
-/// read. A body that is not read to its end closes the connection; [`drain`](Self::drain) reads it without keeping it.
+/// It is one sample, which is recorded when the response is dropped. The sample ends with the last bytes that were
+/// read, and its length is the number of bytes read. Dropping the response before the end of the body closes the
+/// connection. [`drain`](Self::drain) reads the rest of the body without keeping it.
+///
+/// # Examples
 ///
 /// ```
 /// use gregaria_engine::{HttpUser, TaskResult};
 ///
 /// async fn follow(user: &mut HttpUser) -> TaskResult {
 ///     let mut events = user.get("/events").stream().await;
-///     while let Some(line) = events.line().await {
+///     while let Some(line) = events.next_line().await {
 ///         if line.as_slice() == b"data: done" {
 ///             break;
 ///         }
@@ -29,55 +38,66 @@ use crate::shards::{InFlightRequest, ShardContext};
 pub struct StreamedResponse<'a> {
     body: Option<BodyStream<'a, UserNetwork>>,
     exchange: Exchange,
-    /// Read and not given yet.
+    /// Bytes of the body that were received but not returned yet.
     buffered: Vec<u8>,
     expected_status: Option<ExpectedStatus>,
     method: Method,
     name: String,
-    /// Taken when it is counted.
-    in_flight: Option<InFlightRequest>,
-    shard: Rc<ShardContext>,
+    /// Taken when the response is counted.
+    in_flight: Option<InFlightRequest<UserHandle>>,
+    thread: Rc<ThreadContext>,
 }
 
 impl<'a> StreamedResponse<'a> {
     pub(super) fn new(
-        in_flight: InFlightRequest,
+        in_flight: InFlightRequest<UserHandle>,
         method: Method,
         name: String,
         exchange: Exchange,
         body: Option<BodyStream<'a, UserNetwork>>,
         expected_status: Option<ExpectedStatus>,
-        shard: Rc<ShardContext>,
+        thread: Rc<ThreadContext>,
     ) -> Self {
-        Self { body, exchange, buffered: Vec::new(), expected_status, method, name, in_flight: Some(in_flight), shard }
+        Self { body, exchange, buffered: Vec::new(), expected_status, method, name, in_flight: Some(in_flight), thread }
     }
 
-    /// The status code; 0 when there was no response.
+    /// Returns the status code; 0 if there is no response.
     pub fn status(&self) -> u16 {
         self.exchange.result.as_ref().map_or(0, HttpResponse::status)
     }
 
-    /// What came as far as its head, if anything did: reason, all headers, cookies, links, the redirects that led here.
+    /// Returns the response of the HTTP client without its body: reason, headers, cookies, links and redirect history.
+    /// `None` if there is no response.
     pub fn http_response(&self) -> Option<&HttpResponse> {
         self.exchange.result.as_ref().ok()
     }
 
-    /// The first header of this name, in any case.
+    /// Returns the first header of this name, compared without regard to case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.http_response()?.header(name)
     }
 
-    /// The next bytes of the body, as they come; `None` at its end, or when the rest will not come.
+    /// Returns the next bytes of the body as they arrive. `None` at the end of the body, or after an
+    /// [`error`](Self::error).
+    ///
+    /// # Cancel safety
+    /// Dropping the future can lose received bytes. The next read then fails with
+    /// [`Error::ReadTimeout`](gregaria_http::Error::ReadTimeout).
     pub async fn next_chunk(&mut self) -> Option<Vec<u8>> {
         if !self.buffered.is_empty() {
             return Some(std::mem::take(&mut self.buffered));
         }
-        let mut piece = Vec::new();
-        let more = self.body.as_mut()?.read_chunk(&mut piece).await;
-        (more == Ok(true)).then_some(piece)
+        let mut chunk = Vec::new();
+        let has_more = self.body.as_mut()?.read_chunk(&mut chunk).await;
+        (has_more == Ok(true)).then_some(chunk)
     }
 
-    /// The next line of the body, without its end; `None` when there is none.
+    /// Returns the next line of the body without its line ending. `None` at the end of the body.
+    ///
+    /// The bytes before an [`error`](Self::error) are returned as a line.
+    ///
+    /// # Cancel safety
+    /// As for [`next_chunk`](Self::next_chunk). Bytes of a line that is not complete yet are kept.
     pub async fn next_line(&mut self) -> Option<Vec<u8>> {
         let mut searched = 0;
         loop {
@@ -88,41 +108,57 @@ impl<'a> StreamedResponse<'a> {
                 return Some(line);
             }
             searched = self.buffered.len();
-            let more = self.body.as_mut()?.read_chunk(&mut self.buffered).await;
-            if more != Ok(true) {
+            let has_more = self.body.as_mut()?.read_chunk(&mut self.buffered).await;
+            if has_more != Ok(true) {
                 let rest = std::mem::take(&mut self.buffered);
                 return (!rest.is_empty()).then_some(rest);
             }
         }
     }
 
-    /// Reads the rest without keeping it, so that the connection serves the next request.
+    /// Reads the rest of the body without keeping it, so that the connection can serve the next request.
+    ///
+    /// # Cancel safety
+    /// As for [`next_chunk`](Self::next_chunk).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gregaria_engine::{HttpUser, TaskResult};
+    ///
+    /// async fn head_of_file(user: &mut HttpUser) -> TaskResult {
+    ///     let mut file = user.get("/file").stream().await;
+    ///     let first_chunk = file.next_chunk().await;
+    ///     file.drain().await;
+    ///     Ok(())
+    /// }
+    /// ```
     pub async fn drain(&mut self) {
         if let Some(body) = &mut self.body {
-            // What went wrong is known when it is counted.
+            // An error is kept by the stream and recorded when the response is dropped.
             let _ = body.drain().await;
         }
     }
 
-    /// Why there was no response, or not all of it.
+    /// Returns the error in place of a response, or of the rest of its body.
     pub fn error(&self) -> Option<Error> {
-        let of_body = self.body.as_ref().and_then(BodyStream::error);
-        of_body.or_else(|| self.exchange.result.as_ref().err().copied())
+        let body_error = self.body.as_ref().and_then(BodyStream::error);
+        body_error.or_else(|| self.exchange.result.as_ref().err().copied())
     }
 }
 
 impl Drop for StreamedResponse<'_> {
     fn drop(&mut self) {
-        let Some(on_wire) = self.in_flight.take() else {
+        let Some(in_flight) = self.in_flight.take() else {
             return;
         };
         if let Some(body) = &self.body {
             body.update_exchange(&mut self.exchange);
         }
-        let verdict = OwnedOutcome::from_result(&self.exchange.result, self.expected_status.as_ref());
-        on_wire.complete(self.method, &self.name, &(&self.exchange).into(), verdict.as_outcome());
+        let outcome = OwnedOutcome::from_result(&self.exchange.result, self.expected_status.as_ref());
+        in_flight.complete(self.method, &self.name, &(&self.exchange).into(), outcome.as_outcome());
         if let Ok(response) = std::mem::replace(&mut self.exchange.result, Err(Error::ClosedBeforeResponse)) {
-            self.shard.thread_network.release_buffer(response.into_buffer());
+            self.thread.thread_network.release_buffer(response.into_buffer());
         }
     }
 }

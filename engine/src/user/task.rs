@@ -1,15 +1,15 @@
-//! A task: an async function of the user, its name, and how a panic in it is caught.
+//! A task: an async function of the user, its name, and the handling of a panic in it.
 
 use std::{any::type_name, future::poll_fn, panic::AssertUnwindSafe, pin::Pin, sync::Arc, task::Poll};
 
 use super::{context::User, flow::TaskResult};
 use crate::rt::PooledFuture;
 
-/// A task whose function's type is forgotten.
+/// A task with the type of its function erased.
 pub(crate) type AnyTask<U> = Arc<dyn TaskFn<U>>;
 
 pub(crate) trait TaskFn<U>: Send + Sync {
-    /// The function's own name.
+    /// Returns the name of the function, without its path.
     fn name(&self) -> &'static str;
 
     fn call<'a>(&'a self, user: &'a mut U) -> PooledFuture<'a, TaskResult>;
@@ -25,7 +25,7 @@ impl<U: User, F: AsyncFn(&mut U) -> TaskResult + Send + Sync + 'static> TaskFn<U
     }
 }
 
-/// Runs a task to its end. A panic in it is an exception of the scenario: counted, and the user goes on.
+/// Runs a task to its end. A panic in the task is recorded as an exception, and the user continues.
 pub(crate) async fn run_task<U: User>(task: &dyn TaskFn<U>, user: &mut U) -> TaskResult {
     let mut future = task.call(user);
     let outcome = poll_fn(|cx| match std::panic::catch_unwind(AssertUnwindSafe(|| Pin::new(&mut future).poll(cx))) {
@@ -46,7 +46,7 @@ pub(crate) async fn run_task<U: User>(task: &dyn TaskFn<U>, user: &mut U) -> Tas
     })
 }
 
-/// `shop::tasks::index` and `shop::index::{{closure}}` both end in what a person would call the task.
+/// Returns the last segment of a type name, without generics and `{{closure}}`: `index` for `shop::index::{{closure}}`.
 fn function_name(path: &'static str) -> &'static str {
     let plain = path.split('<').next().unwrap_or(path).trim_end_matches("::{{closure}}");
     plain.rsplit("::").next().unwrap_or(plain)
@@ -57,7 +57,7 @@ mod tests {
     use super::function_name;
 
     #[test]
-    fn tasks_are_called_by_the_last_word_of_their_path() {
+    fn task_name_is_the_last_path_segment() {
         assert_eq!(function_name("shop::tasks::index"), "index");
         assert_eq!(function_name("shop::main::{{closure}}"), "main");
         assert_eq!(function_name("shop::browse<alloc::string::String>"), "browse");

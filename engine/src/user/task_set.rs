@@ -1,7 +1,7 @@
-//! A task set: which tasks a user picks from, and the loop that picks, runs and waits.
+//! A task set: the tasks that a user picks from, and the loop that picks, runs and waits.
 //!
-//! The loop is the same at every depth. Scheduled tasks come first, then a weighted pick; a nested task set runs
-//! like a task until one of its own interrupts it.
+//! The loop is the same at every depth. Scheduled tasks run first, then a weighted pick. A nested task set runs like a
+//! task until one of its own tasks interrupts it.
 
 use std::sync::Arc;
 
@@ -15,7 +15,9 @@ use super::{
 };
 use crate::{rt::PooledFuture, scenario::TaskInfo};
 
-/// Tasks to pick from, by weight, with a beginning, an end and a wait of their own.
+/// A set of weighted tasks and nested task sets, with hooks and a wait of its own.
+///
+/// # Examples
 ///
 /// ```
 /// use gregaria_engine::{HttpUser, TaskResult, TaskSet, interrupt};
@@ -53,19 +55,31 @@ enum TaskChoice<U> {
 }
 
 impl<U: User> TaskSet<U> {
-    /// An empty task set; it needs at least one task.
+    /// Creates an empty task set. A scenario rejects it unless at least one task is added.
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), entries: Vec::new(), total_weight: 0, on_start: None, on_stop: None, wait: None }
     }
 
-    /// Adds a task that is picked `weight` times as often as one of weight 1. Its name is the function's.
+    /// Adds a task that is picked `weight` times as often as a task of weight 1. A task of weight 0 is never picked.
+    /// Its name is the name of the function.
     pub fn task(self, weight: u32, task: impl AsyncFn(&mut U) -> TaskResult + Send + Sync + 'static) -> Self {
         let task: AnyTask<U> = Arc::new(task);
         let name = task.name().to_owned();
         self.push_entry(name, weight, TaskChoice::Task(task))
     }
 
-    /// Adds a task under a name of its own, for closures.
+    /// Adds a task with an explicit name, for closures.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gregaria_engine::{HttpUser, TaskSet};
+    ///
+    /// let tasks = TaskSet::new("Website").task_named("index", 1, async |user: &mut HttpUser| {
+    ///     user.get("/").await;
+    ///     Ok(())
+    /// });
+    /// ```
     pub fn task_named(
         self,
         name: impl Into<String>,
@@ -75,24 +89,24 @@ impl<U: User> TaskSet<U> {
         self.push_entry(name.into(), weight, TaskChoice::Task(Arc::new(task)))
     }
 
-    /// Adds a task set that runs, once picked, until one of its tasks interrupts it.
+    /// Adds a nested task set. Once picked, it runs until one of its tasks interrupts it.
     pub fn task_set(self, weight: u32, set: Self) -> Self {
         self.push_entry(set.name.clone(), weight, TaskChoice::TaskSet(Arc::new(set)))
     }
 
-    /// What a user does when it enters this task set, before the first task.
+    /// Sets a task that runs when a user enters this task set, before the first task.
     pub fn on_start(mut self, task: impl AsyncFn(&mut U) -> TaskResult + Send + Sync + 'static) -> Self {
         self.on_start = Some(Arc::new(task));
         self
     }
 
-    /// What a user does when it leaves this task set: interrupted, stopped, or at the end of the run.
+    /// Sets a task that runs when a user leaves this task set: interrupted, stopped, or at the end of the run.
     pub fn on_stop(mut self, task: impl AsyncFn(&mut U) -> TaskResult + Send + Sync + 'static) -> Self {
         self.on_stop = Some(Arc::new(task));
         self
     }
 
-    /// The wait between this set's tasks, instead of the user's.
+    /// Sets the wait between the tasks of this set, in place of the wait of the user's class.
     pub fn wait(mut self, wait: Wait) -> Self {
         self.wait = Some(wait);
         self
@@ -104,10 +118,10 @@ impl<U: User> TaskSet<U> {
         self
     }
 
-    /// Picks what a user does next, by weight, and gives its name.
+    /// Picks an entry by weight, as a user does, and returns its name.
     ///
     /// # Panics
-    /// When nothing in the set has a weight above 0.
+    /// Panics if the set has several entries and none has a weight above 0.
     pub fn pick(&self, rng: &mut impl Rng) -> &str {
         &self.pick_entry(rng).name
     }
@@ -132,7 +146,7 @@ impl<U: User> TaskSet<U> {
         self.entries.iter().map(info).collect()
     }
 
-    /// The name of the first set, this or a nested one, that has nothing to pick.
+    /// Returns the name of the first set, this or a nested one, without a weight above 0.
     pub(super) fn find_empty(&self) -> Option<&str> {
         if self.total_weight == 0 {
             return Some(&self.name);
@@ -144,20 +158,17 @@ impl<U: User> TaskSet<U> {
     }
 }
 
-/// Runs a task set until something interrupts it.
+/// Runs a task set until a task interrupts it or stops the user.
 pub(super) fn run_task_set<'a, U: User>(set: Arc<TaskSet<U>>, user: &'a mut U) -> PooledFuture<'a, TaskExit> {
     PooledFuture::new(|| async move {
         user.context().push_task_set(Arc::clone(&set));
-        let interruption = match pick_and_run(&set, user).await {
-            Ok(never) => never,
-            Err(interruption) => interruption,
-        };
+        let (Ok(exit) | Err(exit)) = pick_and_run(&set, user).await;
         if let Some(on_stop) = &set.on_stop {
-            // It is on its way out already; there is nothing further to interrupt.
+            // The user leaves the set already, so an interrupt of `on_stop` has no effect.
             let _ = run_task(&**on_stop, user).await;
         }
         user.context().pop_task_set();
-        interruption
+        exit
     })
 }
 
@@ -167,7 +178,7 @@ async fn pick_and_run<U: User>(set: &TaskSet<U>, user: &mut U) -> Result<TaskExi
     }
     loop {
         user.context().task_started(set.wait);
-        let waits = if let Some(scheduled) = user.context().next_scheduled() {
+        let waits_after = if let Some(scheduled) = user.context().next_scheduled() {
             run_task(&*scheduled, user).await?;
             true
         } else {
@@ -183,7 +194,7 @@ async fn pick_and_run<U: User>(set: &TaskSet<U>, user: &mut U) -> Result<TaskExi
                 },
             }
         };
-        if waits {
+        if waits_after {
             user.context().wait(set.wait).await;
         } else {
             user.context().ensure_yielded().await;
@@ -199,12 +210,11 @@ mod tests {
     use crate::user::HttpUser;
 
     #[test]
-    fn tasks_are_picked_by_their_weights_and_never_without_one() {
-        async fn nothing(_: &mut HttpUser) -> TaskResult {
+    fn tasks_are_picked_in_proportion_to_their_weights() {
+        async fn no_op(_: &mut HttpUser) -> TaskResult {
             Ok(())
         }
-        let set =
-            TaskSet::new("T").task_named("a", 3, nothing).task_named("never", 0, nothing).task_named("b", 1, nothing);
+        let set = TaskSet::new("T").task_named("a", 3, no_op).task_named("never", 0, no_op).task_named("b", 1, no_op);
         let mut rng = SmallRng::seed_from_u64(1);
         let picked: Vec<&str> = (0..4000).map(|_| set.pick(&mut rng)).collect();
         let count = |name: &str| picked.iter().filter(|picked| **picked == name).count();

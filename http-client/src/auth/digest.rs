@@ -36,24 +36,8 @@ impl fmt::Debug for DigestCredentials {
 }
 
 /// The latest Digest challenge of a session, and the number of requests that used it.
-///
-/// # Examples
-///
-/// ```
-/// use gregaria_http::{Auth, DigestState, Method};
-///
-/// let Auth::Digest(credentials) = Auth::digest("me", "secret") else { unreachable!() };
-/// let mut state = DigestState::new();
-/// assert_eq!(state.authorization(&credentials, Method::Get, "/"), None);
-///
-/// let challenge = br#"Digest realm="shop", nonce="abc", qop="auth""#;
-/// assert!(state.accept_challenge([&challenge[..]], 7));
-/// let line = state.authorization(&credentials, Method::Get, "/").unwrap();
-/// assert!(line.starts_with(r#"Authorization: Digest username="me", realm="shop", nonce="abc", uri="/""#));
-/// assert!(line.ends_with("cnonce=\"0000000000000007\", qop=auth, nc=00000001\r\n"));
-/// ```
 #[derive(Clone, Debug, Default)]
-pub struct DigestState {
+pub(crate) struct DigestState {
     challenge: Option<Box<DigestChallenge>>,
 }
 
@@ -73,18 +57,17 @@ struct DigestChallenge {
 }
 
 impl DigestState {
-    /// Creates a state without a challenge.
-    pub const fn new() -> Self {
-        Self { challenge: None }
-    }
-
     /// Stores the first supported challenge of a 401 response's `WWW-Authenticate` headers. Returns `false` if there
     /// is none, and keeps the previous challenge.
     ///
     /// Targets list the challenge that they prefer first. A target may reject an `Authorization` header only because
     /// the nonce is stale, and sends a new challenge then. So repeat the request once if this returns `true`, but
     /// not a second time. `cnonce` should be random.
-    pub fn accept_challenge<'a>(&mut self, www_authenticate: impl IntoIterator<Item = &'a [u8]>, cnonce: u64) -> bool {
+    pub(crate) fn accept_challenge<'a>(
+        &mut self,
+        www_authenticate: impl IntoIterator<Item = &'a [u8]>,
+        cnonce: u64,
+    ) -> bool {
         let headers = www_authenticate.into_iter().filter_map(|header| std::str::from_utf8(header).ok());
         let mut challenges = headers.flat_map(Challenge::parse_all);
         let Some(mut challenge) =
@@ -102,7 +85,7 @@ impl DigestState {
     /// Returns the `Authorization` header line of a request, including CRLF, and counts the use of the nonce.
     ///
     /// `request_target` is the path and query as sent, percent-encoded. Returns `None` before the first challenge.
-    pub fn authorization(
+    pub(crate) fn authorization(
         &mut self,
         credentials: &DigestCredentials,
         method: Method,
@@ -249,7 +232,7 @@ mod tests {
     use super::*;
 
     fn state_with(challenge: &str) -> DigestState {
-        let mut state = DigestState::new();
+        let mut state = DigestState::default();
         assert!(state.accept_challenge([challenge.as_bytes()], 0x0123_4567_89ab_cdef), "{challenge}");
         state
     }
@@ -338,7 +321,7 @@ mod tests {
 
     #[test]
     fn first_supported_challenge_is_used() {
-        let mut state = DigestState::new();
+        let mut state = DigestState::default();
         let headers: [&[u8]; 4] = [
             b"Basic realm=\"basic\"",
             b"Digest realm=\"r\", nonce=\"512\", algorithm=SHA-512-256, Digest realm=\"r\", nonce=\"int\", qop=auth-int",
@@ -358,7 +341,7 @@ mod tests {
     #[test]
     fn unsupported_challenge_yields_no_authorization() {
         let credentials = DigestCredentials::new("u".into(), "p".into());
-        let mut state = DigestState::new();
+        let mut state = DigestState::default();
         for header in ["", "Basic realm=\"r\"", "Digest", "Digest nonce=\"n\"", "Digest realm=\"r\", nonce=\"a\tb\""] {
             assert!(!state.accept_challenge([header.as_bytes()], 1), "{header}");
         }

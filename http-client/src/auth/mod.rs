@@ -13,8 +13,8 @@ use std::fmt;
 use base64::prelude::{BASE64_STANDARD, Engine};
 use percent_encoding::percent_decode_str;
 
-pub use self::digest::{DigestCredentials, DigestState};
-use crate::origin::AUTHORITY_TERMINATORS;
+pub use self::digest::DigestCredentials;
+pub(crate) use self::digest::DigestState;
 
 /// The credentials of a request and their scheme.
 ///
@@ -115,6 +115,10 @@ pub(crate) fn strip_user_info(url: &str) -> (Cow<'_, str>, Option<&str>) {
 }
 
 const REDACTED: &str = "(hidden)";
+
+/// The characters that end an authority. The backslash is one of them, as in browsers, so that a path which starts
+/// with a backslash is then rejected as a target.
+pub(crate) const AUTHORITY_TERMINATORS: &[u8] = b"/?#\\";
 
 #[cfg(test)]
 mod tests {

@@ -1,48 +1,96 @@
-//! Bodies of requests that come piece by piece, so that a large upload takes no more memory than a small one.
+//! Request bodies that are read in chunks, so that a large upload needs no more memory than a small one.
 //!
-//! [`Multipart`](crate::Multipart) is one more source. This is the one file of the crate that reads files, and it does so
-//! where it stands: the thread waits while the kernel copies a piece, some microseconds when the file is in the page
-//! cache, and a disk's time when it is not. Files that are sent over and over, as a load generator's are, stay in the cache.
+//! This is the only file of the crate that reads files. A read blocks the thread while the kernel copies a chunk:
+//! some microseconds if the file is in the page cache, otherwise the access time of the disk. Files that a load
+//! generator sends repeatedly stay in the cache. `multipart.rs` adds another source, `session/upload.rs` sends them.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::PathBuf;
 use std::task::{Context, Poll};
 
-/// What gives a request's body piece by piece.
+/// A source of a request's body that supplies chunks.
+///
+/// # Examples
+///
+/// ```
+/// use std::io;
+/// use std::task::{Context, Poll};
+///
+/// use gregaria_http::BodySource;
+///
+/// /// Sends the same line 1,000 times.
+/// struct Lines {
+///     remaining: u64,
+/// }
+///
+/// impl BodySource for Lines {
+///     fn len_bytes(&self) -> Option<u64> {
+///         Some(1_000 * 6)
+///     }
+///
+///     fn poll_next(&mut self, _cx: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<io::Result<bool>> {
+///         if self.remaining == 0 {
+///             return Poll::Ready(Ok(false));
+///         }
+///         out.extend_from_slice(b"hello\n");
+///         self.remaining -= 1;
+///         Poll::Ready(Ok(true))
+///     }
+///
+///     fn rewind(&mut self) -> bool {
+///         self.remaining = 1_000;
+///         true
+///     }
+/// }
+///
+/// assert_eq!(Lines { remaining: 1_000 }.content_type(), None);
+/// ```
 pub trait BodySource {
-    /// All bytes there will be; `None` when that is not known: the body is then sent chunked.
+    /// Returns the length of the body, or `None` if unknown. A body of unknown length is sent chunked.
     fn len_bytes(&self) -> Option<u64>;
 
-    /// What kind of thing it is: the `Content-Type` of requests that bring none.
+    /// Returns the `Content-Type` for requests without such a header. Default: none.
     fn content_type(&self) -> Option<String> {
         None
     }
 
-    /// Appends the next piece to `out`, some tens of KiB; `Ok(false)` when there is nothing more. Pending when a piece is
-    /// still to come.
+    /// Appends the next chunk, of some tens of KiB, to `out`. Returns `Ok(false)` at the end of the body, and
+    /// `Pending` while the next chunk is not available.
     fn poll_next(&mut self, cx: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<io::Result<bool>>;
 
-    /// Begins again, for a request that must be sent once more; `false` when that is not possible.
+    /// Restarts the source for a request that is sent again. Returns `false` if that is not possible.
     fn rewind(&mut self) -> bool;
 }
 
-/// A file. It is open only while it is being read, so many requests may have one in hand.
+/// A body read from a file. The file is open only while a chunk of it is outstanding, so many requests can share one
+/// path.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::{BodySource, FileBody};
+///
+/// let body = FileBody::new(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))?;
+/// assert!(body.len_bytes().is_some_and(|len| len > 0));
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct FileBody {
     path: PathBuf,
     len_bytes: u64,
-    /// With the bytes that are still to be read.
+    /// The open file, limited to the bytes that are not read yet.
     open_file: Option<io::Take<File>>,
     is_finished: bool,
 }
 
 impl FileBody {
-    /// The file at `path`, as long as it is now: a file that is shorter when it is read is an error then, and what it has
-    /// grown by is not sent.
+    /// Creates a body from the file at `path`, with the length that the file has now.
+    ///
+    /// A file that is shorter when it is read is an error then. Bytes appended to the file later are not sent.
     ///
     /// # Errors
-    /// When there is no such file, or it is none that can be read to an end, as a directory.
+    /// If the file does not exist or is not a regular file, such as a directory.
     pub fn new(path: impl Into<PathBuf>) -> io::Result<Self> {
         let path = path.into();
         let metadata = std::fs::metadata(&path)?;
@@ -52,7 +100,7 @@ impl FileBody {
         Ok(Self { path, len_bytes: metadata.len(), open_file: None, is_finished: false })
     }
 
-    /// Appends the next piece; `false` at the end.
+    /// Appends the next chunk. Returns `false` at the end.
     pub(crate) fn read_chunk(&mut self, out: &mut Vec<u8>) -> io::Result<bool> {
         if self.is_finished {
             return Ok(false);
@@ -89,20 +137,33 @@ impl BodySource for FileBody {
     }
 }
 
-/// Whatever can be read, to its end. How long it is nobody knows before, so it is sent chunked, and it cannot be sent a
-/// second time. A reader that waits holds up everyone on its thread.
+/// A body read from a reader to its end.
+///
+/// The length is unknown, so the body is sent chunked. It cannot be sent a second time. A reader that blocks also
+/// blocks all other users of its thread.
+///
+/// # Examples
+///
+/// ```
+/// use std::io::Cursor;
+///
+/// use gregaria_http::{BodySource, ReaderBody};
+///
+/// let mut body = ReaderBody::new(Cursor::new("a,b\n1,2\n"));
+/// assert_eq!((body.len_bytes(), body.rewind()), (None, false));
+/// ```
 #[derive(Debug)]
 pub struct ReaderBody<R> {
     reader: R,
 }
 
 impl<R: Read> ReaderBody<R> {
-    /// A body of everything that `reader` gives.
+    /// Creates a body from all bytes of `reader`.
     pub const fn new(reader: R) -> Self {
         Self { reader }
     }
 
-    /// One piece, as long as one read gives it: the rest may be long in coming.
+    /// Appends the result of one read. The next bytes of a slow reader may take long, so a chunk is not filled up.
     fn read_chunk(&mut self, out: &mut Vec<u8>) -> io::Result<bool> {
         let start = out.len();
         out.resize(start + READ_CHUNK_BYTES, 0);
@@ -131,23 +192,23 @@ impl<R: Read> BodySource for ReaderBody<R> {
     }
 }
 
-/// A piece: a few system calls for each MiB, and little memory for each upload.
+/// Size of a chunk: a few system calls per MiB, and little memory per upload.
 pub(crate) const READ_CHUNK_BYTES: usize = 32 << 10;
 
-/// All pieces of a source that never has to wait, for tests.
+/// Returns all chunks of a source that is never pending, for tests.
 #[cfg(test)]
 pub(crate) fn read_all_chunks(source: &mut dyn BodySource) -> io::Result<Vec<Vec<u8>>> {
     let mut cx = Context::from_waker(std::task::Waker::noop());
-    let mut pieces = Vec::new();
+    let mut chunks = Vec::new();
     loop {
-        let mut piece = b"before".to_vec();
-        let Poll::Ready(is_more) = source.poll_next(&mut cx, &mut piece) else { panic!("it waits") };
-        let is_more = is_more?;
-        assert_eq!((&piece[..6], is_more), (&b"before"[..], piece.len() > 6));
-        if !is_more {
-            return Ok(pieces);
+        let mut chunk = b"prefix".to_vec();
+        let Poll::Ready(has_more) = source.poll_next(&mut cx, &mut chunk) else { panic!("the source is pending") };
+        let has_more = has_more?;
+        assert_eq!((&chunk[..6], has_more), (&b"prefix"[..], chunk.len() > 6));
+        if !has_more {
+            return Ok(chunks);
         }
-        pieces.push(piece.split_off(6));
+        chunks.push(chunk.split_off(6));
     }
 }
 
@@ -162,22 +223,22 @@ mod tests {
     }
 
     #[test]
-    fn a_file_comes_in_pieces_and_again() {
+    fn file_body_is_read_in_chunks_and_rewound() {
         for len in [0, 1, READ_CHUNK_BYTES - 1, READ_CHUNK_BYTES, READ_CHUNK_BYTES + 1, 3 * READ_CHUNK_BYTES] {
             let content: Vec<u8> = (0..len).map(|at| at as u8).collect();
             let file = temporary(&content);
             let mut body = FileBody::new(file.path()).unwrap();
             for _ in 0..2 {
-                let pieces = read_all_chunks(&mut body).unwrap();
-                assert_eq!((pieces.concat(), pieces.len()), (content.clone(), len.div_ceil(READ_CHUNK_BYTES)));
-                assert!(body.open_file.is_none(), "it stays open");
+                let chunks = read_all_chunks(&mut body).unwrap();
+                assert_eq!((chunks.concat(), chunks.len()), (content.clone(), len.div_ceil(READ_CHUNK_BYTES)));
+                assert!(body.open_file.is_none(), "the file stays open");
                 assert_eq!((body.len_bytes(), body.rewind()), (Some(len as u64), true));
             }
         }
     }
 
     #[test]
-    fn a_file_begun_begins_again() {
+    fn partly_read_file_body_is_rewound() {
         let file = temporary(&[7; 3 * READ_CHUNK_BYTES]);
         let mut body = FileBody::new(file.path()).unwrap();
         assert!(body.read_chunk(&mut Vec::new()).unwrap());
@@ -186,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_changed_is_sent_as_long_as_it_was() {
+    fn changed_file_is_sent_with_its_first_length() {
         let file = temporary(b"as it was");
         let mut body = FileBody::new(file.path()).unwrap();
         std::fs::write(file.path(), b"as it was, and more").unwrap();
@@ -197,14 +258,14 @@ mod tests {
     }
 
     #[test]
-    fn only_files_are_files() {
+    fn file_body_rejects_folder_and_missing_file() {
         let folder = tempfile::tempdir().unwrap();
         assert_eq!(FileBody::new(folder.path()).unwrap_err().kind(), io::ErrorKind::InvalidInput);
         assert_eq!(FileBody::new(folder.path().join("none")).unwrap_err().kind(), io::ErrorKind::NotFound);
     }
 
     #[test]
-    fn a_large_file_takes_little_memory() {
+    fn large_file_body_needs_little_memory() {
         let file = temporary(&vec![1; 1 << 20]);
         let mut body = FileBody::new(file.path()).unwrap();
         let mut cx = Context::from_waker(std::task::Waker::noop());
@@ -217,7 +278,7 @@ mod tests {
         assert!(memory.bytes_max < 2 * READ_CHUNK_BYTES as u64, "{memory:?}");
     }
 
-    /// Gives what is in it by and by, interrupted each time.
+    /// A reader that returns its results from last to first.
     struct InterruptingReader(Vec<io::Result<&'static [u8]>>);
 
     impl Read for InterruptingReader {
@@ -229,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reader_is_read_to_its_end() {
+    fn reader_body_retries_interrupted_reads() {
         let interrupted = || Err(io::ErrorKind::Interrupted.into());
         let mut body = ReaderBody::new(InterruptingReader(vec![Ok(b"cd"), interrupted(), Ok(b"ab"), interrupted()]));
         assert_eq!(read_all_chunks(&mut body).unwrap(), [b"ab", b"cd"]);

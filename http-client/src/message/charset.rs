@@ -1,17 +1,26 @@
-//! What characters the bytes of a body stand for: by the header, by a byte order mark, or by the looks of them.
+//! The character set of a body: from the header, from a byte order mark, or detected from the bytes.
 //!
-//! Labels and what they mean are those of the Encoding Standard, which browsers follow. python-requests takes any `text/*`
-//! without a charset for ISO-8859-1; nobody who looks at such text wants that, so here it is UTF-8 if it can be.
+//! Labels have the meaning of the Encoding Standard, which browsers follow. python-requests decodes `text/*` without
+//! a charset as ISO-8859-1. This crate tries UTF-8 first, because most such text is UTF-8.
 
 use std::borrow::Cow;
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
-/// The body as text, with a replacement character for what cannot be read.
+/// Decodes a body as text, with a replacement character for each sequence that is invalid.
 ///
-/// The charset is the one of the header `Content-Type`, if it names one that is known; else the one of a byte order mark;
-/// else UTF-8, if all of the body is that; else the one it seems to be in. A byte order mark is no part of the text.
+/// The first known charset applies: the `Content-Type` header, a byte order mark, UTF-8 if the whole body is valid
+/// UTF-8, or the detected charset. A byte order mark is not part of the text.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::charset;
+///
+/// assert_eq!(charset::decode(Some("text/plain; charset=iso-8859-1"), b"caf\xe9"), "café");
+/// assert_eq!(charset::decode(None, "café".as_bytes()), "café");
+/// ```
 pub fn decode<'a>(content_type: Option<&str>, body: &'a [u8]) -> Cow<'a, str> {
     let named = content_type.and_then(content_type_charset).and_then(|label| Encoding::for_label(label.as_bytes()));
     let encoding = match named {
@@ -24,36 +33,42 @@ pub fn decode<'a>(content_type: Option<&str>, body: &'a [u8]) -> Cow<'a, str> {
     encoding.decode_with_bom_removal(body).0
 }
 
-/// The charset that a body seems to be in, whatever its sender says, by its name in the Encoding Standard. Plain ASCII is
-/// `UTF-8`.
+/// Returns the detected charset of a body, by its name in the Encoding Standard. The header is ignored. Plain ASCII
+/// is `UTF-8`.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(gregaria_http::charset::apparent_encoding(b"\xef\xbb\xbfabc"), "UTF-8");
+/// ```
 pub fn apparent_encoding(body: &[u8]) -> &'static str {
     bom_encoding(body).unwrap_or_else(|| detect_encoding(body)).name()
 }
 
-/// The parameter `charset` of a header `Content-Type`, as it stands there, without quotes.
-pub fn content_type_charset(content_type: &str) -> Option<&str> {
+/// Returns the `charset` parameter of a `Content-Type` header as written, without quotes.
+fn content_type_charset(content_type: &str) -> Option<&str> {
     let parameters = content_type.split(';').skip(1);
     let named = parameters.filter_map(|parameter| parameter.split_once('='));
     let mut values = named.filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset")).map(|(_, value)| value);
     values.next().map(|value| value.trim_matches(is_quote_or_blank)).filter(|value| !value.is_empty())
 }
 
-/// The encoding of the byte order mark, if there is one.
+/// Returns the encoding of the byte order mark, if there is one.
 fn bom_encoding(body: &[u8]) -> Option<&'static Encoding> {
     Encoding::for_bom(body).map(|(encoding, _)| encoding)
 }
 
-/// UTF-16 without a word on the order of bytes, which only a mark can tell.
+/// Returns `true` for UTF-16. A label does not fix its byte order, so a byte order mark decides.
 fn is_utf_16(encoding: &Encoding) -> bool {
     encoding == UTF_16LE || encoding == UTF_16BE
 }
 
 fn detect_encoding(body: &[u8]) -> &'static Encoding {
     let Err(error) = std::str::from_utf8(body) else { return UTF_8 };
-    let strange = &body[error.valid_up_to()..];
-    let sample = &strange[..strange.len().min(MAX_SAMPLE_BYTES)];
+    let non_utf8 = &body[error.valid_up_to()..];
+    let sample = &non_utf8[..non_utf8.len().min(MAX_SAMPLE_BYTES)];
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Deny);
-    detector.feed(sample, sample.len() == strange.len());
+    detector.feed(sample, sample.len() == non_utf8.len());
     detector.guess(None, Utf8Detection::Allow)
 }
 
@@ -61,8 +76,8 @@ const fn is_quote_or_blank(letter: char) -> bool {
     matches!(letter, '"' | '\'' | ' ' | '\t')
 }
 
-/// How much is looked at, from the first byte on that is not UTF-8: more would not tell more, and everyone else on the
-/// thread would wait for it.
+/// Number of bytes examined, from the first byte that is not UTF-8. A larger sample does not improve the result, and
+/// delays all other users of the thread.
 const MAX_SAMPLE_BYTES: usize = 64 << 10;
 
 #[cfg(test)]
@@ -70,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_header_decides() {
+    fn decode_applies_charset_of_header() {
         for (content_type, body, expected) in [
             ("text/html; charset=utf-8", &b"caf\xc3\xa9"[..], "café"),
             ("text/html; charset=ISO-8859-1", b"caf\xc3\xa9", "cafÃ©"),
@@ -86,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_header_the_mark_decides_and_then_the_looks() {
+    fn decode_without_charset_applies_bom_then_detection() {
         let russian = "Быстрая бурая лиса прыгает через ленивую собаку";
         let (in_1251, ..) = encoding_rs::WINDOWS_1251.encode(russian);
         for content_type in [None, Some("text/html"), Some("text/html; charset=none-such"), Some("text/html; charset=")]
@@ -100,13 +115,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_utf_8_is_not_copied() {
+    fn decode_of_utf_8_borrows_body() {
         assert!(matches!(decode(None, "café".as_bytes()), Cow::Borrowed("café")));
         assert!(matches!(decode(Some("text/html; charset=UTF8"), b"abc"), Cow::Borrowed("abc")));
     }
 
     #[test]
-    fn encodings_are_guessed() {
+    fn apparent_encoding_is_detected() {
         let (japanese, ..) = encoding_rs::EUC_JP.encode("これは日本語の文章です。文字コードを当ててください。");
         for (body, expected) in [
             (&b""[..], "UTF-8"),
@@ -122,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn charsets_are_read_as_they_stand() {
+    fn charset_parameter_is_returned_as_written() {
         assert_eq!(content_type_charset("text/html; charset=x-Any"), Some("x-Any"));
         assert_eq!(content_type_charset("text/html; a=b;charset=\"a\"; charset=c"), Some("a"));
         for content_type in

@@ -1,46 +1,60 @@
-//! The header `Link` (RFC 8288): where the next page is, and the like.
+//! The `Link` header (RFC 8288), for example with the URL of the next page.
 //!
-//! Reads what python-requests reads in its `Response.links`, and also what that stumbles over: commas and semicolons
+//! The parser accepts all that `Response.links` of python-requests accepts. It also accepts commas and semicolons
 //! inside of addresses and quotes, and parameters without a value.
 
 use std::borrow::Cow;
 
-/// One link of a header.
+/// A link of a `Link` header.
+///
+/// # Examples
+///
+/// ```
+/// let links = gregaria_http::links(r#"</items?page=2>; rel="next"; title="Page 2", </items?page=9>; rel=last"#);
+/// let next = links.iter().find(|link| link.has_rel("next")).expect("a next page");
+/// assert_eq!((next.url, next.parameter("title")), ("/items?page=2", Some("Page 2")));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkValue<'a> {
-    /// Where it leads, as the target wrote it: often relative to the address of the response.
+    /// The URL as the target wrote it, often relative to the URL of the response.
     pub url: &'a str,
     parameters: Vec<(&'a str, Cow<'a, str>)>,
 }
 
 impl LinkValue<'_> {
-    /// What the link is to the response, such as `next`; several relations are separated by blanks.
+    /// Returns the relation of the link to the response, such as `next`. Several relations are separated by blanks.
     pub fn rel(&self) -> Option<&str> {
         self.parameter("rel")
     }
 
-    /// Whether this is among the relations; they are compared in any case.
+    /// Returns `true` if `relation` is among the relations, in any case.
     pub fn has_rel(&self, relation: &str) -> bool {
         self.rel().is_some_and(|rel| rel.split_ascii_whitespace().any(|own| own.eq_ignore_ascii_case(relation)))
     }
 
-    /// The first parameter of this name, in any case; empty when it has no value.
+    /// Returns the first parameter of this name, in any case. The text is empty if the parameter has no value.
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.parameters().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value)
     }
 
-    /// All parameters, in the order they came.
+    /// Returns all parameters, in the order of the header.
     pub fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
         self.parameters.iter().map(|(name, value)| (*name, &**value))
     }
 }
 
-/// The links of a header, or of several of them joined by commas. What is no link is passed over, up to the next `<`
-/// behind a comma.
+/// Parses the links of a header, or of several headers joined by commas. Text that is not a link is skipped, up to
+/// the next `<` after a comma.
+///
+/// # Examples
+///
+/// ```
+/// assert_eq!(gregaria_http::links("<https://a/2>; rel=next")[0].url, "https://a/2");
+/// ```
 pub fn links(header: &str) -> Vec<LinkValue<'_>> {
-    let mut scanner = LinkParser { rest: header };
+    let mut parser = LinkParser { rest: header };
     let mut links = Vec::new();
-    while let Some(link) = scanner.next_link() {
+    while let Some(link) = parser.next_link() {
         links.push(link);
     }
     links
@@ -62,7 +76,7 @@ impl<'a> LinkParser<'a> {
         Some(LinkValue { url: url.trim(), parameters: self.parse_parameters() })
     }
 
-    /// What stands between an address and the comma behind it.
+    /// Parses the parameters between an address and the next comma.
     fn parse_parameters(&mut self) -> Vec<(&'a str, Cow<'a, str>)> {
         let mut parameters = Vec::new();
         while !self.rest.is_empty() && !self.rest.starts_with(',') {
@@ -76,7 +90,7 @@ impl<'a> LinkParser<'a> {
         parameters
     }
 
-    /// A value in quotes, or everything up to one of `ends`.
+    /// Parses a quoted value, or all text up to one of `ends`.
     fn parse_value(&mut self, ends: &[char]) -> Cow<'a, str> {
         self.skip_while(is_blank);
         if !self.eat('"') {
@@ -87,7 +101,7 @@ impl<'a> LinkParser<'a> {
         value
     }
 
-    /// A quoted string without its quotes and backslashes; its end may be missing.
+    /// Parses a quoted string without its quotes and backslashes. The closing quote may be missing.
     fn parse_quoted(&mut self) -> Cow<'a, str> {
         let mut value = Cow::Borrowed("");
         loop {
@@ -136,7 +150,7 @@ const fn is_blank_or_semicolon(letter: char) -> bool {
 mod tests {
     use super::*;
 
-    /// As `url name=value name=value`.
+    /// Formats each link as `url name=value name=value`.
     fn read(header: &str) -> Vec<String> {
         let line = |link: &LinkValue<'_>| {
             let parameters = link.parameters().map(|(name, value)| format!(" {name}={value}"));
@@ -146,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn links_have_an_address_and_parameters() {
+    fn links_returns_url_and_parameters() {
         let header = r#"<https://a/items?page=2>; rel="next", </items?page=9>; rel=last;title="The end""#;
         assert_eq!(read(header), ["https://a/items?page=2 rel=next", "/items?page=9 rel=last title=The end"]);
         assert_eq!(read("<a>"), ["a"]);
@@ -154,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn commas_and_semicolons_inside_are_no_ends() {
+    fn delimiters_inside_quotes_do_not_end_a_link() {
         assert_eq!(
             read(r#"</a,b;c>; title="x, <y>; \"z\" \\"; rel=next, </d>"#),
             [r#"/a,b;c title=x, <y>; "z" \ rel=next"#, "/d"]
@@ -162,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_link_is_passed_over() {
+    fn text_that_is_not_a_link_is_skipped() {
         assert_eq!(read(""), [""; 0]);
         assert_eq!(read(" , ,"), [""; 0]);
         assert_eq!(read("<a"), [""; 0]);
@@ -176,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn relations_are_found_in_any_case() {
+    fn has_rel_ignores_case() {
         let links = links(r#"<a>; REL="Next prefetch"; rel=last"#);
         assert_eq!(links[0].rel(), Some("Next prefetch"));
         assert!(links[0].has_rel("next") && links[0].has_rel("PREFETCH"));
@@ -185,10 +199,10 @@ mod tests {
     }
 
     #[test]
-    fn any_header_is_read_to_its_end() {
-        let pieces = ["<", ">", ",", ";", "=", "\"", "\\", " ", "a", "é"];
+    fn links_terminates_for_any_header() {
+        let parts = ["<", ">", ",", ";", "=", "\"", "\\", " ", "a", "é"];
         for number in 0..100_000_usize {
-            let header: String = (0..5).map(|at| pieces[number / 10_usize.pow(at) % 10]).collect();
+            let header: String = (0..5).map(|at| parts[number / 10_usize.pow(at) % 10]).collect();
             let most = header.matches('<').count();
             assert!(links(&header).len() <= most, "{header}");
         }

@@ -1,5 +1,7 @@
-//! Forms with files (`multipart/form-data`, RFC 7578), as browsers send them: how long one is is known at once, files are
-//! read from disk while it is being sent.
+//! Forms with files (`multipart/form-data`, RFC 7578), laid out as browsers do.
+//!
+//! The length of a form is known before it is sent, and files are read while it is sent. This file must not know how
+//! a body is sent: a form is one more [`BodySource`] beside those of `body.rs`.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
@@ -8,10 +10,13 @@ use std::task::{Context, Poll};
 
 use super::body::{BodySource, FileBody, READ_CHUNK_BYTES};
 
-/// A form of texts and files.
+/// A form of text fields and files.
+///
+/// # Examples
 ///
 /// ```
-/// # use gregaria_http::{BodySource, Multipart};
+/// use gregaria_http::{BodySource, Multipart};
+///
 /// let form = Multipart::new().text("name", "anorak").bytes("photo", "anorak.png", "image/png", [1, 2, 3]);
 /// assert!(form.content_type().starts_with("multipart/form-data; boundary="));
 /// assert!(form.len_bytes().is_some());
@@ -20,12 +25,13 @@ use super::body::{BodySource, FileBody, READ_CHUNK_BYTES};
 pub struct Multipart {
     boundary: String,
     segments: Vec<MultipartSegment>,
-    /// The stretch that is being read, and how much of it was read already, if it is of bytes.
+    /// Index of the segment that is being read.
     segment_index: usize,
+    /// Number of bytes of that segment that were read, if the segment is in memory.
     segment_offset: usize,
 }
 
-/// What is read from one place.
+/// A part of a form with one origin: memory or a file.
 #[derive(Debug)]
 enum MultipartSegment {
     Bytes(Vec<u8>),
@@ -33,7 +39,7 @@ enum MultipartSegment {
 }
 
 impl Multipart {
-    /// A form without any field.
+    /// Creates a form without fields.
     pub fn new() -> Self {
         Self::with_boundary(random_boundary())
     }
@@ -43,7 +49,7 @@ impl Multipart {
         Self { boundary, segments: vec![MultipartSegment::Bytes(closing)], segment_index: 0, segment_offset: 0 }
     }
 
-    /// Adds a field.
+    /// Adds a text field.
     #[must_use]
     pub fn text(mut self, name: &str, value: &str) -> Self {
         self.begin_field(&format!("name=\"{}\"", escape_name(name)), None);
@@ -52,7 +58,7 @@ impl Multipart {
         self
     }
 
-    /// Adds the file at `path`, under its own name, as bytes of no type in particular.
+    /// Adds the file at `path`, under its own file name, as `application/octet-stream`.
     ///
     /// # Errors
     /// As [`FileBody::new`].
@@ -60,7 +66,7 @@ impl Multipart {
         self.file_of_type(name, DEFAULT_CONTENT_TYPE, path)
     }
 
-    /// As [`file`](Self::file), with a content type, such as `image/png`.
+    /// Adds the file at `path` with a content type, such as `image/png`.
     ///
     /// # Errors
     /// As [`FileBody::new`].
@@ -74,7 +80,7 @@ impl Multipart {
         Ok(self)
     }
 
-    /// Adds a file that is in memory.
+    /// Adds a file with content from memory.
     #[must_use]
     pub fn bytes(mut self, name: &str, file_name: &str, content_type: &str, content: impl AsRef<[u8]>) -> Self {
         self.begin_file(name, file_name, content_type);
@@ -83,7 +89,7 @@ impl Multipart {
         self
     }
 
-    /// The value of the header `Content-Type` that belongs to this form.
+    /// Returns the value of this form's `Content-Type` header.
     pub fn content_type(&self) -> String {
         format!("multipart/form-data; boundary={}", self.boundary)
     }
@@ -95,7 +101,7 @@ impl Multipart {
         );
     }
 
-    /// Opens a field where the form was closed.
+    /// Opens a field in place of the close delimiter.
     fn begin_field(&mut self, disposition: &str, content_type: Option<&str>) {
         if let Some(MultipartSegment::Bytes(bytes)) = self.segments.last_mut() {
             bytes.truncate(bytes.len() - CLOSE_DELIMITER_SUFFIX.len());
@@ -109,7 +115,7 @@ impl Multipart {
         self.push_bytes(b"\r\n\r\n");
     }
 
-    /// Ends a field, and the form for now.
+    /// Ends a field, and closes the form.
     fn end_field(&mut self) {
         self.push_bytes(format!("\r\n--{}{CLOSE_DELIMITER_SUFFIX}", self.boundary).as_bytes());
     }
@@ -134,9 +140,9 @@ impl BodySource for Multipart {
     fn poll_next(&mut self, _cx: &mut Context<'_>, out: &mut Vec<u8>) -> Poll<io::Result<bool>> {
         let start = out.len();
         while out.len() - start < READ_CHUNK_BYTES
-            && let Some(stretch) = self.segments.get_mut(self.segment_index)
+            && let Some(segment) = self.segments.get_mut(self.segment_index)
         {
-            if !stretch.read_chunk(&mut self.segment_offset, out)? {
+            if !segment.read_chunk(&mut self.segment_offset, out)? {
                 self.segment_index += 1;
                 self.segment_offset = 0;
             }
@@ -159,15 +165,15 @@ impl MultipartSegment {
         }
     }
 
-    /// Appends a piece; `false` at the end.
+    /// Appends a chunk. Returns `false` at the end of the segment.
     fn read_chunk(&mut self, offset: &mut usize, out: &mut Vec<u8>) -> io::Result<bool> {
         match self {
             Self::Bytes(bytes) => {
                 let rest = &bytes[*offset..];
-                let piece = &rest[..rest.len().min(READ_CHUNK_BYTES)];
-                out.extend_from_slice(piece);
-                *offset += piece.len();
-                Ok(!piece.is_empty())
+                let chunk = &rest[..rest.len().min(READ_CHUNK_BYTES)];
+                out.extend_from_slice(chunk);
+                *offset += chunk.len();
+                Ok(!chunk.is_empty())
             }
             Self::File(file) => file.read_chunk(out),
         }
@@ -181,18 +187,19 @@ impl MultipartSegment {
     }
 }
 
-/// A name in quotes, written as the HTML standard has it: what could end the quotes or the line is percent-encoded.
+/// Percent-encodes the characters of a quoted name that could end the quotes or the line, as the HTML standard does.
 fn escape_name(name: &str) -> String {
     name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// 128 random bits: nobody's content has them. The standard library's only source of such bits seeds its hash tables.
+/// Returns 128 random bits, which no content contains. The only source of random bits in the standard library is the
+/// seed of its hash tables.
 fn random_boundary() -> String {
     let bits = || RandomState::new().build_hasher().finish();
     format!("{:016x}{:016x}", bits(), bits())
 }
 
-/// Makes the last delimiter of one that could have a field behind it.
+/// The suffix that turns a delimiter into the close delimiter.
 const CLOSE_DELIMITER_SUFFIX: &str = "--\r\n";
 const DEFAULT_CONTENT_TYPE: &str = "application/octet-stream";
 
@@ -202,7 +209,7 @@ mod tests {
     use crate::message::body::read_all_chunks;
 
     #[test]
-    fn a_form_is_laid_out_as_browsers_do() {
+    fn form_layout_matches_browsers() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a \"file\".txt");
         std::fs::write(&path, "from disk").unwrap();
@@ -225,21 +232,21 @@ mod tests {
         .concat();
         assert_eq!(form.len_bytes(), Some(expected.len() as u64));
         for _ in 0..2 {
-            let pieces = read_all_chunks(&mut form).unwrap();
-            assert_eq!((String::from_utf8(pieces.concat()).unwrap(), pieces.len()), (expected.clone(), 1));
+            let chunks = read_all_chunks(&mut form).unwrap();
+            assert_eq!((String::from_utf8(chunks.concat()).unwrap(), chunks.len()), (expected.clone(), 1));
             assert!(form.rewind());
         }
         assert_eq!(form.content_type(), "multipart/form-data; boundary=XX");
     }
 
     #[test]
-    fn a_form_without_fields_is_closed() {
+    fn form_without_fields_is_closed() {
         let mut form = Multipart::with_boundary("XX".to_owned());
         assert_eq!(read_all_chunks(&mut form).unwrap(), [b"--XX--\r\n"]);
     }
 
     #[test]
-    fn large_parts_come_in_pieces() {
+    fn large_form_is_read_in_chunks() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let large: Vec<u8> = (0..200_000_u32).map(|at| (at / 7) as u8).collect();
         std::fs::write(file.path(), &large).unwrap();
@@ -248,8 +255,8 @@ mod tests {
         let mut form = form.file("again", file.path()).unwrap();
         let first = read_all_chunks(&mut form).unwrap();
         assert_eq!(Some(first.concat().len() as u64), form.len_bytes());
-        assert!(first.iter().all(|piece| piece.len() <= 2 * READ_CHUNK_BYTES));
-        assert!(first.iter().rev().skip(1).all(|piece| piece.len() >= READ_CHUNK_BYTES));
+        assert!(first.iter().all(|chunk| chunk.len() <= 2 * READ_CHUNK_BYTES));
+        assert!(first.iter().rev().skip(1).all(|chunk| chunk.len() >= READ_CHUNK_BYTES));
         assert!(form.rewind());
         let mut cx = Context::from_waker(std::task::Waker::noop());
         for _ in 0..2 {
@@ -260,14 +267,14 @@ mod tests {
     }
 
     #[test]
-    fn no_two_forms_have_the_same_boundary() {
+    fn boundaries_of_two_forms_differ() {
         let (one, other) = (Multipart::new().boundary, Multipart::new().boundary);
         assert_ne!(one, other);
         assert!(one.len() == 32 && one.bytes().all(|byte| byte.is_ascii_hexdigit()));
     }
 
     #[test]
-    fn what_cannot_be_read_is_said_at_once() {
+    fn missing_file_is_reported_immediately() {
         let folder = tempfile::tempdir().unwrap();
         let missing = Multipart::new().file("file", folder.path().join("missing"));
         assert_eq!(missing.unwrap_err().kind(), io::ErrorKind::NotFound);

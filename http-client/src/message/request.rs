@@ -1,42 +1,56 @@
-//! What a user asks for. Everything is borrowed: a scenario's requests are constants as often as not.
+//! The request of a caller: method, target, headers, body and options.
+//!
+//! All parts are borrowed, because the requests of a scenario are often constants. This file must not know how a
+//! request is sent. `session/` sends requests and reads their options.
 
 use std::cell::RefCell;
 use std::fmt;
 
-use crate::{Auth, BodySource, Method, Proxies, TlsConfig};
+use crate::{Auth, BodySource, Method, Proxies, ResponseBodyMode, TlsConfig};
 
-/// One request.
+/// A request.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::{Body, Method, Request};
+///
+/// let request =
+///     Request { headers: &[("Accept", "application/json")], ..Request::new(Method::Delete, "/cart/7?force=1") };
+/// assert_eq!(request.method.as_str(), "DELETE");
+/// assert!(matches!(request.body, Body::None));
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
-    /// The method.
+    /// The request method.
     pub method: Method,
-    /// A path that is appended to the base URL, or an absolute URL, which may carry a user and a password. Spaces and
-    /// non-ASCII characters are percent-encoded; a fragment is cut off.
+    /// A path that is appended to the base URL, or an absolute URL, which may carry a user name and a password.
+    /// Spaces and non-ASCII characters are percent-encoded. A fragment is cut off.
     pub target: &'a str,
-    /// Headers, in the order and the case in which they are sent. One with the name of a default header replaces it;
-    /// `Host` too.
+    /// Headers, in the order and the letter case in which they are sent. A header replaces the default header of the
+    /// same name, and also `Host`.
     pub headers: &'a [(&'a str, &'a str)],
-    /// The body; `Content-Length` or `Transfer-Encoding` follow from it.
+    /// The body. It determines `Content-Length` and `Transfer-Encoding`.
     pub body: Body<'a>,
-    /// What becomes of the response's body.
+    /// The use of the response's body. Default: [`ResponseBodyMode::Keep`].
     pub response_body_mode: ResponseBodyMode,
     /// Settings of this request that override those of the session. `None`, the default: none are overridden.
     pub options: Option<&'a RequestOptions>,
 }
 
 impl<'a> Request<'a> {
-    /// A request without headers or body, whose response body is kept.
+    /// Creates a request without headers, body and options. The body of its response is kept.
     pub const fn new(method: Method, target: &'a str) -> Self {
         let (body, response_body_mode) = (Body::None, ResponseBodyMode::Keep);
         Self { method, target, headers: &[], body, response_body_mode, options: None }
     }
 
-    /// `GET target`.
+    /// Creates a `GET` request.
     pub const fn get(target: &'a str) -> Self {
         Self::new(Method::Get, target)
     }
 
-    /// `POST target` with a body.
+    /// Creates a `POST` request with a body.
     pub const fn post(target: &'a str, body: &'a [u8]) -> Self {
         let mut request = Self::new(Method::Post, target);
         request.body = Body::Bytes(body);
@@ -44,15 +58,27 @@ impl<'a> Request<'a> {
     }
 }
 
-/// A request's body.
+/// The body of a request.
+///
+/// # Examples
+///
+/// ```
+/// use std::cell::RefCell;
+///
+/// use gregaria_http::{Body, Method, Multipart, Request};
+///
+/// let form = RefCell::new(Multipart::new().text("comment", "fits well"));
+/// let request = Request { body: Body::Source(&form), ..Request::new(Method::Post, "/reviews") };
+/// assert_eq!(format!("{:?}", request.body), "Source");
+/// ```
 #[derive(Clone, Copy, Default)]
 pub enum Body<'a> {
-    /// There is none.
+    /// No body.
     #[default]
     None,
-    /// These bytes.
+    /// A body in memory.
     Bytes(&'a [u8]),
-    /// What this gives, piece by piece; it is borrowed while the request is sent.
+    /// A source that supplies the body in chunks. The source is borrowed while the request is sent.
     Source(&'a RefCell<dyn BodySource>),
 }
 
@@ -66,41 +92,46 @@ impl fmt::Debug for Body<'_> {
     }
 }
 
-/// What becomes of a response's body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum ResponseBodyMode {
-    /// It stays in the response, up to [`HttpLimits::body_bytes`](crate::HttpLimits::body_bytes).
-    #[default]
-    Keep,
-    /// It is read and counted but not kept: [`Response::body`](crate::Response::body) is empty, the buffer does not grow.
-    Discard,
-    /// It is handed out piece by piece, so how much of it is held is its reader's affair: what
-    /// [`Session::open`](crate::Session::open) makes of any policy. Where nobody takes pieces it is discarded. What comes
-    /// while the request is still being sent is limited as a kept body is, but never to less than 1 MiB.
-    Stream,
-}
-
-/// What is rarely asked of a request; what is `None` is as the session's [`ClientConfig`](crate::ClientConfig) says.
+/// Settings of one request that override those of the session's [`ClientConfig`](crate::ClientConfig).
+///
+/// By default no setting is overridden.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::{Request, RequestOptions};
+///
+/// let options = RequestOptions { total_timeout_ns: Some(2_000_000_000), ..RequestOptions::default() };
+/// let request = Request { options: Some(&options), ..Request::get("/report") };
+/// assert_eq!(request.options.and_then(|options| options.max_redirects), None);
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct RequestOptions {
-    /// Overrides [`ClientConfig::connect_timeout_ns`](crate::ClientConfig::connect_timeout_ns).
+    /// Timeout for opening a connection, in nanoseconds. `None` applies
+    /// [`ClientConfig::connect_timeout_ns`](crate::ClientConfig::connect_timeout_ns).
     pub connect_timeout_ns: Option<u64>,
-    /// Overrides [`ClientConfig::read_timeout_ns`](crate::ClientConfig::read_timeout_ns).
+    /// Longest silence of the target, in nanoseconds. `None` applies
+    /// [`ClientConfig::read_timeout_ns`](crate::ClientConfig::read_timeout_ns).
     pub read_timeout_ns: Option<u64>,
-    /// Overrides [`ClientConfig::total_timeout_ns`](crate::ClientConfig::total_timeout_ns).
+    /// Timeout for the request with all its redirects, in nanoseconds. `None` applies
+    /// [`ClientConfig::total_timeout_ns`](crate::ClientConfig::total_timeout_ns).
     pub total_timeout_ns: Option<u64>,
-    /// Whether redirects are followed. `None`: as the session says, but never those of a `HEAD`.
+    /// Whether redirects are followed. `None` applies
+    /// [`ClientConfig::follow_redirects`](crate::ClientConfig::follow_redirects), except that redirects of a `HEAD`
+    /// request are not followed.
     pub follow_redirects: Option<bool>,
-    /// Overrides [`HttpLimits::redirects`](crate::HttpLimits::redirects).
+    /// Most redirects that the request follows. `None` applies
+    /// [`HttpLimits::max_redirects`](crate::HttpLimits::max_redirects).
     pub max_redirects: Option<u32>,
-    /// Cookies of this request alone, behind those of the session; one of the same name takes the session's place.
+    /// Cookies of this request only, sent after those of the session. A cookie replaces the session's cookie of the
+    /// same name.
     pub cookies: Vec<(String, String)>,
-    /// Overrides [`ClientConfig::auth`](crate::ClientConfig::auth).
+    /// Credentials of this request. `None` applies [`ClientConfig::auth`](crate::ClientConfig::auth).
     pub auth: Option<Auth>,
-    /// Overrides [`ClientConfig::proxies`](crate::ClientConfig::proxies).
+    /// Proxies of this request. `None` applies [`ClientConfig::proxies`](crate::ClientConfig::proxies).
     pub proxies: Option<Proxies>,
-    /// Overrides [`ClientConfig::tls`](crate::ClientConfig::tls).
+    /// TLS configuration of this request. `None` applies [`ClientConfig::tls`](crate::ClientConfig::tls).
     pub tls: Option<TlsConfig>,
-    /// Default headers that are not sent, by name in any case.
+    /// Names, in any case, of default headers that are not sent.
     pub suppressed_default_headers: Vec<String>,
 }

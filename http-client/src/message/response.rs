@@ -1,23 +1,31 @@
-//! A response: the buffer it was received into, and where in it the parts lie.
+//! A response: the buffer in which it was received, and the positions of its parts.
 //!
-//! Nothing is copied out: headers are walked when they are asked for, and the buffer goes back to the pool afterwards.
+//! Headers are parsed on demand, so no part is copied. The caller returns the buffer to the pool afterwards. This
+//! file must not know connections. `proto/parser.rs` finds the parts, `session/hop.rs` builds the response.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 use crate::proto::ResponseParser;
-use crate::{LinkValue, charset, links};
-
-/// The HTTP version of a response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Version {
-    /// HTTP/1.0: connections close unless both ends say otherwise.
-    Http10,
-    /// HTTP/1.1.
-    Http11,
-}
+use crate::{LinkValue, Version, charset, links};
 
 /// A complete response.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::proto::ResponseParser;
+/// use gregaria_http::{HttpLimits, Method, Response, ResponseBodyMode};
+///
+/// let limits = HttpLimits::default();
+/// let mut parser = ResponseParser::new(Method::Get, ResponseBodyMode::Keep, &limits);
+/// let mut buffer = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Id: 7\r\n\r\nhello".to_vec();
+/// parser.feed(&mut buffer)?;
+/// let response = Response::new(buffer, &parser).expect("the head is complete");
+/// assert_eq!((response.status(), response.header("x-id")), (200, Some("7")));
+/// assert_eq!(response.text(), "hello");
+/// # Ok::<(), gregaria_http::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Response {
     buffer: Vec<u8>,
@@ -25,19 +33,19 @@ pub struct Response {
     body: Range<usize>,
     status: u16,
     version: Version,
-    /// Redirects are rare.
+    /// The responses before this one. Boxed, because redirects are rare.
     history: Option<Box<ResponseHistory>>,
 }
 
 impl Response {
-    /// What a finished parser left in its buffer; `None` before there is a final head.
+    /// Creates the response that a finished parser left in its buffer. Returns `None` if there is no final head yet.
     pub fn new(buffer: Vec<u8>, parser: &ResponseParser<'_>) -> Option<Self> {
         let head = parser.head()?;
         let (head_len, body) = (head.len, parser.body_range());
         Some(Self { buffer, head_len, body, status: head.status, version: head.version, history: None })
     }
 
-    /// A copy of the head that is in the parser's buffer, without a body.
+    /// Copies the head from the parser's buffer into a response without a body.
     pub(crate) fn from_head(buffer: &[u8], parser: &ResponseParser<'_>) -> Option<Self> {
         let head = parser.head()?;
         let buffer = buffer[..head.len].to_vec();
@@ -50,41 +58,43 @@ impl Response {
         self
     }
 
-    /// Takes a buffer with the same head and another body, and gives the one before.
+    /// Replaces the buffer by one with the same head and another body, and returns the old buffer.
     pub(crate) fn replace_buffer(&mut self, buffer: Vec<u8>) -> Vec<u8> {
         self.body = self.head_len..buffer.len();
         std::mem::replace(&mut self.buffer, buffer)
     }
 
-    /// The status code, 100 to 999.
+    /// Returns the status code, 100 to 999.
     pub const fn status(&self) -> u16 {
         self.status
     }
 
-    /// The words after the status code; empty where there are none.
+    /// Returns the reason phrase after the status code. The phrase may be empty.
     pub fn reason(&self) -> &[u8] {
         let end = memchr::memchr2(b'\r', b'\n', &self.buffer).unwrap_or(0);
         let line = &self.buffer[..end.min(self.head_len)];
         line.splitn(3, |byte| *byte == b' ').nth(2).unwrap_or_default()
     }
 
-    /// The version the target spoke.
+    /// Returns the HTTP version of the status line.
     pub const fn version(&self) -> Version {
         self.version
     }
 
-    /// The first header of this name, in any case; `None` also when its value is not UTF-8.
+    /// Returns the first header of this name, in any case. Returns `None` if there is none, or if its value is not
+    /// UTF-8.
     pub fn header(&self, name: &str) -> Option<&str> {
         let (_, value) = self.headers().find(|(own, _)| own.eq_ignore_ascii_case(name))?;
         std::str::from_utf8(value).ok()
     }
 
-    /// All headers in the order they came.
+    /// Returns all headers in the order in which the target sent them.
     pub fn headers(&self) -> HeaderIter<'_> {
         HeaderIter::from_head(self.head())
     }
 
-    /// Name and value of the cookies that this response sets, whatever becomes of them.
+    /// Returns name and value of the cookies that this response sets, including cookies that the session does not
+    /// store.
     pub fn cookies(&self) -> impl Iterator<Item = (&str, &str)> {
         let values = self.headers().filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie"));
         values.filter_map(|(_, value)| {
@@ -94,54 +104,54 @@ impl Response {
         })
     }
 
-    /// What its `Link` headers point to.
+    /// Returns the links of the `Link` headers.
     pub fn links(&self) -> Vec<LinkValue<'_>> {
         let values = self.headers().filter(|(name, _)| name.eq_ignore_ascii_case("link"));
         values.filter_map(|(_, value)| std::str::from_utf8(value).ok()).flat_map(links).collect()
     }
 
-    /// Whether it is a redirect that could be followed.
+    /// Returns `true` if the response is a redirect with a location.
     pub fn is_redirect(&self) -> bool {
         matches!(self.status, 301 | 302 | 303 | 307 | 308) && self.header("location").is_some()
     }
 
-    /// Whether it is a redirect for good.
+    /// Returns `true` if the response is a permanent redirect (301 or 308) with a location.
     pub fn is_permanent_redirect(&self) -> bool {
         matches!(self.status, 301 | 308) && self.header("location").is_some()
     }
 
-    /// Where it came from, when others led there: the URL that was asked for in the end.
+    /// Returns the URL of the last request if the session followed a redirect or authenticated, otherwise `None`.
     pub fn redirected_to(&self) -> Option<&str> {
-        self.history.as_ref().map(|chain| chain.url.as_str())
+        self.history.as_ref().map(|history| history.url.as_str())
     }
 
-    /// The responses that led to this one, oldest first: redirects, and questions for a password.
+    /// Returns the responses before this one, oldest first: redirects and authentication challenges.
     pub fn history(&self) -> &[Self] {
-        self.history.as_ref().map_or(&[], |chain| &chain.responses)
+        self.history.as_ref().map_or(&[], |history| &history.responses)
     }
 
-    /// Status line and headers as they came, with the empty line.
+    /// Returns the status line and the headers as received, including the empty line.
     pub fn head(&self) -> &[u8] {
         &self.buffer[..self.head_len]
     }
 
-    /// What was done to the body, in this order.
+    /// Returns the content codings, joined by commas, in the order in which the target applied them.
     pub(crate) fn content_codings(&self) -> Vec<u8> {
         let values = self.headers().filter(|(name, _)| name.eq_ignore_ascii_case("content-encoding"));
         values.map(|(_, value)| value).collect::<Vec<_>>().join(&b","[..])
     }
 
-    /// The body as its sender meant it, without chunks and content codings; empty when it was discarded.
+    /// Returns the body without chunked and content codings. Empty if the body was discarded.
     pub fn body(&self) -> &[u8] {
         &self.buffer[self.body.clone()]
     }
 
-    /// The body as text: in the character set that the response names, else in the one that it looks like.
+    /// Decodes the body as text, with the character set of the response or else the detected one.
     pub fn text(&self) -> Cow<'_, str> {
         charset::decode(self.header("content-type"), self.body())
     }
 
-    /// The buffer, emptied, for [`Network::give_buffer`](crate::Network::give_buffer).
+    /// Returns the emptied buffer, for [`ClientRuntime::release_buffer`](crate::ClientRuntime::release_buffer).
     pub fn into_buffer(self) -> Vec<u8> {
         let mut buffer = self.buffer;
         buffer.clear();
@@ -149,46 +159,46 @@ impl Response {
     }
 }
 
-/// What led to a response.
+/// The responses that preceded a response, and their redirects.
 #[derive(Debug, Default)]
 pub(crate) struct ResponseHistory {
-    /// Where the response itself came from.
+    /// The URL from which the response itself came.
     url: String,
     responses: Vec<Response>,
     redirect_count: usize,
 }
 
 impl ResponseHistory {
-    /// One more response that was not the last.
+    /// Adds a response that another one followed.
     pub(crate) fn push(&mut self, response: Response, url: String, is_redirect: bool) {
         self.redirect_count += usize::from(is_redirect);
-        let chain = Self { url, ..Self::default() };
-        self.responses.push(response.with_history(Some(Box::new(chain))));
+        let history = Self { url, ..Self::default() };
+        self.responses.push(response.with_history(Some(Box::new(history))));
     }
 
     pub(crate) fn redirect_count(&self) -> usize {
         self.redirect_count
     }
 
-    /// Whether nothing has led there.
+    /// Returns `true` if no response preceded.
     pub(crate) fn is_empty(&self) -> bool {
         self.responses.is_empty()
     }
 
-    /// The last response comes from here.
+    /// Sets the URL of the last response.
     pub(crate) fn set_url(&mut self, url: String) {
         self.url = url;
     }
 }
 
-/// The headers of a [`Response`], as name and value.
+/// An iterator over the names and values of a [`Response`]'s headers.
 #[derive(Clone, Debug)]
 pub struct HeaderIter<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> HeaderIter<'a> {
-    /// The head was parsed before: its lines need only be split.
+    /// Creates an iterator over a head that was parsed before, so its lines only need to be split.
     pub(crate) fn from_head(head: &'a [u8]) -> Self {
         let mut headers = Self { rest: head };
         headers.next_line();

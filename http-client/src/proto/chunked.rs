@@ -6,7 +6,7 @@
 //! have the syntax of header lines, which distinguishes a trailer from a response that was injected after the last
 //! chunk.
 
-use super::header::is_tchar;
+use crate::method::is_tchar;
 use crate::{Error, HttpLimits, InvalidResponse};
 
 /// A decoder of one chunked body.

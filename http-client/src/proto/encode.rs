@@ -93,7 +93,7 @@ impl RequestHead<'_> {
 
     /// Returns the range of path and query in `out`, a buffer that begins with the output of
     /// [`RequestHead::append_to`].
-    pub fn target_range(&self, out: &[u8]) -> Range<usize> {
+    pub(crate) fn target_range(&self, out: &[u8]) -> Range<usize> {
         let origin_len = if self.absolute_form { self.origin.as_str().len() } else { 0 };
         let start = self.method.as_str().len() + 1 + origin_len;
         let length = memchr::memchr(b' ', &out[start..]).unwrap_or_default();
@@ -116,7 +116,7 @@ fn append_header(out: &mut Vec<u8>, name: &str, value: &str) {
 }
 
 /// Returns the range of a target's path, without the query.
-pub fn path_range(out: &[u8], target: Range<usize>) -> Range<usize> {
+pub(crate) fn path_range(out: &[u8], target: Range<usize>) -> Range<usize> {
     let length = memchr::memchr(b'?', &out[target.clone()]).unwrap_or_else(|| target.len());
     target.start..target.start + length
 }
@@ -140,7 +140,7 @@ pub fn append_head_end(out: &mut Vec<u8>, method: Method, body: RequestFraming) 
 
 /// Encodes the data in `out` as a chunk. `out` must begin with [`CHUNK_SIZE_PLACEHOLDER`], and the data must not be
 /// empty, because a chunk of size 0 ends the body.
-pub fn finish_chunk(out: &mut Vec<u8>) {
+pub(crate) fn finish_chunk(out: &mut Vec<u8>) {
     let size = format!("{:08x}\r\n", out.len() - CHUNK_SIZE_PLACEHOLDER.len());
     out[..CHUNK_SIZE_PLACEHOLDER.len()].copy_from_slice(size.as_bytes());
     out.extend_from_slice(b"\r\n");
@@ -148,9 +148,9 @@ pub fn finish_chunk(out: &mut Vec<u8>) {
 
 /// Placeholder for the size line of a chunk, which [`finish_chunk`] overwrites. A size may have leading zeros
 /// (RFC 9112 §7.1).
-pub const CHUNK_SIZE_PLACEHOLDER: &[u8] = b"00000000\r\n";
+pub(crate) const CHUNK_SIZE_PLACEHOLDER: &[u8] = b"00000000\r\n";
 /// The end of a chunked body.
-pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
+pub(crate) const LAST_CHUNK: &[u8] = b"0\r\n\r\n";
 
 fn append_decimal(out: &mut Vec<u8>, mut number: u64) {
     let mut digits = [0; 20];

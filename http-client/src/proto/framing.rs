@@ -2,7 +2,16 @@
 //!
 //! This file does not know how headers are parsed. `head.rs` reports the two that matter.
 
-use crate::{Error, InvalidResponse, Method, Version};
+use crate::{Error, InvalidResponse, Method};
+
+/// The HTTP version of a response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// HTTP/1.0. A connection closes after the response unless both ends negotiate `keep-alive`.
+    Http10,
+    /// HTTP/1.1.
+    Http11,
+}
 
 /// The framing of a response's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

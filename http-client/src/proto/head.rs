@@ -7,8 +7,8 @@
 
 use std::mem::MaybeUninit;
 
-use super::framing::{FramingFields, ResponseFraming, decide_framing, opens_tunnel};
-use crate::{Error, HttpLimits, InvalidResponse, Method, Version};
+use super::framing::{FramingFields, ResponseFraming, Version, decide_framing, opens_tunnel};
+use crate::{Error, HttpLimits, InvalidResponse, Method};
 
 /// The properties of a response's head that the client itself needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -27,7 +27,7 @@ impl HeadCache {
     ///
     /// # Errors
     /// The errors of [`parse_head`].
-    pub fn get_or_parse(
+    pub(crate) fn get_or_parse(
         &mut self,
         bytes: &[u8],
         method: Method,

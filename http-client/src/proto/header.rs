@@ -5,6 +5,7 @@
 //! `encode.rs` those of one request.
 
 use crate::InvalidRequest;
+use crate::method::is_tchar;
 
 /// The headers of an encoded request that change how the session sends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,13 +67,4 @@ pub(crate) fn is_framing_header(name: &str) -> bool {
 /// Returns `true` if a comma-separated list contains the token, in any case.
 fn has_token(list: &str, token: &str) -> bool {
     list.split(',').any(|item| item.trim_matches([' ', '\t']).eq_ignore_ascii_case(token))
-}
-
-/// Returns `true` for a character of a token (`tchar` of RFC 9110 §5.6.2).
-pub(crate) const fn is_tchar(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
-        )
 }

@@ -12,8 +12,7 @@
 //!
 //! The parser is strict where lenient parsers enable request smuggling. It rejects a bare CR, NUL, a folded header
 //! line, a repeated or signed `Content-Length`, `Content-Length` beside `Transfer-Encoding`, any transfer coding
-//! except `chunked`, and a bare LF inside the chunked coding. It accepts a bare LF as a line end in the head, as RFC
-//! 9112 §2.2 permits.
+//! except `chunked`, and a bare LF inside the chunked coding. A bare LF may end a line of the head (RFC 9112 §2.2).
 
 pub mod chunked;
 pub mod coding;

@@ -11,7 +11,23 @@ use super::chunked::ChunkedDecoder;
 use super::framing::ResponseFraming;
 use super::head::{ResponseHead, parse_head};
 use super::head_cache::HeadCache;
-use crate::{Error, HttpLimits, Method, ResponseBodyMode};
+use crate::{Error, HttpLimits, Method};
+
+/// The use of a response's body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum ResponseBodyMode {
+    /// Keeps the body in the response, up to [`HttpLimits::max_body_bytes`](crate::HttpLimits::max_body_bytes).
+    #[default]
+    Keep,
+    /// Reads and counts the body without keeping it. [`Response::body`](crate::Response::body) is then empty, and
+    /// the buffer does not grow.
+    Discard,
+    /// Hands the body out in chunks, so the reader bounds the memory.
+    /// [`Session::send_streaming`](crate::Session::send_streaming) sets this mode for every request.
+    /// [`Session::send`](crate::Session::send) discards the body in this mode. Bytes that arrive while the request
+    /// is still being sent are limited like a kept body, but to no less than 1 MiB.
+    Stream,
+}
 
 /// An incremental parser of one response.
 ///
@@ -213,7 +229,7 @@ impl<'a> ResponseParser<'a> {
     }
 
     /// Changes the body mode from `Stream` to `Discard`, and removes the body bytes from the buffer.
-    pub fn stop_streaming(&mut self, buffer: &mut Vec<u8>) {
+    pub(crate) fn stop_streaming(&mut self, buffer: &mut Vec<u8>) {
         if self.body_mode == ResponseBodyMode::Stream {
             self.consume_body(buffer);
             self.body_mode = ResponseBodyMode::Discard;

@@ -1,4 +1,6 @@
-//! How a connection comes about: to the target, or through a proxy, with TLS where the URL asks for it.
+//! The opening of a connection: to the target or through a proxy, with TLS if the URL requires it.
+//!
+//! This file must not know requests. `pool.rs` has the key of the connection, `tls/` the handshake.
 
 use std::pin::pin;
 
@@ -12,7 +14,7 @@ use crate::{
     TlsConfig, TlsSessionCache, TlsStream, Transport,
 };
 
-/// Makes a connection to send requests for this destination on.
+/// Opens a connection for requests with this pool key.
 pub(super) async fn connect<N: ClientRuntime>(
     runtime: &N,
     config: &ClientConfig,
@@ -25,21 +27,21 @@ pub(super) async fn connect<N: ClientRuntime>(
     let origin = &key.origin;
     let proxy = key.proxy(config);
     let mut resolved_ns = 0;
-    let reach = connect_transport(runtime, origin, proxy, &config.limits, &mut resolved_ns);
-    let reached = timeouts.run_connect(runtime, since_ns, reach).await;
+    let connecting = connect_transport(runtime, origin, proxy, &config.limits, &mut resolved_ns);
+    let connected = timeouts.run_connect(runtime, since_ns, connecting).await;
     timer.connect_done(resolved_ns, runtime.now_ns());
-    let transport = reached?;
+    let transport = connected?;
     if origin.scheme() == Scheme::Http {
         return Ok(MaybeTlsStream::Plain(transport));
     }
     let tls: &TlsConfig = key.tls.as_ref().unwrap_or(&config.tls);
     let handshake = TlsStream::handshake(transport, tls, session_cache, origin.host());
-    let secured = timeouts.run_connect(runtime, since_ns, handshake).await;
+    let handshaken = timeouts.run_connect(runtime, since_ns, handshake).await;
     timer.tls_done(runtime.now_ns());
-    secured.map(MaybeTlsStream::Tls)
+    handshaken.map(MaybeTlsStream::Tls)
 }
 
-/// Connects to the target, or to the proxy that stands for it.
+/// Connects to the target, or to the proxy in front of the target, and opens the tunnel for https.
 async fn connect_transport<N: ClientRuntime>(
     runtime: &N,
     origin: &Origin,
@@ -57,7 +59,7 @@ async fn connect_transport<N: ClientRuntime>(
     Ok(transport)
 }
 
-/// Asks the proxy to pass bytes on to the target and back from here on.
+/// Requests a tunnel to the target from the proxy (`CONNECT`).
 async fn open_tunnel(
     transport: &mut impl Transport,
     origin: &Origin,
@@ -78,6 +80,6 @@ async fn open_tunnel(
         }
         parser.feed(&mut buffer)?;
     }
-    let accepts = parser.head().is_some_and(|head| (200..300).contains(&head.status)) && parser.excess_bytes() == 0;
-    if accepts { Ok(()) } else { Err(Error::ProxyRefused) }
+    let is_accepted = parser.head().is_some_and(|head| (200..300).contains(&head.status)) && parser.excess_bytes() == 0;
+    if is_accepted { Ok(()) } else { Err(Error::ProxyRefused) }
 }

@@ -1,6 +1,7 @@
-//! One request's conversation with the target: its connection, and what has come of the response so far.
+//! The IO of one hop: its connection, and the response as far as it was received.
 //!
-//! It is filled in place, from the session down, because what is handed back by value is copied at each step.
+//! The session passes one value down and each step fills it in place, because a value that is returned is copied at
+//! each step. `hop.rs` drives it, `timeouts.rs` limits each operation.
 
 use std::mem;
 use std::pin::pin;
@@ -13,14 +14,14 @@ use crate::message::response::ResponseHistory;
 use crate::proto::ResponseParser;
 use crate::{ClientRuntime, Error, Response, Transport};
 
-/// A conversation, from before there is a connection to the end of the response.
+/// The IO of one hop, from before a connection is chosen to the end of the response.
 pub(super) struct ExchangeIo<'s, T: Transport> {
-    /// Taken when it is given back.
+    /// The connection, until it returns to the pool.
     pub(super) connection: Option<PooledConnection<MaybeTlsStream<T>>>,
     pub(super) pool_slot: PoolSlot,
     pub(super) parser: ResponseParser<'s>,
     pub(super) buffer: Vec<u8>,
-    /// The request has asked for the connection's end, or was not sent wholly.
+    /// Whether the connection must not be reused: the request has `Connection: close`, or was not sent completely.
     pub(super) must_close: bool,
     pub(super) history: Option<Box<ResponseHistory>>,
 }
@@ -30,8 +31,9 @@ impl<'s, T: Transport> ExchangeIo<'s, T> {
         Self { connection: None, pool_slot: PoolSlot::Base, parser, buffer, must_close: false, history: None }
     }
 
-    /// Sends what is in the buffer, and reads what comes first. All the time that nothing was heard since `since_ns` is
-    /// one silence.
+    /// Sends the buffer and receives the first bytes of the response.
+    ///
+    /// The time since `idle_since_ns` counts as one silence of the target.
     pub(super) async fn send_and_receive(
         &mut self,
         runtime: &impl ClientRuntime,
@@ -41,19 +43,19 @@ impl<'s, T: Transport> ExchangeIo<'s, T> {
         let Self { connection: pooled, parser, buffer, .. } = self;
         let connection = require_connection(pooled)?;
         let received = {
-            let asking = pin!(async {
+            let operation = pin!(async {
                 connection.send(buffer).await?;
                 if buffer.capacity() > 0 {
                     parser.reserve(buffer);
                 }
                 connection.recv(buffer).await
             });
-            timeouts.run_io(runtime, idle_since_ns, asking).await?
+            timeouts.run_io(runtime, idle_since_ns, operation).await?
         };
         self.feed_parser(received)
     }
 
-    /// Sends what is in the buffer, and no more.
+    /// Sends the buffer without receiving.
     pub(super) async fn send_head(
         &mut self,
         runtime: &impl ClientRuntime,
@@ -64,14 +66,14 @@ impl<'s, T: Transport> ExchangeIo<'s, T> {
         timeouts.run_io(runtime, idle_since_ns, sending).await
     }
 
-    /// Waits until a piece can be sent, or something has come.
+    /// Waits until a chunk can be sent, or until bytes have arrived.
     pub(super) async fn writable(&mut self, runtime: &impl ClientRuntime, timeouts: Timeouts) -> Result<(), Error> {
         let since_ns = runtime.now_ns();
         let waiting = pin!(require_connection(&mut self.connection)?.writable());
         timeouts.run_io(runtime, since_ns, waiting).await
     }
 
-    /// Sends a piece of the body.
+    /// Sends a chunk of the body.
     pub(super) async fn send_body_chunk(
         &mut self,
         runtime: &impl ClientRuntime,
@@ -83,7 +85,7 @@ impl<'s, T: Transport> ExchangeIo<'s, T> {
         timeouts.run_io(runtime, since_ns, sending).await
     }
 
-    /// Reads until there is enough; nothing was heard since `since_ns`.
+    /// Receives until `is_enough` holds. The target has been silent since `idle_since_ns`.
     pub(super) async fn receive_until(
         &mut self,
         runtime: &impl ClientRuntime,
@@ -100,7 +102,7 @@ impl<'s, T: Transport> ExchangeIo<'s, T> {
         Ok(())
     }
 
-    /// Reads what comes next, or the end.
+    /// Receives once, or reads the end of the stream.
     pub(super) async fn receive_once(
         &mut self,
         runtime: &impl ClientRuntime,
@@ -111,12 +113,12 @@ impl<'s, T: Transport> ExchangeIo<'s, T> {
         let connection = require_connection(pooled)?;
         let discardable = parser.discardable_bytes();
         if discardable > 0 {
-            // A byte more, so that a surplus shows.
-            let skipping = pin!(connection.discard(discardable.saturating_add(1)));
-            return match timeouts.run_io(runtime, idle_since_ns, skipping).await? {
+            // One byte more, so that excess bytes are detected.
+            let discarding = pin!(connection.discard(discardable.saturating_add(1)));
+            return match timeouts.run_io(runtime, idle_since_ns, discarding).await? {
                 0 => parser.feed_eof(buffer),
-                skipped => {
-                    parser.advance_discarded(skipped);
+                discarded => {
+                    parser.advance_discarded(discarded);
                     Ok(())
                 }
             };
@@ -125,7 +127,8 @@ impl<'s, T: Transport> ExchangeIo<'s, T> {
             parser.reserve(buffer);
         }
         let received = match parser.remaining_hint() {
-            // A wait that is given up must leave the buffer here: who asks for leave to send a body goes on.
+            // A cancelled receive must leave the buffer here, because sending goes on after the timeout of a wait for
+            // `100 Continue`.
             0 => {
                 let receiving = pin!(connection.recv(buffer));
                 timeouts.run_io(runtime, idle_since_ns, receiving).await?
@@ -150,32 +153,32 @@ impl<'s, T: Transport> ExchangeIo<'s, T> {
         self.receive_until(runtime, timeouts, since_ns, timer, |parser| parser.is_done()).await
     }
 
-    /// Stamps the first bytes of a response that is not complete with them.
+    /// Records the time of the first bytes, unless these complete the response.
     pub(super) fn stamp_first_byte(&self, timer: &mut ExchangeTimer) {
         if !self.parser.is_done() {
             timer.first_byte_received(self.received_ns());
         }
     }
 
-    /// Whether something has come that nobody has read.
+    /// Returns `true` if the connection has received bytes that were not read.
     pub(super) fn is_readable(&self) -> bool {
-        self.connection.as_ref().is_some_and(|kept| kept.transport.is_stale())
+        self.connection.as_ref().is_some_and(|pooled| pooled.transport.is_stale())
     }
 
     pub(super) fn sent_ns(&self) -> u64 {
-        self.connection.as_ref().map_or(0, |kept| kept.transport.sent_ns())
+        self.connection.as_ref().map_or(0, |pooled| pooled.transport.sent_ns())
     }
 
     pub(super) fn received_ns(&self) -> u64 {
-        self.connection.as_ref().map_or(0, |kept| kept.transport.received_ns())
+        self.connection.as_ref().map_or(0, |pooled| pooled.transport.received_ns())
     }
 
-    /// The response as far as its head.
+    /// Returns a copy of the response's head, without a body.
     pub(super) fn response_head(&self) -> Result<Response, Error> {
         Response::from_head(&self.buffer, &self.parser).ok_or(Error::ClosedBeforeResponse)
     }
 
-    /// The buffer, for the network.
+    /// Takes the buffer, to return it to the runtime.
     pub(super) fn take_buffer(&mut self) -> Vec<u8> {
         mem::take(&mut self.buffer)
     }
@@ -188,9 +191,9 @@ impl<'s, T: Transport> ExchangeIo<'s, T> {
     }
 }
 
-/// Nobody speaks before there is a connection.
+/// Returns the open connection, or [`Error::ConnectFailed`] if none was established.
 fn require_connection<T: Transport>(
     pooled: &mut Option<PooledConnection<MaybeTlsStream<T>>>,
 ) -> Result<&mut MaybeTlsStream<T>, Error> {
-    pooled.as_mut().map(|kept| &mut kept.transport).ok_or(Error::ConnectFailed)
+    pooled.as_mut().map(|pooled| &mut pooled.transport).ok_or(Error::ConnectFailed)
 }

@@ -1,17 +1,18 @@
-//! The stamps of one exchange while it goes on. On a kept connection the clock is asked once, for when it was due; when
-//! bytes left and arrived is the transport's to say.
+//! The times of one exchange while it is in progress.
 //!
-//! A request that is redirected makes several hops: a stamp is that of the last, a phase the sum of all.
+//! On a reused connection the clock is read once, for the due time. The transport supplies the times of bytes that
+//! were sent and received. A request with redirects has several hops: a timestamp is that of the last hop, a phase
+//! is the sum of all.
 
 use crate::{ClientRuntime, Error, Exchange, ExchangePhases, Response};
 
-/// Times in nanoseconds; 0 where a step was not reached yet.
+/// The times of an exchange in nanoseconds. 0 marks a step that was not reached.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ExchangeTimer {
     due_ns: u64,
-    /// When the hop began.
+    /// Start of the current hop.
     hop_start_ns: u64,
-    /// When there was a connection to send on.
+    /// Time when a connection was available.
     connected_at_ns: u64,
     sent_ns: u64,
     first_byte_ns: u64,
@@ -22,6 +23,7 @@ pub(super) struct ExchangeTimer {
 }
 
 impl ExchangeTimer {
+    /// Starts an exchange at its due time.
     pub(super) const fn starting_at(due_ns: u64) -> Self {
         Self {
             due_ns,
@@ -36,22 +38,22 @@ impl ExchangeTimer {
         }
     }
 
-    /// When the exchange was called for.
+    /// Returns the due time.
     pub(super) const fn due_ns(&self) -> u64 {
         self.due_ns
     }
 
-    /// When its present hop began.
+    /// Returns the start of the current hop.
     pub(super) const fn hop_start_ns(&self) -> u64 {
         self.hop_start_ns
     }
 
-    /// When there was a connection to send on.
+    /// Returns the time when a connection was available.
     pub(super) const fn connected_at_ns(&self) -> u64 {
         self.connected_at_ns
     }
 
-    /// Stamps the end of connecting, successful or not. `resolved_ns` is 0 where nothing was looked up.
+    /// Records the end of connecting, successful or not. `resolved_ns` is 0 if no name was looked up.
     pub(super) const fn connect_done(&mut self, resolved_ns: u64, now_ns: u64) {
         let resolve_ns = resolved_ns.saturating_sub(self.connected_at_ns);
         self.phases.resolve_ns += resolve_ns;
@@ -59,42 +61,43 @@ impl ExchangeTimer {
         self.connected_at_ns = now_ns;
     }
 
-    /// Stamps the end of a TLS handshake, successful or not.
+    /// Records the end of a TLS handshake, successful or not.
     pub(super) const fn tls_done(&mut self, now_ns: u64) {
         self.phases.tls_ns += now_ns.saturating_sub(self.connected_at_ns);
         self.connected_at_ns = now_ns;
     }
 
-    /// Stamps the first bytes, when they were not all of the response.
+    /// Records the first bytes of a response that is not complete with them.
     pub(super) const fn first_byte_received(&mut self, received_ns: u64) {
         if self.first_byte_ns == 0 {
             self.first_byte_ns = received_ns;
         }
     }
 
-    /// Stamps the request as sent; 0 when it was not. One with a long body is on its way from its head on.
+    /// Records the sending of the request. 0 means not sent. A request with a long body counts as sent with its
+    /// head.
     pub(super) const fn request_sent(&mut self, sent_ns: u64) {
         if self.sent_ns == 0 {
             self.sent_ns = sent_ns;
         }
     }
 
-    /// Stamps the end of a complete response.
+    /// Records the end of a complete response.
     pub(super) const fn response_complete(&mut self, received_ns: u64) {
         self.done_ns = received_ns;
     }
 
-    /// So many bytes more are sent.
+    /// Adds sent bytes.
     pub(super) const fn add_bytes_out(&mut self, bytes: usize) {
         self.bytes_out += bytes as u64;
     }
 
-    /// How large the body is for who reads it.
+    /// Sets the size of the body as the caller receives it.
     pub(super) const fn set_bytes_in(&mut self, bytes_in: u64) {
         self.bytes_in = bytes_in;
     }
 
-    /// The response was not the last word: another hop begins where it ended.
+    /// Starts the next hop at the end of the current one.
     pub(super) fn start_next_hop(&mut self) {
         self.finish_hop(self.done_ns);
         self.hop_start_ns = self.done_ns;
@@ -103,7 +106,7 @@ impl ExchangeTimer {
         (self.sent_ns, self.first_byte_ns, self.done_ns) = (0, 0, 0);
     }
 
-    /// In order, even where bytes had arrived before they were asked for.
+    /// Finishes the exchange. The times are in order, even if bytes arrived before the client received them.
     pub(super) fn finish(mut self, runtime: &impl ClientRuntime, result: Result<Response, Error>) -> Exchange {
         let ended_ns = if self.done_ns == 0 { runtime.now_ns() } else { self.done_ns };
         self.finish_hop(ended_ns);
@@ -119,7 +122,7 @@ impl ExchangeTimer {
         }
     }
 
-    /// Fills in what was not reached, and adds the hop to the phases.
+    /// Fills in the times of steps that were not reached, and adds the hop to the phases.
     fn finish_hop(&mut self, ended_ns: u64) {
         let reached = |at_ns| if at_ns == 0 { ended_ns } else { at_ns };
         self.sent_ns = reached(self.sent_ns).max(self.connected_at_ns);

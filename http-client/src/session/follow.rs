@@ -1,4 +1,7 @@
-//! What a response leads to: a redirect to another request, a question for a password to the same one again.
+//! The requests that follow from a response: a redirect, or the same request with credentials for a Digest
+//! challenge.
+//!
+//! `redirect.rs` resolves a location, `hop.rs` sends each request. This file limits their number.
 
 use std::borrow::Cow;
 
@@ -11,14 +14,14 @@ use crate::origin::is_absolute_url;
 use crate::redirect::{self, Redirect};
 use crate::{Auth, Body, ClientRuntime, Error, Method, Request, Transport};
 
-/// What is to be asked for next.
+/// The next request.
 enum FollowUp {
-    /// The same again: what was missing is known now.
+    /// The same request with a digest of the challenge that was received.
     Reauthenticate,
     Redirect(Redirect),
 }
 
-/// The state of a chain: how its next request is made.
+/// The state of a chain of requests, from which its next request is made.
 struct NextRequest<'a> {
     method: Method,
     url: Cow<'a, str>,
@@ -29,7 +32,7 @@ struct NextRequest<'a> {
 }
 
 impl<N: ClientRuntime> Session<N> {
-    /// Whether this response is not the last word.
+    /// Returns `true` if the response may lead to another request.
     pub(super) fn needs_follow_up<T: Transport>(&self, exchange_io: &ExchangeIo<'_, T>, request: &Request<'_>) -> bool {
         let Some(head) = exchange_io.parser.head() else {
             return false;
@@ -41,7 +44,7 @@ impl<N: ClientRuntime> Session<N> {
         }
     }
 
-    /// Goes on until there is a response that leads nowhere.
+    /// Sends follow-up requests until a response leads to none.
     pub(super) async fn follow_until_final<'s>(
         &'s self,
         runtime: &'s N,
@@ -58,20 +61,21 @@ impl<N: ClientRuntime> Session<N> {
             auth: Hop::first(request, &self.config).auth.or_else(|| route.auth(&self.base_url)),
             is_cross_origin: false,
         };
-        let max_redirects = request.options.and_then(|options| options.max_redirects);
-        let max_redirects = max_redirects.unwrap_or(self.config.limits.max_redirects);
-        let mut chain = ResponseHistory::default();
+        let max_redirects = self.max_redirects(request);
+        let mut history = ResponseHistory::default();
         let mut may_reauthenticate = true;
-        while let Some(step) = self.next_follow_up(runtime, exchange_io, &next_request, may_reauthenticate).transpose()
+        while let Some(follow_up) =
+            self.next_follow_up(runtime, exchange_io, &next_request, may_reauthenticate).transpose()
         {
-            // Wherever it leads, its connection is as good as before.
+            // The connection can serve further requests, even if the follow-up goes elsewhere.
             exchange_io.read_to_end(runtime, self.timeouts(request, timer.due_ns()), timer).await?;
             let response = self.take_response(runtime, exchange_io, timer)?;
             let url = next_request.url.to_string();
-            match step.and_then(|step| next_request.apply(step, chain.redirect_count() < max_redirects as usize)) {
+            let may_redirect = history.redirect_count() < max_redirects;
+            match follow_up.and_then(|follow_up| next_request.apply(follow_up, may_redirect)) {
                 Ok(was_redirect) => {
                     may_reauthenticate = was_redirect;
-                    chain.push(response, url, was_redirect);
+                    history.push(response, url, was_redirect);
                 }
                 Err(error) => {
                     timer.set_bytes_in(0);
@@ -84,14 +88,14 @@ impl<N: ClientRuntime> Session<N> {
             *exchange_io = self.new_exchange_io(runtime, &request);
             self.send_hop(runtime, &next_request.as_hop(&request), exchange_io, timer).await?;
         }
-        if !chain.is_empty() {
-            chain.set_url(next_request.url.into_owned());
-            exchange_io.history = Some(Box::new(chain));
+        if !history.is_empty() {
+            history.set_url(next_request.url.into_owned());
+            exchange_io.history = Some(Box::new(history));
         }
         Ok(())
     }
 
-    /// What follows from a response to the latest request.
+    /// Returns the follow-up of the latest response, or `None` if the response is final.
     fn next_follow_up<T: Transport>(
         &self,
         runtime: &N,
@@ -101,9 +105,9 @@ impl<N: ClientRuntime> Session<N> {
     ) -> Result<Option<FollowUp>, Error> {
         let response = exchange_io.response_head()?;
         if response.status() == 401 {
-            let is_answered = may_reauthenticate
+            let is_accepted = may_reauthenticate
                 && next_request.auth.is_some_and(|auth| self.accept_challenge(runtime, auth, &response));
-            return Ok(is_answered.then_some(FollowUp::Reauthenticate));
+            return Ok(is_accepted.then_some(FollowUp::Reauthenticate));
         }
         let Some((_, location)) = response.headers().find(|(name, _)| name.eq_ignore_ascii_case("location")) else {
             return Ok(None);
@@ -112,7 +116,7 @@ impl<N: ClientRuntime> Session<N> {
         Ok(redirect.map(FollowUp::Redirect))
     }
 
-    /// Whether there is something in the response that a digest can be made of.
+    /// Returns `true` if the response has a challenge that a digest can be computed from.
     fn accept_challenge(&self, runtime: &N, auth: &Auth, response: &crate::Response) -> bool {
         let challenges = response.headers().filter(|(name, _)| name.eq_ignore_ascii_case("www-authenticate"));
         let challenges = challenges.map(|(_, value)| value);
@@ -125,11 +129,16 @@ impl<N: ClientRuntime> Session<N> {
         request.options.and_then(|options| options.follow_redirects).unwrap_or(by_default)
     }
 
+    fn max_redirects(&self, request: &Request<'_>) -> usize {
+        let max_redirects = request.options.and_then(|options| options.max_redirects);
+        max_redirects.unwrap_or(self.config.limits.max_redirects) as usize
+    }
+
     fn digest_auth<'a>(&'a self, request: &'a Request<'_>) -> Option<&'a Auth> {
         Hop::first(request, &self.config).auth.filter(|auth| is_digest(auth))
     }
 
-    /// A target as a URL of its own.
+    /// Returns a target as an absolute URL without credentials.
     fn absolute_url<'a>(&self, target: &'a str) -> Cow<'a, str> {
         if is_absolute_url(target) {
             return crate::split_credentials(target).0;
@@ -143,7 +152,7 @@ fn is_digest(auth: &Auth) -> bool {
 }
 
 impl<'a> NextRequest<'a> {
-    /// Makes it the request that the step says; true for that of a redirect.
+    /// Changes the state to the next request. Returns `true` for a redirect.
     fn apply(&mut self, follow_up: FollowUp, may_redirect: bool) -> Result<bool, Error> {
         let is_redirect = matches!(follow_up, FollowUp::Redirect(_));
         if let FollowUp::Redirect(redirect) = follow_up {
@@ -152,7 +161,7 @@ impl<'a> NextRequest<'a> {
             }
             self.method = redirect.method;
             self.url = Cow::Owned(redirect.url);
-            // It was made for the URL before; the session may have learned others since.
+            // The header was made for the previous URL, and the session may have other cookies since.
             self.remove_headers(&["Cookie"]);
             if !redirect.keeps_body {
                 self.body = Body::None;
@@ -171,7 +180,7 @@ impl<'a> NextRequest<'a> {
         }
     }
 
-    /// The next request; what the first one says of no address holds for it as well.
+    /// Returns the next request. Options and the body mode of the first request apply to it too.
     fn as_request<'b>(&'b self, first: &Request<'b>) -> Request<'b> {
         Request { method: self.method, target: &self.url, headers: &self.headers, body: self.body, ..*first }
     }

@@ -1,4 +1,7 @@
-//! One request on one connection: encoded and sent, its response read as far as it is wanted.
+//! One request on one connection: encode, send, and read the head of the response.
+//!
+//! This file must not know redirects, which `follow.rs` turns into further hops. `exchange_io.rs` transfers the
+//! bytes.
 
 use std::borrow::Cow;
 
@@ -15,23 +18,24 @@ use crate::proto::{HeaderFlags, RequestHead, encode};
 use crate::proto::{ResponseParser, target};
 use crate::{Auth, ClientConfig, ClientRuntime, Error, InvalidRequest, Request, Response};
 
-/// A request as it is made of one host.
+/// A request to one origin within a chain of redirects.
 pub(super) struct Hop<'a> {
     pub(super) request: &'a Request<'a>,
-    /// Who asks; nobody once a redirect has led to somebody else.
+    /// Credentials for this request. `None` after a cross-origin redirect.
     pub(super) auth: Option<&'a Auth>,
-    /// A redirect has led to somebody else, who is not to see what says who asks.
+    /// Whether a cross-origin redirect was followed. If set, `Authorization`, `Cookie` and `Proxy-Authorization` are
+    /// not sent.
     pub(super) is_cross_origin: bool,
 }
 
 impl<'a> Hop<'a> {
-    /// The one that the user asked for.
+    /// Creates the first hop of the caller's request.
     pub(super) fn first(request: &'a Request<'_>, config: &'a ClientConfig) -> Self {
         let auth = request.options.and_then(|options| options.auth.as_ref()).or(config.auth.as_ref());
         Self { request, auth, is_cross_origin: false }
     }
 
-    /// Cookies beside those of the session.
+    /// Returns the cookies of this request only, beside those of the session.
     fn request_cookies(&self) -> &'a [(String, String)] {
         match self.request.options {
             Some(options) if !self.is_cross_origin => &options.cookies,
@@ -39,25 +43,25 @@ impl<'a> Hop<'a> {
         }
     }
 
-    /// Default headers that are left out.
+    /// Returns the names of default headers that are not sent.
     fn suppressed_headers(&self) -> Cow<'a, [String]> {
         let names = self.request.options.map_or(&[][..], |options| &options.suppressed_default_headers);
-        let mut without = Cow::Borrowed(names);
+        let mut suppressed = Cow::Borrowed(names);
         if self.is_cross_origin {
-            without.to_mut().extend(CREDENTIAL_HEADERS.map(String::from));
+            suppressed.to_mut().extend(CREDENTIAL_HEADERS.map(String::from));
         }
-        without
+        suppressed
     }
 }
 
-/// What is left to do when the head of a request is in the buffer.
+/// The remaining work after the head of a request was encoded.
 struct EncodedRequest<'a> {
     header_flags: HeaderFlags,
     deferred_body: Option<DeferredBody<'a>>,
 }
 
 impl<N: ClientRuntime> Session<N> {
-    /// What a request begins with.
+    /// Creates the IO state of a new hop, with a buffer from the runtime.
     pub(super) fn new_exchange_io<'s>(&'s self, runtime: &'s N, request: &Request<'_>) -> ExchangeIo<'s, N::Transport> {
         let parser = ResponseParser::new(request.method, request.response_body_mode, &self.config.limits);
         ExchangeIo::new(parser.with_head_cache(runtime.head_cache()), runtime.acquire_buffer())
@@ -80,15 +84,16 @@ impl<N: ClientRuntime> Session<N> {
         exchange_io.must_close = header_flags.close;
 
         timer.add_bytes_out(exchange_io.buffer.len());
-        let answered = match deferred_body {
+        let sent = match deferred_body {
             None => exchange_io.send_and_receive(runtime, timeouts, timer.connected_at_ns()).await,
-            // Rare and large: boxed, so that it does not weigh on every request.
+            // Boxed, because this future is rare and large, and would enlarge the future of every request.
             Some(upload) => {
-                let asks_first = header_flags.expects_continue;
-                Box::pin(upload::send(upload, runtime, timeouts, exchange_io, &self.config, asks_first, timer)).await
+                let expects_continue = header_flags.expects_continue;
+                Box::pin(upload::send(upload, runtime, timeouts, exchange_io, &self.config, expects_continue, timer))
+                    .await
             }
         };
-        let received = match answered {
+        let received = match sent {
             Ok(()) => {
                 exchange_io.stamp_first_byte(timer);
                 let since_ns = exchange_io.received_ns();
@@ -105,7 +110,7 @@ impl<N: ClientRuntime> Session<N> {
         Ok(())
     }
 
-    /// An idle connection, or a new one.
+    /// Takes an idle connection from the pool, or opens a new one.
     async fn acquire_connection(
         &self,
         runtime: &N,
@@ -116,14 +121,14 @@ impl<N: ClientRuntime> Session<N> {
         if let Some(pooled) = self.pool.acquire(route, &self.base_url) {
             return Ok(pooled);
         }
-        // Rare and large: boxed, so that it does not weigh on every request.
+        // Boxed, because this future is rare and large, and would enlarge the future of every request.
         let connected = Box::pin(async {
-            let home;
+            let base_key;
             let key = match &route.slot {
                 PoolSlot::Other(key) => &**key,
                 PoolSlot::Base => {
-                    home = PoolKey::for_base(&self.base_url);
-                    &home
+                    base_key = PoolKey::for_base(&self.base_url);
+                    &base_key
                 }
             };
             connect(runtime, &self.config, &self.tls_session_cache, key, timeouts, timer).await
@@ -131,7 +136,7 @@ impl<N: ClientRuntime> Session<N> {
         connected.await.map(|transport| PooledConnection { transport, requests_served: 0 })
     }
 
-    /// A response that was read to its end; its connection is kept.
+    /// Returns the complete response, and its connection to the pool.
     pub(super) fn take_response(
         &self,
         runtime: &N,
@@ -143,29 +148,30 @@ impl<N: ClientRuntime> Session<N> {
         timer.set_bytes_in(parser.body_bytes());
         let is_coded = parser.head().is_some_and(|head| head.is_content_encoded);
         self.release_connection(exchange_io);
-        let (buffer, chain) = (exchange_io.take_buffer(), exchange_io.history.take());
+        let (buffer, history) = (exchange_io.take_buffer(), exchange_io.history.take());
         let response = Response::new(buffer, &exchange_io.parser).ok_or(Error::ClosedBeforeResponse)?;
-        let response = response.with_history(chain);
+        let response = response.with_history(history);
         if is_coded && !response.body().is_empty() {
             return self.decode_body(runtime, response, timer);
         }
         Ok(response)
     }
 
-    /// Keeps a connection whose response is complete, unless it is of no more use, or has served enough requests.
+    /// Returns the connection of a complete response to the pool, unless it must be closed or has served enough
+    /// requests.
     pub(super) fn release_connection(&self, exchange_io: &mut ExchangeIo<'_, N::Transport>) {
         let Some(mut pooled) = exchange_io.connection.take() else {
             return;
         };
         pooled.requests_served = pooled.requests_served.saturating_add(1);
-        let most = self.config.max_requests_per_connection;
-        let is_worn = exchange_io.must_close || (most > 0 && pooled.requests_served >= most);
-        if exchange_io.parser.is_reusable() && !is_worn {
+        let max_requests = self.config.max_requests_per_connection;
+        let is_exhausted = exchange_io.must_close || (max_requests > 0 && pooled.requests_served >= max_requests);
+        if exchange_io.parser.is_reusable() && !is_exhausted {
             self.pool.release(&exchange_io.pool_slot, &self.base_url, pooled);
         }
     }
 
-    /// The response as its reader wants it: without content codings, as far as they are known.
+    /// Removes the known content codings from the body.
     #[cold]
     fn decode_body(&self, runtime: &N, mut response: Response, timer: &mut ExchangeTimer) -> Result<Response, Error> {
         match self.decode_to_buffer(&response) {
@@ -183,7 +189,7 @@ impl<N: ClientRuntime> Session<N> {
         }
     }
 
-    /// Head and decoded body; `None` when there is no coding that is known.
+    /// Returns the head and the decoded body, or `None` if no coding is known.
     fn decode_to_buffer(&self, response: &Response) -> Result<Option<Vec<u8>>, Error> {
         let Some(mut decoder) = BodyDecoder::for_codings(&response.content_codings(), &self.config.limits)? else {
             return Ok(None);
@@ -194,7 +200,7 @@ impl<N: ClientRuntime> Session<N> {
         Ok(Some(decoded))
     }
 
-    /// Puts the request's head into the buffer, with its body if that is short.
+    /// Encodes the request's head into the buffer, together with a short body.
     fn encode_request<'a>(
         &self,
         runtime: &N,
@@ -205,7 +211,7 @@ impl<N: ClientRuntime> Session<N> {
         let request = hop.request;
         let origin = route.origin(&self.base_url);
         let proxy = if origin.scheme().is_secure() { None } else { route.proxy(&self.base_url, &self.config) };
-        let without = hop.suppressed_headers();
+        let suppressed = hop.suppressed_headers();
         let head = RequestHead {
             method: request.method,
             origin,
@@ -213,7 +219,7 @@ impl<N: ClientRuntime> Session<N> {
             target: route.path,
             defaults: &self.config.default_headers,
             headers: request.headers,
-            suppressed: &without,
+            suppressed: &suppressed,
             absolute_form: proxy.is_some(),
         };
         let mut header_flags = head.append_to(out)?;
@@ -263,5 +269,5 @@ impl<N: ClientRuntime> Session<N> {
     }
 }
 
-/// Headers that say who asks.
+/// The headers that carry credentials.
 pub(super) const CREDENTIAL_HEADERS: [&str; 3] = ["Authorization", "Cookie", "Proxy-Authorization"];

@@ -1,10 +1,10 @@
-//! A connection as a session keeps it: the network's own, or TLS over that. Only passes on.
+//! The connection of a session: the runtime's transport, or TLS around it. Each method forwards to one of the two.
 
 use std::io;
 
 use crate::{TlsStream, Transport};
 
-/// What requests are sent on.
+/// A connection with or without TLS.
 pub(crate) enum MaybeTlsStream<T: Transport> {
     Plain(T),
     Tls(TlsStream<T>),
@@ -32,9 +32,9 @@ impl<T: Transport> Transport for MaybeTlsStream<T> {
         }
     }
 
-    async fn recv_direct(&mut self, buffer: &mut Vec<u8>, to_come: u64) -> io::Result<usize> {
+    async fn recv_direct(&mut self, buffer: &mut Vec<u8>, remaining_hint: u64) -> io::Result<usize> {
         match self {
-            Self::Plain(transport) => transport.recv_direct(buffer, to_come).await,
+            Self::Plain(transport) => transport.recv_direct(buffer, remaining_hint).await,
             Self::Tls(stream) => stream.recv(buffer).await,
         }
     }

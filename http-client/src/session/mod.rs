@@ -1,9 +1,10 @@
-//! One user's view of the target: a base URL, kept connections, cookies, and [`Session::send`].
+//! The session of one user: base URL, connections, cookies, and [`Session::send`].
 //!
-//! Must not know what a task, a statistic or a runtime is. A request makes one hop (`hop.rs`), in one `conversation`, or
-//! several when a redirect or a question for a password leads on (`chain.rs`). `connections` decides which connection a
-//! hop takes and `connect` makes one; `upload` sends a body that is long, `stream` reads one piece by piece; `trace` stamps
-//! the times, `patience` limits them. Everything between the two ends of the wire is [`proto`](crate::proto).
+//! This folder must not know tasks, statistics or runtimes. A request is one hop (`hop.rs`), or several with
+//! redirects and authentication (`follow.rs`). `exchange_io.rs` is the IO of one hop. `pool.rs` chooses a
+//! connection, `connect.rs` opens one. `upload.rs` sends a long body, `stream.rs` reads a body in chunks.
+//! `exchange_timer.rs` records the times, `timeouts.rs` limits them. The protocol itself is in
+//! [`proto`](crate::proto).
 
 mod connect;
 mod exchange_io;
@@ -33,21 +34,38 @@ use crate::{
     TlsSessionCache,
 };
 
-/// One user's connections and cookies.
+/// The connections and cookies of one user.
 ///
-/// Idle, it holds no buffer and no memory beside its cookies and, where it talks to several hosts, their names.
+/// An idle session holds no buffer. Beside its cookies it allocates memory only for the names of further origins.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use gregaria_http::{BaseUrl, ClientConfig, ClientRuntime, Error, Request, Session};
+///
+/// async fn log_in<N: ClientRuntime>(runtime: &N) -> Result<u16, Error> {
+///     let base = Arc::new(BaseUrl::parse("https://shop.example")?);
+///     let session = Session::new(base, Arc::new(ClientConfig::default()));
+///     session.send(runtime, &Request::post("/login", b"user=anna")).await.result?;
+///     // The cookies of the first response are sent with the second request.
+///     let exchange = session.send(runtime, &Request::get("/account")).await;
+///     Ok(exchange.result?.status())
+/// }
+/// ```
 pub struct Session<N: ClientRuntime> {
     base_url: Arc<BaseUrl>,
     config: Arc<ClientConfig>,
     pool: ConnectionPool<MaybeTlsStream<N::Transport>>,
     cookies: RefCell<CookieJar>,
-    /// What a target has said that digests are to be made of.
+    /// The latest Digest challenge of a target.
     digest_state: RefCell<Option<Box<DigestState>>>,
     tls_session_cache: TlsSessionCache,
 }
 
 impl<N: ClientRuntime> Session<N> {
-    /// A session without connections and cookies.
+    /// Creates a session without connections and cookies.
     pub const fn new(base_url: Arc<BaseUrl>, config: Arc<ClientConfig>) -> Self {
         Self {
             base_url,
@@ -59,39 +77,46 @@ impl<N: ClientRuntime> Session<N> {
         }
     }
 
-    /// The URL that targets are appended to.
+    /// Returns the URL to which targets are appended.
     pub fn base_url(&self) -> &BaseUrl {
         &self.base_url
     }
 
-    /// The settings.
+    /// Returns the settings.
     pub fn config(&self) -> &ClientConfig {
         &self.config
     }
 
-    /// The cookies.
+    /// Returns the cookies.
     pub const fn cookies(&self) -> &RefCell<CookieJar> {
         &self.cookies
     }
 
-    /// Closes all connections; the next request makes a new one.
+    /// Closes all idle connections. The next request opens a new one.
     pub fn disconnect(&self) {
         self.pool.clear();
     }
 
-    /// Sends a request and reads its response, that of the last redirect if there are any. Whatever comes of it is part of
-    /// the exchange, errors too.
+    /// Sends a request and reads its response. After redirects this is the response of the last request. The
+    /// exchange contains errors too.
     ///
-    /// Several may be under way at once, each on a connection of its own. A dropped future closes its connection, so
-    /// half a request or response is never met by the next one.
+    /// Several requests may be in flight at once, each on its own connection.
+    ///
+    /// # Cancel safety
+    /// A dropped future closes the connection of its request, so that the next request never reads the rest of a
+    /// response. The target may have received the request. Cookies of heads that were read stay in the session.
     pub async fn send(&self, runtime: &N, request: &Request<'_>) -> Exchange {
         let mut timer = ExchangeTimer::starting_at(runtime.now_ns());
         let result = self.execute(runtime, request, &mut timer).await;
         timer.finish(runtime, result)
     }
 
-    /// Sends a request and reads the head of its response, whose body is then read piece by piece from the stream. The
-    /// exchange ends with the head, and its response has no body. Without a response there is no stream.
+    /// Sends a request and reads the head of its response. The body is then read in chunks from the stream.
+    ///
+    /// The exchange ends with the head, and its response has no body. Without a response there is no stream.
+    ///
+    /// # Cancel safety
+    /// As [`Session::send`].
     pub async fn send_streaming<'s>(
         &'s self,
         runtime: &'s N,
@@ -105,8 +130,8 @@ impl<N: ClientRuntime> Session<N> {
             return (timer.finish(runtime, Err(error)), None);
         }
         timer.response_complete(exchange_io.received_ns());
-        let chain = exchange_io.history.take();
-        let head = exchange_io.response_head().map(|response| response.with_history(chain));
+        let history = exchange_io.history.take();
+        let head = exchange_io.response_head().map(|response| response.with_history(history));
         let exchange = timer.finish(runtime, head);
         (exchange, Some(BodyStream::new(self, runtime, exchange_io, self.timeouts(request, timer.due_ns()))))
     }
@@ -126,7 +151,7 @@ impl<N: ClientRuntime> Session<N> {
         }
     }
 
-    /// Reads up to the head of the response that is the last of its chain.
+    /// Sends the request and its follow-ups, and reads up to the head of the last response.
     async fn send_and_follow<'s>(
         &'s self,
         runtime: &'s N,
@@ -136,7 +161,7 @@ impl<N: ClientRuntime> Session<N> {
     ) -> Result<(), Error> {
         self.send_hop(runtime, &Hop::first(request, &self.config), exchange_io, timer).await?;
         if self.needs_follow_up(exchange_io, request) {
-            // Rare and large: boxed, so that it does not weigh on every request.
+            // Boxed, because this future is rare and large, and would enlarge the future of every request.
             Box::pin(self.follow_until_final(runtime, request, exchange_io, timer)).await?;
         }
         Ok(())

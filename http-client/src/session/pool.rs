@@ -1,7 +1,8 @@
-//! Which connection a request takes. A user talks to its base URL nearly always, so that connection has a place of its
-//! own; other destinations get a few more.
+//! The connection pool of a session. Most requests of a user go to its base URL, so that connection has a slot of
+//! its own. A few further origins have pools.
 //!
-//! Several requests may be under way at once: one that finds no idle connection makes another, and some are kept.
+//! Several requests may be in flight at once. A request without an idle connection opens another, and a limited
+//! number stays open. This file must not know how a connection is opened, which is the task of `connect.rs`.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -13,16 +14,17 @@ use crate::{
 
 /// The idle connections of a session.
 pub(super) struct ConnectionPool<T> {
-    /// The one that a user who does one thing at a time always takes; more to the same origin are among the others.
+    /// The connection of a user with one request at a time. Further connections to the same origin are in
+    /// `other_origins`.
     base_idle: Cell<Option<PooledConnection<T>>>,
     other_origins: RefCell<Vec<OriginPool<T>>>,
 }
 
-/// A connection, and what it has behind it.
+/// A connection and its use so far.
 #[derive(Debug)]
 pub(super) struct PooledConnection<T> {
     pub(super) transport: T,
-    /// Requests that it was taken for.
+    /// Number of requests that used the connection.
     pub(super) requests_served: u32,
 }
 
@@ -32,13 +34,13 @@ struct OriginPool<T> {
     idle: Vec<PooledConnection<T>>,
 }
 
-/// What a connection is for: requests to one origin that go the same way.
+/// The key of a connection: requests with the same origin and the same route share connections.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct PoolKey {
     pub(super) origin: Origin,
-    /// In place of the session's.
+    /// Proxies of a request that replace those of the session.
     proxies: Option<Proxies>,
-    /// In place of the session's.
+    /// TLS configuration of a request that replaces that of the session.
     pub(super) tls: Option<TlsConfig>,
 }
 
@@ -47,7 +49,7 @@ impl PoolKey {
         Self { origin: base.origin().clone(), proxies: None, tls: None }
     }
 
-    /// The proxy on the way, if there is one.
+    /// Returns the proxy for the origin, if there is one.
     pub(super) fn proxy<'a>(&'a self, config: &'a ClientConfig) -> Option<&'a Proxy> {
         self.proxies.as_ref().unwrap_or(&config.proxies).proxy_for(&self.origin)
     }
@@ -57,17 +59,17 @@ impl PoolKey {
     }
 }
 
-/// Where a request goes.
+/// The destination of a request.
 #[derive(Clone, Debug)]
 pub(super) struct RequestRoute<'a> {
     pub(super) slot: PoolSlot,
     pub(super) path: &'a str,
     is_absolute: bool,
-    /// Who the URL says is asking.
+    /// The credentials in the request's URL.
     auth: Option<Box<Auth>>,
 }
 
-/// Where a connection is kept.
+/// The slot of a connection in the pool.
 #[derive(Clone, Debug)]
 pub(super) enum PoolSlot {
     Base,
@@ -75,7 +77,7 @@ pub(super) enum PoolSlot {
 }
 
 impl RequestRoute<'_> {
-    /// What stands before the path on the wire: an absolute URL has its own path.
+    /// Returns the text before the path in the request line. An absolute URL has its own path.
     pub(super) fn prefix<'b>(&self, base: &'b BaseUrl) -> &'b str {
         if self.is_absolute { "" } else { base.prefix() }
     }
@@ -87,7 +89,7 @@ impl RequestRoute<'_> {
         }
     }
 
-    /// The proxy on the way, if there is one.
+    /// Returns the proxy for the request, if there is one.
     pub(super) fn proxy<'b>(&'b self, base: &BaseUrl, config: &'b ClientConfig) -> Option<&'b Proxy> {
         match &self.slot {
             PoolSlot::Base => config.proxies.proxy_for(base.origin()),
@@ -95,7 +97,8 @@ impl RequestRoute<'_> {
         }
     }
 
-    /// Who asks, when nobody else was named. Whom the base URL names asks at its origin, whatever way a request goes there.
+    /// Returns the default credentials: those in the request's URL, otherwise those in the base URL if the request
+    /// targets the same origin. A proxy does not change this.
     pub(super) fn auth<'b>(&'b self, base: &'b BaseUrl) -> Option<&'b Auth> {
         let of_base = || base.auth().filter(|_| self.origin(base) == base.origin());
         self.auth.as_deref().or_else(of_base)
@@ -107,7 +110,7 @@ impl<T: Transport> ConnectionPool<T> {
         Self { base_idle: Cell::new(None), other_origins: RefCell::new(Vec::new()) }
     }
 
-    /// Finds the place for a request, making one for a destination that was not met before.
+    /// Finds the slot for a request, and creates one for an unknown destination.
     pub(super) fn route<'a>(&self, base: &BaseUrl, request: &Request<'a>) -> Result<RequestRoute<'a>, Error> {
         let target = request.target;
         let is_absolute = is_absolute_url(target);
@@ -129,7 +132,8 @@ impl<T: Transport> ConnectionPool<T> {
         self.route_slow(base, request, is_absolute)
     }
 
-    /// Takes an idle connection of which nothing was heard: what has come unasked would be taken for an answer.
+    /// Takes an idle connection that is not stale. Bytes that arrived before a request would be parsed as its
+    /// response.
     pub(super) fn acquire(&self, route: &RequestRoute<'_>, base: &BaseUrl) -> Option<PooledConnection<T>> {
         loop {
             let connection = match &route.slot {
@@ -142,7 +146,7 @@ impl<T: Transport> ConnectionPool<T> {
         }
     }
 
-    /// Keeps a connection for the next request, unless its place has been given to another destination in the meantime.
+    /// Keeps a connection for the next request, unless its slot was given to another destination in the meantime.
     pub(super) fn release(&self, slot: &PoolSlot, base: &BaseUrl, connection: PooledConnection<T>) {
         match slot {
             PoolSlot::Other(key) => self.release_other(key, connection),
@@ -155,13 +159,13 @@ impl<T: Transport> ConnectionPool<T> {
         }
     }
 
-    /// Closes all that are idle.
+    /// Closes all idle connections.
     pub(super) fn clear(&self) {
         self.base_idle.take();
         self.other_origins.take();
     }
 
-    /// The route of a request that goes its own way, or whose origin is spelled in an unusual way or was not met before.
+    /// Routes a request with its own proxy or TLS settings, or with an origin that is new or spelled in another way.
     #[cold]
     fn route_slow<'a>(
         &self,
@@ -219,7 +223,8 @@ impl<T: Transport> ConnectionPool<T> {
     }
 }
 
-/// Idle connections to one destination beside the first; what comes back beyond them is closed.
+/// Most idle connections per destination. For the base URL, these come in addition to the connection in its own
+/// slot. Further connections are closed.
 const MAX_IDLE_PER_ORIGIN: usize = 9;
-/// Destinations beside the base URL's with connections of their own; the one met first gives way.
+/// Most destinations with a pool of their own, beside the base URL. A new destination replaces the oldest.
 const MAX_OTHER_ORIGINS: usize = 8;

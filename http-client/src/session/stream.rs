@@ -1,4 +1,7 @@
-//! A response's body, read piece by piece by whoever wants it.
+//! The body of a response that the caller reads in chunks.
+//!
+//! This file must not know how a request is sent. `session/mod.rs` creates the stream after the head, and
+//! `exchange_io.rs` receives the bytes.
 
 use super::Session;
 use super::exchange_io::ExchangeIo;
@@ -6,11 +9,29 @@ use super::timeouts::Timeouts;
 use crate::proto::coding::BodyDecoder;
 use crate::{ClientRuntime, Error, Exchange};
 
-/// What is still to come of a response. Dropped before its end, it closes the connection.
+/// The rest of a response. A stream that is dropped before its end closes the connection.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::{ClientRuntime, Error, Request, Session};
+///
+/// async fn download<N: ClientRuntime>(session: &Session<N>, runtime: &N) -> Result<u64, Error> {
+///     let (mut exchange, stream) = session.send_streaming(runtime, &Request::get("/video")).await;
+///     if let Some(mut stream) = stream {
+///         let mut chunk = Vec::new();
+///         while stream.read_chunk(&mut chunk).await? {
+///             chunk.clear();
+///         }
+///         stream.update_exchange(&mut exchange);
+///     }
+///     exchange.result.map(|_| exchange.bytes_in)
+/// }
+/// ```
 pub struct BodyStream<'s, N: ClientRuntime> {
     session: &'s Session<N>,
     runtime: &'s N,
-    /// Taken at the end.
+    /// The IO of the response, until its end.
     exchange_io: Option<ExchangeIo<'s, N::Transport>>,
     timeouts: Timeouts,
     decoder: Option<StreamDecoder>,
@@ -35,11 +56,14 @@ impl<'s, N: ClientRuntime> BodyStream<'s, N> {
         Self { session, runtime, exchange_io: Some(exchange_io), timeouts, decoder, bytes_read: 0, done_ns, error }
     }
 
-    /// Appends what comes next to `out`, without content codings; false at the end of the body.
+    /// Appends the next bytes to `out`, without content codings. Returns `false` at the end of the body.
     ///
     /// # Errors
-    /// When the rest of the body will not come. It is the same from then on. [`Error::ReadTimeout`] too when an earlier
-    /// call was dropped before it was done, and something was lost with it.
+    /// If the rest of the body cannot be read. Every later call returns the same error.
+    ///
+    /// # Cancel safety
+    /// A dropped future leaves `out` unchanged. If the connection was receiving directly into the buffer, that
+    /// buffer is lost. The next call then fails with [`Error::ReadTimeout`].
     pub async fn read_chunk(&mut self, out: &mut Vec<u8>) -> Result<bool, Error> {
         let before = out.len();
         while out.len() == before {
@@ -49,9 +73,9 @@ impl<'s, N: ClientRuntime> BodyStream<'s, N> {
             let Some(exchange_io) = &mut self.exchange_io else {
                 return Ok(false);
             };
-            let moved = read_some(self.runtime, self.timeouts, exchange_io, self.decoder.as_mut(), out).await;
+            let progress = read_some(self.runtime, self.timeouts, exchange_io, self.decoder.as_mut(), out).await;
             self.done_ns = exchange_io.received_ns();
-            match moved {
+            match progress {
                 Ok(true) => {}
                 Ok(false) => self.release_connection(),
                 Err(error) => {
@@ -65,12 +89,15 @@ impl<'s, N: ClientRuntime> BodyStream<'s, N> {
         Ok(true)
     }
 
-    /// Reads the rest without keeping it, so that the connection can be used again.
+    /// Reads and drops the rest, so that the connection can be reused.
     ///
     /// # Errors
-    /// As [`BodyStream::next`].
+    /// As [`BodyStream::read_chunk`].
+    ///
+    /// # Cancel safety
+    /// As [`BodyStream::read_chunk`]. Bytes that were drained before stay dropped.
     pub async fn drain(&mut self) -> Result<(), Error> {
-        // Bytes are counted in one way or the other.
+        // Either all bytes are counted before decoding, or all after it.
         if self.bytes_read == 0 {
             self.decoder = None;
         }
@@ -84,18 +111,17 @@ impl<'s, N: ClientRuntime> BodyStream<'s, N> {
         more.map(drop)
     }
 
-    /// Bytes of body that were read so far, without content codings.
+    /// Returns the number of body bytes read so far, after content decoding.
     pub const fn bytes_read(&self) -> u64 {
         self.bytes_read
     }
 
-    /// Why the rest will not come.
+    /// Returns the error that prevents reading the rest.
     pub const fn error(&self) -> Option<Error> {
         self.error
     }
 
-    /// Brings the exchange that the stream came with up to date: with the time of the latest bytes, how many there were,
-    /// and what went wrong.
+    /// Updates the exchange of this stream: the time of the latest bytes, their number, and the error.
     pub fn update_exchange(&self, exchange: &mut Exchange) {
         let body_ns = self.done_ns.saturating_sub(exchange.done_ns);
         exchange.done_ns += body_ns;
@@ -106,7 +132,7 @@ impl<'s, N: ClientRuntime> BodyStream<'s, N> {
         }
     }
 
-    /// The body is complete: its connection may serve another request.
+    /// Returns the connection of a complete body to the pool.
     fn release_connection(&mut self) {
         if let Some(mut exchange_io) = self.exchange_io.take() {
             self.runtime.release_buffer(exchange_io.take_buffer());
@@ -127,7 +153,7 @@ impl<N: ClientRuntime> Drop for BodyStream<'_, N> {
     }
 }
 
-/// Appends some of the body that is at hand, or else receives more. False when there is nothing left.
+/// Appends a part of the body that is in the buffer, or else receives more. Returns `false` at the end.
 async fn read_some<N: ClientRuntime>(
     runtime: &N,
     timeouts: Timeouts,
@@ -136,17 +162,17 @@ async fn read_some<N: ClientRuntime>(
     out: &mut Vec<u8>,
 ) -> Result<bool, Error> {
     let ExchangeIo { parser, buffer, .. } = &mut *exchange_io;
-    // Whoever waited before has gone away in the middle of it, and the connection has the buffer.
+    // An earlier call was dropped during a direct receive, and the connection has the buffer.
     let body = buffer.get(parser.body_range()).ok_or(Error::ReadTimeout)?;
-    let had = out.len();
+    let len_before = out.len();
     match decoder {
         None => out.extend_from_slice(body),
-        Some(decoding) => {
-            if decoding.decode_some(body, out)? {
+        Some(decoder) => {
+            if decoder.decode_some(body, out)? {
                 return Ok(true);
             }
             if parser.is_done() {
-                decoding.decoder.finish(out)?;
+                decoder.decoder.finish(out)?;
             }
         }
     }
@@ -154,24 +180,24 @@ async fn read_some<N: ClientRuntime>(
     if parser.is_done() {
         return Ok(false);
     }
-    if out.len() > had {
+    if out.len() > len_before {
         return Ok(true);
     }
-    // A reader may take its time: the target's silence begins when it is listened to.
+    // The caller may pause between reads, so the silence of the target starts with the read.
     let since_ns = runtime.now_ns();
     exchange_io.receive_once(runtime, timeouts, since_ns).await?;
     Ok(true)
 }
 
-/// A body being decoded: what is at hand may become more than its reader wants at once.
+/// A decoder of a streamed body. Decoded bytes may exceed the size of one chunk.
 struct StreamDecoder {
     decoder: BodyDecoder,
-    /// Bytes at hand that are decoded already.
+    /// Number of buffered bytes that are already decoded.
     decoded_len: usize,
 }
 
 impl StreamDecoder {
-    /// Appends some of what `body` becomes; false when it is used up.
+    /// Appends some of the decoded `body`. Returns `false` once all of it is decoded.
     fn decode_some(&mut self, body: &[u8], out: &mut Vec<u8>) -> Result<bool, Error> {
         let mut rest = &body[self.decoded_len..];
         let more = self.decoder.decode_some(&mut rest, out)?;

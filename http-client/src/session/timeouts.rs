@@ -1,20 +1,21 @@
-//! How long a request may take: each silence of the target, and all of it.
+//! The timeouts of one request: opening a connection, each silence of the target, and the whole request.
 
 use std::io;
 use std::pin::Pin;
 
 use crate::{ClientConfig, ClientRuntime, Error, Request};
 
-/// The time limits of one request. Of two that are set the nearer one holds.
+/// The timeouts of one request. If two of them apply, the earlier deadline holds.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timeouts {
     connect_timeout_ns: u64,
     read_timeout_ns: u64,
-    /// When all of it must be over.
+    /// Deadline of the whole request.
     total_deadline_ns: u64,
 }
 
 impl Timeouts {
+    /// Computes the timeouts from the request's options and the session's settings.
     pub(super) fn for_request(request: &Request<'_>, config: &ClientConfig, due_ns: u64) -> Self {
         let connect_timeout_ns = request.options.and_then(|options| options.connect_timeout_ns);
         let read_timeout_ns = request.options.and_then(|options| options.read_timeout_ns);
@@ -27,7 +28,7 @@ impl Timeouts {
         }
     }
 
-    /// Waits for one thing on the connection, of which nothing was heard since `since_ns`.
+    /// Runs one operation on the connection. The target has been silent since `idle_since_ns`.
     pub(super) async fn run_io<T>(
         &self,
         runtime: &impl ClientRuntime,
@@ -41,7 +42,7 @@ impl Timeouts {
         }
     }
 
-    /// Waits for a connection that was asked for at `since_ns`.
+    /// Runs the opening of a connection that started at `started_ns`.
     pub(super) async fn run_connect<T>(
         &self,
         runtime: &impl ClientRuntime,
@@ -53,7 +54,7 @@ impl Timeouts {
         connected.unwrap_or_else(|| Err(self.timeout_error(deadline_ns, Error::ConnectTimeout)))
     }
 
-    /// Waits for something that is not the target's.
+    /// Runs an operation that does not depend on the target, up to the total deadline.
     pub(super) async fn run_total<T>(
         &self,
         runtime: &impl ClientRuntime,
@@ -62,7 +63,7 @@ impl Timeouts {
         runtime.timeout_at(self.total_deadline_ns, operation).await.ok_or(Error::TotalTimeout)
     }
 
-    /// The same, with no more than this much silence.
+    /// Returns the same timeouts with another read timeout.
     pub(super) fn with_read_timeout(self, read_timeout_ns: u64) -> Self {
         Self { read_timeout_ns, ..self }
     }

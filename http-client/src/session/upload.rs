@@ -1,8 +1,9 @@
-//! How a body leaves: a short one with its head, a long one behind it, piece by piece.
+//! The sending of a request's body: a short body together with the head, a long one after it in chunks.
 //!
-//! The target may answer before it has all of it, or be asked first whether it wants it at all (`Expect: 100-continue`);
-//! what it does not want is not sent, and the connection is of no more use. An early 2xx refuses nothing: such a target
-//! answers while it reads, so its answer is received between the pieces.
+//! The target may respond before it has the whole body, or may be asked first (`Expect: 100-continue`). After a
+//! refusal the rest is not sent, and the connection is closed. An early 2xx is not a refusal, because such a target
+//! responds while it reads. Its response is received between the chunks. `message/body.rs` has the sources,
+//! `proto/encode.rs` the framing.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -14,20 +15,20 @@ use crate::proto::HeaderFlags;
 use crate::proto::encode::{self, CHUNK_SIZE_PLACEHOLDER, LAST_CHUNK, RequestFraming};
 use crate::{Body, BodySource, ClientConfig, ClientRuntime, Error, Request, Transport};
 
-/// A body that is sent behind its head.
+/// A body that is sent after its head.
 pub(super) enum DeferredBody<'a> {
     Bytes(&'a [u8]),
     Source { source: &'a RefCell<dyn BodySource>, length: Option<u64> },
 }
 
-/// Ends the head of a request in `out`, and appends its body if that is short and nobody is to be asked first.
+/// Ends the head of a request in `out`, and appends a short body unless the request waits for `100 Continue`.
 pub(super) fn append_body<'a>(
     out: &mut Vec<u8>,
     request: &Request<'a>,
     config: &ClientConfig,
     header_flags: &mut HeaderFlags,
 ) -> Option<DeferredBody<'a>> {
-    let (framing, upload) = match request.body {
+    let (framing, deferred_body) = match request.body {
         Body::None => (RequestFraming::None, None),
         Body::Bytes(bytes) => (RequestFraming::Length(bytes.len() as u64), Some(DeferredBody::Bytes(bytes))),
         Body::Source(source) => {
@@ -46,12 +47,12 @@ pub(super) fn append_body<'a>(
         out.extend_from_slice(b"Expect: 100-continue\r\n");
     }
     encode::append_head_end(out, request.method, framing);
-    match upload {
+    match deferred_body {
         Some(DeferredBody::Bytes(bytes)) if bytes.len() <= SEND_CHUNK_BYTES && !header_flags.expects_continue => {
             out.extend_from_slice(bytes);
             None
         }
-        upload => upload,
+        deferred_body => deferred_body,
     }
 }
 
@@ -66,8 +67,8 @@ fn needs_expect_continue(framing: RequestFraming, config: &ClientConfig) -> bool
     }
 }
 
-/// Sends a request whose head is in the buffer, and the body behind it. When the target refuses the rest of that, the
-/// connection is to be closed.
+/// Sends a request with a head in the buffer, and the body after it. If the target refuses the rest, the connection
+/// must be closed.
 pub(super) async fn send<N: ClientRuntime, T: Transport>(
     deferred_body: DeferredBody<'_>,
     runtime: &N,
@@ -78,11 +79,11 @@ pub(super) async fn send<N: ClientRuntime, T: Transport>(
     timer: &mut ExchangeTimer,
 ) -> Result<(), Error> {
     exchange_io.send_head(runtime, timeouts, timer.connected_at_ns()).await?;
-    // How fast the rest leaves is the target's doing, or the source's.
+    // The target or the source determines how fast the rest is sent.
     timer.request_sent(runtime.now_ns());
     let mut sender = BodySender { runtime, timeouts, exchange_io, timer };
-    let is_wanted = !expects_continue || sender.wait_for_continue(config.expect_continue_timeout_ns).await?;
-    let is_complete = is_wanted
+    let may_send = !expects_continue || sender.wait_for_continue(config.expect_continue_timeout_ns).await?;
+    let is_complete = may_send
         && match deferred_body {
             DeferredBody::Bytes(bytes) => sender.send_bytes(bytes).await?,
             DeferredBody::Source { source, length: Some(length) } => sender.send_sized(source, length).await?,
@@ -90,13 +91,13 @@ pub(super) async fn send<N: ClientRuntime, T: Transport>(
         };
     exchange_io.must_close |= !is_complete;
     if exchange_io.parser.head().is_none() {
-        // The target's silence begins when it has heard all.
+        // The silence of the target starts when it has the whole request.
         exchange_io.receive_once(runtime, timeouts, runtime.now_ns()).await?;
     }
     Ok(())
 }
 
-/// A body on its way. What sends is false when the target has refused the rest.
+/// The sending of one body. Its methods return `false` if the target has refused the rest.
 struct BodySender<'a, 's, N, T: Transport> {
     runtime: &'a N,
     timeouts: Timeouts,
@@ -105,16 +106,16 @@ struct BodySender<'a, 's, N, T: Transport> {
 }
 
 impl<N: ClientRuntime, T: Transport> BodySender<'_, '_, N, T> {
-    /// Whether the target lets the body come; one that says nothing for long does.
+    /// Returns `true` if the body may be sent, also after a wait without a response.
     async fn wait_for_continue(&mut self, timeout_ns: u64) -> Result<bool, Error> {
-        let patience = self.timeouts.with_read_timeout(timeout_ns);
-        let asked_ns = self.runtime.now_ns();
+        let timeouts = self.timeouts.with_read_timeout(timeout_ns);
+        let started_ns = self.runtime.now_ns();
         loop {
             let parser = &self.exchange_io.parser;
             if parser.head().is_some() || parser.has_continue() {
                 return Ok(parser.head().is_none());
             }
-            match self.exchange_io.receive_once(self.runtime, patience, asked_ns).await {
+            match self.exchange_io.receive_once(self.runtime, timeouts, started_ns).await {
                 Ok(()) => {}
                 Err(Error::ReadTimeout) => return Ok(true),
                 Err(error) => return Err(error),
@@ -131,7 +132,8 @@ impl<N: ClientRuntime, T: Transport> BodySender<'_, '_, N, T> {
         Ok(true)
     }
 
-    /// A source must give what it has promised, or the target would take the next request for the rest.
+    /// Sends exactly `length` bytes. With fewer bytes the target would read the next request as the rest of the
+    /// body.
     async fn send_sized(&mut self, source: &RefCell<dyn BodySource>, length: u64) -> Result<bool, Error> {
         let mut remaining = length;
         let mut has_more = true;
@@ -167,7 +169,7 @@ impl<N: ClientRuntime, T: Transport> BodySender<'_, '_, N, T> {
         Ok(true)
     }
 
-    /// False when there is nothing more behind this piece.
+    /// Reads the next chunk from the source. Returns `false` after the last one.
     async fn read_chunk(&self, source: &RefCell<dyn BodySource>, chunk: &mut Vec<u8>) -> Result<bool, Error> {
         let next = poll_fn(|cx| source.borrow_mut().poll_next(cx, chunk));
         self.timeouts.run_total(self.runtime, next).await?.map_err(|_| Error::BodySourceFailed)
@@ -195,7 +197,7 @@ impl<N: ClientRuntime, T: Transport> BodySender<'_, '_, N, T> {
         Ok(true)
     }
 
-    /// Whether a target that takes no more has said why.
+    /// Returns `true` if a target that stopped reading has sent a response.
     async fn has_response(&mut self) -> bool {
         let Self { runtime, timeouts, exchange_io, .. } = self;
         while exchange_io.parser.head().is_none() && exchange_io.is_readable() {
@@ -207,5 +209,5 @@ impl<N: ClientRuntime, T: Transport> BodySender<'_, '_, N, T> {
     }
 }
 
-/// Up to here a body goes with its head; one that is longer goes in pieces of this.
+/// Largest body that is sent together with its head, and the size of a chunk of a larger body.
 const SEND_CHUNK_BYTES: usize = 64 << 10;

@@ -1,6 +1,7 @@
-//! Whom we trust and who we are, made once from settings and files, and shared by all connections.
+//! The TLS configuration that connections share, built once from options and PEM files.
 //!
-//! `SSLKEYLOGFILE`, if set, names a file for the secrets, as in browsers; Wireshark reads it.
+//! If the variable `SSLKEYLOGFILE` is set, secrets are written to the file that it names, as browsers do for
+//! Wireshark. This file must not know connections. `options.rs` has the settings, `verify.rs` the verification.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,21 +14,36 @@ use rustls::{ClientConfig, KeyLogFile};
 use super::options::{NO_CERTIFICATE, TlsConfigError, TlsOptions};
 use super::verify::certificate_verifier;
 
-/// How targets are trusted and what we show them. Cheap to clone.
+/// The trusted certificate authorities and the client certificate of connections. Cheap to clone.
+///
+/// Two configurations are equal if one is a clone of the other. Requests share connections only if their
+/// configurations are equal.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::{CertificateCheck, TlsConfig, TlsOptions};
+///
+/// let certificate_check = CertificateCheck::AcceptAnyCertificate;
+/// let config = TlsConfig::new(&TlsOptions { certificate_check, ..TlsOptions::default() })?;
+/// assert_eq!(config, config.clone());
+/// assert_ne!(config, TlsConfig::default());
+/// # Ok::<(), gregaria_http::TlsConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct TlsConfig(Arc<ClientConfig>);
 
 impl TlsConfig {
-    /// Reads the files that the settings name.
+    /// Builds a configuration, and reads the files that the options name.
     ///
     /// # Errors
-    /// When a file cannot be read, or has not what it should have.
+    /// If a file cannot be read, or does not contain the expected certificate or key.
     pub fn new(options: &TlsOptions) -> Result<Self, TlsConfigError> {
         let provider = Arc::new(default_provider());
         let verifier = certificate_verifier(&options.certificate_check, provider.signature_verification_algorithms)?;
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
-            .expect("the provider has ciphers for both versions")
+            .expect("the ring provider supports TLS 1.2 and 1.3")
             .dangerous()
             .with_custom_certificate_verifier(verifier);
         let mut config = match &options.client_identity {
@@ -46,7 +62,7 @@ impl TlsConfig {
     }
 }
 
-/// Two are equal when one is a clone of the other.
+/// Compares by identity: a configuration equals its clones only.
 impl PartialEq for TlsConfig {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -56,9 +72,9 @@ impl PartialEq for TlsConfig {
 impl Eq for TlsConfig {}
 
 impl Default for TlsConfig {
-    /// Trusts the system's authorities and shows nothing.
+    /// Returns a configuration that trusts the system's certificate authorities and has no client certificate.
     fn default() -> Self {
-        Self::new(&TlsOptions::default()).expect("no file is named")
+        Self::new(&TlsOptions::default()).expect("the default options name no file")
     }
 }
 

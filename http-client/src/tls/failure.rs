@@ -1,10 +1,11 @@
-//! What rustls and the target say went wrong, as one of the few failures that a table can have.
+//! The classification of rustls errors and TLS alerts as one of the few [`TlsFailure`]s that an error table can
+//! show.
 
 use rustls::{AlertDescription, CertificateError, Error};
 
 use crate::TlsFailure;
 
-/// Reads an error of rustls. `agreed` says whether the target had already agreed to a version and a cipher.
+/// Classifies an error of rustls. `negotiated` is `true` if the target had already chosen a version and a cipher.
 pub(super) fn classify_error(error: &Error, negotiated: bool) -> TlsFailure {
     match error {
         Error::AlertReceived(alert) => classify_alert(*alert, negotiated),
@@ -27,8 +28,10 @@ fn classify_certificate_error(error: &CertificateError) -> TlsFailure {
     }
 }
 
-/// What the target's last word means. A handshake that fails when all is agreed fails for want of our certificate: before
-/// TLS 1.3 there was no alert of its own for that.
+/// Classifies the target's alert.
+///
+/// A handshake that fails after the negotiation fails for lack of a client certificate, because TLS before 1.3 has
+/// no alert of its own for that.
 fn classify_alert(alert: AlertDescription, negotiated: bool) -> TlsFailure {
     use AlertDescription as A;
     match alert {

@@ -1,11 +1,14 @@
-//! TLS around another transport, by rustls.
+//! TLS around another transport, by rustls. Only this folder names rustls.
 //!
-//! [`config`] says whom we trust and who we are, [`verify`] judges a target's certificate, [`records`] is a connection as
-//! a machine over bytes, [`stream`] puts it around a [`Transport`](crate::Transport), [`failure`] tells what went wrong in
-//! our own words; [`sessions`] are what a user's next handshake begins with. Only this folder names rustls.
+//! - `options`: the settings, and `config`: the [`TlsConfig`] that connections share;
+//! - `verify`: the verification of a target's certificate;
+//! - `record_layer`: the TLS of one connection as a state machine over bytes;
+//! - `stream`: the record layer around a [`Transport`](crate::Transport), with `scratch` for its buffers;
+//! - `session_cache`: the sessions that a user can resume;
+//! - `failure`: the errors of rustls and alerts of the target as [`TlsFailure`](crate::TlsFailure).
 //!
-//! Whether certificates and sessions have expired, rustls finds out by asking the system for the time: in handshakes and
-//! for sessions to be resumed later, never on a request's way. The crate itself still knows no clock.
+//! rustls reads the system's clock to check the expiry of certificates and sessions. It does so in handshakes and
+//! for sessions to be resumed later, never while a request is in flight. The crate itself has no clock.
 
 mod config;
 mod failure;

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 /// The default verifies the target against the system's certificate authorities and presents no client certificate.
 ///
 /// # Examples
+///
 /// ```
 /// use gregaria_http::{CertificateCheck, TlsConfig, TlsOptions};
 ///
@@ -33,6 +34,7 @@ pub struct TlsOptions {
 /// The check of a target's certificate.
 ///
 /// # Examples
+///
 /// ```
 /// use gregaria_http::{CertificateCheck, TlsConfig, TlsOptions};
 ///

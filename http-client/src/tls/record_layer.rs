@@ -1,7 +1,7 @@
-//! One connection's TLS as a machine over bytes: records in, plaintext and answers out. Waits for nothing.
+//! The TLS of one connection as a state machine over bytes: records in, plaintext and replies out. It never waits.
 //!
-//! rustls's unbuffered connection decrypts where the bytes were received and keeps no buffers, of which the other kind
-//! keeps 4 KiB for each connection. What it hands out is copied once, to where the caller wants it.
+//! rustls's unbuffered connection decrypts in place and keeps no buffers. The buffered connection keeps 4 KiB per
+//! connection. Decrypted bytes are copied once, to the caller's buffer. `stream.rs` connects this to a transport.
 
 use std::mem;
 
@@ -13,26 +13,26 @@ use super::failure::classify_error;
 use super::{TlsConfig, TlsSessionCache, scratch};
 use crate::{Error, InvalidRequest, TlsFailure};
 
-/// A connection from the first byte of its handshake on.
+/// The TLS of a connection, from the first byte of its handshake on.
 pub(super) struct RecordLayer {
     connection: UnbufferedClientConnection,
     state: TlsState,
-    /// What was received, up to the end of the last record that is not whole. Has memory only when it has bytes.
+    /// Received bytes up to the end of the last incomplete record. The buffer has memory only while it has bytes.
     pub(super) incoming: Vec<u8>,
-    /// What must be sent, before anything else.
+    /// Bytes to be sent before all others.
     pub(super) outgoing: Vec<u8>,
-    /// Decrypted, and found no room where it should go.
+    /// Plaintext for which the caller's buffer had no room.
     decrypted: Vec<u8>,
 }
 
-/// How far a connection has come.
+/// The progress of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TlsState {
     Handshaking,
     Established,
-    /// The target has said that it sends nothing more.
+    /// The target has announced the end of its data.
     PeerClosed,
-    /// There is no way to go on.
+    /// The connection cannot continue.
     Failed(TlsFailure),
 }
 
@@ -49,18 +49,18 @@ impl RecordLayer {
         self.state
     }
 
-    /// Whether there is plaintext that nobody has taken.
+    /// Returns `true` if there is plaintext that the caller has not taken.
     pub(super) const fn has_decrypted(&self) -> bool {
         !self.decrypted.is_empty()
     }
 
-    /// Whether there is something to be sent that the target may wait for.
+    /// Returns `true` if there are bytes to be sent for which the target may wait.
     pub(super) fn has_flight(&self) -> bool {
         !self.outgoing.is_empty() && self.outgoing != CHANGE_CIPHER_SPEC
     }
 
-    /// Makes room in `incoming` for the rest of the record that has begun; what has no memory is given some by whoever
-    /// receives into it.
+    /// Reserves space in `incoming` for the rest of an incomplete record. If the buffer has no memory, the receiving
+    /// transport supplies some.
     pub(super) fn reserve_record(&mut self) {
         if self.incoming.capacity() > 0 {
             let missing = record_bytes(&self.incoming).saturating_sub(self.incoming.len());
@@ -68,8 +68,8 @@ impl RecordLayer {
         }
     }
 
-    /// Goes through `incoming`: plaintext is appended to `into` as far as that has room, answers to `outgoing`. What comes
-    /// of it is the phase.
+    /// Processes `incoming`. Plaintext is appended to `into` as far as there is room, replies to `outgoing`. The
+    /// result is the new state.
     pub(super) fn process_incoming(&mut self, mut into: Option<&mut Vec<u8>>) {
         let mut used = 0;
         while !matches!(self.state, TlsState::Failed(_)) {
@@ -99,7 +99,7 @@ impl RecordLayer {
         self.consume(used);
     }
 
-    /// Moves plaintext that found no room before.
+    /// Moves plaintext that had no room before.
     pub(super) fn take_decrypted(&mut self, into: &mut Vec<u8>) {
         if self.decrypted.is_empty() {
             return;
@@ -115,7 +115,7 @@ impl RecordLayer {
         }
     }
 
-    /// Replaces plaintext by the records to be sent, answers first.
+    /// Replaces plaintext by the records to be sent, with pending replies before them.
     pub(super) fn encrypt(&mut self, buffer: &mut Vec<u8>) -> Result<(), TlsFailure> {
         let plaintext = mem::replace(buffer, scratch::acquire());
         buffer.append(&mut self.outgoing);
@@ -135,7 +135,7 @@ impl RecordLayer {
                     out.truncate(start + written.as_ref().copied().unwrap_or_default());
                     match written {
                         Ok(_) => return Ok(()),
-                        // Something else must go first, which was not reckoned with.
+                        // The estimate does not include a message that rustls must send first, such as a key update.
                         Err(EncryptError::InsufficientSize(InsufficientSizeError { required_size })) => {
                             room = required_size;
                         }
@@ -149,7 +149,7 @@ impl RecordLayer {
         }
     }
 
-    /// Ends the connection; the target is to know why.
+    /// Ends the connection and queues the alert that reports the reason to the target.
     fn fail(&mut self, error: &rustls::Error, used: usize) {
         while self.connection.wants_write()
             && let Ok(ConnectionState::EncodeTlsData(mut data)) =
@@ -160,7 +160,7 @@ impl RecordLayer {
         self.state = TlsState::Failed(classify_error(error, self.connection.protocol_version().is_some()));
     }
 
-    /// Forgets the records that are done with, and the memory with the last of them.
+    /// Removes processed records, and releases the memory with the last of them.
     fn consume(&mut self, used: usize) {
         if used == self.incoming.len() {
             scratch::release(mem::take(&mut self.incoming));
@@ -188,7 +188,7 @@ fn deliver_plaintext(plaintext: &[u8], into: Option<&mut Vec<u8>>, decrypted: &m
 
 fn append_tls_data<Data>(data: &mut EncodeTlsData<'_, Data>, out: &mut Vec<u8>) {
     let start = out.len();
-    // The first call tells the size.
+    // The first call returns the required size.
     while let Err(EncodeError::InsufficientSize(InsufficientSizeError { required_size })) =
         data.encode(&mut out[start..])
     {
@@ -196,7 +196,7 @@ fn append_tls_data<Data>(data: &mut EncodeTlsData<'_, Data>, out: &mut Vec<u8>) 
     }
 }
 
-/// The size of the record that `bytes` begin with; that of its header as long as that is not there.
+/// Returns the size of the record that `bytes` begin with, or the size of a record header if that is incomplete.
 fn record_bytes(bytes: &[u8]) -> usize {
     match bytes {
         [_, _, _, high, low, ..] => RECORD_HEADER_BYTES + usize::from(u16::from_be_bytes([*high, *low])),
@@ -204,10 +204,11 @@ fn record_bytes(bytes: &[u8]) -> usize {
     }
 }
 
-/// Alone it says nothing, and is there for the eyes of old middleboxes: it leaves with what follows it.
+/// A message without meaning, sent for compatibility with middleboxes (RFC 8446 §D.4). It is sent together with the
+/// next flight.
 const CHANGE_CIPHER_SPEC: [u8; 6] = [20, 3, 3, 0, 1, 1];
 
 const RECORD_HEADER_BYTES: usize = 5;
 const MAX_RECORD_PLAINTEXT_BYTES: usize = 16 * 1024;
-/// What a record has beside its plaintext, at most: header, explicit nonce, type, tag.
+/// Most bytes of a record beside its plaintext: header, explicit nonce, type, tag.
 const MAX_RECORD_OVERHEAD_BYTES: usize = RECORD_HEADER_BYTES + 8 + 1 + 16;

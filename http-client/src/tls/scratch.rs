@@ -1,17 +1,17 @@
-//! One empty buffer per thread: encrypting and decrypting need a second one for a moment, and a connection that waits must
-//! hold none.
+//! One empty buffer per thread. Encryption and decryption need a second buffer for a short time, and an idle
+//! connection must hold none.
 //!
-//! [`Transport::send`](crate::Transport::send) takes memory away and `recv` brings some, so what one of them leaves here
-//! the other finds, and nothing is allocated on a request's way.
+//! [`Transport::send`](crate::Transport::send) takes a buffer away and `recv` brings one. Each reuses the buffer
+//! that the other leaves here, so a request allocates none.
 
 use std::cell::Cell;
 
-/// A buffer without content, and perhaps without memory.
+/// Takes the thread's buffer, which has no content and possibly no memory.
 pub(super) fn acquire() -> Vec<u8> {
     SCRATCH_BUFFER.take()
 }
 
-/// Keeps the memory of a buffer, unless it is large.
+/// Keeps the memory of a buffer of at most [`MAX_KEPT_BYTES`].
 pub(super) fn release(mut buffer: Vec<u8>) {
     if (1..=MAX_KEPT_BYTES).contains(&buffer.capacity()) {
         buffer.clear();

@@ -1,5 +1,7 @@
-//! TLS sessions that targets let a user resume, so that its next handshake is short. Each user has its own: many that
-//! resumed each other's would spare the target most of the work that as many clients make.
+//! The TLS sessions that a user can resume, so that its next handshake is short.
+//!
+//! Each user has its own cache. A shared cache would save the target most of the handshakes that as many separate
+//! clients cause.
 
 use std::cell::OnceCell;
 use std::sync::Arc;
@@ -9,18 +11,18 @@ use rustls::client::{ClientSessionMemoryCache, Resumption};
 
 use super::TlsConfig;
 
-/// What one user can resume. Without TLS it takes no memory.
+/// The TLS sessions that one user can resume. Without TLS the cache allocates no memory.
 #[derive(Debug, Default)]
 pub struct TlsSessionCache(OnceCell<Arc<ClientSessionMemoryCache>>);
 
 impl TlsSessionCache {
-    /// Nothing to resume yet.
+    /// Creates an empty cache.
     #[must_use]
     pub const fn new() -> Self {
         Self(OnceCell::new())
     }
 
-    /// The configuration, for a connection of this user.
+    /// Returns the configuration for a connection of this user.
     pub(super) fn client_config(&self, config: &TlsConfig) -> Arc<ClientConfig> {
         let store = self.0.get_or_init(|| Arc::new(ClientSessionMemoryCache::new(MAX_CACHED_SESSIONS)));
         let mut own = ClientConfig::clone(config.rustls());
@@ -29,5 +31,5 @@ impl TlsSessionCache {
     }
 }
 
-/// Of all targets together; rustls keeps up to 8 for one.
+/// Capacity for all targets together. rustls keeps up to 8 sessions per target.
 const MAX_CACHED_SESSIONS: usize = 32;

@@ -1,6 +1,7 @@
 //! TLS around a transport, itself a transport.
 //!
-//! Drops without a word: saying goodbye (`close_notify`) would mean waiting, and HTTP/1.1 does not ask for it.
+//! Dropping a stream sends no `close_notify`, because that would require waiting and HTTP/1.1 does not need it. The
+//! states of TLS are in `record_layer.rs`.
 
 use std::cell::RefCell;
 use std::io;
@@ -11,23 +12,29 @@ use super::record_layer::{RecordLayer, TlsState};
 use super::{TlsConfig, TlsSessionCache};
 use crate::{Error, Transport};
 
-/// A connection over TLS. Idle, it holds no buffers.
+/// A TLS connection. It holds no buffers while idle.
 pub struct TlsStream<T>(Box<RefCell<TlsStreamInner<T>>>);
 
 struct TlsStreamInner<T> {
     transport: T,
     record_layer: RecordLayer,
-    /// Whether anything was received since something was sent.
+    /// Whether bytes were received since the last send.
     received_since_send: bool,
 }
 
 impl<T: Transport> TlsStream<T> {
-    /// Makes a connection safe. `host` is whom the certificate must name; as a name, not as an address, it is also told to
-    /// the target (SNI). What the user may resume is taken from `sessions`, and put there.
+    /// Establishes TLS on a connection.
+    ///
+    /// The certificate must be valid for `host`. If `host` is a name, and not an address, it is also sent to the
+    /// target (SNI). Sessions are resumed from `session_cache`, and new ones are stored there.
     ///
     /// # Errors
-    /// [`Error::Tls`] if it cannot be made safe, [`Error::ClosedBeforeResponse`] and [`Error::Reset`] if the target hangs
-    /// up, [`Error::InvalidRequest`] for a host that no certificate can name.
+    /// - [`Error::Tls`] if the handshake fails.
+    /// - [`Error::ClosedBeforeResponse`] or [`Error::ConnectionReset`] if the target closes the connection.
+    /// - [`Error::InvalidRequest`] if `host` cannot be the name of a certificate.
+    ///
+    /// # Cancel safety
+    /// A dropped future closes the connection.
     pub async fn handshake(
         transport: T,
         config: &TlsConfig,
@@ -65,8 +72,10 @@ impl<T: Transport> Transport for TlsStream<T> {
         self.0.get_mut().transport.writable().await
     }
 
-    /// As promised by the trait. An end that the target has not announced is [`io::ErrorKind::UnexpectedEof`] once
-    /// something was received since something was sent: whoever is on the way could have cut off the rest.
+    /// Receives plaintext as the trait requires.
+    ///
+    /// An end of the stream without `close_notify` is [`io::ErrorKind::UnexpectedEof`] if bytes were received since
+    /// the last send, because an attacker on the path could have truncated the response.
     async fn recv(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
         let inner = self.0.get_mut();
         let before = buffer.len();
@@ -95,7 +104,7 @@ impl<T: Transport> Transport for TlsStream<T> {
         self.0.borrow().transport.received_ns()
     }
 
-    /// Session tickets and new keys may come at any time, and mean nothing: they are taken in here.
+    /// Processes session tickets and key updates, which may arrive at any time and do not make a connection stale.
     fn is_stale(&self) -> bool {
         let inner = &mut *self.0.borrow_mut();
         while !inner.record_layer.has_decrypted() && inner.transport.is_stale() {
@@ -108,7 +117,7 @@ impl<T: Transport> Transport for TlsStream<T> {
 }
 
 impl<T: Transport> TlsStreamInner<T> {
-    /// Waits for bytes and goes through them; false at the end of the stream.
+    /// Waits for bytes and processes them. Returns `false` at the end of the stream.
     async fn read_records(&mut self, plaintext: Option<&mut Vec<u8>>) -> io::Result<bool> {
         self.record_layer.reserve_record();
         if self.transport.recv(&mut self.record_layer.incoming).await? == 0 {
@@ -116,23 +125,23 @@ impl<T: Transport> TlsStreamInner<T> {
         }
         self.record_layer.process_incoming(plaintext);
         let flushed = self.flush().await;
-        // That the target is not there to hear of a failure is no other one.
+        // If TLS failed, its reason takes precedence over the failure to send the alert.
         if !matches!(self.record_layer.state(), TlsState::Failed(_)) {
             flushed?;
         }
         Ok(true)
     }
 
-    /// Goes through bytes that have come; false if there are none.
+    /// Processes bytes that have already arrived. Returns `false` if there are none.
     fn try_read_records(&mut self) -> bool {
         self.record_layer.reserve_record();
         let received =
             pin!(self.transport.recv(&mut self.record_layer.incoming)).poll(&mut Context::from_waker(Waker::noop()));
-        let has_come = matches!(received, Poll::Ready(Ok(1..)));
-        if has_come {
+        let has_arrived = matches!(received, Poll::Ready(Ok(1..)));
+        if has_arrived {
             self.record_layer.process_incoming(None);
         }
-        has_come
+        has_arrived
     }
 
     async fn flush(&mut self) -> io::Result<()> {

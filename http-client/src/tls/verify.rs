@@ -1,4 +1,6 @@
-//! Judging a target's certificate: by the authorities that are trusted, or not at all.
+//! The verification of a target's certificate: against trust_store roots, or not at all.
+//!
+//! This file must not know connections. `config.rs` puts the verifier into a configuration.
 
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -13,7 +15,7 @@ use rustls_native_certs::{ErrorKind, load_certs_from_paths, load_native_certs};
 
 use super::options::{CertificateCheck, NO_CERTIFICATE, TlsConfigError};
 
-/// The judge that the settings ask for.
+/// Creates the verifier for the options.
 pub(super) fn certificate_verifier(
     certificate_check: &CertificateCheck,
     algorithms: WebPkiSupportedAlgorithms,
@@ -27,7 +29,8 @@ pub(super) fn certificate_verifier(
     })
 }
 
-/// Checks names, dates and signatures up to someone trusted: the system's authorities if nothing else was said.
+/// A verifier of names, dates and signatures up to a trusted authority. An empty trust store is filled with the
+/// system's authorities at the first certificate.
 #[derive(Debug)]
 struct ChainVerifier {
     trust_store: OnceLock<TrustStore>,
@@ -47,26 +50,26 @@ impl TrustStore {
         } else {
             load_certs_from_paths(Some(path), None)
         };
-        let trusted = Self::new(found.certs);
-        if !trusted.roots.is_empty() {
-            return Ok(trusted);
+        let trust_store = Self::new(found.certs);
+        if !trust_store.roots.is_empty() {
+            return Ok(trust_store);
         }
-        let what = found.errors.iter().find_map(|error| match &error.kind {
+        let message = found.errors.iter().find_map(|error| match &error.kind {
             ErrorKind::Io { inner, .. } => Some(inner.to_string()),
             _ => None,
         });
-        Err(TlsConfigError::new(path, what.unwrap_or_else(|| NO_CERTIFICATE.to_owned())))
+        Err(TlsConfigError::new(path, message.unwrap_or_else(|| NO_CERTIFICATE.to_owned())))
     }
 
     fn from_system() -> Self {
-        let trusted = Self::new(load_native_certs().certs);
-        if trusted.roots.is_empty() {
+        let trust_store = Self::new(load_native_certs().certs);
+        if trust_store.roots.is_empty() {
             log::warn!(
                 "no certificate authorities on this machine, so no https target can be trusted: install \
                  ca-certificates, or set SSL_CERT_FILE"
             );
         }
-        trusted
+        trust_store
     }
 
     fn new(certificates: Vec<CertificateDer<'static>>) -> Self {
@@ -85,18 +88,18 @@ impl ServerCertVerifier for ChainVerifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let trusted = self.trust_store.get_or_init(TrustStore::from_system);
+        let trust_store = self.trust_store.get_or_init(TrustStore::from_system);
         let certificate = ParsedCertificate::try_from(end_entity)?;
-        let (authorities, algorithms) = (&trusted.roots, self.algorithms.all);
-        match verify_server_cert_signed_by_trust_anchor(&certificate, authorities, intermediates, now, algorithms) {
-            // One that was made by `openssl req -x509` is an authority, which by the book is no server's: good only if it
-            // is trusted itself. Its dates have been looked at before.
+        let (roots, algorithms) = (&trust_store.roots, self.algorithms.all);
+        match verify_server_cert_signed_by_trust_anchor(&certificate, roots, intermediates, now, algorithms) {
+            // `openssl req -x509` makes a certificate of an authority, which RFC 5280 does not allow for a server. It
+            // is accepted only if the trust store contains it. webpki checks the dates before it reports this error.
             Err(Error::InvalidCertificate(CertificateError::Other(_))) => {
-                if !trusted.certificates.contains(end_entity) {
+                if !trust_store.certificates.contains(end_entity) {
                     return Err(CertificateError::UnknownIssuer.into());
                 }
             }
-            verdict => verdict?,
+            result => result?,
         }
         verify_server_name(&certificate, server_name)?;
         Ok(ServerCertVerified::assertion())
@@ -125,8 +128,8 @@ impl ServerCertVerifier for ChainVerifier {
     }
 }
 
-/// Finds everything good, also what cannot be read: who trusts nobody in particular is not to be kept from a test system
-/// by a certificate of 1995.
+/// A verifier that accepts any certificate, even one that cannot be parsed. A test system may have a certificate
+/// that no current library can read.
 #[derive(Debug)]
 struct NoVerification(WebPkiSupportedAlgorithms);
 

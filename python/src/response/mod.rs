@@ -17,7 +17,7 @@ use std::{
     thread::{self, ThreadId},
 };
 
-use gregaria_engine::{control, io_thread::SharedBufferPool, rt};
+use gregaria_engine::{accounting, io_thread::SharedBufferPool, rt};
 use gregaria_http::{Error, Exchange, Response as HttpResponse};
 use gregaria_stats::Phase;
 use pyo3::{
@@ -284,7 +284,7 @@ impl Response {
     /// The duration of each phase of the request in milliseconds, by name; 0 for a phase that did not happen.
     #[getter]
     fn phases<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let (phases_ns, by_name) = (control::phases_ns(&self.exchange.phases), PyDict::new(py));
+        let (phases_ns, by_name) = (accounting::phases_ns(&self.exchange.phases), PyDict::new(py));
         for phase in Phase::ALL {
             by_name.set_item(phase.name(), phases_ns[phase.index()] as f64 / 1e6)?;
         }

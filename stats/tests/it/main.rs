@@ -1,8 +1,7 @@
-//! What the crate promises to others, tested through its public face.
+//! Tests of the crate's guarantees, through its public API.
 //!
-//! `merging`: sums are exact in any grouping, and folding is visible. `memory`: recording does
-//! not allocate, budgets hold. `summary`: what reports read. Tests of one file's own arithmetic
-//! stand in that file.
+//! `merging`: sums are exact in any grouping, and folding is visible. `memory`: recording allocates no memory, and
+//! budgets hold. `summary`: the values that reports read. Tests of the arithmetic of one file are in that file.
 
 mod memory;
 mod merging;

@@ -1,6 +1,6 @@
-//! Recording does not allocate, and memory stays within its budget.
+//! Recording allocates no memory, and memory stays within its budget.
 //!
-//! Bytes are those that the allocator handed out, counted in this thread.
+//! Bytes are those that the allocator returned, counted in this thread.
 
 use allocation_counter::measure;
 use gregaria_stats::{Interval, Lag, Limits, Outcome, Recorder, Sample, Summary};
@@ -9,10 +9,10 @@ use rand::{Rng, SeedableRng, rngs::SmallRng};
 use crate::stream::request;
 
 #[test]
-fn recording_what_is_known_allocates_nothing() {
+fn recording_known_names_allocates_no_memory() {
     let mut load = SampleLoad::new(50);
     let mut recorder = Recorder::new(Limits::default());
-    // Twice, since two intervals go round.
+    // Twice, because recorder and reader exchange two intervals.
     load.restart();
     load.tick(&mut recorder, 2_000);
     let used = recorder.take(Interval::new());
@@ -22,19 +22,19 @@ fn recording_what_is_known_allocates_nothing() {
     summary.add(&used, 1.0);
 
     let allocated = measure(|| {
-        let handed_over = recorder.take(used);
+        let interval = recorder.take(used);
         load.restart();
         load.tick(&mut recorder, 2_000);
-        summary.add(&handed_over, 1.5);
+        summary.add(&interval, 1.5);
     });
     assert_eq!(allocated.count_total, 0);
 
-    let new = measure(|| recorder.record(&request("GET", "/never seen before", 1)));
-    assert!(new.count_total > 0, "the counter counts");
+    let new = measure(|| recorder.record(&request("GET", "/new", 1)));
+    assert!(new.count_total > 0, "the allocation counter works");
 }
 
 #[test]
-fn memory_bytes_is_what_the_allocator_says() {
+fn memory_bytes_equals_allocated_bytes() {
     let (recorder, allocated) = allocated_by(|| {
         let mut recorder = Recorder::new(Limits::default());
         SampleLoad::new(300).tick(&mut recorder, 5_000);
@@ -54,7 +54,7 @@ fn memory_bytes_is_what_the_allocator_says() {
 }
 
 #[test]
-fn memory_bytes_knows_of_cells_that_ran_over() {
+fn memory_bytes_includes_overflow_pages() {
     let mut recorder = Recorder::new(Limits::default());
     (0..40_000).for_each(|_| recorder.record(&request("GET", "/", 100)));
     let interval = recorder.take(Interval::new());
@@ -68,7 +68,7 @@ fn memory_bytes_knows_of_cells_that_ran_over() {
 }
 
 #[test]
-fn a_thousand_names_fit_in_64_mib() {
+fn one_thousand_names_fit_in_64_mib() {
     assert!(max_bytes_with(1_000) <= 64 << 20);
 }
 
@@ -77,8 +77,8 @@ fn five_thousand_names_fit_in_256_mib() {
     assert!(max_bytes_with(5_000) <= 256 << 20);
 }
 
-/// Bytes that two recorders with an interval to spare each and a summary need for five ticks of
-/// a second at 100,000 requests/s for each recorder.
+/// Returns the peak memory of two recorders, each with a spare interval, and a summary. They run five ticks of one
+/// second, with 100,000 requests per tick and recorder.
 fn max_bytes_with(names: usize) -> u64 {
     let mut load = SampleLoad::new(names);
     let allocated = measure(|| {
@@ -97,14 +97,14 @@ fn max_bytes_with(names: usize) -> u64 {
     allocated.bytes_max
 }
 
-/// What `make` made and how many bytes are allocated for it.
+/// Returns the value of `make` and the bytes that are allocated for the value.
 fn allocated_by<T>(make: impl FnOnce() -> T) -> (T, usize) {
-    let mut made = None;
-    let allocated = measure(|| made = Some(make()));
-    (made.expect("measure calls it"), allocated.bytes_current as usize)
+    let mut value = None;
+    let allocated = measure(|| value = Some(make()));
+    (value.expect("measure calls the closure"), allocated.bytes_current as usize)
 }
 
-/// Requests of evenly spread names with log-normal times around 100 ms; one in ten fails.
+/// Requests of uniformly distributed names with log-normal times around 100 ms. One in ten fails.
 struct SampleLoad {
     names: Vec<String>,
     times_us: Vec<u64>,
@@ -121,7 +121,7 @@ impl SampleLoad {
         }
     }
 
-    /// From here on the same requests again after each restart.
+    /// Restarts the sequence: the requests after each restart are the same.
     fn restart(&mut self) {
         self.random = SmallRng::seed_from_u64(2);
     }
@@ -141,7 +141,7 @@ impl SampleLoad {
     }
 }
 
-/// The sum of twelve uniform numbers is close enough to a normal one.
+/// Returns a log-normal time. The sum of twelve uniform numbers approximates a normal distribution.
 fn log_normal_us(random: &mut SmallRng) -> u64 {
     let normal = (0..12).map(|_| random.random::<f64>()).sum::<f64>() - 6.0;
     (100e3 * (0.7 * normal).exp()) as u64

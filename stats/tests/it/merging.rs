@@ -1,7 +1,7 @@
-//! Sums are exact: however a stream is split and put together again, the counts are the same.
+//! Sums are exact: the counts do not depend on how a stream of samples is split and merged.
 //!
-//! And what goes over a limit is folded where everyone sees it, without losing a request. The
-//! streams come from `stream.rs`; costs are not looked at here.
+//! Records beyond a limit are folded into visible rows, and no request is lost. The streams are in `stream.rs`; the
+//! cost of merging is not tested here.
 
 use gregaria_stats::{
     FOLDED_ERROR, FOLDED_EXCEPTION, FOLDED_NAME, Interval, Limits, Outcome, Recorder, Sample, Summary,
@@ -14,7 +14,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn many_recorders_in_any_grouping_are_one(
+    fn split_recording_merges_to_the_same_counts(
         events in events(20),
         choices in proptest::collection::vec(any::<u16>(), 300),
         recorders in 1..6_usize,
@@ -31,7 +31,7 @@ proptest! {
     }
 
     #[test]
-    fn a_reused_interval_counts_like_a_new_one(before in events(20), events in events(20)) {
+    fn reused_interval_counts_like_a_new_one(before in events(20), events in events(20)) {
         let mut recorder = Recorder::new(Limits::default());
         before.iter().for_each(|event| event.record(&mut recorder));
         let used = recorder.take(Interval::new());
@@ -42,7 +42,7 @@ proptest! {
     }
 
     #[test]
-    fn a_cleared_interval_is_zero(before in events(20), events in events(20)) {
+    fn cleared_interval_is_empty(before in events(20), events in events(20)) {
         let mut sum = interval_of(&before);
         sum.clear();
         prop_assert!(sum.is_empty());
@@ -64,7 +64,7 @@ proptest! {
         prop_assert!(folded.errors().count() <= 3);
         prop_assert!(folded.exceptions().count() <= 2);
 
-        // A summary with the same limits folds what a recorder without them handed over.
+        // A summary with the same limits folds an interval of a recorder without these limits.
         let mut summary = Summary::new(limits);
         summary.add(&exact, 1.0);
         prop_assert_eq!(summary.total().num_requests(), exact.num_requests());
@@ -77,7 +77,7 @@ proptest! {
 }
 
 #[test]
-fn what_is_folded_is_visible() {
+fn folded_records_are_visible() {
     let mut recorder = Recorder::new(Limits {
         max_names: 1,
         max_errors: 1,
@@ -107,7 +107,7 @@ fn what_is_folded_is_visible() {
 }
 
 #[test]
-fn names_that_no_longer_occur_make_room() {
+fn unused_names_are_dropped_at_the_limit() {
     let mut recorder = Recorder::new(Limits { max_names: 1, ..Limits::default() });
     recorder.record(&request("GET", "/a", 1));
     recorder.record(&request("GET", "/b", 1));
@@ -121,7 +121,7 @@ fn names_that_no_longer_occur_make_room() {
 }
 
 #[test]
-fn texts_at_the_same_address_are_told_apart() {
+fn texts_at_the_same_address_are_distinguished() {
     let mut recorder = Recorder::new(Limits::default());
     let mut name = String::from("/a");
     recorder.record(&request("GET", &name, 1));
@@ -132,7 +132,7 @@ fn texts_at_the_same_address_are_told_apart() {
     assert_eq!(names, ["/a", "/b"]);
 }
 
-/// Gives each event to the recorder that its choice names.
+/// Records each event with the recorder of its choice.
 fn record_split(events: &[RecorderCall], choices: &[u16], recorders: usize) -> Vec<Interval> {
     let mut all: Vec<_> = (0..recorders).map(|_| Recorder::new(Limits::default())).collect();
     for (event, choice) in events.iter().zip(choices) {

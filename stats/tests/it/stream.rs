@@ -1,7 +1,7 @@
-//! Streams of things to record, and what an interval counted in a form that can be compared.
+//! Streams of recorder calls, and the content of an interval in a comparable form.
 //!
-//! Names, error texts and times are few enough to meet often, and some times are too long for a
-//! histogram. Knows no test; `merging.rs` and `summary.rs` use it.
+//! There are few names and error texts, so they repeat, and some times exceed the histogram's range. This file has no
+//! tests; `merging.rs` and `summary.rs` use it.
 
 use std::collections::BTreeMap;
 
@@ -39,14 +39,14 @@ impl RecorderCall {
     }
 }
 
-/// A successful request without bytes or phases.
+/// Returns a successful request without bytes or phases.
 pub(crate) fn request<'a>(method: &'a str, name: &'a str, response_time_us: u64) -> Sample<'a> {
     let due_ns = 5_000;
     let done_ns = due_ns + response_time_us * 1_000;
     Sample { method, name, due_ns, done_ns, ..Sample::default() }
 }
 
-/// Events over `names` names and as many error texts, some of them too long for the histogram.
+/// Returns a strategy for events with up to `names` names and error texts. Some times exceed the histogram's range.
 pub(crate) fn events(names: usize) -> impl Strategy<Value = Vec<RecorderCall>> {
     let request = (
         prop_oneof![Just("GET"), Just("POST"), Just("")],
@@ -69,7 +69,7 @@ pub(crate) fn events(names: usize) -> impl Strategy<Value = Vec<RecorderCall>> {
     proptest::collection::vec(prop_oneof![10 => request, 3 => lag, 1 => exception], 0..300)
 }
 
-/// Phases of which any may not have happened, as on a connection that was kept.
+/// Returns a strategy for phases. Each may be 0, as on an open connection.
 fn phases_ns() -> impl Strategy<Value = [u64; Phase::COUNT]> {
     let ns = || prop_oneof![Just(0), 1..3_000_u64, 1..5_000_000_000_u64];
     let connecting = prop_oneof![Just((0, 0, 0)), (ns(), ns(), ns())];
@@ -78,7 +78,7 @@ fn phases_ns() -> impl Strategy<Value = [u64; Phase::COUNT]> {
     })
 }
 
-/// Everything that an interval counted, in an order that does not depend on its history.
+/// All counts of an interval, in an order that does not depend on its history.
 #[derive(Debug, PartialEq)]
 pub(crate) struct IntervalContent {
     entries: BTreeMap<(String, String), EntryContent>,

@@ -1,6 +1,6 @@
-//! What reports read: sums, rates, buckets, first and last occurrences.
+//! The values that reports read: sums, rates, buckets, first and last occurrences.
 //!
-//! Expected rates and buckets are Locust's, worked out by hand for a run that starts at `T0`.
+//! Expected rates and buckets are Locust's, computed by hand for a run that starts at `T0`.
 
 use gregaria_stats::{Interval, Lag, Limits, Outcome, Phase, PhaseTotal, Recorder, Sample, Summary};
 use proptest::prelude::*;
@@ -10,7 +10,7 @@ use crate::stream::{events, request};
 const T0: f64 = 1_700_000_000.0;
 
 #[test]
-fn entries_are_sorted_by_name_then_method_and_the_total_has_all() {
+fn entries_are_sorted_and_total_sums_them() {
     let mut summary = started_summary();
     summary.add(
         &interval(&[
@@ -34,7 +34,7 @@ fn entries_are_sorted_by_name_then_method_and_the_total_has_all() {
 }
 
 #[test]
-fn an_entry_without_requests_is_all_zero() {
+fn entry_without_requests_is_zero() {
     let summary = started_summary();
     let total = summary.total();
     assert_eq!((total.min_us(), total.max_us(), total.median_us()), (None, 0, 0));
@@ -46,7 +46,7 @@ fn an_entry_without_requests_is_all_zero() {
 }
 
 #[test]
-fn rates_are_over_whole_seconds_since_the_start_and_decay() {
+fn rates_use_whole_seconds_and_decay() {
     let mut summary = started_summary();
     let four = interval(&[
         request("GET", "/a", 1),
@@ -72,7 +72,7 @@ fn rates_are_over_whole_seconds_since_the_start_and_decay() {
 }
 
 #[test]
-fn errors_and_exceptions_know_when_they_were_first_and_last_seen() {
+fn errors_have_first_and_last_times() {
     let mut summary = started_summary();
     let mut recorder = Recorder::new(Limits::default());
     recorder.record(&failure(request("GET", "/a", 1), "500"));
@@ -93,7 +93,7 @@ fn errors_and_exceptions_know_when_they_were_first_and_last_seen() {
 }
 
 #[test]
-fn a_reset_keeps_the_rows_and_a_start_forgets_them() {
+fn reset_keeps_entries_and_start_removes_them() {
     let mut summary = started_summary();
     let mut recorder = Recorder::new(Limits::default());
     let mut phases_ns = [0; Phase::COUNT];
@@ -120,7 +120,7 @@ fn a_reset_keeps_the_rows_and_a_start_forgets_them() {
 }
 
 #[test]
-fn buckets_are_locusts() {
+fn response_time_buckets_are_those_of_locust() {
     let mut summary = started_summary();
     let times = [400, 500, 600, 98_700, 104_000, 147_000, 152_000, 3_432_000, 58_760_000];
     let samples: Vec<_> = times.iter().map(|us| request("GET", "/", *us)).collect();
@@ -131,7 +131,7 @@ fn buckets_are_locusts() {
 }
 
 #[test]
-fn the_current_percentile_forgets_what_is_older_than_ten_seconds() {
+fn current_percentile_covers_ten_seconds() {
     let mut summary = started_summary();
     summary.add(&interval(&[request("GET", "/", 900)]), T0);
     summary.add(&interval(&[request("GET", "/", 100)]), T0 + 8.0);
@@ -145,7 +145,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn the_total_is_the_sum_of_all_entries(ticks in proptest::collection::vec(events(20), 1..4)) {
+    fn total_is_the_sum_of_all_entries(ticks in proptest::collection::vec(events(20), 1..4)) {
         let mut summary = started_summary();
         let mut sum = Interval::new();
         let mut recorder = Recorder::new(Limits::default());

@@ -1,10 +1,10 @@
-//! `without-io-uring ERRNO PROGRAM ARGUMENT…`: becomes PROGRAM under a seccomp filter in which the three io_uring
-//! system calls fail with ERRNO (`EPERM` as in a locked-down container, `ENOSYS` as on an old kernel).
+//! `without-io-uring ERRNO PROGRAM ARGUMENT…` replaces itself by PROGRAM under a seccomp filter. The three io_uring
+//! system calls then fail with ERRNO: `EPERM` as in a restricted container, `ENOSYS` as on an old kernel.
 //!
-//! The filter is installed by this process on itself and survives `exec`, which keeps the tests free of `unsafe`.
+//! This process installs the filter on itself, and the filter survives `exec`. The tests need no `unsafe` for it.
 
 #![forbid(unsafe_code)]
-#![allow(clippy::print_stderr, reason = "a command of its own")]
+#![allow(clippy::print_stderr, reason = "a program with its own output")]
 
 use std::collections::BTreeMap;
 use std::env;
@@ -31,9 +31,9 @@ fn main() -> ExitCode {
 }
 
 fn refuse_io_uring(errno: u32) -> Result<(), Box<dyn std::error::Error>> {
-    let refused: BTreeMap<_, _> = IO_URING_CALLS.map(|call| (call, Vec::new())).into();
+    let rules: BTreeMap<_, _> = IO_URING_CALLS.map(|call| (call, Vec::new())).into();
     let arch = TargetArch::try_from(env::consts::ARCH)?;
-    let filter = SeccompFilter::new(refused, SeccompAction::Allow, SeccompAction::Errno(errno), arch)?;
+    let filter = SeccompFilter::new(rules, SeccompAction::Allow, SeccompAction::Errno(errno), arch)?;
     let program: BpfProgram = filter.try_into()?;
     Ok(seccompiler::apply_filter(&program)?)
 }
@@ -43,7 +43,8 @@ fn fail(reason: &str) -> ExitCode {
     ExitCode::from(125)
 }
 
-/// io_uring_setup, io_uring_enter, io_uring_register: the same numbers on every architecture, as for all calls since 5.1.
+/// io_uring_setup, io_uring_enter and io_uring_register. Calls since Linux 5.1 have the same numbers on all
+/// architectures.
 const IO_URING_CALLS: [i64; 3] = [425, 426, 427];
 const EPERM: u32 = 1;
 const ENOSYS: u32 = 38;

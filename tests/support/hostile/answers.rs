@@ -1,18 +1,18 @@
-//! Answers of the hostile server that are only bytes, and what becomes of the connection.
+//! Responses of the hostile server that consist of bytes only, and the action on the connection afterwards.
 //!
-//! | path | what the client meets |
+//! | path | behaviour |
 //! |---|---|
-//! | `/ok` and all that is not told elsewhere, `/close-delimited`, `/http10`, `/1xx`, `/chunked` | good answers, some in rarer framings |
-//! | `/unasked`, `/short-length`, `/204-with-body` | good answers, and bytes that nobody asked for behind them |
-//! | `/reset-before`, `/close-before` | no byte of an answer: RST, FIN |
-//! | `/reset-in-head`, `/close-in-head`, `/reset`, `/truncated-length`, `/truncated-chunk` | half an answer, then RST or FIN |
-//! | `/garbage`, `/random`, `/http09`, `/http2` | something that is no HTTP/1 |
-//! | `/bad-length`, `/negative-length`, `/two-lengths`, `/length-and-chunks`, `/gzipped-chunks` | bodies of which nobody knows the end |
-//! | `/bad-chunk`, `/negative-chunk`, `/largest-chunk`, `/unended-chunk` | chunks that are none |
-//! | `/folded-header`, `/nul-header`, `/cookie-flood` | headers that nobody should take |
-//! | `/cookies`, `/gzip`, `/unknown-coding` | good answers with 90 cookies, in a content coding |
-//! | `/gzip-bomb`, `/large-gzip`, `/not-gzip`, `/cut-gzip` | zeros that grow a thousandfold; 2 MiB of what hardly repeats; no gzip, and half of one |
-//! | `/redirect-loop`, `/redirect-nowhere`, `/redirect-ftp` | redirects that lead to nothing |
+//! | `/ok`, unlisted paths, `/close-delimited`, `/http10`, `/1xx`, `/chunked` | valid responses, some rarely framed |
+//! | `/unasked`, `/short-length`, `/204-with-body` | valid responses, followed by unexpected bytes |
+//! | `/reset-before`, `/close-before` | RST or FIN without a response |
+//! | `/…-in-head`, `/reset`, `/truncated-length`, `/truncated-chunk` | half a head or body, then RST or FIN |
+//! | `/garbage`, `/random`, `/http09`, `/http2` | bytes that are not HTTP/1 |
+//! | `/bad-length`, `/negative-length`, `/two-lengths`, `/length-and-chunks`, `/gzipped-chunks` | invalid framing |
+//! | `/bad-chunk`, `/negative-chunk`, `/largest-chunk`, `/unended-chunk` | invalid chunks |
+//! | `/folded-header`, `/nul-header`, `/cookie-flood` | headers that a client must reject |
+//! | `/cookies`, `/gzip`, `/unknown-coding` | valid responses with 90 cookies, with a content coding |
+//! | `/gzip-bomb`, `/large-gzip`, `/not-gzip`, `/cut-gzip` | zeros that expand 1000-fold; 2 MiB; no gzip; half of it |
+//! | `/redirect-loop`, `/redirect-nowhere`, `/redirect-ftp` | redirects to itself and to unusable targets |
 
 use std::io::Write;
 use std::sync::LazyLock;
@@ -45,7 +45,7 @@ pub(super) fn answer_for(path: &str) -> (Vec<u8>, AfterAnswer) {
     (answer.into_bytes(), after)
 }
 
-/// The client may do with the connection what it likes.
+/// Returns a response after which the server keeps the connection open.
 fn keep_alive_answer(path: &str) -> String {
     match path {
         "/1xx" => format!("{EARLY_HINTS}{EARLY_HINTS}{OK}"),
@@ -100,11 +100,11 @@ fn encoded_answer(coding: &str, body: &[u8]) -> Vec<u8> {
 
 fn gzip(body: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(body).expect("a Vec takes everything");
-    encoder.finish().expect("a Vec takes everything")
+    encoder.write_all(body).expect("writing to a Vec cannot fail");
+    encoder.finish().expect("writing to a Vec cannot fail")
 }
 
-/// The same each time, so that a test that fails fails again.
+/// Returns 64 KiB of pseudo-random bytes. They are the same each time, so that failures are reproducible.
 fn random() -> Vec<u8> {
     let step = |state: &mut u32| {
         *state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
@@ -119,7 +119,7 @@ pub(super) const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\
 pub(super) const HALF_A_HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Le";
 pub(super) const HALF_AN_ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nonly this";
 
-/// Made once, as that takes its time.
+/// Compressed once, because compression is slow.
 static GZIP: LazyLock<Vec<u8>> = LazyLock::new(|| gzip(&b"locusts ".repeat(1 << 14)));
 static LARGE_GZIP: LazyLock<Vec<u8>> = LazyLock::new(|| gzip(&random()[..2048].repeat(1 << 10)));
 static GZIP_BOMB: LazyLock<Vec<u8>> = LazyLock::new(|| gzip(&[0; 1_200_000]));

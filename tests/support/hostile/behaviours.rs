@@ -1,15 +1,15 @@
-//! What each path of the hostile server does, where that takes time; answers that are only bytes are in `answers.rs`.
+//! The behaviours of the hostile server that take time. Responses that consist of bytes only are in `answers.rs`.
 //!
-//! | path | what the client meets |
+//! | path | behaviour |
 //! |---|---|
-//! | `/echo`, `/slow?ms=`, `/status?code=` | good answers: with the request in it, late, with that code |
-//! | `/drip?ms=`, `/drip-chunks?ms=` | good answers byte by byte |
-//! | `/close-idle?ms=` | a good answer, and the end of the connection without a word about it |
-//! | `/stall`, `/stall-head`, `/stall-body` | silence, from the start, in the head, in the body |
-//! | `/early` | 413 before the body was read, of which the rest is taken |
-//! | `/stall-upload` | a server that reads the head alone |
-//! | `/endless-…`, `/1xx-storm`, `/huge`, `/huge-chunked` | more than anyone should take; bounded here too |
-//! | `/any` | each of the paths in [`IN_TURN`], one after the other |
+//! | `/echo`, `/slow?ms=`, `/status?code=` | valid responses: with the request as the body, delayed, with that code |
+//! | `/drip?ms=`, `/drip-chunks?ms=` | valid responses, byte by byte |
+//! | `/close-idle?ms=` | a valid response, then a close without notice |
+//! | `/stall`, `/stall-head`, `/stall-body` | silence: from the start, within the head, within the body |
+//! | `/early` | 413 before the body is read; the rest of the body is read afterwards |
+//! | `/stall-upload` | the server reads the head only |
+//! | `/endless-…`, `/1xx-storm`, `/huge`, `/huge-chunked` | more bytes than a client must accept, at most 32 MiB |
+//! | `/any` | the paths of [`ANY_PATHS`] in turn |
 
 use std::net::TcpStream;
 
@@ -17,7 +17,7 @@ use super::HostileShared;
 use super::answers::{self, CHUNKED, EARLY_HINTS, HALF_A_HEAD, HALF_AN_ANSWER, OK};
 use super::connection::{ClientGone, ConnectionResult, HostileConnection, ReceivedRequest};
 
-/// What `/any` does. All of it is over at once, and none of it is seen by the next request.
+/// The behaviours of `/any`. Each ends immediately and does not affect the next request.
 pub const ANY_PATHS: [&str; 24] = [
     "/ok",
     "/reset",
@@ -45,7 +45,7 @@ pub const ANY_PATHS: [&str; 24] = [
     "/random",
 ];
 
-/// Answers requests on one connection until either side ends it.
+/// Responds to the requests on one connection until either side ends it.
 pub(super) fn serve(stream: TcpStream, shared: &HostileShared) {
     let Ok(mut connection) = HostileConnection::new(stream, shared) else {
         return;
@@ -60,7 +60,7 @@ pub(super) fn serve(stream: TcpStream, shared: &HostileShared) {
     }
 }
 
-/// What becomes of the connection after an answer.
+/// The action on the connection after a response.
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub(super) enum AfterAnswer {
     Keep,
@@ -111,7 +111,7 @@ fn perform(connection: &mut HostileConnection<'_>, request: &ReceivedRequest) ->
     }
 }
 
-/// The request as received, as the body.
+/// Responds with the received request as the body.
 fn echo(connection: &mut HostileConnection<'_>, request: &ReceivedRequest) -> ConnectionResult<AfterAnswer> {
     let length = request.head.len() + request.body.len();
     let cookie = if request.header("cookie").is_some() { "" } else { "Set-Cookie: crumb=1; Path=/\r\n" };
@@ -162,7 +162,7 @@ fn early(connection: &mut HostileConnection<'_>) -> ConnectionResult<AfterAnswer
     Ok(AfterAnswer::Close)
 }
 
-/// `start`, then `more` again and again until the client has had enough, at most 32 MiB.
+/// Sends `start`, then repeats `more` until the client closes the connection, at most 32 MiB.
 fn endless(connection: &mut HostileConnection<'_>, start: &str, more: &str) -> ConnectionResult<AfterAnswer> {
     connection.send(start)?;
     let batch = more.repeat(16 * 1024 / more.len());

@@ -1,7 +1,7 @@
-//! One connection of the hostile server: reads requests, writes bytes, and ends politely or with a reset.
+//! One connection of the hostile server: reads requests, writes bytes, and ends with FIN or RST.
 //!
-//! Knows just enough HTTP to find the end of a request. Everything that can fail because the client has gone, or because
-//! the server was stopped, ends the connection's thread by [`Gone`].
+//! It parses only as much HTTP as is needed to find the end of a request. If the client has gone or the server was
+//! stopped, all operations fail with [`ClientGone`], which ends the thread of the connection.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -11,10 +11,10 @@ use socket2::SockRef;
 
 use super::{HostileShared, POLL_INTERVAL};
 
-/// The client has gone or the server was stopped: there is nobody to be hostile to.
+/// The error after the client has closed the connection or the server was stopped.
 pub(super) struct ClientGone;
 
-pub(super) type ConnectionResult<T> = std::result::Result<T, ClientGone>;
+pub(super) type ConnectionResult<T> = Result<T, ClientGone>;
 
 /// A request as received.
 pub(super) struct ReceivedRequest {
@@ -25,13 +25,13 @@ pub(super) struct ReceivedRequest {
 }
 
 impl ReceivedRequest {
-    /// The number behind `key=` in the query.
+    /// Returns the number after `key=` in the query, or `default`.
     pub(super) fn query_number(&self, key: &str, default: u64) -> u64 {
         let pairs = self.query.split('&').filter_map(|pair| pair.split_once('='));
         pairs.filter(|(name, _)| *name == key).find_map(|(_, value)| value.parse().ok()).unwrap_or(default)
     }
 
-    /// The value of a header, if it was sent.
+    /// Returns the value of a header, if present.
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         header(&self.head, name)
     }
@@ -66,7 +66,7 @@ impl<'a> HostileConnection<'a> {
         Ok(ReceivedRequest { path: path.to_owned(), query: query.to_owned(), head, body: String::new() })
     }
 
-    /// Waits for the body of a request that has said its length.
+    /// Waits for the body of a request with `Content-Length`.
     pub(super) fn read_body(&mut self, request: &mut ReceivedRequest) -> ConnectionResult<()> {
         let length = request.header("content-length").and_then(|value| value.parse().ok()).unwrap_or(0);
         while self.unread.len() < length {
@@ -77,7 +77,7 @@ impl<'a> HostileConnection<'a> {
         Ok(())
     }
 
-    /// Sends all of `bytes`, however slowly the client reads them.
+    /// Sends all `bytes`, even if the client reads slowly.
     pub(super) fn send(&mut self, bytes: impl AsRef<[u8]>) -> ConnectionResult<()> {
         let mut rest = bytes.as_ref();
         while !rest.is_empty() && !self.shared.is_stopped() {
@@ -95,7 +95,7 @@ impl<'a> HostileConnection<'a> {
         if self.shared.pause(Duration::from_millis(time_ms)) { Ok(()) } else { Err(ClientGone) }
     }
 
-    /// Says nothing until the client closes.
+    /// Sends no bytes until the client closes the connection.
     pub(super) fn wait_for_close(&mut self) -> ConnectionResult<()> {
         loop {
             self.read_more()?;
@@ -103,18 +103,18 @@ impl<'a> HostileConnection<'a> {
         }
     }
 
-    /// Says that nothing more comes, and takes what does until the client closes.
+    /// Closes the sending side and reads until the client closes the connection.
     pub(super) fn finish(&mut self) -> ConnectionResult<()> {
         self.stream.shutdown(Shutdown::Write).map_err(|_| ClientGone)?;
         self.wait_for_close()
     }
 
-    /// Ends the connection with a FIN after what was sent.
+    /// Ends the connection with FIN after the sent bytes.
     pub(super) fn close(self) {
         let _ = self.stream.shutdown(Shutdown::Both);
     }
 
-    /// Ends the connection with a RST.
+    /// Ends the connection with RST.
     pub(super) fn reset(self) {
         let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
     }

@@ -1,8 +1,8 @@
-//! A server that breaks the promises of HTTP one by one: each path of `behaviours.rs` and `answers.rs` is one way to fail.
+//! A server that violates HTTP in many ways. Each path of `behaviours.rs` and `answers.rs` is one violation.
 //!
-//! Plain threads and blocking sockets, one thread per connection, so that each behaviour reads like the exchange it is.
-//! It counts the requests it has read per path, which is the truth that a run's table is compared with. Dropping it ends
-//! every thread: nothing here blocks for longer than `TURN` without looking whether the server was stopped.
+//! It uses blocking sockets and one thread per connection, so that each behaviour reads like the exchange. It counts
+//! the requests per path, and tests compare a run's table with these counts. Dropping it ends all threads: no thread
+//! blocks longer than [`POLL_INTERVAL`] without a check whether the server was stopped.
 
 mod answers;
 mod behaviours;
@@ -32,16 +32,16 @@ impl HostileServer {
         Self::start_on(Ipv4Addr::LOCALHOST.into())
     }
 
-    /// Starts the server on a free port of this address.
+    /// Starts the server on a free port of an IP address.
     #[must_use]
     pub fn start_on(ip: IpAddr) -> Self {
         Self::start_at(SocketAddr::new(ip, 0))
     }
 
-    /// Starts the server at this address.
+    /// Starts the server on an address.
     #[must_use]
     pub fn start_at(address: SocketAddr) -> Self {
-        let listener = TcpListener::bind(address).expect("a free port");
+        let listener = TcpListener::bind(address).expect("failed to bind a port");
         let address = listener.local_addr().expect("a bound socket has an address");
         let shared = Arc::new(HostileShared::default());
         let accepting = Arc::clone(&shared);
@@ -49,37 +49,37 @@ impl HostileServer {
         Self { address, shared, acceptor }
     }
 
-    /// `127.0.0.1:PORT`.
+    /// Returns the address on which the server listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The address of a path on this server.
+    /// Returns the URL of a path on this server.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    /// Requests read so far, per path without its query.
+    /// Returns the number of requests so far per path, without the query.
     #[must_use]
     pub fn requests_per_path(&self) -> BTreeMap<String, u64> {
         self.shared.state().requests.clone()
     }
 
-    /// Requests read so far at `path`.
+    /// Returns the number of requests so far at `path`.
     #[must_use]
     pub fn requests(&self, path: &str) -> u64 {
         self.shared.state().requests.get(path).copied().unwrap_or(0)
     }
 
-    /// Connections accepted so far.
+    /// Returns the number of accepted connections so far.
     #[must_use]
     pub fn connections(&self) -> u64 {
         self.shared.state().connections
     }
 
-    /// Head and body of the first requests (at most 100), as received.
+    /// Returns head and body of the first requests (at most 100), as received.
     #[must_use]
     pub fn received(&self) -> Vec<String> {
         self.shared.state().received.clone()
@@ -90,7 +90,7 @@ impl Drop for HostileServer {
     fn drop(&mut self) {
         self.shared.state().is_stopped = true;
         self.shared.changed.notify_all();
-        // `accept` has no time limit; a connection ends it.
+        // `accept` has no timeout. A connection wakes the thread.
         let _ = TcpStream::connect(self.address);
         if let Some(acceptor) = self.acceptor.take() {
             let _ = acceptor.join();
@@ -98,13 +98,13 @@ impl Drop for HostileServer {
     }
 }
 
-/// An address that refuses every connection for as long as this lives: bound, so nobody else gets it, but not listening.
+/// An address that refuses all connections: its socket is bound, which reserves the port, but does not listen.
 pub struct RefusingAddress {
     socket: Socket,
 }
 
 impl RefusingAddress {
-    /// Takes a free loopback port.
+    /// Binds a free loopback port.
     #[must_use]
     pub fn start() -> Self {
         let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
@@ -112,7 +112,7 @@ impl RefusingAddress {
         Self { socket }
     }
 
-    /// The address of a path that cannot be reached.
+    /// Returns the URL of a path at this address.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         let address = self.socket.local_addr().ok().and_then(|address| address.as_socket());
@@ -120,14 +120,14 @@ impl RefusingAddress {
     }
 }
 
-/// An address where a connection is never completed: a listener with a full backlog that nobody accepts from.
+/// An address that never completes a connection: a listener with a full backlog that does not accept.
 pub struct UnansweringAddress {
     listener: Socket,
     backlog: Vec<TcpStream>,
 }
 
 impl UnansweringAddress {
-    /// Takes a free loopback port and fills its backlog.
+    /// Binds a free loopback port and fills the backlog.
     #[must_use]
     pub fn start() -> Self {
         let listener = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
@@ -135,21 +135,21 @@ impl UnansweringAddress {
         listener.listen(0).expect("a bound socket can listen");
         let mut unanswering = Self { listener, backlog: Vec::new() };
         let address = unanswering.address();
-        // Linux completes one connection more than the backlog says; the first that is not completed times out here.
+        // Linux completes one connection more than the backlog. The first incomplete connection times out here.
         while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
             unanswering.backlog.push(stream);
-            assert!(unanswering.backlog.len() < 10, "a backlog of 0 is full by now");
+            assert!(unanswering.backlog.len() < 10, "a backlog of 0 accepts 10 connections");
         }
         unanswering
     }
 
-    /// The address of a path that is never connected to.
+    /// Returns the URL of a path at this address.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address())
     }
 
-    /// The address that nobody accepts at.
+    /// Returns the address.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         let address = self.listener.local_addr().ok().and_then(|address| address.as_socket());
@@ -180,13 +180,13 @@ impl HostileShared {
         self.state().is_stopped
     }
 
-    /// Waits; `false` if the server was stopped meanwhile.
+    /// Waits. Returns `false` if the server was stopped in the meantime.
     fn pause(&self, time: Duration) -> bool {
         let waited = self.changed.wait_timeout_while(self.state(), time, |state| !state.is_stopped);
         waited.expect("no thread panics with the lock").1.timed_out()
     }
 
-    /// Counts a request; how many there were before it at this path.
+    /// Counts a request and returns the number of earlier requests at this path.
     fn count(&self, path: &str, request: &str) -> u64 {
         let mut state = self.state();
         if state.received.len() < 100 {
@@ -215,5 +215,5 @@ fn accept_until_stopped(listener: &TcpListener, shared: &Arc<HostileShared>) {
     }
 }
 
-/// How long a thread may block before it looks whether the server was stopped.
+/// The maximum time between two checks whether the server was stopped.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);

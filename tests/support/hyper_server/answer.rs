@@ -1,4 +1,4 @@
-//! What hyper sends, and what it has read.
+//! Bodies for hyper: the bodies of responses, and the length of a request body.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 /// The body of a response.
 pub(super) enum AnswerBody {
     Text(Option<Bytes>),
-    /// What comes is sent at once.
+    /// Each received chunk is sent immediately.
     Echo(Incoming),
     WithTrailers {
         body: Option<Bytes>,
@@ -39,7 +39,7 @@ impl Body for AnswerBody {
         Poll::Ready(frame.map(Ok))
     }
 
-    /// With an exact one hyper says a length, without one it sends chunks.
+    /// Returns an exact size for a response with `Content-Length`. Without an exact size hyper sends chunks.
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Text(text) => SizeHint::with_exact(text.as_ref().map_or(0, Bytes::len) as u64),
@@ -49,7 +49,7 @@ impl Body for AnswerBody {
     }
 }
 
-/// Reads a body to its end.
+/// Reads a body to its end and returns the number of bytes.
 pub(super) async fn body_length(mut body: Incoming) -> hyper::Result<usize> {
     let mut length = 0;
     while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {

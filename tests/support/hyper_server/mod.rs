@@ -1,13 +1,13 @@
-//! A server made with hyper, which stands behind much of what is written in Rust: strict, and it streams both ways.
+//! A server made with hyper, the base of many Rust servers. It is strict, and it streams in both directions.
 //!
-//! | path | what is there |
+//! | path | response |
 //! |---|---|
-//! | `/echo` | the body, as it comes: with a length if it has one, chunked if not |
-//! | `/count` | method and length of the body, all of which is read; `100 Continue` if the client asks |
-//! | `/headers` | the headers of the request, a line each |
-//! | `/trailers` | a chunked body, and trailers for those who ask with `TE: trailers` |
+//! | `/echo` | the body, streamed: with a length if it has one, otherwise chunked |
+//! | `/count` | method and length of the body, which is read to its end; `100 Continue` if the client expects it |
+//! | `/headers` | the headers of the request, one per line |
+//! | `/trailers` | a chunked body, and trailers for clients that send `TE: trailers` |
 //!
-//! A thread for each connection, without a runtime: `socket.rs` is what hyper needs of one.
+//! Each connection has a thread, without an async runtime. `socket.rs` is the socket and the executor that hyper needs.
 
 mod answer;
 mod socket;
@@ -26,19 +26,19 @@ use hyper::{HeaderMap, Request, Response};
 use answer::{AnswerBody, body_length};
 use socket::HyperSocket;
 
-/// A running server. Dropping it ends its threads.
+/// A running server. Dropping the value ends its threads.
 pub struct HyperServer {
     address: SocketAddr,
     shared: Arc<HyperShared>,
     acceptor: Option<JoinHandle<()>>,
 }
 
-/// One request, as it was before it was answered.
+/// One request, logged before the response.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct HyperLogEntry {
-    /// The number of the connection.
+    /// Number of the connection.
     pub connection: u64,
-    /// The method as received.
+    /// Method as received.
     pub method: String,
     /// Path and query as received.
     pub target: String,
@@ -52,10 +52,10 @@ struct HyperShared {
 }
 
 impl HyperServer {
-    /// Starts it on a free port.
+    /// Starts a server on a free port.
     #[must_use]
     pub fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let listener = TcpListener::bind("127.0.0.1:0").expect("failed to bind a port");
         let address = listener.local_addr().expect("a bound socket has an address");
         let shared = Arc::new(HyperShared::default());
         let accepting = Arc::clone(&shared);
@@ -63,13 +63,13 @@ impl HyperServer {
         Self { address, shared, acceptor }
     }
 
-    /// The address of a path on this server.
+    /// Returns the URL of a path on this server.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    /// All requests whose head was read so far.
+    /// Returns all requests so far.
     #[must_use]
     pub fn log(&self) -> Vec<HyperLogEntry> {
         self.shared.log().clone()
@@ -79,7 +79,7 @@ impl HyperServer {
 impl Drop for HyperServer {
     fn drop(&mut self) {
         self.shared.is_stopped.store(true, Ordering::Relaxed);
-        // `accept` has no time limit; a connection ends it.
+        // `accept` has no timeout. A connection wakes the thread.
         let _ = TcpStream::connect(self.address);
         if let Some(acceptor) = self.acceptor.take() {
             let _ = acceptor.join();
@@ -102,7 +102,7 @@ fn accept_until_stopped(listener: &TcpListener, shared: &Arc<HyperShared>) {
         let Ok(stream) = stream else { continue };
         let serving = Arc::clone(shared);
         threads.retain(|thread: &JoinHandle<()>| !thread.is_finished());
-        // A client that breaks off is no failure of the server's.
+        // An error of the client ends this connection only.
         threads.push(thread::spawn(move || drop(serve(stream, &serving))));
     }
     for thread in threads {
@@ -141,9 +141,9 @@ fn header_lines(headers: &HeaderMap) -> String {
     headers.iter().map(|(name, value)| format!("{name}: {}\n", String::from_utf8_lossy(value.as_bytes()))).collect()
 }
 
-/// hyper sends those trailers that the head has announced.
+/// Returns a response with trailers. hyper sends only trailers that are named in the head.
 fn with_trailers() -> Response<AnswerBody> {
     let trailers = HeaderMap::from_iter([("x-checksum".parse().expect("a name"), "locust".parse().expect("a value"))]);
     let answer = AnswerBody::WithTrailers { body: Some("in front of trailers".into()), trailers: Some(trailers) };
-    Response::builder().header("Trailer", "x-checksum").body(answer).expect("sound headers")
+    Response::builder().header("Trailer", "x-checksum").body(answer).expect("the headers are valid")
 }

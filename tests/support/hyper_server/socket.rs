@@ -1,4 +1,4 @@
-//! A socket as hyper wants one, and the loop that waits for it: one connection, one thread, no runtime.
+//! A socket for hyper and the loop that waits for it: one connection, one thread, no async runtime.
 
 use std::cell::Cell;
 use std::io::{self, ErrorKind, Read, Write};
@@ -12,13 +12,13 @@ use std::task::{Context, Poll, Wake, Waker};
 use hyper::rt::ReadBufCursor;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-/// A socket that says what it is waited for.
+/// A socket that records the events for which hyper waits.
 pub(super) struct HyperSocket {
     stream: TcpStream,
     interest: Rc<Cell<PollFlags>>,
 }
 
-/// Runs what is done with a socket.
+/// Polls the future of one connection and waits for its socket.
 pub(super) struct SocketDriver {
     stream: TcpStream,
     interest: Rc<Cell<PollFlags>>,
@@ -33,7 +33,7 @@ impl HyperSocket {
         Ok((Self { stream, interest }, driver))
     }
 
-    /// Pending where the kernel has nothing to give or no place to take.
+    /// Converts `WouldBlock` to `Pending` and records `flag` as the event to wait for.
     fn ready<T>(&self, result: io::Result<T>, flag: PollFlags) -> Poll<io::Result<T>> {
         match result {
             Err(error) if error.kind() == ErrorKind::WouldBlock => {
@@ -46,7 +46,7 @@ impl HyperSocket {
 }
 
 impl SocketDriver {
-    /// Until it is done, or the server is stopped.
+    /// Runs `future` until it is done or the server is stopped.
     pub(super) fn run(&self, future: impl Future, is_stopped: &AtomicBool) {
         let woken = Arc::new(WakeFlag::default());
         let waker = Waker::from(Arc::clone(&woken));
@@ -57,7 +57,7 @@ impl SocketDriver {
                 return;
             }
             if !woken.0.swap(false, Ordering::Relaxed) {
-                // A timeout is as good as an event: we look whether the server was stopped.
+                // After a timeout the loop checks whether the server was stopped.
                 let _ = poll(&mut [PollFd::new(&self.stream, self.interest.get())], Some(&POLL_TIMEOUT));
             }
         }
@@ -97,5 +97,5 @@ impl hyper::rt::Write for HyperSocket {
     }
 }
 
-/// How long the thread may wait before it looks whether the server was stopped.
+/// The maximum time between two checks whether the server was stopped.
 const POLL_TIMEOUT: Timespec = Timespec { tv_sec: 0, tv_nsec: 50_000_000 };

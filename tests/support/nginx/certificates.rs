@@ -1,19 +1,19 @@
-//! The certificates of an nginx that speaks TLS: an authority of its own, a server, and a client that it knows.
+//! The certificates of an nginx with TLS: an authority, a server, and a client that the server accepts.
 
 use std::path::Path;
 use std::{fs, io};
 
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 
-/// In the folder of nginx: the authority's certificate.
+/// File with the certificate of the authority, in the folder of nginx.
 pub(super) const AUTHORITY: &str = "authority.pem";
-/// The certificate of a client, and its private key.
+/// File with the certificate of a client and its private key.
 pub(super) const CLIENT: &str = "client.pem";
-/// The certificate of the server, and its private key.
+/// File with the certificate of the server and its private key.
 const SERVER: &str = "server.pem";
 
 pub(super) fn write_files(folder: &Path) -> io::Result<()> {
-    let mut params = CertificateParams::new([]).expect("no names are fine");
+    let mut params = CertificateParams::new([]).expect("an empty list of names is valid");
     params.distinguished_name.push(DnType::CommonName, "the tests' authority");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let key = KeyPair::generate().expect("a key");
@@ -25,7 +25,7 @@ pub(super) fn write_files(folder: &Path) -> io::Result<()> {
     fs::write(folder.join(CLIENT), sign_certificate(&authority, ["client"]))
 }
 
-/// A certificate for these names and its private key.
+/// Returns a certificate for these names and its private key, as PEM.
 fn sign_certificate<const N: usize>(authority: &Issuer<'_, KeyPair>, names: [&str; N]) -> String {
     let params = CertificateParams::new(names.map(str::to_owned)).expect("names and addresses");
     let key = KeyPair::generate().expect("a key");

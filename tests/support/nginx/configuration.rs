@@ -1,7 +1,7 @@
-//! What an nginx of the tests serves: the files on disk and the text of `nginx.conf`.
+//! The files that an nginx of the tests serves, and the text of `nginx.conf`.
 //!
-//! A new kind of answer is a new location in `locations.rs`. The scenario of a test that needs something special brings
-//! its own directives in [`Options::more`].
+//! A new kind of response is a new location in `locations.rs`. A test with special needs adds directives in
+//! [`NginxOptions::extra_directives`].
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -12,27 +12,27 @@ use tempfile::TempDir;
 use super::certificates;
 use super::locations::{self, locations};
 
-/// What differs from one nginx to another.
+/// The settings of an nginx.
 #[derive(Clone, Debug)]
 pub struct NginxOptions {
-    /// Requests on one connection until nginx closes it, saying so in the last response.
+    /// Number of requests per connection. The last response has `Connection: close`. Default 1,000,000.
     pub keepalive_requests: u64,
-    /// Seconds until nginx closes an idle connection; it says nothing then.
+    /// Seconds until nginx closes an idle connection, without notice. Default 60.
     pub keepalive_timeout_s: u64,
-    /// Path and size in bytes of static files. `/` is one of 128 bytes if not given.
+    /// Path and size in bytes of static files. By default `/` has 128 bytes.
     pub files: Vec<(&'static str, usize)>,
-    /// Whether it speaks TLS.
+    /// TLS mode. `None` serves plain HTTP.
     pub tls: Option<NginxTls>,
-    /// More directives inside `server { … }`.
+    /// Further directives inside `server { … }`.
     pub extra_directives: String,
 }
 
-/// How an nginx speaks TLS: the certificate is for `127.0.0.1` and `localhost`.
+/// The TLS mode of an nginx. The certificate is for `127.0.0.1` and `localhost`.
 #[derive(Clone, Copy, Debug)]
 pub enum NginxTls {
-    /// To everyone.
+    /// All clients are accepted.
     AnyClient,
-    /// Requests of clients that show no certificate of its authority are answered by 400.
+    /// Clients without a certificate of the authority get a response with status 400.
     KnownClients,
 }
 
@@ -69,30 +69,30 @@ fn body_of(size: usize) -> String {
     body
 }
 
-/// Where an nginx listens.
+/// The addresses on which an nginx listens.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ListenAddresses {
-    /// For the program under test.
+    /// Address for the program under test.
     pub(super) address: SocketAddr,
-    /// For the fixture itself, always without TLS; the same if there is none.
+    /// Address for the fixture itself, always without TLS. It equals `address` in a server without TLS.
     pub(super) fence_address: SocketAddr,
 }
 
-/// The whole of `nginx.conf`.
+/// Returns the text of `nginx.conf`.
 pub(super) fn render_configuration(
     directory: &TempDir,
     addresses: ListenAddresses,
     fence: &str,
     options: &NginxOptions,
 ) -> String {
-    // As root nginx would change to `nobody`, who may not read our temporary directory.
+    // As root, nginx would switch to a user that cannot read the temporary directory.
     let user = if rustix::process::geteuid().is_root() { "user root;" } else { "" };
     let listening = listen_directives(addresses, options.tls);
-    let NginxOptions { keepalive_requests, keepalive_timeout_s, extra_directives: more, .. } = options;
+    let NginxOptions { keepalive_requests, keepalive_timeout_s, extra_directives, .. } = options;
     let folder = directory.path().display();
     let mut temporary = String::new();
     for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"] {
-        writeln!(temporary, "    {kind}_temp_path {folder}/{kind};").expect("a String takes everything");
+        writeln!(temporary, "    {kind}_temp_path {folder}/{kind};").expect("writing to a String cannot fail");
     }
     let locations = locations(directory.path(), addresses.fence_address);
     format!(
@@ -115,7 +115,7 @@ http {{
         root {folder}/files;
         location = /fence {{ access_log off; return 200 "{fence}"; }}
 {locations}
-{more}
+{extra_directives}
     }}
 }}
 "#

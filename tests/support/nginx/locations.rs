@@ -1,29 +1,29 @@
-//! What is at which path of an nginx of the tests.
+//! The paths of an nginx of the tests.
 //!
-//! | path | what is there |
+//! | path | response |
 //! |---|---|
 //! | `/chunked/FILE`, `/gzip/FILE` | a file, chunked or compressed |
 //! | `/echo` | method, length, `X-Test` and `User-Agent` of the request |
-//! | `/login`, `/profile`, `/account` | a site with a cookie, without which `/account` is forbidden |
+//! | `/login`, `/profile`, `/account` | a site with a cookie; `/account` is forbidden without it |
 //! | `/private` | a page for [`USER`] with [`PASSWORD`] |
 //! | `/status/CODE` | that status |
-//! | `/redirect/CODE/PATH`, `/loop` | a redirect to `/PATH`, which may be another one; one to itself |
-//! | `/upload`, `/small-upload` | the length of the body, all of which is read; 413 above 1 KiB |
+//! | `/redirect/CODE/PATH`, `/loop` | a redirect to `/PATH`, which may be another redirect; a redirect to itself |
+//! | `/upload`, `/small-upload` | the length of the body, which is read; `/small-upload` has 413 above 1 KiB |
 
 use std::net::SocketAddr;
 use std::path::Path;
 use std::{fs, io};
 
-/// Who may see `/private`.
+/// The user of `/private`.
 pub const USER: &str = "ellen";
-/// The password for it.
+/// The password of [`USER`].
 pub const PASSWORD: &str = "key@1900/7";
 
 pub(super) fn write_files(folder: &Path) -> io::Result<()> {
     fs::write(folder.join(PASSWORDS), format!("{USER}:{{PLAIN}}{PASSWORD}\n"))
 }
 
-/// The directives; `address` is one at which nginx can be asked without TLS.
+/// Returns the directives. `address` is an address of the same nginx without TLS.
 pub(super) fn locations(folder: &Path, address: SocketAddr) -> String {
     let folder = folder.display();
     let statuses = STATUSES.map(|code| format!("        location = /status/{code} {{ return {code}; }}\n")).concat();
@@ -43,7 +43,7 @@ pub(super) fn locations(folder: &Path, address: SocketAddr) -> String {
             auth_basic_user_file {folder}/{PASSWORDS};
         }}
         location = /loop {{ return 302 /loop; }}
-        # By way of itself, as nginx reads a body only for someone else.
+        # nginx reads a body only as a proxy, so these locations forward to nginx itself.
         location = /upload {{ client_max_body_size 0; proxy_pass http://{address}/uploaded; }}
         location = /small-upload {{ client_max_body_size 1k; proxy_pass http://{address}/uploaded; }}
         location = /uploaded {{ access_log off; client_max_body_size 0; return 200 "$request_method $content_length"; }}
@@ -58,8 +58,8 @@ fn redirect(code: u16) -> String {
 
 const PASSWORDS: &str = "passwords";
 
-/// The answers at `/status/CODE`.
+/// The codes of `/status/CODE`.
 const STATUSES: [u16; 14] = [200, 201, 202, 204, 301, 302, 304, 400, 403, 404, 429, 500, 502, 503];
 
-/// The redirects at `/redirect/CODE/`.
+/// The codes of `/redirect/CODE/`.
 const REDIRECTS: [u16; 5] = [301, 302, 303, 307, 308];

@@ -1,4 +1,4 @@
-//! Python's own server classes, as `server.py` starts them: what stands behind many a development site.
+//! The server classes of Python's standard library, started by `server.py`. Many development servers use them.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -10,15 +10,15 @@ use tempfile::TempDir;
 
 use crate::workspace;
 
-/// Which of them.
+/// A server class.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum PythonServerKind {
-    /// `http.server` with files, HTTP/1.0: `/` and `/folder/`.
+    /// `http.server` with files, in HTTP/1.0: `/` and `/folder/`.
     Files,
     /// `http.server` in HTTP/1.0: `/`, `/chunked`, `/until-the-end`, `/status/CODE`, `/digest` for
-    /// [`USER`](crate::nginx::USER), and an echo of what is posted.
+    /// [`USER`](crate::nginx::USER), and an echo of POST bodies.
     Closing,
-    /// The same in HTTP/1.1.
+    /// The same in HTTP/1.1, with keep-alive.
     Keeping,
     /// A bare `socketserver`: a page, or an echo.
     Lines,
@@ -26,31 +26,31 @@ pub enum PythonServerKind {
     Wsgi,
 }
 
-/// A running server in Python. Dropping it ends the process.
+/// A running Python server. Dropping the value ends the process.
 pub struct PythonServer {
     process: Child,
     address: SocketAddr,
     directory: TempDir,
 }
 
-/// One line of its log.
+/// One line of the log.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct PythonLogEntry {
-    /// The number of the connection.
+    /// Number of the connection.
     pub connection: u64,
-    /// The method as received.
+    /// Method as received.
     pub method: String,
     /// Path and query as received.
     pub target: String,
-    /// What was answered.
+    /// Status of the response.
     pub status: u16,
 }
 
 impl PythonServer {
-    /// Starts it, and returns when it listens.
+    /// Starts the server and returns when it listens.
     #[must_use]
     pub fn start(kind: PythonServerKind) -> Self {
-        let directory = TempDir::new().expect("a temporary directory");
+        let directory = TempDir::new().expect("failed to create a temporary directory");
         write_files(directory.path());
         let name = format!("{kind:?}").to_lowercase();
         let mut process = Command::new("python3")
@@ -61,24 +61,24 @@ impl PythonServer {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .expect("python3 is installed");
+            .expect("failed to start python3");
         let mut port = String::new();
         let stdout = process.stdout.take().expect("stdout is piped");
-        BufReader::new(stdout).read_line(&mut port).expect("it says its port");
+        BufReader::new(stdout).read_line(&mut port).expect("failed to read the port");
         let port: u16 = port.trim().parse().expect("a port");
         Self { process, address: (Ipv4Addr::LOCALHOST, port).into(), directory }
     }
 
-    /// The address of a path on this server.
+    /// Returns the URL of a path on this server.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    /// All requests that were answered so far.
+    /// Returns all requests so far.
     #[must_use]
     pub fn log(&self) -> Vec<PythonLogEntry> {
-        let text = fs::read_to_string(self.directory.path().join("log")).expect("it keeps a log");
+        let text = fs::read_to_string(self.directory.path().join("log")).expect("failed to read the log");
         text.lines().map(PythonLogEntry::parse).collect()
     }
 }
@@ -104,9 +104,9 @@ impl Drop for PythonServer {
 }
 
 fn write_files(directory: &Path) {
-    fs::write(directory.join("log"), "").expect("the directory is ours");
-    fs::create_dir_all(directory.join("files/folder")).expect("the directory is ours");
+    fs::write(directory.join("log"), "").expect("failed to write the files");
+    fs::create_dir_all(directory.join("files/folder")).expect("failed to write the files");
     for file in ["index.html", "folder/index.html"] {
-        fs::write(directory.join("files").join(file), "locusts ".repeat(16)).expect("the directory is ours");
+        fs::write(directory.join("files").join(file), "locusts ".repeat(16)).expect("failed to write the files");
     }
 }

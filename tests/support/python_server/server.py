@@ -1,9 +1,14 @@
-"""One of Python's own HTTP servers, on a free port of 127.0.0.1: `server.py KIND LOG`, started in the folder to serve.
+"""Starts an HTTP server of Python's library on a free port of 127.0.0.1: `server.py KIND LOG`, in the folder to serve.
 
-KIND is `files` (SimpleHTTPRequestHandler, HTTP/1.0), `closing` and `keeping` (BaseHTTPRequestHandler, HTTP/1.0 and 1.1, a
-thread for each connection), `lines` (a socketserver that knows nothing of HTTP), or `wsgi` (wsgiref). A line with
-connection, method, target, and status is in LOG before a request is answered. The port is said on stdout; the end of stdin
-is the end.
+KIND is one of:
+
+- `files`: SimpleHTTPRequestHandler, HTTP/1.0.
+- `closing` and `keeping`: BaseHTTPRequestHandler, HTTP/1.0 and HTTP/1.1, with a thread for each connection.
+- `lines`: a socketserver without HTTP support, with HTTP written by hand.
+- `wsgi`: wsgiref.
+
+Each request appends a line with connection, method, target and status to LOG before the response is sent. The server
+prints its port on stdout and ends at the end of stdin.
 """
 
 import hashlib
@@ -28,7 +33,7 @@ def log(connection, method, target, status):
 
 
 class Logging:
-    """Logs in the moment when a request is answered."""
+    """A mixin that logs each request when its response starts."""
 
     def setup(self):
         self.connection_number = next(connections)
@@ -42,32 +47,32 @@ class Logging:
 
 
 class FileHandler(Logging, SimpleHTTPRequestHandler):
-    """Files, HTTP/1.0."""
+    """A handler that serves files with HTTP/1.0."""
 
 
 class PageHandler(Logging, BaseHTTPRequestHandler):
-    """A page, an echo, chunks, a page behind a digest."""
+    """A handler with a page, an echo, a chunked body, and a path that requires digest authentication."""
 
     def do_GET(self):
         if self.path == "/chunked":
-            self.answer(200, [("Transfer-Encoding", "chunked")], b"5\r\nlocus\r\n1\r\nt\r\n0\r\nTrailer-Field: x\r\n\r\n")
+            self.respond(200, [("Transfer-Encoding", "chunked")], b"5\r\nlocus\r\n1\r\nt\r\n0\r\nTrailer-Field: x\r\n\r\n")
         elif self.path == "/digest" and not self.is_ellen():
-            self.answer(401, [("WWW-Authenticate", CHALLENGE), ("Content-Length", "0")])
+            self.respond(401, [("WWW-Authenticate", CHALLENGE), ("Content-Length", "0")])
         elif self.path == "/until-the-end":
             self.close_connection = True
-            self.answer(200, [], PAGE)
+            self.respond(200, [], PAGE)
         else:
             status = int(self.path.removeprefix("/status/")) if self.path.startswith("/status/") else 200
-            self.answer(status, [("Content-Length", str(len(PAGE)))], PAGE)
+            self.respond(status, [("Content-Length", str(len(PAGE)))], PAGE)
 
     def do_HEAD(self):
-        self.answer(200, [("Content-Length", str(len(PAGE)))])
+        self.respond(200, [("Content-Length", str(len(PAGE)))])
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.answer(200, [("Content-Length", str(len(body)))], body)
+        self.respond(200, [("Content-Length", str(len(body)))], body)
 
-    def answer(self, status, headers, body=b""):
+    def respond(self, status, headers, body=b""):
         self.send_response(status)
         for name, value in headers:
             self.send_header(name, value)
@@ -78,21 +83,21 @@ class PageHandler(Logging, BaseHTTPRequestHandler):
         scheme, _, rest = self.headers.get("Authorization", "").partition(" ")
         if scheme != "Digest":
             return False
-        given = parse_keqv_list(parse_http_list(rest))
+        fields = parse_keqv_list(parse_http_list(rest))
         digest = lambda *parts: hashlib.sha256(":".join(parts).encode()).hexdigest()
-        once = [given["nonce"], given["nc"], given["cnonce"], given["qop"]]
-        answer = digest(digest("ellen", "shop", "key@1900/7"), *once, digest(self.command, given["uri"]))
-        return given["nonce"] == "once" and given["uri"] == self.path and given["response"] == answer
+        once = [fields["nonce"], fields["nc"], fields["cnonce"], fields["qop"]]
+        expected = digest(digest("ellen", "shop", "key@1900/7"), *once, digest(self.command, fields["uri"]))
+        return fields["nonce"] == "once" and fields["uri"] == self.path and fields["response"] == expected
 
 
 class KeepingHandler(PageHandler):
-    """The same in HTTP/1.1, which keeps connections."""
+    """A `PageHandler` with HTTP/1.1, which keeps connections open."""
 
     protocol_version = "HTTP/1.1"
 
 
 class LineHandler(socketserver.StreamRequestHandler):
-    """HTTP/1.1 by hand, with lines that end in LF alone."""
+    """A handler that writes HTTP/1.1 by hand, with header lines that end in LF only."""
 
     def handle(self):
         connection = next(connections)
@@ -109,20 +114,20 @@ class LineHandler(socketserver.StreamRequestHandler):
 
 
 class LineServer(socketserver.ThreadingTCPServer):
-    """A thread for each connection."""
+    """A TCP server with a thread for each connection."""
 
     daemon_threads = True
 
 
 class QuietHandler(Logging, WSGIRequestHandler):
-    """Leaves the log to the application, which is asked before the answer."""
+    """A handler without a log. `application` logs instead, because it is called before the response is sent."""
 
     def log_request(self, code="-", size="-"):
         pass
 
 
 def application(environ, start_response):
-    """Echoes, or shows the page."""
+    """Returns the body of the request, or the page if the body is empty."""
     length = int(environ.get("CONTENT_LENGTH") or 0)
     body = environ["wsgi.input"].read(length) or PAGE
     log(next(connections), environ["REQUEST_METHOD"], environ["PATH_INFO"], 200)

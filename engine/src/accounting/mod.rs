@@ -1,15 +1,25 @@
-//! What a place keeps account of: which requests may start, what became of them, and which were cut off.
+//! Accounting of one thread: which requests may start, and how each of them is counted.
 //!
-//! One thread's, without locks. Every request that the gate admits ends as one sample in the recorder or as one cut.
+//! [`Accounting`] belongs to one thread and needs no locks. Each request that it admits ends as one sample or as one
+//! aborted request. `admission.rs` holds the quota of a run, `in_flight.rs` the guard of a request in flight.
+//!
+//! This folder must not know users (`user/`, `shards/`), thread control (`control/`) or the I/O thread. It is the same
+//! for Rust and Python users.
+
+mod admission;
+mod in_flight;
 
 use std::cell::{Cell, RefCell};
 
 use gregaria_http::{Exchange, ExchangePhases, Method};
 use gregaria_stats::{Lag, Limits, Outcome, Phase, Recorder, Sample};
 
-use super::admission::{Admission, Quota};
+use admission::Admission;
 
-/// The account of a place.
+pub(crate) use admission::Quota;
+pub(crate) use in_flight::{InFlightRequest, RequestOwner};
+
+/// Admission, recorder and abort counter of one thread.
 pub struct Accounting {
     pub(crate) admission: Admission,
     pub(crate) recorder: RefCell<Recorder>,
@@ -17,38 +27,41 @@ pub struct Accounting {
 }
 
 impl Accounting {
-    /// An empty one, whose gate is closed.
+    /// Creates an empty accounting that admits no request until a run starts.
     pub fn new(limits: Limits) -> Self {
         Self { admission: Admission::new(), recorder: RefCell::new(Recorder::new(limits)), aborted: Cell::new(0) }
     }
 
-    pub(super) fn start_run(&self, quota: Option<Quota>) {
+    pub(crate) fn start_run(&self, quota: Option<Quota>) {
         self.admission.open(quota);
         self.aborted.set(0);
     }
 
-    /// Whether a request may start, at once. One that may must end in [`Ledger::record`] or [`Ledger::cut_off`].
+    /// Admits a request if one may start now.
+    ///
+    /// An admitted request must end in exactly one of [`record`](Self::record),
+    /// [`record_exchange`](Self::record_exchange), [`record_aborted`](Self::record_aborted) and
+    /// [`cancel_admission`](Self::cancel_admission).
     pub fn try_admit(&self) -> bool {
         self.admission.try_admit()
     }
 
-    /// Whether the run is on: a request that is not admitted now may be later.
+    /// Returns `true` during a run: a request that is not admitted now may be admitted later.
     pub fn is_open(&self) -> bool {
         self.admission.is_open()
     }
 
-    /// Whether a request may be admitted, now or soon: somebody may be faster.
+    /// Returns `true` if a request may be admitted now or soon. Another thread may still take the last permit.
     pub fn may_admit_soon(&self) -> bool {
         self.admission.may_admit_soon()
     }
 
-    /// An admitted request is finished.
+    /// Records an admitted request of any protocol.
     pub fn record(&self, sample: &Sample<'_>) {
         self.recorder.borrow_mut().record(sample);
     }
 
-    /// Records an admitted HTTP request whose outcome is decided: one sample, and the time from the call to the
-    /// request being sent.
+    /// Records an admitted HTTP request whose outcome is decided: one sample and its [`Lag::Send`].
     pub fn record_exchange(&self, method: Method, name: &str, metrics: &ExchangeMetrics, outcome: Outcome<'_>) {
         let mut recorder = self.recorder.borrow_mut();
         recorder.record(&Sample {
@@ -64,19 +77,20 @@ impl Accounting {
         recorder.record_lag(Lag::Send, metrics.lag_ns / 1000);
     }
 
-    /// An admitted request will never be counted: another may start in its place.
+    /// Counts an admitted request as aborted and returns its permit, so that another request may start.
     pub fn record_aborted(&self) {
         self.count_aborted();
         self.admission.release();
     }
 
-    /// An admitted request cannot be sent at all, which is not counted: another may start in its place.
+    /// Returns the permit of an admitted request that cannot be sent. The request is not counted.
     pub fn cancel_admission(&self) {
         self.admission.release();
     }
 
-    /// Counts a request that a client of the scenario's own has made and finished. When the run is over, or its number of
-    /// requests reached, it is one that was cut off.
+    /// Records a finished request of a client that the scenario brings itself.
+    ///
+    /// The request is counted as aborted if the run is over or its quota is used up.
     pub fn record_external(&self, sample: &Sample<'_>) {
         if self.admission.try_admit_finished() {
             self.record(sample);
@@ -85,17 +99,17 @@ impl Accounting {
         }
     }
 
-    /// A delay of the generator's own, in microseconds.
+    /// Records a delay of the generator itself, in microseconds.
     pub fn record_lag(&self, lag: Lag, lag_us: u64) {
         self.recorder.borrow_mut().record_lag(lag, lag_us);
     }
 
-    /// An exception in a user's own code.
+    /// Records an exception in a user's own code.
     pub fn record_exception(&self, message: &str, traceback: &str) {
         self.recorder.borrow_mut().record_exception(message, traceback);
     }
 
-    /// Requests cut off since the run began.
+    /// Returns the number of requests aborted since the run started.
     pub fn aborted(&self) -> u64 {
         self.aborted.get()
     }
@@ -107,7 +121,7 @@ impl Accounting {
 
 /// The times and sizes of an exchange that its sample needs.
 ///
-/// An outcome that is decided after the response was handed out is recorded from these.
+/// They outlive the exchange: an outcome may be decided after the response was handed to the user.
 #[derive(Clone, Copy, Debug)]
 pub struct ExchangeMetrics {
     due_ns: u64,
@@ -131,7 +145,7 @@ impl From<&Exchange> for ExchangeMetrics {
     }
 }
 
-/// Returns the phases of an exchange as [`Sample::phases_ns`] holds them.
+/// Returns the phases of an exchange in the order of [`Sample::phases_ns`].
 pub fn phases_ns(phases: &ExchangePhases) -> [u64; Phase::COUNT] {
     Phase::ALL.map(|phase| match phase {
         Phase::Resolve => phases.resolve_ns,

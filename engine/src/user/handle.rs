@@ -1,4 +1,4 @@
-//! Whether a user is to go on: what its shard wants of it, and what it is doing that must not be interrupted.
+//! The handle of one user: its stop signal, and the state that decides when the signal takes effect.
 
 use std::{
     cell::{Cell, RefCell},
@@ -7,33 +7,34 @@ use std::{
     task::{Poll, Waker},
 };
 
-/// One user, as its shard sees it.
+use crate::accounting::RequestOwner;
+
+/// One user, shared by its future and by the thread that stops it.
 pub(crate) struct UserHandle {
     pub(super) class: usize,
     stop_signal: Cell<StopSignal>,
-    /// A request of this user's is on the wire.
-    pub(super) request_in_flight: Cell<bool>,
-    /// It asked for a request that may never start.
+    request_in_flight: Cell<bool>,
+    /// Whether the user waits for a request that will never be admitted.
     admission_closed: Cell<bool>,
     pub(super) has_exited: Cell<bool>,
-    /// How often it has waited for anything.
+    /// The number of times that the user's future returned `Pending`, wrapping.
     yield_count: Cell<u32>,
     waker: RefCell<Option<Waker>>,
 }
 
-/// What the shard wants of a user. Only ever moves on.
+/// A request to a user to end. The signal of a user only ever increases.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum StopSignal {
-    /// Go on.
+pub(crate) enum StopSignal {
+    /// The user continues.
     Unset,
-    /// Finish the request on the wire, say farewell, go.
+    /// The user finishes its request in flight, runs its `on_stop` and exits.
     Graceful,
-    /// Go now.
+    /// The user is aborted now.
     Immediate,
 }
 
 impl UserHandle {
-    pub(super) fn new(class: usize) -> Self {
+    pub(crate) fn new(class: usize) -> Self {
         Self {
             class,
             stop_signal: Cell::new(StopSignal::Unset),
@@ -45,53 +46,59 @@ impl UserHandle {
         }
     }
 
-    /// Counts how often the user has waited for anything: a task that never did must not starve the others.
+    /// Returns the number of times that the user has yielded. A task during which it does not change must be made to
+    /// yield, so that it does not starve other users.
     pub(crate) fn yield_count(&self) -> u32 {
         self.yield_count.get()
     }
 
-    /// It asks for a request that may never start.
+    /// Notes that the user waits for a request that will never be admitted.
     pub(crate) fn mark_admission_closed(&self) {
         self.admission_closed.set(true);
     }
 
-    pub(super) fn stop_signal(&self) -> StopSignal {
+    pub(crate) fn stop_signal(&self) -> StopSignal {
         self.stop_signal.get()
     }
 
-    pub(super) fn signal(&self, signal: StopSignal) {
+    /// Raises the stop signal and wakes the user.
+    pub(crate) fn signal(&self, signal: StopSignal) {
         self.stop_signal.set(self.stop_signal.get().max(signal));
         if let Some(waker) = self.waker.borrow().as_ref() {
             waker.wake_by_ref();
         }
     }
 
-    /// Runs what the user does until it ends, or `None` when it is told to leave with nothing on the wire, or it is cut.
+    /// Runs the user's tasks to their end. Returns `None` if the user is aborted, or stopped while no request is in
+    /// flight.
     pub(crate) fn run_until_stopped<'a, T>(
         &'a self,
         tasks: Pin<&'a mut impl Future<Output = T>>,
     ) -> impl Future<Output = Option<T>> {
-        let over = move || match self.stop_signal() {
+        let is_stopped = move || match self.stop_signal() {
             StopSignal::Unset => false,
             StopSignal::Graceful => !self.request_in_flight.get(),
             StopSignal::Immediate => true,
         };
-        self.run_until(tasks, over)
+        self.run_until(tasks, is_stopped)
     }
 
-    /// Runs the user's farewell until it ends, is cut, or asks for a request that may never start.
+    /// Runs the user's `on_stop` to its end. Returns `None` if the user is aborted, or waits for a request that will
+    /// never be admitted.
     pub(crate) fn run_until_aborted<'a, T>(
         &'a self,
         on_stop: Pin<&'a mut impl Future<Output = T>>,
     ) -> impl Future<Output = Option<T>> {
-        // Its tasks may have halted; what it says now is something else.
+        // A task may have set the flag; `on_stop` gets its own chance to run without a request.
         self.admission_closed.set(false);
-        let over = move || self.stop_signal() == StopSignal::Immediate || self.admission_closed.get();
-        self.run_until(on_stop, over)
+        let is_over = move || self.stop_signal() == StopSignal::Immediate || self.admission_closed.get();
+        self.run_until(on_stop, is_over)
     }
 
-    /// Checks before as well: a user that was cut must not say another word. Takes its future pinned, so that a user's
-    /// idle size holds it once.
+    /// Polls `future` until it ends or `is_over` returns `true`.
+    ///
+    /// Also checks `is_over` before polling, so that an aborted user is never polled again. Takes the future pinned to
+    /// avoid storing it twice in the user's task.
     fn run_until<'a, T>(
         &'a self,
         mut future: Pin<&'a mut impl Future<Output = T>>,
@@ -115,5 +122,11 @@ impl UserHandle {
             }
             Poll::Pending
         })
+    }
+}
+
+impl RequestOwner for UserHandle {
+    fn set_request_in_flight(&self, in_flight: bool) {
+        self.request_in_flight.set(in_flight);
     }
 }
