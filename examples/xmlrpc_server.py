@@ -1,6 +1,6 @@
 """The server for xmlrpc_users.py: two functions that take up to 0.2 s each.
 
-    python3 examples/xmlrpc_server.py [PORT]
+python3 examples/xmlrpc_server.py [PORT]
 """
 
 import random

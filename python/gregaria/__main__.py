@@ -1,26 +1,35 @@
-"""The command `gregaria` of a Python environment: quick runs and locustfiles, with the command line of the native half.
+"""The command `gregaria` of a Python environment: quick runs and locustfiles, with the native half's command line.
 
-It owns the process: what is imported when, signals, exit code.
+It owns the process: the order of imports, signals, standard streams, the exit code.
 """
+
+from __future__ import annotations
 
 import gc
 import signal
 import sys
+from typing import TYPE_CHECKING, Any, TextIO, cast
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ._engine import CommandLine
+    from .user import User
 
 DEMO_SITE = "--demo-site"
 
 
-def main():
+def main() -> None:
     """Runs the command line of this process and ends it."""
     args = sys.argv[1:]
     try:
-        code = _obey(args)
+        code = _dispatch(args)
     except KeyboardInterrupt:
         code = 130
     sys.exit(code)
 
 
-def _obey(args):
+def _dispatch(args: list[str]) -> int:
     from . import _engine
 
     if args[:1] == [DEMO_SITE]:
@@ -28,83 +37,85 @@ def _obey(args):
         _engine.serve_demo()
         return 0
     try:
-        what, paths = _engine.first_pass(args)
-        if what == "native" or not paths:
-            _leave_signals_alone()
+        paths = _engine.locustfiles(args)
+        if not paths:
+            _restore_signals()
             return _engine.run_native(args)
         return _run_locustfiles(args, paths)
-    except _engine.Refused as refused:
-        code, message = refused.args
+    except _engine.CliError as error:
+        code, message = error.args
         print(f"gregaria: {message}", file=sys.stderr)
         return code
 
 
-def _run_locustfiles(args, paths):
-    # Before anything that is to be patched is imported by anyone.
+def _run_locustfiles(args: list[str], paths: list[Path]) -> int:
+    # Patched before any other module imports what gevent replaces.
     from gevent import config, monkey
 
     config.track_greenlet_tree = False
     monkey.patch_all()
-    from . import as_locust, locustfile, report, screen  # noqa: F401
+    from . import as_locust, locustfile, stdio  # noqa: F401
     from ._engine import CommandLine
     from .arguments import LocustArgumentParser
+    from .event import events
 
-    # Whether stdout is for data is not known before the locustfile has added its arguments.
-    stdout, sys.stdout = sys.stdout, screen.Exchangeable(sys.stderr)
+    # Whether stdout is reserved for results is unknown until the locustfile has added its arguments.
+    stdout, sys.stdout = sys.stdout, cast(TextIO, stdio.ReplaceableStream(sys.stderr))
     user_classes = locustfile.load(paths)
     parser = LocustArgumentParser()
-    report.events.init_command_line_parser.fire(parser=parser)
+    events.init_command_line_parser.fire(parser=parser)
     command_line = CommandLine.parse(args, parser.described())
     if command_line is None:
         return 0
-    return _run(command_line, user_classes, parser.values(command_line.extra), stdout)
+    return _run(command_line, user_classes, parser.values(command_line.custom_args), stdout)
 
 
-def _run(command_line, user_classes, extra, stdout):
-    from . import log, report, scenario, screen
+def _run(command_line: CommandLine, user_classes: list[type[User]], custom: dict[str, Any], stdout: TextIO) -> int:
+    from . import scenario, stdio
     from ._engine import prepare, start
     from .environment import Environment, LocalRunner, options
-    from .host import Host
+    from .event import events
+    from .host import UserScheduler
 
-    parsed_options = options(command_line, extra)
+    parsed_options = options(command_line, custom)
     tags, exclude_tags = set(parsed_options.tags or ()), set(parsed_options.exclude_tags or ())
     if tags or exclude_tags:
         user_classes = scenario.with_tags(user_classes, tags, exclude_tags)
     described = [scenario.describe(user_class) for user_class in user_classes]
     if command_line.show(described):
         return 0
-    user_classes = [user_classes[place] for place in command_line.choose(described)]
+    user_classes = [user_classes[index] for index in command_line.selected_indices(described)]
     if not command_line.json:
-        sys.stdout.stream = stdout
-    _leave_signals_alone()
-    prepared = prepare(command_line, [sys.executable, "-m", "gregaria"])
+        cast(stdio.ReplaceableStream, sys.stdout).stream = stdout
+    _restore_signals()
+    setup = prepare(command_line, [sys.executable, "-m", "gregaria"])
     if not command_line.skips_log_setup:
-        log.set_up(parsed_options.loglevel)
-    if prepared.host is not None:
-        parsed_options.host = prepared.host
+        stdio.redirect_log(parsed_options.loglevel)
+    if setup.host is not None:
+        parsed_options.host = setup.host
         for user_class in user_classes:
-            user_class.host = prepared.host
+            user_class.host = setup.host
     environment = Environment(user_classes, parsed_options)
-    run, hub = start(command_line, prepared, [scenario.describe(user_class) for user_class in user_classes])
+    run, bridge = start(command_line, setup, [scenario.describe(user_class) for user_class in user_classes])
     environment.runner = LocalRunner(environment, run)
-    sys.modules["locust.runners"].locust_runner = environment.runner
-    # What is there now stays; the collector need not look at it again and again.
+    vars(sys.modules["locust.runners"])["locust_runner"] = environment.runner
+    # The objects that exist now live as long as the process, so the collector need not visit them.
     gc.freeze()
-    report.events.init.fire(environment=environment, runner=environment.runner, web_ui=None)
-    screen.take_over(run)
+    events.init.fire(environment=environment, runner=environment.runner, web_ui=None)
+    stdio.redirect_to_screen(run)
     run.begin()
     try:
-        code = Host(environment, user_classes, run, hub).conduct()
+        code = UserScheduler(environment, user_classes, run, bridge).run()
     finally:
-        # Whatever has happened, the terminal is given back by who has taken it.
+        # The terminal must be restored even after an error.
         run.finish()
-        screen.give_back()
-    report.events.quit.fire(exit_code=code)
+        stdio.restore()
+    events.quit.fire(exit_code=code)
     return code
 
 
-def _leave_signals_alone():
-    """The native half takes them over; Python's own handler would be called besides."""
+def _restore_signals() -> None:
+    """Removes Python's signal handlers, because the native half has its own."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
 

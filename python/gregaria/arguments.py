@@ -1,45 +1,64 @@
-"""Arguments that a locustfile adds: `events.init_command_line_parser` gives it an argparse parser to add them to.
+"""Arguments that a locustfile adds: listeners of `events.init_command_line_parser` receive an argparse parser for them.
 
-The native half parses the command line, with these among its flags, and gives back what was written for them; argparse
-makes values of it.
+The native half parses the command line, with these arguments among its flags, and returns the words given for them.
+Argparse converts the words to values.
 """
 
+from __future__ import annotations
+
 import argparse
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from ._engine import Refused
+from ._engine import CliError
 
-USAGE = 2
+if TYPE_CHECKING:
+    from .engine_types import ArgumentDescription
+
+USAGE_ERROR = 2
+
+#: Keyword arguments that Locust's parser takes beside those of argparse, and their defaults.
+LOCUST_KEYWORDS: dict[str, Any] = {
+    "include_in_web_ui": True,
+    "is_secret": False,
+    "is_required": False,
+    "is_multiple": False,
+    "env_var": None,
+}
 
 
 class LocustArgumentParser(argparse.ArgumentParser):
-    """Takes what Locust's takes besides argparse's own."""
+    """An argparse parser that also takes the keyword arguments of Locust's."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__(prog="gregaria", add_help=False, allow_abbrev=False)
 
-    def add_argument(self, *args, **kwargs):
-        """`include_in_web_ui`, `is_secret`, `is_required`, `is_multiple` and `env_var` are Locust's."""
-        ours = {name: kwargs.pop(name, default) for name, default in OURS.items()}
+    def add_argument(self, *args: Any, **kwargs: Any) -> argparse.Action:
+        """Adds an argument.
+
+        `include_in_web_ui`, `is_secret`, `is_required`, `is_multiple` and `env_var` are Locust's.
+        """
+        of_locust = {name: kwargs.pop(name, default) for name, default in LOCUST_KEYWORDS.items()}
         action = super().add_argument(*args, **kwargs)
-        for name, value in ours.items():
+        for name, value in of_locust.items():
             setattr(action, name, value)
         return action
 
     add = add_argument
 
-    def error(self, message):
-        raise Refused(USAGE, " ".join(message.split()))
+    def error(self, message: str) -> NoReturn:
+        raise CliError(USAGE_ERROR, " ".join(message.split()))
 
-    def described(self):
-        """Each argument as `command_line.rs` takes it apart."""
+    def described(self) -> list[ArgumentDescription]:
+        """Returns each argument in the form that `command_line.rs` reads."""
         return [_describe(action) for action in self._actions]
 
-    def values(self, words):
-        """What the words make of the arguments, by name."""
+    def values(self, words: Sequence[str]) -> dict[str, Any]:
+        """Returns the values of the arguments, by name."""
         return vars(self.parse_args(words))
 
 
-def _describe(action):
+def _describe(action: Any) -> ArgumentDescription:
     help_text = action.help
     return {
         "flags": list(action.option_strings),
@@ -47,25 +66,16 @@ def _describe(action):
         "env_var": action.env_var,
         "value_name": action.metavar if isinstance(action.metavar, str) else None,
         "help": None if help_text == argparse.SUPPRESS else help_text and help_text.replace("%%", "%"),
-        "takes": _takes(action),
+        "arity": _arity(action),
         "choices": [str(choice) for choice in action.choices or []],
         "required": action.required or bool(action.is_required),
         "hidden": help_text == argparse.SUPPRESS,
     }
 
 
-def _takes(action):
+def _arity(action: argparse.Action) -> str:
     if action.nargs == 0:
-        return "nothing"
+        return "zero"
     if action.nargs == "?":
         return "optional"
     return "one" if action.nargs is None else str(action.nargs)
-
-
-OURS = {
-    "include_in_web_ui": True,
-    "is_secret": False,
-    "is_required": False,
-    "is_multiple": False,
-    "env_var": None,
-}

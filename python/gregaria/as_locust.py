@@ -1,19 +1,23 @@
-"""The import names of Locust, for this process: `locust` and its modules, as both generations document them.
+"""The import names of Locust for this process: `locust` and its modules, as both generations document them.
 
-An installed Locust is left alone: it is only not the one that is imported. `import gregaria.as_locust` does the same in any
-other program.
+An installed Locust is not changed, but it is not the one that is imported. The command imports this module before a
+locustfile. `import gregaria.as_locust` has the same effect in any other program, and `-p gregaria.as_locust` in pytest.
+`locust-stubs/` declares the same names for type checkers.
 """
+
+from __future__ import annotations
 
 import sys
 import types
+from typing import Any, cast
 
-from . import client, environment, event, exception, report, response, task, user, wait_time
+from . import client, environment, event, exception, task, user, wait_time
 from ._engine import Response
 
-#: The version that locustfiles see.
+#: The version of Locust that locustfiles see.
 VERSION = "2.47.0"
 
-_LOCUST = {
+_LOCUST: dict[str, Any] = {
     "DefaultTaskSet": task.DefaultTaskSet,
     "FastHttpUser": user.FastHttpUser,
     "HttpLocust": user.HttpLocust,
@@ -29,7 +33,7 @@ _LOCUST = {
     "constant": wait_time.constant,
     "constant_pacing": wait_time.constant_pacing,
     "constant_throughput": wait_time.constant_throughput,
-    "events": report.events,
+    "events": event.events,
     "poisson": wait_time.poisson,
     "tag": task.tag,
     "task": task.task,
@@ -40,17 +44,21 @@ _LOCUST = {
 _CLIENTS = {"HttpSession": client.HttpSession, "Response": Response, "ResponseContextManager": Response}
 _TASKS = {name: _LOCUST[name] for name in ("DefaultTaskSet", "TaskSet", "tag", "task")}
 _USERS = {name: _LOCUST[name] for name in ("FastHttpUser", "HttpUser", "User")}
-_RUNNERS = {
+_WAIT_TIMES = {
+    name: _LOCUST[name] for name in ("between", "constant", "constant_pacing", "constant_throughput", "poisson")
+}
+_RUNNERS: dict[str, Any] = {
     "LocalRunner": environment.LocalRunner,
     "MasterRunner": environment.MasterRunner,
     "Runner": environment.Runner,
     "WorkerRunner": environment.WorkerRunner,
-    # 0.7: the run, once there is one.
+    # 0.7: the runner, once there is one.
     "locust_runner": None,
     **environment.STATES,
 }
 
-MODULES = {
+#: The modules of Locust and the names in each.
+MODULES: dict[str, dict[str, Any]] = {
     "locust": _LOCUST,
     "locust.clients": _CLIENTS,
     "locust.contrib": {},
@@ -66,12 +74,12 @@ MODULES = {
     "locust.user.sequential_taskset": {"SequentialTaskSet": task.SequentialTaskSet},
     "locust.user.task": _TASKS,
     "locust.user.users": _USERS,
-    "locust.user.wait_time": {name: value for name, value in vars(wait_time).items() if callable(value)},
+    "locust.user.wait_time": _WAIT_TIMES,
 }
 
 
-def install():
-    """Puts the names in place."""
+def install() -> None:
+    """Adds the modules to those that are imported."""
     for name, names in MODULES.items():
         module = types.ModuleType(name, "Part of Locust, by gregaria.")
         module.__path__ = []
@@ -81,8 +89,8 @@ def install():
         parent, _, child = name.rpartition(".")
         if parent:
             vars(sys.modules[parent]).setdefault(child, sys.modules[name])
-    # 0.7: a module whose names are the hooks.
-    sys.modules["locust.events"] = report.events
+    # 0.7: the hooks are the names of this module.
+    sys.modules["locust.events"] = cast(types.ModuleType, event.events)
 
 
 install()

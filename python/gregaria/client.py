@@ -1,11 +1,14 @@
-"""The HTTP client of a user: requests' interface, gregaria's engine.
+"""The HTTP client of a user: the interface of requests, on gregaria's engine.
 
-`HttpSession` is a `requests.Session` to whoever asks, but holds nothing of one until it is used: a user must stay
-small. A request is handed over to the engine, and the greenlet sleeps until the hub resumes it with the response.
+`HttpSession` is a `requests.Session`, but creates the attributes of one only when they are used, because a user must
+stay small. A request is handed to the engine, and the greenlet sleeps until `host.py` resumes it with the response.
 """
 
-import logging
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 import requests
@@ -15,25 +18,35 @@ from greenlet import getcurrent
 from requests.hooks import default_hooks
 from requests.structures import CaseInsensitiveDict
 
-from . import report
-from ._engine import Response, Wire
+from . import request_events
+from ._engine import ClientSession, Response
 from .cookies import ClientCookies
-from .exception import LocustError
-from .sending import DEFAULTS, of_prepared, prepare
+from .event import EventHook, events
+from .request_options import DEFAULT_HEADERS, RequestOptions, prepare, prepared_options
 
-logger = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from .request_options import (
+        BodyAndRequestArguments,
+        BodyAndSampleArguments,
+        JsonAndSampleArguments,
+        SampleArguments,
+    )
+    from .upload import Source
+    from .user import User
 
 
-class Setting:
-    """An attribute that holds for all requests of a session, made when it is first asked for."""
+class SessionAttribute:
+    """An attribute for all requests of a session. Its value is created on first access."""
 
-    def __init__(self, default):
+    def __init__(self, default: Any) -> None:
         self._default = default
 
-    def __set_name__(self, _owner, name):
+    def __set_name__(self, _owner: type, name: str) -> None:
         self._name = name
 
-    def __get__(self, session, _owner):
+    def __get__(self, session: HttpSession | None, _owner: type) -> Any:
         if session is None:
             return self
         settings = session._settings
@@ -41,84 +54,121 @@ class Setting:
             return settings[self._name]
         if not callable(self._default):
             return self._default
-        made = self._default()
-        self.__set__(session, made)
-        return made
+        value = self._default()
+        self.__set__(session, value)
+        return value
 
-    def __set__(self, session, value):
+    def __set__(self, session: HttpSession, value: Any) -> None:
         if session._settings is None:
             session._settings = {}
         session._settings[self._name] = value
 
 
 class HttpSession(requests.Session):
-    """What `self.client` is. Each method takes `name` and `catch_response` besides requests' arguments."""
+    """The type of `self.client`.
 
-    headers = Setting(lambda: CaseInsensitiveDict(DEFAULTS))
-    params = Setting(dict)
-    proxies = Setting(dict)
-    hooks = Setting(default_hooks)
-    auth = Setting(None)
-    verify = Setting(True)
-    cert = Setting(None)
-    stream = Setting(False)
-    max_redirects = Setting(30)
-    #: As with Locust's users: proxies and the like of the environment are for programs that people use.
-    trust_env = Setting(False)
+    Each method takes `name`, `catch_response` and `context` beside requests' arguments.
+    """
 
-    def __init__(self, base_url, request_event=None, user=None, *args, **kwargs):
-        # Not requests' own: what it would make is made when it is asked for.
-        self._hub = report.hub
-        if self._hub is None:
-            raise LocustError("a client sends requests only while a run is on")
-        #: What was set of the above; with nothing, a plain request stays plain.
-        self._settings = None
-        self._wire = None
+    if not TYPE_CHECKING:
+        headers = SessionAttribute(lambda: CaseInsensitiveDict(DEFAULT_HEADERS))
+        params = SessionAttribute(dict)
+        proxies = SessionAttribute(dict)
+        hooks = SessionAttribute(default_hooks)
+        auth = SessionAttribute(None)
+        verify = SessionAttribute(True)
+        cert = SessionAttribute(None)
+        stream = SessionAttribute(False)
+        max_redirects = SessionAttribute(30)
+        #: Off as for Locust's users: proxies and credentials of the environment are not for simulated visitors.
+        trust_env = SessionAttribute(False)
+
+    def __init__(
+        self,
+        base_url: str,
+        request_event: EventHook | None = None,
+        user: User | None = None,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
+        # The constructor of requests is not called: it would create all attributes.
+        self._bridge = events.run_state.require_bridge()
+        #: The attributes that were set; `None` as long as there are none, which keeps a plain request plain.
+        self._settings: dict[str, Any] | None = None
+        self._session: ClientSession | None = None
         self.base_url = base_url
         self.user = user
-        self.request_name = None
-        #: A caught response about which nobody has said anything yet.
-        self._unsettled = None
+        self.request_name: str | None = None
+        #: The latest caught response, as long as its outcome may be pending.
+        self._pending_caught: Response | None = None
 
-    def request(self, method, url, name=None, catch_response=False, context=None, **options):
-        """Sends a request and returns its response, whatever that is: without one, `status_code` is 0."""
-        options |= {"name": name, "catch_response": catch_response, "context": context}
+    def request(  # type: ignore[override]
+        self,
+        method: str | bytes,
+        url: str | bytes,
+        name: str | None = None,
+        catch_response: bool = False,
+        context: dict[str, Any] | None = None,
+        **arguments: Unpack[BodyAndRequestArguments],
+    ) -> Response:
+        """Sends a request and returns its response. If there is none, `status_code` is 0."""
         method = (method.decode() if isinstance(method, bytes) else method).upper()
-        if method == "HEAD" and options.get("allow_redirects") is None:
-            # Only `head()` leaves redirects alone.
-            options["allow_redirects"] = True
-        return self._send(method, url, options)
+        if method == "HEAD" and arguments.get("allow_redirects") is None:
+            # Only `head()` does not follow redirects.
+            arguments["allow_redirects"] = True
+        sample = {"name": name, "catch_response": catch_response, "context": context}
+        return self._send(method, url, {**arguments, **sample})
 
-    def send(self, request, name=None, catch_response=False, context=None, **options):
-        """Sends what `prepare_request`, or requests, has prepared."""
+    def send(
+        self,
+        request: requests.PreparedRequest,
+        name: str | None = None,
+        catch_response: bool = False,
+        context: dict[str, Any] | None = None,
+        **arguments: Any,
+    ) -> Response:
+        """Sends a request made by `prepare_request()` or requests."""
         if not isinstance(request, requests.PreparedRequest):
             raise ValueError("You can only send PreparedRequests.")
-        sending = of_prepared(self, request, **options)
-        return self._deliver(request.method, request.url, name, catch_response, context, sending)
+        options = prepared_options(self, request, **arguments)
+        return self._deliver(cast(str, request.method), request.url, name, catch_response, context, options)
 
-    def get(self, url, **options):
-        return self._send("GET", url, options)
+    def get(self, url: str | bytes, **arguments: Unpack[BodyAndSampleArguments]) -> Response:  # type: ignore[override]
+        """Sends a GET request."""
+        return self._send("GET", url, cast("dict[str, Any]", arguments))
 
-    def options(self, url, **options):
-        return self._send("OPTIONS", url, options)
+    def options(self, url: str | bytes, **arguments: Unpack[BodyAndSampleArguments]) -> Response:  # type: ignore[override]
+        """Sends an OPTIONS request."""
+        return self._send("OPTIONS", url, cast("dict[str, Any]", arguments))
 
-    def head(self, url, **options):
-        return self._send("HEAD", url, options)
+    def head(self, url: str | bytes, **arguments: Unpack[BodyAndSampleArguments]) -> Response:  # type: ignore[override]
+        """Sends a HEAD request."""
+        return self._send("HEAD", url, cast("dict[str, Any]", arguments))
 
-    def post(self, url, data=None, json=None, **options):
-        return self._send("POST", url, {"data": data, "json": json, **options})
+    def post(  # type: ignore[override]
+        self, url: str | bytes, data: Any = None, json: Any = None, **arguments: Unpack[SampleArguments]
+    ) -> Response:
+        """Sends a POST request."""
+        return self._send("POST", url, {"data": data, "json": json, **arguments})
 
-    def put(self, url, data=None, **options):
-        return self._send("PUT", url, {"data": data, **options})
+    def put(  # type: ignore[override]
+        self, url: str | bytes, data: Any = None, **arguments: Unpack[JsonAndSampleArguments]
+    ) -> Response:
+        """Sends a PUT request."""
+        return self._send("PUT", url, {"data": data, **arguments})
 
-    def patch(self, url, data=None, **options):
-        return self._send("PATCH", url, {"data": data, **options})
+    def patch(  # type: ignore[override]
+        self, url: str | bytes, data: Any = None, **arguments: Unpack[JsonAndSampleArguments]
+    ) -> Response:
+        """Sends a PATCH request."""
+        return self._send("PATCH", url, {"data": data, **arguments})
 
-    def delete(self, url, **options):
-        return self._send("DELETE", url, options)
+    def delete(self, url: str | bytes, **arguments: Unpack[BodyAndSampleArguments]) -> Response:  # type: ignore[override]
+        """Sends a DELETE request."""
+        return self._send("DELETE", url, cast("dict[str, Any]", arguments))
 
     @contextmanager
-    def rename_request(self, name):
+    def rename_request(self, name: str) -> Iterator[None]:
         """Gives all requests in a block this name."""
         self.request_name = name
         try:
@@ -127,136 +177,152 @@ class HttpSession(requests.Session):
             self.request_name = None
 
     @property
-    def base_url(self):
-        """What paths are appended to. A new one begins new connections."""
+    def base_url(self) -> str:
+        """The URL that paths are appended to. A new one opens new connections."""
         return self._base_url
 
     @base_url.setter
-    def base_url(self, base_url):
-        before = self._wire
+    def base_url(self, base_url: str) -> None:
+        previous = self._session
         self._base_url, auth = without_credentials(base_url)
-        self._wire = Wire(self._hub, self._base_url)
+        self._session = ClientSession(self._bridge, self._base_url)
         if auth:
             self.auth = auth
-        if before is not None:
-            for cookie in before.cookies():
-                self._wire.set_cookie(cookie)
+        if previous is not None:
+            for cookie in previous.cookies():
+                self._session.set_cookie(cookie)
 
-    @property
-    def cookies(self):
-        """Those that the next request carries; what is put in here goes with it."""
+    @property  # type: ignore[override]
+    def cookies(self) -> ClientCookies:
+        """The cookies that the next request carries. Changes apply to it."""
         return ClientCookies(self)
 
     @cookies.setter
-    def cookies(self, cookies):
-        kept = list(cookies) if hasattr(cookies, "set_policy") else dict(cookies or {})
+    def cookies(self, cookies: Any) -> None:
+        new = list(cookies) if hasattr(cookies, "set_policy") else dict(cookies or {})
         own = self.cookies
         own.clear()
-        if isinstance(kept, dict):
-            own.update(kept)
+        if isinstance(new, dict):
+            own.update(new)
         else:
-            for cookie in kept:
+            for cookie in new:
                 own.set_cookie(cookie)
 
-    def absolute(self, url):
-        """A path as a URL."""
+    def absolute(self, url: str) -> str:
+        """Returns the URL of a path."""
         return url if url[:4].lower() == "http" and "://" in url[:8] else self._base_url + url
 
-    def close(self):
-        """Nothing to be done: the connections are closed when the user goes."""
+    def close(self) -> None:
+        """Has no effect: the connections are closed when the user ends."""
 
-    def mount(self, prefix, adapter):
+    def mount(self, prefix: str | bytes, adapter: Any) -> NoReturn:
         raise NotImplementedError(NO_ADAPTERS)
 
-    def get_adapter(self, url):
+    def get_adapter(self, url: str) -> NoReturn:
         raise NotImplementedError(NO_ADAPTERS)
 
     @property
-    def adapters(self):
+    def adapters(self) -> NoReturn:  # type: ignore[override]
         raise AttributeError(NO_ADAPTERS)
 
-    def _send(self, method, url, options):
-        name = context = sending = None
+    def _send(self, method: str, url: Any, arguments: dict[str, Any]) -> Response:
+        name = context = options = None
         is_caught = False
-        if options:
-            name = options.pop("name", None)
-            is_caught = options.pop("catch_response", False)
-            if options:
-                context = options.pop("context", None)
-        if options or self._settings is not None:
-            method, url, sending = prepare(self, method, url, **options)
-        return self._deliver(method, url, name, is_caught, context, sending)
+        if arguments:
+            name = arguments.pop("name", None)
+            is_caught = arguments.pop("catch_response", False)
+            if arguments:
+                context = arguments.pop("context", None)
+        if arguments or self._settings is not None:
+            method, url, options = prepare(self, method, url, **arguments)
+        return self._deliver(method, url, name, is_caught, context, options)
 
-    def _deliver(self, method, url, name, is_caught, context, sending):
+    def _deliver(
+        self,
+        method: str,
+        url: Any,
+        name: Any,
+        is_caught: bool,
+        context: dict[str, Any] | None,
+        options: RequestOptions | None,
+    ) -> Response:
         name = name or self.request_name
         if name is not None and name.__class__ is not str:
             name = str(name)
         if url.__class__ is not str:
             url = url.decode() if isinstance(url, bytes) else str(url)
-        response = self._exchange(method, url, name, is_caught, sending)
-        if report.listening:
-            self._tell(response, is_caught, context)
-        if sending is not None and sending.hooks and response.status_code:
-            response = _through_hooks(response, sending)
+        response = self._send_and_wait(method, url, name, is_caught, options)
+        if events.run_state.has_request_listeners:
+            self._notify(response, is_caught, context)
+        if options is not None and options.hooks and response.status_code:
+            response = _call_hooks(response, options.hooks, options.hook_kwargs)
         return response
 
-    def _exchange(self, method, url, name, is_caught, sending):
-        """Hands the request over and sleeps until the hub brings its response."""
+    def _send_and_wait(
+        self, method: str, url: str, name: str | None, is_caught: bool, options: RequestOptions | None
+    ) -> Response:
+        """Sends the request and sleeps until the response arrives."""
         user = self.user
-        if user is not None and user._leaving and not user._is_parting:
+        if user is not None and user._stop_requested and not user._in_on_stop:
             raise GreenletExit()
-        if self._unsettled is not None:
-            # Caught, and let lie: it holds a place that another request may need.
-            unsettled, self._unsettled = self._unsettled, None
-            unsettled.settle()
-        # Whoever gives pieces of a body may wait for other things meanwhile.
-        heard = SimpleQueue() if sending is not None and sending.source is not None else None
-        switch = getcurrent().switch if heard is None else heard.put
-        number = self._wire.send(method, url, name, is_caught, switch, sending)
-        while number is None:
-            if not self._hub.is_open:
-                return self._without_run(method, url, name, is_caught)
-            report.admission.wait()
-            number = self._wire.send(method, url, name, is_caught, switch, sending)
+        if self._pending_caught is not None:
+            # It was never decided. Until it is recorded it may hold the quota that another request needs.
+            pending, self._pending_caught = self._pending_caught, None
+            pending.settle()
+        # An upload's source may wait for other events of gevent, so its replies go through a queue.
+        source = None if options is None else options.source
+        replies = None if source is None else SimpleQueue()
+        resume = getcurrent().switch if replies is None else replies.put
+        session = cast(ClientSession, self._session)
+        request_id = session.send(method, url, name, is_caught, resume, options)
+        while request_id is None:
+            if not self._bridge.is_open:
+                return self._after_run(method, url, name, is_caught)
+            events.run_state.admission.wait()
+            request_id = session.send(method, url, name, is_caught, resume, options)
         try:
-            response = get_hub().switch() if heard is None else self._upload(number, heard, sending.source)
+            if replies is None or source is None:
+                response = get_hub().switch()
+            else:
+                response = self._upload(request_id, replies, source)
         except BaseException:
-            self._hub.abandon(number)
+            self._bridge.cancel(request_id)
             raise
         if type(response) is not Response:
             raise response
         if user is not None:
-            user._has_rested = True
+            user._yielded = True
         if is_caught:
-            self._unsettled = response
+            self._pending_caught = response
         return response
 
-    def _upload(self, number, heard, source):
-        """Gives the pieces of a body that are asked for, until there is a response."""
-        while isinstance(is_again := heard.get(), bool):
-            if is_again:
+    def _upload(self, request_id: int, replies: SimpleQueue, source: Source) -> Any:
+        """Sends the chunks that the engine asks for, and returns the response."""
+        session = cast(ClientSession, self._session)
+        while isinstance(reply := replies.get(), bool):
+            if reply:
                 source.rewind()
-            self._wire.feed(number, source.next_piece())
-        return is_again
+            session.send_upload_chunk(request_id, source.next_chunk())
+        return reply
 
-    def _without_run(self, method, url, name, is_caught):
-        """The run is over: a user goes now, unless it says its farewell, which goes on without a response."""
+    def _after_run(self, method: str, url: str, name: str | None, is_caught: bool) -> Response:
+        """Ends the user because the run is over. In `on_stop` it returns a response that was not sent instead."""
         user = self.user
-        if user is not None and not user._is_parting:
+        if user is not None and not user._in_on_stop:
             raise GreenletExit()
-        return self._wire.unsent(method, url, name, is_caught)
+        return cast(ClientSession, self._session).response_without_run(method, url, name, is_caught)
 
-    def _tell(self, response, is_caught, context):
+    def _notify(self, response: Response, is_caught: bool, context: dict[str, Any] | None) -> None:
         if self.user is not None:
             context = self.user.context() | (context or {})
         if is_caught:
             response.set_context(context)
         else:
-            report.plain(response, context)
+            request_events.notify_by_status(response, context)
 
 
-def without_credentials(base_url):
-    """A base URL that names both user and password becomes one without, and these two."""
+def without_credentials(base_url: str) -> tuple[str, tuple[str, str] | None]:
+    """Splits a base URL that has both user and password into the URL without them and the two."""
     parts = urlsplit(base_url)
     if not (parts.username and parts.password):
         return base_url, None
@@ -264,13 +330,13 @@ def without_credentials(base_url):
     return urlunsplit(bare), (unquote(parts.username), unquote(parts.password))
 
 
-def _through_hooks(response, sending):
-    """Each hook hears of each response, and may give another in place of the last."""
-    for past in response.history:
-        for hook in sending.hooks:
-            hook(past, **sending.told_hooks)
-    for hook in sending.hooks:
-        other = hook(response, **sending.told_hooks)
+def _call_hooks(response: Response, hooks: list[Callable[..., Any]], kwargs: Any) -> Response:
+    """Calls each hook with each response of the chain. A hook may replace the last response."""
+    for previous in response.history:
+        for hook in hooks:
+            hook(previous, **kwargs)
+    for hook in hooks:
+        other = hook(response, **kwargs)
         if other is not None:
             response = other
     return response

@@ -1,74 +1,90 @@
-"""What a locustfile sees of the run it is in: `environment`, its `runner` and its `stats`."""
+"""The run as a locustfile sees it: `environment`, its `runner` and its `stats`."""
+
+from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from . import report
+from ._engine import CommandLine, Run
+from .event import Events, events
+
+if TYPE_CHECKING:
+    from .user import User
 
 
 class Environment:
-    """The run's surroundings, as listeners of `init` and users are given it."""
+    """The surroundings of a run, as users and listeners of `init` receive them."""
 
-    def __init__(self, user_classes, parsed_options):
+    def __init__(self, user_classes: list[type[User]], parsed_options: argparse.Namespace) -> None:
         self.user_classes = user_classes
         self.user_classes_by_name = {user_class.__name__: user_class for user_class in user_classes}
         self.parsed_options = parsed_options
-        self.events = report.events
-        self.host = parsed_options.host
-        self.tags = parsed_options.tags
-        self.exclude_tags = parsed_options.exclude_tags
-        self.stop_timeout = parsed_options.stop_timeout
-        self.reset_stats = parsed_options.reset_stats
-        self.locustfile = parsed_options.locustfile
+        self.events: Events = events
+        self.host: str | None = parsed_options.host
+        self.tags: list[str] | None = parsed_options.tags
+        self.exclude_tags: list[str] | None = parsed_options.exclude_tags
+        self.stop_timeout: float | None = parsed_options.stop_timeout
+        self.reset_stats: bool = parsed_options.reset_stats
+        self.locustfile: str | None = parsed_options.locustfile
         self.catch_exceptions = True
-        self.process_exit_code = None
-        self.runner = None
-        self.shape_class = None
-        self.web_ui = None
+        #: The exit code that the locustfile requests; `None` lets the run decide.
+        self.process_exit_code: int | None = None
+        self.runner: Runner | None = None
+        self.shape_class: object = None
+        self.web_ui: object = None
 
     @property
-    def stats(self):
-        return self.runner.stats if self.runner else None
+    def stats(self) -> RequestStats:
+        """The statistics of the run."""
+        return self.runner.stats if self.runner else None  # type: ignore[return-value]
 
 
-def options(command_line, extra):
-    """`parsed_options`: what was given under the names of Locust, and the locustfile's own arguments."""
-    return argparse.Namespace(**json.loads(command_line.options()), **extra)
+def options(command_line: CommandLine, custom: Mapping[str, Any]) -> argparse.Namespace:
+    """Returns `parsed_options`: the options under Locust's names, and the locustfile's own arguments."""
+    return argparse.Namespace(**json.loads(command_line.options()), **custom)
 
 
 class Runner:
-    """A run, steered and read from Python."""
+    """A run that Python controls and reads."""
 
-    def __init__(self, environment, run):
+    def __init__(self, environment: Environment, run: Run) -> None:
         self.environment = environment
         self._run = run
         self.stats = RequestStats(run)
 
     @property
-    def state(self):
+    def state(self) -> str:
+        """One of the names in `STATES`."""
         return self._run.state
 
     @property
-    def user_count(self):
+    def user_count(self) -> int:
+        """The number of users."""
         return self._run.user_count
 
     @property
-    def target_user_count(self):
+    def target_user_count(self) -> int:
+        """The number of users after the current ramp."""
         return self._run.target_user_count
 
     @property
-    def user_classes_count(self):
-        """Users of each class."""
+    def user_classes_count(self) -> dict[str, int]:
+        """The number of users per class."""
         names = (user_class.__name__ for user_class in self.environment.user_classes)
-        return dict(zip(names, self._run.users_per_class))
+        return dict(zip(names, self._run.users_per_class, strict=False))
 
-    def start(self, user_count, spawn_rate, wait=False):
+    def start(self, user_count: int, spawn_rate: float, wait: bool = False) -> None:
+        """Changes the number of users at `spawn_rate` users per second."""
         self._run.spawn(user_count, float(spawn_rate))
 
-    def stop(self):
+    def stop(self) -> None:
+        """Ends the run."""
         self._run.stop()
 
-    def quit(self):
+    def quit(self) -> None:
+        """Ends the run."""
         self._run.stop()
 
 
@@ -77,49 +93,67 @@ class LocalRunner(Runner):
 
 
 class MasterRunner(Runner):
-    """There is none yet; locustfiles ask whether theirs is one."""
+    """Not instantiated yet. Locustfiles test whether their runner is one."""
 
 
 class WorkerRunner(Runner):
-    """There is none yet; locustfiles ask whether theirs is one."""
+    """Not instantiated yet. Locustfiles test whether their runner is one."""
 
 
-#: The states of a run, under the names by which locustfiles ask for them.
-STATES = {f"STATE_{state.upper()}": state for state in ("spawning", "running", "cleanup", "stopping", "stopped", "missing")}
-STATES["STATE_INIT"] = "ready"
+STATE_INIT = "ready"
+STATE_SPAWNING = "spawning"
+STATE_RUNNING = "running"
+STATE_CLEANUP = "cleanup"
+STATE_STOPPING = "stopping"
+STATE_STOPPED = "stopped"
+STATE_MISSING = "missing"
+#: The states of a run, by the names of their constants in Locust.
+STATES = {name: value for name, value in globals().items() if name.startswith("STATE_")}
 
 
 class RequestStats:
-    """The statistics of the run, some 100 ms old."""
+    """The statistics of the run, at most about 100 ms old."""
 
-    def __init__(self, run):
+    def __init__(self, run: Run) -> None:
         self._run = run
 
     @property
-    def total(self):
+    def total(self) -> StatsEntry:
+        """The entry of all requests together."""
         return StatsEntry(self._run, "", None)
 
     @property
-    def entries(self):
-        return {(name, method): StatsEntry(self._run, method, name) for method, name in self._run.rows()}
+    def entries(self) -> dict[tuple[str, str], StatsEntry]:
+        """The entries by name and method."""
+        return {(name, method): StatsEntry(self._run, method, name) for method, name in self._run.entry_keys()}
 
-    def get(self, name, method):
+    def get(self, name: str, method: str) -> StatsEntry:
+        """Returns an entry. One without requests has the value 0 everywhere."""
         return StatsEntry(self._run, method, name)
 
     @property
-    def num_requests(self):
+    def num_requests(self) -> int:
         return self.total.num_requests
 
     @property
-    def num_failures(self):
+    def num_failures(self) -> int:
         return self.total.num_failures
 
-    def reset_all(self):
+    def reset_all(self) -> None:
+        """Discards all measurements."""
         self._run.reset_stats()
 
 
 class StatsEntry:
-    """One row; times in milliseconds."""
+    """One entry of the statistics. Times are in milliseconds."""
+
+    if TYPE_CHECKING:
+        avg_content_length: float
+        avg_response_time: float
+        current_rps: float
+        max_response_time: float
+        min_response_time: float
+        total_rps: float
 
     VALUES = {
         "avg_content_length",
@@ -130,37 +164,39 @@ class StatsEntry:
         "total_rps",
     }
 
-    def __init__(self, run, method, name):
+    def __init__(self, run: Run, method: str, name: str | None) -> None:
         self._run, self.method, self._name = run, method, name
 
     @property
-    def name(self):
+    def name(self) -> str:
         return "Aggregated" if self._name is None else self._name
 
     @property
-    def fail_ratio(self):
+    def fail_ratio(self) -> float:
+        """The share of failures, from 0 to 1."""
         return self.num_failures / self.num_requests if self.num_requests else 0.0
 
     @property
-    def num_requests(self):
+    def num_requests(self) -> int:
         return int(self._value("num_requests"))
 
     @property
-    def num_failures(self):
+    def num_failures(self) -> int:
         return int(self._value("num_failures"))
 
     @property
-    def median_response_time(self):
+    def median_response_time(self) -> float:
         return self.get_response_time_percentile(0.5)
 
-    def get_response_time_percentile(self, percent):
+    def get_response_time_percentile(self, percent: float) -> float:
+        """Returns a percentile of the response times; `percent` is from 0 to 1."""
         return self._run.percentile(percent, self.method, self._name)
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> float:
         if name in StatsEntry.VALUES:
             return self._value(name)
         raise AttributeError(f"'StatsEntry' object has no attribute {name!r}")
 
-    def _value(self, name):
-        row = self._run.row(self.method, self._name)
-        return row[name] if row else 0
+    def _value(self, name: str) -> float:
+        entry = self._run.entry(self.method, self._name)
+        return entry[name] if entry else 0

@@ -1,49 +1,62 @@
-"""Hooks that a locustfile listens to, of both generations of Locust.
+"""Event hooks of both generations of Locust, and `events`, the object that holds them.
 
-What listeners of requests are told, and that a request which is fired is counted first, is in `report.py`.
+A request that is fired through a hook is counted first and then passed to the listeners of both generations. The
+requests of `self.client` are counted natively, and reach the listeners through `request_events.py`.
 """
+
+from __future__ import annotations
 
 import inspect
 import logging
 import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from .exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
+from .run_state import RunState, thread_id
 
 logger = logging.getLogger(__name__)
 
+Listener = TypeVar("Listener", bound=Callable[..., object])
+
 
 class EventHook:
-    """A list of listeners. `hook += listener` in 0.7, `hook.add_listener(listener)` or as a decorator since."""
+    """A list of listeners: `hook += listener` in 0.7, `hook.add_listener(listener)` or a decorator in current
+    versions.
+    """
 
-    #: Whether any listener of any hook has failed, for the exit code.
-    listener_failed = False
+    def __init__(self, run_state: RunState | None = None) -> None:
+        self._handlers: list[Callable[..., object]] = []
+        #: A hook that a locustfile creates belongs to the process's `events`.
+        self._run_state = run_state
 
-    def __init__(self):
-        self._handlers = []
-
-    def add_listener(self, handler):
+    def add_listener(self, handler: Listener) -> Listener:
+        """Adds a listener and returns it."""
         self._handlers.append(handler)
         return handler
 
-    def remove_listener(self, handler):
+    def remove_listener(self, handler: Callable[..., object]) -> None:
+        """Removes a listener."""
         self._handlers.remove(handler)
 
-    def __iadd__(self, handler):
+    def __iadd__(self, handler: Callable[..., object]) -> EventHook:
         self.add_listener(handler)
         return self
 
-    def __isub__(self, handler):
+    def __isub__(self, handler: Callable[..., object]) -> EventHook:
         self.remove_listener(handler)
         return self
 
-    def fire(self, *, reverse=False, **kwargs):
-        """Calls all listeners with what is given."""
-        self.tell(kwargs, reverse)
+    def fire(self, *, reverse: bool = False, **kwargs: Any) -> None:
+        """Calls all listeners with these arguments."""
+        self.notify(kwargs, reverse)
 
-    def tell(self, kwargs, reverse=False):
-        """One that fails is logged, and keeps neither the others nor the caller from going on, unless it raises what steers
-        users."""
+    def notify(self, kwargs: dict[str, Any], reverse: bool = False) -> None:
+        """Calls all listeners. A failing listener is logged; the others and the caller go on.
+
+        Exceptions that control users, such as `StopUser`, are raised to the caller.
+        """
         # A copy: listeners may add and remove listeners.
         for handler in self._handlers[::-1] if reverse else self._handlers[:]:
             try:
@@ -51,14 +64,16 @@ class EventHook:
             except (StopUser, StopTest, RescheduleTask, RescheduleTaskImmediately, InterruptTaskSet):
                 raise
             except Exception:
-                EventHook.listener_failed = True
-                logger.exception("A listener has failed: %s", getattr(handler, "__qualname__", handler))
+                (self._run_state or events.run_state).listener_failed = True
+                logger.exception("a listener failed: %s", getattr(handler, "__qualname__", handler))
 
     @contextmanager
-    def measure(self, request_type, name, response_length=0, context=None):
-        """Times a block and fires the hook with it; an exception makes it a failure."""
+    def measure(
+        self, request_type: str, name: str, response_length: int = 0, context: dict[str, Any] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Times a block and fires the hook with the result. An exception in the block makes it a failure."""
         started = time.perf_counter()
-        meta = {
+        meta: dict[str, Any] = {
             "request_type": request_type,
             "name": name,
             "response_length": response_length,
@@ -76,55 +91,105 @@ class EventHook:
 
 
 class QuittingHook(EventHook):
-    """A hook whose listeners took nothing in 0.7, and are told something since."""
+    """A hook with listeners that may take no arguments, as in 0.7."""
 
-    def tell(self, kwargs, reverse=False):
+    def notify(self, kwargs: dict[str, Any], reverse: bool = False) -> None:
         for handler in self._handlers[::-1] if reverse else self._handlers[:]:
-            alone = EventHook()
-            alone.add_listener(handler)
-            alone.tell(kwargs if inspect.signature(handler).parameters else {})
+            single = EventHook(self._run_state)
+            single.add_listener(handler)
+            single.notify(kwargs if inspect.signature(handler).parameters else {})
+
+
+class RequestHook(EventHook):
+    """A hook that counts a request each time it is fired."""
+
+    def __init__(self, events: Events) -> None:
+        super().__init__(events.run_state)
+        self._events = events
+
+    def fire(self, *, reverse: bool = False, **kwargs: Any) -> None:
+        """Counts a request and calls the listeners of both generations."""
+        self._events.request_fired(**kwargs)
+
+    def add_listener(self, handler: Listener) -> Listener:
+        self._events.run_state.has_request_listeners = True
+        return super().add_listener(handler)
 
 
 class Events:
-    """All hooks, under today's names and those of 0.7."""
-
-    #: Fired by the run, and by nobody else.
-    RUN = (
-        "init",
-        "init_command_line_parser",
-        "test_start",
-        "spawning_complete",
-        "test_stopping",
-        "test_stop",
-        "quitting",
-        "quit",
-        "reset_stats",
-        "user_error",
-        # 0.7
-        "hatch_complete",
-        "locust_error",
-        "locust_start_hatching",
-        "locust_stop_hatching",
-    )
-    #: There to be listened to; nothing here fires them yet.
-    LATER = (
-        "cpu_warning",
-        "heartbeat_received",
-        "heartbeat_sent",
-        "master_start_hatching",
-        "master_stop_hatching",
-        "report_to_master",
-        "slave_report",
-        "usage_monitor",
-        "worker_connect",
-        "worker_report",
-    )
+    """All hooks, under their current names and those of 0.7."""
 
     EventHook = EventHook
 
-    def __init__(self, request_hooks):
-        for name in self.RUN + self.LATER:
-            setattr(self, name, EventHook())
-        self.quitting = QuittingHook()
-        for name, hook in request_hooks.items():
-            setattr(self, name, hook)
+    def __init__(self) -> None:
+        state = self.run_state = RunState()
+        self.request = RequestHook(self)
+
+        self.init = EventHook(state)
+        self.init_command_line_parser = EventHook(state)
+        self.test_start = EventHook(state)
+        self.spawning_complete = EventHook(state)
+        self.test_stopping = EventHook(state)
+        self.test_stop = EventHook(state)
+        self.quitting = QuittingHook(state)
+        self.quit = EventHook(state)
+        self.reset_stats = EventHook(state)
+        self.user_error = EventHook(state)
+
+        # 0.7
+        self.request_success = RequestHook(self)
+        self.request_failure = RequestHook(self)
+        self.hatch_complete = EventHook(state)
+        self.locust_error = EventHook(state)
+        self.locust_start_hatching = EventHook(state)
+        self.locust_stop_hatching = EventHook(state)
+
+        # These can be listened to, but are not fired yet.
+        self.cpu_warning = EventHook(state)
+        self.heartbeat_received = EventHook(state)
+        self.heartbeat_sent = EventHook(state)
+        self.master_start_hatching = EventHook(state)
+        self.master_stop_hatching = EventHook(state)
+        self.report_to_master = EventHook(state)
+        self.slave_report = EventHook(state)
+        self.usage_monitor = EventHook(state)
+        self.worker_connect = EventHook(state)
+        self.worker_report = EventHook(state)
+
+    def request_fired(
+        self,
+        request_type: str,
+        name: str,
+        response_time: float | None,
+        response_length: int | None = 0,
+        exception: object = None,
+        **more: Any,
+    ) -> None:
+        """Counts a request that a client of the locustfile's own has made, and calls the listeners."""
+        bridge = self.run_state.bridge
+        if bridge is not None:
+            if thread_id() != self.run_state.owner_thread:
+                raise RuntimeError("events are fired in the thread of the users: use greenlets (gevent.spawn)")
+            bridge.record_request(
+                str(request_type), str(name), response_time or 0, int(response_length or 0), exception
+            )
+        if self.run_state.has_request_listeners:
+            meta = {"response": None, "context": {}, "start_time": None, "url": None} | more
+            meta |= {"request_type": request_type, "name": name, "response_time": response_time}
+            self.notify_request(meta | {"response_length": response_length, "exception": exception})
+
+    def notify_request(self, meta: dict[str, Any]) -> None:
+        """Calls the listeners of `request`, and those of 0.7 with the arguments that they take."""
+        if self.request._handlers:
+            self.request.notify(meta)
+        if meta["exception"] is None:
+            hook, last_argument = self.request_success, "response_length"
+        else:
+            hook, last_argument = self.request_failure, "exception"
+        if hook._handlers:
+            old = {name: meta[name] for name in ("request_type", "name", last_argument)}
+            hook.notify(old | {"response_time": int(meta["response_time"] or 0)})
+
+
+#: The hooks of the process, as `from locust import events` gives them.
+events = Events()

@@ -1,26 +1,26 @@
-"""Locust's exceptions, of both generations: what a task may raise, and what the flow of tasks is steered by."""
+"""Locust's exceptions, of both generations: those that a task may raise, and those that control the flow of tasks."""
 
 
 class LocustError(Exception):
-    pass
+    """A locustfile uses an interface wrongly."""
 
 
 class ResponseError(Exception):
-    """Raised in a `with` block around a request: the request is a failure, and the task goes on after the block."""
+    """Raised in the `with` block of a request, makes the request a failure; the task goes on after the block."""
 
 
 class CatchResponseError(Exception):
-    """What a text given to `failure()` becomes."""
+    """The failure that a text given to `failure()` becomes."""
 
 
 class MissingWaitTimeError(LocustError):
-    pass
+    """Only one of `min_wait` and `max_wait` is set."""
 
 
 class InterruptTaskSet(Exception):
-    """Ends the task set that runs; its parent goes on, at once if `reschedule`."""
+    """Ends the running task set. Its parent goes on at once if `reschedule` is true, else after a wait."""
 
-    def __init__(self, reschedule=True):
+    def __init__(self, reschedule: bool = True) -> None:
         super().__init__(reschedule)
         self.reschedule = reschedule
 
@@ -37,8 +37,8 @@ class StopTest(Exception):
 
 
 class RescheduleTask(Exception):
-    """The task ends, and the user waits as after any other."""
+    """Ends the task. The user waits as after any other."""
 
 
 class RescheduleTaskImmediately(Exception):
-    """The task ends, and the next one begins without a wait."""
+    """Ends the task. The next one starts without a wait."""

@@ -1,305 +1,350 @@
-"""The event loop around the users: resumes them when their requests are done, and does to them what the run orders.
+"""The scheduler of the Python users: resumes their greenlets when requests complete, and applies the run's commands.
 
-On gevent's loop, when requests are done, the native half rings, and each greenlet that waits is resumed with its response
-(`_resume`). When the run has orders or news, it rings another bell, and the conductor, which is the main greenlet, follows
-them (`conduct`); it never waits for anything else. Listeners of the run may wait: they have a greenlet of their own
-(`Herald`), and so has each user (`Life`).
+It runs on gevent's loop. `completion_fd` becomes readable when requests complete, and each waiting greenlet is
+resumed with its response (`_resume_greenlets`). `command_fd` becomes readable when the run has commands or events;
+the main greenlet applies them (`run`) and does not wait otherwise. Each user has a greenlet (`UserGreenlet`).
+Listeners of the run may wait, so they have a greenlet of their own (`EventDispatcher`).
 """
+
+from __future__ import annotations
 
 import logging
 import os
 import sys
 import sysconfig
 import traceback
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, assert_never, cast
 
 import gevent
 from gevent import GreenletExit
 from gevent.event import Event
 from gevent.queue import Queue
 
-from . import failure, report
-from .event import EventHook
+from . import task_errors
+from ._engine import EngineBridge, HostEvent, Run, UserAction, next_completion
+from .environment import Environment
+from .event import EventHook, events
 from .exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
 from .user import WAITING, Locust, User
 
+if TYPE_CHECKING:
+    from .engine_types import AnyHostEvent, AnyUserAction
+
 logger = logging.getLogger(__name__)
 
+#: The event mask of gevent's loop for a readable file descriptor.
+READABLE = 1
+#: Completions taken in one batch, before timers and the sockets of other clients run.
+MAX_BATCH = 256
 
-class Host:
-    """The place of the Python users of one run."""
 
-    def __init__(self, environment, user_classes, run, hub):
+class UserScheduler:
+    """Runs the users of one run on gevent's loop."""
+
+    def __init__(
+        self, environment: Environment, user_classes: list[type[User]], run: Run, bridge: EngineBridge
+    ) -> None:
         self._environment = environment
         self._classes = user_classes
         self._run = run
-        self._hub = hub
-        #: Users that nobody has told to leave, per class, in the order in which they came.
-        self._staying = [{} for _ in user_classes]
-        self._present = set()
-        #: Users who are to come when the listeners of the start have been heard; `None` when they have.
-        self._held = None
-        self._herald = Herald(self)
+        self._bridge = bridge
+        #: Users that were not asked to stop, per class, in the order of their start.
+        self._active: list[dict[UserGreenlet, None]] = [{} for _ in user_classes]
+        self._alive: set[UserGreenlet] = set()
+        #: Class indices of users to start after the listeners of the start; `None` once these have been called.
+        self._deferred_spawns: list[int] | None = None
+        self._dispatcher = EventDispatcher(self)
         self._wake = Event()
-        self._watchers = []
+        self._watchers: list[Any] = []
 
-    def conduct(self):
-        """Follows the run to its end and returns the process's exit code."""
-        report.hub, report.hub_thread = self._hub, report.thread_number()
+    def run(self) -> int:
+        """Follows the run to its end and returns the exit code of the process."""
+        events.run_state.attach(self._bridge)
         User.environment = self._environment
-        self._watch(self._hub.finished_fd, self._resume)
-        self._watch(self._hub.orders_fd, self._hear_orders)
-        self._herald.start()
+        self._watch(self._bridge.completion_fd, self._resume_greenlets)
+        self._watch(self._bridge.command_fd, self._wake_scheduler)
+        self._dispatcher.start()
         while True:
             try:
-                exit_code = self._turn()
-            except (StopTest, SystemExit) as wish:
-                # `sys.exit()` in a greenlet of somebody's own comes out here.
-                self.end_run(wish)
+                exit_code = self._tick()
+            except (StopTest, SystemExit) as reason:
+                # Raised by `sys.exit()` in a greenlet that the locustfile has spawned.
+                self.end_run(reason)
                 continue
             if exit_code is not None:
-                self._herald.kill(block=False)
+                self._dispatcher.kill(block=False)
                 return exit_code
 
-    def _turn(self):
-        """Does what is due, and waits until something is due again. Gives the exit code when all is over."""
-        due_s, actions = self._hub.turn()
-        for what, number in actions:
-            getattr(self, "_" + what)(number)
-        for what, number in self._run.news():
-            if what == "exit":
-                return number
-            self._hear(what, number)
-        waiting = report.admission
-        if not self._hub.is_open or self._hub.has_room:
-            waiting.set()
-            waiting.clear()
+    def _tick(self) -> int | None:
+        """Applies actions and events, and waits until the next tick is due.
+
+        Returns the exit code when the run is over.
+        """
+        # The engine's side is dropped after the last event only, which ends this loop.
+        due_s, actions = cast("tuple[float, list[AnyUserAction]]", self._bridge.tick())
+        for action in actions:
+            self._apply(action)
+        for event in self._run.take_events():
+            if isinstance(event, HostEvent.Exit):
+                return event.code
+            self._handle(event)
+        admission = events.run_state.admission
+        if not self._bridge.is_open or self._bridge.may_admit_soon:
+            admission.set()
+            admission.clear()
         if self._wake.wait(due_s):
             self._wake.clear()
         return None
 
-    # What happens on the loop.
+    # Callbacks of gevent's loop.
 
-    def _watch(self, fd, callback):
+    def _watch(self, fd: int, callback: Callable[[], None]) -> None:
         watcher = gevent.get_hub().loop.io(fd, READABLE)
         watcher.start(callback)
         self._watchers.append(watcher)
 
-    def _resume(self):
-        """Each switch returns when its greenlet waits for something again."""
-        hub = self._hub
-        hub.heard_finished()
-        next_finished = hub.next_finished
-        for _ in range(MOST_AT_ONCE):
-            finished = next_finished()
-            if finished is None:
+    def _resume_greenlets(self) -> None:
+        """Resumes the greenlets for which a value has arrived. A switch returns when that greenlet waits again."""
+        bridge = self._bridge
+        bridge.begin_batch()
+        for _ in range(MAX_BATCH):
+            completion = next_completion(bridge)
+            if completion is None:
                 break
-            switch, response = finished
+            resume, value = completion
             try:
-                switch(response)
+                resume(value)
             except BaseException:
-                # A bare greenlet has died of it, which concerns nobody behind it.
-                gevent.get_hub().handle_error(switch, *sys.exc_info())
+                # A raw greenlet has died of an exception. The greenlets behind it must still be resumed.
+                gevent.get_hub().handle_error(resume, *sys.exc_info())
         else:
-            # Others are to have their turn in between: timers, and sockets of clients that are not ours.
-            hub.ring()
-        hub.flush()
+            bridge.requeue_wakeup()
+        bridge.end_batch()
 
-    def _hear_orders(self):
-        self._hub.heard_orders()
+    def _wake_scheduler(self) -> None:
+        self._bridge.clear_command_wakeup()
         self._wake.set()
 
-    # What the run orders.
+    # Actions on users.
 
-    def _begin(self, _number):
-        events = self._environment.events
-        self._held = []
-        self._herald.tell(events.test_start, environment=self._environment)
-        self._herald.tell(events.locust_start_hatching)
-        self._herald.then(self._open)
+    def _apply(self, action: AnyUserAction) -> None:
+        match action:
+            case UserAction.StartRun():
+                self._start_run()
+            case UserAction.SpawnUser(class_index):
+                self._spawn(class_index)
+            case UserAction.StopUser(class_index):
+                self._stop_latest(class_index)
+            case UserAction.StopAll():
+                # After the listeners. The engine aborts all users at the deadline, even if a listener is still running.
+                self._dispatcher.fire(self._environment.events.test_stopping, environment=self._environment)
+                self._dispatcher.call(self._stop_all)
+            case UserAction.AbortAll():
+                self._abort_all()
+            case _:
+                assert_never(action)
 
-    def _open(self):
-        """The listeners of the start have been heard: users may come."""
-        held, self._held = self._held, None
-        for index in held:
-            self._start(index)
+    def _start_run(self) -> None:
+        hooks = self._environment.events
+        self._deferred_spawns = []
+        self._dispatcher.fire(hooks.test_start, environment=self._environment)
+        self._dispatcher.fire(hooks.locust_start_hatching)
+        self._dispatcher.call(self._start_deferred)
 
-    def _come(self, index):
-        self._hub.came(index)
-        if self._held is None:
-            self._start(index)
+    def _start_deferred(self) -> None:
+        """Starts the users that were spawned while the listeners of the start ran."""
+        deferred, self._deferred_spawns = self._deferred_spawns or (), None
+        for class_index in deferred:
+            self._start_user(class_index)
+
+    def _spawn(self, class_index: int) -> None:
+        self._bridge.user_spawned(class_index)
+        if self._deferred_spawns is None:
+            self._start_user(class_index)
         else:
-            self._held.append(index)
+            self._deferred_spawns.append(class_index)
 
-    def _start(self, index):
-        life = Life(self, index)
-        self._staying[index][life] = None
-        self._present.add(life)
-        life.start()
+    def _start_user(self, class_index: int) -> None:
+        greenlet = UserGreenlet(self, class_index)
+        self._active[class_index][greenlet] = None
+        self._alive.add(greenlet)
+        greenlet.start()
 
-    def _leave(self, index):
-        """The class's latest goes first."""
-        if self._held and index in self._held:
-            self._held.remove(index)
-            self._hub.leaving(index)
-            self._hub.went()
-        elif self._staying[index]:
-            life = next(reversed(self._staying[index]))
-            life.tell_to_leave()
+    def _stop_latest(self, class_index: int) -> None:
+        """Stops the latest user of a class."""
+        if self._deferred_spawns and class_index in self._deferred_spawns:
+            self._deferred_spawns.remove(class_index)
+            self._bridge.user_stopping(class_index)
+            self._bridge.user_exited()
+        elif self._active[class_index]:
+            greenlet = next(reversed(self._active[class_index]))
+            greenlet.request_stop()
 
-    def _leave_all(self, _number):
-        """When the listeners of it have been heard; at the deadline everyone goes, whatever they do."""
-        self._herald.tell(self._environment.events.test_stopping, environment=self._environment)
-        self._herald.then(self._tell_all_to_leave)
+    def _stop_all(self) -> None:
+        for class_index in list(self._deferred_spawns or ()):
+            self._stop_latest(class_index)
+        for active in self._active:
+            for greenlet in list(active):
+                greenlet.request_stop()
 
-    def _tell_all_to_leave(self):
-        for index in list(self._held or ()):
-            self._leave(index)
-        for staying in self._staying:
-            for life in list(staying):
-                life.tell_to_leave()
+    def _abort_all(self) -> None:
+        self._stop_all()
+        for greenlet in list(self._alive):
+            greenlet.abort()
+        self._bridge.cancel_all()
 
-    def _cut_all(self, _number):
-        self._tell_all_to_leave()
-        for life in list(self._present):
-            life.cut()
-        self._hub.abandon_all()
+    # Events of the run.
 
-    # What has happened.
+    def _handle(self, event: AnyHostEvent) -> None:
+        environment, fire = self._environment, self._dispatcher.fire
+        hooks = environment.events
+        match event:
+            case HostEvent.SpawningComplete(user_count):
+                fire(hooks.spawning_complete, user_count=user_count)
+                fire(hooks.hatch_complete, user_count=user_count)
+            case HostEvent.Stopped():
+                fire(hooks.test_stop, environment=environment)
+                fire(hooks.locust_stop_hatching)
+            case HostEvent.Quitting():
+                fire(hooks.quitting, reverse=True, environment=environment)
+                self._dispatcher.call(self._set_exit)
+            case HostEvent.Exit():
+                pass
+            case _:
+                assert_never(event)
 
-    def _hear(self, what, number):
-        environment, tell = self._environment, self._herald.tell
-        events = environment.events
-        if what == "spawning_complete":
-            tell(events.spawning_complete, user_count=number)
-            tell(events.hatch_complete, user_count=number)
-        elif what == "stopped":
-            tell(events.test_stop, environment=environment)
-            tell(events.locust_stop_hatching)
-        elif what == "quitting":
-            tell(events.quitting, reverse=True, environment=environment)
-            self._herald.then(self._say_last_word)
+    def _set_exit(self) -> None:
+        self._run.set_exit(self._environment.process_exit_code, events.run_state.listener_failed)
 
-    def _say_last_word(self):
-        self._run.say_last_word(self._environment.process_exit_code, EventHook.listener_failed)
+    # Callbacks of user greenlets.
 
-    # What lives tell.
+    def on_stop_requested(self, greenlet: UserGreenlet) -> None:
+        """Counts a user that was asked to stop or ends by itself."""
+        if self._active[greenlet.class_index].pop(greenlet, greenlet) is None:
+            self._bridge.user_stopping(greenlet.class_index)
 
-    def leaving(self, life):
-        """It was told to leave, or goes by itself."""
-        if self._staying[life.index].pop(life, life) is None:
-            self._hub.leaving(life.index)
-
-    def gone(self, life, user):
-        self.leaving(life)
-        self._present.discard(life)
-        self._hub.went()
+    def on_exit(self, greenlet: UserGreenlet, user: User | None) -> None:
+        """Counts the end of a user's greenlet."""
+        self.on_stop_requested(greenlet)
+        self._alive.discard(greenlet)
+        self._bridge.user_exited()
         if user is not None:
-            user._let_go()
-        if not self._present:
+            user._release()
+        if not self._alive:
             self._wake.set()
 
-    def end_run(self, wish):
-        """A user or listener has raised `StopTest`, or calls `sys.exit()`: the whole run ends, and its results are shown."""
-        if isinstance(wish, SystemExit):
+    def end_run(self, reason: StopTest | SystemExit) -> None:
+        """Ends the run because a user or a listener has raised `StopTest` or called `sys.exit()`."""
+        if isinstance(reason, SystemExit):
             logger.info("sys.exit() is called: the run ends")
-            if wish.code is not None:
-                # As Python takes it: what is no number is an error.
-                self._environment.process_exit_code = wish.code if isinstance(wish.code, int) else 1
+            if reason.code is not None:
+                # As in Python, a code that is not a number means an error.
+                self._environment.process_exit_code = reason.code if isinstance(reason.code, int) else 1
         else:
-            logger.info("Test stopped by the locustfile: %s", wish)
+            logger.info("Test stopped by the locustfile: %s", reason)
         self._run.stop()
 
-    def make_user(self, index):
-        user_class = self._classes[index]
-        # Constructors of 0.7 take nothing.
+    def make_user(self, class_index: int) -> User:
+        """Creates a user of this class."""
+        user_class = self._classes[class_index]
+        # Constructors of 0.7 take no arguments.
         return user_class() if issubclass(user_class, Locust) else user_class(self._environment)
 
+    def user_class(self, class_index: int) -> type[User]:
+        """Returns the class with this index."""
+        return self._classes[class_index]
 
-class Life(gevent.Greenlet):
+
+class UserGreenlet(gevent.Greenlet):
     """The greenlet of one user."""
 
-    def __init__(self, host, index):
+    def __init__(self, scheduler: UserScheduler, class_index: int) -> None:
         super().__init__()
-        self.index = index
-        self._host = host
-        self._user = None
+        self.class_index = class_index
+        self._scheduler = scheduler
+        self._user: User | None = None
         self._has_begun = False
-        self._is_told = False
+        self._stop_requested = False
 
-    def _run(self):
+    def _run(self) -> None:
         self._has_begun = True
         try:
-            if not self._is_told:
-                self._user = self._host.make_user(self.index)
-                self._user._life = self
+            if not self._stop_requested:
+                self._user = self._scheduler.make_user(self.class_index)
+                self._user._greenlet = self
                 self._user.run()
         except (GreenletExit, StopUser):
             pass
-        except (StopTest, SystemExit) as wish:
-            self._host.end_run(wish)
+        except (StopTest, SystemExit) as reason:
+            self._scheduler.end_run(reason)
         except (Exception, gevent.Timeout) as error:
-            failure.of_task(self._user or self._host._classes[self.index], error)
+            task_errors.report_error(self._user or self._scheduler.user_class(self.class_index), error)
         finally:
             user, self._user = self._user, None
-            self._host.gone(self, user)
+            self._scheduler.on_exit(self, user)
 
-    def tell_to_leave(self):
-        """A user that waits between tasks goes at once; others finish what they have on the wire."""
-        if self._is_told:
+    def request_stop(self) -> None:
+        """Asks the user to stop. One that waits between tasks ends at once, others finish their request in flight."""
+        if self._stop_requested:
             return
-        self._is_told = True
-        self._host.leaving(self)
+        self._stop_requested = True
+        self._scheduler.on_stop_requested(self)
         user = self._user
         if user is None:
             return
-        user._leaving = True
+        user._stop_requested = True
         if user._state is WAITING:
             self.kill(block=False)
 
-    def cut(self):
-        """It goes now, whatever it does."""
-        self.tell_to_leave()
-        # One that has not begun will find that it was told.
+    def abort(self) -> None:
+        """Ends the user immediately."""
+        self.request_stop()
+        # A greenlet that has not begun finds the request to stop when it does.
         if self._has_begun:
             self.kill(block=False)
 
 
-class Herald(gevent.Greenlet):
-    """Tells the run's listeners what happens, one thing after another; they may take their time."""
+class EventDispatcher(gevent.Greenlet):
+    """Calls the run's listeners, one after another. A listener may wait."""
 
-    def __init__(self, host):
+    def __init__(self, scheduler: UserScheduler) -> None:
         super().__init__()
-        self._host = host
-        self._queue = Queue()
+        self._scheduler = scheduler
+        self._queue: Queue = Queue()
 
-    def tell(self, hook, reverse=False, **kwargs):
+    def fire(self, hook: EventHook, reverse: bool = False, **kwargs: Any) -> None:
+        """Queues the firing of a hook."""
         self._queue.put(lambda: hook.fire(reverse=reverse, **kwargs))
 
-    def then(self, action):
-        """Does this when all that was told before has been heard."""
-        self._queue.put(action)
+    def call(self, function: Callable[[], None]) -> None:
+        """Queues a function behind the hooks fired before."""
+        self._queue.put(function)
 
-    def _run(self):
+    def _run(self) -> None:
         while True:
             try:
                 self._queue.get()()
-            except (StopTest, SystemExit) as wish:
-                self._host.end_run(wish)
+            except (StopTest, SystemExit) as reason:
+                self._scheduler.end_run(reason)
             except (StopUser, RescheduleTask, RescheduleTaskImmediately, InterruptTaskSet) as stray:
-                what = "which means something only in a task"
-                logger.warning("A listener of the run raises %s, %s", type(stray).__name__, what)
+                logger.warning(
+                    "A listener of the run raises %s, which means something only in a task", type(stray).__name__
+                )
 
 
-def where_is_the_hub():
-    """Where in whose code the thread of the hub is; called by another thread when the hub is stuck."""
-    frames = traceback.extract_stack(sys._current_frames()[report.hub_thread])
+def blocking_frame() -> str:
+    """Returns the line that the thread of gevent's loop executes. Called on another thread when the loop is blocked."""
+    owner = cast(int, events.run_state.owner_thread)
+    frames = traceback.extract_stack(sys._current_frames()[owner])
     users = [frame for frame in frames if not frame.filename.startswith(_NOT_OF_USERS)]
     frame = (users or frames)[-1]
     return f"in {frame.name}() at {frame.filename}, line {frame.lineno}: {frame.line}"
 
 
-READABLE = 1
-#: What the user of a library cannot change: Python's own, installed packages, and this one.
-_NOT_OF_USERS = (*{sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")}, os.path.dirname(__file__), "<")
-#: Responses that are taken before others have their turn.
-MOST_AT_ONCE = 256
+#: Code that the author of a locustfile does not change: Python's library, installed packages, and this package.
+_NOT_OF_USERS = (
+    *{sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")},
+    os.path.dirname(__file__),
+    "<",
+)

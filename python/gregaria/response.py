@@ -1,135 +1,154 @@
-"""Parts of a response that are made when they are asked for, in Python; `_engine.Response` looks for them here."""
+"""Parts of a response that are made in Python when they are accessed. `_engine.Response` looks them up with `part`."""
+
+from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterable, Iterator
 from email.message import Message
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import requests
 from gevent import get_hub
 from greenlet import getcurrent
+from requests.compat import urljoin
 from requests.cookies import MockRequest, MockResponse, RequestsCookieJar
 from requests.exceptions import JSONDecodeError, StreamConsumedError
 from requests.structures import CaseInsensitiveDict
 from requests.utils import iter_slices, requote_uri, stream_decode_response_unicode
 
-from .sending import DEFAULTS
+from . import _engine
+from .request_options import DEFAULT_HEADERS, RequestOptions
+
+if TYPE_CHECKING:
+    from ._engine import BodyStream
 
 
 class Response(requests.Response):
-    """What a response says its class is. Nobody makes one: what the engine's response has not itself, `part` gives from
-    here, and what is not here either is requests' own.
+    """The class that a response states as its own. It is never instantiated.
+
+    `part` takes an attribute that the engine's response lacks from here. An attribute that is not here either is
+    requests' own. `self` is always an `_engine.Response`.
     """
 
+    if TYPE_CHECKING:
+        method: str
+        previous_statuses: list[int]
+        request_options: RequestOptions | None
+        is_whole: bool
+        raw: Any
+
     @property
-    def request(self):
-        """What was asked for in the end, as requests would have prepared it, but for what the engine adds."""
+    def request(self) -> requests.PreparedRequest:  # type: ignore[override]
+        """The last request of the chain as requests would have prepared it, without the engine's additions."""
         request = requests.PreparedRequest()
-        method, keeps_body = _method(self.method, self.led_by)
+        method, keeps_body = _redirected_method(self.method, self.previous_statuses)
         request.method, request.url = method, requote_uri(self.url)
-        request.headers = CaseInsensitiveDict(DEFAULTS)
+        request.headers = CaseInsensitiveDict(DEFAULT_HEADERS)
         request.hooks = {}
-        details = self.details
-        if details is None:
+        options = self.request_options
+        if options is None:
             return request
-        for name, value in details.headers or ():
-            request.headers[name] = value
+        for name, value in options.headers or ():
+            request.headers[cast(str, name)] = cast(str, value)
             if value is None:
-                del request.headers[name]
+                del request.headers[cast(str, name)]
         if keeps_body:
-            request.body = details.body if details.source is None else details.source
+            request.body = options.body if options.source is None else cast(Any, options.source)
         return request
 
     @property
-    def next(self):
-        """What a redirect that was not followed asks for; `None` when this is none."""
+    def next(self) -> requests.PreparedRequest | None:
+        """The request of a redirect that was not followed; `None` for other responses."""
         if not self.is_redirect:
             return None
         request = self.request.copy()
-        request.url = requests.compat.urljoin(self.url, requote_uri(self.headers["location"]))
-        method, keeps_body = _method(request.method, [self.status_code])
+        request.url = urljoin(self.url, requote_uri(self.headers["location"]))
+        method, keeps_body = _redirected_method(cast(str, request.method), [self.status_code])
         request.method = method
         if not keeps_body:
             request.body = None
         return request
 
-    def iter_content(self, chunk_size=1, decode_unicode=False):
-        """The body in pieces; one that is read piece by piece gives each as soon as it comes."""
+    def iter_content(self, chunk_size: int | None = 1, decode_unicode: bool = False) -> Iterator[Any]:
+        """Returns the body in pieces. A streamed body yields each chunk as soon as it arrives."""
         if chunk_size is not None and not isinstance(chunk_size, int):
             raise TypeError(f"chunk_size must be an int, it is instead a {type(chunk_size)}.")
+        chunks: Iterator[Any]
         if self.is_whole:
-            chunks = iter_slices(self.content or b"", chunk_size)
+            chunks = iter_slices(cast(Any, self.content or b""), cast(int, chunk_size))
         elif self.raw.is_consumed:
             raise StreamConsumedError()
         else:
-            chunks = iter(lambda: self.raw.piece(chunk_size), b"")
+            chunks = iter(lambda: self.raw.next_chunk(chunk_size), b"")
         return stream_decode_response_unicode(chunks, self) if decode_unicode else chunks
 
     @property
-    def connection(self):
+    def connection(self) -> NoReturn:  # type: ignore[override]
         raise AttributeError("a response has no connection here: send again with client.send()")
 
     @property
-    def _rest(self):
+    def _rest(self) -> bytes:
         if self.raw.is_consumed:
             raise RuntimeError("The content for this response was already consumed")
         return self.raw.read()
 
 
 class Raw(io.RawIOBase):
-    """A body as a file, without chunks and compression. One that was read with its response has nothing more to give."""
+    """A body as a file, decoded. One that was read with its response is at its end."""
 
-    def __init__(self, stream):
+    def __init__(self, stream: BodyStream | None) -> None:
         self._stream = stream
-        #: What came and was not asked for yet.
-        self._left = memoryview(b"")
+        #: Bytes that have arrived and were not read yet.
+        self._buffered = memoryview(b"")
 
     @property
-    def is_consumed(self):
-        return not self._left and (self._stream is None or self._stream.is_over)
+    def is_consumed(self) -> bool:
+        return not self._buffered and (self._stream is None or self._stream.is_over)
 
-    def readable(self):
+    def readable(self) -> bool:
         return True
 
-    def piece(self, most=None):
-        """What comes next, without waiting for more of it; nothing at the end."""
-        left = self._left or memoryview(_next_piece(self._stream))
-        piece, self._left = left[:most], left[len(left) if most is None else most :]
-        return bytes(piece)
+    def next_chunk(self, max_bytes: int | None = None) -> bytes:
+        """Returns the bytes that have arrived, or waits for the next ones; empty at the end."""
+        buffered = self._buffered or memoryview(_read_chunk(self._stream))
+        chunk, self._buffered = buffered[:max_bytes], buffered[len(buffered) if max_bytes is None else max_bytes :]
+        return bytes(chunk)
 
-    def readinto(self, buffer):
-        piece = self.piece(len(buffer))
-        buffer[: len(piece)] = piece
-        return len(piece)
+    def readinto(self, buffer: Any) -> int:
+        chunk = self.next_chunk(len(buffer))
+        buffer[: len(chunk)] = chunk
+        return len(chunk)
 
-    def read(self, amt=-1, decode_content=None):
+    def read(self, amt: int | None = -1, decode_content: bool | None = None) -> bytes:
         if amt is None or amt < 0:
-            return b"".join(iter(self.piece, b""))
-        pieces = []
-        while amt and (piece := self.piece(amt)):
-            pieces.append(piece)
-            amt -= len(piece)
-        return b"".join(pieces)
+            return b"".join(iter(self.next_chunk, b""))
+        chunks = []
+        while amt and (chunk := self.next_chunk(amt)):
+            chunks.append(chunk)
+            amt -= len(chunk)
+        return b"".join(chunks)
 
-    def stream(self, amt=2**16, decode_content=None):
-        """Pieces of at most this length."""
-        return iter(lambda: self.piece(amt), b"")
+    def stream(self, amt: int | None = 2**16, decode_content: bool | None = None) -> Iterator[bytes]:
+        """Returns the chunks of the body, each of at most this size."""
+        return iter(lambda: self.next_chunk(amt), b"")
 
-    def close(self):
+    def close(self) -> None:
         if self._stream is not None:
             self._stream.close()
         super().close()
 
 
-def part(response, name):
-    """The part of this name, as if it were the response's own."""
+def part(response: _engine.Response, name: str) -> Any:
+    """Returns the attribute `name` of `Response`, bound to the engine's response."""
     found = getattr(Response, name, None)
     if found is None or name[:2] == "__":
         raise AttributeError(f"'Response' object has no attribute {name!r}")
     return found.__get__(response)
 
 
-def loads(content, **kwargs):
-    """The body as JSON; without a body an error that says so."""
+def loads(content: bytes | None, **kwargs: Any) -> Any:
+    """Returns the body as JSON, or raises the error of requests."""
     try:
         return json.loads(content or b"", **kwargs)
     except json.JSONDecodeError as error:
@@ -138,16 +157,16 @@ def loads(content, **kwargs):
         raise JSONDecodeError(str(error), "", 0) from None
 
 
-def headers(pairs, _url):
-    """All headers; those that came more than once are joined."""
-    joined = CaseInsensitiveDict()
+def headers(pairs: Iterable[tuple[str, str]], _url: str) -> CaseInsensitiveDict[str]:
+    """Returns all headers. Repeated ones are joined with commas."""
+    joined: CaseInsensitiveDict[str] = CaseInsensitiveDict()
     for name, value in pairs:
         joined[name] = f"{joined[name]}, {value}" if name in joined else value
     return joined
 
 
-def cookies(pairs, url):
-    """The cookies that this response sets, as requests reads them."""
+def cookies(pairs: Iterable[tuple[str, str]], url: str) -> RequestsCookieJar:
+    """Returns the cookies that this response sets, as requests parses them."""
     jar = RequestsCookieJar()
     message = Message()
     for name, value in pairs:
@@ -156,33 +175,33 @@ def cookies(pairs, url):
     if message:
         request = requests.PreparedRequest()
         request.url, request.headers = url, CaseInsensitiveDict()
-        jar.extract_cookies(MockResponse(message), MockRequest(request))
+        jar.extract_cookies(cast(Any, MockResponse(message)), cast(Any, MockRequest(request)))
     return jar
 
 
-def _next_piece(stream):
-    """Sleeps until it is there; nothing at the end."""
-    number = stream and stream.ask(getcurrent().switch)
-    if number is None:
+def _read_chunk(stream: BodyStream | None) -> bytes:
+    """Sleeps until the next chunk of a body arrives, and returns it; empty at the end."""
+    reader = stream and stream.read_chunk(getcurrent().switch)
+    if stream is None or reader is None:
         return b""
     try:
-        piece = get_hub().switch()
+        chunk = get_hub().switch()
     except BaseException:
-        stream.give_up(number)
+        stream.cancel_read(reader)
         raise
-    if type(piece) is bytes:
-        return piece
+    if type(chunk) is bytes:
+        return chunk
     stream.close()
-    if piece is None:
+    if chunk is None:
         return b""
-    raise piece
+    raise chunk
 
 
-def _method(method, statuses):
-    """What becomes of a method on its way through redirects, and whether the body goes with it."""
+def _redirected_method(method: str, statuses: Iterable[int]) -> tuple[str, bool]:
+    """Returns the method after these redirects, and whether the body is still sent."""
     keeps_body = True
     for status in statuses:
-        becomes_get = status in (302, 303) and method != "HEAD" or status == 301 and method == "POST"
+        becomes_get = (status in (302, 303) and method != "HEAD") or (status == 301 and method == "POST")
         if becomes_get:
             method = "GET"
         keeps_body &= status not in (301, 302, 303)

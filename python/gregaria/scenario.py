@@ -1,63 +1,77 @@
-"""User classes as the native half knows them: names, weights, hosts, and which task is how likely."""
+"""Descriptions of user classes for the native half: names, weights, hosts, and the weights of their tasks."""
 
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from ._engine import CliError
 from .client import without_credentials
-from ._engine import Refused
 from .task import TaskSet
-from .user import HttpUser
+from .user import HttpUser, User
+
+if TYPE_CHECKING:
+    from .engine_types import ClassDescription, TaskDescription
+
+RUNTIME_ERROR = 1
 
 
-def describe(user_class):
-    """As `scenario.rs` takes it apart."""
+def describe(user_class: type[User]) -> ClassDescription:
+    """Returns the description that `scenario.rs` reads."""
     return {
         "name": user_class.__name__,
         "weight": float(user_class.weight),
         "fixed_count": int(user_class.fixed_count),
-        # The engine speaks to a place; who speaks is the client's affair.
+        # The engine takes the origin; credentials belong to the client.
         "host": user_class.host and without_credentials(user_class.host)[0],
         "needs_host": issubclass(user_class, HttpUser),
-        "tasks": tasks_of(user_class),
+        "tasks": task_descriptions(user_class),
     }
 
 
-def tasks_of(holder):
-    """Name, weight and tasks of each task, in the order of their first mention."""
-    tasks = list(holder.tasks)
-    task_set = getattr(holder, "task_set", None)
+def task_descriptions(owner: Any) -> list[TaskDescription]:
+    """Returns name, weight and nested tasks of each task of a user class or task set, in the order of declaration."""
+    tasks = list(owner.tasks)
+    task_set = getattr(owner, "task_set", None)
     if task_set:
-        # 0.7: the task set is the user's behaviour, not one of its tasks.
-        return tasks_of(task_set)
-    weights = {}
+        # 0.7: the task set is the behavior of the user and not one of its tasks.
+        return task_descriptions(task_set)
+    weights: dict[Any, int] = {}
     for task in tasks:
         weights[task] = weights.get(task, 0) + 1
-    is_set = lambda task: isinstance(task, type) and issubclass(task, TaskSet)
-    return [(task.__name__, weight, tasks_of(task) if is_set(task) else []) for task, weight in weights.items()]
+    return [
+        (task.__name__, weight, task_descriptions(task) if _is_task_set(task) else [])
+        for task, weight in weights.items()
+    ]
 
 
-def with_tags(user_classes, tags, exclude_tags):
-    """The classes that have tasks left, and refuses tags that leave none."""
+def _is_task_set(task: object) -> bool:
+    return isinstance(task, type) and issubclass(task, TaskSet)
+
+
+def with_tags(user_classes: Iterable[type[User]], tags: set[str], exclude_tags: set[str]) -> list[type[User]]:
+    """Returns the classes that have tasks with these tags; an error if there are none."""
+    user_classes = list(user_classes)
     for user_class in user_classes:
         keep_tagged(user_class, tags, exclude_tags)
-    left = [user_class for user_class in user_classes if tasks_of(user_class)]
-    if not left:
-        raise Refused(CANNOT_RUN, "no task is left with these tags (-T) and without those (-E)")
-    return left
+    remaining = [user_class for user_class in user_classes if task_descriptions(user_class)]
+    if not remaining:
+        raise CliError(RUNTIME_ERROR, "no task is left with these tags (-T) and without those (-E)")
+    return remaining
 
 
-def keep_tagged(holder, tags, exclude_tags):
-    """Leaves only tasks with one of `tags`, if there are any, and none of `exclude_tags`."""
+def keep_tagged(owner: Any, tags: set[str], exclude_tags: set[str]) -> None:
+    """Removes the tasks that have none of `tags`, if `tags` is not empty, or one of `exclude_tags`."""
     kept = []
-    for task in holder.tasks:
+    for task in owner.tasks:
         if hasattr(task, "tasks"):
             keep_tagged(task, tags, exclude_tags)
             passes = bool(task.tasks)
         else:
-            own = getattr(task, "locust_tag_set", set())
+            own: set[str] = getattr(task, "locust_tag_set", set())
             passes = (not tags or bool(own & tags)) and not own & exclude_tags
         if passes:
             kept.append(task)
-    holder.tasks = kept
-    if getattr(holder, "task_set", None):
-        keep_tagged(holder.task_set, tags, exclude_tags)
-
-
-CANNOT_RUN = 1
+    owner.tasks = kept
+    if getattr(owner, "task_set", None):
+        keep_tagged(owner.task_set, tags, exclude_tags)

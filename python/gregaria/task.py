@@ -1,16 +1,19 @@
-"""Tasks and task sets: which task a user runs next, and what becomes of it when one ends, is interrupted or fails."""
+"""Tasks and task sets: the choice of a user's next task, and the course when a task ends, is interrupted or fails."""
+
+from __future__ import annotations
 
 import logging
 import random
 import time
 from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import perf_counter
 from types import FunctionType
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar, cast, overload
 
-import gevent
 from gevent import GreenletExit
 
-from . import failure
+from . import task_errors
 from .exception import (
     InterruptTaskSet,
     LocustError,
@@ -20,14 +23,26 @@ from .exception import (
     StopTest,
     StopUser,
 )
+from .wait_time import WaitTime
+
+if TYPE_CHECKING:
+    from .user import User
 
 logger = logging.getLogger(__name__)
 
+#: A function or method that takes the user or task set, or a nested task set.
+Task = Callable[..., Any]
+Marked = TypeVar("Marked", bound=Task)
 
-def task(weight=1):
-    """Marks a method or a nested task set as a task, `weight` times as likely as others: `@task` or `@task(3)`."""
 
-    def mark(target):
+@overload
+def task(weight: Marked, /) -> Marked: ...
+@overload
+def task(weight: int = 1) -> Callable[[Marked], Marked]: ...
+def task(weight: Any = 1) -> Any:
+    """Marks a method or nested task set as a task, chosen `weight` times as often as others: `@task` or `@task(3)`."""
+
+    def mark(target: Any) -> Any:
         if target.__name__ in ("on_start", "on_stop"):
             logger.warning("%s is marked as a task, and will run as one besides", target.__name__)
         if target.__name__ == "run":
@@ -41,12 +56,12 @@ def task(weight=1):
     return mark
 
 
-def tag(*tags):
-    """Names tasks, to be chosen with --tags and left out with --exclude-tags."""
+def tag(*tags: str) -> Callable[[Marked], Marked]:
+    """Tags a task or task set, to be selected with --tags or left out with --exclude-tags."""
     if not tags or callable(tags[0]):
         raise ValueError("No tag name was supplied")
 
-    def mark(target):
+    def mark(target: Any) -> Any:
         if hasattr(target, "tasks"):
             target.tasks = [mark(task) for task in target.tasks]
             return target
@@ -56,9 +71,11 @@ def tag(*tags):
     return mark
 
 
-def collect_tasks(bases, attributes):
-    """All tasks of a class in a list, each as often as its weight: inherited, from `tasks`, and marked."""
-    tasks = []
+def collect_tasks(bases: Iterable[type], attributes: Mapping[str, Any]) -> list[Task]:
+    """Returns all tasks of a class, each as often as its weight: inherited ones, those in `tasks`, and marked
+    methods.
+    """
+    tasks: list[Task] = []
     for base in bases:
         tasks += getattr(base, "tasks", None) or []
     own = attributes.get("tasks") or []
@@ -68,7 +85,7 @@ def collect_tasks(bases, attributes):
         else:
             tasks.append(item)
     for value in attributes.values():
-        # Not by asking for it: a stand-in may have every attribute.
+        # `hasattr` would be true for a mock object that has every attribute.
         if "locust_task_weight" in dir(value):
             tasks += [value] * value.locust_task_weight
     return tasks
@@ -77,52 +94,62 @@ def collect_tasks(bases, attributes):
 class TaskSetMeta(type):
     """Collects the tasks of a class when it is made."""
 
-    def __new__(mcs, name, bases, attributes):
+    def __new__(mcs, name: str, bases: tuple[type, ...], attributes: dict[str, Any]) -> TaskSetMeta:
         attributes["tasks"] = collect_tasks(bases, attributes)
         return type.__new__(mcs, name, bases, attributes)
 
 
 class TaskSet(metaclass=TaskSetMeta):
-    """Weighted tasks, and task sets among them. A user in a task set stays there until `interrupt()`."""
+    """Weighted tasks and nested task sets. A user that enters a task set stays there until `interrupt()`."""
 
-    tasks = []
-    min_wait = None
-    max_wait = None
-    wait_function = None
+    #: Tasks, each of them as often as its weight, or a mapping from task to weight. Methods marked with `@task` are
+    #: added.
+    tasks: Sequence[Task | tuple[Task, int]] | Mapping[Task, int] = []
+    # 0.7: milliseconds.
+    min_wait: int | None = None
+    max_wait: int | None = None
+    wait_function: ClassVar[WaitTime | None] = None
 
-    def __init__(self, parent):
+    def __init__(self, parent: User | TaskSet) -> None:
         self._parent = parent
-        self._user = parent._user if isinstance(parent, TaskSet) else parent
+        self._user: User = parent._user if isinstance(parent, TaskSet) else parent
         if not hasattr(self._user, "_state"):
             raise LocustError("a TaskSet belongs to a user or to another TaskSet")
-        self._task_queue = deque()
+        self._task_queue: deque[Any] = deque()
         self._entered_at = time.time()
         self._pace_started = perf_counter()
-        self._pace_waited = 0
+        self._pace_waited: float = 0
 
     @property
-    def user(self):
+    def user(self) -> User:
+        """The user that runs this task set."""
         return self._user
 
-    #: What 0.7 calls the user.
+    #: The name of `user` in 0.7.
     locust = user
 
     @property
-    def parent(self):
+    def parent(self) -> User | TaskSet:
+        """The task set that contains this one, or the user."""
         return self._parent
 
-    @property
-    def client(self):
-        return self._user.client
+    if TYPE_CHECKING:
+        #: The client of the user. A task set for HTTP users may declare it again as `HttpSession`.
+        client: Any
+    else:
 
-    def on_start(self):
+        @property
+        def client(self):
+            return self._user.client
+
+    def on_start(self) -> None:
         """Called when a user enters."""
 
-    def on_stop(self):
-        """Called when a user leaves, however that comes about."""
+    def on_stop(self) -> None:
+        """Called when a user leaves, for any reason."""
 
-    def run(self, *args, **kwargs):
-        """Runs tasks until something ends that."""
+    def run(self, *args: Any, **kwargs: Any) -> None:
+        """Runs tasks until the user leaves."""
         self.args, self.kwargs = args, kwargs
         try:
             self.on_start()
@@ -131,19 +158,19 @@ class TaskSet(metaclass=TaskSetMeta):
         try:
             self._run_tasks()
         except InterruptTaskSet as interrupt:
-            self._say_farewell()
+            self._run_on_stop()
             raise _rescheduling(interrupt) from None
         except (StopUser, StopTest, GreenletExit, SystemExit):
-            self._say_farewell()
+            self._run_on_stop()
             raise
         else:
-            self._say_farewell()
+            self._run_on_stop()
 
-    def _run_tasks(self):
+    def _run_tasks(self) -> None:
         queue, user = self._task_queue, self._user
-        while not (user.stop_timeout and self._stays_too_long(user.stop_timeout)):
+        while not (user.stop_timeout and self._is_past(user.stop_timeout)):
             try:
-                if user._leaving:
+                if user._stop_requested:
                     raise GreenletExit()
                 try:
                     if queue:
@@ -151,7 +178,7 @@ class TaskSet(metaclass=TaskSetMeta):
                     else:
                         self.execute_task(self.get_next_task())
                 except RescheduleTaskImmediately:
-                    user._breathe()
+                    user._yield()
                     continue
                 except RescheduleTask:
                     pass
@@ -159,30 +186,32 @@ class TaskSet(metaclass=TaskSetMeta):
             except (InterruptTaskSet, StopUser, StopTest, GreenletExit):
                 raise
             except Exception as error:
-                failure.of_task(self, error)
+                task_errors.report_error(self, error)
                 self.wait()
 
-    def _stays_too_long(self, stop_timeout):
-        """0.7: a class may say for how many seconds its users stay in a task set."""
+    def _is_past(self, stop_timeout: float) -> bool:
+        """Returns `True` once the user has been in this task set for the `stop_timeout` seconds of 0.7."""
         return time.time() - self._entered_at > stop_timeout
 
-    def _say_farewell(self):
+    def _run_on_stop(self) -> None:
         try:
             self.on_stop()
         except (StopUser, StopTest, GreenletExit):
             raise
         except Exception as error:
-            failure.of_task(self, error)
+            task_errors.report_error(self, error)
 
-    def execute_next_task(self):
+    def execute_next_task(self) -> None:
+        """Runs the first scheduled task."""
         queued = self._task_queue.popleft()
-        if queued.__class__ is _WithArguments:
+        if queued.__class__ is _ScheduledCall:
             self.execute_task(queued.callable, *queued.args, **queued.kwargs)
         else:
             self.execute_task(queued)
 
-    def execute_task(self, task, *args, **kwargs):
-        # Nearly always; a call that passes arguments on takes more of a greenlet's stack.
+    def execute_task(self, task: Task, *args: Any, **kwargs: Any) -> None:
+        """Runs a function, a bound method or a nested task set."""
+        # The usual case. A call that passes arguments on takes more of a greenlet's stack.
         if task.__class__ is FunctionType and not (args or kwargs):
             task(self)
         elif getattr(task, "__self__", None) is self:
@@ -190,84 +219,96 @@ class TaskSet(metaclass=TaskSetMeta):
         elif isinstance(task, type) and issubclass(task, TaskSet):
             task(self).run(*args, **kwargs)
         else:
-            task(self, *args, **kwargs)
+            task(self, *args, **kwargs)  # type: ignore[call-arg]
 
-    def schedule_task(self, task_callable, args=None, kwargs=None, first=False):
-        """Runs this task before any picked one; with `first` before those scheduled earlier, too."""
+    def schedule_task(
+        self,
+        task_callable: Task,
+        args: Sequence[Any] | bool | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        first: bool = False,
+    ) -> None:
+        """Schedules a task before any chosen one; with `first` also before those scheduled earlier."""
         if args is True or args is False:
-            # Today's second argument.
-            args, first = None, args
-        queued = _WithArguments(task_callable, args or (), kwargs or {}) if args or kwargs else task_callable
+            # The second argument of current Locust.
+            args, first = None, bool(args)
+        queued: Any = task_callable
+        if args or kwargs:
+            queued = _ScheduledCall(task_callable, args or (), kwargs or {})
         if first:
             self._task_queue.appendleft(queued)
         else:
             self._task_queue.append(queued)
 
-    def get_next_task(self):
-        return _pick(self.tasks, self)
+    def get_next_task(self) -> Task:
+        """Chooses a task by weight."""
+        return _choose(self.tasks, self)
 
-    def wait_time(self):
-        """Seconds to wait before the next task."""
+    def wait_time(self) -> float:
+        """Returns the seconds to wait before the next task."""
         if self.min_wait or self.max_wait or self.wait_function:
-            return _old_wait_s(self, self._user)
+            return wait_time_0_7_s(self, self._user)
         return self._user.wait_time()
 
-    def wait(self):
-        """Waits between two tasks. A user that is to leave does so here."""
-        self._user._rest(self.wait_time())
+    def wait(self) -> None:
+        """Waits between two tasks. A user that was asked to stop ends here."""
+        self._user._wait(self.wait_time())
 
-    def interrupt(self, reschedule=True):
-        """Leaves this task set; the parent goes on at once, or after a wait."""
+    def interrupt(self, reschedule: bool = True) -> NoReturn:
+        """Leaves this task set. The parent goes on at once, or after a wait if `reschedule` is false."""
         raise InterruptTaskSet(reschedule)
 
 
 class SequentialTaskSet(TaskSet):
-    """Runs its tasks in the order in which they are declared, again and again."""
+    """Runs its tasks in the order of their declaration, in a loop."""
 
-    def __init__(self, parent):
+    def __init__(self, parent: User | TaskSet) -> None:
         super().__init__(parent)
-        self._next = 0
+        self._next_index = 0
 
-    def get_next_task(self):
+    def get_next_task(self) -> Task:
         if not self.tasks:
-            return _pick(self.tasks, self)
-        task = self.tasks[self._next % len(self.tasks)]
-        self._next += 1
+            return _choose(self.tasks, self)
+        task = cast("list[Task]", self.tasks)[self._next_index % len(self.tasks)]
+        self._next_index += 1
         return task
 
 
 class DefaultTaskSet(TaskSet):
-    """What a user without task set of its own is in: the tasks of the user, called with it."""
+    """The task set of a user without one of its own: it runs the tasks of the user, with the user as argument."""
 
-    def get_next_task(self):
-        return _pick(self._user.tasks, self._user)
+    def get_next_task(self) -> Task:
+        return _choose(self._user.tasks, self._user)
 
-    def execute_task(self, task, *args, **kwargs):
+    def execute_task(self, task: Task, *args: Any, **kwargs: Any) -> None:
         if task.__class__ is FunctionType and not (args or kwargs):
             task(self._user)
         elif isinstance(task, type) and issubclass(task, TaskSet):
             task(self._user).run(*args, **kwargs)
         else:
-            task(self._user, *args, **kwargs)
+            task(self._user, *args, **kwargs)  # type: ignore[call-arg]
 
-    def wait_time(self):
+    def wait_time(self) -> float:
         return self._user.wait_time()
 
 
-class _WithArguments:
-    def __init__(self, callable, args, kwargs):
+class _ScheduledCall:
+    def __init__(self, callable: Task, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
         self.callable, self.args, self.kwargs = callable, args, kwargs
 
 
-def _pick(tasks, owner, random=random.random):
+def _choose(tasks: Any, owner: object, random: Callable[[], float] = random.random) -> Task:
     if not tasks:
-        raise LocustError(f"No tasks defined on {type(owner).__name__}: use the @task decorator or set its tasks attribute")
+        name = type(owner).__name__
+        raise LocustError(f"No tasks defined on {name}: use the @task decorator or set its tasks attribute")
     return tasks[int(random() * len(tasks))]
 
 
-def _old_wait_s(task_set, user):
-    """0.7: milliseconds; what the task set does not say, the user's class does, never the parent task set."""
-    wait_function = task_set.wait_function or user.wait_function
+def wait_time_0_7_s(task_set: Any, user: User) -> float:
+    """Returns the wait of 0.7, which is set in milliseconds: on the task set, else on the user's class, never on the
+    parent task set.
+    """
+    wait_function: Any = task_set.wait_function or user.wait_function
     if wait_function:
         return wait_function(task_set) / 1000
     min_wait, max_wait = task_set.min_wait or user.min_wait, task_set.max_wait or user.max_wait
@@ -276,6 +317,6 @@ def _old_wait_s(task_set, user):
     return random.randint(min_wait, max_wait) / 1000
 
 
-def _rescheduling(interrupt):
-    """What the parent sees of an interrupt."""
+def _rescheduling(interrupt: InterruptTaskSet) -> Exception:
+    """Returns the exception that the parent of an interrupted task set handles."""
     return RescheduleTaskImmediately() if interrupt.reschedule else RescheduleTask()

@@ -1,45 +1,53 @@
-//! The command line of the Python host: the `cli` crate's, with the arguments that locustfiles add.
+//! The command line of the Python host: that of the `cli` crate, with the arguments that locustfiles add.
+//!
+//! `__main__.py` and `arguments.py` are on the other side. A run is started in `run.rs`.
 
 use std::{ffi::OsString, path::PathBuf};
 
 use gregaria::{
     args::{self, Arity, CustomArg, FirstPass, Mode, ParsedLine, ProcessEnv, ProgramKind, RawArgs, RunPlan, RunTarget},
-    demo,
-    exit::CliError,
-    list, ratio,
+    demo, exit, list, ratio,
 };
-use gregaria_engine::scenario;
+use gregaria_engine::{UserClassInfo, scenario};
 use pyo3::{create_exception, exceptions::PyException, prelude::*, types::PyDict};
 
-use crate::scenario::{ClassDescription, PythonScenario};
+use crate::scenario::{ClassDescription, PythonScenario, class_infos};
 
-create_exception!(gregaria, Refused, PyException, "Why nothing is run: an exit code and one line for stderr.");
+create_exception!(
+    gregaria,
+    CliError,
+    PyException,
+    "An error of the command line: an exit code and one line for stderr."
+);
 
-/// A command line, understood.
-#[pyclass(frozen)]
+/// A parsed command line.
+#[pyclass(frozen, module = "gregaria._engine")]
 pub(crate) struct CommandLine {
-    pub(crate) typed: RawArgs,
+    raw_args: RawArgs,
     pub(crate) plan: RunPlan,
 }
 
-/// Which locustfiles the arguments (without the program's name) are about: `("help" | "native" | "locustfiles", paths)`.
+/// Returns the locustfiles that the arguments (without the program's name) name, for a run or for its help. The list is
+/// empty if the command line needs no Python.
+///
+/// # Errors
+/// `CliError` if a locustfile does not exist.
 #[pyfunction]
-pub(crate) fn first_pass(args: Vec<OsString>) -> PyResult<(&'static str, Vec<PathBuf>)> {
-    let found = args::first_pass(&args, &ProcessEnv::current()).map_err(refused)?;
+pub(crate) fn locustfiles(args: Vec<OsString>) -> PyResult<Vec<PathBuf>> {
+    let found = args::first_pass(&args, &ProcessEnv::current()).map_err(python_error)?;
     Ok(match found {
-        FirstPass::Help(paths) => ("help", paths),
-        FirstPass::Locustfiles(paths) => ("locustfiles", paths),
-        FirstPass::Native => ("native", Vec::new()),
+        FirstPass::Help(paths) | FirstPass::Locustfiles(paths) => paths,
+        FirstPass::Native => Vec::new(),
     })
 }
 
-/// Runs a command line that needs nothing of Python, and gives the exit code.
+/// Runs a command line that needs no Python and returns the exit code.
 #[pyfunction]
 pub(crate) fn run_native(py: Python<'_>, args: Vec<OsString>) -> u8 {
-    py.detach(|| gregaria::run_command_line(&line(args)))
+    py.detach(|| gregaria::run_command_line(&with_program_name(args)))
 }
 
-/// Is the demo site until nobody needs it any more.
+/// Serves the demo site until stdin reaches end of file.
 #[pyfunction]
 pub(crate) fn serve_demo(py: Python<'_>) -> PyResult<()> {
     Ok(py.detach(demo::serve)?)
@@ -47,38 +55,38 @@ pub(crate) fn serve_demo(py: Python<'_>) -> PyResult<()> {
 
 #[pymethods]
 impl CommandLine {
-    /// Takes the arguments (without the program's name) apart, with those that locustfiles have added. `None` when they
-    /// asked for a text, which has been printed.
+    /// Parses the arguments (without the program's name), including those that locustfiles have added. Returns `None`
+    /// if they request a text, such as the help, which has been printed.
     #[staticmethod]
-    fn parse(args: Vec<OsString>, extra: Vec<Bound<'_, PyDict>>) -> PyResult<Option<Self>> {
-        let extra = extra.iter().map(extra_arg).collect::<PyResult<_>>()?;
-        let program = ProgramKind::Locustfile { custom_args: extra };
-        match args::parse(&line(args), &program, &ProcessEnv::current()).map_err(refused)? {
+    fn parse(args: Vec<OsString>, custom_args: Vec<Bound<'_, PyDict>>) -> PyResult<Option<Self>> {
+        let custom_args = custom_args.iter().map(custom_arg).collect::<PyResult<_>>()?;
+        let program = ProgramKind::Locustfile { custom_args };
+        match args::parse(&with_program_name(args), &program, &ProcessEnv::current()).map_err(python_error)? {
             ParsedLine::Text(text) => {
-                gregaria::write_stdout(|out| out.write_all(text.as_bytes())).map_err(refused)?;
+                gregaria::write_stdout(|out| out.write_all(text.as_bytes())).map_err(python_error)?;
                 Ok(None)
             }
-            ParsedLine::Args(typed) => {
-                let plan = RunPlan::new(&typed, &program).map_err(refused)?;
-                Ok(Some(Self { typed: *typed, plan }))
+            ParsedLine::Args(raw_args) => {
+                let plan = RunPlan::new(&raw_args, &program).map_err(python_error)?;
+                Ok(Some(Self { raw_args: *raw_args, plan }))
             }
         }
     }
 
-    /// Everything under the names of `environment.parsed_options`, as JSON.
+    /// Returns `environment.parsed_options` as JSON.
     fn options(&self) -> String {
-        let options = args::parsed_options(&self.typed, &self.plan);
+        let options = args::parsed_options(&self.raw_args, &self.plan);
         let options = options.into_iter().map(|(name, value)| (name.to_owned(), value));
         serde_json::Value::Object(options.collect()).to_string()
     }
 
-    /// What was given for the arguments that locustfiles have added, for `argparse`.
+    /// The words given for the arguments that locustfiles have added, for `argparse`.
     #[getter]
-    fn extra(&self) -> Vec<String> {
-        self.typed.custom_args.clone()
+    fn custom_args(&self) -> Vec<String> {
+        self.raw_args.custom_args.clone()
     }
 
-    /// Whether results go to stdout, so that nothing else may.
+    /// Whether stdout is reserved for results.
     #[getter]
     fn json(&self) -> bool {
         self.plan.output.json
@@ -89,62 +97,61 @@ impl CommandLine {
         self.plan.log.skip_setup
     }
 
-    /// Shows what was asked for instead of a run, if so, and says whether it did.
+    /// Prints the class list or the task ratios if the command line requests them instead of a run. Returns `true` if
+    /// so.
     fn show(&self, classes: Vec<ClassDescription<'_>>) -> PyResult<bool> {
-        let all = PythonScenario(infos(classes)?);
-        if self.plan.mode == Mode::List {
-            gregaria::write_stdout(|out| list::write_class_list(out, &all)).map_err(refused)?;
-            return Ok(true);
-        }
-        let (mode, users) = (self.plan.mode, self.plan.load.explicit_users);
-        let chosen = self.select(all.0)?;
-        let shown = match mode {
-            Mode::List | Mode::Run => return Ok(false),
-            Mode::TaskRatio => gregaria::write_stdout(|out| ratio::write_table(out, &chosen, users)),
-            Mode::TaskRatioJson => gregaria::write_stdout(|out| ratio::write_json(out, &chosen, users)),
+        let all = PythonScenario(class_infos(classes)?);
+        let shown = match self.plan.mode {
+            Mode::Run => return Ok(false),
+            Mode::List => gregaria::write_stdout(|out| list::write_class_list(out, &all)),
+            Mode::TaskRatio => {
+                let selected = self.select(all.0)?;
+                gregaria::write_stdout(|out| ratio::write_table(out, &selected, self.plan.load.explicit_users))
+            }
+            Mode::TaskRatioJson => {
+                let selected = self.select(all.0)?;
+                gregaria::write_stdout(|out| ratio::write_json(out, &selected, self.plan.load.explicit_users))
+            }
         };
-        shown.map_err(refused).map(|_| true)
+        shown.map_err(python_error).map(|_| true)
     }
 
-    /// Which of the classes are to run, by their places in the list.
-    fn choose(&self, classes: Vec<ClassDescription<'_>>) -> PyResult<Vec<usize>> {
-        self.places(&infos(classes)?)
+    /// Returns the indices of the classes to run.
+    fn selected_indices(&self, classes: Vec<ClassDescription<'_>>) -> PyResult<Vec<usize>> {
+        self.indices(&class_infos(classes)?)
     }
 }
 
 impl CommandLine {
-    fn select(&self, infos: Vec<gregaria_engine::UserClassInfo>) -> PyResult<PythonScenario> {
-        let places = self.places(&infos)?;
-        Ok(PythonScenario(places.into_iter().map(|place| infos[place].clone()).collect()))
+    fn select(&self, infos: Vec<UserClassInfo>) -> PyResult<PythonScenario> {
+        let indices = self.indices(&infos)?;
+        Ok(PythonScenario(indices.into_iter().map(|index| infos[index].clone()).collect()))
     }
 
-    fn places(&self, infos: &[gregaria_engine::UserClassInfo]) -> PyResult<Vec<usize>> {
+    fn indices(&self, infos: &[UserClassInfo]) -> PyResult<Vec<usize>> {
         let names = match &self.plan.target {
             RunTarget::Classes(names) => names.as_slice(),
             RunTarget::Quick(_) => &[],
         };
-        scenario::select_classes(infos, names).map_err(|error| refused(gregaria::scenario_error(&error)))
+        scenario::select_classes(infos, names).map_err(|error| python_error(gregaria::scenario_error(&error)))
     }
 }
 
-pub(crate) fn infos(classes: Vec<ClassDescription<'_>>) -> PyResult<Vec<gregaria_engine::UserClassInfo>> {
-    classes.into_iter().map(ClassDescription::info).collect()
+/// Converts an error of the command line for Python.
+pub(crate) fn python_error(error: exit::CliError) -> PyErr {
+    CliError::new_err((error.code, error.message))
 }
 
-pub(crate) fn refused(refusal: CliError) -> PyErr {
-    Refused::new_err((refusal.code, refusal.message))
-}
-
-/// The parsers expect the program's name first.
-fn line(args: Vec<OsString>) -> Vec<OsString> {
+/// Adds the program's name, which the parsers expect first.
+fn with_program_name(args: Vec<OsString>) -> Vec<OsString> {
     [OsString::from("gregaria")].into_iter().chain(args).collect()
 }
 
-/// As `arguments.py` describes it.
-fn extra_arg(described: &Bound<'_, PyDict>) -> PyResult<CustomArg> {
+/// Converts an argument as `arguments.py` describes it.
+fn custom_arg(described: &Bound<'_, PyDict>) -> PyResult<CustomArg> {
     let item = |key: &str| described.as_any().get_item(key);
-    let takes = match item("takes")?.extract::<&str>()? {
-        "nothing" => Arity::Zero,
+    let arity = match item("arity")?.extract::<&str>()? {
+        "zero" => Arity::Zero,
         "optional" => Arity::Optional,
         "one" => Arity::One,
         "*" | "+" | "..." => Arity::Many,
@@ -156,7 +163,7 @@ fn extra_arg(described: &Bound<'_, PyDict>) -> PyResult<CustomArg> {
         env_var: item("env_var")?.extract()?,
         value_name: item("value_name")?.extract()?,
         help: item("help")?.extract()?,
-        arity: takes,
+        arity,
         choices: item("choices")?.extract()?,
         required: item("required")?.extract()?,
         hidden: item("hidden")?.extract()?,

@@ -1,25 +1,25 @@
-//! gregaria's Python host, the native half: what Python users need of the engine, as the module `gregaria._engine`.
+//! The native half of gregaria's Python host: the parts of the engine that Python users need, as the module
+//! `gregaria._engine`.
 //!
-//! The Python half (`python/gregaria/`) has the classes that locustfiles see, and the event loop. This half has
-//! everything that happens per request: the way to the carrier and back (`wire.rs`, `hub.rs`), the response
-//! (`response.rs`), the sample. No Python object is touched by any thread but the hub's.
+//! The Python half (`python/gregaria/`) has the classes that locustfiles use, and the event loop. This half has the
+//! work per request: the way to the I/O thread (`session.rs`, `bridge.rs`), the way back (`completions.rs`), the
+//! response and its outcome (`response/`). Only the thread of gevent's loop touches Python objects.
 
 #![forbid(unsafe_code)]
 
+mod bridge;
 mod command_line;
-mod details;
-mod hub;
+mod completions;
+mod exceptions;
 mod log;
-mod outcome;
+mod options;
+mod pending;
 mod response;
-mod route;
 mod run;
 mod scenario;
-mod stream;
+mod session;
 mod swarm;
-mod ticket;
-mod verdict;
-mod wire;
+mod transport_cache;
 
 use pyo3::prelude::*;
 
@@ -28,11 +28,12 @@ use pyo3::prelude::*;
 mod _engine {
     #[pymodule_export]
     use super::{
-        command_line::{CommandLine, Refused, first_pass, run_native, serve_demo},
-        hub::Hub,
+        bridge::{EngineBridge, UserAction},
+        command_line::{CliError, CommandLine, locustfiles, run_native, serve_demo},
+        completions::next_completion,
         log::log_record,
-        response::Response,
-        run::{Prepared, Run, prepare, start},
-        wire::{Wire, default_headers},
+        response::{BodyStream, Response},
+        run::{HostEvent, Run, RunSetup, prepare, start},
+        session::{ClientSession, default_headers},
     };
 }

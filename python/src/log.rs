@@ -1,12 +1,12 @@
-//! Python's log records, written as ours are.
+//! Log records of Python's `logging`, written in the form of all others.
 
 use log::{Level, Record};
 use pyo3::prelude::*;
 
-/// Under which name this module's own messages are logged.
+/// The logger's name of this crate's own messages.
 pub(crate) const LOG: &str = "gregaria";
 
-/// Writes a record of Python's `logging`: its level as a number there, the logger's name, and the finished message.
+/// Writes a record of Python's `logging`: its numeric level, the logger's name, and the formatted message.
 #[pyfunction]
 pub(crate) fn log_record(level: u32, name: &str, message: &str) {
     let level = match level {

@@ -1,8 +1,9 @@
-//! One run of Python users, from the outside: started here, followed by a thread of its own, steered by Python.
+//! One run of Python users: its start, the display thread that follows it, and the handle through which Python
+//! controls it.
 //!
-//! The threads are: the hub's (gevent; the caller of all this), the carrier's, the runner's, and the one that shows
-//! the run on the terminal. The last two tell the hub what happens through a queue and a bell; the one thing that
-//! anyone waits for is the hub's last word, when the run is over.
+//! The threads are: the Python thread (gevent; it calls all functions here), the I/O thread, the runner's, and the
+//! display thread. The runner and the display thread send events to the Python thread through a queue and an event
+//! fd. Only the display thread waits for the Python thread, once, for the exit status after the run.
 
 use std::{
     ffi::OsString,
@@ -17,7 +18,8 @@ use std::{
 };
 
 use gregaria::{
-    exit::{CliError, HostExit},
+    args::RunPlan,
+    exit::{self, HostExit},
     run::{self, Backend, LaunchedRun, RunContext},
     terminal::{Screen, StdStream},
 };
@@ -30,159 +32,178 @@ use gregaria_engine::{
     scenario,
 };
 use gregaria_http::ClientConfig;
-use gregaria_stats::{Limits, StatsEntry};
+use gregaria_stats::{Limits, StatsEntry, Summary};
 use pyo3::{prelude::*, types::PyDict};
 
 use crate::{
-    command_line::{CommandLine, infos, refused},
-    hub::{Hub, HubParts},
+    bridge::{BridgeParts, EngineBridge},
+    command_line::{CommandLine, python_error},
     log::LOG,
-    scenario::{ClassDescription, PythonScenario},
-    swarm::HubSwarm,
+    scenario::{ClassDescription, PythonScenario, class_infos},
+    swarm::PythonSwarm,
 };
 
-/// Log, open files, demo site: what a run stands on.
-#[pyclass(frozen)]
-pub(crate) struct Prepared {
-    grounds: Mutex<Option<RunContext>>,
+/// The resources of a run that [`start`] has not started yet: log, open files, demo site.
+#[pyclass(frozen, module = "gregaria._engine")]
+pub(crate) struct RunSetup {
+    context: Mutex<Option<RunContext>>,
     host: Option<String>,
 }
 
 /// A run.
-#[pyclass(frozen)]
+#[pyclass(frozen, module = "gregaria._engine")]
 pub(crate) struct Run {
     handle: RunHandle,
-    news: Mutex<Receiver<News>>,
-    last_word: Sender<HostExit>,
-    /// The hub has taken the exit code.
-    has_left: Arc<AtomicBool>,
+    events: Mutex<Receiver<HostEvent>>,
+    exit_sender: Sender<HostExit>,
+    /// Whether the Python thread has left its loop.
+    exited: Arc<AtomicBool>,
     screen: Screen,
-    /// What the thread that shows the run is to do, until it has begun.
-    follow: Mutex<Option<Box<dyn FnOnce() + Send>>>,
-    follower: Mutex<Option<JoinHandle<()>>>,
+    /// The display thread's function until the thread is started.
+    display: Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    display_thread: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// What the hub is told: what happened, and a number that belongs to it.
-type News = (&'static str, u64);
+/// An event of the run for the Python thread.
+#[pyclass(frozen, module = "gregaria._engine")]
+#[derive(Clone, Copy)]
+pub(crate) enum HostEvent {
+    /// All users of the latest spawn command are spawned.
+    SpawningComplete { user_count: u32 },
+    /// The run has stopped.
+    Stopped {},
+    /// The results are final; the display thread waits for [`Run::set_exit`].
+    Quitting {},
+    /// The results are shown; the process ends with this code.
+    Exit { code: u8 },
+}
 
-/// Tells the hub.
+/// Sends events to the Python thread and wakes it.
 #[derive(Clone)]
-struct Herald {
-    news: Sender<News>,
-    bell: EventFd,
+struct EventSender {
+    events: Sender<HostEvent>,
+    command_fd: EventFd,
 }
 
-impl Herald {
-    fn tell(&self, what: &'static str, number: u64) -> bool {
-        let told = self.news.send((what, number)).is_ok();
-        self.bell.notify();
-        told
+impl EventSender {
+    /// Returns `false` if the run's handle is dropped.
+    fn send(&self, event: HostEvent) -> bool {
+        let is_sent = self.events.send(event).is_ok();
+        self.command_fd.notify();
+        is_sent
     }
 }
 
-/// Takes over the log and settles the host. `this_program` is how this very program is called, up to its first argument.
+/// Takes over the log and determines the host. `this_program` are the words that start this program, up to its first
+/// argument.
 #[pyfunction]
-pub(crate) fn prepare(command_line: &CommandLine, this_program: Vec<OsString>) -> PyResult<Prepared> {
+pub(crate) fn prepare(command_line: &CommandLine, this_program: Vec<OsString>) -> PyResult<RunSetup> {
     let this_program = || {
         let mut words = this_program.iter();
         let mut program = Process::new(words.next().cloned().unwrap_or_default());
         program.args(words);
         Ok(program)
     };
-    let grounds = run::prepare(&command_line.plan, this_program).map_err(refused)?;
-    let host = grounds.host.clone();
-    Ok(Prepared { grounds: Mutex::new(Some(grounds)), host })
+    let context = run::prepare(&command_line.plan, this_program).map_err(python_error)?;
+    let host = context.host.clone();
+    Ok(RunSetup { context: Mutex::new(Some(context)), host })
 }
 
 #[pymethods]
-impl Prepared {
-    /// What replaces the host of every user class, if anything.
+impl RunSetup {
+    /// The host that replaces the host of every user class; `None` leaves the hosts as they are.
     #[getter]
     fn host(&self) -> Option<&str> {
         self.host.as_deref()
     }
 }
 
-/// Makes a hub for users of these classes. The run begins with [`Run::begin`].
+/// Creates a run and the bridge for users of these classes. [`Run::begin`] starts the run.
 #[pyfunction]
 pub(crate) fn start(
     command_line: &CommandLine,
-    prepared: &Prepared,
+    setup: &RunSetup,
     classes: Vec<ClassDescription<'_>>,
-) -> PyResult<(Run, Hub)> {
+) -> PyResult<(Run, EngineBridge)> {
     let plan = command_line.plan.clone();
-    let mut infos = infos(classes)?;
-    // Each class has the host that it is to have; the locustfile may have changed it.
-    let settled = scenario::resolve_base_urls(&mut infos, None);
-    settled.map_err(|error| refused(gregaria::scenario_error(&error)))?;
-    let grounds = prepared.grounds.lock().unwrap_or_else(PoisonError::into_inner).take();
-    let grounds = grounds.ok_or_else(|| refused(CliError::runtime("a run is started once")))?;
+    let mut infos = class_infos(classes)?;
+    // Without a replacement: each class has its host already, which the locustfile may have changed since.
+    let resolved = scenario::resolve_base_urls(&mut infos, None);
+    resolved.map_err(|error| python_error(gregaria::scenario_error(&error)))?;
+    let context = setup.context.lock().unwrap_or_else(PoisonError::into_inner).take();
+    let context = context.ok_or_else(|| runtime_error("a run can only be started once"))?;
 
-    let cannot = |what: &str, error: std::io::Error| refused(CliError::runtime(format!("{what}: {error}")));
-    let (carrier_bell, order_bell) = (EventFd::new()?, EventFd::new()?);
-    let carrier = IoThread::start(carrier_bell.clone(), plan.load.driver, Arc::clone(&grounds.resolver))
-        .map_err(|error| cannot("the thread that carries requests cannot be started", error))?;
-    let alive_ns = Arc::new(AtomicU64::new(rt::now_ns()));
+    let command_fd = EventFd::new()?;
+    let (backend, bridge) = backend(&plan, &context, infos.len(), &command_fd)?;
+    let scenario = Arc::new(PythonScenario(infos));
+    let launched = run::launch(context, plan, scenario, || Ok(backend)).map_err(python_error)?;
+    Ok((Run::new(launched, command_fd), bridge))
+}
+
+/// Starts the I/O thread and connects the two sides of the run: the swarm for the runner, the bridge for Python.
+fn backend(
+    plan: &RunPlan,
+    context: &RunContext,
+    class_count: usize,
+    command_fd: &EventFd,
+) -> PyResult<(Backend<PythonSwarm>, EngineBridge)> {
+    let completion_fd = EventFd::new()?;
+    let io_thread = IoThread::start(completion_fd.clone(), plan.load.driver, Arc::clone(&context.resolver))
+        .map_err(|error| runtime_error(&format!("cannot start the I/O thread: {error}")))?;
+    let last_tick_ns = Arc::new(AtomicU64::new(rt::now_ns()));
     let mut config = ClientConfig::default();
     plan.client.apply_to(&mut config);
-    let mut places = Coordinator::new(infos.len());
-    let parts = HubParts {
-        ledger: Accounting::new(Limits::default()),
-        place: ThreadAgent::new(places.add_agent()),
-        classes: infos.len(),
+    let mut coordinator = Coordinator::new(class_count);
+    let agent = ThreadAgent::new(coordinator.add_agent());
+    let description = format!("Python users on gevent, requests over {}", io_thread.driver_kind().as_str());
+    let swarm = PythonSwarm::new(coordinator, command_fd.clone(), io_thread.status(), Arc::clone(&last_tick_ns));
+    let bridge = EngineBridge::new(BridgeParts {
+        accounting: Accounting::new(Limits::default()),
+        agent,
+        io_thread,
+        completion_fd,
+        command_fd: command_fd.clone(),
+        class_count,
         config: Arc::new(config),
-        carrier_bell,
-        order_bell: order_bell.clone(),
-        alive_ns: Arc::clone(&alive_ns),
-        carrier,
-    };
-    let place = format!("Python users on gevent, requests over {}", parts.carrier.driver_kind().as_str());
-    let swarm = HubSwarm::new(places, order_bell.clone(), parts.carrier.status(), alive_ns);
-    let hub = Hub::new(parts);
-
-    let backend = Backend { swarm, description: place };
-    let launched = run::launch(grounds, plan, Arc::new(PythonScenario(infos)), || Ok(backend)).map_err(refused)?;
-    let (sender, news) = mpsc::channel();
-    let herald = Herald { news: sender, bell: order_bell };
-    let (last_word, answers) = mpsc::channel();
-    let has_left = Arc::new(AtomicBool::new(false));
-    let (handle, screen) = (launched.handle().clone(), launched.screen().clone());
-    let follower = Follower { herald, answers, handle: handle.clone(), has_left: Arc::clone(&has_left) };
-    let follow: Box<dyn FnOnce() + Send> = Box::new(move || follower.follow(launched));
-    let follow = Mutex::new(Some(follow));
-    let run = Run { handle, news: Mutex::new(news), last_word, has_left, screen, follow, follower: Mutex::default() };
-    Ok((run, hub))
+        last_tick_ns,
+    });
+    Ok((Backend { swarm, description }, bridge))
 }
 
-/// The thread that shows the run.
-struct Follower {
-    herald: Herald,
-    answers: Receiver<HostExit>,
+fn runtime_error(message: &str) -> PyErr {
+    python_error(exit::CliError::runtime(message))
+}
+
+/// The thread that shows the run on the terminal.
+struct DisplayThread {
+    events: EventSender,
+    exit_status: Receiver<HostExit>,
     handle: RunHandle,
-    has_left: Arc<AtomicBool>,
+    exited: Arc<AtomicBool>,
 }
 
-impl Follower {
+impl DisplayThread {
     fn follow(self, launched: LaunchedRun) {
-        let herald = self.herald.clone();
-        self.handle.subscribe(move |notice| match notice {
-            RunEvent::SpawningComplete(users) => herald.tell("spawning_complete", u64::from(*users)),
-            RunEvent::Stopped => herald.tell("stopped", 0),
-            // The hub's orders say it.
+        let events = self.events.clone();
+        self.handle.subscribe(move |event| match event {
+            RunEvent::SpawningComplete(users) => events.send(HostEvent::SpawningComplete { user_count: *users }),
+            RunEvent::Stopped => events.send(HostEvent::Stopped {}),
+            // These two arrive as actions on users.
             RunEvent::Started | RunEvent::Stopping(_) => true,
         });
-        let code = launched.follow(|| self.last_word()).unwrap_or_else(|refusal| {
-            log::error!(target: LOG, "{refusal}");
-            refusal.code
+        let code = launched.follow(|| self.exit_status()).unwrap_or_else(|error| {
+            log::error!(target: LOG, "{error}");
+            error.code
         });
-        self.herald.tell("exit", u64::from(code));
-        if self.has_failed() {
-            rt::sleep_blocking(LEAVE_WITHIN);
-            if !self.has_left.load(Ordering::Relaxed) {
-                // The hub is stuck in the locustfile's own code, which nobody else can end.
-                log::error!(target: LOG, "The Python hub does not come back: the process ends without it");
-                std::process::exit(i32::from(code));
-            }
+        self.events.send(HostEvent::Exit { code });
+        if !self.has_failed() {
+            return;
+        }
+        rt::sleep_blocking(EXIT_GRACE);
+        if !self.exited.load(Ordering::Relaxed) {
+            // Code of the locustfile blocks the Python thread, and no other thread can interrupt it.
+            log::error!(target: LOG, "the gevent loop is still blocked: the process ends without it");
+            std::process::exit(i32::from(code));
         }
     }
 
@@ -190,14 +211,15 @@ impl Follower {
         matches!(self.handle.status().end_reason, Some(EndReason::FatalError(_)))
     }
 
-    /// Asks the hub, unless it is stuck.
-    fn last_word(&self) -> HostExit {
-        if self.has_failed() || !self.herald.tell("quitting", 0) {
+    /// Returns the exit status that Python requests after the listeners of `quitting`; the default if the Python thread
+    /// is blocked.
+    fn exit_status(&self) -> HostExit {
+        if self.has_failed() || !self.events.send(HostEvent::Quitting {}) {
             return HostExit::default();
         }
         loop {
-            match self.answers.recv_timeout(Duration::from_secs(1)) {
-                Ok(last_word) => return last_word,
+            match self.exit_status.recv_timeout(Duration::from_secs(1)) {
+                Ok(exit_status) => return exit_status,
                 Err(RecvTimeoutError::Disconnected) => return HostExit::default(),
                 Err(RecvTimeoutError::Timeout) => log::debug!(target: LOG, "waiting for the listeners of quitting"),
             }
@@ -205,52 +227,78 @@ impl Follower {
     }
 }
 
+impl Run {
+    fn new(launched: LaunchedRun, command_fd: EventFd) -> Self {
+        let (event_sender, events) = mpsc::channel();
+        let (exit_sender, exit_status) = mpsc::channel();
+        let exited = Arc::new(AtomicBool::new(false));
+        let (handle, screen) = (launched.handle().clone(), launched.screen().clone());
+        let events_to_python = EventSender { events: event_sender, command_fd };
+        let display_thread = DisplayThread {
+            events: events_to_python,
+            exit_status,
+            handle: handle.clone(),
+            exited: Arc::clone(&exited),
+        };
+        let display: Box<dyn FnOnce() + Send> = Box::new(move || display_thread.follow(launched));
+        Self {
+            handle,
+            events: Mutex::new(events),
+            exit_sender,
+            exited,
+            screen,
+            display: Mutex::new(Some(display)),
+            display_thread: Mutex::default(),
+        }
+    }
+}
+
 #[pymethods]
 impl Run {
-    /// Begins: from now on the hub must turn.
+    /// Starts the display thread, which spawns the users. From now on the bridge must tick.
     fn begin(&self) -> PyResult<()> {
-        let follow = self.follow.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(follow) = follow {
-            let follower = thread::Builder::new().name("gregaria-console".into()).spawn(follow)?;
-            *self.follower.lock().unwrap_or_else(PoisonError::into_inner) = Some(follower);
+        let display = self.display.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(display) = display {
+            let thread = thread::Builder::new().name("gregaria-console".into()).spawn(display)?;
+            *self.display_thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
         }
         Ok(())
     }
 
-    /// Writes what the locustfile prints, above the live display if there is one.
+    /// Prints text of the locustfile, above the live display if there is one.
     fn print(&self, text: &str, is_error: bool) {
         self.screen.print(if is_error { StdStream::Err } else { StdStream::Out }, text);
     }
 
-    /// What has happened since the last call, oldest first.
-    fn news(&self) -> Vec<News> {
-        self.news.lock().unwrap_or_else(PoisonError::into_inner).try_iter().collect()
+    /// Returns the events since the last call, oldest first.
+    fn take_events(&self) -> Vec<HostEvent> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).try_iter().collect()
     }
 
-    /// The answer to `quitting`.
+    /// Answers `HostEvent.Quitting` with the requested exit code and whether a listener has failed.
     #[pyo3(signature = (exit_code, listener_failed))]
-    fn say_last_word(&self, exit_code: Option<i32>, listener_failed: bool) {
+    fn set_exit(&self, exit_code: Option<i32>, listener_failed: bool) {
         let exit_code = exit_code.map(|code| (code & 0xff) as u8);
-        // Nobody waits when the run has ended by a fault.
-        let _ = self.last_word.send(HostExit { exit_code, listener_failed });
+        // The display thread no longer receives if the run has ended with a fatal error.
+        let _ = self.exit_sender.send(HostExit { exit_code, listener_failed });
     }
 
-    /// The process ends by itself. Waits until the run has let go of the terminal, for a run that has not ended in order, too.
+    /// Waits until the run has released the terminal, also if Python leaves its loop before the run has ended.
     fn finish(&self, py: Python<'_>) {
-        self.has_left.store(true, Ordering::Relaxed);
+        self.exited.store(true, Ordering::Relaxed);
         self.handle.send_command(RunCommand::Stop);
-        self.say_last_word(None, true);
-        let follower = self.follower.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // How it ended has been said.
-        let _ = py.detach(|| follower.map(JoinHandle::join));
+        self.set_exit(None, true);
+        let thread = self.display_thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // A panic of the thread has been reported when it happened.
+        let _ = py.detach(|| thread.map(JoinHandle::join));
     }
 
-    /// Moves to this many users at this many a second.
+    /// Changes the number of users at `spawn_rate` users per second.
     fn spawn(&self, users: u32, spawn_rate: f64) {
         self.handle.send_command(RunCommand::Spawn { users, spawn_rate });
     }
 
-    /// Ends the run as its time limit would.
+    /// Ends the run as its time limit does.
     fn stop(&self) {
         self.handle.send_command(RunCommand::Stop);
     }
@@ -269,7 +317,7 @@ impl Run {
         self.handle.status().users
     }
 
-    /// In the order in which the classes were given.
+    /// The number of users per class, in the order of the classes given to `start`.
     #[getter]
     fn users_per_class(&self) -> Vec<u32> {
         self.handle.status().users_per_class
@@ -280,68 +328,63 @@ impl Run {
         self.handle.status().target_users
     }
 
-    /// One row of the statistics, times in milliseconds; the total without a name. `None` when there is no such row.
+    /// Returns the values of an entry of the statistics, times in milliseconds; `None` if there is no such entry.
+    /// Without a name it is the total.
     #[pyo3(signature = (method=None, name=None))]
-    fn row<'py>(
+    fn entry<'py>(
         &self,
         py: Python<'py>,
         method: Option<&str>,
         name: Option<&str>,
     ) -> PyResult<Option<Bound<'py, PyDict>>> {
         let elapsed_s = self.handle.status().measured().as_secs_f64();
-        let row = self.handle.with_summary(|summary| {
-            let entry = match name {
-                Some(name) => summary.entry(method.unwrap_or_default(), name),
-                None => Some(summary.total()),
-            };
-            entry.map(|entry| Row::of(entry, elapsed_s))
-        });
-        row.map(|row| row.into_dict(py)).transpose()
+        let values = self
+            .handle
+            .with_summary(|summary| find_entry(summary, method, name).map(|entry| entry_values(entry, elapsed_s)));
+        let Some(values) = values else {
+            return Ok(None);
+        };
+        let dict = PyDict::new(py);
+        values.iter().try_for_each(|(name, value)| dict.set_item(name, value))?;
+        Ok(Some(dict))
     }
 
-    /// Percentile of a row's response times in milliseconds, `q` from 0 to 1.
-    #[pyo3(signature = (q, method=None, name=None))]
-    fn percentile(&self, q: f64, method: Option<&str>, name: Option<&str>) -> f64 {
+    /// Returns a percentile of an entry's response times in milliseconds; `quantile` is from 0 to 1.
+    #[pyo3(signature = (quantile, method=None, name=None))]
+    fn percentile(&self, quantile: f64, method: Option<&str>, name: Option<&str>) -> f64 {
         self.handle.with_summary(|summary| {
-            let entry = match name {
-                Some(name) => summary.entry(method.unwrap_or_default(), name),
-                None => Some(summary.total()),
-            };
-            entry.map_or(0.0, |entry| entry.percentile_us(q) as f64 / 1000.0)
+            find_entry(summary, method, name).map_or(0.0, |entry| entry.percentile_us(quantile) as f64 / 1000.0)
         })
     }
 
-    /// Method and name of every row.
-    fn rows(&self) -> Vec<(String, String)> {
+    /// Returns method and name of every entry.
+    fn entry_keys(&self) -> Vec<(String, String)> {
         self.handle.with_summary(|summary| {
             summary.entries().map(|entry| (entry.method().to_owned(), entry.name().to_owned())).collect()
         })
     }
 }
 
-/// What Python reads of an entry.
-struct Row([(&'static str, f64); 8]);
-
-impl Row {
-    fn of(entry: &StatsEntry, elapsed_s: f64) -> Self {
-        Self([
-            ("num_requests", entry.num_requests() as f64),
-            ("num_failures", entry.num_failures() as f64),
-            ("avg_response_time", entry.avg_us() / 1000.0),
-            ("min_response_time", entry.min_us().unwrap_or(0) as f64 / 1000.0),
-            ("max_response_time", entry.max_us() as f64 / 1000.0),
-            ("total_rps", entry.total_rps(elapsed_s)),
-            ("current_rps", entry.current_rps(rt::unix_time_s())),
-            ("avg_content_length", entry.avg_content_length()),
-        ])
-    }
-
-    fn into_dict(self, py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
-        let dict = PyDict::new(py);
-        self.0.iter().try_for_each(|(name, value)| dict.set_item(name, value))?;
-        Ok(dict)
+fn find_entry<'a>(summary: &'a Summary, method: Option<&str>, name: Option<&str>) -> Option<&'a StatsEntry> {
+    match name {
+        Some(name) => summary.entry(method.unwrap_or_default(), name),
+        None => Some(summary.total()),
     }
 }
 
-/// For a hub that was stuck and may have come back just now.
-const LEAVE_WITHIN: Duration = Duration::from_millis(200);
+/// Returns the values of an entry under Locust's names.
+fn entry_values(entry: &StatsEntry, elapsed_s: f64) -> [(&'static str, f64); 8] {
+    [
+        ("num_requests", entry.num_requests() as f64),
+        ("num_failures", entry.num_failures() as f64),
+        ("avg_response_time", entry.avg_us() / 1000.0),
+        ("min_response_time", entry.min_us().unwrap_or(0) as f64 / 1000.0),
+        ("max_response_time", entry.max_us() as f64 / 1000.0),
+        ("total_rps", entry.total_rps(elapsed_s)),
+        ("current_rps", entry.current_rps(rt::unix_time_s())),
+        ("avg_content_length", entry.avg_content_length()),
+    ]
+}
+
+/// Time for a Python thread that was blocked to return on its own after a fatal error.
+const EXIT_GRACE: Duration = Duration::from_millis(200);

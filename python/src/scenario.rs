@@ -1,9 +1,11 @@
-//! The user classes of a locustfile, as the engine knows scenarios: names, weights, hosts, tasks.
+//! The user classes of a locustfile as a scenario of the engine: names, weights, hosts, tasks.
+//!
+//! `scenario.py` describes them; nothing here runs a task.
 
 use gregaria_engine::{Scenario, TaskInfo, UserClassInfo};
 use pyo3::{prelude::*, types::PyList};
 
-/// User classes that Python has described.
+/// User classes described by Python.
 pub(crate) struct PythonScenario(pub(crate) Vec<UserClassInfo>);
 
 impl Scenario for PythonScenario {
@@ -25,9 +27,9 @@ pub(crate) struct ClassDescription<'py> {
 }
 
 impl ClassDescription<'_> {
-    pub(crate) fn info(self) -> PyResult<UserClassInfo> {
+    fn class_info(self) -> PyResult<UserClassInfo> {
         Ok(UserClassInfo {
-            tasks: tasks(&self.tasks)?,
+            tasks: task_infos(&self.tasks)?,
             name: self.name,
             weight: self.weight,
             fixed_count: self.fixed_count,
@@ -37,11 +39,19 @@ impl ClassDescription<'_> {
     }
 }
 
-/// Each task is a name, a weight and, for a task set, its own tasks.
-fn tasks(described: &Bound<'_, PyList>) -> PyResult<Vec<TaskInfo>> {
-    let task = |task: Bound<'_, PyAny>| {
+/// Converts the descriptions of all user classes.
+///
+/// # Errors
+/// `TypeError` for a task that is not described as a triple.
+pub(crate) fn class_infos(classes: Vec<ClassDescription<'_>>) -> PyResult<Vec<UserClassInfo>> {
+    classes.into_iter().map(ClassDescription::class_info).collect()
+}
+
+/// Converts tasks. Each is a triple of name, weight and, for a task set, its own tasks.
+fn task_infos(described: &Bound<'_, PyList>) -> PyResult<Vec<TaskInfo>> {
+    let task_info = |task: Bound<'_, PyAny>| {
         let (name, weight, inner): (String, u32, Bound<'_, PyList>) = task.extract()?;
-        Ok(TaskInfo { name, weight, tasks: tasks(&inner)? })
+        Ok(TaskInfo { name, weight, tasks: task_infos(&inner)? })
     };
-    described.iter().map(task).collect()
+    described.iter().map(task_info).collect()
 }

@@ -1,6 +1,7 @@
-//! The hub as the runner sees it: one place, steered over a queue and a bell, and watched for being stuck.
+//! The swarm of the Python users: one thread agent, commanded through a queue and an event fd, and watched for being
+//! blocked.
 //!
-//! Lives on the runner's thread, never touches Python and never waits for the hub.
+//! It lives on the runner's thread. It must not touch Python objects or wait for the Python thread.
 
 use std::{
     sync::{
@@ -22,95 +23,102 @@ use pyo3::prelude::*;
 use crate::log::LOG;
 
 /// The swarm of the Python users.
-pub(crate) struct HubSwarm {
-    places: Coordinator,
-    bell: EventFd,
-    carrier: IoThreadStatus,
-    carrier_began_ns: u64,
-    /// When the hub turned last.
-    alive_ns: Arc<AtomicU64>,
-    is_on: bool,
-    is_stuck: bool,
+pub(crate) struct PythonSwarm {
+    coordinator: Coordinator,
+    /// Wakes the Python thread.
+    command_fd: EventFd,
+    io_thread: IoThreadStatus,
+    io_cpu_at_start_ns: u64,
+    /// Time of the bridge's latest tick.
+    last_tick_ns: Arc<AtomicU64>,
+    is_running: bool,
+    is_blocked: bool,
 }
 
-impl HubSwarm {
-    pub(crate) fn new(places: Coordinator, bell: EventFd, carrier: IoThreadStatus, alive_ns: Arc<AtomicU64>) -> Self {
-        Self { places, bell, carrier, carrier_began_ns: 0, alive_ns, is_on: false, is_stuck: false }
+impl PythonSwarm {
+    pub(crate) fn new(
+        coordinator: Coordinator,
+        command_fd: EventFd,
+        io_thread: IoThreadStatus,
+        last_tick_ns: Arc<AtomicU64>,
+    ) -> Self {
+        let (io_cpu_at_start_ns, is_running, is_blocked) = (0, false, false);
+        Self { coordinator, command_fd, io_thread, io_cpu_at_start_ns, last_tick_ns, is_running, is_blocked }
     }
 
-    /// While a run is on the hub turns ten times a second.
-    fn watch(&mut self) {
-        let silent_ns = rt::now_ns().saturating_sub(self.alive_ns.load(Ordering::Relaxed));
-        let is_stuck = self.is_on && silent_ns > STUCK_NS;
-        if is_stuck && !self.is_stuck {
+    /// Logs when gevent's loop blocks and when it runs again. During a run the bridge ticks ten times a second.
+    fn watch_loop(&mut self) {
+        let silent_ns = rt::now_ns().saturating_sub(self.last_tick_ns.load(Ordering::Relaxed));
+        let is_blocked = self.is_running && silent_ns > BLOCKED_NS;
+        if is_blocked && !self.is_blocked {
+            let silent_s = silent_ns as f64 / 1e9;
             log::warn!(
                 target: LOG,
-                "The Python hub has not turned for {:.1} s: no user goes on until what blocks it ends",
-                silent_ns as f64 / 1e9
+                "the gevent loop has been blocked for {silent_s:.1} s: no Python user can run until it is released"
             );
-            // Where it is can be told only when Python lets another thread look, which may be never.
-            let looked = thread::Builder::new().name("gregaria-look".into()).spawn(name_culprit);
-            if let Err(error) = looked {
-                log::warn!(target: LOG, "What blocks it cannot be looked for: {error}");
+            // On a thread of its own, because attaching to Python waits until the blocking code releases the GIL.
+            let spawned = thread::Builder::new().name("gregaria-blocked".into()).spawn(log_blocking_frame);
+            if let Err(error) = spawned {
+                log::warn!(target: LOG, "cannot find what blocks the gevent loop: {error}");
             }
-        } else if self.is_stuck && !is_stuck {
-            log::warn!(target: LOG, "The Python hub turns again");
+        } else if self.is_blocked && !is_blocked {
+            log::warn!(target: LOG, "the gevent loop runs again");
         }
-        self.is_stuck = is_stuck;
+        self.is_blocked = is_blocked;
     }
 }
 
-impl Swarm for HubSwarm {
+impl Swarm for PythonSwarm {
     fn start_run(&mut self, num_requests: Option<u64>) {
-        self.alive_ns.store(rt::now_ns(), Ordering::Relaxed);
-        self.carrier_began_ns = self.carrier.cpu_ns();
-        self.is_on = true;
-        self.places.start_run(num_requests);
-        self.bell.notify();
+        self.last_tick_ns.store(rt::now_ns(), Ordering::Relaxed);
+        self.io_cpu_at_start_ns = self.io_thread.cpu_ns();
+        self.is_running = true;
+        self.coordinator.start_run(num_requests);
+        self.command_fd.notify();
     }
 
     fn apply_segment(&mut self, segment: &Segment) {
-        self.places.apply_segment(segment);
-        self.bell.notify();
+        self.coordinator.apply_segment(segment);
+        self.command_fd.notify();
     }
 
     fn stop(&mut self, deadline_ns: u64) {
-        self.places.stop(deadline_ns);
-        self.bell.notify();
+        self.coordinator.stop(deadline_ns);
+        self.command_fd.notify();
     }
 
     fn collect(&mut self, sink: &mut dyn FnMut(&Interval)) -> SwarmReport {
-        self.watch();
-        let mut report = self.places.collect(sink);
-        self.is_on &= !report.stopped;
+        self.watch_loop();
+        let mut report = self.coordinator.collect(sink);
+        self.is_running &= !report.stopped;
         let wall_ns = report.loads.first().map_or(0, |load| load.wall_ns);
         report.loads.iter_mut().for_each(|load| load.role = ThreadRole::Python);
-        let cpu_ns = self.carrier.cpu_ns().saturating_sub(self.carrier_began_ns);
-        if self.is_on && !self.carrier.is_alive() {
-            report.fatal_error = Some("the thread that carries requests has died: this is a bug of gregaria".into());
+        let cpu_ns = self.io_thread.cpu_ns().saturating_sub(self.io_cpu_at_start_ns);
+        if self.is_running && !self.io_thread.is_alive() {
+            report.fatal_error = Some("the I/O thread has died: this is a bug of gregaria".into());
         }
         report.loads.push(ThreadLoad { role: ThreadRole::Io, cpu_ns, wall_ns });
         report
     }
 }
 
-impl Drop for HubSwarm {
+impl Drop for PythonSwarm {
     fn drop(&mut self) {
-        self.places.shutdown();
-        self.bell.notify();
+        self.coordinator.shutdown();
+        self.command_fd.notify();
     }
 }
 
-/// Says in which line of whose code the hub's thread is.
-fn name_culprit() {
-    let culprit = Python::attach(|py| -> PyResult<String> {
-        py.import("gregaria.host")?.getattr("where_is_the_hub")?.call0()?.extract()
+/// Logs the line of Python code that the Python thread executes.
+fn log_blocking_frame() {
+    let frame = Python::attach(|py| -> PyResult<String> {
+        py.import("gregaria.host")?.getattr("blocking_frame")?.call0()?.extract()
     });
-    match culprit {
-        Ok(place) => log::warn!(target: LOG, "The Python hub is blocked {place}"),
-        Err(error) => log::debug!(target: LOG, "what blocks the hub cannot be told: {error}"),
+    match frame {
+        Ok(frame) => log::warn!(target: LOG, "the gevent loop is blocked {frame}"),
+        Err(error) => log::debug!(target: LOG, "cannot find what blocks the gevent loop: {error}"),
     }
 }
 
-/// A second is ten turns missed.
-const STUCK_NS: u64 = 1_000_000_000;
+/// Time without a tick after which the loop counts as blocked: ten missed ticks.
+const BLOCKED_NS: u64 = 1_000_000_000;

@@ -16,6 +16,7 @@ from textwrap import dedent, indent
 
 import pytest
 
+
 def in_a_task(code, before=""):
     """Returns the text of a locustfile with one user, which executes the code once and then ends the run."""
     return dedent(before) + ONE_TASK + indent(dedent(code).strip(), " " * 8) + "\n        raise StopTest()\n"
@@ -63,7 +64,9 @@ class Running:
     """A process that has been started."""
 
     def __init__(self, command, directory, variables):
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("LOCUST_", "GREGARIA_"))}
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith(("LOCUST_", "GREGARIA_"))
+        }
         environment |= {"HOME": str(directory), "PYTHONUNBUFFERED": "1"} | variables
         self._process = subprocess.Popen(
             command,

@@ -1,6 +1,5 @@
 """Arguments that a locustfile adds to the command line, and the parsed options that a locustfile can read."""
 
-
 TEXT = """
 from locust import HttpUser, constant, events, task
 
@@ -42,7 +41,11 @@ def test_custom_arguments_accept_variables_and_config_files(run, program):
 
 def test_help_lists_custom_arguments(run):
     finished = run(TEXT, "--help").expect_code(0)
-    assert "--my-count" in finished.stdout and "How many there are" in finished.stdout and "--colour <NAME>" in finished.stdout
+    assert (
+        "--my-count" in finished.stdout
+        and "How many there are" in finished.stdout
+        and "--colour <NAME>" in finished.stdout
+    )
 
 
 def test_custom_argument_with_wrong_value_prints_one_line(run):

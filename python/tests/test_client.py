@@ -93,7 +93,10 @@ def test_bodies_are_sent_with_their_content_types(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(0)
-    form, types = "application/x-www-form-urlencoded", [request.headers.get("content-type") for request in server.requests]
+    form, types = (
+        "application/x-www-form-urlencoded",
+        [request.headers.get("content-type") for request in server.requests],
+    )
     assert [request.body for request in server.requests] == [
         b"a=1+2&b=x&b=y&d=5&e=%C3%BC%26%3D",
         b"a=1&a=2&b=raw",
@@ -110,7 +113,21 @@ def test_bodies_are_sent_with_their_content_types(run, server):
         b"pieces",
     ]
     as_json = "application/json"
-    assert types == [form, form, None, None, None, as_json, "application/own", None, None, None, as_json, "text/mine", None]
+    assert types == [
+        form,
+        form,
+        None,
+        None,
+        None,
+        as_json,
+        "application/own",
+        None,
+        None,
+        None,
+        as_json,
+        "text/mine",
+        None,
+    ]
     assert server.requests[8].headers["content-length"] == "0"
 
 
@@ -147,7 +164,9 @@ def test_request_headers_override_session_headers(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(0)
-    sent = [{name: request.headers.get(name) for name in ("x-one", "x-two", "user-agent")} for request in server.requests]
+    sent = [
+        {name: request.headers.get(name) for name in ("x-one", "x-two", "user-agent")} for request in server.requests
+    ]
     assert server.requests[0].headers["x-bytes"] == "b" and sent[0]["x-one"] == "1"
     assert server.requests[0].headers["host"] == server.address
     assert sent[1] == {"x-one": "session", "x-two": "2", "user-agent": "mine"}
@@ -307,10 +326,10 @@ def test_unsupported_features_raise_clear_errors(run, server):
     adapters = "the engine carries all requests: adapters cannot be mounted; use requests.Session() for what needs one"
     assert finished.printed == [
         "request() got an unexpected keyword argument 'wrong'",
-        "return_response= is gone, with requests 0.x: make the request with requests.Request(...).prepare() and send it "
-        "with client.send()",
-        "config= is gone, with requests 0.x: give timeout=, proxies=, verify=, allow_redirects= and the like, or set them "
-        "as attributes of the client",
+        "return_response= is gone, with requests 0.x: make the request with requests.Request(...).prepare() and send "
+        "it with client.send()",
+        "config= is gone, with requests 0.x: give timeout=, proxies=, verify=, allow_redirects= and the like, or set "
+        "them as attributes of the client",
         "data takes bytes, a text, a form, a file or an iterable of pieces, not 5",
         adapters,
         adapters,
@@ -434,5 +453,8 @@ def test_client_in_another_thread_raises_runtime_error(run, server):
         f"-H {server.url}",
     ).expect_code(0)
     users_thread = "the thread of the users: use greenlets (gevent.spawn)"
-    assert finished.printed == [f"clients and responses belong to {users_thread}", f"events are fired in {users_thread}"]
+    assert finished.printed == [
+        f"clients and responses belong to {users_thread}",
+        f"events are fired in {users_thread}",
+    ]
     assert server.requests == []

@@ -6,7 +6,9 @@ from program import in_a_task
 
 def test_cookie_jar_changes_apply_to_the_next_request(run, server):
     """Checks this with a jar object that was taken from the client before the first request."""
-    server.replies["/login"] = Reply(headers=(("Set-Cookie", "id=7; Path=/"), ("Set-Cookie", "lang=de; Path=/x; Max-Age=60")))
+    server.replies["/login"] = Reply(
+        headers=(("Set-Cookie", "id=7; Path=/"), ("Set-Cookie", "lang=de; Path=/x; Max-Age=60"))
+    )
     server.replies["/logout"] = Reply(headers=(("Set-Cookie", "id=; Path=/; Max-Age=0"),))
     finished = run(
         in_a_task(

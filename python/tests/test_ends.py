@@ -3,7 +3,6 @@
 import signal
 
 import pytest
-
 from echo_server import Reply
 
 VISITORS = """
@@ -150,7 +149,9 @@ def test_removed_users_finish_requests_in_flight(run, server):
 def test_failures_count_as_requests_and_set_the_exit_code(run, server):
     server.replies["/b"] = Reply(503)
     finished = run(VISITORS, f"-H {server.url} -u 2 -r 1000 -n 30 --json").expect_code(1)
-    assert finished.counts() == server.counts() and finished.failures() == {("POST", "/b"): server.counts()["POST", "/b"]}
+    assert finished.counts() == server.counts() and finished.failures() == {
+        ("POST", "/b"): server.counts()["POST", "/b"]
+    }
     server.requests.clear()
     run(VISITORS, f"-H {server.url} -n 30 --exit-code-on-error 0").expect_code(0)
 

@@ -59,7 +59,10 @@ def test_request_listener_receives_all_arguments(run, server):
             began = time.time()
 
             @events.request.add_listener
-            def tell(request_type, name, response_time, response_length, response, context, exception, start_time, url, **more):
+            def tell(
+                request_type, name, response_time, response_length, response,
+                context, exception, start_time, url, **more
+            ):
                 assert isinstance(response_time, float) and 0 < response_time < 5000
                 assert began < start_time < time.time()
                 print(request_type, name, response_length, response.status_code, context, repr(exception), url, more)
@@ -84,7 +87,8 @@ def test_request_listener_is_called_without_a_response(run):
 
             @events.request.add_listener
             def tell(response, exception, response_length, **_):
-                print(response.status_code, repr(exception), response_length, repr(response.error.args[0]) == repr(exception))
+                is_same = repr(response.error.args[0]) == repr(exception)
+                print(response.status_code, repr(exception), response_length, is_same)
             """,
         ),
         "-H http://127.0.0.1:1",
@@ -116,7 +120,9 @@ def test_fired_requests_are_counted_and_reach_all_listeners(run):
             def call(self):
                 events.request_success.fire(request_type="rpc", name="old", response_time=7, response_length=9)
                 events.request_failure.fire(request_type="rpc", name="old", response_time=8, exception=OSError("x"))
-                events.request.fire(request_type="rpc", name="new", response_time=1.5, response_length=3, exception=None)
+                events.request.fire(
+                    request_type="rpc", name="new", response_time=1.5, response_length=3, exception=None
+                )
                 self.environment.events.request.fire(
                     request_type="rpc", name="new", response_time=None, response_length=0, exception="text", context={}
                 )
@@ -143,7 +149,11 @@ def test_fired_requests_are_counted_and_reach_all_listeners(run):
         "1 rpc new: text",
         "1 rpc old: OSError('x')",
     ]
-    assert {line.split()[1] for line in finished.stderr.splitlines() if line.startswith("rpc")} == {"old", "new", "measured"}
+    assert {line.split()[1] for line in finished.stderr.splitlines() if line.startswith("rpc")} == {
+        "old",
+        "new",
+        "measured",
+    }
 
 
 def test_fired_response_times_enter_the_statistics(run):
@@ -222,7 +232,7 @@ def test_failing_listener_is_logged_and_sets_the_exit_code(run, server):
         """
     finished = run(text.replace("PATH", "/"), f"-H {server.url} -n 3").expect_code(2)
     assert finished.printed == ["/"] * 3, "other listeners are called, and the task continues"
-    assert "A listener has failed: broken" in finished.stderr and "ValueError: listener" in finished.stderr
+    assert "a listener failed: broken" in finished.stderr and "ValueError: listener" in finished.stderr
     run(text.replace("PATH", "/status/404"), f"-H {server.url} -n 3").expect_code(1)
 
 

@@ -36,7 +36,7 @@ def test_shop_counts_match_the_server_log(run, tmp_path):
 def test_xmlrpc_users_counts_match_the_server(run):
     server, calls = rpc_server()
     try:
-        address = "http://127.0.0.1:%d/" % server.server_address[1]
+        address = f"http://127.0.0.1:{server.server_address[1]}/"
         finished = run(EXAMPLES / "xmlrpc_users.py", f"-H {address} -c 10 -r 1000 -t 2s --json").expect_code(0)
     finally:
         server.shutdown()

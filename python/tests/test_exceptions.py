@@ -120,7 +120,9 @@ def test_exceptions_outside_tasks_are_counted(run):
         "-u 4 -r 1000 Unmade Unstarted Unstopped InASet",
     ).expect_code(1)
     assert "never" not in finished.stdout and finished.printed.count("Unstopped") == 1, finished
-    counts = {row.partition(" ")[2]: row.partition(" ")[0] for row in report(finished) if re.match(r"\d+ (con|on_)", row)}
+    counts = {
+        row.partition(" ")[2]: row.partition(" ")[0] for row in report(finished) if re.match(r"\d+ (con|on_)", row)
+    }
     assert counts == {"constructor": "1", "on_start": "1", "on_stop": "1", "on_start of a task set": "2"}
 
 

@@ -9,7 +9,9 @@ from echo_server import Reply
 from shop import Shop
 
 LOCUST = os.environ.get("LOCUST_PROGRAM")
-pytestmark = pytest.mark.skipif(not LOCUST, reason="LOCUST_PROGRAM is not set: tests/run-python sets it to the path of Locust")
+pytestmark = pytest.mark.skipif(
+    not LOCUST, reason="LOCUST_PROGRAM is not set: tests/run-python sets it to the path of Locust"
+)
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -24,7 +26,7 @@ def test_error_texts_match_locust(program, server):
     server.replies["/odd"] = Reply(418)
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        text = FAILING.replace("CLOSED", "http://127.0.0.1:%d/" % unused.getsockname()[1])
+        text = FAILING.replace("CLOSED", f"http://127.0.0.1:{unused.getsockname()[1]}/")
         path = program.write("failing.py", text)
         arguments = f"-f {path} -H {server.url} --headless -t 3s".split()
         theirs = program.start_program([LOCUST, *arguments]).finish()
@@ -49,7 +51,8 @@ def is_same_mix(program, tmp_path, example):
     """
     site = Shop(tmp_path / "shop.log")
     try:
-        arguments = f"-f {EXAMPLES / example} -H {site.url} --headless -u 150 -r 1000 -t 8s -s 5 --json --exit-code-on-error 0".split()
+        arguments = f"-f {EXAMPLES / example} -H {site.url} --headless -u 150 -r 1000 -t 8s -s 5 --json".split()
+        arguments += ["--exit-code-on-error", "0"]
         pair = [program.start_program([LOCUST, *arguments]), program.command(arguments)]
         theirs, ours = (running.finish().expect_code(0) for running in pair)
     finally:
@@ -57,7 +60,9 @@ def is_same_mix(program, tmp_path, example):
     theirs, ours = theirs.counts(), ours.counts()
     users, mixes = MIXES[example]
     assert set(theirs) == set(ours) and theirs["POST", "/login"] == ours["POST", "/login"] == users
-    return all(chi_square([[counts[row] for row in rows] for counts in (theirs, ours)]) < limit for rows, limit in mixes)
+    return all(
+        chi_square([[counts[row] for row in rows] for counts in (theirs, ours)]) < limit for rows, limit in mixes
+    )
 
 
 def chi_square(table):

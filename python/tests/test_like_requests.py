@@ -42,7 +42,8 @@ CALLS = {
     "files": """
         client.post(url + "/", files={"a": b"bytes"})
         client.post(url + "/", files={"a": ("name.txt", "text ü", "text/plain", {"X-Part": "1"})})
-        client.post(url + "/", files=[("a", ("1.bin", b"1")), ("a", ("2.bin", b"2", "image/png"))], data={"f": ["1", "2"]})
+        files = [("a", ("1.bin", b"1")), ("a", ("2.bin", b"2", "image/png"))]
+        client.post(url + "/", files=files, data={"f": ["1", "2"]})
         client.post(url + "/", files={"a": file("long.bin", b"long" * 100_000)}, data=[("first", "ü")])
         client.post(url + "/", files={"a": (None, b"a field")})
         client.post(url + "/", files={"ä": ("ö.txt", io.BytesIO(b"x"))})
@@ -128,12 +129,14 @@ CALLS = {
         client.params = {"all": "1"}
         client.get(url + "/", params={"own": "2"})
         client.get(url + "/", params={"all": None})
-        client.hooks["response"].append(lambda response, **_: client.get(url + "/hooked") if response.url.endswith("/first?all=1") else None)
+        is_first = lambda response: response.url.endswith("/first?all=1")
+        hook = lambda response, **_: client.get(url + "/hooked") if is_first(response) else None
+        client.hooks["response"].append(hook)
         client.get(url + "/first")
         client.get(url + "/second", hooks={"response": []})
     """,
 }
-HELPERS = '''
+HELPERS = """
 import io, os, requests
 
 def file(name, content, position=0):
@@ -147,7 +150,7 @@ def signed(request):
     request.headers["X-Signed"] = f"{request.method} {request.path_url} {request.body}"
     return request
 
-'''
+"""
 
 
 @pytest.mark.parametrize("subject", CALLS)
@@ -189,7 +192,9 @@ class Servers:
     def log(self):
         """Returns the requests of both servers, without parts that are random or differ on purpose."""
         addresses = re.compile(rf"{self._target.address}|{self._other.address}")
-        return [_comparable(request, addresses) for server in (self._target, self._other) for request in server.requests]
+        return [
+            _comparable(request, addresses) for server in (self._target, self._other) for request in server.requests
+        ]
 
 
 def challenge(request):

@@ -25,7 +25,11 @@ def test_task_decides_the_outcome_in_the_with_block(run, server):
         f"-H {server.url} --json",
     ).expect_code(1)
     assert sum(finished.counts().values()) == 6 and set(finished.counts().values()) == {1}
-    assert finished.failures() == {("GET", "/200%20is%20not%20fine"): 1, ("GET", "/exception"): 1, ("GET", "/silent 500"): 1}
+    assert finished.failures() == {
+        ("GET", "/200%20is%20not%20fine"): 1,
+        ("GET", "/exception"): 1,
+        ("GET", "/silent 500"): 1,
+    }
     for error in (
         "GET /200%20is%20not%20fine: Got wrong response",
         "GET /exception: ValueError('a value')",

@@ -28,14 +28,15 @@ class Visitor(HttpUser):
         ),
         (
             "\nfrom locust import NoSuchName\n",
-            "locustfile.py, line 2: ImportError: cannot import name 'NoSuchName' from 'locust' (unknown location): that part of"
-            " Locust is not there yet, docs/python.md lists what is",
+            "locustfile.py, line 2: ImportError: cannot import name 'NoSuchName' from 'locust' (unknown location):"
+            " that part of Locust is not there yet, docs/python.md lists what is",
         ),
         ("x = 1\nx.upper()\n", "locustfile.py, line 2: AttributeError: 'int' object has no attribute 'upper'"),
         ("print(undefined)\n", "locustfile.py, line 1: NameError: name 'undefined' is not defined"),
         (
             "import sys\nsys.exit(3)\n",
-            "locustfile.py, line 2: it calls sys.exit(3) while it is imported: a locustfile must only define things then",
+            "locustfile.py, line 2: it calls sys.exit(3) while it is imported: "
+            "a locustfile must only define things then",
         ),
         (
             "x = 1\n",
@@ -43,8 +44,8 @@ class Visitor(HttpUser):
         ),
         (
             "from locust import HttpUser\nclass Idle(HttpUser):\n    pass\n",
-            "user class Idle has no tasks: give it some with @task or tasks, or set abstract = True if it is only there to be"
-            " derived from",
+            "user class Idle has no tasks: give it some with @task or tasks, or set abstract = True if it is only there"
+            " to be derived from",
         ),
         (
             USER + "    weight = 'x'\n",

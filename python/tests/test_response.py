@@ -81,7 +81,11 @@ def test_invalid_json_raises_json_decode_error(run, server):
 
 
 def test_repeated_headers_and_cookies_are_merged(run, server):
-    cookies = (("Set-Cookie", "a=1; Path=/"), ("Set-Cookie", 'b="2 3"; Max-Age=60'), ("Set-Cookie", "gone=1; Max-Age=0"))
+    cookies = (
+        ("Set-Cookie", "a=1; Path=/"),
+        ("Set-Cookie", 'b="2 3"; Max-Age=60'),
+        ("Set-Cookie", "gone=1; Max-Age=0"),
+    )
     server.replies["/"] = Reply(headers=(*cookies, ("Vary", "x"), ("vary", "y"), ("X-Old", "grün")))
     finished = run(
         in_a_task(

@@ -14,7 +14,9 @@ def identity(tmp_path_factory):
     folder = tmp_path_factory.mktemp("identity")
     names = "-subj /CN=here -addext subjectAltName=IP:127.0.0.1"
     command = f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 {names}"
-    subprocess.run([*command.split(), "-keyout", "key.pem", "-out", "cert.pem"], cwd=folder, check=True, capture_output=True)
+    subprocess.run(
+        [*command.split(), "-keyout", "key.pem", "-out", "cert.pem"], cwd=folder, check=True, capture_output=True
+    )
     (folder / "both.pem").write_text((folder / "cert.pem").read_text() + (folder / "key.pem").read_text())
     return folder
 
@@ -41,7 +43,8 @@ def test_verify_option_controls_certificate_checks(run, tls_server, identity):
             print(self.client.get("/", verify="{identity}/cert.pem").text)
             print(self.client.get("/", verify=False).text, self.client.get("/", verify=True).status_code)
             self.client.verify = False
-            print(self.client.get("/").text, self.client.post("/", data=(b"x" * 70_000 for _ in range(2))).text == "x" * 140_000)
+            echoed = self.client.post("/", data=(b"x" * 70_000 for _ in range(2))).text
+            print(self.client.get("/").text, echoed == "x" * 140_000)
             self.client.verify = "{identity}/cert.pem"
             print(self.client.get("/", stream=True).text)
             """
@@ -122,9 +125,11 @@ def test_redirects_are_followed_and_kept_in_history(run, server):
             """
             base = len(self.host)
             response = self.client.post("/one", data={"a": 1})
-            print(response.status_code, response.url[base:], response.request.method, response.request.body, response.next)
+            request = response.request
+            print(response.status_code, response.url[base:], request.method, request.body, response.next)
             for hop in response.history:
-                print(hop.status_code, hop.url[base:], hop.request.method, hop.text, hop.headers["Location"].replace(self.host, ""))
+                location = hop.headers["Location"].replace(self.host, "")
+                print(hop.status_code, hop.url[base:], hop.request.method, hop.text, location)
                 print(hop.is_redirect, hop.is_permanent_redirect, dict(hop.cookies), hop.history, hop.ok)
             kept = self.client.get("/for-good", allow_redirects=False)
             print(kept.status_code, kept.is_permanent_redirect, kept.next.method, kept.next.url[base:], kept.history)

@@ -249,7 +249,7 @@ def test_unrepeatable_body_is_not_sent_after_a_redirect(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(1)
-    assert finished.printed == ["0 UnrewindableBodyError(\"the request's body cannot be sent a second time\")"]
+    assert finished.printed == ['0 UnrewindableBodyError("the request\'s body cannot be sent a second time")']
 
 
 UTF_8 = (("Content-Type", "text/plain; charset=utf-8"),)

@@ -1,16 +1,18 @@
-//! What a failed request is called: the exception that requests would have raised, as Locust writes it into its tables.
+//! The Python exceptions of failed requests: the classes that requests raises, with the texts that Locust shows.
+//!
+//! Also [`error_text`], the row of the error table that an exception belongs to. Nothing here knows a request or a run.
 
 use gregaria_http::{Error, InvalidRequest};
 use pyo3::{prelude::*, sync::PyOnceLock, types::PyString};
 
-/// The exception for a status of 400 or more. `url` is that of the request, or the name of its sample in place of it.
+/// Returns the exception for a status of 400 or more. `url` is that of the request, or the sample's name in its place.
 pub(crate) fn status_error<'py>(py: Python<'py>, status: u16, reason: &str, url: &str) -> PyResult<Bound<'py, PyAny>> {
-    let kind = if status < 500 { "Client" } else { "Server" };
-    let text = format!("{status} {kind} Error: {reason} for url: {url}");
+    let side = if status < 500 { "Client" } else { "Server" };
+    let text = format!("{status} {side} Error: {reason} for url: {url}");
     py.import("requests.exceptions")?.getattr("HTTPError")?.call1((text,))
 }
 
-/// The exception for a request without a response, as tables show it and listeners are told.
+/// Returns the exception for a request without a response, as Locust's tables and listeners have it.
 pub(crate) fn transport_error(py: Python<'_>, error: Error) -> PyResult<Bound<'_, PyAny>> {
     let builtin = |class: &str, errno: i32, text: &str| py.import("builtins")?.getattr(class)?.call1((errno, text));
     let of_requests = |class: &str| py.import("requests.exceptions")?.getattr(class)?.call1((error.message(),));
@@ -36,7 +38,7 @@ pub(crate) fn transport_error(py: Python<'_>, error: Error) -> PyResult<Bound<'_
     }
 }
 
-/// What requests would have raised for it: its own class, around what the tables show.
+/// Returns the exception that requests raises for this error: its own class, around the one that the tables show.
 pub(crate) fn requests_error(py: Python<'_>, error: Error) -> PyResult<Bound<'_, PyAny>> {
     let inner = transport_error(py, error)?;
     let requests = py.import("requests.exceptions")?;
@@ -46,8 +48,8 @@ pub(crate) fn requests_error(py: Python<'_>, error: Error) -> PyResult<Bound<'_,
     requests.getattr("ConnectionError")?.call1((inner,))
 }
 
-/// What is raised for a request that cannot be made at all, as `url` or something else of it is wrong.
-pub(crate) fn unmakeable_error<'py>(py: Python<'py>, error: Error, url: &str) -> PyResult<Bound<'py, PyAny>> {
+/// Returns the exception to raise for a request that cannot be sent because its URL or a header is invalid.
+pub(crate) fn invalid_request_error<'py>(py: Python<'py>, error: Error, url: &str) -> PyResult<Bound<'py, PyAny>> {
     let of_requests = |class: &str, text: String| py.import("requests.exceptions")?.getattr(class)?.call1((text,));
     match error {
         Error::InvalidRequest(InvalidRequest::HeaderName | InvalidRequest::HeaderValue) => {
@@ -60,8 +62,8 @@ pub(crate) fn unmakeable_error<'py>(py: Python<'py>, error: Error, url: &str) ->
     }
 }
 
-/// What requests would have raised while the body of a response is read.
-pub(crate) fn reading_error(py: Python<'_>, error: Error) -> PyResult<Bound<'_, PyAny>> {
+/// Returns the exception that requests raises while the body of a response is read.
+pub(crate) fn read_error(py: Python<'_>, error: Error) -> PyResult<Bound<'_, PyAny>> {
     let class = match error {
         Error::InvalidContentCoding => "ContentDecodingError",
         Error::IncompleteResponse | Error::InvalidResponse(_) => "ChunkedEncodingError",
@@ -70,31 +72,33 @@ pub(crate) fn reading_error(py: Python<'_>, error: Error) -> PyResult<Bound<'_, 
     py.import("requests.exceptions")?.getattr(class)?.call1((error.message(),))
 }
 
-/// What a request comes to that was not sent any more.
-pub(crate) fn unsent_error(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+/// Returns the exception of a request that was not sent because the run is over.
+pub(crate) fn run_over_error(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     let text = "not sent: the run is over";
     py.import("requests.exceptions")?.getattr("ConnectionError")?.call1((text,))
 }
 
-/// The row of the error table that this exception (or text) belongs to: as Locust writes it, which shows the reason that a
-/// task gives as it is, and no address that differs from one object to the next.
-/// One that cannot say what it is, is called by its class: a request is counted whatever happens.
+/// Returns the text of an exception (or a string) in the error table. As in Locust, a reason given by a task stands
+/// as it is, and addresses that differ between objects are masked.
+///
+/// An exception whose `str` or `repr` fails is shown by the name of its class, because a request is counted in any
+/// case.
 pub(crate) fn error_text(exception: &Bound<'_, PyAny>) -> String {
-    let text = told_by(exception).or_else(|_| exception.get_type().name());
-    text.map_or_else(|_| "an exception without a name".to_owned(), |text| without_addresses(&text.to_string_lossy()))
+    let text = description(exception).or_else(|_| exception.get_type().name());
+    text.map_or_else(|_| "an exception without a name".to_owned(), |text| mask_addresses(&text.to_string_lossy()))
 }
 
-fn told_by<'py>(exception: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
+fn description<'py>(exception: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
     static CATCH_RESPONSE_ERROR: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-    let of_task = CATCH_RESPONSE_ERROR.import(exception.py(), "gregaria.exception", "CatchResponseError")?;
-    if exception.is_instance_of::<PyString>() || exception.is_instance(of_task)? {
+    let task_error = CATCH_RESPONSE_ERROR.import(exception.py(), "gregaria.exception", "CatchResponseError")?;
+    if exception.is_instance_of::<PyString>() || exception.is_instance(task_error)? {
         exception.str()
     } else {
         exception.repr()
     }
 }
 
-fn without_addresses(text: &str) -> String {
+fn mask_addresses(text: &str) -> String {
     let mut parts = text.split(ADDRESS);
     let mut masked = parts.next().unwrap_or_default().to_owned();
     for part in parts {

@@ -1,0 +1,47 @@
+"""Types of the values that cross between the Python half and the native half. Only type checkers import them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypedDict
+
+from ._engine import HostEvent, UserAction
+
+#: Name, weight and, for a task set, its tasks. See `scenario.rs`.
+TaskDescription: TypeAlias = "tuple[str, int, list[TaskDescription]]"
+
+
+class ClassDescription(TypedDict):
+    """A user class. See `scenario.rs`."""
+
+    name: str
+    weight: float
+    fixed_count: int
+    host: str | None
+    needs_host: bool
+    tasks: list[TaskDescription]
+
+
+class ArgumentDescription(TypedDict):
+    """An argument that a locustfile adds. See `command_line.rs`."""
+
+    flags: list[str]
+    dest: str
+    env_var: str | None
+    value_name: str | None
+    help: str | None
+    #: `zero`, `optional`, `one`, or the `nargs` of argparse.
+    arity: str
+    choices: list[str]
+    required: bool
+    hidden: bool
+
+
+#: Name, value, domain, path, https only, this host only, expiry in seconds since 1970. See `session.rs`.
+CookieFields: TypeAlias = tuple[str, str, str, str, bool, bool, int | None]
+#: Resumes a greenlet with a value.
+Resume: TypeAlias = Callable[[Any], object]
+AnyUserAction: TypeAlias = (
+    UserAction.StartRun | UserAction.SpawnUser | UserAction.StopUser | UserAction.StopAll | UserAction.AbortAll
+)
+AnyHostEvent: TypeAlias = HostEvent.SpawningComplete | HostEvent.Stopped | HostEvent.Quitting | HostEvent.Exit

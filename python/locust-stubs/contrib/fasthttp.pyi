@@ -1,0 +1,3 @@
+"""The names of `locust.contrib.fasthttp`."""
+
+from gregaria.user import FastHttpUser as FastHttpUser

@@ -1,0 +1,3 @@
+"""The names of `locust.env`."""
+
+from gregaria.environment import Environment as Environment

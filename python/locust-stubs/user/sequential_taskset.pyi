@@ -1,0 +1,3 @@
+"""The names of `locust.user.sequential_taskset`."""
+
+from gregaria.task import SequentialTaskSet as SequentialTaskSet
