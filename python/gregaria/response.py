@@ -21,7 +21,7 @@ from . import _engine
 from .request_options import DEFAULT_HEADERS, RequestOptions
 
 if TYPE_CHECKING:
-    from ._engine import BodyStream
+    from ._engine import ResponseStream
 
 
 class Response(requests.Response):
@@ -97,7 +97,7 @@ class Response(requests.Response):
 class Raw(io.RawIOBase):
     """A body as a file, decoded. One that was read with its response is at its end."""
 
-    def __init__(self, stream: BodyStream | None) -> None:
+    def __init__(self, stream: ResponseStream | None) -> None:
         self._stream = stream
         #: Bytes that have arrived and were not read yet.
         self._buffered = memoryview(b"")
@@ -179,7 +179,7 @@ def cookies(pairs: Iterable[tuple[str, str]], url: str) -> RequestsCookieJar:
     return jar
 
 
-def _read_chunk(stream: BodyStream | None) -> bytes:
+def _read_chunk(stream: ResponseStream | None) -> bytes:
     """Sleeps until the next chunk of a body arrives, and returns it; empty at the end."""
     reader = stream and stream.read_chunk(getcurrent().switch)
     if stream is None or reader is None:

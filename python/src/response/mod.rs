@@ -27,7 +27,7 @@ use pyo3::{
     types::{PyBytes, PyDict, PyList, PyString, PyTuple},
 };
 
-pub(crate) use self::stream::BodyStream;
+pub(crate) use self::stream::ResponseStream;
 
 use self::outcome::{OutcomeState, RequestOutcome, TaskOutcome};
 use crate::{bridge::EngineBridge, exceptions, log::LOG, pending::PendingRequest};
@@ -42,7 +42,7 @@ pub(crate) struct Response {
     /// For an intermediate response: the final response, and the index in its `history`.
     in_history_of: Option<(Py<Self>, usize)>,
     /// The body of a streamed response.
-    stream: Option<Py<BodyStream>>,
+    stream: Option<Py<ResponseStream>>,
     /// Whether the request was not sent because the run was over.
     is_not_sent: bool,
     buffer_pool: SharedBufferPool,
@@ -81,7 +81,7 @@ impl Response {
     /// Adds the stream of a body that is still to be read.
     pub(crate) fn with_stream(mut self, py: Python<'_>, request_id: usize) -> PyResult<Self> {
         if let Some(session) = self.request.stream_session.take() {
-            let stream = BodyStream::new(self.bridge.clone_ref(py), self.owner, request_id, session);
+            let stream = ResponseStream::new(self.bridge.clone_ref(py), self.owner, request_id, session);
             self.stream = Some(Py::new(py, stream)?);
         }
         Ok(self)
@@ -226,7 +226,7 @@ impl Response {
 
     /// The source of `raw`; `None` if the body was read with the response.
     #[getter]
-    fn stream(&self, py: Python<'_>) -> Option<Py<BodyStream>> {
+    fn stream(&self, py: Python<'_>) -> Option<Py<ResponseStream>> {
         self.stream.as_ref().map(|stream| stream.clone_ref(py))
     }
 

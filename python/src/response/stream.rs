@@ -13,7 +13,7 @@ use crate::bridge::EngineBridge;
 
 /// The unread part of a body. Dropping it gives the rest up.
 #[pyclass(frozen, module = "gregaria._engine")]
-pub(crate) struct BodyStream {
+pub(crate) struct ResponseStream {
     bridge: Py<EngineBridge>,
     owner: ThreadId,
     request_id: usize,
@@ -22,14 +22,14 @@ pub(crate) struct BodyStream {
     _session: Py<PyAny>,
 }
 
-impl BodyStream {
+impl ResponseStream {
     pub(super) fn new(bridge: Py<EngineBridge>, owner: ThreadId, request_id: usize, session: Py<PyAny>) -> Self {
         Self { bridge, owner, request_id, is_over: AtomicBool::new(false), _session: session }
     }
 }
 
 #[pymethods]
-impl BodyStream {
+impl ResponseStream {
     /// Whether the body has ended or its rest was given up.
     #[getter]
     fn is_over(&self) -> bool {
@@ -58,7 +58,7 @@ impl BodyStream {
     }
 }
 
-impl Drop for BodyStream {
+impl Drop for ResponseStream {
     fn drop(&mut self) {
         if !*self.is_over.get_mut() {
             // On another thread the body is dropped later, together with its session.
