@@ -41,7 +41,8 @@ use crate::rt::PooledFuture;
 ///
 /// async fn buy(user: &mut HttpUser) -> TaskResult {
 ///     let item = 7;
-///     let response = user.post(&format!("/cart/{item}")).name("/cart/[id]").form(&[("amount", "2")]).expect(201).await;
+///     let url = format!("/cart/{item}");
+///     let response = user.post(&url).name("/cart/[id]").form(&[("amount", "2")]).expect(201).await;
 ///     if response.ok() {
 ///         user.get("/cart").await;
 ///     }
