@@ -18,7 +18,7 @@ struct Limits {
 const LIMITS: &[Limits] = &[
     limits(&["stats"], 0.0, 0.0),
     limits(&["http-client"], 0.0, 0.1),
-    limits(&["engine"], 1.0, 1.2),
+    limits(&["engine"], 0.0, 0.4),
     limits(&["cli"], 0.0, 0.0),
     limits(&["python/src"], 1.0, 2.0),
     limits(&["python/gregaria"], 1.0, 2.0),

@@ -41,9 +41,8 @@ use crate::rt::PooledFuture;
 ///
 /// async fn buy(user: &mut HttpUser) -> TaskResult {
 ///     let item = 7;
-///     let target = format!("/cart/{item}");
-///     let request = user.post(&target).name("/cart/[id]");
-///     let response = request.form(&[("amount", "2")]).expect(201).await;
+///     let url = format!("/cart/{item}");
+///     let response = user.post(&url).name("/cart/[id]").form(&[("amount", "2")]).expect(201).await;
 ///     if response.ok() {
 ///         user.get("/cart").await;
 ///     }
