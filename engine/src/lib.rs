@@ -40,19 +40,19 @@
 //! ```
 
 mod connect_config;
+mod health;
 mod network;
 mod ramp;
+mod runner;
+mod shards;
 mod swarm;
+mod user;
 
 pub mod accounting;
 pub mod control;
-pub mod health;
 pub mod io_thread;
 pub mod rt;
-pub mod runner;
 pub mod scenario;
-pub mod shards;
-pub mod user;
 
 pub use connect_config::{ConnectConfig, ConnectConfigError, OverrideTarget, ResolveOverride};
 pub use gregaria_http as http;

@@ -1,5 +1,6 @@
-//! The whole engine in the simulator: runner, shards, users, HTTP, on a clock that jumps. Each test prints its seed
-//! when it fails; the same seed gives the same run.
+//! The whole engine in the simulator: runner, shards, users and HTTP, on a simulated clock.
+//!
+//! A failed test prints its seed. The same seed gives the same run.
 
 mod world;
 
@@ -27,7 +28,7 @@ fn website(tasks: TaskSet<HttpUser>) -> UserClass {
 }
 
 #[test]
-fn users_come_and_go_along_the_line_at_every_100_ms() {
+fn user_count_follows_the_ramp_at_every_100_ms() {
     for shards in [1, 3] {
         let waiting = UserClass::http("Website").wait(constant(60.0)).tasks(TaskSet::new("T").task(1, index));
         let mut sim = Simulation::new(1, shards, [waiting], RunnerOptions::default());
@@ -55,7 +56,7 @@ fn assert_near_ramp(users: u32, line: f64) {
 }
 
 #[test]
-fn counts_equal_the_servers_after_a_run_without_cuts() {
+fn counts_equal_those_of_the_server() {
     for seed in 0..8 {
         let tasks = TaskSet::new("T").task(2, index).task(1, async |user: &mut HttpUser| {
             user.get("/profile?id=7").name("/profile").await;
@@ -75,7 +76,7 @@ fn counts_equal_the_servers_after_a_run_without_cuts() {
 }
 
 #[test]
-fn exactly_n_requests_are_recorded_failures_included() {
+fn num_requests_is_exact_and_includes_failures() {
     for (seed, shards, count) in [(1, 1, 1), (2, 2, 7), (3, 4, 1000), (4, 3, 12_345)] {
         let options = RunnerOptions { num_requests: Some(count), ..RunnerOptions::default() };
         let mut sim = Simulation::new(seed, shards, [website(TaskSet::new("T").task(1, index))], options);
@@ -91,7 +92,7 @@ fn exactly_n_requests_are_recorded_failures_included() {
 }
 
 #[test]
-fn failing_links_are_rows_in_the_error_table_and_lose_no_user() {
+fn server_faults_are_rows_in_the_error_table() {
     let faults = [
         (ServerFault::Reset, Error::ConnectionReset.message()),
         (ServerFault::Close, Error::ClosedBeforeResponse.message()),
@@ -117,7 +118,7 @@ fn failing_links_are_rows_in_the_error_table_and_lose_no_user() {
 }
 
 #[test]
-fn a_refused_target_is_counted_and_the_users_live_on() {
+fn refused_connections_are_failures_users_continue() {
     let class = UserClass::http("Website").wait(constant(0.1)).tasks(TaskSet::new("T").task(1, index));
     let mut sim = Simulation::new(1, 1, [class], world::run_time(1.05));
     sim.spawn(1, f64::INFINITY);
@@ -129,7 +130,7 @@ fn a_refused_target_is_counted_and_the_users_live_on() {
 }
 
 #[test]
-fn requests_on_the_wire_are_read_to_their_end_within_the_stop_timeout() {
+fn requests_in_flight_finish_within_the_stop_timeout() {
     let mut sim = Simulation::new(1, 2, [website(TaskSet::new("T").task(1, index))], world::run_time(1.0));
     let server = sim.serve(ScriptedServer::answering_after_ms(700, 700));
     sim.spawn(10, f64::INFINITY);
@@ -140,7 +141,7 @@ fn requests_on_the_wire_are_read_to_their_end_within_the_stop_timeout() {
 }
 
 #[test]
-fn what_outlasts_the_stop_timeout_is_cut_and_said() {
+fn requests_beyond_the_stop_timeout_are_aborted() {
     let options = RunnerOptions { stop_timeout: Duration::from_millis(200), ..world::run_time(1.0) };
     let mut sim = Simulation::new(1, 2, [website(TaskSet::new("T").task(1, index))], options);
     let server = sim.serve(ScriptedServer::answering_after_ms(700, 700));
@@ -153,7 +154,7 @@ fn what_outlasts_the_stop_timeout_is_cut_and_said() {
 }
 
 #[test]
-fn waits_keep_to_their_rules() {
+fn waits_between_requests_follow_the_rule() {
     let seconds = |wait, run: f64| {
         let class = UserClass::http("Website").wait(wait).tasks(TaskSet::new("T").task(1, index));
         let mut sim = Simulation::new(5, 1, [class], world::run_time(run));
@@ -164,7 +165,10 @@ fn waits_keep_to_their_rules() {
     };
     assert!(seconds(constant(2.0), 30.0).iter().all(|gap| (gap - 2.25).abs() < 1e-6));
     assert!(seconds(constant_pacing(2.0), 30.0).iter().all(|gap| (gap - 2.0).abs() < 1e-6));
-    assert!(seconds(constant_pacing(0.1), 5.0).iter().all(|gap| (gap - 0.25).abs() < 1e-6), "an overrun waits not");
+    assert!(
+        seconds(constant_pacing(0.1), 5.0).iter().all(|gap| (gap - 0.25).abs() < 1e-6),
+        "no wait after a longer task"
+    );
     let gaps = seconds(between(1.0, 3.0), 200.0);
     assert!(gaps.iter().all(|gap| (1.25..=3.25).contains(gap)));
     let mean = gaps.iter().sum::<f64>() / gaps.len() as f64;
@@ -175,8 +179,8 @@ thread_local! {
     static EVENTS: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
 }
 
-fn record_event(word: &'static str) {
-    EVENTS.with_borrow_mut(|diary| diary.push(word));
+fn record_event(event: &'static str) {
+    EVENTS.with_borrow_mut(|events| events.push(event));
 }
 
 fn take_events() -> Vec<&'static str> {
@@ -184,7 +188,7 @@ fn take_events() -> Vec<&'static str> {
 }
 
 #[test]
-fn task_sets_nest_and_interrupt_as_locusts_do() {
+fn nested_task_sets_run_hooks_in_the_order_of_locust() {
     async fn read(user: &mut HttpUser) -> TaskResult {
         user.get("/read").await;
         record_event("read");
@@ -198,12 +202,12 @@ fn task_sets_nest_and_interrupt_as_locusts_do() {
         record_event("leave forum");
         Ok(())
     }
-    async fn farewell(_: &mut HttpUser) -> TaskResult {
-        record_event("bye");
+    async fn stop(_: &mut HttpUser) -> TaskResult {
+        record_event("stop");
         Ok(())
     }
     let forum = TaskSet::new("Forum").on_start(enter).on_stop(leave).task(1, read);
-    let class = UserClass::http("Website").wait(constant(1.0)).on_stop(farewell).tasks(
+    let class = UserClass::http("Website").wait(constant(1.0)).on_stop(stop).tasks(
         TaskSet::new("Root")
             .on_start(async |_: &mut HttpUser| {
                 record_event("start");
@@ -216,14 +220,14 @@ fn task_sets_nest_and_interrupt_as_locusts_do() {
     sim.serve(ScriptedServer::answering_after_ms(1, 1));
     sim.spawn(1, f64::INFINITY);
     sim.run_until(10_000_000);
-    let told = take_events();
-    assert_eq!(told[..7], ["start", "enter forum", "read", "leave forum", "enter forum", "read", "leave forum"]);
+    let events = take_events();
+    assert_eq!(events[..7], ["start", "enter forum", "read", "leave forum", "enter forum", "read", "leave forum"]);
     sim.finish();
-    assert_eq!(take_events().last(), Some(&"bye"));
+    assert_eq!(take_events().last(), Some(&"stop"));
 }
 
 #[test]
-fn an_interrupt_without_reschedule_waits_first() {
+fn interrupt_without_reschedule_waits() {
     let inner = TaskSet::new("Inner").task_named("once", 1, async |user: &mut HttpUser| {
         user.get("/inner").await;
         interrupt(false)
@@ -237,7 +241,7 @@ fn an_interrupt_without_reschedule_waits_first() {
 }
 
 #[test]
-fn scheduled_tasks_come_first_and_first_ones_before_them() {
+fn scheduled_tasks_run_before_picked_ones() {
     async fn a(_: &mut HttpUser) -> TaskResult {
         record_event("a");
         Ok(())
@@ -261,7 +265,7 @@ fn scheduled_tasks_come_first_and_first_ones_before_them() {
 }
 
 #[test]
-fn a_user_that_stops_itself_goes_and_the_last_one_ends_the_run() {
+fn last_user_that_stops_itself_ends_the_run() {
     let class = UserClass::http_with("Buyer", || 3_u32).tasks(TaskSet::new("T").task_named(
         "buy",
         1,
@@ -282,7 +286,7 @@ fn a_user_that_stops_itself_goes_and_the_last_one_ends_the_run() {
 }
 
 #[test]
-fn a_panic_in_a_task_is_an_exception_and_the_user_goes_on() {
+fn panic_in_a_task_is_an_exception_user_continues() {
     let class = UserClass::http("Website").wait(constant(1.0)).tasks(TaskSet::new("T").task_named(
         "broken",
         1,
@@ -298,9 +302,9 @@ fn a_panic_in_a_task_is_an_exception_and_the_user_goes_on() {
 }
 
 #[test]
-fn the_task_decides_the_outcome() {
+fn caught_response_is_counted_as_the_task_decides() {
     let class = UserClass::http("Website").wait(constant(1.0)).tasks(TaskSet::new("T").task_named(
-        "judge",
+        "check",
         1,
         async |user: &mut HttpUser| {
             user.get("/missing").expect(404).await;
@@ -327,15 +331,15 @@ fn the_task_decides_the_outcome() {
 }
 
 #[test]
-fn the_phases_of_a_request_reach_its_task_and_the_summary() {
+fn phases_are_in_the_response_and_the_summary() {
     thread_local!(static PHASES: RefCell<Vec<ExchangePhases>> = const { RefCell::new(Vec::new()) });
-    let note = |phases| PHASES.with_borrow_mut(|all| all.push(phases));
+    let record = |phases| PHASES.with_borrow_mut(|all| all.push(phases));
     let class = UserClass::http("Website").wait(constant(1.0)).tasks(TaskSet::new("T").task_named(
         "look",
         1,
         async move |user: &mut HttpUser| {
-            note(user.get("/").await.phases());
-            note(user.get("/").catch_response().await.phases());
+            record(user.get("/").await.phases());
+            record(user.get("/").catch_response().await.phases());
             Ok(())
         },
     ));
@@ -343,17 +347,17 @@ fn the_phases_of_a_request_reach_its_task_and_the_summary() {
     sim.serve(ScriptedServer::answering_after_ms(10, 10).connecting_in_ms(30));
     sim.spawn(1, f64::INFINITY);
     sim.finish();
-    let kept = ExchangePhases { first_byte_ns: 10_000_000, ..ExchangePhases::default() };
-    assert_eq!(PHASES.take(), [ExchangePhases { connect_ns: 30_000_000, ..kept }, kept, kept, kept]);
+    let reused = ExchangePhases { first_byte_ns: 10_000_000, ..ExchangePhases::default() };
+    assert_eq!(PHASES.take(), [ExchangePhases { connect_ns: 30_000_000, ..reused }, reused, reused, reused]);
     let totals = sim.summary(|summary| Phase::ALL.map(|phase| summary.entry("GET", "/").unwrap().phase(phase)));
-    let nothing = PhaseTotal::default();
+    let none = PhaseTotal::default();
     let connect = PhaseTotal { count: 1, total_us: 30_000, max_us: 30_000 };
     let first_byte = PhaseTotal { count: 4, total_us: 40_000, max_us: 10_000 };
-    assert_eq!(totals, [nothing, connect, nothing, first_byte, nothing]);
+    assert_eq!(totals, [none, connect, none, first_byte, none]);
 }
 
 #[test]
-fn a_dead_keep_alive_connection_is_replaced_uncounted() {
+fn closed_idle_connection_is_replaced_without_failure() {
     let class = UserClass::http("Website").wait(constant(3.0)).tasks(TaskSet::new("T").task(1, index));
     let mut sim = Simulation::new(1, 1, [class], world::run_time(10.0));
     let server = sim.serve(ScriptedServer::answering_after_ms(1, 1).closing_idle_after_ms(2000));
@@ -364,7 +368,7 @@ fn a_dead_keep_alive_connection_is_replaced_uncounted() {
 }
 
 #[test]
-fn the_user_count_can_change_in_the_middle_of_a_ramp() {
+fn user_count_can_change_during_a_ramp() {
     let class = UserClass::http("Website").wait(constant(1.0)).tasks(TaskSet::new("T").task(1, index));
     let mut sim = Simulation::new(3, 2, [class], RunnerOptions::default());
     sim.serve(ScriptedServer::answering_after_ms(1, 1));
@@ -381,7 +385,7 @@ fn the_user_count_can_change_in_the_middle_of_a_ramp() {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_run() {
+fn same_seed_gives_the_same_run() {
     let run = |seed| {
         let class = UserClass::http("Website").wait(between(0.1, 0.5)).tasks(TaskSet::new("T").task(1, index));
         let mut sim = Simulation::new(seed, 2, [class], world::run_time(10.0));

@@ -1,5 +1,6 @@
-//! A task that never waits must not take the shard from the others, nor from the end of the run. On real threads: a
-//! ring delivers nothing, not even the time, to a thread that never enters the kernel.
+//! A task that never yields must not block other users of its shard, nor the end of the run.
+//!
+//! The tests run on real threads, because a thread that never enters the kernel receives no completion and no timeout.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,15 +9,15 @@ use gregaria_engine::{
     TaskSet, UserClass, interrupt,
 };
 
-/// Refused before it touches the network.
-async fn never_leaves(user: &mut HttpUser) -> TaskResult {
+/// Sends a request that fails before it reaches the network.
+async fn send_invalid_request(user: &mut HttpUser) -> TaskResult {
     user.get("/\n").await;
     Ok(())
 }
 
-/// Leaves before it has begun, again and again.
-fn never_begins() -> TaskSet<HttpUser> {
-    TaskSet::new("Shy").on_start(async |_: &mut HttpUser| interrupt(true)).task(1, never_leaves)
+/// Returns a task set that users leave again as soon as they enter it.
+fn interrupted_task_set() -> TaskSet<HttpUser> {
+    TaskSet::new("Shy").on_start(async |_: &mut HttpUser| interrupt(true)).task(1, send_invalid_request)
 }
 
 fn run_for_300_ms(tasks: TaskSet<HttpUser>) -> (EndReason, u64, u64) {
@@ -33,14 +34,14 @@ fn run_for_300_ms(tasks: TaskSet<HttpUser>) -> (EndReason, u64, u64) {
 }
 
 #[test]
-fn requests_that_fail_at_once_do_not_keep_the_run_from_ending() {
-    let (end, requests, failures) = run_for_300_ms(TaskSet::new("T").task(1, never_leaves));
+fn run_ends_while_requests_fail_immediately() {
+    let (end, requests, failures) = run_for_300_ms(TaskSet::new("T").task(1, send_invalid_request));
     assert_eq!(end, EndReason::RunTime);
     assert!(requests > 3 && requests == failures, "{failures} of {requests}");
 }
 
 #[test]
-fn a_task_set_that_is_left_at_once_does_not_either() {
-    let (end, requests, _) = run_for_300_ms(never_begins());
+fn run_ends_while_a_task_set_is_left_immediately() {
+    let (end, requests, _) = run_for_300_ms(interrupted_task_set());
     assert_eq!((end, requests), (EndReason::RunTime, 0));
 }

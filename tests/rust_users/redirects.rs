@@ -80,3 +80,21 @@ fn redirect_loop_is_limited() {
     assert_eq!(nginx.requests_per_path()["/loop"], 3 * 31);
     assert_eq!(result.counts["/"], 3);
 }
+
+#[test]
+fn max_redirects_limits_one_request() {
+    let nginx = Nginx::start();
+    let class = visitor(async |user: &mut HttpUser| {
+        user.get("/loop").name("named").max_redirects(2).await;
+        user.get("/loop").name("options").options(|options| options.max_redirects = Some(0)).await;
+        user.get("/redirect/301/redirect/302/").name("within").max_redirects(2).expect(200).await;
+        Ok(())
+    });
+    let outcome = start(1, &nginx.url(""), [class], requests(6)).wait();
+    for name in ["named", "options"] {
+        assert_eq!(outcome.failures(name, "too many redirects"), 2, "{name}: {:?}", outcome.errors);
+    }
+    assert_eq!(outcome.failures("within", "too many redirects"), 0);
+    // With a limit of 2 the first request and two more, with a limit of 0 only the first request.
+    assert_eq!(nginx.requests_per_path()["/loop"], 2 * 3 + 2);
+}

@@ -16,16 +16,16 @@ struct Limits {
 }
 
 const LIMITS: &[Limits] = &[
-    limits(&["stats"], 1.0, 2.0),
+    limits(&["stats"], 0.0, 0.0),
     limits(&["http-client"], 0.0, 0.1),
-    limits(&["engine"], 1.0, 2.0),
+    limits(&["engine"], 1.0, 1.2),
     limits(&["cli"], 0.0, 0.0),
     limits(&["python/src"], 1.0, 2.0),
     limits(&["python/gregaria"], 1.0, 2.0),
-    limits(&["python/tests"], 1.0, 2.0),
-    limits(&["tests"], 1.0, 2.0),
-    limits(&["benches"], 1.0, 2.0),
-    limits(&["examples"], 1.0, 2.0),
+    limits(&["python/tests"], 0.0, 0.4),
+    limits(&["tests"], 0.0, 0.0),
+    limits(&["benches"], 0.0, 0.0),
+    limits(&["examples"], 0.0, 0.0),
     limits(&["docs", "README.md", "CHANGELOG.md", "CONTRIBUTING.md"], 0.0, 0.4),
 ];
 

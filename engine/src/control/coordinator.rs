@@ -25,7 +25,6 @@ use crate::{
 ///
 /// let mut coordinator = Coordinator::new(1);
 /// let agent = ThreadAgent::new(coordinator.add_agent());
-/// assert_eq!(coordinator.agent_count(), 1);
 /// assert!(!agent.is_running());
 /// ```
 pub struct Coordinator {
@@ -59,7 +58,7 @@ impl Coordinator {
     }
 
     /// Returns the number of threads.
-    pub fn agent_count(&self) -> usize {
+    pub(crate) fn agent_count(&self) -> usize {
         self.agents.len()
     }
 

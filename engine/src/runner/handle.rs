@@ -1,7 +1,7 @@
-//! The outside of a run: send commands, read how it stands, wait for its end.
+//! The handle of a run: sends commands, reads the status and the summary, waits for the end.
 //!
-//! Everything here is called from other threads than the runner's. Locks are held for a read of plain data only and
-//! never on a request's way: shards do not know this file.
+//! Handles are used on other threads than the runner's. Locks are held only while plain data is read, and never while a
+//! request is sent: threads of users must not know this file.
 
 use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc},
@@ -13,7 +13,22 @@ use gregaria_stats::Summary;
 use super::{EndReason, RunCommand, RunEvent, RunReport, RunnerState};
 use crate::health::{GeneratorHealth, ThreadLoad};
 
-/// Steers and reads a run. When the last clone goes away, the run is cut.
+/// A handle that controls and reads a run from any thread.
+///
+/// The run is aborted when the last clone is dropped.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_engine::{RunCommand, RunHandle};
+///
+/// fn run_100_users(run: &RunHandle) {
+///     run.send_command(RunCommand::Spawn { users: 100, spawn_rate: 10.0 });
+///     let report = run.wait();
+///     let requests = run.with_summary(|summary| summary.total().num_requests());
+///     println!("{requests} requests in {:?}", report.elapsed);
+/// }
+/// ```
 #[derive(Clone)]
 pub struct RunHandle {
     commands: mpsc::Sender<RunCommand>,
@@ -25,42 +40,43 @@ impl RunHandle {
         Self { commands, shared }
     }
 
-    /// Sends a command. It is carried out at once by the runner's thread; after that thread's end it is ignored.
+    /// Sends a command, which the runner's thread handles at once. It is ignored after the end of that thread.
     pub fn send_command(&self, command: RunCommand) {
-        // A runner that is gone has nothing left to steer.
+        // Without a runner there is no run that the command could change.
         let _ = self.commands.send(command);
     }
 
-    /// How the run stands.
+    /// Returns the status of the run.
     pub fn status(&self) -> RunStatus {
         self.shared.status().clone()
     }
 
-    /// Reads the statistics. The runner waits while `read` runs, so keep it short.
+    /// Calls `read` with the statistics and returns its result. The runner waits meanwhile, so `read` should be short.
     pub fn with_summary<R>(&self, read: impl FnOnce(&Summary) -> R) -> R {
         read(&self.shared.summary())
     }
 
-    /// How the generator itself fares.
+    /// Returns the self-measurement of the generator so far.
     pub fn health(&self) -> GeneratorHealth {
         let loads = self.status().loads;
         self.with_summary(|summary| GeneratorHealth::new(summary, &loads))
     }
 
-    /// A new subscription to what happens from now on.
+    /// Returns a receiver of the events from now on.
     pub fn events(&self) -> mpsc::Receiver<RunEvent> {
         let (sender, receiver) = mpsc::channel();
-        self.subscribe(move |notice| sender.send(notice.clone()).is_ok());
+        self.subscribe(move |event| sender.send(event.clone()).is_ok());
         receiver
     }
 
-    /// Calls `hear` with what happens from now on, until it returns false. The runner waits meanwhile: pass it on and
-    /// return.
+    /// Calls `on_event` with each event from now on, until it returns `false`.
+    ///
+    /// The runner waits while `on_event` runs, so it should only pass the event on.
     pub fn subscribe(&self, on_event: impl FnMut(&RunEvent) -> bool + Send + 'static) {
         lock(&self.shared.subscribers).push(Box::new(on_event));
     }
 
-    /// Blocks until a run has ended and says how it went.
+    /// Blocks until a run has ended and returns its report.
     pub fn wait(&self) -> RunReport {
         let status = self.shared.wait_for(RunnerState::Stopped);
         RunReport {
@@ -72,24 +88,35 @@ impl RunHandle {
     }
 }
 
-/// How a run stands. Refreshed at each tick of the runner (100 ms) and at each change of state.
+/// The status of a run. It is updated at each tick of the runner (100 ms) and at each change of state.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_engine::{RunHandle, RunStatus};
+///
+/// fn request_rate(run: &RunHandle) -> f64 {
+///     let status: RunStatus = run.status();
+///     status.recorded as f64 / status.elapsed().as_secs_f64()
+/// }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunStatus {
-    /// The run's state.
+    /// State of the run.
     pub state: RunnerState,
-    /// Users that live now.
+    /// Active users.
     pub users: u32,
-    /// Users that the last [`Command::Spawn`] asked for.
+    /// Users requested by the last [`RunCommand::Spawn`].
     pub target_users: u32,
-    /// Users that live now, per class in the scenario's order.
+    /// Active users per class, in the order of the scenario.
     pub users_per_class: Vec<u32>,
-    /// Requests recorded since the run began, whether or not the statistics were reset.
+    /// Requests recorded since the run started, including those before a reset of the statistics.
     pub recorded: u64,
-    /// Requests cut off on the wire since the run began.
+    /// Requests aborted since the run started.
     pub aborted: u64,
-    /// What each shard has cost.
+    /// CPU and wall time of each thread of the swarm.
     pub loads: Vec<ThreadLoad>,
-    /// Why the run is ending or has ended.
+    /// Reason for the end of the run, once it is stopping.
     pub end_reason: Option<EndReason>,
     pub(super) start_ns: u64,
     pub(super) measured_from_ns: u64,
@@ -97,18 +124,19 @@ pub struct RunStatus {
 }
 
 impl RunStatus {
-    /// Time since the run began, up to its end.
+    /// Returns the time from the start of the run until now, or until its end.
     pub fn elapsed(&self) -> Duration {
         Duration::from_nanos(self.now_ns.saturating_sub(self.start_ns))
     }
 
-    /// The time that the statistics cover: [`Status::elapsed`], less what a reset forgot.
+    /// Returns the time that the statistics cover: [`elapsed`](Self::elapsed), or the time since the last reset at
+    /// the end of spawning.
     pub fn measured(&self) -> Duration {
         Duration::from_nanos(self.now_ns.saturating_sub(self.measured_from_ns))
     }
 }
 
-/// What the runner's thread and the handles share.
+/// The state that the runner's thread and the handles share.
 pub(super) struct RunnerShared {
     summary: Mutex<Summary>,
     status: Mutex<RunStatus>,
@@ -153,11 +181,11 @@ impl RunnerShared {
     }
 
     pub(super) fn emit(&self, event: RunEvent) {
-        lock(&self.subscribers).retain_mut(|hear| hear(&event));
+        lock(&self.subscribers).retain_mut(|on_event| on_event(&event));
     }
 }
 
-/// A panic elsewhere leaves plain counters behind, which are still worth showing.
+/// Locks despite a panic of another holder: the data are plain counters, which are still valid.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,10 +1,10 @@
-//! The runner: one state machine (ready, spawning, running, stopping, stopped) over a Swarm.
+//! The runner: the state machine of one run (ready, spawning, running, stopping, stopped) over a swarm.
 //!
-//! All that wants something of a run sends a [`Command`]; all that wants to know subscribes to [`Notice`]s or reads
-//! through the [`RunHandle`]. [`Runner::step`] is given the time and never asks for it, so the simulator and the
-//! tests drive the same machine as `thread.rs` does for real.
+//! Other threads send [`RunCommand`]s and read the run through a [`RunHandle`] (`handle.rs`), or subscribe to
+//! [`RunEvent`]s. [`Runner::step`] takes the time as an argument and reads no clock. So the simulator and the tests
+//! drive the same state machine as `thread.rs` does in a real run.
 //!
-//! It must not know what a shard is, nor print, nor wait.
+//! It must not know shards, users or thread control, must not print and must not wait.
 
 mod handle;
 mod thread;
@@ -26,70 +26,110 @@ use crate::{
 };
 use handle::RunnerShared;
 
-/// What one may want of a run.
+/// A command that changes a run.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_engine::{RunCommand, RunHandle};
+///
+/// /// Doubles the users, 20 per second.
+/// fn double(run: &RunHandle) {
+///     let users = run.status().target_users * 2;
+///     run.send_command(RunCommand::Spawn { users, spawn_rate: 20.0 });
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum RunCommand {
-    /// Move to this many users at this many users per second (infinite: at once). Starts the run if none is on.
+    /// Changes the number of users along a ramp. Starts a run if none is active.
     Spawn {
-        /// Users of all classes.
+        /// Target number of users of all classes.
         users: u32,
-        /// Users per second, more than 0.
+        /// Users per second, greater than 0. Infinity changes the number immediately.
         spawn_rate: f64,
     },
-    /// End the run: no request starts any more, those on the wire may finish.
+    /// Stops the run. No request starts any more, and requests in flight may finish.
     Stop,
-    /// End the run at once: what is on the wire is cut off.
+    /// Ends the run immediately. Requests in flight are aborted.
     Abort,
-    /// Forget what was measured so far; the run goes on.
+    /// Resets the statistics. The run continues.
     ResetStats,
 }
 
-/// What a run tells those who listen.
+/// A change of a run, as subscribers of a [`RunHandle`] receive it.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_engine::{RunEvent, RunHandle};
+///
+/// fn log_events(run: &RunHandle) {
+///     for event in run.events() {
+///         match event {
+///             RunEvent::SpawningComplete(users) => println!("all {users} users spawned"),
+///             RunEvent::Stopping(reason) => println!("stopping: {reason:?}"),
+///             RunEvent::Stopped => return,
+///             RunEvent::Started => {}
+///         }
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum RunEvent {
-    /// The run has begun.
+    /// The run has started.
     Started,
-    /// The ramp has reached its end; this many users live.
+    /// The ramp has reached its end. The value is the number of active users.
     SpawningComplete(u32),
-    /// The run is being stopped for this reason.
+    /// The run is stopping for this reason.
     Stopping(EndReason),
-    /// No user is left and everything measured has been counted.
+    /// No user is left, and all measurements are in the summary.
     Stopped,
 }
 
-/// Why a run ended.
+/// The reason for the end of a run.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_engine::EndReason;
+///
+/// fn is_failure(reason: &EndReason) -> bool {
+///     matches!(reason, EndReason::FatalError(_))
+/// }
+/// assert!(!is_failure(&EndReason::RunTime));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EndReason {
-    /// The run time was over.
+    /// The run time has elapsed.
     RunTime,
-    /// The number of requests was reached.
+    /// The number of requests is reached.
     NumRequests,
-    /// A [`Command::Stop`] or [`Command::Cut`], or the last [`RunHandle`] went away.
+    /// A [`RunCommand::Stop`] or [`RunCommand::Abort`] was sent, or the last [`RunHandle`] was dropped.
     Requested,
-    /// Every user had stopped by itself.
+    /// All users have stopped themselves.
     NoUsersLeft,
-    /// The swarm could not go on, for the reason given.
+    /// The swarm cannot continue, for the given reason.
     FatalError(String),
 }
 
-/// A run's state.
+/// The state of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RunnerState {
-    /// No run so far.
+    /// No run has started yet.
     #[default]
     Ready,
-    /// Users are coming or going along a ramp.
+    /// The number of users changes along a ramp.
     Spawning,
-    /// The ramp is at its end.
+    /// The ramp has reached its end.
     Running,
-    /// No request starts any more; some may still be on the wire.
+    /// No request starts any more. Some may still be in flight.
     Stopping,
-    /// The run is over.
+    /// The run has ended.
     Stopped,
 }
 
 impl RunnerState {
-    /// The state's name as Locust writes it.
+    /// Returns the name of the state as Locust writes it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ready => "ready",
@@ -101,18 +141,34 @@ impl RunnerState {
     }
 }
 
-/// What holds for the whole of a run.
+/// Settings of a run.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use gregaria_engine::RunnerOptions;
+///
+/// let options = RunnerOptions {
+///     run_time: Some(Duration::from_secs(600)),
+///     stop_timeout: Duration::from_secs(5),
+///     reset_stats: true,
+///     ..RunnerOptions::default()
+/// };
+/// ```
 #[derive(Clone, Debug)]
 pub struct RunnerOptions {
-    /// End the run this long after its start.
+    /// Duration after which the run ends. `None`, the default, sets no limit.
     pub run_time: Option<Duration>,
-    /// End the run when exactly this many requests are recorded, failures included.
+    /// Number of recorded requests after which the run ends, including failures. Exactly this many are recorded.
+    /// `None`, the default, sets no limit.
     pub num_requests: Option<u64>,
-    /// How long requests on the wire may take to finish when the run ends.
+    /// Time for requests in flight to finish at the end of the run. Default 1 s.
     pub stop_timeout: Duration,
-    /// Forget what was measured when the first ramp is complete.
+    /// Whether the statistics are reset once the first ramp is complete. Default `false`.
     pub reset_stats: bool,
-    /// Caps of the statistics.
+    /// Limits of the statistics.
     pub limits: Limits,
 }
 
@@ -128,29 +184,64 @@ impl Default for RunnerOptions {
     }
 }
 
-/// How a run went, as far as it is not in the [`Summary`].
+/// The result of a run, besides its [`Summary`].
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_engine::{RunHandle, RunReport};
+///
+/// fn print_report(run: &RunHandle) {
+///     let report: RunReport = run.wait();
+///     println!("{:?} after {:?}, {} aborted", report.end_reason, report.elapsed, report.aborted);
+///     if let Some(bottleneck) = report.health.bottleneck() {
+///         println!("the generator was the bottleneck: {bottleneck}");
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct RunReport {
-    /// Why it ended.
+    /// Reason for the end of the run.
     pub end_reason: EndReason,
-    /// Requests that were cut off on the wire: neither requests nor failures.
+    /// Aborted requests. They are neither requests nor failures.
     pub aborted: u64,
-    /// From the run's start to the end of its last request.
+    /// Time from the start of the run to the end of its last request.
     pub elapsed: Duration,
-    /// How the generator itself fared.
+    /// Self-measurement of the generator.
     pub health: GeneratorHealth,
 }
 
-/// A moment, in both clocks.
+/// One point in time, read from both clocks.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ClockReading {
-    /// Monotonic.
+    /// Monotonic time in nanoseconds.
     pub mono_ns: u64,
-    /// Seconds since 1970.
+    /// Unix time in seconds.
     pub unix_s: f64,
 }
 
-/// The state machine. See the module's head.
+/// The state machine of a run over a swarm.
+///
+/// [`Runner::start`] runs it on a thread of its own. A caller with its own clock, such as a simulator, creates it with
+/// [`Runner::new`] and calls [`step`](Self::step).
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use gregaria_engine::{
+///     ClockReading, RunCommand, Runner, RunnerOptions, RunnerState, Scenario, Swarm,
+/// };
+///
+/// fn spawn_ten(scenario: Arc<dyn Scenario>, swarm: impl Swarm) {
+///     let (mut runner, run) = Runner::new(scenario, swarm, RunnerOptions::default());
+///     run.send_command(RunCommand::Spawn { users: 10, spawn_rate: 1.0 });
+///     let next_step_ns = runner.step(ClockReading { mono_ns: 0, unix_s: 1_700_000_000.0 });
+///     assert!(next_step_ns > 0);
+///     assert_eq!(run.status().state, RunnerState::Spawning);
+/// }
+/// ```
 pub struct Runner<S> {
     scenario: Arc<dyn Scenario>,
     swarm: S,
@@ -164,21 +255,21 @@ pub struct Runner<S> {
     start_ns: u64,
     reset_due: bool,
     stop_deadline_ns: u64,
-    /// Told once the status shows it.
+    /// Events that are sent once the status shows their change.
     pending_events: Vec<RunEvent>,
 }
 
 impl<S: Swarm> Runner<S> {
-    /// A runner that waits for its first [`Command::Spawn`], and the handle to it.
+    /// Creates a runner that waits for its first [`RunCommand::Spawn`], and a handle of it.
     pub fn new(scenario: Arc<dyn Scenario>, swarm: S, options: RunnerOptions) -> (Self, RunHandle) {
-        let (outbox, inbox) = mpsc::channel();
+        let (command_sender, commands) = mpsc::channel();
         let shared = Arc::new(RunnerShared::new(Summary::new(options.limits.clone())));
-        let handle = RunHandle::new(outbox, Arc::clone(&shared));
+        let handle = RunHandle::new(command_sender, Arc::clone(&shared));
         let runner = Self {
             scenario,
             swarm,
             options,
-            commands: inbox,
+            commands,
             shared,
             state: RunnerState::Ready,
             ramp: None,
@@ -192,7 +283,8 @@ impl<S: Swarm> Runner<S> {
         (runner, handle)
     }
 
-    /// Does what is due at `now` and returns when it wants to be called again at the latest (monotonic ns).
+    /// Handles commands and all actions due at `now`. Returns the latest time of the next call, in monotonic
+    /// nanoseconds.
     pub fn step(&mut self, now: ClockReading) -> u64 {
         while let Ok(command) = self.commands.try_recv() {
             self.handle_command(command, now);
@@ -226,7 +318,7 @@ impl<S: Swarm> Runner<S> {
                 self.spawn(users, spawn_rate, now)
             }
             RunCommand::Spawn { .. } => {
-                log::warn!("the run is being stopped: the new user count is ignored")
+                log::warn!("the run is stopping: the new user count is ignored")
             }
             RunCommand::ResetStats => self.shared.summary().reset(now.unix_s),
             RunCommand::Stop => self.stop(EndReason::Requested, self.options.stop_timeout, now),
@@ -284,15 +376,16 @@ impl<S: Swarm> Runner<S> {
         }
     }
 
-    /// The line is at its end and the users are there, or those that are missing never will be.
+    /// Returns `true` at the end of the line, once all users are active or the missing ones will not be spawned any
+    /// more.
     fn is_spawning_complete(&self, now: ClockReading) -> bool {
-        // The line ends one step after the last user has come.
+        // The line ends one step after the last spawn, so the last step is the end of spawning.
         let end_ns = self.ramp.as_ref().and_then(|ramp| ramp.steps().last()).map_or(0, |last| last.due_ns);
-        let all_there = self.swarm_report.total_users() == self.shared.status().target_users;
-        if all_there { now.mono_ns > end_ns } else { self.is_settled(end_ns, now) }
+        let is_complete = self.swarm_report.total_users() == self.shared.status().target_users;
+        if is_complete { now.mono_ns > end_ns } else { self.is_settled(end_ns, now) }
     }
 
-    /// Whoever was to be there by `end_ns` is, if the swarm has not been held up since.
+    /// Returns `true` once the swarm has had time to apply all steps due at `end_ns` and has reported a later state.
     fn is_settled(&self, end_ns: u64, now: ClockReading) -> bool {
         now.mono_ns > end_ns + SETTLE_TIMEOUT_NS && self.swarm_report.as_of_ns > end_ns
     }
@@ -308,8 +401,8 @@ impl<S: Swarm> Runner<S> {
 
     fn end_reason(&self, now: ClockReading) -> Option<EndReason> {
         let elapsed_ns = now.mono_ns.saturating_sub(self.start_ns);
-        if let Some(fault) = &self.swarm_report.fatal_error {
-            return Some(EndReason::FatalError(fault.clone()));
+        if let Some(error) = &self.swarm_report.fatal_error {
+            return Some(EndReason::FatalError(error.clone()));
         }
         if self.options.run_time.is_some_and(|run_time| u128::from(elapsed_ns) >= run_time.as_nanos()) {
             return Some(EndReason::RunTime);
@@ -318,8 +411,8 @@ impl<S: Swarm> Runner<S> {
             return Some(EndReason::NumRequests);
         }
         let settled = self.ramp.as_ref().is_some_and(|ramp| self.is_settled(ramp.end_ns(), now));
-        let all_gone = settled && self.shared.status().target_users > 0 && self.swarm_report.total_users() == 0;
-        all_gone.then_some(EndReason::NoUsersLeft)
+        let has_no_users = settled && self.shared.status().target_users > 0 && self.swarm_report.total_users() == 0;
+        has_no_users.then_some(EndReason::NoUsersLeft)
     }
 
     fn stop(&mut self, reason: EndReason, grace: Duration, now: ClockReading) {
@@ -330,7 +423,7 @@ impl<S: Swarm> Runner<S> {
         if self.state != RunnerState::Stopping {
             self.state = RunnerState::Stopping;
             self.stop_deadline_ns = deadline_ns;
-            // Published before the swarm hears of it: its users may ask.
+            // The status changes before the swarm stops, because users may read it.
             let mut status = self.shared.status();
             (status.state, status.end_reason) = (self.state, Some(reason.clone()));
             drop(status);
@@ -341,15 +434,15 @@ impl<S: Swarm> Runner<S> {
     }
 
     fn advance_stopping(&mut self, now: ClockReading) {
-        let late = now.mono_ns > self.stop_deadline_ns.saturating_add(STUCK_TIMEOUT_NS);
-        if late && !self.swarm_report.stopped {
-            let fault = self.swarm_report.fatal_error.get_or_insert_with(|| "the users did not stop within 5 s".into());
-            let end = EndReason::FatalError(fault.clone());
-            if self.shared.status().end_reason.replace(end.clone()) != Some(end.clone()) {
-                self.pending_events.push(RunEvent::Stopping(end));
+        let is_stuck = now.mono_ns > self.stop_deadline_ns.saturating_add(STUCK_TIMEOUT_NS);
+        if is_stuck && !self.swarm_report.stopped {
+            let error = self.swarm_report.fatal_error.get_or_insert_with(|| "the users did not stop within 5 s".into());
+            let reason = EndReason::FatalError(error.clone());
+            if self.shared.status().end_reason.replace(reason.clone()) != Some(reason.clone()) {
+                self.pending_events.push(RunEvent::Stopping(reason));
             }
         }
-        if self.swarm_report.stopped || late {
+        if self.swarm_report.stopped || is_stuck {
             self.state = RunnerState::Stopped;
             self.pending_events.push(RunEvent::Stopped);
         }
@@ -368,17 +461,17 @@ impl<S: Swarm> Runner<S> {
         }
         drop(status);
         self.shared.notify_status_changed();
-        self.pending_events.drain(..).for_each(|notice| self.shared.emit(notice));
+        self.pending_events.drain(..).for_each(|event| self.shared.emit(event));
     }
 }
 
 impl<S> Drop for Runner<S> {
-    /// Nobody shall wait for a run whose runner is gone, however it went.
+    /// Ends the run with a fatal error if it is active, so that no thread waits for a dropped runner.
     fn drop(&mut self) {
         if !matches!(self.state, RunnerState::Ready | RunnerState::Stopped) {
-            let fault = EndReason::FatalError("the runner has died: this is a bug of gregaria".into());
+            let reason = EndReason::FatalError("the runner has ended unexpectedly: this is a bug of gregaria".into());
             let mut status = self.shared.status();
-            (status.state, status.end_reason) = (RunnerState::Stopped, Some(fault));
+            (status.state, status.end_reason) = (RunnerState::Stopped, Some(reason));
             drop(status);
             self.shared.notify_status_changed();
             self.shared.emit(RunEvent::Stopped);
@@ -386,19 +479,19 @@ impl<S> Drop for Runner<S> {
     }
 }
 
-/// How often measurements are collected and conditions checked.
+/// The period in which measurements are collected and end conditions are checked.
 const TICK_NS: u64 = 100_000_000;
 
-/// While the last requests end there is little to merge, and someone waits.
+/// The period while the run is stopping. It is short, because there is little to merge and the end is awaited.
 const STOPPING_TICK_NS: u64 = 10_000_000;
 
-/// A changed ramp starts this far in the future, so that no shard has run past its start when it hears of it.
+/// A changed ramp starts this far in the future, so that no thread has passed its start when it receives the steps.
 const RAMP_LEAD_NS: u64 = 10_000_000;
 
-/// A shard tells of its users a tick later; after this long, no users means that they have gone.
+/// Threads report their users a tick later. After this time a report without users means that all have exited.
 const SETTLE_TIMEOUT_NS: u64 = 1_000_000_000;
 
-/// A swarm that has not stopped this long after its deadline never will.
+/// A swarm that has not stopped this long after its deadline counts as stuck.
 const STUCK_TIMEOUT_NS: u64 = 5_000_000_000;
 
 #[cfg(test)]

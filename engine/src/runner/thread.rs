@@ -1,4 +1,6 @@
-//! The runner's own thread: gives [`Runner::step`] the time and wakes it when a command comes or a tick is due.
+//! The runner's own thread: calls [`Runner::step`] with the time, at each command and each tick.
+//!
+//! This is the only file of the runner that reads a clock or waits.
 
 use std::{io, sync::mpsc::RecvTimeoutError, time::Duration};
 
@@ -6,10 +8,22 @@ use super::{ClockReading, RunCommand, RunHandle, Runner, RunnerOptions, RunnerSt
 use crate::{rt, scenario::Scenario, swarm::Swarm};
 
 impl<S: Swarm + 'static> Runner<S> {
-    /// Starts a thread that steers `swarm`. It lives as long as any clone of the handle.
+    /// Starts a thread that runs a new runner over `swarm`. The thread ends after all clones of the handle are dropped.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use std::{io, sync::Arc};
+    ///
+    /// use gregaria_engine::{RunHandle, Runner, RunnerOptions, Scenario, ShardSwarm};
+    ///
+    /// fn start(scenario: Arc<dyn Scenario>, swarm: ShardSwarm) -> io::Result<RunHandle> {
+    ///     Runner::start(scenario, swarm, RunnerOptions { num_requests: Some(1_000), ..RunnerOptions::default() })
+    /// }
+    /// ```
     ///
     /// # Errors
-    /// When the thread cannot be started.
+    /// Returns an error if the thread cannot be started.
     pub fn start(scenario: std::sync::Arc<dyn Scenario>, swarm: S, options: RunnerOptions) -> io::Result<RunHandle> {
         let (runner, handle) = Self::new(scenario, swarm, options);
         std::thread::Builder::new().name("gregaria-runner".into()).spawn(move || runner.run())?;

@@ -30,8 +30,9 @@ use crate::rt::PooledFuture;
 ///
 /// # Cancel safety
 ///
-/// Dropping the future after the request was admitted aborts the request: it is counted as aborted, and its connection
-/// is closed. Before that, nothing is sent and nothing is counted. After the end of a run the future never completes.
+/// Dropping the future after the request was admitted aborts the request: it is counted as aborted, and its
+/// connection is closed. Before that, no byte is sent and no request is counted. After the end of a run the future
+/// never completes.
 ///
 /// # Examples
 ///

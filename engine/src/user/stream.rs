@@ -82,7 +82,7 @@ impl<'a> StreamedResponse<'a> {
     ///
     /// # Cancel safety
     /// Dropping the future can lose received bytes. The next read then fails with
-    /// [`Error::ReadTimeout`](gregaria_http::Error::ReadTimeout).
+    /// [`Error::ReadTimeout`].
     pub async fn next_chunk(&mut self) -> Option<Vec<u8>> {
         if !self.buffered.is_empty() {
             return Some(std::mem::take(&mut self.buffered));

@@ -1,4 +1,4 @@
-//! A run in the simulator: the runner is stepped, the world moves in between, a scripted server answers.
+//! A run in the simulator: the test steps the runner, the simulated world runs in between, a scripted server answers.
 
 use std::{cell::RefCell, rc::Rc, sync::Arc, time::Duration};
 
@@ -14,7 +14,7 @@ use gregaria_engine::{
 };
 use rand::{Rng, rngs::SmallRng};
 
-/// A whole engine in a world of its own.
+/// A whole engine in a simulated world of its own.
 pub(crate) struct Simulation {
     world: SimWorld,
     runtime: Runtime,
@@ -62,7 +62,7 @@ impl Simulation {
         self.world.run_until(&self.runtime, until_ns);
     }
 
-    /// Runs to the end of the run, for an hour of simulated time at the most.
+    /// Runs to the end of the run, for at most an hour of simulated time.
     pub(crate) fn finish(&mut self) -> RunReport {
         while self.handle.status().state != RunnerState::Stopped {
             assert!(self.world.now_ns() < 3_600_000_000_000, "the run does not end");
@@ -71,9 +71,9 @@ impl Simulation {
         self.handle.wait()
     }
 
-    /// Users that live at this very moment, not at the last tick.
+    /// Returns the number of active users now, not at the last tick.
     pub(crate) fn current_users(&mut self) -> u32 {
-        // Everything handed over so far is at most a tick old: let the shards hand over, then read.
+        // Reports are up to a tick old. A step collects the latest ones.
         let now_ns = self.world.now_ns();
         self.step_at(now_ns);
         self.handle.status().users
@@ -105,7 +105,7 @@ pub(crate) fn timeouts_of_1_s() -> ClientConfig {
     ClientConfig { connect_timeout_ns: second_ns, read_timeout_ns: second_ns, ..ClientConfig::default() }
 }
 
-/// What a server may do instead of answering.
+/// A fault of a server in place of a response.
 #[derive(Clone, Copy)]
 pub(crate) enum ServerFault {
     Close,
@@ -115,7 +115,7 @@ pub(crate) enum ServerFault {
     Truncate,
 }
 
-/// A scripted HTTP server: 404 for `/missing`, 200 for the rest.
+/// A scripted HTTP server. It answers `/missing` with 404 and other paths with 200.
 pub(crate) struct ScriptedServer {
     connect_ms: u64,
     delay_ms: (u64, u64),
@@ -179,15 +179,15 @@ impl SimServer for ScriptedServer {
         let fault = self.fault.filter(|(probability, _)| rng.random_bool(*probability)).map(|(_, fault)| fault);
         let after_ns = rng.random_range(self.delay_ms.0..=self.delay_ms.1) * 1_000_000;
         let events = self.answer_to(&path, fault);
-        let faulty = fault.is_some();
-        self.log.borrow_mut().push(ServerEvent { at_ns: now_ns, path, is_faulty: faulty, is_connection: false });
+        let is_faulty = fault.is_some();
+        self.log.borrow_mut().push(ServerEvent { at_ns: now_ns, path, is_faulty, is_connection: false });
         let idle_close = self.idle_close_ms.map(|millis| (millis * 1_000_000, SimEvent::Close));
-        let replies = events.into_iter().map(|what| (after_ns, what)).chain(idle_close);
-        replies.map(|(after_ns, what)| SimReply { delay_ns: after_ns, event: what }).collect()
+        let replies = events.into_iter().map(|event| (after_ns, event)).chain(idle_close);
+        replies.map(|(delay_ns, event)| SimReply { delay_ns, event }).collect()
     }
 }
 
-/// What the server saw.
+/// The connections and requests that the server received.
 pub(crate) struct ServerLog(Rc<RefCell<Vec<ServerEvent>>>);
 
 impl ServerLog {

@@ -2,7 +2,7 @@
 //!
 //! It uses blocking sockets and one thread per connection, so that each behaviour reads like the exchange. It counts
 //! the requests per path, and tests compare a run's table with these counts. Dropping it ends all threads: no thread
-//! blocks longer than [`POLL_INTERVAL`] without a check whether the server was stopped.
+//! blocks longer than `POLL_INTERVAL` without a check whether the server was stopped.
 
 mod answers;
 mod behaviours;
