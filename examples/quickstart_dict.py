@@ -1,6 +1,8 @@
-"""The scenario of quickstart.py with a dict of weights. Tasks are functions that receive the task set.
+"""The scenario of quickstart.py with a dict of weights.
 
-gregaria -f examples/quickstart_dict.py --demo -c 10 -r 2
+Tasks are functions that receive the task set.
+
+    gregaria -f examples/quickstart_dict.py --demo -c 10 -r 2
 """
 
 from locust import HttpLocust, TaskSet

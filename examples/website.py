@@ -1,6 +1,8 @@
-"""The first locustfile of the README: users log in, then request two pages.
+"""The first locustfile of the README.
 
-gregaria -f examples/website.py --headless -H http://127.0.0.1:8080 -u 10 -r 10 -t 10s
+Users log in, then request two pages.
+
+    gregaria -f examples/website.py --headless -H http://127.0.0.1:8080 -u 10 -r 10 -t 10s
 """
 
 from locust import HttpUser, between, task

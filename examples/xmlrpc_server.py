@@ -1,6 +1,8 @@
-"""The server for xmlrpc_users.py: two functions that take up to 0.2 s each.
+"""The server for xmlrpc_users.py.
 
-python3 examples/xmlrpc_server.py [PORT]
+It has two functions that take up to 0.2 s each.
+
+    python3 examples/xmlrpc_server.py [PORT]
 """
 
 import random

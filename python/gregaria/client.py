@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from .request_options import (
-        BodyAndRequestArguments,
-        BodyAndSampleArguments,
-        JsonAndSampleArguments,
+        CallArguments,
+        PutCallArguments,
+        RequestCallArguments,
         SampleArguments,
     )
     from .upload import Source
@@ -109,7 +109,7 @@ class HttpSession(requests.Session):
         name: str | None = None,
         catch_response: bool = False,
         context: dict[str, Any] | None = None,
-        **arguments: Unpack[BodyAndRequestArguments],
+        **arguments: Unpack[RequestCallArguments],
     ) -> Response:
         """Sends a request and returns its response. If there is none, `status_code` is 0."""
         method = (method.decode() if isinstance(method, bytes) else method).upper()
@@ -133,15 +133,15 @@ class HttpSession(requests.Session):
         options = prepared_options(self, request, **arguments)
         return self._deliver(cast(str, request.method), request.url, name, catch_response, context, options)
 
-    def get(self, url: str | bytes, **arguments: Unpack[BodyAndSampleArguments]) -> Response:  # type: ignore[override]
+    def get(self, url: str | bytes, **arguments: Unpack[CallArguments]) -> Response:  # type: ignore[override]
         """Sends a GET request."""
         return self._send("GET", url, cast("dict[str, Any]", arguments))
 
-    def options(self, url: str | bytes, **arguments: Unpack[BodyAndSampleArguments]) -> Response:  # type: ignore[override]
+    def options(self, url: str | bytes, **arguments: Unpack[CallArguments]) -> Response:  # type: ignore[override]
         """Sends an OPTIONS request."""
         return self._send("OPTIONS", url, cast("dict[str, Any]", arguments))
 
-    def head(self, url: str | bytes, **arguments: Unpack[BodyAndSampleArguments]) -> Response:  # type: ignore[override]
+    def head(self, url: str | bytes, **arguments: Unpack[CallArguments]) -> Response:  # type: ignore[override]
         """Sends a HEAD request."""
         return self._send("HEAD", url, cast("dict[str, Any]", arguments))
 
@@ -152,18 +152,18 @@ class HttpSession(requests.Session):
         return self._send("POST", url, {"data": data, "json": json, **arguments})
 
     def put(  # type: ignore[override]
-        self, url: str | bytes, data: Any = None, **arguments: Unpack[JsonAndSampleArguments]
+        self, url: str | bytes, data: Any = None, **arguments: Unpack[PutCallArguments]
     ) -> Response:
         """Sends a PUT request."""
         return self._send("PUT", url, {"data": data, **arguments})
 
     def patch(  # type: ignore[override]
-        self, url: str | bytes, data: Any = None, **arguments: Unpack[JsonAndSampleArguments]
+        self, url: str | bytes, data: Any = None, **arguments: Unpack[PutCallArguments]
     ) -> Response:
         """Sends a PATCH request."""
         return self._send("PATCH", url, {"data": data, **arguments})
 
-    def delete(self, url: str | bytes, **arguments: Unpack[BodyAndSampleArguments]) -> Response:  # type: ignore[override]
+    def delete(self, url: str | bytes, **arguments: Unpack[CallArguments]) -> Response:  # type: ignore[override]
         """Sends a DELETE request."""
         return self._send("DELETE", url, cast("dict[str, Any]", arguments))
 

@@ -40,7 +40,7 @@ def load(paths: Iterable[str | os.PathLike[str]]) -> list[type[User]]:
 def _import(path: str) -> ModuleType:
     folder, file = os.path.split(path)
     name = os.path.splitext(file)[0]
-    # A file locust.py must not replace the module whose names it imports.
+    # A file locust.py must not replace the module locust, which it imports.
     name = "locustfile" if name == "locust" else name
     is_package = os.path.isdir(path)
     location = os.path.join(path, "__init__.py") if is_package else path

@@ -93,15 +93,15 @@ class SampleArguments(RequestArguments, total=False):
     context: dict[str, Any] | None
 
 
-class BodyAndRequestArguments(RequestArguments, DataArgument, JsonArgument, total=False):
+class RequestCallArguments(RequestArguments, DataArgument, JsonArgument, total=False):
     """The arguments of `request()`."""
 
 
-class BodyAndSampleArguments(SampleArguments, DataArgument, JsonArgument, total=False):
+class CallArguments(SampleArguments, DataArgument, JsonArgument, total=False):
     """The arguments of `get()` and the like, which take the body by keyword."""
 
 
-class JsonAndSampleArguments(SampleArguments, JsonArgument, total=False):
+class PutCallArguments(SampleArguments, JsonArgument, total=False):
     """The arguments of `put()` and `patch()`, which take `data` by position, too."""
 
 

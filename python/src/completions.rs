@@ -22,7 +22,7 @@ use crate::{
 #[pyfunction]
 pub(crate) fn next_completion<'py>(bridge: &Bound<'py, EngineBridge>) -> PyResult<Option<Bound<'py, PyTuple>>> {
     let py = bridge.py();
-    // Making a Python object may run a collector, which may call the bridge: no cell of the bridge is borrowed at that point.
+    // Making a Python object may run the collector, which may call the bridge. `next_event` leaves no cell borrowed.
     let Some(event) = bridge.borrow().next_event(py) else {
         return Ok(None);
     };

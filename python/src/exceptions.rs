@@ -1,6 +1,6 @@
 //! The Python exceptions of failed requests: the classes that requests raises, with the texts that Locust shows.
 //!
-//! Also [`error_text`], the row of the error table that an exception belongs to. Nothing here knows a request or a run.
+//! [`error_text`] is the row of the error table that an exception belongs to. This file does not know requests.
 
 use gregaria_http::{Error, InvalidRequest};
 use pyo3::{prelude::*, sync::PyOnceLock, types::PyString};
@@ -81,8 +81,8 @@ pub(crate) fn run_over_error(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
 /// Returns the text of an exception (or a string) in the error table. As in Locust, a reason given by a task stands
 /// as it is, and addresses that differ between objects are masked.
 ///
-/// An exception whose `str` or `repr` fails is shown by the name of its class, because a request is counted in any
-/// case.
+/// If the `str` or `repr` of an exception fails, it is shown by the name of its class, because each request
+/// must be counted.
 pub(crate) fn error_text(exception: &Bound<'_, PyAny>) -> String {
     let text = description(exception).or_else(|_| exception.get_type().name());
     text.map_or_else(|_| "an exception without a name".to_owned(), |text| mask_addresses(&text.to_string_lossy()))

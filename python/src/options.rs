@@ -59,7 +59,7 @@ pub(crate) fn pack(request: &mut PackedRequest, options: &Bound<'_, PyAny>, cach
 }
 
 impl PythonRequestOptions<'_, '_> {
-    /// Packs pairs of name and value. A header whose value is `None` is not sent, even if it is one of the defaults.
+    /// Packs pairs of name and value. A header with the value `None` is not sent, even if it is one of the defaults.
     fn pack_headers(&self, request: &mut PackedRequest) -> PyResult<()> {
         let headers: Option<Vec<(Bound<'_, PyAny>, Bound<'_, PyAny>)>> = option!(self.headers);
         for (name, value) in headers.iter().flatten() {

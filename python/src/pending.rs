@@ -1,7 +1,7 @@
 //! Requests in flight, by number: which greenlet waits for each, and how it is to be counted.
 //!
-//! `bridge.rs` owns them while they are in flight; a response keeps its own afterwards. Nothing here knows the engine's
-//! queues or how an outcome is decided.
+//! `bridge.rs` owns them while they are in flight; a response keeps its own afterwards. This file does not know the
+//! engine's queues or how an outcome is decided.
 
 use std::sync::Arc;
 

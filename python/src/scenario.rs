@@ -1,6 +1,6 @@
 //! The user classes of a locustfile as a scenario of the engine: names, weights, hosts, tasks.
 //!
-//! `scenario.py` describes them; nothing here runs a task.
+//! `scenario.py` describes them. Tasks are run in Python only.
 
 use gregaria_engine::{Scenario, TaskInfo, UserClassInfo};
 use pyo3::{prelude::*, types::PyList};

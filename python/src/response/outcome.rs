@@ -47,7 +47,7 @@ impl RequestOutcome {
         Self(Mutex::new(OutcomeState::Pending))
     }
 
-    /// Returns the outcome of a response that is not counted: an intermediate one, or one whose request was not sent.
+    /// Returns the outcome of a response that is not counted: intermediate, or of a request that was not sent.
     pub(super) fn not_counted() -> Self {
         Self(Mutex::new(OutcomeState::Recorded))
     }

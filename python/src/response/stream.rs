@@ -43,7 +43,7 @@ impl ResponseStream {
         Ok(if self.is_over() { None } else { Some(bridge.read_body_chunk(self.request_id, resume)) })
     }
 
-    /// Cancels a read whose greenlet no longer waits, and gives up the rest of the body.
+    /// Cancels a read after its greenlet has stopped waiting, and gives up the rest of the body.
     fn cancel_read(&self, py: Python<'_>, reader: usize) -> PyResult<()> {
         EngineBridge::on_owner_thread(self.bridge.bind(py), self.owner)?.cancel_read(reader);
         self.close(py)
