@@ -32,7 +32,7 @@ mod _engine {
         command_line::{CliError, CommandLine, locustfiles, run_native, serve_demo},
         completions::next_completion,
         log::log_record,
-        response::{ResponseStream, Response},
+        response::{Response, ResponseStream},
         run::{HostEvent, Run, RunSetup, prepare, start},
         session::{ClientSession, default_headers},
     };

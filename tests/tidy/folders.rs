@@ -51,14 +51,6 @@ const CYCLE_EXCEPTIONS: &[Exception] = &[
     ("cli/src", "run/output", "run/json_file"),
     ("cli/src", "run/output", "run/json_stdout"),
     ("cli/src", "run/output", "run/live_display"),
-    // To be resolved.
-    ("python/src", "details", "hub"),
-    ("python/src", "response", "hub"),
-    ("python/src", "stream", "hub"),
-    ("python/src", "stream", "wire"),
-    ("python/src", "ticket", "wire"),
-    ("python/src", "verdict", "hub"),
-    ("python/src", "verdict", "response"),
 ];
 
 fn check_folders(src: &str, edges: &[Edge]) -> Vec<Finding> {
