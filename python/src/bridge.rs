@@ -1,11 +1,9 @@
 //! The engine bridge: connects gevent's loop with the engine. It belongs to the thread of that loop and never blocks.
 //!
 //! - Requests: `session.rs` sends them over the bridge; [`EngineBridge::next_event`] returns their completions, of
-//!   which
-//!   `completions.rs` makes Python objects.
+//!   which `completions.rs` makes Python objects.
 //! - The run: [`EngineBridge::tick`] applies the runner's commands. It returns the actions on users, and the Python
-//!   half
-//!   (`host.py`) carries them out.
+//!   half (`host.py`) carries them out.
 //!
 //! The bridge must not know responses, outcomes or the options of a request.
 
@@ -97,6 +95,10 @@ pub(crate) enum UserAction {
 }
 
 /// An event of the I/O thread for which a greenlet waits.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one event exists at a time, and a box would be an allocation per request"
+)]
 pub(crate) enum BridgeEvent {
     /// A request is complete, or its head is if the response is streamed.
     Completed { request_id: usize, request: PendingRequest, exchange: Exchange },

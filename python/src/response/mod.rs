@@ -264,13 +264,13 @@ impl Response {
 
     #[getter]
     fn headers<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let headers = self.headers.get_or_try_init(py, || self.from_header_pairs(py, "headers"))?;
+        let headers = self.headers.get_or_try_init(py, || self.convert_header_pairs(py, "headers"))?;
         Ok(headers.bind(py).clone())
     }
 
     #[getter]
     fn cookies<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        let cookies = self.cookies.get_or_try_init(py, || self.from_header_pairs(py, "cookies"))?;
+        let cookies = self.cookies.get_or_try_init(py, || self.convert_header_pairs(py, "cookies"))?;
         Ok(cookies.bind(py).clone())
     }
 
@@ -469,7 +469,7 @@ impl Response {
     }
 
     /// Calls `headers` or `cookies` of `response.py` with the pairs of the head and the URL.
-    fn from_header_pairs(&self, py: Python<'_>, function: &str) -> PyResult<Py<PyAny>> {
+    fn convert_header_pairs(&self, py: Python<'_>, function: &str) -> PyResult<Py<PyAny>> {
         let pairs = head::header_pairs(py, self.response())?;
         py.import("gregaria.response")?.getattr(function)?.call1((pairs, self.url(py)?)).map(Bound::unbind)
     }
