@@ -1,6 +1,6 @@
 //! The program that a command line belongs to: the users that it can run, and the arguments that a locustfile adds.
 //!
-//! How the added arguments become flags is in `custom_args.rs`.
+//! `custom_args.rs` turns the added arguments into flags.
 
 use crate::exit::CliError;
 

@@ -1,6 +1,6 @@
 //! The format of a `pyproject.toml`: the entries of its table `[tool.locust]`.
 //!
-//! What an entry means is up to `mod.rs`.
+//! `mod.rs` interprets the entries.
 
 use ::toml::{Table, Value as Toml};
 
