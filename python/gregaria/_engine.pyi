@@ -11,13 +11,13 @@ from .engine_types import AnyHostEvent, AnyUserAction, ArgumentDescription, Clas
 from .request_options import RequestOptions
 
 __all__ = [
-    "ResponseStream",
     "ClientSession",
     "CliError",
     "CommandLine",
     "EngineBridge",
     "HostEvent",
     "Response",
+    "ResponseStream",
     "Run",
     "RunSetup",
     "UserAction",
