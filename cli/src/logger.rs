@@ -5,14 +5,15 @@
 
 use std::{
     borrow::Cow,
+    env,
     fs::{self, File},
     io::{self, Write},
     path::Path,
     sync::{Mutex, PoisonError},
 };
 
-use jiff::Zoned;
 use log::{Level, Log, Metadata, Record};
+use tz::{DateTime, TimeZone};
 
 use crate::{args::LogPlan, exit::CliError, terminal::Screen};
 
@@ -29,7 +30,7 @@ pub(crate) fn init(plan: &LogPlan, screen: &Screen) -> Result<(), CliError> {
         }
         None => LogTarget::Screen(screen.clone()),
     };
-    let logger = Logger { host: host_name(), target };
+    let logger = Logger { host: host_name(), time_zone: local_time_zone(), target };
     log::set_boxed_logger(Box::new(logger)).map_err(|error| log_setup_error(&error.to_string()))?;
     log::set_max_level(plan.level);
     Ok(())
@@ -37,6 +38,7 @@ pub(crate) fn init(plan: &LogPlan, screen: &Screen) -> Result<(), CliError> {
 
 struct Logger {
     host: String,
+    time_zone: TimeZone,
     target: LogTarget,
 }
 
@@ -52,7 +54,8 @@ impl Log for Logger {
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            let line = format_line(&Zoned::now(), &self.host, record);
+            let time = DateTime::now(self.time_zone.as_ref()).map(|now| format_time(&now)).unwrap_or_default();
+            let line = format_line(&time, &self.host, record);
             match &self.target {
                 LogTarget::Screen(screen) => screen.write_lines(&line),
                 LogTarget::File(file) => {
@@ -79,9 +82,24 @@ fn log_setup_error(cause: &str) -> CliError {
 }
 
 /// Formats one record, with a line end. A message of several lines keeps its lines.
-fn format_line(time: &Zoned, host: &str, record: &Record<'_>) -> String {
-    let time = time.strftime("%Y-%m-%d %H:%M:%S,%3f");
+fn format_line(time: &str, host: &str, record: &Record<'_>) -> String {
     format!("[{time}] {host}/{}/{}: {}\n", level_name(record.level()), package_name(record.target()), record.args())
+}
+
+/// Formats a time as Python's `logging` does.
+fn format_time(time: &DateTime) -> String {
+    let (year, month, day) = (time.year(), time.month(), time.month_day());
+    let (hour, minute, second, ms) = (time.hour(), time.minute(), time.second(), time.nanoseconds() / 1_000_000);
+    format!("{year}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02},{ms:03}")
+}
+
+/// Returns the zone of the variable `TZ` or of this machine. As in the C library, an invalid or missing zone is UTC.
+fn local_time_zone() -> TimeZone {
+    let zone = match env::var("TZ") {
+        Ok(name) if !name.is_empty() => TimeZone::from_posix_tz(&name),
+        _ => TimeZone::local(),
+    };
+    zone.unwrap_or_else(|_| TimeZone::utc())
 }
 
 /// Returns Locust's name of a level. Python has no TRACE.
@@ -114,7 +132,8 @@ mod tests {
 
     #[test]
     fn line_has_the_form_of_locust() {
-        let time: Zoned = "2026-11-23T02:44:13.123987[UTC]".parse().unwrap();
+        let time = DateTime::from_timespec(1_795_401_853, 123_987_000, TimeZone::utc().as_ref()).unwrap();
+        let time = format_time(&time);
         let text = |level, target, message: &str| {
             format_line(
                 &time,

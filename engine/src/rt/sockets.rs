@@ -6,11 +6,11 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr},
-    os::fd::OwnedFd,
+    os::fd::{AsRawFd, OwnedFd},
     path::Path,
+    ptr,
 };
 
-use nix::sys::socket::{setsockopt, sockopt::IpBindAddressNoPort};
 use rustix::net::{
     AddressFamily, SocketAddrUnix, SocketFlags, SocketType, bind, socket_with, sockopt::set_tcp_nodelay,
 };
@@ -34,12 +34,19 @@ pub(super) fn tcp_socket(target: &SocketAddr, source: Option<IpAddr>, flags: Soc
     let socket = socket_with(family, SocketType::STREAM, flags | SocketFlags::CLOEXEC, None)?;
     set_tcp_nodelay(&socket, true)?;
     if let Some(source) = source {
-        // The kernel then picks the local port at connect, so connections to different targets can share a port. A
-        // kernel without the option picks it at bind and runs out of ports sooner.
-        let _ = setsockopt(&socket, IpBindAddressNoPort, &true);
+        defer_port_choice(&socket);
         bind(&socket, &SocketAddr::new(source, 0))?;
     }
     Ok(socket)
+}
+
+/// Makes the kernel pick the local port at connect, so that connections to different targets can share a port. A
+/// kernel without the option picks it at bind and runs out of ports sooner.
+fn defer_port_choice(socket: &OwnedFd) {
+    let is_on: libc::c_int = 1;
+    let (value, len) = (ptr::from_ref(&is_on).cast(), size_of_val(&is_on) as libc::socklen_t);
+    // SAFETY: `value` points to `len` readable bytes, which live until the call returns. The call keeps no pointer.
+    unsafe { libc::setsockopt(socket.as_raw_fd(), libc::IPPROTO_IP, libc::IP_BIND_ADDRESS_NO_PORT, value, len) };
 }
 
 #[cfg(test)]

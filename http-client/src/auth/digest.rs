@@ -7,8 +7,7 @@
 
 use std::fmt::{self, Write};
 
-use md5::{Digest as _, Md5};
-use sha2::Sha256;
+use ring::digest::SHA256;
 
 use super::REDACTED;
 use super::challenge::Challenge;
@@ -196,8 +195,8 @@ impl DigestAlgorithm {
 
     fn digest(self, text: &str) -> String {
         match self {
-            Self::Md5 | Self::Md5Session => hex(&Md5::digest(text)),
-            Self::Sha256 | Self::Sha256Session => hex(&Sha256::digest(text)),
+            Self::Md5 | Self::Md5Session => hex(&md5::compute(text)[..]),
+            Self::Sha256 | Self::Sha256Session => hex(ring::digest::digest(&SHA256, text.as_bytes()).as_ref()),
         }
     }
 }
