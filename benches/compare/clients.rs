@@ -1,13 +1,15 @@
 //! The clients under comparison: the command of each client for a given load, and the parser of the count that it
 //! prints. A new client is a variant here and a row in `tables.rs`. Programs of other projects are searched in
-//! `PATH`, ours in the folder of this program. Clients that run Python users are in `python_hosts.rs`.
+//! `PATH`, ours in the folder of this program, another version of ours by `before.rs`. Clients that run Python users are in `python_hosts.rs`.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Context;
 use serde_json::Value;
 
+use crate::before;
 use crate::load::ClientLoad;
 use crate::process::{self, OWN_PROGRAM};
 use crate::python_hosts::PythonHost;
@@ -34,14 +36,20 @@ pub(crate) enum Client {
     Oha,
     /// Our quick run
     Gregaria,
+    /// Our quick run in the version of GREGARIA_BEFORE
+    GregariaBefore,
     /// Our Rust scenario: two weighted tasks, names, cookies on, no waits
     Scenario,
+    /// The Rust scenario in the version of GREGARIA_BEFORE
+    ScenarioBefore,
     /// The Rust scenario on two cores, two shards in one process
     Scenario2,
     /// The Rust scenario on the same two cores, one shard in each of two processes
     Scenario1x2,
     /// Our Python host: the same two weighted tasks by Python users
     Python,
+    /// Our Python host in the version of GREGARIA_BEFORE
+    PythonBefore,
     /// Locust's HttpUser with the same locustfile
     LocustHttp,
     /// Locust's FastHttpUser with the same locustfile
@@ -110,11 +118,19 @@ impl Client {
         matches!(self, Self::Scenario2 | Self::Scenario1x2)
     }
 
-    /// Checks that the programs of other projects that this client needs are installed.
+    /// Returns `true` if this client is another version of ours, and no such version is given.
+    pub(crate) fn is_absent_version(self) -> bool {
+        matches!(self, Self::GregariaBefore | Self::ScenarioBefore | Self::PythonBefore) && !before::is_given()
+    }
+
+    /// Checks that the programs that this client needs and that the comparison does not build are installed.
     ///
     /// # Errors
     /// If one is missing.
     pub(crate) fn check_installed(self) -> anyhow::Result<()> {
+        if matches!(self, Self::GregariaBefore | Self::ScenarioBefore) {
+            return self.own_program().map(drop);
+        }
         if let Some((host, _)) = self.python_users() {
             return host.check_installed();
         }
@@ -134,12 +150,12 @@ impl Client {
         }
         let both = [cores.first, cores.second];
         Ok(match self {
-            Self::Scenario2 => vec![scenario_command(load, &both, 2)?],
+            Self::Scenario2 => vec![self.scenario_command(load, &both, 2)?],
             Self::Scenario1x2 => {
                 let half = ClientLoad { connections: load.connections / 2, ..*load };
-                vec![scenario_command(&half, &both[..1], 1)?, scenario_command(&half, &both[1..], 1)?]
+                vec![self.scenario_command(&half, &both[..1], 1)?, self.scenario_command(&half, &both[1..], 1)?]
             }
-            Self::Scenario => vec![scenario_command(load, &both[..1], 1)?],
+            Self::Scenario | Self::ScenarioBefore => vec![self.scenario_command(load, &both[..1], 1)?],
             Self::Scenario64k | Self::Scenario1m => vec![self.downloaders(load, cores.first)?],
             _ => vec![self.command(load, &both[..1])?],
         })
@@ -150,6 +166,7 @@ impl Client {
         let (shopper, checker) = ("shopper.py", "checker.py");
         Some(match self {
             Self::Python => (PythonHost::Gregaria, shopper),
+            Self::PythonBefore => (PythonHost::GregariaBefore, shopper),
             Self::LocustHttp => (PythonHost::LocustHttp, shopper),
             Self::LocustFast => (PythonHost::LocustFast, shopper),
             Self::PythonChecked => (PythonHost::Gregaria, checker),
@@ -163,6 +180,9 @@ impl Client {
     pub(crate) fn version(self) -> Option<String> {
         if let Some((host, _)) = self.python_users() {
             return host.version();
+        }
+        if matches!(self, Self::GregariaBefore | Self::ScenarioBefore) {
+            return before::version();
         }
         let program = self.foreign_program()?;
         let flag = if self.tool() == Self::Wrk { "-v" } else { "--version" };
@@ -211,7 +231,7 @@ impl Client {
             tool @ (Self::Wrk | Self::H2load | Self::Oha) => {
                 process::installed_program(tool.foreign_program().expect("has a program"))?
             }
-            Self::Gregaria => process::sibling_program("gregaria")?,
+            Self::Gregaria => self.own_program()?,
             _ => OWN_PROGRAM.into(),
         };
         let mut command = process::pinned(cores, program);
@@ -237,18 +257,38 @@ impl Client {
     }
 
     fn downloaders(self, load: &ClientLoad, core: usize) -> anyhow::Result<Command> {
-        let mut command = process::pinned(&[core], process::sibling_program("scenario")?);
+        let mut command = process::pinned(&[core], self.own_program()?);
         command.args(["Downloader", "--headless", "--json", "--shards", "1", "--host", &self.url(load.address)]);
         command.args(["-u", &load.connections.to_string(), "-r", &load.connections.to_string()]);
         command.args(["-t", &format!("{}s", load.seconds)]);
         Ok(command)
     }
 
+    fn scenario_command(self, load: &ClientLoad, cores: &[usize], shards: u32) -> anyhow::Result<Command> {
+        let mut command = process::pinned(cores, self.own_program()?);
+        command
+            .args(["Shopper", "--headless", "--json", "--shards", &shards.to_string()])
+            .args(["--host", &format!("http://{}", load.address)])
+            .args(["-u", &load.connections.to_string(), "-r", &load.connections.to_string()])
+            .args(["-t", &format!("{}s", load.seconds)]);
+        Ok(command)
+    }
+
+    /// Returns the path of our program that runs this client.
+    fn own_program(self) -> anyhow::Result<PathBuf> {
+        match self {
+            Self::GregariaBefore => before::program("gregaria"),
+            Self::ScenarioBefore => before::program("scenario"),
+            _ if self.tool() == Self::Gregaria => process::sibling_program("gregaria"),
+            _ => process::sibling_program("scenario"),
+        }
+    }
+
     /// Returns the client of the same program for small responses without TLS.
     fn tool(self) -> Self {
         match self {
             Self::Wrk64k | Self::Wrk1m | Self::WrkTls => Self::Wrk,
-            Self::Gregaria64k | Self::Gregaria1m | Self::GregariaTls => Self::Gregaria,
+            Self::Gregaria64k | Self::Gregaria1m | Self::GregariaTls | Self::GregariaBefore => Self::Gregaria,
             other => other,
         }
     }
@@ -271,16 +311,6 @@ impl Client {
         };
         format!("{scheme}://{address}/{path}")
     }
-}
-
-fn scenario_command(load: &ClientLoad, cores: &[usize], shards: u32) -> anyhow::Result<Command> {
-    let mut command = process::pinned(cores, process::sibling_program("scenario")?);
-    command
-        .args(["Shopper", "--headless", "--json", "--shards", &shards.to_string()])
-        .args(["--host", &format!("http://{}", load.address)])
-        .args(["-u", &load.connections.to_string(), "-r", &load.connections.to_string()])
-        .args(["-t", &format!("{}s", load.seconds)]);
-    Ok(command)
 }
 
 fn own_requests(stdout: &str) -> Option<u64> {

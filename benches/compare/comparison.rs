@@ -156,7 +156,7 @@ impl Comparison {
             return Ok(self.clients.clone());
         }
         let mut present = Vec::new();
-        for client in self.subject().clients() {
+        for client in self.subject().clients().filter(|client| !client.is_absent_version()) {
             match client.commands(&load, self.cores()) {
                 Ok(_) => present.push(client),
                 Err(error) => eprintln!("without {}: {error:#}", client.name()),

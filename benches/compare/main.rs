@@ -7,6 +7,7 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the output of this program is its result")]
 
+mod before;
 mod busy_time;
 mod clients;
 mod comparison;

@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, ensure};
 
+use crate::before;
 use crate::load::ClientLoad;
 use crate::process;
 
@@ -20,6 +21,8 @@ use crate::process;
 pub(crate) enum PythonHost {
     /// Our Python host.
     Gregaria,
+    /// Our Python host in the version of `before.rs`.
+    GregariaBefore,
     /// Locust with `HttpUser`, which uses requests.
     LocustHttp,
     /// Locust with `FastHttpUser`, which uses geventhttpclient.
@@ -45,8 +48,10 @@ impl PythonHost {
     /// # Errors
     /// If a file is missing or our interpreter cannot import gevent and requests.
     pub(crate) fn check_installed(self) -> anyhow::Result<()> {
-        if self != Self::Gregaria {
-            return locust().map(drop);
+        match self {
+            Self::Gregaria => {}
+            Self::GregariaBefore => drop(before::program(EXTENSION_MODULE)?),
+            Self::LocustHttp | Self::LocustFast => return locust().map(drop),
         }
         let interpreter = interpreter()?;
         let imported =
@@ -63,6 +68,7 @@ impl PythonHost {
     pub(crate) fn version(self) -> Option<String> {
         let (interpreter, libraries) = match self {
             Self::Gregaria => (interpreter().ok()?, "'gevent'"),
+            Self::GregariaBefore => return before::version(),
             Self::LocustHttp | Self::LocustFast => {
                 (locust().ok()?.with_file_name("python"), "'gevent', 'geventhttpclient', 'locust', 'requests'")
             }
@@ -80,13 +86,14 @@ impl PythonHost {
     fn pinned(self, core: usize) -> anyhow::Result<Command> {
         match self {
             Self::Gregaria => gregaria(core),
+            Self::GregariaBefore => gregaria_in(PACKAGE_FOLDER_BEFORE, core),
             Self::LocustHttp | Self::LocustFast => Ok(process::pinned(&[core], locust()?)),
         }
     }
 
     fn user_class(self) -> &'static str {
         match self {
-            Self::Gregaria | Self::LocustHttp => "HttpUser",
+            Self::Gregaria | Self::GregariaBefore | Self::LocustHttp => "HttpUser",
             Self::LocustFast => "FastHttpUser",
         }
     }
@@ -94,8 +101,12 @@ impl PythonHost {
 
 /// Returns the command of our Python host on `core`. Arguments can still be added.
 pub(crate) fn gregaria(core: usize) -> anyhow::Result<Command> {
+    gregaria_in(PACKAGE_FOLDER, core)
+}
+
+fn gregaria_in(packages: &str, core: usize) -> anyhow::Result<Command> {
     let mut command = process::pinned(&[core], interpreter()?);
-    command.args(["-m", "gregaria"]).env("PYTHONPATH", process::sibling_program(PACKAGE_FOLDER)?);
+    command.args(["-m", "gregaria"]).env("PYTHONPATH", process::sibling_program(packages)?);
     Ok(command)
 }
 
@@ -104,17 +115,26 @@ pub(crate) fn locustfile(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("compare/locustfiles").join(name)
 }
 
-/// Builds the extension module and links it and this source tree's Python files into one package folder.
+/// Builds the extension module and assembles the packages of this version and, if it is given, of the version before.
 pub(crate) fn build() -> anyhow::Result<()> {
     process::build(&["-p", "gregaria-python"], &[("PYO3_PYTHON", interpreter()?)])?;
-    let packages = process::sibling_path(PACKAGE_FOLDER)?;
-    let package = packages.join("gregaria");
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    assemble(PACKAGE_FOLDER, &process::sibling_program(EXTENSION_MODULE)?, &root)?;
+    if before::is_given() {
+        assemble(PACKAGE_FOLDER_BEFORE, &before::program(EXTENSION_MODULE)?, &before::checkout()?)?;
+    }
+    Ok(())
+}
+
+/// Links an extension module and the Python files of a checkout into one package folder beside this program.
+fn assemble(packages: &str, extension_module: &Path, checkout: &Path) -> anyhow::Result<()> {
+    let package = process::sibling_path(packages)?.join("gregaria");
     if package.exists() {
         fs::remove_dir_all(&package)?;
     }
     fs::create_dir_all(&package)?;
-    symlink(process::sibling_program("lib_engine.so")?, package.join("_engine.abi3.so"))?;
-    for file in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../python/gregaria"))? {
+    symlink(extension_module.canonicalize()?, package.join("_engine.abi3.so"))?;
+    for file in fs::read_dir(checkout.join("python/gregaria"))? {
         let file = file?;
         if file.path().extension().is_some_and(|extension| extension == "py") {
             symlink(file.path().canonicalize()?, package.join(file.file_name()))?;
@@ -152,6 +172,10 @@ fn find_installed(variable: &str, in_target: &str, install: &str) -> anyhow::Res
 
 /// The folder beside this program from which Python imports our package.
 const PACKAGE_FOLDER: &str = "python-packages";
+/// The same for the version before.
+const PACKAGE_FOLDER_BEFORE: &str = "python-packages-before";
+/// The extension module, as cargo names it.
+const EXTENSION_MODULE: &str = "lib_engine.so";
 
 #[cfg(test)]
 mod tests {

@@ -56,6 +56,10 @@ pub(crate) enum RatioBound {
     AtMost(f64),
 }
 
+/// The ratio of two versions above which the newer one is slower: the noise between rounds is a tenth
+/// (`benches/runs/README.md`).
+const MAX_NOISE: RatioBound = RatioBound::AtMost(1.1);
+
 /// GETs of 128 bytes by programs and runtimes without a line of Python.
 const NATIVE: ComparisonTable = ComparisonTable {
     clients: &[
@@ -68,23 +72,29 @@ const NATIVE: ComparisonTable = ComparisonTable {
         Client::H2load,
         Client::Oha,
         Client::Gregaria,
+        Client::GregariaBefore,
         Client::Scenario,
+        Client::ScenarioBefore,
         Client::Scenario2,
         Client::Scenario1x2,
     ],
     yardsticks: &[Client::Floor, Client::Wrk],
     unit: CostUnit::Request,
-    goals: &[],
+    goals: &[
+        RatioGoal { client: Client::Gregaria, base: Client::GregariaBefore, bound: MAX_NOISE },
+        RatioGoal { client: Client::Scenario, base: Client::ScenarioBefore, bound: MAX_NOISE },
+    ],
 };
 
 /// The same GETs by Python users: `locustfiles/shopper.py`.
 const PYTHON: ComparisonTable = ComparisonTable {
-    clients: &[Client::Python, Client::LocustHttp, Client::LocustFast],
+    clients: &[Client::Python, Client::PythonBefore, Client::LocustHttp, Client::LocustFast],
     yardsticks: &[Client::Python],
     unit: CostUnit::Request,
     goals: &[
         RatioGoal { client: Client::LocustHttp, base: Client::Python, bound: RatioBound::AtLeast(30.0) },
         RatioGoal { client: Client::LocustFast, base: Client::Python, bound: RatioBound::AtLeast(6.0) },
+        RatioGoal { client: Client::Python, base: Client::PythonBefore, bound: MAX_NOISE },
     ],
 };
 
