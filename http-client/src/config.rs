@@ -26,7 +26,8 @@ pub struct ClientConfig {
     /// Timeout for opening a connection, in nanoseconds. It covers name resolution, the tunnel of a proxy and the
     /// TLS handshake. Default 60 s.
     pub connect_timeout_ns: u64,
-    /// Longest silence of the target while its response is awaited or read, in nanoseconds. Default 60 s.
+    /// Longest silence of the target while the request is sent, or its response is awaited or read, in nanoseconds.
+    /// Default 60 s.
     pub read_timeout_ns: u64,
     /// Timeout for a request with all its redirects, in nanoseconds. `None`, the default, is off.
     pub total_timeout_ns: Option<u64>,
@@ -37,7 +38,8 @@ pub struct ClientConfig {
     pub expect_continue_above_bytes: Option<u64>,
     /// Longest wait for `100 Continue`, in nanoseconds. After that the body is sent. Default 1 s.
     pub expect_continue_timeout_ns: u64,
-    /// Whether redirects are followed, up to [`HttpLimits::max_redirects`]. Default true.
+    /// Whether redirects are followed, up to [`HttpLimits::max_redirects`]. Redirects of a `HEAD` request are followed
+    /// only if [`RequestOptions::follow_redirects`](crate::RequestOptions::follow_redirects) is set. Default true.
     pub follow_redirects: bool,
     /// Limits of a response.
     pub limits: HttpLimits,

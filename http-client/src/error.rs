@@ -260,7 +260,7 @@ impl From<TlsFailure> for io::Error {
 pub enum ErrorCategory {
     /// This machine. The error is a limit of the load generator, not a property of the target.
     Local,
-    /// The scenario, which requested a request that cannot be sent.
+    /// The scenario: its request cannot be sent.
     Scenario,
     /// The target, or the network path to it.
     Target,

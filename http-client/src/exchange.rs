@@ -44,7 +44,7 @@ pub struct Exchange {
     /// Bytes of all requests, head and body. 0 if no connection was opened.
     pub bytes_out: u64,
     /// Bytes of the response's body without chunked coding, and decompressed unless the body is discarded. 0 for a
-    /// failed exchange.
+    /// failed exchange, except that a failed stream counts the bytes read before the failure.
     pub bytes_in: u64,
     /// The response, or the reason for its absence.
     pub result: Result<Response, Error>,

@@ -1,7 +1,8 @@
-//! The limits of the memory and time that one response of a target can cost. Each limit is enforced for every
-//! response, and none depends on the length of the run. `proto/` and `session/` enforce them.
+//! The limits of the memory and work that the responses to one request can cost. None depends on the length of the run.
+//! `proto/` and `session/` enforce them.
 
-/// Limits of one response. A response beyond them is an [`Error`](crate::Error), and its connection is closed.
+/// Limits of the responses to one request. A response beyond them is an [`Error`](crate::Error), and its connection is
+/// closed.
 ///
 /// # Examples
 ///

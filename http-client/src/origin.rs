@@ -43,7 +43,7 @@ impl Scheme {
     }
 }
 
-/// Scheme, host and port of a target, together with the text that every request to the target repeats.
+/// Scheme, host and port of a target, together with their spelling in a URL and in a `Host` header.
 ///
 /// # Examples
 ///

@@ -1,4 +1,4 @@
-//! The choice of a proxy per origin: the `proxies=` of requests, and the variables `http_proxy` and the like.
+//! The choice of a proxy per origin: the `proxies=` of python-requests, and the variables `http_proxy` and the like.
 //!
 //! The client speaks plain HTTP to a proxy, and https through a tunnel. This file must not know connections.
 //! `session/connect.rs` opens the tunnel.
@@ -114,8 +114,8 @@ impl Proxies {
         Ok(proxies)
     }
 
-    /// Returns the proxy for requests to this origin. A rule for the host takes precedence over a rule for the
-    /// scheme, and that over the rule for all.
+    /// Returns the proxy for requests to this origin. The most specific key applies: `http://host`, then `http`, then
+    /// `all://host`, then `all`. A host in `no_proxy` has none.
     pub(crate) fn proxy_for(&self, origin: &Origin) -> Option<&Proxy> {
         let best =
             self.rules.iter().filter(|rule| rule.key.matches(origin)).max_by_key(|rule| rule.key.specificity())?;
@@ -163,7 +163,7 @@ impl ProxyKey {
             && self.host.as_deref().is_none_or(|host| host == origin.host())
     }
 
-    /// Returns the rank of the key in the order of requests: `http://host`, `http`, `all://host`, `all`.
+    /// Returns the rank of the key, in the order of python-requests: `http://host`, `http`, `all://host`, `all`.
     const fn specificity(&self) -> (bool, bool) {
         (self.scheme.is_some(), self.host.is_some())
     }

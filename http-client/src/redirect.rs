@@ -60,7 +60,7 @@ pub fn resolve_redirect(
     }))
 }
 
-/// Returns the next method. 307 and 308 keep the method. For the other statuses this is the behaviour of browsers.
+/// Returns the next method. 307 and 308 keep the method. The other statuses follow python-requests.
 fn next_method(method: Method, status: u16) -> Method {
     match (status, method) {
         (302 | 303, Method::Head) => Method::Head,
@@ -70,7 +70,8 @@ fn next_method(method: Method, status: u16) -> Method {
 }
 
 fn join_location(from: &Url, location: &[u8]) -> Result<Url, Error> {
-    // The `url` crate would drop these. The remaining URL could differ from the URL that an intermediary checked.
+    // The `url` crate would drop control characters. The remaining URL could differ from the URL that an intermediary
+    // checked.
     if location.iter().any(u8::is_ascii_control) {
         return Err(Error::InvalidRedirect);
     }

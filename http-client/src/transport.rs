@@ -1,4 +1,4 @@
-//! The two traits through which the client reaches the world: a connection that transfers bytes, and a runtime that
+//! The two traits that the client requires of its environment: a connection that transfers bytes, and a runtime that
 //! opens connections and has a clock.
 //!
 //! Buffers are lent. Only a sent buffer may be kept, because the kernel may read it for a while. The implementors
@@ -65,8 +65,8 @@ pub trait Transport {
     }
 
     /// Returns the time when the last bytes taken by [`Transport::send`] were sent, in nanoseconds of
-    /// [`ClientRuntime::now_ns`]. Returns 0 while they are not. Known at the latest when a receive has returned
-    /// bytes.
+    /// [`ClientRuntime::now_ns`]. Returns 0 while they are not. The time is known at the latest when a receive has
+    /// returned bytes.
     fn sent_ns(&self) -> u64;
 
     /// Returns the time when the latest bytes or the end of the stream arrived, in nanoseconds of
@@ -116,7 +116,7 @@ pub trait ClientRuntime {
     /// Lends an empty buffer.
     fn acquire_buffer(&self) -> Vec<u8>;
 
-    /// Takes a buffer back. The buffer may have grown to the size of a body. The pool decides which buffers it
+    /// Takes a buffer back. The buffer may have grown to the size of a body. The runtime decides which buffers it
     /// keeps.
     fn release_buffer(&self, buffer: Vec<u8>);
 }

@@ -27,7 +27,7 @@ const LAYER_RULES: &[LayerRule] = &[
     LayerRule {
         folder: "http-client/src",
         except: &["http-client/src/message/body.rs"],
-        reason: "the client is sans-IO: no runtime, no clock, no socket, and no files except uploads",
+        reason: "the client is sans-IO: no runtime, no clock, no socket, and no files except uploads and certificates",
         paths: &[RUNTIMES, KERNEL, SYSTEM],
         words: &[CLOCKS, SOCKETS],
     },

@@ -9,7 +9,8 @@ use super::stored_cookie::StoredCookie;
 use super::{Cookie, CookieJar};
 use crate::Origin;
 
-/// The parts of a `Set-Cookie` header value. The last of several equal attributes is used.
+/// The parts of a `Set-Cookie` header value. The last of several equal attributes is used; an `Expires` or `Max-Age`
+/// that cannot be parsed is skipped, and so is a value above the limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct SetCookie<'a> {
     name: &'a str,

@@ -1,8 +1,9 @@
 //! Request bodies that are read in chunks, so that a large upload needs no more memory than a small one.
 //!
-//! This is the only file of the crate that reads files. A read blocks the thread while the kernel copies a chunk:
-//! some microseconds if the file is in the page cache, otherwise the access time of the disk. Files that a load
-//! generator sends repeatedly stay in the cache. `multipart.rs` adds another source, `session/upload.rs` sends them.
+//! This is the only file of the crate that reads files for a request; `tls/` reads certificates. A read blocks the
+//! thread while the kernel copies a chunk: some microseconds if the file is in the page cache, otherwise the access
+//! time of the disk. Files that a load generator sends repeatedly stay in the cache. `multipart.rs` adds another
+//! source. `session/upload.rs` sends them.
 
 use std::fs::File;
 use std::io::{self, Read};

@@ -5,7 +5,7 @@
 //! - `response`: a [`Response`](crate::Response) with its status, headers, body and history;
 //! - `charset` and `links`: the text of a body, and the URLs of a `Link` header.
 //!
-//! This folder must not know connections, timeouts or the protocol's bytes. `session/` sends these values.
+//! This folder must not know sessions, cookies or transports. `proto/` parses the bytes, `session/` sends these values.
 
 pub(crate) mod body;
 pub mod charset;

@@ -81,8 +81,8 @@ impl Response {
         self.version
     }
 
-    /// Returns the first header of this name, in any case. Returns `None` if there is none, or if its value is not
-    /// UTF-8.
+    /// Returns the value of the first header of this name, in any case. Returns `None` if there is none, or if its
+    /// value is not UTF-8.
     pub fn header(&self, name: &str) -> Option<&str> {
         let (_, value) = self.headers().find(|(own, _)| own.eq_ignore_ascii_case(name))?;
         std::str::from_utf8(value).ok()
@@ -159,7 +159,7 @@ impl Response {
     }
 }
 
-/// The responses that preceded a response, and their redirects.
+/// The responses that preceded a response, and the number of redirects among them.
 #[derive(Debug, Default)]
 pub(crate) struct ResponseHistory {
     /// The URL from which the response itself came.
@@ -169,7 +169,7 @@ pub(crate) struct ResponseHistory {
 }
 
 impl ResponseHistory {
-    /// Adds a response that another one followed.
+    /// Adds a response from `url` that was followed by a further request.
     pub(crate) fn push(&mut self, response: Response, url: String, is_redirect: bool) {
         self.redirect_count += usize::from(is_redirect);
         let history = Self { url, ..Self::default() };
@@ -180,7 +180,7 @@ impl ResponseHistory {
         self.redirect_count
     }
 
-    /// Returns `true` if no response preceded.
+    /// Returns `true` if there was no earlier response.
     pub(crate) fn is_empty(&self) -> bool {
         self.responses.is_empty()
     }

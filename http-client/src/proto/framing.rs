@@ -42,7 +42,7 @@ pub(super) enum ParsedField<T> {
     Invalid(InvalidResponse),
 }
 
-/// Decides the framing of a final response.
+/// Decides the framing of a response. An interim response has no body.
 ///
 /// A 2xx response to CONNECT has no body regardless of its headers, because the tunnel follows (RFC 9110 §9.3.6).
 pub(super) fn decide_framing(method: Method, status: u16, fields: FramingFields) -> Result<ResponseFraming, Error> {

@@ -12,11 +12,11 @@ use crate::method::is_tchar;
 pub struct HeaderFlags {
     /// Whether a `Connection` header lists `close`.
     pub close: bool,
-    /// Whether the request has its own `Cookie` header.
+    /// Whether the request has a `Cookie` header of its own or by default. The jar then adds none.
     pub has_cookie: bool,
-    /// Whether the request has its own `Authorization` header.
+    /// Whether the request has an `Authorization` header of its own or by default. Credentials then add none.
     pub has_authorization: bool,
-    /// Whether the request has its own `Content-Type` header.
+    /// Whether the request has a `Content-Type` header of its own or by default. The body's source then adds none.
     pub has_content_type: bool,
     /// Whether an `Expect` header lists `100-continue`.
     pub expects_continue: bool,

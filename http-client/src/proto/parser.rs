@@ -24,8 +24,9 @@ pub enum ResponseBodyMode {
     Discard,
     /// Hands the body out in chunks, so the reader bounds the memory.
     /// [`Session::send_streaming`](crate::Session::send_streaming) sets this mode for every request.
-    /// [`Session::send`](crate::Session::send) discards the body in this mode. Bytes that arrive while the request
-    /// is still being sent are limited like a kept body, but to no less than 1 MiB.
+    /// [`Session::send`](crate::Session::send) is not meant for this mode: it returns a body that is complete with its
+    /// head, and discards any other. Bytes that arrive while the request is still being sent are limited like a kept
+    /// body, but to no less than 1 MiB.
     Stream,
 }
 

@@ -1,8 +1,8 @@
 //! The times of one exchange while it is in progress.
 //!
-//! On a reused connection the clock is read once, for the due time. The transport supplies the times of bytes that
-//! were sent and received. A request with redirects has several hops: a timestamp is that of the last hop, a phase
-//! is the sum of all.
+//! For a request without a long body on a reused connection, the clock is read once, for the due time. The transport
+//! supplies the times of bytes that were sent and received. A request with redirects has several hops: a timestamp is
+//! that of the last hop, a phase is the sum of all.
 
 use crate::{ClientRuntime, Error, Exchange, ExchangePhases, Response};
 
@@ -106,7 +106,8 @@ impl ExchangeTimer {
         (self.sent_ns, self.first_byte_ns, self.done_ns) = (0, 0, 0);
     }
 
-    /// Finishes the exchange. The times are in order, even if bytes arrived before the client received them.
+    /// Finishes the exchange. The times are in order, even if the response arrived before the request was sent
+    /// completely.
     pub(super) fn finish(mut self, runtime: &impl ClientRuntime, result: Result<Response, Error>) -> Exchange {
         let ended_ns = if self.done_ns == 0 { runtime.now_ns() } else { self.done_ns };
         self.finish_hop(ended_ns);

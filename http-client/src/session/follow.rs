@@ -14,14 +14,14 @@ use crate::origin::is_absolute_url;
 use crate::redirect::{self, Redirect};
 use crate::{Auth, Body, ClientRuntime, Error, Method, Request, Transport};
 
-/// The next request.
+/// The kind of request that follows a response.
 enum FollowUp {
     /// The same request with a digest of the challenge that was received.
     Reauthenticate,
     Redirect(Redirect),
 }
 
-/// The state of a chain of requests, from which its next request is made.
+/// The request that is sent next, with the parts that later hops inherit.
 struct NextRequest<'a> {
     method: Method,
     url: Cow<'a, str>,
@@ -116,7 +116,7 @@ impl<N: ClientRuntime> Session<N> {
         Ok(redirect.map(FollowUp::Redirect))
     }
 
-    /// Returns `true` if the response has a challenge that a digest can be computed from.
+    /// Stores the response's Digest challenge. Returns `false` for other credentials, and if no challenge is supported.
     fn accept_challenge(&self, runtime: &N, auth: &Auth, response: &crate::Response) -> bool {
         let challenges = response.headers().filter(|(name, _)| name.eq_ignore_ascii_case("www-authenticate"));
         let challenges = challenges.map(|(_, value)| value);

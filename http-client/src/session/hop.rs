@@ -1,6 +1,6 @@
 //! One request on one connection: encode, send, and read the head of the response.
 //!
-//! This file must not know redirects, which `follow.rs` turns into further hops. `exchange_io.rs` transfers the
+//! This file must not resolve redirects, which `follow.rs` turns into further hops. `exchange_io.rs` transfers the
 //! bytes.
 
 use std::borrow::Cow;
@@ -14,11 +14,10 @@ use super::pool::{PoolKey, PoolSlot, PooledConnection, RequestRoute};
 use super::timeouts::Timeouts;
 use super::upload::{self, DeferredBody};
 use crate::proto::coding::BodyDecoder;
-use crate::proto::{HeaderFlags, RequestHead, encode};
-use crate::proto::{ResponseParser, target};
+use crate::proto::{HeaderFlags, RequestHead, ResponseParser, encode, target};
 use crate::{Auth, ClientConfig, ClientRuntime, Error, InvalidRequest, Request, Response};
 
-/// A request to one origin within a chain of redirects.
+/// A request to one origin within a chain of redirects and authentication requests.
 pub(super) struct Hop<'a> {
     pub(super) request: &'a Request<'a>,
     /// Credentials for this request. `None` after a cross-origin redirect.
@@ -136,7 +135,7 @@ impl<N: ClientRuntime> Session<N> {
         connected.await.map(|transport| PooledConnection { transport, requests_served: 0 })
     }
 
-    /// Returns the complete response, and its connection to the pool.
+    /// Returns the complete response with its body decoded, and releases its connection to the pool.
     pub(super) fn take_response(
         &self,
         runtime: &N,

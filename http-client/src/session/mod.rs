@@ -36,7 +36,8 @@ use crate::{
 
 /// The connections and cookies of one user.
 ///
-/// An idle session holds no buffer. Beside its cookies it allocates memory only for the names of further origins.
+/// An idle session holds no buffer. It allocates memory for its cookies, its connections to further origins, its TLS
+/// sessions and a Digest challenge, if it has any.
 ///
 /// # Examples
 ///

@@ -111,7 +111,8 @@ impl<'s, N: ClientRuntime> BodyStream<'s, N> {
         more.map(drop)
     }
 
-    /// Returns the number of body bytes read so far, after content decoding.
+    /// Returns the number of body bytes read so far, after content decoding. A stream that was only drained counts the
+    /// bytes before decoding.
     pub const fn bytes_read(&self) -> u64 {
         self.bytes_read
     }

@@ -1,9 +1,9 @@
 //! The sending of a request's body: a short body together with the head, a long one after it in chunks.
 //!
-//! The target may respond before it has the whole body, or may be asked first (`Expect: 100-continue`). After a
-//! refusal the rest is not sent, and the connection is closed. An early 2xx is not a refusal, because such a target
-//! responds while it reads. Its response is received between the chunks. `message/body.rs` has the sources,
-//! `proto/encode.rs` the framing.
+//! The target may respond before it has the whole body, or may be asked first (`Expect: 100-continue`). After a refusal
+//! the rest is not sent, and the connection is closed. While the session waits for `100 Continue`, any final response
+//! is a refusal. Later, a status below 300 is not: such a target responds while it reads, and its response is received
+//! between the chunks. `message/body.rs` has the sources, `proto/encode.rs` the framing.
 
 use std::cell::RefCell;
 use std::future::poll_fn;

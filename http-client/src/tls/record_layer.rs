@@ -17,7 +17,8 @@ use crate::{Error, InvalidRequest, TlsFailure};
 pub(super) struct RecordLayer {
     connection: UnbufferedClientConnection,
     state: TlsState,
-    /// Received bytes up to the end of the last incomplete record. The buffer has memory only while it has bytes.
+    /// Received bytes that are not processed, from the start of a record. The buffer has memory only while it has
+    /// bytes.
     pub(super) incoming: Vec<u8>,
     /// Bytes to be sent before all others.
     pub(super) outgoing: Vec<u8>,
@@ -68,8 +69,8 @@ impl RecordLayer {
         }
     }
 
-    /// Processes `incoming`. Plaintext is appended to `into` as far as there is room, replies to `outgoing`. The
-    /// result is the new state.
+    /// Processes `incoming`. Appends plaintext to `into` as far as there is room, and replies to `outgoing`. Updates
+    /// [`state`](Self::state).
     pub(super) fn process_incoming(&mut self, mut into: Option<&mut Vec<u8>>) {
         let mut used = 0;
         while !matches!(self.state, TlsState::Failed(_)) {

@@ -1,4 +1,4 @@
-//! The verification of a target's certificate: against trust_store roots, or not at all.
+//! The verification of a target's certificate: against trusted roots, or not at all.
 //!
 //! This file must not know connections. `config.rs` puts the verifier into a configuration.
 

@@ -25,8 +25,8 @@ pub const ACCEPT_ENCODING: &str = "gzip, deflate, br, zstd";
 /// A decoder of the content codings of one body.
 ///
 /// It accepts the same input as browsers and urllib3: several gzip members and several zstd frames in sequence,
-/// deflate with and without the zlib wrapper. Bytes after the end of gzip, deflate or brotli are ignored. An empty
-/// body is complete, because responses to HEAD and those with status 204 or 304 have a coding but no body.
+/// deflate with and without the zlib wrapper. Bytes after the end of gzip, deflate or brotli are ignored. An empty body
+/// is complete, because responses to HEAD and those with status 204 or 304 may have a coding but no body.
 ///
 /// In addition to the output, the decoder holds one window per coding: 32 KiB for gzip and deflate, at most 8 MiB
 /// for zstd (a larger one is an error, RFC 9659), and for brotli the length of the decoded body, at most 16 MiB.
