@@ -15,9 +15,9 @@ use crate::{
 /// The idle connections of a session.
 pub(super) struct ConnectionPool<T> {
     /// The connection of a user with one request at a time. Further connections to the same origin are in
-    /// `other_origins`.
+    /// `origin_pools`.
     base_idle: Cell<Option<PooledConnection<T>>>,
-    other_origins: RefCell<Vec<OriginPool<T>>>,
+    origin_pools: RefCell<Vec<OriginPool<T>>>,
 }
 
 /// A connection and its use so far.
@@ -34,7 +34,7 @@ struct OriginPool<T> {
     idle: Vec<PooledConnection<T>>,
 }
 
-/// The key of a connection: requests with the same origin and the same route share connections.
+/// The key of a pool: requests with the same origin, proxies and TLS configuration share connections.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct PoolKey {
     pub(super) origin: Origin,
@@ -59,7 +59,7 @@ impl PoolKey {
     }
 }
 
-/// The destination of a request.
+/// The pool slot, path and credentials of a request's URL.
 #[derive(Clone, Debug)]
 pub(super) struct RequestRoute<'a> {
     pub(super) slot: PoolSlot,
@@ -107,10 +107,10 @@ impl RequestRoute<'_> {
 
 impl<T: Transport> ConnectionPool<T> {
     pub(super) const fn new() -> Self {
-        Self { base_idle: Cell::new(None), other_origins: RefCell::new(Vec::new()) }
+        Self { base_idle: Cell::new(None), origin_pools: RefCell::new(Vec::new()) }
     }
 
-    /// Finds the slot for a request, and creates one for an unknown destination.
+    /// Finds the slot for a request, and creates a pool for an unknown key.
     pub(super) fn route<'a>(&self, base: &BaseUrl, request: &Request<'a>) -> Result<RequestRoute<'a>, Error> {
         let target = request.target;
         let is_absolute = is_absolute_url(target);
@@ -124,9 +124,9 @@ impl<T: Transport> ConnectionPool<T> {
         if let Some(path) = base.origin().strip_origin(target) {
             return Ok(known(PoolSlot::Base, path));
         }
-        for other in self.other_origins.borrow().iter().filter(|other| other.key.uses_session_settings()) {
-            if let Some(path) = other.key.origin.strip_origin(target) {
-                return Ok(known(PoolSlot::Other(Rc::clone(&other.key)), path));
+        for pool in self.origin_pools.borrow().iter().filter(|pool| pool.key.uses_session_settings()) {
+            if let Some(path) = pool.key.origin.strip_origin(target) {
+                return Ok(known(PoolSlot::Other(Rc::clone(&pool.key)), path));
             }
         }
         self.route_slow(base, request, is_absolute)
@@ -137,8 +137,8 @@ impl<T: Transport> ConnectionPool<T> {
     pub(super) fn acquire(&self, route: &RequestRoute<'_>, base: &BaseUrl) -> Option<PooledConnection<T>> {
         loop {
             let connection = match &route.slot {
-                PoolSlot::Base => self.base_idle.take().or_else(|| self.acquire_other(&PoolKey::for_base(base))),
-                PoolSlot::Other(key) => self.acquire_other(key),
+                PoolSlot::Base => self.base_idle.take().or_else(|| self.acquire_from_pool(&PoolKey::for_base(base))),
+                PoolSlot::Other(key) => self.acquire_from_pool(key),
             }?;
             if !connection.transport.is_stale() {
                 return Some(connection);
@@ -146,14 +146,14 @@ impl<T: Transport> ConnectionPool<T> {
         }
     }
 
-    /// Keeps a connection for the next request, unless its slot was given to another destination in the meantime.
+    /// Keeps a connection for the next request, unless its pool was replaced or is full. Otherwise closes it.
     pub(super) fn release(&self, slot: &PoolSlot, base: &BaseUrl, connection: PooledConnection<T>) {
         match slot {
-            PoolSlot::Other(key) => self.release_other(key, connection),
+            PoolSlot::Other(key) => self.release_to_pool(key, connection),
             PoolSlot::Base => {
                 if let Some(before) = self.base_idle.replace(Some(connection)) {
                     let key = self.find_or_insert(PoolKey::for_base(base));
-                    self.release_other(&key, before);
+                    self.release_to_pool(&key, before);
                 }
             }
         }
@@ -162,7 +162,7 @@ impl<T: Transport> ConnectionPool<T> {
     /// Closes all idle connections.
     pub(super) fn clear(&self) {
         self.base_idle.take();
-        self.other_origins.take();
+        self.origin_pools.take();
     }
 
     /// Routes a request with its own proxy or TLS settings, or with an origin that is new or spelled in another way.
@@ -194,37 +194,37 @@ impl<T: Transport> ConnectionPool<T> {
     }
 
     fn find_or_insert(&self, key: PoolKey) -> Rc<PoolKey> {
-        let mut others = self.other_origins.borrow_mut();
-        if let Some(other) = others.iter().find(|other| *other.key == key) {
-            return Rc::clone(&other.key);
+        let mut pools = self.origin_pools.borrow_mut();
+        if let Some(pool) = pools.iter().find(|pool| *pool.key == key) {
+            return Rc::clone(&pool.key);
         }
-        if others.len() == MAX_OTHER_ORIGINS {
-            others.remove(0);
+        if pools.len() == MAX_ORIGIN_POOLS {
+            pools.remove(0);
         }
         let key = Rc::new(key);
-        others.push(OriginPool { key: Rc::clone(&key), idle: Vec::new() });
+        pools.push(OriginPool { key: Rc::clone(&key), idle: Vec::new() });
         key
     }
 
-    fn acquire_other(&self, key: &PoolKey) -> Option<PooledConnection<T>> {
-        self.with_origin_pool(key, |other| other.idle.pop()).flatten()
+    fn acquire_from_pool(&self, key: &PoolKey) -> Option<PooledConnection<T>> {
+        self.with_origin_pool(key, |pool| pool.idle.pop()).flatten()
     }
 
-    fn release_other(&self, key: &PoolKey, connection: PooledConnection<T>) {
-        self.with_origin_pool(key, |other| {
-            if other.idle.len() < MAX_IDLE_PER_ORIGIN {
-                other.idle.push(connection);
+    fn release_to_pool(&self, key: &PoolKey, connection: PooledConnection<T>) {
+        self.with_origin_pool(key, |pool| {
+            if pool.idle.len() < MAX_IDLE_PER_ORIGIN {
+                pool.idle.push(connection);
             }
         });
     }
 
     fn with_origin_pool<R>(&self, key: &PoolKey, change: impl FnOnce(&mut OriginPool<T>) -> R) -> Option<R> {
-        self.other_origins.borrow_mut().iter_mut().find(|other| *other.key == *key).map(change)
+        self.origin_pools.borrow_mut().iter_mut().find(|pool| *pool.key == *key).map(change)
     }
 }
 
-/// Most idle connections per destination. For the base URL, these come in addition to the connection in its own
-/// slot. Further connections are closed.
+/// Most idle connections per pool key. For the base URL, these come in addition to the connection in its own slot.
+/// Further connections are closed.
 const MAX_IDLE_PER_ORIGIN: usize = 9;
-/// Most destinations with a pool of their own, beside the base URL. A new destination replaces the oldest.
-const MAX_OTHER_ORIGINS: usize = 8;
+/// Most pools. The base URL has one only for connections beyond that of its own slot. A new pool replaces the oldest.
+const MAX_ORIGIN_POOLS: usize = 8;
