@@ -102,7 +102,7 @@ impl CorpusCase {
     }
 }
 
-/// Parses the rest of an `accept` line: the status, `keep` or `close`, and optionally `surplus` with a number.
+/// Parses the rest of an `accept` line: the status, `keep` or `close`, and optionally `excess` with a number.
 fn parse_accept(text: &str) -> Option<ExpectedResult> {
     let mut words = text.split(' ');
     let status = words.next()?.parse().ok()?;
@@ -112,7 +112,7 @@ fn parse_accept(text: &str) -> Option<ExpectedResult> {
         _ => return None,
     };
     let excess_bytes = match words.next() {
-        Some("surplus") => words.next()?.parse().ok()?,
+        Some("excess") => words.next()?.parse().ok()?,
         Some(_) => return None,
         None => 0,
     };
@@ -217,7 +217,7 @@ fn invalid_corpus_lines_are_detected() {
         lines.iter().try_for_each(|line| case.parse_line(line)).map(|()| case)
     };
     for line in
-        ["> a\\r\\x0a\\\\\\s", ">3 ab", "accept 200 keep", "accept 204 close surplus 3", "incomplete", "reject X"]
+        ["> a\\r\\x0a\\\\\\s", ">3 ab", "accept 200 keep", "accept 204 close excess 3", "incomplete", "reject X"]
     {
         assert!(case(&[line]).is_some(), "{line}");
     }
@@ -228,13 +228,13 @@ fn invalid_corpus_lines_are_detected() {
     assert_eq!(case(&["> a\\r", ">2 \\x0a\\s"]).unwrap().bytes, b"a\r\n \n ");
     let read = ExhaustiveReader::new().read(b"HTTP/1.1 200 OK\r\nA: b\r\nContent-Length: 2\r\n\r\nok!");
     let mismatch = |lines: &[&str]| case(lines).unwrap().mismatch(&read);
-    assert_eq!(mismatch(&["accept 200 keep surplus 1", ": a: b", "= ok"]), None);
+    assert_eq!(mismatch(&["accept 200 keep excess 1", ": a: b", "= ok"]), None);
     for wrong in [
-        &["accept 201 keep surplus 1", "= ok"][..],
-        &["accept 200 close surplus 1", "= ok"],
+        &["accept 201 keep excess 1", "= ok"][..],
+        &["accept 200 close excess 1", "= ok"],
         &["accept 200 keep", "= ok"],
-        &["accept 200 keep surplus 1", "= okay"],
-        &["accept 200 keep surplus 1", ": A: c", "= ok"],
+        &["accept 200 keep excess 1", "= okay"],
+        &["accept 200 keep excess 1", ": A: c", "= ok"],
         &["reject Version"],
         &["incomplete"],
     ] {
