@@ -5,12 +5,12 @@
 
 #![forbid(unsafe_code)]
 
-mod chains;
 mod connections;
 mod cookies;
 mod corpus;
 mod costs;
 mod failures;
+mod follow;
 mod fuzz;
 mod limits;
 mod reader;
