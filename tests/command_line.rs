@@ -144,7 +144,7 @@ fn expect_refused(run: FinishedProgram, code: i32, start: &str) {
 }
 
 #[test]
-fn a_locustfile_is_handed_over_with_all_its_flags() {
+fn locustfile_starts_python_host_with_all_flags() {
     let files = [("locustfile.py", ""), ("shops/a.py", ""), ("b.py", "")];
     for line in [
         "",

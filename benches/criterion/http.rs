@@ -78,12 +78,12 @@ fn chunked(criterion: &mut Criterion) {
     let mut buffer = Vec::with_capacity(response.len());
     let mut group = criterion.benchmark_group("http/chunked");
     group.throughput(Throughput::Bytes(16 * 1024));
-    for (name, policy) in [("kept", ResponseBodyMode::Keep), ("discarded", ResponseBodyMode::Discard)] {
+    for (name, body_mode) in [("kept", ResponseBodyMode::Keep), ("discarded", ResponseBodyMode::Discard)] {
         group.bench_function(format!("16 chunks of 1 KiB, {name}"), |bencher| {
             bencher.iter(|| {
                 buffer.clear();
                 buffer.extend_from_slice(&response);
-                let mut parser = ResponseParser::new(Method::Get, policy, &limits);
+                let mut parser = ResponseParser::new(Method::Get, body_mode, &limits);
                 assert_eq!(parser.feed(&mut buffer), Ok(ParseProgress::Complete));
                 parser.body_bytes()
             });

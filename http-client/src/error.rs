@@ -352,7 +352,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn full_file_table_is_a_local_error() {
+    fn descriptor_limit_is_a_local_error() {
         let error = Error::from_connect(&io::Error::from_raw_os_error(EMFILE));
         assert_eq!((error, error.category()), (Error::TooManyOpenFiles, ErrorCategory::Local));
     }
@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn error_size_is_two_bytes() {
+    fn error_has_at_most_two_bytes() {
         assert!(size_of::<Error>() <= 2);
     }
 }

@@ -228,10 +228,10 @@ mod tests {
             let (url, _) = split_credentials(&redirect.url);
             prop_assert!(Origin::parse(&url).is_ok(), "{url:?}");
             let path = after_authority(&url).unwrap();
-            let mut wire = Vec::new();
-            prop_assert_eq!(target::append(&mut wire, "", path), Ok(()));
-            let wire = String::from_utf8(wire).unwrap();
-            prop_assert_eq!(wire.matches("%25").count(), path.split('#').next().unwrap().matches("%25").count());
+            let mut encoded = Vec::new();
+            prop_assert_eq!(target::append(&mut encoded, "", path), Ok(()));
+            let encoded = String::from_utf8(encoded).unwrap();
+            prop_assert_eq!(encoded.matches("%25").count(), path.split('#').next().unwrap().matches("%25").count());
             prop_assert_eq!(&to(&redirect.url, &from_url).url, &redirect.url);
         }
     }

@@ -128,8 +128,8 @@ fn config_trusting(nginx: &Nginx) -> ClientConfig {
     config_with(TlsOptions { certificate_check: CertificateCheck::CaBundle(nginx.authority()), client_identity: None })
 }
 
-fn config_with(settings: TlsOptions) -> ClientConfig {
-    let tls = TlsConfig::new(&settings).expect("failed to read the PEM files");
+fn config_with(options: TlsOptions) -> ClientConfig {
+    let tls = TlsConfig::new(&options).expect("failed to read the PEM files");
     ClientConfig { tls, ..ClientConfig::default() }
 }
 

@@ -79,7 +79,7 @@ fn chunked_and_close_delimited_bodies_are_read() {
 }
 
 #[test]
-fn a_digest_is_made_of_what_the_server_has_asked_for() {
+fn digest_challenge_is_cached_per_user() {
     for kind in [PythonServerKind::Closing, PythonServerKind::Keeping] {
         let server = PythonServer::start(kind);
         let class = visitor(async |user: &mut HttpUser| {

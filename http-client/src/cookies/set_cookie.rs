@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn repeated_attribute_uses_the_last_valid_value() {
+    fn last_of_repeated_attributes_is_used() {
         let parse = |text| SetCookie::parse(text).unwrap();
         assert_eq!(parse("a=b; Path=/a; PATH=/b; path").path, None);
         assert_eq!(parse("a=b; Domain=.a; domain = b ").domain, Some("b"));

@@ -351,7 +351,7 @@ fn idle(config: &TlsConfig, sessions: &TlsSessionCache, server: &Arc<ServerConfi
 }
 
 #[test]
-fn send_and_recv_futures_are_small() {
+fn send_and_recv_futures_have_at_most_256_bytes() {
     let (mut stream, _peer) = connect();
     let mut buffer = b"question".to_vec();
     assert!(size_of_val(&stream.send(&mut buffer)) <= 128);

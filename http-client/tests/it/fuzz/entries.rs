@@ -34,12 +34,12 @@ pub(crate) fn response(bytes: &[u8]) {
         let whole = reader.read_pieces([bytes]);
         assert_eq!(reader.read_pieces(bytes.chunks(1)), whole, "{body_mode:?}");
         assert_eq!(reader.read_pieces(bytes.chunks(7)), whole, "{body_mode:?}");
-        assert_target_fault(whole.err());
+        assert_target_category(whole.err());
         receive_without_end(bytes, body_mode);
     }
     for method in [Method::Head, Method::Connect] {
         let reader = ExhaustiveReader { method, body_mode: BodyMode::Keep, limits: LIMITS };
-        assert_target_fault(reader.read_pieces([bytes]).err());
+        assert_target_category(reader.read_pieces([bytes]).err());
     }
 }
 
@@ -74,7 +74,7 @@ pub(crate) fn chunked(bytes: &[u8]) {
     let whole = unchunk([bytes]);
     assert_eq!(unchunk(bytes.chunks(1)), whole);
     assert_eq!(unchunk(bytes.chunks(5)), whole);
-    assert_target_fault(whole.err());
+    assert_target_category(whole.err());
 
     let size = bytes.first().map_or(1, |first| usize::from(first % 40) + 1);
     let mut coded = Vec::new();
@@ -116,8 +116,8 @@ pub(crate) fn decompression(input: &[u8]) {
         assert_eq!(in_pieces.is_ok(), whole.is_ok(), "in pieces of {step}: {in_pieces:?}, whole: {whole:?}");
         assert!(whole.is_err() || in_pieces == whole, "in pieces of {step}: {in_pieces:?}, whole: {whole:?}");
     }
-    assert_target_fault(whole.err());
-    assert_target_fault(decode_bounded(codings, body).err());
+    assert_target_category(whole.err());
+    assert_target_category(decode_bounded(codings, body).err());
 }
 
 /// Decodes a body without a size limit and without keeping the output, and checks the ratio of output to input.
@@ -211,8 +211,8 @@ fn check_base(base: &BaseUrl) {
     assert!(!base.prefix().bytes().any(|byte| byte.is_ascii_control()), "{base:?}");
 }
 
-/// Checks that an error caused by received bytes is attributed to the target.
-fn assert_target_fault(error: Option<Error>) {
+/// Checks that an error caused by received bytes has the category `Target`.
+fn assert_target_category(error: Option<Error>) {
     assert!(error.is_none_or(|error| error.category() == ErrorCategory::Target), "{error:?}");
 }
 
