@@ -59,7 +59,7 @@ pub use exchange::{Exchange, ExchangePhases};
 pub use limits::HttpLimits;
 pub use message::body::{BodySource, FileBody, ReaderBody};
 pub use message::charset;
-pub use message::links::{LinkValue, links};
+pub use message::links::LinkValue;
 pub use message::multipart::Multipart;
 pub use message::request::{Body, Request, RequestOptions};
 pub use message::response::{HeaderIter, Response};

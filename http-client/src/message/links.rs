@@ -10,9 +10,12 @@ use std::borrow::Cow;
 /// # Examples
 ///
 /// ```
-/// let links = gregaria_http::links(r#"</items?page=2>; rel="next"; title="Page 2", </items?page=9>; rel=last"#);
-/// let next = links.iter().find(|link| link.has_rel("next")).expect("a next page");
-/// assert_eq!((next.url, next.parameter("title")), ("/items?page=2", Some("Page 2")));
+/// use gregaria_http::{LinkValue, Response};
+///
+/// fn next_page(response: &Response) -> Option<String> {
+///     let links: Vec<LinkValue<'_>> = response.links();
+///     links.iter().find(|link| link.has_rel("next")).map(|link| link.url.to_owned())
+/// }
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LinkValue<'a> {
@@ -45,13 +48,7 @@ impl LinkValue<'_> {
 
 /// Parses the links of a header, or of several headers joined by commas. Text that is not a link is skipped, up to
 /// the next `<` after a comma.
-///
-/// # Examples
-///
-/// ```
-/// assert_eq!(gregaria_http::links("<https://a/2>; rel=next")[0].url, "https://a/2");
-/// ```
-pub fn links(header: &str) -> Vec<LinkValue<'_>> {
+pub(crate) fn parse_links(header: &str) -> Vec<LinkValue<'_>> {
     let mut parser = LinkParser { rest: header };
     let mut links = Vec::new();
     while let Some(link) = parser.next_link() {
@@ -156,11 +153,11 @@ mod tests {
             let parameters = link.parameters().map(|(name, value)| format!(" {name}={value}"));
             link.url.to_owned() + &parameters.collect::<String>()
         };
-        links(header).iter().map(line).collect()
+        parse_links(header).iter().map(line).collect()
     }
 
     #[test]
-    fn links_returns_url_and_parameters() {
+    fn link_has_url_and_parameters() {
         let header = r#"<https://a/items?page=2>; rel="next", </items?page=9>; rel=last;title="The end""#;
         assert_eq!(read(header), ["https://a/items?page=2 rel=next", "/items?page=9 rel=last title=The end"]);
         assert_eq!(read("<a>"), ["a"]);
@@ -191,7 +188,7 @@ mod tests {
 
     #[test]
     fn has_rel_ignores_case() {
-        let links = links(r#"<a>; REL="Next prefetch"; rel=last"#);
+        let links = parse_links(r#"<a>; REL="Next prefetch"; rel=last"#);
         assert_eq!(links[0].rel(), Some("Next prefetch"));
         assert!(links[0].has_rel("next") && links[0].has_rel("PREFETCH"));
         assert!(!links[0].has_rel("last") && !links[0].has_rel("") && !links[0].has_rel("Next prefetch"));
@@ -199,12 +196,12 @@ mod tests {
     }
 
     #[test]
-    fn links_terminates_for_any_header() {
+    fn parse_links_terminates_for_any_header() {
         let parts = ["<", ">", ",", ";", "=", "\"", "\\", " ", "a", "é"];
         for number in 0..100_000_usize {
             let header: String = (0..5).map(|at| parts[number / 10_usize.pow(at) % 10]).collect();
             let most = header.matches('<').count();
-            assert!(links(&header).len() <= most, "{header}");
+            assert!(parse_links(&header).len() <= most, "{header}");
         }
     }
 }

@@ -6,8 +6,10 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use super::charset;
+use super::links::{LinkValue, parse_links};
+use crate::Version;
 use crate::proto::ResponseParser;
-use crate::{LinkValue, Version, charset, links};
 
 /// A complete response.
 ///
@@ -105,9 +107,28 @@ impl Response {
     }
 
     /// Returns the links of the `Link` headers.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # use gregaria_http::proto::ResponseParser;
+    /// # use gregaria_http::{HttpLimits, Method, Response, ResponseBodyMode};
+    /// # let limits = HttpLimits::default();
+    /// # let mut parser = ResponseParser::new(Method::Get, ResponseBodyMode::Keep, &limits);
+    /// # let head = "HTTP/1.1 204 No Content\r\nLink: </2>; rel=next; title=\"Page 2\", </9>; rel=last\r\n\r\n";
+    /// # let mut buffer = head.as_bytes().to_vec();
+    /// # parser.feed(&mut buffer)?;
+    /// # let response = Response::new(buffer, &parser).expect("the head is complete");
+    /// // Link: </2>; rel=next; title="Page 2", </9>; rel=last
+    /// let links = response.links();
+    /// assert_eq!((links.len(), links[1].url), (2, "/9"));
+    /// let next = links.iter().find(|link| link.has_rel("next")).expect("a next page");
+    /// assert_eq!((next.url, next.parameter("title")), ("/2", Some("Page 2")));
+    /// # Ok::<(), gregaria_http::Error>(())
+    /// ```
     pub fn links(&self) -> Vec<LinkValue<'_>> {
         let values = self.headers().filter(|(name, _)| name.eq_ignore_ascii_case("link"));
-        values.filter_map(|(_, value)| std::str::from_utf8(value).ok()).flat_map(links).collect()
+        values.filter_map(|(_, value)| std::str::from_utf8(value).ok()).flat_map(parse_links).collect()
     }
 
     /// Returns `true` if the response is a redirect with a location.

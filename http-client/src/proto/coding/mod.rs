@@ -20,7 +20,7 @@ use inflate::{Deflate, Gzip};
 use zstd::Zstd;
 
 /// The supported codings, as the value of `Accept-Encoding`.
-pub const ACCEPT_ENCODING: &str = "gzip, deflate, br, zstd";
+pub(crate) const ACCEPT_ENCODING: &str = "gzip, deflate, br, zstd";
 
 /// A decoder of the content codings of one body.
 ///
