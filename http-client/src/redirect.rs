@@ -47,7 +47,7 @@ pub fn resolve_redirect(
     from_url: &str,
 ) -> Result<Option<Redirect>, Error> {
     let location = location.trim_ascii();
-    if !matches!(status, 301 | 302 | 303 | 307 | 308) || location.is_empty() {
+    if !is_redirect_status(status) || location.is_empty() {
         return Ok(None);
     }
     let from = Url::parse(from_url).map_err(|_| Error::InvalidRedirect)?;
@@ -58,6 +58,11 @@ pub fn resolve_redirect(
         same_origin: is_same_origin(&from, &to),
         url: to.into(),
     }))
+}
+
+/// Returns `true` for the statuses of a redirect.
+pub(crate) const fn is_redirect_status(status: u16) -> bool {
+    matches!(status, 301 | 302 | 303 | 307 | 308)
 }
 
 /// Returns the next method. 307 and 308 keep the method. The other statuses follow python-requests.

@@ -10,6 +10,7 @@ use super::charset;
 use super::links::{LinkValue, parse_links};
 use crate::Version;
 use crate::proto::ResponseParser;
+use crate::redirect::is_redirect_status;
 
 /// A complete response.
 ///
@@ -133,7 +134,7 @@ impl Response {
 
     /// Returns `true` if the response is a redirect with a location.
     pub fn is_redirect(&self) -> bool {
-        matches!(self.status, 301 | 302 | 303 | 307 | 308) && self.header("location").is_some()
+        is_redirect_status(self.status) && self.header("location").is_some()
     }
 
     /// Returns `true` if the response is a permanent redirect (301 or 308) with a location.

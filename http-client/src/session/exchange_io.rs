@@ -45,9 +45,7 @@ impl<'s, T: Transport> ExchangeIo<'s, T> {
         let received = {
             let operation = pin!(async {
                 connection.send(buffer).await?;
-                if buffer.capacity() > 0 {
-                    parser.reserve(buffer);
-                }
+                reserve(parser, buffer);
                 connection.recv(buffer).await
             });
             timeouts.run_io(runtime, idle_since_ns, operation).await?
@@ -123,9 +121,7 @@ impl<'s, T: Transport> ExchangeIo<'s, T> {
                 }
             };
         }
-        if buffer.capacity() > 0 {
-            parser.reserve(buffer);
-        }
+        reserve(parser, buffer);
         let received = match parser.remaining_hint() {
             // A cancelled receive must leave the buffer here, because sending goes on after the timeout of a wait for
             // `100 Continue`.
@@ -188,6 +184,13 @@ impl<'s, T: Transport> ExchangeIo<'s, T> {
             0 => self.parser.feed_eof(&self.buffer),
             _ => self.parser.feed(&mut self.buffer).map(drop),
         }
+    }
+}
+
+/// Reserves space for the next bytes. A buffer without memory is left to the transport.
+fn reserve(parser: &ResponseParser<'_>, buffer: &mut Vec<u8>) {
+    if buffer.capacity() > 0 {
+        parser.reserve(buffer);
     }
 }
 

@@ -38,9 +38,8 @@ impl<N: ClientRuntime> Session<N> {
             return false;
         };
         match head.status {
-            301 | 302 | 303 | 307 | 308 => head.has_location && self.follows_redirects(request),
             401 => self.digest_auth(request).is_some(),
-            _ => false,
+            status => redirect::is_redirect_status(status) && head.has_location && self.follows_redirects(request),
         }
     }
 
