@@ -49,6 +49,7 @@ mod proxy;
 mod redirect;
 mod session;
 mod tls;
+mod token;
 mod transport;
 
 pub use auth::{Auth, CredentialsLine, DigestCredentials, split_credentials};

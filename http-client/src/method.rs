@@ -6,6 +6,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::token::is_tchar;
+
 /// A request method.
 ///
 /// # Examples
@@ -149,15 +151,6 @@ impl fmt::Display for InvalidMethod {
 }
 
 impl std::error::Error for InvalidMethod {}
-
-/// Returns `true` for a character of a token (`tchar` of RFC 9110 §5.6.2).
-pub(crate) const fn is_tchar(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~'
-        )
-}
 
 #[cfg(test)]
 mod tests {

@@ -16,6 +16,7 @@ use std::ops::Range;
 
 use self::set_cookie::SetCookie;
 use self::stored_cookie::StoredCookie;
+use crate::token::is_text_byte;
 use crate::{InvalidRequest, Origin};
 
 /// The cookies of one user.
@@ -225,8 +226,7 @@ impl CookieJar {
 
 /// Checks that a cookie of a user cannot end the header line, and that its name has no `=` or `;`.
 fn check_pair(name: &str, value: &str) -> Result<(), InvalidRequest> {
-    let is_forbidden = |byte: u8| byte.is_ascii_control() && byte != b'\t';
-    if name.bytes().any(|byte| is_forbidden(byte) || matches!(byte, b'=' | b';')) || value.bytes().any(is_forbidden) {
+    if name.bytes().any(|byte| !is_text_byte(byte) || matches!(byte, b'=' | b';')) || !value.bytes().all(is_text_byte) {
         return Err(InvalidRequest::Cookie);
     }
     Ok(())

@@ -8,6 +8,7 @@ use super::domain::cookie_scope;
 use super::stored_cookie::StoredCookie;
 use super::{Cookie, CookieJar};
 use crate::Origin;
+use crate::token::is_text_byte;
 
 /// The parts of a `Set-Cookie` header value. The last of several equal attributes is used; an `Expires` or `Max-Age`
 /// that cannot be parsed is skipped, and so is a value above the limit.
@@ -26,7 +27,7 @@ impl<'a> SetCookie<'a> {
     /// Parses a header value. Returns `None` for control characters, for an empty cookie, and for a nameless cookie
     /// whose value begins with a name prefix.
     pub(super) fn parse(text: &'a str) -> Option<Self> {
-        if text.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
+        if !text.bytes().all(is_text_byte) {
             return None;
         }
         let mut parts = text.split(';');

@@ -6,7 +6,7 @@
 //! have the syntax of header lines, which distinguishes a trailer from a response that was injected after the last
 //! chunk.
 
-use crate::method::is_tchar;
+use crate::token::{is_tchar, is_text_byte};
 use crate::{Error, HttpLimits, InvalidResponse};
 
 /// A decoder of one chunked body.
@@ -164,9 +164,4 @@ fn trailer_state(state: ChunkedState, byte: u8) -> Result<ChunkedState, InvalidR
         (ChunkedState::TrailerValue, _) => Err(InvalidResponse::HeaderValue),
         _ => Err(InvalidResponse::HeaderName),
     }
-}
-
-/// Returns `true` for a byte that is permitted in an extension or in the value of a trailer.
-const fn is_text_byte(byte: u8) -> bool {
-    !byte.is_ascii_control() || byte == b'\t'
 }

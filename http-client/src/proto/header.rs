@@ -5,7 +5,7 @@
 //! `encode.rs` those of one request.
 
 use crate::InvalidRequest;
-use crate::method::is_tchar;
+use crate::token::{is_tchar, is_text_byte};
 
 /// The headers of an encoded request that change how the session sends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub(crate) fn check_header(name: &str, value: &str) -> Result<(), InvalidRequest
     if name.is_empty() || !name.bytes().all(is_tchar) {
         return Err(InvalidRequest::HeaderName);
     }
-    if value.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') {
+    if !value.bytes().all(is_text_byte) {
         return Err(InvalidRequest::HeaderValue);
     }
     Ok(())
