@@ -267,6 +267,14 @@ pub enum ErrorCategory {
 }
 
 /// The reason why a request cannot be sent.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::{Error, InvalidRequest, Origin};
+///
+/// assert_eq!(Origin::parse("example.org"), Err(Error::InvalidRequest(InvalidRequest::Url)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InvalidRequest {
@@ -301,6 +309,18 @@ impl InvalidRequest {
 }
 
 /// The reason why received bytes are not an HTTP/1.1 response.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::proto::ResponseParser;
+/// use gregaria_http::{Error, HttpLimits, InvalidResponse, Method, ResponseBodyMode};
+///
+/// let limits = HttpLimits::default();
+/// let mut parser = ResponseParser::new(Method::Get, ResponseBodyMode::Keep, &limits);
+/// let parsed = parser.feed(&mut b"HTTP/2 200\r\n\r\n".to_vec());
+/// assert_eq!(parsed, Err(Error::InvalidResponse(InvalidResponse::Version)));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum InvalidResponse {

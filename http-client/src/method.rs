@@ -133,6 +133,15 @@ impl fmt::Debug for ExtensionMethod {
 }
 
 /// The reason why a text is not a [`Method`].
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::{ExtensionMethod, InvalidMethod, Method};
+///
+/// let text = "X".repeat(ExtensionMethod::MAX_BYTES + 1);
+/// assert_eq!(text.parse::<Method>(), Err(InvalidMethod::TooLong));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum InvalidMethod {
     /// The text is empty, or has a character that no method may have.

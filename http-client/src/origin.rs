@@ -13,6 +13,16 @@ use crate::auth::AUTHORITY_TERMINATORS;
 use crate::{Auth, Error, InvalidRequest, split_credentials};
 
 /// The protocol of an origin.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::{Origin, Scheme};
+///
+/// let origin = Origin::parse("HTTPS://shop.example")?;
+/// assert_eq!((origin.scheme(), origin.scheme().as_str()), (Scheme::Https, "https"));
+/// # Ok::<(), gregaria_http::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Scheme {
     /// Plain HTTP over TCP.

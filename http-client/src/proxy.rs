@@ -227,6 +227,16 @@ impl HostPattern {
 }
 
 /// The reason why a proxy is rejected.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::{InvalidProxy, Proxies};
+///
+/// let mut proxies = Proxies::none();
+/// assert_eq!(proxies.set("ftp", "http://proxy.example"), Err(InvalidProxy::Key));
+/// assert_eq!(proxies.set("http", "https://proxy.example"), Err(InvalidProxy::Https));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum InvalidProxy {

@@ -8,6 +8,17 @@ use url::Url;
 use crate::{Error, Method};
 
 /// The request that a redirect leads to.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::{Method, Redirect, resolve_redirect};
+///
+/// let redirect = resolve_redirect(Method::Put, 307, b"https://pay.example/", "https://shop.example/buy")?;
+/// let url = "https://pay.example/".to_owned();
+/// assert_eq!(redirect, Some(Redirect { method: Method::Put, url, keeps_body: true, same_origin: false }));
+/// # Ok::<(), gregaria_http::Error>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Redirect {
     /// The method, often `GET`.

@@ -11,6 +11,47 @@ use crate::proto::HeadCache;
 use crate::{Error, Origin};
 
 /// A connection. Dropping it closes it, even during an operation.
+///
+/// # Examples
+///
+/// ```
+/// use std::io;
+///
+/// use gregaria_http::Transport;
+///
+/// /// A connection to a target that sends all received bytes back.
+/// struct EchoTransport {
+///     pending: Vec<u8>,
+/// }
+///
+/// impl Transport for EchoTransport {
+///     async fn send(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
+///         self.pending.append(buffer);
+///         Ok(())
+///     }
+///
+///     async fn recv(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
+///         if buffer.capacity() == 0 {
+///             buffer.reserve(4096);
+///         }
+///         let count = self.pending.len().min(buffer.capacity() - buffer.len());
+///         buffer.extend(self.pending.drain(..count));
+///         Ok(count)
+///     }
+///
+///     fn sent_ns(&self) -> u64 {
+///         0
+///     }
+///
+///     fn received_ns(&self) -> u64 {
+///         0
+///     }
+///
+///     fn is_stale(&self) -> bool {
+///         !self.pending.is_empty()
+///     }
+/// }
+/// ```
 #[expect(async_fn_in_trait, reason = "a connection never leaves its thread, so no future needs to be Send")]
 pub trait Transport {
     /// Takes all of `buffer` to be sent, in order, and leaves an empty buffer: the same, another, or one without
@@ -79,6 +120,26 @@ pub trait Transport {
 }
 
 /// The environment of a session. It opens connections, has a clock, and lends buffers.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::{ClientRuntime, Request, Session};
+///
+/// /// Sends requests for one second, and returns their number.
+/// async fn send_for_a_second<N: ClientRuntime>(runtime: &N, session: &Session<N>) -> usize {
+///     let deadline_ns = runtime.now_ns() + 1_000_000_000;
+///     let request = Request::get("/");
+///     let mut count = 0;
+///     while let Some(exchange) = runtime.timeout_at(deadline_ns, session.send(runtime, &request)).await {
+///         count += 1;
+///         if let Ok(response) = exchange.result {
+///             runtime.release_buffer(response.into_buffer());
+///         }
+///     }
+///     count
+/// }
+/// ```
 #[expect(async_fn_in_trait, reason = "a runtime never leaves its thread, so no future needs to be Send")]
 pub trait ClientRuntime {
     /// The connections of this runtime.

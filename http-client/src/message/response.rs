@@ -214,6 +214,16 @@ impl ResponseHistory {
 }
 
 /// An iterator over the names and values of a [`Response`]'s headers.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::HeaderIter;
+///
+/// fn count_cookies(headers: HeaderIter<'_>) -> usize {
+///     headers.filter(|(name, _value)| name.eq_ignore_ascii_case("set-cookie")).count()
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct HeaderIter<'a> {
     rest: &'a [u8],

@@ -5,6 +5,19 @@
 use crate::{Error, InvalidResponse, Method};
 
 /// The HTTP version of a response.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::proto::ResponseParser;
+/// use gregaria_http::{HttpLimits, Method, ResponseBodyMode, Version};
+///
+/// let limits = HttpLimits::default();
+/// let mut parser = ResponseParser::new(Method::Get, ResponseBodyMode::Keep, &limits);
+/// parser.feed(&mut b"HTTP/1.0 204 No Content\r\n\r\n".to_vec())?;
+/// assert_eq!(parser.head().map(|head| head.version), Some(Version::Http10));
+/// # Ok::<(), gregaria_http::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
     /// HTTP/1.0. A connection closes after the response unless both ends negotiate `keep-alive`.

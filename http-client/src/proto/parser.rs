@@ -14,6 +14,15 @@ use super::head_cache::HeadCache;
 use crate::{Error, HttpLimits, Method};
 
 /// The use of a response's body.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::{Request, ResponseBodyMode};
+///
+/// let request = Request { response_body_mode: ResponseBodyMode::Discard, ..Request::get("/video") };
+/// assert_ne!(request.response_body_mode, ResponseBodyMode::default());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum ResponseBodyMode {
     /// Keeps the body in the response, up to [`HttpLimits::max_body_bytes`](crate::HttpLimits::max_body_bytes).

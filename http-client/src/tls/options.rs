@@ -56,6 +56,17 @@ pub enum CertificateCheck {
 }
 
 /// The reason why a [`TlsConfig`](super::TlsConfig) cannot be made: the file, and its fault, in one line.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::{TlsConfig, TlsConfigError, TlsOptions};
+///
+/// let client_identity = Some(("no-such-chain.pem".into(), "no-such-key.pem".into()));
+/// let options = TlsOptions { client_identity, ..TlsOptions::default() };
+/// let error: TlsConfigError = TlsConfig::new(&options).unwrap_err();
+/// assert!(error.to_string().starts_with("no-such-chain.pem: "));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TlsConfigError {
     path: PathBuf,
