@@ -1,7 +1,7 @@
 //! The runtime of the HTTP client, on top of `rt/`: connections, time, deadlines, buffers.
 //!
-//! The sessions of one thread share a [`ThreadNetwork`]. Each session sees it through a [`UserNetwork`]. This file must
-//! know neither users nor the I/O thread, which both use it.
+//! The sessions of one thread share a [`ThreadNetwork`]. Each session sees it through a [`SessionNetwork`]. This file
+//! must know neither users nor the I/O thread, which both use it.
 
 use std::{cell::RefCell, future::Future, rc::Rc, sync::Arc};
 
@@ -33,19 +33,19 @@ impl ThreadNetwork {
     }
 }
 
-/// The network of one user. It serves one request at a time, because it has one deadline.
-pub(crate) struct UserNetwork {
+/// The [`ClientRuntime`] of a session. It has one deadline, so a session uses one per concurrent request.
+pub(crate) struct SessionNetwork {
     thread_network: Rc<ThreadNetwork>,
     deadline: ReusableDeadline,
 }
 
-impl UserNetwork {
+impl SessionNetwork {
     pub(crate) fn new(thread_network: &Rc<ThreadNetwork>) -> Self {
         Self { thread_network: Rc::clone(thread_network), deadline: thread_network.rt.reusable_deadline() }
     }
 }
 
-impl ClientRuntime for UserNetwork {
+impl ClientRuntime for SessionNetwork {
     type Transport = NetStream;
 
     fn now_ns(&self) -> u64 {

@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn count_stays_on_the_line() {
+    fn ramp_count_stays_within_two_users_of_the_line() {
         let ramp = Ramp::new(&Segment::at_rate(0, vec![2000, 0], vec![0, 500], 1000.0));
         let line = |now_ns: u64| 2000.0 - 1500.0 * (now_ns as f64 / 2.5e9);
         for now_ns in (0..2_500_000_000).step_by(100_000_000) {

@@ -154,7 +154,7 @@ fn requests_beyond_the_stop_timeout_are_aborted() {
 }
 
 #[test]
-fn waits_between_requests_follow_the_rule() {
+fn gaps_between_requests_match_the_wait() {
     let seconds = |wait, run: f64| {
         let class = UserClass::http("Website").wait(wait).tasks(TaskSet::new("T").task(1, index));
         let mut sim = Simulation::new(5, 1, [class], world::run_time(run));

@@ -172,7 +172,7 @@ mod tests {
         }
 
         #[test]
-        fn exact_values_are_exact(times in times(), more in times()) {
+        fn count_sum_and_extremes_match_the_input(times in times(), more in times()) {
             let mut histogram = histogram_of(&times);
             histogram.add(&histogram_of(&more));
             let all = || times.iter().chain(&more).copied();

@@ -28,7 +28,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn examples_of_locusts_manual_match() {
+    fn buckets_match_the_examples_of_locust() {
         assert_eq!(locust_bucket_ms(147_000), 150);
         assert_eq!(locust_bucket_ms(3_432_000), 3_400);
         assert_eq!(locust_bucket_ms(58_760_000), 59_000);

@@ -11,28 +11,28 @@ use gregaria_stats::Outcome;
 use super::{Accounting, ExchangeMetrics};
 
 /// The sender of a request. A user with a request in flight is not stopped before the response is received.
-pub(crate) trait RequestOwner {
-    /// Notes whether a request of this owner is in flight.
+pub(crate) trait RequestSender {
+    /// Notes whether a request of this sender is in flight.
     fn set_request_in_flight(&self, in_flight: bool);
 }
 
 /// An admitted request. Dropping it before [`complete`](Self::complete) counts the request as aborted.
-pub(crate) struct InFlightRequest<O: RequestOwner> {
+pub(crate) struct InFlightRequest<S: RequestSender> {
     accounting: Rc<Accounting>,
-    owner: Rc<O>,
+    sender: Rc<S>,
     is_complete: bool,
 }
 
-impl<O: RequestOwner> InFlightRequest<O> {
+impl<S: RequestSender> InFlightRequest<S> {
     /// Creates the guard of a request that `accounting` has admitted.
-    pub(crate) fn new(accounting: Rc<Accounting>, owner: Rc<O>) -> Self {
-        owner.set_request_in_flight(true);
-        Self { accounting, owner, is_complete: false }
+    pub(crate) fn new(accounting: Rc<Accounting>, sender: Rc<S>) -> Self {
+        sender.set_request_in_flight(true);
+        Self { accounting, sender, is_complete: false }
     }
 
     /// Notes that the response is here. The outcome is not decided yet.
     pub(crate) fn response_received(&self) {
-        self.owner.set_request_in_flight(false);
+        self.sender.set_request_in_flight(false);
     }
 
     /// Records the request with its outcome.
@@ -42,9 +42,9 @@ impl<O: RequestOwner> InFlightRequest<O> {
     }
 }
 
-impl<O: RequestOwner> Drop for InFlightRequest<O> {
+impl<S: RequestSender> Drop for InFlightRequest<S> {
     fn drop(&mut self) {
-        self.owner.set_request_in_flight(false);
+        self.sender.set_request_in_flight(false);
         if !self.is_complete {
             self.accounting.record_aborted();
         }

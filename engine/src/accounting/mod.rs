@@ -17,7 +17,7 @@ use gregaria_stats::{Lag, Limits, Outcome, Phase, Recorder, Sample};
 use admission::Admission;
 
 pub(crate) use admission::Quota;
-pub(crate) use in_flight::{InFlightRequest, RequestOwner};
+pub(crate) use in_flight::{InFlightRequest, RequestSender};
 
 /// Admission, recorder and abort counter of one thread.
 pub struct Accounting {

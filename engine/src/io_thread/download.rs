@@ -14,7 +14,7 @@ use std::{
 use gregaria_http::BodyStream;
 
 use super::{IoEvent, event_queue::EventQueue};
-use crate::network::UserNetwork;
+use crate::network::SessionNetwork;
 
 /// The owner's requests for the chunks of one body.
 #[derive(Default)]
@@ -45,7 +45,7 @@ impl RemoteDownload {
     ///
     /// After a drop, a rest of at most 64 KiB is read, so that the connection can be used again. A longer rest closes
     /// the connection.
-    pub(super) async fn serve(&self, event_queue: &EventQueue, mut stream: BodyStream<'_, UserNetwork>) {
+    pub(super) async fn serve(&self, event_queue: &EventQueue, mut stream: BodyStream<'_, SessionNetwork>) {
         while let Some(reader) = self.next_reader().await {
             let mut chunk = Vec::new();
             let Some(has_more) = self.until_dropped(stream.read_chunk(&mut chunk)).await else {

@@ -190,7 +190,7 @@ fn streamed_response_completes_with_its_head() {
 }
 
 #[test]
-fn every_waiting_reader_learns_the_end_of_the_body() {
+fn waiting_readers_get_the_end_of_the_body() {
     let mut fixture = IoFixture::new(DriverChoice::Auto);
     let session = fixture.session();
     fixture.send(session, 4, |request| {
@@ -211,14 +211,20 @@ fn every_waiting_reader_learns_the_end_of_the_body() {
 }
 
 #[test]
-fn owner_reads_and_writes_cookies() {
+fn cookies_set_by_the_owner_are_sent() {
     let mut fixture = IoFixture::new(DriverChoice::Auto);
-    let (session, closed) = (fixture.session(), fixture.session());
+    let session = fixture.session();
     let cookie = Cookie { name: "a", value: "1", ..Cookie::default() };
     assert_eq!(fixture.io_thread.with_cookies(session, move |jar| jar.set(cookie)), Some(Ok(())));
     fixture.send(session, 1, |request| request.request_line(Method::Get, "/"));
     let response = fixture.wait().exchange.result.unwrap();
     assert!(response.text().contains("Cookie: a=1\r\n"));
+}
+
+#[test]
+fn closed_session_has_no_cookies() {
+    let mut fixture = IoFixture::new(DriverChoice::Auto);
+    let closed = fixture.session();
     fixture.io_thread.close_session(closed);
     assert_eq!(fixture.io_thread.with_cookies(closed, |jar| jar.len()), None);
 }

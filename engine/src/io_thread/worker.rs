@@ -23,7 +23,7 @@ use super::{
     upload::{RemoteBodySource, RemoteUpload},
 };
 use crate::{
-    network::{ThreadNetwork, UserNetwork},
+    network::{SessionNetwork, ThreadNetwork},
     rt::PooledFuture,
 };
 
@@ -37,7 +37,7 @@ pub(super) struct IoWorker {
 
 /// The session of one user, and the task that sends its requests.
 struct SessionTask {
-    session: Session<UserNetwork>,
+    session: Session<SessionNetwork>,
     /// The request that the task sends next.
     queued_request: RefCell<Option<PackedRequest>>,
     /// The request that is queued or that the task sends.
@@ -190,7 +190,7 @@ impl IoWorker {
     }
 
     async fn serve_session(self: Rc<Self>, task: Rc<SessionTask>) {
-        let network = UserNetwork::new(&self.thread_network);
+        let network = SessionNetwork::new(&self.thread_network);
         while let Some(request) = task.next_request().await {
             let sending = PooledFuture::new(|| self.send(&task.session, &network, &request));
             let exchange = task.run_until_cancelled(sending).await;
@@ -201,7 +201,7 @@ impl IoWorker {
     }
 
     async fn serve_concurrent(self: Rc<Self>, task: Rc<SessionTask>, request: PackedRequest) {
-        let network = UserNetwork::new(&self.thread_network);
+        let network = SessionNetwork::new(&self.thread_network);
         let exchange = self.send(&task.session, &network, &request).await;
         self.complete(request, Some(exchange));
     }
@@ -211,7 +211,7 @@ impl IoWorker {
     async fn serve_streamed(self: Rc<Self>, task: Rc<SessionTask>, request: PackedRequest) {
         let (request_id, download) = (request.request_id, Rc::new(RemoteDownload::default()));
         self.downloads.borrow_mut().insert(request_id, (request.session, Rc::clone(&download)));
-        let network = UserNetwork::new(&self.thread_network);
+        let network = SessionNetwork::new(&self.thread_network);
         let source = self.body_source(&request);
         let opened = {
             let headers = request.headers();
@@ -226,7 +226,12 @@ impl IoWorker {
         self.downloads.borrow_mut().remove(&request_id);
     }
 
-    async fn send(&self, session: &Session<UserNetwork>, network: &UserNetwork, request: &PackedRequest) -> Exchange {
+    async fn send(
+        &self,
+        session: &Session<SessionNetwork>,
+        network: &SessionNetwork,
+        request: &PackedRequest,
+    ) -> Exchange {
         let headers = request.headers();
         let source = self.body_source(request);
         let source = source.as_ref().map(|source| source as _);

@@ -163,7 +163,7 @@ fn elapsed_run_time_stops_with_the_stop_timeout() {
 }
 
 #[test]
-fn failures_and_requests_before_a_reset_count() {
+fn num_requests_counts_failures_and_before_a_reset() {
     let options = RunnerOptions { num_requests: Some(5), reset_stats: true, ..RunnerOptions::default() };
     let mut fixture = RunnerFixture::new(options);
     fixture.spawn(1, f64::INFINITY);

@@ -7,7 +7,7 @@ use std::{
     task::{Poll, Waker},
 };
 
-use crate::accounting::RequestOwner;
+use crate::accounting::RequestSender;
 
 /// One user, shared by its future and by the thread that stops it.
 pub(crate) struct UserHandle {
@@ -125,7 +125,7 @@ impl UserHandle {
     }
 }
 
-impl RequestOwner for UserHandle {
+impl RequestSender for UserHandle {
     fn set_request_in_flight(&self, in_flight: bool) {
         self.request_in_flight.set(in_flight);
     }

@@ -11,7 +11,7 @@ use super::{
     context::{User, UserContext},
     request::Request,
 };
-use crate::network::UserNetwork;
+use crate::network::SessionNetwork;
 
 /// A simulated HTTP user with a session of its own: a connection pool and a cookie jar.
 ///
@@ -30,8 +30,8 @@ use crate::network::UserNetwork;
 /// ```
 pub struct HttpUser<S = ()> {
     pub(super) context: UserContext<Self>,
-    pub(super) session: Session<UserNetwork>,
-    pub(super) network: UserNetwork,
+    pub(super) session: Session<SessionNetwork>,
+    pub(super) network: SessionNetwork,
     /// The state that the user keeps from task to task, created by the function given to
     /// [`UserClass::http_with`](super::UserClass::http_with).
     pub state: S,
@@ -39,7 +39,7 @@ pub struct HttpUser<S = ()> {
 
 impl<S: 'static> HttpUser<S> {
     pub(super) fn new(context: UserContext<Self>, base: Arc<BaseUrl>, config: Arc<ClientConfig>, state: S) -> Self {
-        let network = UserNetwork::new(&context.thread().thread_network);
+        let network = SessionNetwork::new(&context.thread().thread_network);
         Self { context, session: Session::new(base, config), network, state }
     }
 

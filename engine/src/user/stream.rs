@@ -11,7 +11,7 @@ use super::{
     outcome::{ExpectedStatus, OwnedOutcome},
     thread_context::ThreadContext,
 };
-use crate::{accounting::InFlightRequest, network::UserNetwork};
+use crate::{accounting::InFlightRequest, network::SessionNetwork};
 
 /// A response whose head was received. [`next_chunk`](Self::next_chunk) and [`next_line`](Self::next_line) read the
 /// body.
@@ -36,7 +36,7 @@ use crate::{accounting::InFlightRequest, network::UserNetwork};
 /// }
 /// ```
 pub struct StreamedResponse<'a> {
-    body: Option<BodyStream<'a, UserNetwork>>,
+    body: Option<BodyStream<'a, SessionNetwork>>,
     exchange: Exchange,
     /// Bytes of the body that were received but not returned yet.
     buffered: Vec<u8>,
@@ -54,7 +54,7 @@ impl<'a> StreamedResponse<'a> {
         method: Method,
         name: String,
         exchange: Exchange,
-        body: Option<BodyStream<'a, UserNetwork>>,
+        body: Option<BodyStream<'a, SessionNetwork>>,
         expected_status: Option<ExpectedStatus>,
         thread: Rc<ThreadContext>,
     ) -> Self {

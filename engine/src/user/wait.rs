@@ -119,7 +119,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn deadlines_follow_the_rule() {
+    fn deadline_matches_each_kind_of_wait() {
         let mut rng = SmallRng::seed_from_u64(1);
         assert_eq!(constant(2.0).deadline_ns(5, 0, &mut rng), 2_000_000_005);
         assert_eq!(constant_pacing(1.0).deadline_ns(300_000_000, 100, &mut rng), 1_000_000_100);
