@@ -77,10 +77,11 @@ fn all_folders(files: &[String]) -> BTreeSet<String> {
     ancestors.filter_map(Path::to_str).filter(|folder| !folder.is_empty()).map(str::to_owned).collect()
 }
 
-/// Returns the folders that the page must name: cargo's conventions explain `src/` and the tests of a crate.
+/// Returns the folders that the page must name: conventions explain `src/` and the tests of a crate or a module.
 fn described_folders(files: &[String]) -> BTreeSet<String> {
     let is_single = |folder: &String| folder == RECORDED_RUNS || !folder.starts_with(RECORDED_RUNS);
-    let is_convention = |folder: &String| folder.ends_with("/src") || folder.split('/').nth(1) == Some("tests");
+    let is_test = |folder: &str| folder.split('/').skip(1).any(|part| part == "tests");
+    let is_convention = |folder: &String| folder.ends_with("/src") || is_test(folder);
     all_folders(files).into_iter().filter(|folder| is_single(folder) && !is_convention(folder)).collect()
 }
 
@@ -96,8 +97,14 @@ fn folders_and_libraries_are_described() {
 
 #[test]
 fn missing_rows_and_paths_are_found() {
-    let files = ["stats/src/lib.rs", "stats/tests/it/all.rs", "engine/src/rt/ring.rs", "benches/runs/one/raw.txt"]
-        .map(str::to_owned);
+    let files = [
+        "stats/src/lib.rs",
+        "stats/tests/it/all.rs",
+        "engine/src/rt/ring.rs",
+        "engine/src/rt/tests/mod.rs",
+        "benches/runs/one/raw.txt",
+    ]
+    .map(str::to_owned);
     let folders = described_folders(&files);
     assert_eq!(folders, ["benches", "benches/runs", "engine", "engine/src/rt", "stats"].map(str::to_owned).into());
     let page = "`stats/` `engine/` `engine/src/rt/` `benches/` `benches/runs/` and `url`";
