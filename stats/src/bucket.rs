@@ -2,7 +2,7 @@
 //!
 //! The layout is that of `hdrhistogram` for 1 µs to 60 s at three significant digits. Each value below 2,048 has its
 //! own bucket. Above that, each doubling of the value has 1,024 buckets. Two values in one bucket differ by less than
-//! 0.1 %. Must not know how counts are stored; that is `paged_counts.rs`.
+//! 0.1 %. This file must not know how counts are stored; that is `paged_counts.rs`.
 
 /// Number of buckets.
 pub(crate) const BUCKET_COUNT: usize = 17 * SUB_BUCKET_HALF_COUNT as usize;

@@ -1,8 +1,8 @@
 //! One row of the statistics: the requests of one (method, name), or all requests.
 //!
 //! All values count from the last start or reset. Rates follow Locust 2: the current rate is over whole calendar
-//! seconds, the total rate over the elapsed time, which is an argument. Must not know limits; those are in
-//! `summary.rs`.
+//! seconds, the total rate over the elapsed time, which is an argument. This file must not know limits; `limits.rs`
+//! defines and `summary.rs` applies them.
 
 use crate::{
     histogram::PagedHistogram,
@@ -160,12 +160,12 @@ impl StatsEntry {
         per_second(self.num_failures(), elapsed_s)
     }
 
-    /// Iterates over the last 20 seconds that had requests: (seconds since 1970, number of requests).
+    /// Iterates over those of the latest 20 seconds that had requests: (seconds since 1970, number of requests).
     pub fn num_reqs_per_sec(&self) -> impl Iterator<Item = (u64, u64)> {
         (self.rates.iter()).map(|(unix_s, second)| (unix_s, second.num_requests))
     }
 
-    /// Iterates over the last 20 seconds that had failures: (seconds since 1970, number of failures).
+    /// Iterates over those of the latest 20 seconds that had failures: (seconds since 1970, number of failures).
     pub fn num_fail_per_sec(&self) -> impl Iterator<Item = (u64, u64)> {
         (self.rates.iter())
             .map(|(unix_s, second)| (unix_s, second.num_failures))

@@ -1,13 +1,14 @@
 //! The buckets of many histograms in one arena that holds only pages with values.
 //!
 //! A full histogram has 17,408 buckets. Thousands of names times recorders would take gigabytes, although one name
-//! touches a few dozen neighbouring buckets per tick. Therefore the buckets are divided into pages of 64. A directory
+//! touches a few dozen neighboring buckets per tick. Therefore the buckets are divided into pages of 64. A directory
 //! per histogram has the indexes of its pages, and one vector has all pages in the order of their first use. Merging
 //! and clearing visit only the directories of the given histograms and the pages in use.
 //!
 //! A count has 16 bits. The upper part of a count that overflows is in an overflow page beside the arena, so counts are
 //! exact at a quarter of the memory of 64-bit counts.
-//! Must not know names or times; a histogram is a row number here.
+//!
+//! This file must not know names or times; a histogram is a row number here.
 
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
@@ -41,7 +42,7 @@ impl PagedCounts {
     /// Counts one value in the histogram `row`.
     ///
     /// # Panics
-    /// If `row` does not exist.
+    /// Panics if `row` does not exist.
     #[inline]
     pub(crate) fn record(&mut self, row: u32, us: u64) {
         let bucket = bucket::index_of(us);

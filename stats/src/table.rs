@@ -1,7 +1,7 @@
 //! A table of items that are found by their texts and numbered in the order of insertion.
 //!
-//! The caller computes the hash once and keeps the texts borrowed, so a lookup allocates no memory. Must not know the
-//! meaning of the items.
+//! The caller computes the hash once and keeps the texts borrowed, so a lookup allocates no memory. This file must not
+//! know the meaning of the items.
 
 use std::{hash::Hasher, ops};
 

@@ -2,7 +2,8 @@
 //!
 //! Sums saturate instead of wrapping. Saturating addition of unsigned integers yields min(MAX, true sum) in every
 //! grouping, so merging in any order has the same result. A u64 holds 584,000 years of summed response times. A million
-//! users that wait all the time reach that in seven months. Must not know the bucket counts of `paged_counts.rs`.
+//! users that wait all the time reach that in seven months. This file must not know the bucket counts of
+//! `paged_counts.rs`.
 
 use crate::bucket;
 
