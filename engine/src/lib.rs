@@ -1,7 +1,7 @@
 //! gregaria-engine: users, their tasks and waits, the threads that run them, and the runner of a run.
 //!
-//! The crate knows no command lines, terminals or signals. It holds no global state, prints no output and never ends
-//! the process. Only [`rt`] names io_uring.
+//! The crate knows no command lines, terminals or signals. It holds no mutable process-wide state, prints no output and
+//! never ends the process. Only [`rt`] names io_uring.
 //!
 //! A run has three parts, each a trait or a plain type:
 //! - [`Scenario`]: the user classes. [`RustScenario`] is made of [`UserClass`]es.

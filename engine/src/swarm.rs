@@ -49,7 +49,7 @@ pub trait Swarm: Send {
     fn apply_segment(&mut self, segment: &Segment);
 
     /// Ends the run. No request starts any more. Requests in flight may finish until `deadline_ns` (monotonic) and are
-    /// aborted then. A later call can only bring the deadline forward.
+    /// aborted then. The runner may call it again with an earlier deadline, never with a later one.
     fn stop(&mut self, deadline_ns: u64);
 
     /// Passes all measurements since the last call to `sink` and returns the state of the swarm. Never blocks.

@@ -12,7 +12,7 @@ use super::{Accounting, ExchangeMetrics};
 
 /// The sender of a request. A user with a request in flight is not stopped before the response is received.
 pub(crate) trait RequestSender {
-    /// Notes whether a request of this sender is in flight.
+    /// Records whether a request of this sender is in flight.
     fn set_request_in_flight(&self, in_flight: bool);
 }
 
@@ -30,7 +30,8 @@ impl<S: RequestSender> InFlightRequest<S> {
         Self { accounting, sender, is_complete: false }
     }
 
-    /// Notes that the response is here. The outcome is not decided yet.
+    /// Records that the response was received. The user may be stopped from now on, although the outcome is not
+    /// decided.
     pub(crate) fn response_received(&self) {
         self.sender.set_request_in_flight(false);
     }

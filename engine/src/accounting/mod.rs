@@ -1,7 +1,10 @@
 //! Accounting of one thread: which requests may start, and how each of them is counted.
 //!
-//! [`Accounting`] belongs to one thread and needs no locks. Each request that it admits ends as one sample or as one
-//! aborted request. `admission.rs` holds the quota of a run, `in_flight.rs` the guard of a request in flight.
+//! [`Accounting`] belongs to one thread and needs no locks. `admission.rs` holds the quota of a run, `in_flight.rs` the
+//! guard of a request in flight.
+//!
+//! Each admitted request ends as one sample or as one aborted request. The exception is an invalid request of a Python
+//! user, which is raised in the task: its permit is returned and it is not counted.
 //!
 //! This folder must not know users (`user/`, `shards/`), thread control (`control/`) or the I/O thread. It is the same
 //! for Rust and Python users.

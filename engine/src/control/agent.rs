@@ -19,7 +19,7 @@ use crate::{
 pub trait UserPool {
     /// Returns the accounting of the thread.
     fn accounting(&self) -> &Accounting;
-    /// Notes that a run starts. The default implementation is empty.
+    /// Prepares for a new run. The default implementation is empty.
     fn on_run_start(&self) {}
     /// Spawns a user of this class.
     fn spawn_user(&self, class: usize);
@@ -73,7 +73,7 @@ impl ThreadAgent {
         }
     }
 
-    /// Does all actions that are due at `now_ns` (monotonic), and returns the latest time of the next call. Returns
+    /// Performs all actions that are due at `now_ns` (monotonic), and returns the latest time of the next call. Returns
     /// `None` after a shutdown.
     pub fn tick(&mut self, users: &impl UserPool, now_ns: u64) -> Option<u64> {
         while let Ok(command) = self.channel.commands.pop() {

@@ -49,7 +49,7 @@ impl Coordinator {
         Self { classes, placement: Placement::new(classes, 0), agents: Vec::new() }
     }
 
-    /// Adds a thread and returns the channel for its [`ThreadAgent`](super::ThreadAgent). Not to be called during a
+    /// Adds a thread and returns the channel for its [`ThreadAgent`](super::ThreadAgent). Must not be called during a
     /// run.
     pub fn add_agent(&mut self) -> AgentEnd {
         let (coordinator_end, agent_end) = agent_channel();

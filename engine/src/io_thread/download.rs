@@ -43,8 +43,8 @@ impl RemoteDownload {
 
     /// Answers readers until the body ends or is dropped.
     ///
-    /// After a drop, a rest of at most 64 KiB is read, so that the connection can be used again. A longer rest closes
-    /// the connection.
+    /// After a drop between two chunks, up to 64 KiB of the remaining body are read, so that the connection can be used
+    /// again. A drop during a read, or a longer remainder, closes the connection.
     pub(super) async fn serve(&self, event_queue: &EventQueue, mut stream: BodyStream<'_, SessionNetwork>) {
         while let Some(reader) = self.next_reader().await {
             let mut chunk = Vec::new();

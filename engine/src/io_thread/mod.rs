@@ -95,7 +95,7 @@ pub struct IoThread {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SessionId(usize);
 
-/// The number by which the owner knows a request.
+/// The number that identifies a request to its owner.
 ///
 /// The owner may use a number again after the request has completed and its body is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -143,7 +143,8 @@ struct IoThreadShared {
     is_alive: AtomicBool,
 }
 
-/// A pool of buffers that left with a response and come back with a later request. Clones share one pool.
+/// A pool of response buffers. The owner recycles the buffer of each response, and later requests are packed into it.
+/// Clones share one pool.
 #[derive(Clone, Debug, Default)]
 pub struct SharedBufferPool(Arc<Mutex<Vec<Vec<u8>>>>);
 
@@ -170,7 +171,7 @@ impl IoThread {
                 let thread_network = ThreadNetwork::new(rt, resolver);
                 let event_queue = EventQueue::new(worker_events, worker_shared);
                 IoWorker::run(thread_network, worker_commands, event_queue, move |waker| {
-                    // The receiver below waits for it, so it cannot be gone.
+                    // Cannot fail: the receiver below waits for this message.
                     let _ = ready_sender.send((waker, kind));
                 })
             })
@@ -205,13 +206,20 @@ impl IoThread {
         session
     }
 
-    /// Closes a session and its connections. Its requests in flight are dropped and never complete.
+    /// Closes a session.
+    ///
+    /// The request that its task is sending and its streamed requests are dropped and do not complete. Requests sent
+    /// beside them still complete, only their uploads fail. The connections close with the last of them.
     pub fn close_session(&mut self, session: SessionId) {
         self.session_ids.remove(session.0);
         self.send_command(IoCommand::CloseSession(session));
     }
 
-    /// Cancels a request: its exchange is dropped. The request may complete before the command takes effect.
+    /// Cancels a request.
+    ///
+    /// A streamed request, and the request that the session's task is sending, are dropped and do not complete. A
+    /// request sent beside it continues and completes; only its upload fails. The request may complete before the
+    /// command takes effect.
     pub fn cancel(&mut self, session: SessionId, request_id: RequestId) {
         self.send_command(IoCommand::Cancel { session, request_id });
     }
@@ -242,14 +250,16 @@ impl IoThread {
         self.send_command(IoCommand::ReadBody { request_id, reader });
     }
 
-    /// Ends the reading of a streamed response. A rest of at most 64 KiB is read, so that the connection can be used
-    /// again. Otherwise the connection is closed.
+    /// Ends the reading of a streamed response.
+    ///
+    /// If no chunk is being read, up to 64 KiB of the remaining body are read and dropped, so that the connection can
+    /// be used again. Otherwise, or if more remains, the connection is closed.
     pub fn drop_body(&mut self, request_id: RequestId) {
         self.send_command(IoCommand::DropBody { request_id });
     }
 
     /// Runs `action` on the cookies of a session and waits for its result, which takes some microseconds. Returns
-    /// `None` if the session is closed.
+    /// `None` if the session is closed or the thread has ended.
     pub fn with_cookies<R: Send + 'static>(
         &mut self,
         session: SessionId,
@@ -257,7 +267,7 @@ impl IoThread {
     ) -> Option<R> {
         let (sender, receiver) = mpsc::channel();
         let action = Box::new(move |cookies: &mut CookieJar| {
-            // The receiver below waits for the result, so it cannot be gone.
+            // Cannot fail: the receiver below waits for the result.
             let _ = sender.send(action(cookies));
         });
         self.send_command(IoCommand::WithCookies { session, action });
@@ -273,7 +283,8 @@ impl IoThread {
         }
     }
 
-    /// Wakes the thread if a command was queued since the last wake-up.
+    /// Moves waiting commands into the queue as far as there is room, and wakes the thread if a command was queued
+    /// since the last wake-up.
     pub fn flush(&mut self) {
         while let Some(command) = self.overflow_commands.pop_front() {
             if let Err(rtrb::PushError::Full(command)) = self.commands.push(command) {
@@ -290,7 +301,8 @@ impl IoThread {
     pub fn clear_wakeup(&mut self) {
         self.shared.event_fd.drain();
         self.shared.wakeup_pending.swap(false, Ordering::SeqCst);
-        // Either thread may wait for room in a queue that there will be now.
+        // The owner may have waiting commands, and the worker may have events for which the full queue had no room.
+        // Both queues get room now.
         self.needs_wakeup |= !self.overflow_commands.is_empty() || self.events.slots() == QUEUE_CAPACITY;
     }
 

@@ -51,14 +51,14 @@ impl PackedRequest {
         }
     }
 
-    /// Sets method and target. To be called first.
+    /// Sets method and target. Must be called first.
     pub fn request_line(&mut self, method: Method, target: &str) {
         self.method = method;
         self.packed.extend_from_slice(target.as_bytes());
         self.target_end = self.packed.len();
     }
 
-    /// Adds a header. To be called before [`body`](Self::body).
+    /// Adds a header. Must be called before [`body`](Self::body).
     pub fn header(&mut self, name: &str, value: &str) {
         self.packed.extend_from_slice(name.as_bytes());
         let name_end = self.packed.len();
@@ -66,7 +66,7 @@ impl PackedRequest {
         self.headers.push((name_end, self.packed.len()));
     }
 
-    /// Sets the body. To be called last.
+    /// Sets the body. Must be called last.
     pub fn body(&mut self, body: &[u8]) {
         self.packed.extend_from_slice(body);
         self.has_body = true;
@@ -89,7 +89,7 @@ impl PackedRequest {
         self.options.get_or_insert_default()
     }
 
-    /// Sets the session, the due time (monotonic) and the number by which the owner knows the request.
+    /// Sets the session, the due time (monotonic) and the number that identifies the request to its owner.
     pub fn finish(&mut self, session: SessionId, due_ns: u64, request_id: RequestId) {
         self.session = session;
         self.due_ns = due_ns;

@@ -48,7 +48,7 @@ struct UploadState {
 enum UploadReply {
     Data(Vec<u8>),
     End,
-    /// The owner has cancelled the request. It stays the reply from then on.
+    /// The owner has cancelled the request. The state keeps this reply.
     Aborted,
 }
 

@@ -27,6 +27,7 @@ use crate::{
     rt::PooledFuture,
 };
 
+/// The worker: sessions, uploads and downloads of one I/O thread.
 pub(super) struct IoWorker {
     thread_network: Rc<ThreadNetwork>,
     sessions: RefCell<Vec<Option<Rc<SessionTask>>>>,
@@ -49,7 +50,7 @@ struct SessionTask {
 }
 
 impl IoWorker {
-    /// Applies commands until [`IoCommand::Shutdown`]. Passes the waker that makes it read the command queue to
+    /// Applies commands until [`IoCommand::Shutdown`]. Passes the waker that makes the worker read the command queue to
     /// `on_ready`.
     pub(super) async fn run(
         thread_network: Rc<ThreadNetwork>,

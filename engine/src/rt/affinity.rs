@@ -16,7 +16,7 @@ pub(crate) fn allowed_cores() -> Vec<usize> {
 /// Pins the calling thread to one core.
 ///
 /// # Errors
-/// If this process may not use the core, or may no longer use it.
+/// Returns an error if this process may not use the core.
 pub(crate) fn pin_to_core(core: usize) -> io::Result<()> {
     let mut set = CpuSet::new();
     set.set(core);

@@ -21,7 +21,7 @@ pub fn thread_cpu_ns() -> u64 {
 }
 
 /// Blocks the calling thread for `duration`. Must not be called on a shard, because it blocks all users of the shard.
-#[expect(clippy::disallowed_methods, reason = "this is the one place that waits")]
+#[expect(clippy::disallowed_methods, reason = "the engine's one call of `std::thread::sleep`")]
 pub fn sleep_blocking(duration: Duration) {
     std::thread::sleep(duration);
 }

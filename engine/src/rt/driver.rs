@@ -1,5 +1,5 @@
-//! The driver of a thread: selects io_uring with all flags, io_uring without flags, or epoll, and runs the thread's
-//! loop.
+//! The driver of a thread: selects io_uring with all flags, io_uring without optional flags, or epoll, and runs the
+//! thread's loop.
 //!
 //! The flags (one submitter, completions delivered only on request) save a fifth of the CPU time of a request. Old
 //! kernels reject them, and containers often reject io_uring altogether. Each step falls back to the next.
@@ -39,7 +39,7 @@ impl FromStr for DriverChoice {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "auto" => Ok(Self::Auto),
-            // "full" and "plain" are the names before 0.2.
+            // "full" and "plain" are former spellings.
             "io_uring" | "full" => Ok(Self::Only(DriverKind::IoUring)),
             "io_uring-basic" | "plain" => Ok(Self::Only(DriverKind::IoUringBasic)),
             "epoll" => Ok(Self::Only(DriverKind::Epoll)),
@@ -53,7 +53,7 @@ impl FromStr for DriverChoice {
 pub enum DriverKind {
     /// io_uring with single issuer, deferred and cooperative task running (Linux 6.1 and later).
     IoUring,
-    /// io_uring without flags (Linux 6.0 and later).
+    /// io_uring without optional flags (Linux 6.0 and later).
     IoUringBasic,
     /// epoll.
     Epoll,
@@ -74,7 +74,7 @@ impl DriverKind {
 /// `start` receives the selected driver kind.
 ///
 /// # Errors
-/// If no allowed driver can be set up. `start` is not called in this case.
+/// Returns an error if no allowed driver can be set up. `start` is then not called.
 pub(crate) fn block_on<F>(choice: DriverChoice, start: impl FnOnce(Runtime, DriverKind) -> F) -> io::Result<()>
 where
     F: Future<Output = ()> + 'static,

@@ -37,7 +37,7 @@ impl Epoll {
     /// Creates the epoll instance of a thread.
     ///
     /// # Errors
-    /// If the process has reached its limit of open files.
+    /// Returns an error if the process has reached its limit of open files.
     pub(super) fn build() -> io::Result<Self> {
         Ok(Self { poller: Arc::new(Poller::new()?), events: RefCell::new(Events::new()), wakers: RefCell::default() })
     }
@@ -56,7 +56,7 @@ impl Epoll {
     /// `None` waits without limit.
     ///
     /// # Panics
-    /// If the kernel rejects the wait.
+    /// Panics if the kernel rejects the wait.
     pub(super) fn turn(&self, until_ns: Option<u64>) -> u64 {
         let mut events = self.events.borrow_mut();
         events.clear();
@@ -75,7 +75,7 @@ impl Epoll {
     /// Connects a non-blocking socket.
     ///
     /// # Errors
-    /// The error of the connect.
+    /// Returns the error of the connect.
     ///
     /// # Cancel safety
     /// The socket is closed.
@@ -118,7 +118,7 @@ impl EpollStream {
     /// Sends all bytes of `buffer` and clears it.
     ///
     /// # Errors
-    /// The error of the kernel, for example a reset connection.
+    /// Returns the error of the kernel, for example for a reset connection.
     ///
     /// # Cancel safety
     /// Some of the bytes may have been sent. `buffer` keeps all of them, so the connection cannot be used any more.
@@ -138,7 +138,7 @@ impl EpollStream {
     /// buffer without capacity. Returns 0 at the end of the stream.
     ///
     /// # Errors
-    /// The error of the kernel, for example a reset connection.
+    /// Returns the error of the kernel, for example for a reset connection.
     ///
     /// # Cancel safety
     /// No bytes are lost.

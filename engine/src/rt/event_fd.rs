@@ -32,7 +32,7 @@ impl EventFd {
     /// Creates an eventfd that is not readable.
     ///
     /// # Errors
-    /// If the process has reached its limit of open files.
+    /// Returns an error if the process has reached its limit of open files.
     pub fn new() -> io::Result<Self> {
         let fd = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
         Ok(Self(Arc::new(fd)))

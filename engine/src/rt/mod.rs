@@ -1,5 +1,5 @@
 //! The runtime of a thread: clocks, timers, tasks, name resolution, connections and cores. Only this folder names
-//! io_uring, reads a clock, or waits.
+//! io_uring, the clocks of the system, and sockets.
 //!
 //! One concrete [`Runtime`] and `NetStream` cover three backends, so that users are not generic over them: io_uring
 //! (`io_uring/`), epoll where the kernel rejects io_uring (`epoll.rs`; `driver.rs` selects), and the simulator with
@@ -95,8 +95,8 @@ impl Runtime {
         }
     }
 
-    /// Calls `hook` after each batch of ready tasks, before the thread enters the kernel. The hook can pass on in one
-    /// go the output that the tasks have gathered.
+    /// Calls `hook` after each batch of ready tasks, before the thread enters the kernel. The hook can send the output
+    /// of several tasks together.
     ///
     /// Replaces an earlier hook. The simulator never calls the hook.
     pub(crate) fn on_park(&self, hook: impl Fn() + 'static) {
@@ -110,11 +110,11 @@ impl Runtime {
         Sleep { rt: self.clone(), deadline_ns, timer: None }
     }
 
-    /// Connects to `origin` at the first of its addresses that accepts, or at the destination that `resolver` has in
-    /// its place. Sets `resolved_ns` to the end of the lookup if the call waited for one.
+    /// Connects to the first address of `origin` that accepts, or to the Unix socket or the override that `resolver`
+    /// has for it. Sets `resolved_ns` to the end of the lookup if the call waited for one.
     ///
     /// # Errors
-    /// The kind of the failure, as it is counted.
+    /// Returns the error under which the failed request is counted.
     ///
     /// # Cancel safety
     /// Sockets that are being connected are closed. A running lookup continues.

@@ -95,7 +95,7 @@ impl Transport for NetStream {
     }
 }
 
-/// Connects to `origin`, or to the destination that the resolver has in its place.
+/// Connects to `origin`, or to the Unix socket or the override that `resolver` has for it.
 pub(super) async fn connect(
     rt: &Runtime,
     resolver: &Resolver,

@@ -78,7 +78,7 @@ pub trait SimServer {
     /// Accepts a connection and returns the time that connecting takes, in nanoseconds. By default 0.
     ///
     /// # Errors
-    /// The error that the user gets in place of a connection, at once.
+    /// Returns the error that the connection attempt ends with, without delay.
     fn connect(&self, _rng: &mut SmallRng) -> Result<u64, Error> {
         Ok(0)
     }
@@ -156,7 +156,7 @@ impl SimWorld {
     /// Connects to the server of `origin`.
     ///
     /// # Errors
-    /// [`Error::ConnectRefused`] if there is no such server, otherwise the error of [`SimServer::connect`].
+    /// Returns [`Error::ConnectRefused`] if there is no such server, otherwise the error of [`SimServer::connect`].
     ///
     /// # Cancel safety
     /// No connection is made.
@@ -196,7 +196,7 @@ impl SimStream {
     /// Sends all bytes of `buffer` and clears it. The server receives them at once.
     ///
     /// # Errors
-    /// If the server has reset the connection.
+    /// Returns an error if the server has reset the connection.
     pub(super) fn send(&mut self, buffer: &mut Vec<u8>) -> io::Result<()> {
         self.sent_ns = 0;
         if self.pipe.borrow().reset {
@@ -220,7 +220,7 @@ impl SimStream {
     /// the stream.
     ///
     /// # Errors
-    /// If the server has reset the connection.
+    /// Returns an error if the server has reset the connection.
     ///
     /// # Cancel safety
     /// No bytes are lost.

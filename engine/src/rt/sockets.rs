@@ -18,7 +18,7 @@ use rustix::net::{
 /// Returns the address of the Unix socket at `path`.
 ///
 /// # Errors
-/// If no Unix socket can have this path, for example because the path is too long.
+/// Returns an error if no Unix socket can have this path, for example because the path is too long.
 pub(super) fn unix_address(path: &Path) -> io::Result<SocketAddrUnix> {
     Ok(SocketAddrUnix::new(path)?)
 }

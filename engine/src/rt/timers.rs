@@ -1,5 +1,5 @@
-//! One heap of timers for a whole thread. It reads no clock: the caller passes the time and [`Timers::fire`] wakes
-//! wakers.
+//! One heap of timers for a whole thread. It reads no clock: the caller passes the time and [`Timers::fire`] wakes the
+//! tasks.
 //!
 //! A cancelled timer leaves its heap entry behind until its deadline. A [`TimerKey`] carries a generation, so its
 //! slot can be reused at once.
@@ -61,7 +61,7 @@ impl Timers {
         }
     }
 
-    /// Wakes the wakers of all timers that are due at `now_ns` and returns the next deadline.
+    /// Wakes the tasks of all timers that are due at `now_ns` and returns the next deadline.
     pub(super) fn fire(&mut self, now_ns: u64) -> Option<u64> {
         while let Some(Reverse((deadline_ns, key))) = self.heap.peek().copied() {
             let is_live = self.live_waker(key).is_some();
@@ -76,7 +76,7 @@ impl Timers {
         None
     }
 
-    /// Returns the first deadline, which may belong to a cancelled timer.
+    /// Returns the earliest deadline, which may belong to a cancelled timer.
     pub(super) fn next_deadline_ns(&self) -> Option<u64> {
         self.heap.peek().map(|Reverse((deadline_ns, _))| *deadline_ns)
     }

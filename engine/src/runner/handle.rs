@@ -1,7 +1,7 @@
 //! The handle of a run: sends commands, reads the status and the summary, waits for the end.
 //!
-//! Handles are used on other threads than the runner's. Locks are held only while plain data is read, and never while a
-//! request is sent: threads of users must not know this file.
+//! Handles are used on threads other than the runner's. [`RunHandle::with_summary`] and subscribers run while a lock is
+//! held. The request path takes none of these locks: threads of users must not know this file.
 
 use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc},
@@ -51,7 +51,10 @@ impl RunHandle {
         self.shared.status().clone()
     }
 
-    /// Calls `read` with the statistics and returns its result. The runner waits meanwhile, so `read` should be short.
+    /// Calls `read` with the statistics and returns its result.
+    ///
+    /// The runner waits meanwhile, so `read` should be short. `read` must not use this handle, because the summary is
+    /// locked.
     pub fn with_summary<R>(&self, read: impl FnOnce(&Summary) -> R) -> R {
         read(&self.shared.summary())
     }
@@ -71,7 +74,8 @@ impl RunHandle {
 
     /// Calls `on_event` with each event from now on, until it returns `false`.
     ///
-    /// The runner waits while `on_event` runs, so it should only pass the event on.
+    /// The runner waits while `on_event` runs, so it should only pass the event on. `on_event` must not call
+    /// [`subscribe`](Self::subscribe) or [`events`](Self::events), because the list of subscribers is locked.
     pub fn subscribe(&self, on_event: impl FnMut(&RunEvent) -> bool + Send + 'static) {
         lock(&self.shared.subscribers).push(Box::new(on_event));
     }
@@ -124,13 +128,14 @@ pub struct RunStatus {
 }
 
 impl RunStatus {
-    /// Returns the time from the start of the run until now, or until its end.
+    /// Returns the time from the start of the run to the tick of this status. For a run that has stopped, that is the
+    /// last tick before its end.
     pub fn elapsed(&self) -> Duration {
         Duration::from_nanos(self.now_ns.saturating_sub(self.start_ns))
     }
 
-    /// Returns the time that the statistics cover: [`elapsed`](Self::elapsed), or the time since the last reset at
-    /// the end of spawning.
+    /// Returns the time from the start of the run, or from the reset at the end of spawning, to the tick of this
+    /// status. [`RunCommand::ResetStats`] does not change it.
     pub fn measured(&self) -> Duration {
         Duration::from_nanos(self.now_ns.saturating_sub(self.measured_from_ns))
     }

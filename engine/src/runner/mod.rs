@@ -1,10 +1,10 @@
 //! The runner: the state machine of one run (ready, spawning, running, stopping, stopped) over a swarm.
 //!
 //! Other threads send [`RunCommand`]s and read the run through a [`RunHandle`] (`handle.rs`), or subscribe to
-//! [`RunEvent`]s. [`Runner::step`] takes the time as an argument and reads no clock. So the simulator and the tests
-//! drive the same state machine as `thread.rs` does in a real run.
+//! [`RunEvent`]s. [`Runner::step`] takes the time as an argument, so the simulator and the tests drive the same state
+//! machine as `thread.rs` does in a real run.
 //!
-//! It must not know shards, users or thread control, must not print and must not wait.
+//! The runner must not know shards, users or thread control. [`Runner::step`] must not print, wait or read a clock.
 
 mod handle;
 mod thread;
@@ -80,9 +80,10 @@ pub enum RunEvent {
     Started,
     /// The ramp has reached its end. The value is the number of active users.
     SpawningComplete(u32),
-    /// The run is stopping for this reason.
+    /// The run is stopping for this reason. Sent again if a fatal error replaces the reason.
     Stopping(EndReason),
-    /// No user is left, and all measurements are in the summary.
+    /// The run has ended. No user is left and all measurements are in the summary, unless the reason is
+    /// [`EndReason::FatalError`].
     Stopped,
 }
 
@@ -203,9 +204,9 @@ impl Default for RunnerOptions {
 pub struct RunReport {
     /// Reason for the end of the run.
     pub end_reason: EndReason,
-    /// Aborted requests. They are neither requests nor failures.
+    /// Number of aborted requests. They are counted neither in the number of requests nor in that of failures.
     pub aborted: u64,
-    /// Time from the start of the run to the end of its last request.
+    /// Time from the start of the run to the last tick before it ended. Ticks are 10 ms apart while a run is stopping.
     pub elapsed: Duration,
     /// Self-measurement of the generator.
     pub health: GeneratorHealth,

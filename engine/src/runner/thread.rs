@@ -1,6 +1,6 @@
 //! The runner's own thread: calls [`Runner::step`] with the time, at each command and each tick.
 //!
-//! This is the only file of the runner that reads a clock or waits.
+//! This is the only file of the runner that reads a clock. Callers of [`RunHandle::wait`] wait in `handle.rs`.
 
 use std::{io, sync::mpsc::RecvTimeoutError, time::Duration};
 

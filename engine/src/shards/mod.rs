@@ -1,7 +1,8 @@
 //! Shards: threads that run Rust users, pinned to cores, as one [`Swarm`](crate::Swarm).
 //!
-//! Shards share nothing while a request is in flight. `swarm.rs` starts their threads, and `shard_loop.rs` runs on each
-//! of them. This folder sits on top of the Rust users: no other folder of the engine may know it.
+//! A request on an open connection changes no memory that shards share, except the leased request quota. `swarm.rs`
+//! starts the threads of shards, and `shard_loop.rs` runs on each of them. This folder sits on top of the Rust users:
+//! no other folder of the engine may know it.
 
 mod shard_loop;
 mod swarm;

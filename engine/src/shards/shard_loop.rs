@@ -19,6 +19,7 @@ pub(super) struct ShardLoop {
     agent: ThreadAgent,
 }
 
+/// The users of a shard, as its thread agent controls them.
 struct ShardUserPool {
     context: Rc<ThreadContext>,
     scenario: Arc<RustScenario>,

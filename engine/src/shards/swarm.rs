@@ -39,11 +39,12 @@ pub struct ShardOptions {
     /// Number of shards, at least 1 and at most 16 per core. `None` is one per core in the affinity mask of this
     /// process.
     pub shards: Option<usize>,
-    /// Kernel interface of the shards.
+    /// Kernel interface of the shards. Default [`DriverChoice::Auto`].
     pub driver: DriverChoice,
     /// Limits of the statistics, per shard.
     pub limits: Limits,
-    /// Seed of the random numbers. `None` draws a new seed each time.
+    /// Seed of the random numbers. `None`, the default, draws a new seed in [`ShardSwarm::start`] and is 0 in
+    /// [`ShardSwarm::simulate`].
     pub seed: Option<u64>,
     /// Checked endpoints of connections, and the cache of name lookups that the shards share.
     pub resolver: Arc<Resolver>,
@@ -220,7 +221,7 @@ fn start_thread(
             }
             let seed = seed.wrapping_add(index as u64);
             rt::block_on(driver, |rt, kind| {
-                // The receiver below waits for it, so it cannot be gone.
+                // Cannot fail: the receiver below waits for this message.
                 let _ = kind_sender.send(kind);
                 let context = ThreadContext::new(rt, resolver, scenario.user_classes().len(), limits, seed);
                 ShardLoop::new(context, scenario, channel).run()
@@ -236,5 +237,6 @@ fn start_thread(
     }
 }
 
-/// More shards than cores only share the cores. A few per core serve tests; hundreds would measure their own switching.
+/// Maximum number of shards per core. More than one per core is useful only in tests: shards of one core delay each
+/// other, and the delays appear in the measured times.
 const MAX_SHARDS_PER_CORE: usize = 16;

@@ -308,6 +308,8 @@ impl RustScenario {
 
     /// Keeps only the classes with these names, or all classes if `names` is empty.
     ///
+    /// Must be called before [`with_host`](Self::with_host), because it resets the hosts that were resolved.
+    ///
     /// # Errors
     /// Returns [`ScenarioError::UnknownClass`] if a name is not the name of a class.
     pub fn select(self, names: &[String]) -> Result<Self, ScenarioError> {

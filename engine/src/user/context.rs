@@ -197,8 +197,8 @@ impl<U: User> UserContext<U> {
         self.thread.accounting.record_lag(Lag::Wait, lag_us);
     }
 
-    /// Sleeps for a moment if the last task did not yield. A thread with a user that can always run would never enter
-    /// the kernel, and no completion would be delivered to it.
+    /// Sleeps for [`FORCED_YIELD_NS`] if the last task did not yield. A user whose future never returns `Pending` would
+    /// keep its thread from entering the kernel, and no other user would get a completion.
     pub(super) async fn ensure_yielded(&mut self) {
         if self.handle.yield_count() == self.yields_at_task_start {
             self.thread.rt.sleep_until(self.now_ns() + FORCED_YIELD_NS).await;

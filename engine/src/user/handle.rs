@@ -9,7 +9,7 @@ use std::{
 
 use crate::accounting::RequestSender;
 
-/// One user, shared by its future and by the thread that stops it.
+/// The handle of a user, shared by the user's future and the registry of its thread.
 pub(crate) struct UserHandle {
     pub(super) class: usize,
     stop_signal: Cell<StopSignal>,
@@ -46,13 +46,13 @@ impl UserHandle {
         }
     }
 
-    /// Returns the number of times that the user has yielded. A task during which it does not change must be made to
-    /// yield, so that it does not starve other users.
+    /// Returns the number of times that the user has yielded. A task during which the count does not change must be
+    /// made to yield, so that it does not starve other users.
     pub(crate) fn yield_count(&self) -> u32 {
         self.yield_count.get()
     }
 
-    /// Notes that the user waits for a request that will never be admitted.
+    /// Records that the user waits for a request that will never be admitted.
     pub(crate) fn mark_admission_closed(&self) {
         self.admission_closed.set(true);
     }
@@ -69,18 +69,18 @@ impl UserHandle {
         }
     }
 
-    /// Runs the user's tasks to their end. Returns `None` if the user is aborted, or stopped while no request is in
-    /// flight.
+    /// Runs `on_start` or the tasks of the user to their end. Returns `None` if the user is aborted, or stopped while
+    /// no request is in flight.
     pub(crate) fn run_until_stopped<'a, T>(
         &'a self,
-        tasks: Pin<&'a mut impl Future<Output = T>>,
+        future: Pin<&'a mut impl Future<Output = T>>,
     ) -> impl Future<Output = Option<T>> {
         let is_stopped = move || match self.stop_signal() {
             StopSignal::Unset => false,
             StopSignal::Graceful => !self.request_in_flight.get(),
             StopSignal::Immediate => true,
         };
-        self.run_until(tasks, is_stopped)
+        self.run_until(future, is_stopped)
     }
 
     /// Runs the user's `on_stop` to its end. Returns `None` if the user is aborted, or waits for a request that will
@@ -89,7 +89,7 @@ impl UserHandle {
         &'a self,
         on_stop: Pin<&'a mut impl Future<Output = T>>,
     ) -> impl Future<Output = Option<T>> {
-        // A task may have set the flag; `on_stop` gets its own chance to run without a request.
+        // Cleared, because a task may have set the flag. `on_stop` runs until a request of its own is not admitted.
         self.admission_closed.set(false);
         let is_over = move || self.stop_signal() == StopSignal::Immediate || self.admission_closed.get();
         self.run_until(on_stop, is_over)

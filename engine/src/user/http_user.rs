@@ -1,6 +1,6 @@
 //! A user that sends HTTP requests: the beginning of every request of a Rust user.
 //!
-//! `user.get("/")` creates a [`Request`]. Awaiting it (`request.rs`) asks for admission, sends the request through the
+//! `user.get("/")` creates a [`Request`]. Awaiting it (`request.rs`) waits for admission, sends the request through the
 //! user's `Session`, decides its outcome and records one sample.
 
 use std::{cell::RefCell, sync::Arc};

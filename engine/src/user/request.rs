@@ -1,6 +1,6 @@
 //! A request builder, and the one way of every request: admission, session, outcome, sample.
 //!
-//! The builder borrows its user until the response is there, so this file and `http_user.rs` refer to each other. It
+//! The builder borrows its user until the response is received, so this file and `http_user.rs` refer to each other. It
 //! must not know how a session sends a request.
 
 use std::{

@@ -34,7 +34,7 @@ impl ThreadContext {
         })
     }
 
-    /// Notes that the user's future has ended.
+    /// Records that the user's future has ended.
     pub(crate) fn user_exited(&self, user: &UserHandle) {
         self.registry.borrow_mut().user_exited(user);
     }

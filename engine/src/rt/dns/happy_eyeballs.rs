@@ -16,8 +16,8 @@ use crate::rt::{PooledFuture, Runtime, Sleep};
 /// Runs `attempts` until one succeeds, and drops the others.
 ///
 /// # Errors
-/// If all attempts fail, the most informative error, and of equally informative ones the last. If there are no
-/// attempts, [`Error::NameNotFound`].
+/// If all attempts fail, returns the most informative error, and of equally informative ones the last. Returns
+/// [`Error::NameNotFound`] if there are no attempts.
 ///
 /// # Cancel safety
 /// All running attempts are dropped.
@@ -36,6 +36,7 @@ where
     poll_fn(|cx| race.poll(cx)).await
 }
 
+/// A race of connection attempts.
 struct HappyEyeballs<'a, I: Iterator> {
     rt: &'a Runtime,
     pending: I,

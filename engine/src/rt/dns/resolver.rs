@@ -57,7 +57,8 @@ impl Resolver {
     /// Starts no thread.
     ///
     /// # Errors
-    /// The first Unix socket path or source address that cannot work on this machine.
+    /// Returns a [`ConnectConfigError`] for the first Unix socket path or source address that cannot work on this
+    /// machine.
     pub fn new(config: ConnectConfig) -> Result<Arc<Self>, ConnectConfigError> {
         check(&config)?;
         Ok(Arc::new(Self::with_threads(config, ResolverThreads::new())))
@@ -76,7 +77,7 @@ impl Resolver {
     /// Sets `resolved_ns` to the end of the wait if the call waited for a lookup.
     ///
     /// # Errors
-    /// [`Error::NameNotFound`] if the host has no address.
+    /// Returns [`Error::NameNotFound`] if the host has no address.
     ///
     /// # Cancel safety
     /// The lookup continues, and its result is cached unless the TTL is zero. `resolved_ns` is set to the time of the

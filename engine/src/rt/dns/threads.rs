@@ -119,7 +119,8 @@ impl ResolverPool {
         next
     }
 
-    /// Uncounts a thread that could not be started. If no thread is left, all queued lookups finish without addresses.
+    /// Removes a thread that could not be started from the count. If no thread is left, all queued lookups finish
+    /// without addresses.
     fn on_spawn_failed(&self) {
         let mut queue = lock(&self.queue);
         queue.thread_count -= 1;

@@ -70,7 +70,7 @@ impl Reactor {
     /// Linux 6.1, without them Linux 6.0.
     ///
     /// # Errors
-    /// If the kernel does not support or does not allow the required features.
+    /// Returns an error if the kernel lacks a required feature or does not allow it.
     pub(super) fn build(flags: bool) -> io::Result<Self> {
         let mut builder = IoUring::builder();
         builder.setup_cqsize(COMPLETION_ENTRIES);
@@ -105,11 +105,11 @@ impl Reactor {
         move || wakeup_fd.notify()
     }
 
-    /// Submits all queued operations, waits for a completion or until `until_ns`, and wakes the owners of completed
+    /// Submits all queued operations, waits for a completion or until `until_ns`, and wakes the tasks of completed
     /// operations. Returns the time after the wait. `None` waits without limit.
     ///
     /// # Panics
-    /// If the kernel rejects the submission.
+    /// Panics if the kernel rejects the submission.
     pub(super) fn turn(&self, until_ns: Option<u64>) -> u64 {
         let inner = &mut *self.0.borrow_mut();
         inner.rearm();
@@ -122,7 +122,7 @@ impl Reactor {
     /// Connects a blocking socket.
     ///
     /// # Errors
-    /// The error of the connect.
+    /// Returns the error of the connect.
     ///
     /// # Cancel safety
     /// The connect is cancelled and the socket is closed.
@@ -442,7 +442,7 @@ fn op_result(result: i32) -> Result<usize, Errno> {
 /// Checks the result of entering the kernel. A timeout or a signal ends a wait and is not an error.
 ///
 /// # Panics
-/// If the kernel rejects the call.
+/// Panics if the kernel rejects the call.
 fn expect_entered(entered: io::Result<usize>) {
     if let Err(error) = entered
         && !matches!(Errno::from_io_error(&error), Some(Errno::TIME | Errno::INTR))

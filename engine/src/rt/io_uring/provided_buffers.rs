@@ -3,7 +3,7 @@
 //! The kernel takes a buffer only when bytes have arrived, so waiting users hold none. The kernel cycles through all
 //! buffers of the ring, so a thread starts with few buffers, which stay in the nearest cache.
 //! [`ProvidedBuffers::grow`] adds buffers when they run out. All `unsafe` about memory of provided buffers is here;
-//! direct receives, which use the owner's buffer, are in `receive.rs`.
+//! direct receives, which use the caller's buffer, are in `receive.rs`.
 
 use std::{
     alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error},
@@ -53,7 +53,7 @@ impl ProvidedBuffers {
     /// Registers the ring's buffer group and adds the first buffers.
     ///
     /// # Errors
-    /// If the kernel rejects the registration.
+    /// Returns an error if the kernel rejects the registration.
     pub(super) fn register(ring: &IoUring) -> io::Result<Self> {
         let entries = allocate(ring_layout()).cast();
         let mut buffers = Self { entries, chunks: Vec::new(), filled: Vec::new(), tail: 0 };

@@ -1,12 +1,12 @@
-//! Receives: multishot and single-shot into provided buffers, direct into the owner's buffer, and discarding.
+//! Receives: multishot and single-shot into provided buffers, direct into the caller's buffer, and discarding.
 //!
 //! A socket starts with a multishot receive, which stays armed and takes provided buffers as bytes arrive. This is the
 //! fastest way to receive a small response.
 //!
 //! A long body would fill many provided buffers, and each would have to be copied. Therefore the multishot receive is
-//! cancelled, and the rest of the body is received directly into the owner's buffer. If the owner discards the body,
-//! the kernel drops the bytes without copying them. Afterwards the socket uses single-shot receives for the heads of
-//! the next responses, so that no receive has to be cancelled for the next long body. After
+//! cancelled, and the rest of the body is received directly into the caller's buffer. If the reading task discards the
+//! body, the kernel drops the bytes without copying them. Afterwards the socket uses single-shot receives for the heads
+//! of the next responses, so that no receive has to be cancelled for the next long body. After
 //! [`SINGLE_SHOTS_AFTER_DIRECT`] of them without a long body, the socket returns to a multishot receive.
 
 use std::{
@@ -23,7 +23,7 @@ use super::{
     socket::{DirectReceive, Interest, ReceiveMode},
 };
 
-/// The target buffer of discarded bytes. TCP does not even write to it.
+/// The destination of discarded bytes. TCP does not write to it.
 pub(super) struct DiscardBuffer(Vec<u8>);
 
 impl DiscardBuffer {
@@ -231,8 +231,8 @@ impl ReactorInner {
 
 /// `MSG_TRUNC`: TCP drops the bytes instead of copying them.
 const MSG_TRUNC: i32 = 0x20;
-/// Number of unread buffers of a socket that ends its receive while the owner is not receiving. The owner's next
-/// receive starts a new one.
+/// Number of unread buffers of a socket that ends its receive while no task waits for it. The next call of the reading
+/// task starts a new receive.
 const MAX_UNREAD_BUFFERS: u16 = 16;
 /// Capacity that a receive gives to a buffer without capacity. Fits a small response.
 const DEFAULT_RECV_BUFFER_BYTES: usize = 1024;

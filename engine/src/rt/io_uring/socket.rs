@@ -24,7 +24,7 @@ pub(super) struct Socket {
     /// The error of a send, until a receive reports it.
     pub(super) send_error: Option<Errno>,
     pub(super) receive_mode: ReceiveMode,
-    /// Received bytes that the owner has not read.
+    /// Received bytes that the reading task has not taken.
     pub(super) received: FilledQueue,
     /// A direct receive, until its result is taken. The kernel writes to its buffer in [`ReceiveMode::Direct`].
     pub(super) direct: Option<DirectReceive>,
@@ -63,13 +63,13 @@ pub(super) enum ReceiveMode {
 
 /// A receive of many bytes at once, without provided buffers.
 pub(super) struct DirectReceive {
-    /// The owner's buffer; `None` if the bytes are discarded.
+    /// The caller's buffer; `None` if the bytes are discarded.
     pub(super) buffer: Option<Vec<u8>>,
     /// Number of bytes received.
     pub(super) count: usize,
 }
 
-/// The completion that the stream's owner waits for.
+/// The completion that the task of the stream waits for.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Interest {
     Nothing,
@@ -118,12 +118,12 @@ impl Socket {
         self.register_interest(Interest::Received, waker);
     }
 
-    /// Makes no completion wake the owner.
+    /// Makes no completion wake the task.
     pub(super) fn clear_interest(&mut self) {
         self.interest = Interest::Nothing;
     }
 
-    /// Wakes the owner if it waits for `completed`.
+    /// Wakes the task if it waits for `completed`.
     pub(super) fn notify_if(&self, completed: Interest) {
         let is_either =
             self.interest == Interest::SentOrReceived && matches!(completed, Interest::Sent | Interest::Received);
@@ -153,7 +153,7 @@ impl Socket {
             && self.direct.is_none()
     }
 
-    /// Returns `true` if the owner gets an end or an error after all received bytes.
+    /// Returns `true` if the reading task gets an end or an error after all received bytes.
     pub(super) fn is_finished(&self) -> bool {
         self.end.is_some() || self.send_error.is_some()
     }

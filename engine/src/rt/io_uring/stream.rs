@@ -51,8 +51,8 @@ impl IoUringStream {
     /// capacity. Returns 0 at the end of the stream.
     ///
     /// # Errors
-    /// The error of an earlier send or of the receive. `ECONNABORTED` if an earlier [`IoUringStream::recv_direct`] or
-    /// [`IoUringStream::discard`] was dropped while the kernel was receiving for it.
+    /// Returns the error of an earlier send or of the receive, and `ECONNABORTED` if an earlier
+    /// [`IoUringStream::recv_direct`] or [`IoUringStream::discard`] was dropped while the kernel was receiving for it.
     ///
     /// # Cancel safety
     /// No bytes are lost.
@@ -64,7 +64,7 @@ impl IoUringStream {
     /// `remaining_hint` is the expected number of bytes.
     ///
     /// # Errors
-    /// As for [`IoUringStream::recv`].
+    /// Returns the errors of [`IoUringStream::recv`].
     ///
     /// # Cancel safety
     /// If the kernel is receiving into the buffer, `buffer` is left empty, and the next [`IoUringStream::recv`] fails.
@@ -76,7 +76,7 @@ impl IoUringStream {
     /// Receives and drops up to `len` bytes and returns their number. Returns 0 at the end of the stream.
     ///
     /// # Errors
-    /// As for [`IoUringStream::recv`].
+    /// Returns the errors of [`IoUringStream::recv`].
     ///
     /// # Cancel safety
     /// If the kernel is dropping bytes, their number is lost, and the next [`IoUringStream::recv`] fails.
