@@ -61,6 +61,16 @@ pub struct UserClassInfo {
 }
 
 /// A task, or a task set with tasks of its own.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_engine::TaskInfo;
+///
+/// let search = TaskInfo { name: "search".into(), weight: 3, tasks: Vec::new() };
+/// let shop = TaskInfo { name: "Shop".into(), weight: 1, tasks: vec![search] };
+/// assert_eq!(shop.tasks[0].weight, 3);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskInfo {
     /// Name of the function or the task set.
@@ -72,6 +82,14 @@ pub struct TaskInfo {
 }
 
 /// An invalid list of user classes, or an invalid selection.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_engine::ScenarioError;
+///
+/// assert_eq!(ScenarioError::UnknownClass("Bot".into()).to_string(), "there is no user class Bot");
+/// ```
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum ScenarioError {
     /// Two classes have the same name.

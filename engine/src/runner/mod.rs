@@ -129,6 +129,15 @@ pub struct RunReport {
 }
 
 /// One point in time, read from both clocks.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_engine::{ClockReading, rt};
+///
+/// let now = ClockReading { mono_ns: rt::now_ns(), unix_s: rt::unix_time_s() };
+/// assert!(now.unix_s > 0.0);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ClockReading {
     /// Monotonic time in nanoseconds.

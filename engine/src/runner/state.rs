@@ -59,6 +59,16 @@ pub enum EndReason {
 }
 
 /// The state of a run.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_engine::{RunHandle, RunnerState};
+///
+/// fn is_over(run: &RunHandle) -> bool {
+///     run.status().state == RunnerState::Stopped
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum RunnerState {
     /// No run has started yet.

@@ -51,6 +51,14 @@ pub struct ShardOptions {
 }
 
 /// A reason why shards cannot be started.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_engine::ShardError;
+///
+/// assert_eq!(ShardError::NoShards.to_string(), "a run needs at least one shard");
+/// ```
 #[derive(Debug, Error)]
 pub enum ShardError {
     /// Zero shards were requested.

@@ -30,6 +30,16 @@ use crate::{
 };
 
 /// The resolver of a run: checked endpoint settings and the cache of name lookups.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_engine::{ConnectConfig, rt::Resolver};
+///
+/// let source_ips = vec!["127.0.0.1".parse()?];
+/// let resolver = Resolver::new(ConnectConfig { source_ips, ..ConnectConfig::default() })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Resolver {
     config: ConnectConfig,
     /// The overrides in order of precedence: the most specific first, and of equally specific ones the last. The host
