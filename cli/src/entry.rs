@@ -133,7 +133,8 @@ fn select_classes(scenario: RustScenario, target: &RunTarget) -> Result<RustScen
 /// ```
 pub fn scenario_error(error: &ScenarioError) -> CliError {
     match error {
-        ScenarioError::InvalidHost { .. } | ScenarioError::NoHost(_) => CliError::usage(error.to_string()),
+        ScenarioError::InvalidHost { .. } => CliError::usage(error.to_string()),
+        ScenarioError::NoHost(_) => CliError::usage(format!("{error} (--host)")),
         ScenarioError::UnknownClass(_) => CliError::runtime(format!("{error}: see --list")),
         _ => CliError::runtime(error.to_string()),
     }
@@ -164,7 +165,7 @@ fn start_shards(scenario: &Arc<RustScenario>, options: &ShardOptions) -> Result<
 fn shard_error(error: ShardError) -> CliError {
     match error {
         ShardError::NoShards | ShardError::TooManyShards { .. } => CliError::usage(format!("--shards: {error}")),
-        ShardError::NoHost(_) => CliError::usage(error.to_string()),
+        ShardError::NoHost(_) => CliError::usage(format!("{error} (--host)")),
         ShardError::Driver(_) | ShardError::Thread(_) => CliError::runtime(error.to_string()),
     }
 }

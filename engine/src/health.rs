@@ -102,7 +102,7 @@ impl GeneratorHealth {
         let lags = [
             ("users resumed late after a response", self.resume_lag_p99_us),
             ("users woke late from their waits", self.wait_lag_p99_us),
-            ("requests left late", self.send_lag_p99_us),
+            ("requests were sent late", self.send_lag_p99_us),
         ];
         lags.into_iter()
             .find(|(_, p99_us)| *p99_us >= MIN_LATE_LAG_US)

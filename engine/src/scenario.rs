@@ -106,7 +106,7 @@ pub enum ScenarioError {
         reason: &'static str,
     },
     /// A class that needs a host has none.
-    #[error("user class {0} has no host: give one with --host or in the class")]
+    #[error("user class {0} has no host: set one for the class or for the run")]
     NoHost(String),
     /// A task set has no task with a weight above 0.
     #[error("task set {set} of user class {class} has no task with a weight above 0")]

@@ -91,7 +91,7 @@ def test_conflicting_and_unknown_flags_are_errors(run):
 
 def test_missing_and_invalid_hosts_are_errors(run):
     missing = error_line(run(USER.replace("host =", "no_host =")), 2)
-    assert missing == "user class Visitor has no host: give one with --host or in the class"
+    assert missing == "user class Visitor has no host: set one for the class or for the run (--host)"
     wrong = error_line(run(USER.replace("http://127", "127")), 2)
     assert "Visitor" in wrong and "127.0.0.1:1" in wrong
 

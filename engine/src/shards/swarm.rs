@@ -65,7 +65,7 @@ pub enum ShardError {
     #[error("a run needs at least one shard")]
     NoShards,
     /// [`RustScenario::with_host`] was not called.
-    #[error("user class {0} has no host")]
+    #[error("user class {0} has no host: set one for the class or for the run")]
     NoHost(String),
     /// The kernel does not support the requested driver, or any driver.
     #[error("the kernel refuses the driver: {0}")]
