@@ -58,7 +58,7 @@ pub use connect_config::{ConnectConfig, ConnectConfigError, OverrideTarget, Reso
 pub use gregaria_http as http;
 pub use gregaria_stats as stats;
 pub use health::{GeneratorHealth, ThreadLoad, ThreadRole};
-pub use ramp::{Ramp, RampStep, Segment, StepKind};
+pub use ramp::Segment;
 pub use runner::{
     ClockReading, EndReason, RunCommand, RunEvent, RunHandle, RunReport, RunStatus, Runner, RunnerOptions, RunnerState,
 };

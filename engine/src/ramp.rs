@@ -36,19 +36,8 @@ impl Segment {
 }
 
 /// The single steps of a segment.
-///
-/// # Examples
-///
-/// ```
-/// use gregaria_engine::{Ramp, Segment, StepKind};
-///
-/// let ramp = Ramp::new(&Segment::at_rate(0, vec![0], vec![4], 2.0));
-/// assert!(ramp.steps().iter().all(|step| step.kind == StepKind::Spawn));
-/// assert_eq!(ramp.counts_at(1_000_000_000), [2]);
-/// assert_eq!(ramp.end_ns(), 2_000_000_000);
-/// ```
 #[derive(Clone, Debug)]
-pub struct Ramp {
+pub(crate) struct Ramp {
     from: Vec<u32>,
     steps: Vec<RampStep>,
     end_ns: u64,
@@ -56,18 +45,18 @@ pub struct Ramp {
 
 /// The spawn or stop of one user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RampStep {
+pub(crate) struct RampStep {
     /// Due time, in monotonic nanoseconds.
-    pub due_ns: u64,
+    pub(crate) due_ns: u64,
     /// Index of the class in the scenario.
-    pub class: usize,
+    pub(crate) class: usize,
     /// Direction of the step.
-    pub kind: StepKind,
+    pub(crate) kind: StepKind,
 }
 
 /// The direction of a [`RampStep`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StepKind {
+pub(crate) enum StepKind {
     /// A user of the class is spawned.
     Spawn,
     /// The latest user of the class is stopped.
@@ -88,7 +77,7 @@ impl RampStep {
 impl Ramp {
     /// Spreads the steps of the segment evenly over its time. The first step is due at its start, and classes
     /// alternate.
-    pub fn new(segment: &Segment) -> Self {
+    pub(crate) fn new(segment: &Segment) -> Self {
         let deltas: Vec<i64> =
             segment.from.iter().zip(&segment.to).map(|(from, to)| i64::from(*to) - i64::from(*from)).collect();
         let count: u64 = deltas.iter().map(|delta| delta.unsigned_abs()).sum();
@@ -107,12 +96,12 @@ impl Ramp {
     }
 
     /// Returns all steps in the order of their due times.
-    pub fn steps(&self) -> &[RampStep] {
+    pub(crate) fn steps(&self) -> &[RampStep] {
         &self.steps
     }
 
     /// Returns the users per class after all steps that are due before `now_ns`.
-    pub fn counts_at(&self, now_ns: u64) -> Vec<u32> {
+    pub(crate) fn counts_at(&self, now_ns: u64) -> Vec<u32> {
         let mut counts = self.from.clone();
         for step in self.steps.iter().take_while(|step| step.due_ns < now_ns) {
             match step.kind {
@@ -124,7 +113,7 @@ impl Ramp {
     }
 
     /// Returns the end of the line, in monotonic nanoseconds.
-    pub fn end_ns(&self) -> u64 {
+    pub(crate) fn end_ns(&self) -> u64 {
         self.end_ns
     }
 }
@@ -151,6 +140,8 @@ mod tests {
         assert_eq!(due[0], 5);
         assert_eq!(due[9], 5 + 9 * SECOND_NS / 10);
         assert_eq!(ramp.end_ns(), 5 + SECOND_NS);
+        assert!(ramp.steps().iter().all(|step| step.kind == StepKind::Spawn));
+        assert_eq!(ramp.counts_at(5 + SECOND_NS / 2), [5]);
     }
 
     #[test]
