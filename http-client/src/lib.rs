@@ -74,4 +74,4 @@ pub use proxy::{InvalidProxy, Proxies};
 pub use redirect::{Redirect, resolve_redirect};
 pub use session::{BodyStream, Session};
 pub use tls::{CertificateCheck, TlsConfig, TlsConfigError, TlsOptions, TlsSessionCache, TlsStream};
-pub use transport::{ClientRuntime, Transport};
+pub use transport::{ClientRuntime, Transport, allocate_discard_buffer};

@@ -101,7 +101,7 @@ pub trait Transport {
     /// # Cancel safety
     /// A future that is dropped early leaves a connection that is no longer usable.
     async fn discard(&mut self, len: u64) -> io::Result<u64> {
-        let mut discarded = Vec::with_capacity(len.min(MAX_DISCARD_BYTES) as usize);
+        let mut discarded = allocate_discard_buffer(len);
         self.recv(&mut discarded).await.map(|count| count as u64)
     }
 
@@ -180,6 +180,11 @@ pub trait ClientRuntime {
     /// Takes a buffer back. The buffer may have grown to the size of a body. The runtime decides which buffers it
     /// keeps.
     fn release_buffer(&self, buffer: Vec<u8>);
+}
+
+/// Returns a buffer for [`Transport::discard`]: a receive into it drops up to `len` bytes, at most 16 KiB.
+pub fn allocate_discard_buffer(len: u64) -> Vec<u8> {
+    Vec::with_capacity(len.min(MAX_DISCARD_BYTES) as usize)
 }
 
 /// Largest buffer for bytes that are received to be dropped.

@@ -29,6 +29,8 @@ impl ThreadBufferPool {
     }
 }
 
+/// Capacity that a receive gives to a buffer without capacity. Fits a small response.
+pub(super) const DEFAULT_RECV_BUFFER_BYTES: usize = 1024;
 /// Maximum number of buffers in a pool.
 const MAX_POOLED_BUFFERS: usize = 1024;
 /// Maximum capacity of all buffers in a pool: 16 MiB, enough for 250 bodies of 64 KiB.

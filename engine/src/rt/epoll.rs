@@ -23,7 +23,7 @@ use rustix::{
 };
 use slab::Slab;
 
-use super::clock::now_ns;
+use super::{buffer_pool::DEFAULT_RECV_BUFFER_BYTES, clock::now_ns};
 
 /// The connections of one thread.
 pub(super) struct Epoll {
@@ -181,6 +181,3 @@ impl Drop for EpollStream {
         self.epoll.wakers.borrow_mut().remove(self.key);
     }
 }
-
-/// Capacity that a receive gives to a buffer without capacity; the same as with io_uring.
-const DEFAULT_RECV_BUFFER_BYTES: usize = 1024;

@@ -5,7 +5,7 @@
 
 use std::{io, net::SocketAddr, os::fd::OwnedFd, path::Path};
 
-use gregaria_http::{Error, Origin, Transport};
+use gregaria_http::{Error, Origin, Transport, allocate_discard_buffer};
 use rustix::net::{SocketAddrAny, SocketFlags};
 
 use super::{
@@ -64,7 +64,7 @@ impl Transport for NetStream {
         match &mut self.0 {
             StreamInner::IoUring(stream) => stream.discard(len).await,
             _ => {
-                let mut discarded = Vec::with_capacity(len.min(MAX_DISCARD_BYTES) as usize);
+                let mut discarded = allocate_discard_buffer(len);
                 self.recv(&mut discarded).await.map(|count| count as u64)
             }
         }
@@ -178,7 +178,5 @@ async fn connect_socket(
     }
 }
 
-/// Maximum number of bytes that one call discards without io_uring.
-const MAX_DISCARD_BYTES: u64 = 16 << 10;
 /// Time between two attempts to connect to a Unix socket with a full backlog: 1 ms.
 const BACKLOG_RETRY_NS: u64 = 1_000_000;

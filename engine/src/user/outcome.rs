@@ -93,10 +93,4 @@ mod tests {
         assert_eq!(status_text(404), "HTTP 404 Not Found");
         assert_eq!(status_text(599), "HTTP 599");
     }
-
-    #[test]
-    fn expected_status_displays_one_or_a_range() {
-        assert_eq!(ExpectedStatus::from(201).to_string(), "201");
-        assert_eq!(ExpectedStatus::from(200..=204).to_string(), "200 to 204");
-    }
 }

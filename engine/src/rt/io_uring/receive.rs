@@ -22,6 +22,7 @@ use super::{
     provided_buffers::BUFFER_GROUP,
     socket::{DirectReceive, Interest, ReceiveMode},
 };
+use crate::rt::buffer_pool::DEFAULT_RECV_BUFFER_BYTES;
 
 /// The destination of discarded bytes. TCP does not write to it.
 pub(super) struct DiscardBuffer(Vec<u8>);
@@ -234,8 +235,6 @@ const MSG_TRUNC: i32 = 0x20;
 /// Number of unread buffers of a socket that ends its receive while no task waits for it. The next call of the reading
 /// task starts a new receive.
 const MAX_UNREAD_BUFFERS: u16 = 16;
-/// Capacity that a receive gives to a buffer without capacity. Fits a small response.
-const DEFAULT_RECV_BUFFER_BYTES: usize = 1024;
 /// Minimum number of expected bytes for which a multishot receive is cancelled.
 const MIN_DIRECT_BYTES: u64 = 16 << 10;
 /// Maximum number of bytes per direct receive.
