@@ -10,7 +10,10 @@ use std::{
     sync::Arc,
 };
 
-use gregaria_engine::{RustScenario, ScenarioError, ShardError, ShardOptions, ShardSwarm, UserClass, rt::DriverKind};
+use gregaria_engine::{
+    RustScenario, Scenario, ScenarioError, ShardError, ShardOptions, ShardSwarm, UserClass, UserClassInfo,
+    rt::DriverKind, scenario,
+};
 
 use crate::{
     args::{self, FirstPass, Mode, ParsedLine, ProcessEnv, ProgramKind, RunPlan, RunTarget},
@@ -87,15 +90,11 @@ fn dispatch(line: &[OsString], classes: Vec<UserClass>) -> Result<u8, CliError> 
     };
     let plan = RunPlan::new(&raw, &program)?;
     let scenario = build_scenario(&plan.target, classes)?;
-    if plan.mode == Mode::List {
-        return write_stdout(|out| list::write_class_list(out, &scenario));
+    if let Some(code) = write_mode_output(&plan, scenario.user_classes())? {
+        return Ok(code);
     }
-    let selected = select_classes(scenario, &plan.target)?;
-    match plan.mode {
-        Mode::TaskRatio => write_stdout(|out| ratio::write_table(out, &selected, plan.load.explicit_users)),
-        Mode::TaskRatioJson => write_stdout(|out| ratio::write_json(out, &selected, plan.load.explicit_users)),
-        Mode::List | Mode::Run => run_users(selected, plan),
-    }
+    let selected = scenario.select(plan.target.class_names()).map_err(|error| scenario_error(&error))?;
+    run_users(selected, plan)
 }
 
 fn serve_demo() -> Result<u8, CliError> {
@@ -111,11 +110,47 @@ fn build_scenario(target: &RunTarget, classes: Vec<UserClass>) -> Result<RustSce
     scenario.map_err(|error| scenario_error(&error))
 }
 
-fn select_classes(scenario: RustScenario, target: &RunTarget) -> Result<RustScenario, CliError> {
-    match target {
-        RunTarget::Classes(names) => scenario.select(names).map_err(|error| scenario_error(&error)),
-        RunTarget::Quick(_) => Ok(scenario),
-    }
+/// Writes the output that `plan` requests in place of a run to stdout: the list of `classes`, or the task ratios of
+/// those that `plan` selects. Returns the exit code, or `None` if `plan` requests a run.
+///
+/// # Errors
+/// A selected class does not exist, or stdout cannot be written.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria::{
+///     args::{ParsedLine, ProcessEnv, ProgramKind, RunPlan, parse},
+///     exit,
+/// };
+///
+/// let line = ["users", "--list"].map(Into::into);
+/// if let ParsedLine::Args(args) = parse(&line, &ProgramKind::RustUsers, &ProcessEnv::default())? {
+///     let plan = RunPlan::new(&args, &ProgramKind::RustUsers)?;
+///     assert_eq!(gregaria::write_mode_output(&plan, &[])?, Some(exit::OK));
+/// }
+/// # Ok::<(), exit::CliError>(())
+/// ```
+pub fn write_mode_output(plan: &RunPlan, classes: &[UserClassInfo]) -> Result<Option<u8>, CliError> {
+    let users = plan.load.explicit_users;
+    let code = match plan.mode {
+        Mode::Run => return Ok(None),
+        Mode::List => write_stdout(|out| list::write_class_list(out, classes)),
+        Mode::TaskRatio => {
+            let selected = select_infos(&plan.target, classes)?;
+            write_stdout(|out| ratio::write_table(out, &selected, users))
+        }
+        Mode::TaskRatioJson => {
+            let selected = select_infos(&plan.target, classes)?;
+            write_stdout(|out| ratio::write_json(out, &selected, users))
+        }
+    };
+    code.map(Some)
+}
+
+fn select_infos(target: &RunTarget, classes: &[UserClassInfo]) -> Result<Vec<UserClassInfo>, CliError> {
+    let indices = scenario::select_classes(classes, target.class_names()).map_err(|error| scenario_error(&error))?;
+    Ok(indices.into_iter().map(|index| classes[index].clone()).collect())
 }
 
 /// Returns the error of the command line for an error of the scenario.
@@ -156,7 +191,7 @@ fn run_users(scenario: RustScenario, plan: RunPlan) -> Result<u8, CliError> {
 
 fn start_shards(scenario: &Arc<RustScenario>, options: &ShardOptions) -> Result<Backend<ShardSwarm>, CliError> {
     let swarm = ShardSwarm::start(Arc::clone(scenario), options).map_err(shard_error)?;
-    let driver = swarm.driver_kind().map_or("nothing", DriverKind::as_str);
+    let driver = swarm.driver_kind().map_or("no driver", DriverKind::as_str);
     let description = format!("Shards: {}, over {driver}", swarm.shard_count());
     Ok(Backend { swarm, description })
 }

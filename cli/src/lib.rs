@@ -19,8 +19,8 @@
 //! ```
 //!
 //! A scenario needs the names at the root, [`http`] for bodies, credentials, proxies and TLS, and [`stats`] for the
-//! samples of a client of its own. The modules [`args`], [`demo`], [`exit`], [`list`], [`ratio`], [`run`] and
-//! [`terminal`] are for hosts of users, such as the Python host.
+//! samples of a client of its own. The modules [`args`], [`demo`], [`exit`], [`run`] and [`terminal`] are for hosts of
+//! users, such as the Python host.
 //!
 //! Only [`main`] and such a host own the process: arguments, log, signals, exit code. [`run`] follows a run and shows
 //! it on a [`terminal`]. The other modules are text and data. A program that is not a load test starts and controls
@@ -38,17 +38,17 @@ pub mod exit;
 #[cfg(test)]
 mod fixture;
 mod json;
-pub mod list;
+mod list;
 mod logger;
 mod python_exec;
 pub mod quick;
-pub mod ratio;
+mod ratio;
 mod resource_limits;
 pub mod run;
 mod signals;
 pub mod terminal;
 
-pub use entry::{main, run_command_line, scenario_error, write_stdout};
+pub use entry::{main, run_command_line, scenario_error, write_mode_output, write_stdout};
 pub use gregaria_engine::{
     CaughtRequest, CaughtResponse, ClassBuilder, ExpectedStatus, HttpUser, Method, Request, Response, StreamedRequest,
     StreamedResponse, TaskExit, TaskResult, TaskSet, User, UserClass, UserContext, Wait, between, constant,

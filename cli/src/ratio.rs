@@ -5,7 +5,7 @@
 
 use std::io::{self, Write};
 
-use gregaria_engine::{Scenario, TaskInfo, UserClassInfo};
+use gregaria_engine::{TaskInfo, UserClassInfo};
 use serde::{Serialize, Serializer};
 
 use crate::json::write_indented;
@@ -14,32 +14,8 @@ use crate::json::write_indented;
 ///
 /// # Errors
 /// `out` cannot be written.
-///
-/// # Examples
-///
-/// ```
-/// use gregaria::{HttpUser, TaskResult, TaskSet, UserClass, ratio};
-/// use gregaria_engine::RustScenario;
-///
-/// async fn index(user: &mut HttpUser) -> TaskResult {
-///     user.get("/").await;
-///     Ok(())
-/// }
-///
-/// async fn profile(user: &mut HttpUser) -> TaskResult {
-///     user.get("/profile").await;
-///     Ok(())
-/// }
-///
-/// let tasks = TaskSet::new("Browse").task(3, index).task(1, profile);
-/// let mut out = Vec::new();
-/// ratio::write_table(&mut out, &RustScenario::new([UserClass::http("Visitor").tasks(tasks)])?, None)?;
-/// let text = String::from_utf8(out)?;
-/// assert!(text.contains(" 100.0      Visitor\n   75.0       index\n   25.0       profile\n"));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub fn write_table(out: &mut dyn Write, scenario: &dyn Scenario, users: Option<u32>) -> io::Result<()> {
-    let ratios = TaskRatios::new(scenario.user_classes(), users);
+pub(crate) fn write_table(out: &mut dyn Write, classes: &[UserClassInfo], users: Option<u32>) -> io::Result<()> {
+    let ratios = TaskRatios::new(classes, users);
     for (title, tree) in [("Task ratio per User class", &ratios.per_class), ("Total task ratio", &ratios.total)] {
         writeln!(out, "\n {title}\n{}", "-".repeat(80))?;
         write_tree(out, tree, 0)?;
@@ -51,8 +27,8 @@ pub fn write_table(out: &mut dyn Write, scenario: &dyn Scenario, users: Option<u
 ///
 /// # Errors
 /// `out` cannot be written.
-pub fn write_json(out: &mut dyn Write, scenario: &dyn Scenario, users: Option<u32>) -> io::Result<()> {
-    write_indented(out, &TaskRatios::new(scenario.user_classes(), users))
+pub(crate) fn write_json(out: &mut dyn Write, classes: &[UserClassInfo], users: Option<u32>) -> io::Result<()> {
+    write_indented(out, &TaskRatios::new(classes, users))
 }
 
 #[derive(Serialize)]
@@ -144,22 +120,22 @@ fn write_tree(out: &mut dyn Write, tree: &RatioTree, level: usize) -> io::Result
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::{StaticScenario, class_info};
+    use crate::fixture::class_info;
 
     fn task(name: &str, weight: u32, tasks: Vec<TaskInfo>) -> TaskInfo {
         TaskInfo { name: name.into(), weight, tasks }
     }
 
-    fn scenario() -> StaticScenario {
+    fn classes() -> [UserClassInfo; 2] {
         let inner = task("Inner", 1, vec![task("a", 3, vec![]), task("b", 1, vec![])]);
         let web = vec![inner, task("index", 2, vec![]), task("boom", 1, vec![])];
-        StaticScenario(vec![class_info("Web", 1.0, 0, web), class_info("Other", 3.0, 0, vec![task("post", 1, vec![])])])
+        [class_info("Web", 1.0, 0, web), class_info("Other", 3.0, 0, vec![task("post", 1, vec![])])]
     }
 
     #[test]
     fn table_equals_the_one_of_locust() {
         let mut out = Vec::new();
-        write_table(&mut out, &scenario(), Some(4)).unwrap();
+        write_table(&mut out, &classes(), Some(4)).unwrap();
         let text = String::from_utf8(out).unwrap();
         let rule = "-".repeat(80);
         let expected = format!(
@@ -193,7 +169,7 @@ mod tests {
     #[test]
     fn json_keeps_order_and_full_precision() {
         let mut out = Vec::new();
-        write_json(&mut out, &scenario(), None).unwrap();
+        write_json(&mut out, &classes(), None).unwrap();
         let text = String::from_utf8(out).unwrap();
         assert!(
             text.starts_with("{\n    \"per_class\": {\n        \"Web\": {\n            \"ratio\": 0.25,\n"),

@@ -5,13 +5,13 @@
 use std::{ffi::OsString, path::PathBuf};
 
 use gregaria::{
-    args::{self, Arity, CustomArg, FirstPass, Mode, ParsedLine, ProcessEnv, ProgramKind, RawArgs, RunPlan, RunTarget},
-    demo, exit, list, ratio,
+    args::{self, Arity, CustomArg, FirstPass, ParsedLine, ProcessEnv, ProgramKind, RawArgs, RunPlan},
+    demo, exit,
 };
-use gregaria_engine::{UserClassInfo, scenario};
+use gregaria_engine::scenario;
 use pyo3::{create_exception, exceptions::PyException, prelude::*, types::PyDict};
 
-use crate::scenario::{ClassDescription, PythonScenario, class_infos};
+use crate::scenario::{ClassDescription, class_infos};
 
 create_exception!(
     gregaria,
@@ -100,40 +100,14 @@ impl CommandLine {
     /// Prints the class list or the task ratios if the command line requests them instead of a run. Returns `true` if
     /// so.
     fn show(&self, classes: Vec<ClassDescription<'_>>) -> PyResult<bool> {
-        let all = PythonScenario(class_infos(classes)?);
-        let shown = match self.plan.mode {
-            Mode::Run => return Ok(false),
-            Mode::List => gregaria::write_stdout(|out| list::write_class_list(out, &all)),
-            Mode::TaskRatio => {
-                let selected = self.select(all.0)?;
-                gregaria::write_stdout(|out| ratio::write_table(out, &selected, self.plan.load.explicit_users))
-            }
-            Mode::TaskRatioJson => {
-                let selected = self.select(all.0)?;
-                gregaria::write_stdout(|out| ratio::write_json(out, &selected, self.plan.load.explicit_users))
-            }
-        };
-        shown.map_err(python_error).map(|_| true)
+        let code = gregaria::write_mode_output(&self.plan, &class_infos(classes)?).map_err(python_error)?;
+        Ok(code.is_some())
     }
 
     /// Returns the indices of the classes to run.
     fn selected_indices(&self, classes: Vec<ClassDescription<'_>>) -> PyResult<Vec<usize>> {
-        self.indices(&class_infos(classes)?)
-    }
-}
-
-impl CommandLine {
-    fn select(&self, infos: Vec<UserClassInfo>) -> PyResult<PythonScenario> {
-        let indices = self.indices(&infos)?;
-        Ok(PythonScenario(indices.into_iter().map(|index| infos[index].clone()).collect()))
-    }
-
-    fn indices(&self, infos: &[UserClassInfo]) -> PyResult<Vec<usize>> {
-        let names = match &self.plan.target {
-            RunTarget::Classes(names) => names.as_slice(),
-            RunTarget::Quick(_) => &[],
-        };
-        scenario::select_classes(infos, names).map_err(|error| python_error(gregaria::scenario_error(&error)))
+        let selected = scenario::select_classes(&class_infos(classes)?, self.plan.target.class_names());
+        selected.map_err(|error| python_error(gregaria::scenario_error(&error)))
     }
 }
 

@@ -26,6 +26,16 @@ pub enum RunTarget {
     Quick(QuickRequest),
 }
 
+impl RunTarget {
+    /// Returns the names of the user classes to run; empty for all classes.
+    pub fn class_names(&self) -> &[String] {
+        match self {
+            Self::Classes(names) => names,
+            Self::Quick(_) => &[],
+        }
+    }
+}
+
 /// Returns the users that `program` runs.
 ///
 /// # Errors

@@ -10,7 +10,7 @@ use crate::args::{
         arg_value::ArgValue,
         raw::{RawArgs, WebArgs},
     },
-    plan::{Mode, RunPlan, target::RunTarget, web},
+    plan::{Mode, RunPlan, web},
 };
 
 /// Returns all options by name, in Locust's order.
@@ -32,10 +32,6 @@ type OptionList = Vec<(&'static str, Value)>;
 fn load_options(raw: &RawArgs, plan: &RunPlan) -> OptionList {
     let load = &plan.load;
     let spawn_rate = Some(load.spawn_rate).filter(|rate| rate.is_finite());
-    let classes = match &plan.target {
-        RunTarget::Classes(names) => names.as_slice(),
-        RunTarget::Quick(_) => &[],
-    };
     let tags = |tags: &[String]| if tags.is_empty() { Value::Null } else { json!(tags) };
     vec![
         ("locustfile", json!(value_text(&raw.users.locustfile).unwrap_or("locustfile.py"))),
@@ -50,7 +46,7 @@ fn load_options(raw: &RawArgs, plan: &RunPlan) -> OptionList {
         ("demo", json!(load.demo)),
         ("tags", tags(&plan.tags)),
         ("exclude_tags", tags(&plan.exclude_tags)),
-        ("user_classes", json!(classes)),
+        ("user_classes", json!(plan.target.class_names())),
         ("headless", json!(plan.headless)),
         ("headful", json!(raw.load.headful)),
     ]
