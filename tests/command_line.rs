@@ -176,7 +176,7 @@ fn unusable_locustfile_is_rejected() {
     expect_refused(with_fake_python(&[("a/x.txt", "")], 0).args("-f a").run(), 1, "-f a: there is no .py file");
     let files = [("locustfile.py", "")];
     expect_refused(with_fake_python(&files, 1).run(), 1, "a locustfile needs gregaria's Python host");
-    expect_refused(with_fake_python(&files, 0).args("-f -").run(), 2, "-f -: a master is not there yet");
+    expect_refused(with_fake_python(&files, 0).args("-f -").run(), 2, "-f -: a master is not supported yet");
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn invalid_setting_exits_with_2_and_its_location() {
     let run = |conf: &str| with_files(gregaria(), &[("locust.conf", conf)]).arg("http://127.0.0.1:1/").run();
     expect_refused(run("\nusers = many"), 2, "locust.conf line 2: users = many: takes a whole number of at least 1");
     expect_refused(run("only-summary = maybe"), 2, "locust.conf line 1: only-summary = maybe: takes true or false");
-    expect_refused(run("csv = out"), 2, "--csv: not there yet: use --json or --json-file");
+    expect_refused(run("csv = out"), 2, "--csv: not supported yet: use --json or --json-file");
     let run = |name: &str| gregaria().arg("http://127.0.0.1:1/").env(name, "x").run();
     expect_refused(run("LOCUST_USERS"), 2, "LOCUST_USERS=x: takes a whole number of at least 1");
     expect_refused(run("LOCUST_MODE_MASTER"), 2, "LOCUST_MODE_MASTER=x: takes true or false");

@@ -21,7 +21,7 @@ fn overflow_lines(overflow: &Overflow) -> [Option<String>; 5] {
     [
         counted_line(overflow.names_folded, "request", &folded(FOLDED_NAME, "names")),
         counted_line(overflow.errors_folded, "failure", &folded(FOLDED_ERROR, "different errors")),
-        counted_line(overflow.exceptions_folded, "exception", &folded(FOLDED_EXCEPTION, "different ones")),
+        counted_line(overflow.exceptions_folded, "exception", &folded(FOLDED_EXCEPTION, "different exceptions")),
         counted_line(overflow.texts_truncated, "text", "cut short: see the beginnings of long names and messages"),
         counted_line(
             overflow.clamped,
@@ -34,7 +34,7 @@ fn overflow_lines(overflow: &Overflow) -> [Option<String>; 5] {
 /// Formats the connect, TLS and name resolution times, including failed attempts. Returns `None` if no request had to
 /// open a connection.
 fn connection_line(total: &StatsEntry) -> Option<String> {
-    let parts = [(Phase::Connect, "a connect"), (Phase::Tls, "a TLS handshake"), (Phase::Resolve, "a look-up")];
+    let parts = [(Phase::Connect, "a connect"), (Phase::Tls, "a TLS handshake"), (Phase::Resolve, "a name resolution")];
     let parts = parts.into_iter().map(|(phase, what)| (what, total.phase(phase))).filter(|(_, time)| time.count > 0);
     let parts = parts.map(|(what, time)| {
         let (avg, max) = (format_ms(time.avg_us()), format_ms(time.max_us as f64));
@@ -110,7 +110,7 @@ mod tests {
                 "3 requests cut off",
                 "1 request counted in the row \"(further names)\": there were too many names",
                 "2 failures counted in the row \"(further errors)\": there were too many different errors",
-                "3 exceptions counted in the row \"(further exceptions)\": there were too many different ones",
+                "3 exceptions counted in the row \"(further exceptions)\": there were too many different exceptions",
                 "4 texts cut short: see the beginnings of long names and messages",
                 "5 response times beyond the percentiles' range: exact in average and maximum only",
             ]
@@ -140,7 +140,7 @@ mod tests {
             text.lines().next(),
             Some(
                 "Requests with a connect: 1 (avg 0.300 ms, max 0.300 ms), \
-                 a TLS handshake: 1 (avg 4.11 ms, max 4.11 ms), a look-up: 1 (avg 1.20 ms, max 1.20 ms)"
+                 a TLS handshake: 1 (avg 4.11 ms, max 4.11 ms), a name resolution: 1 (avg 1.20 ms, max 1.20 ms)"
             )
         );
     }

@@ -66,5 +66,6 @@ const CUSTOM_ARGS_HELP: &str = "
 python3 -m gregaria -f FILE --help shows the arguments that a locustfile adds.";
 
 const EXIT_CODES_HELP: &str = "\
-Exit codes: 0 success; 1 cannot run, or failures (--exit-code-on-error); 2 invalid flag or value; 3 see --fail-on-lag.
+Exit codes: 0 success; 1 cannot run, or failures or exceptions (--exit-code-on-error);
+2 invalid flag or value; 3 see --fail-on-lag.
 Data goes to stdout; the log and all tables go to stderr.";

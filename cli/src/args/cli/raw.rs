@@ -239,7 +239,7 @@ pub(crate) struct OutputArgs {
 
 /// The web page. gregaria has none, so these flags have no effect on a run.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq)]
-#[command(next_help_heading = "Web page (not there yet: no effect)")]
+#[command(next_help_heading = "Web page (not supported yet: no effect)")]
 pub(crate) struct WebArgs {
     /// Address that the page listens on [default: all addresses]
     #[arg(long, value_name = "ADDRESS")]

@@ -40,7 +40,7 @@ pub struct RunPlan {
     /// The amount and duration of the load.
     pub load: LoadPlan,
     /// The endpoints of connections.
-    pub connect_config: ConnectConfig,
+    pub(crate) connect_config: ConnectConfig,
     /// The settings that override those of every user class's client.
     pub client: ClientPlan,
     /// Whether the run was requested without a web page. A quick run always is.
@@ -381,12 +381,12 @@ mod tests {
     #[test]
     fn unsupported_flags_name_a_remedy() {
         for (line, message) in [
-            ("--csv out", "--csv: not there yet: use --json or --json-file"),
-            ("--slave", "--worker: not there yet: a run is one process so far"),
-            ("--processes -1", "--processes: not there yet: a run is one process so far"),
+            ("--csv out", "--csv: not supported yet: use --json or --json-file"),
+            ("--slave", "--worker: not supported yet: a run has one process"),
+            ("--processes -1", "--processes: not supported yet: a run has one process"),
             (
                 "--config-users {}",
-                "--config-users: not there yet: set weight, fixed_count and host in the user classes",
+                "--config-users: not supported yet: set weight, fixed_count and host in the user classes",
             ),
             ("--web-auth a:b", "--web-auth: Locust has replaced it: use --web-login"),
         ] {

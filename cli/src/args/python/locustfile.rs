@@ -22,10 +22,13 @@ pub(super) fn find_named(flag: &str, names: &ArgValue, env: &ProcessEnv) -> Resu
     for name in names.text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
         let error = |cause: &str| CliError::runtime(format!("{}: {cause}", names.describe(flag)));
         if name == "-" {
-            return Err(CliError::usage(format!("{}: a master is not there yet; give a file", names.describe(flag))));
+            return Err(CliError::usage(format!(
+                "{}: a master is not supported yet; give a file",
+                names.describe(flag)
+            )));
         }
         if name.contains("://") {
-            let cause = "fetching a locustfile is not there yet; download it first";
+            let cause = "fetching a locustfile is not supported yet; download it first";
             return Err(CliError::usage(format!("{}: {cause}", names.describe(flag))));
         }
         match find_files(name, env) {
