@@ -12,11 +12,11 @@ pub const OK: u8 = 0;
 /// A run is not possible: there is no locustfile, a user class is unknown, or no shard could be started.
 pub const RUNTIME_ERROR: u8 = 1;
 /// The default of `--exit-code-on-error`: there were failed requests or exceptions.
-pub const FAILED_REQUESTS: u8 = 1;
+pub(crate) const FAILED_REQUESTS: u8 = 1;
 /// A flag, a value or a combination is wrong, a host is missing or has no scheme, or a listener failed.
 pub const USAGE_ERROR: u8 = 2;
 /// With `--fail-on-lag`: the generator was the bottleneck.
-pub const GENERATOR_LIMITED: u8 = 3;
+pub(crate) const GENERATOR_LIMITED: u8 = 3;
 
 /// An error that prevents a run: an exit code, and one line with the cause and the remedy.
 ///
@@ -59,11 +59,11 @@ impl std::error::Error for CliError {}
 
 /// The flags that determine the exit code of a finished run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ExitPlan {
+pub(crate) struct ExitPlan {
     /// The exit code of a run with failed requests or exceptions.
-    pub on_error: u8,
+    pub(crate) on_error: u8,
     /// Whether a run ends with [`GENERATOR_LIMITED`] if the generator was the bottleneck.
-    pub fail_on_lag: bool,
+    pub(crate) fail_on_lag: bool,
 }
 
 /// The exit status requested by the host of the users. The default requests none.
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_can_be_ignored() {
+    fn exit_code_on_error_0_ignores_failures() {
         let plan = ExitPlan { on_error: 0, ..LENIENT };
         assert_eq!(exit_code(plan, HostExit::default(), false, false, true), OK);
     }

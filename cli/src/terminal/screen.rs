@@ -13,16 +13,6 @@ use std::{
 use super::device::{OutputDevice, StderrDevice, TerminalSize};
 
 /// The writer of text for people. Clones share one device.
-///
-/// # Examples
-///
-/// ```
-/// use gregaria::terminal::{Screen, StdStream};
-///
-/// let screen = Screen::stderr();
-/// screen.write_lines("[2026-11-23 02:44:13,123] vm/INFO/gregaria: ready\n");
-/// screen.print(StdStream::Err, "the output of user code\n");
-/// ```
 #[derive(Clone)]
 pub struct Screen(Arc<Mutex<ScreenState>>);
 
@@ -48,7 +38,7 @@ impl Screen {
     }
 
     /// Creates a screen on stderr, which is a terminal, a file or a pipe.
-    pub fn stderr() -> Self {
+    pub(crate) fn stderr() -> Self {
         Self::new(StderrDevice::new())
     }
 
@@ -90,7 +80,7 @@ impl Screen {
     }
 
     /// Writes whole lines, above the live block.
-    pub fn write_lines(&self, lines: &str) {
+    pub(crate) fn write_lines(&self, lines: &str) {
         self.state().write_above(lines);
     }
 
