@@ -1,8 +1,7 @@
 //! The arguments that a locustfile adds: their flags in the clap command, and their values as words for `argparse`.
 //!
 //! Each spelling is a separate clap argument, because a locustfile may treat spellings differently (`--colour`,
-//! `--no-colour`). The help lists an argument once, under [`CustomArg::name`]. What the values mean is up to
-//! `argparse`.
+//! `--no-colour`). The help lists an argument once, under [`CustomArg::name`]. `argparse` interprets the values.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
@@ -31,7 +30,12 @@ pub(super) fn add_custom_args(command: Command, custom_args: &[CustomArg]) -> Re
 
 /// Returns the id of a spelling in the command.
 pub(in crate::args) fn arg_id(flag: &str) -> String {
-    format!("extra {flag}")
+    format!("{CUSTOM_ID_PREFIX}{flag}")
+}
+
+/// Returns `true` for the id of a spelling that a locustfile has added.
+pub(in crate::args) fn is_custom_id(id: &str) -> bool {
+    id.starts_with(CUSTOM_ID_PREFIX)
 }
 
 /// Returns the values of the added arguments as words for `argparse`, in the order of the command line.
@@ -132,6 +136,9 @@ fn argparse_words(arg: &CustomArg, flag: &str, values: &[&String]) -> Vec<String
         _ => std::iter::once(flag.to_owned()).chain(values.iter().map(|value| text(value))).collect(),
     }
 }
+
+/// Begins the ids of added arguments. No field of `RawArgs` can have such an id.
+const CUSTOM_ID_PREFIX: &str = "custom ";
 
 /// The value of a flag that no value follows.
 const NO_VALUE: &str = "\0\0";

@@ -39,7 +39,7 @@ pub(in crate::args) fn config_keys(command: &Command, program: &ProgramKind) -> 
 /// Returns `false` for the flags that only the command line can give: the help, the version, another file of settings.
 fn is_configurable(arg: &Arg) -> bool {
     let id = arg.get_id().as_str();
-    !arg.is_positional() && !id.starts_with("extra ") && !["config", "help", "version"].contains(&id)
+    !arg.is_positional() && !custom_args::is_custom_id(id) && !["config", "help", "version"].contains(&id)
 }
 
 fn key_of_arg(arg: &Arg) -> ConfigKey {
@@ -102,7 +102,7 @@ fn env_vars(arg: &Arg, long: &str) -> Vec<String> {
     vec![format!("LOCUST_{}", long.replace('-', "_").to_uppercase())]
 }
 
-/// The variables that are not named after their flag, by the id of the flag. `GREGARIA_RING` is the name before 0.2.
+/// The variables that are not named after their flag, by the id of the flag. `GREGARIA_RING` is the former name.
 const ENV_VAR_NAMES: &[(&str, &[&str])] = &[
     ("class_picker", &["LOCUST_USERCLASS_PICKER"]),
     ("driver", &["GREGARIA_DRIVER", "GREGARIA_RING"]),
