@@ -1,4 +1,4 @@
-//! The endpoints of connections: `--resolve`, Unix sockets, source addresses, and the lifetime of look-ups.
+//! The endpoints of connections: `--resolve`, Unix sockets, source addresses, and the lifetime of resolved addresses.
 //!
 //! Servers share one port on several addresses of the loopback network. Tests that change the machine's network run in
 //! namespaces, which util-linux's `unshare` creates.

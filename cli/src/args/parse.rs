@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn driver_and_ring_are_equal() {
+    fn ring_spellings_set_the_driver() {
         let driver = |line: &str, files: &[(&str, &str)], variables: &[(&str, &str)]| {
             let (_folder, env) = env_with(files, variables);
             try_parse(line, &QUICK, &env).unwrap().network.driver.map(|arg| arg.text)
@@ -476,7 +476,7 @@ mod tests {
     }
 
     #[test]
-    fn command_definition_is_consistent() {
+    fn clap_accepts_the_command_of_each_program() {
         for program in [ProgramKind::Gregaria, ProgramKind::RustUsers, locustfile()] {
             command::build_command(&program).unwrap().debug_assert();
         }

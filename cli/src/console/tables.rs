@@ -17,7 +17,7 @@ use super::{
 /// The time over which a table's rates are computed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum RateWindow {
-    /// The last ten seconds before this time, in seconds since 1970.
+    /// Up to ten whole seconds that ended at least two seconds before this time, in seconds since 1970.
     Current(f64),
     /// The whole run, which took this many seconds.
     Total(f64),

@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn other_programs_are_an_error() {
+    fn program_without_a_url_is_an_error() {
         let message = |script: &str| DemoSite::start(shell(script)).err().unwrap().to_string();
         assert!(message("exit 3").ends_with("exit status: 3"), "{}", message("exit 3"));
         assert!(message("echo Hello; cat").contains("\"Hello\""));

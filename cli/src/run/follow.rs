@@ -1,8 +1,8 @@
 //! The loop that follows a run from its first user to its exit code: logs the events, applies the keys, and drives the
 //! outputs.
 //!
-//! The run is launched and the outputs are chosen elsewhere (`launch.rs`, `output.rs`). This file knows no flag, no
-//! signal and no kind of output, has no clock of its own, and does not depend on where the users run.
+//! The run is launched and the outputs are chosen elsewhere (`launch.rs`, `output.rs`). This file must not know signals
+//! or kinds of output, has no clock of its own, and does not depend on where the users run.
 
 use std::{
     sync::mpsc::{Receiver, RecvTimeoutError},

@@ -1,7 +1,7 @@
 //! The launch of a run over any swarm, and the run's terminal, keys and signals while it is followed.
 //!
-//! The only place where a swarm is made and given to a runner. Another kind of swarm is chosen in [`launch()`], for
-//! Rust and Python users alike. What happens during a run is in `follow.rs`.
+//! The only place where a swarm is given to a runner, for Rust and Python users alike. The callers make the swarm
+//! (`entry.rs`, and `python/src/run.rs` of the Python host). What happens during a run is in `follow.rs`.
 
 use std::{io, sync::Arc};
 

@@ -109,7 +109,7 @@ impl RunOutput for LiveDisplay<'_> {
 }
 
 /// Returns the window of the current rates. In the first 4 s it is the whole time: Locust's current rate covers whole
-/// seconds that ended at least 2 s ago, and there is none yet.
+/// seconds that ended at least 2 s ago, and up to then there may be none.
 fn rate_window(status: &RunStatus) -> RateWindow {
     let measured_s = status.measured().as_secs_f64();
     if measured_s < 4.0 { RateWindow::Total(measured_s) } else { RateWindow::Current(rt::unix_time_s()) }

@@ -2,7 +2,7 @@
 //!
 //! An owner of a process calls [`prepare`], [`launch()`] and [`LaunchedRun::follow`], in this order. The Rust programs
 //! (`entry.rs`) and the Python host both do. `follow.rs` is the loop. It reaches the outputs through the trait in
-//! `output.rs` only: a new output is one file here and one line in `RunOutputs::new`.
+//! `output.rs` only: a new output is one file here, its `mod` line, and one line in `RunOutputs::new`.
 
 mod final_report;
 mod follow;

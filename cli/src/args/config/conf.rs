@@ -1,7 +1,7 @@
 //! The format of a `locust.conf`, as Python's configargparse reads it.
 //!
 //! An entry is `name = value`, `name: value`, `name value`, or `name` alone. A value may be in quotes, a list is in
-//! brackets. A comment starts with `#` or `;`. `[sections]` are ignored. What an entry means is up to `mod.rs`.
+//! brackets. A comment starts with `#` or `;`. `[sections]` are ignored. `mod.rs` interprets the entries.
 
 use super::{ConfigEntry, ConfigValue};
 use crate::exit::CliError;

@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn other_text_is_rejected() {
+    fn text_that_is_no_duration_is_rejected() {
         for text in
             ["", "s", "h", "1x", "10s5m", "1m1m", "-5", "+5", "1.5", " 5", "5 ", "5s ", "٣", "99999999999999999999"]
         {
