@@ -4,22 +4,19 @@
 //! and are not compared. A comment `<!-- not run: why -->` above a block skips the block. [`SUBSTITUTIONS`] lists the
 //! differences between the text and the executed commands; docs/testing.md documents them.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use support::{Nginx, Program, workspace};
 
-/// Texts and their replacements. The two addresses are replaced in [`substitute`].
-const SUBSTITUTIONS: [(&str, &str); 7] = [
+/// Texts and their replacements. The address is replaced in [`substitute`].
+const SUBSTITUTIONS: [(&str, &str); 5] = [
     ("python3 -m venv .venv && .venv/bin/pip install ./python && .venv/bin/gregaria", "gregaria"),
     ("cargo run --release -p gregaria --", "native"),
     ("cargo run --release -p gregaria-examples --example quickstart --", "quickstart"),
     ("cargo run --release -p gregaria-examples --example shop --", "shop"),
     ("-t 10s", "-t 1s"),
-    ("-t 1m", "-t 1s"),
-    // Other tests run at the same time, so programs may start slowly.
-    ("sleep 1;", "sleep 4;"),
 ];
 
 /// One block of commands.
@@ -51,17 +48,10 @@ fn console_blocks(text: &str) -> Vec<ConsoleBlock> {
     blocks
 }
 
-/// Replaces texts and addresses: port 8080 by `nginx`, and port 8765, on which commands start a server, by `free`.
-fn substitute(command: &str, nginx: SocketAddr, free: SocketAddr) -> String {
+/// Replaces the texts, and the address with port 8080 by that of `nginx`.
+fn substitute(command: &str, nginx: SocketAddr) -> String {
     let replaced = SUBSTITUTIONS.iter().fold(command.to_owned(), |text, (from, to)| text.replace(from, to));
-    let replaced = replaced.replace("127.0.0.1:8080", &nginx.to_string());
-    let replaced = replaced.replace("127.0.0.1:8765", &free.to_string());
-    replaced.replace("http.server 8765", &format!("http.server {}", free.port()))
-}
-
-fn free_address() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("failed to bind a port");
-    listener.local_addr().expect("a bound socket has an address")
+    replaced.replace("127.0.0.1:8080", &nginx.to_string())
 }
 
 fn run_document(path: &str) {
@@ -81,8 +71,7 @@ fn run_document(path: &str) {
     }
     let nginx = Nginx::start();
     for block in blocks.iter().filter(|block| block.not_run.is_none()) {
-        let free = free_address();
-        let commands = block.commands.iter().map(|command| substitute(command, nginx.address(), free));
+        let commands = block.commands.iter().map(|command| substitute(command, nginx.address()));
         let script = commands.collect::<Vec<_>>().join("\n");
         assert!(!script.contains("cargo "), "{path}:{}: would build: {script}", block.line);
         let program = shell(&script, programs.path());
@@ -136,11 +125,8 @@ fn console_blocks_and_their_reasons_are_found() {
 
 #[test]
 fn addresses_and_times_are_substituted() {
-    let (nginx, free) = (SocketAddr::from(([127, 0, 0, 1], 1)), SocketAddr::from(([127, 0, 0, 1], 2)));
-    let becomes = |from: &str, to: &str| assert_eq!(substitute(from, nginx, free), to);
+    let nginx = SocketAddr::from(([127, 0, 0, 1], 1));
+    let becomes = |from: &str, to: &str| assert_eq!(substitute(from, nginx), to);
     becomes("one -t 10s http://127.0.0.1:8080/", "one -t 1s http://127.0.0.1:1/");
-    becomes(
-        "python3 -m http.server 8765 & cargo run --release -p gregaria -- http://127.0.0.1:8765/ -u 8765",
-        "python3 -m http.server 2 & native http://127.0.0.1:2/ -u 8765",
-    );
+    becomes("cargo run --release -p gregaria -- http://127.0.0.1:8080/ -u 8080", "native http://127.0.0.1:1/ -u 8080");
 }
