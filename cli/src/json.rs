@@ -129,7 +129,17 @@ mod tests {
         let summary = fixture::summary_of(recorder);
         let mut out = Vec::new();
         write_entries(&mut out, &summary).unwrap();
-        let expected = r#"[
+        assert_eq!(String::from_utf8(out).unwrap(), JSON_OF_TWO_REQUESTS);
+    }
+
+    #[test]
+    fn no_requests_give_an_empty_list() {
+        let mut out = Vec::new();
+        write_entries(&mut out, &fixture::summary(&[])).unwrap();
+        assert_eq!(out, b"[]\n");
+    }
+
+    const JSON_OF_TWO_REQUESTS: &str = r#"[
     {
         "name": "/",
         "method": "GET",
@@ -182,13 +192,4 @@ mod tests {
     }
 ]
 "#;
-        assert_eq!(String::from_utf8(out).unwrap(), expected);
-    }
-
-    #[test]
-    fn no_requests_give_an_empty_list() {
-        let mut out = Vec::new();
-        write_entries(&mut out, &fixture::summary(&[])).unwrap();
-        assert_eq!(out, b"[]\n");
-    }
 }
