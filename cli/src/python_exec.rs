@@ -1,7 +1,7 @@
 //! The switch to the Python host, which runs locustfiles: the process executes it with the same arguments.
 //!
-//! `args/first_pass.rs` selects the command lines for it before they are parsed, because a locustfile may define flags
-//! that this program does not have.
+//! `args/python/first_pass.rs` selects the command lines for it before they are parsed, because a locustfile may define
+//! flags that this program does not have.
 
 use std::{
     ffi::OsString,

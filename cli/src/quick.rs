@@ -1,6 +1,6 @@
 //! The user class of a quick run: one request to one URL, repeated by users that never wait.
 //!
-//! The defaults of a quick run are in `args/plan.rs`.
+//! The defaults of a quick run are in `args/plan/mod.rs`.
 
 use gregaria_engine::{HttpUser, Method, TaskSet, UserClass};
 

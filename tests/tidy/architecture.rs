@@ -2,7 +2,8 @@
 //!
 //! `docs/ARCHITECTURE.md` has the folders, `docs/dependencies.md` the libraries.
 //!
-//! Folders are written as `` `engine/src/rt/` ``, files by any end of their path, external libraries by their name.
+//! Folders are written as `` `engine/src/rt/` ``, files by any end of their path, external libraries by their name. The
+//! paths in the headers of Rust files exist, too.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -18,8 +19,8 @@ const WITH_PATHS: &[&str] = &[ARCHITECTURE, DEPENDENCIES, "docs/testing.md", "CO
 /// Each recorded run is a folder of its own. The page names only the folder around them.
 const RECORDED_RUNS: &str = "benches/runs";
 
-/// Files that the documents name and git does not track.
-const UNTRACKED: &[&str] = &["locustfile.py", "locust.conf", "pyproject.toml"];
+/// Files that documents and headers name and git does not track.
+const UNTRACKED: &[&str] = &["inspectuser.py", "locustfile.py", "locust.conf", "pyproject.toml"];
 
 /// Libraries of the Python package and of the fuzz targets, which have manifests of their own.
 const OTHER_LIBRARIES: &[&str] = &["gevent", "libfuzzer-sys", "maturin", "requests"];
@@ -49,6 +50,44 @@ fn check_paths(document: &str, text: &str, files: &[String]) -> Vec<Finding> {
         findings.extend(missing.map(|path| Finding::new(document, index + 1, format!("there is no `{path}`"))));
     }
     findings
+}
+
+/// Finds paths in the header of a Rust file that do not exist.
+fn check_header(file: &str, text: &str, files: &[String], folders: &BTreeSet<String>) -> Vec<Finding> {
+    let header = text.lines().take_while(|line| line.starts_with("//!"));
+    let mut findings = Vec::new();
+    for (index, line) in header.enumerate() {
+        let missing = quoted(line).filter(|path| is_path(path) && !exists_near(path, file, files, folders));
+        findings.extend(missing.map(|path| Finding::new(file, index + 1, format!("there is no `{path}`"))));
+    }
+    findings
+}
+
+/// Whether `path` exists below the folder of `file`, its crate, the code of its crate, or the root. A name without a
+/// folder may be that of any file.
+fn exists_near(path: &str, file: &str, files: &[String], folders: &BTreeSet<String>) -> bool {
+    if !path.trim_end_matches('/').contains('/') {
+        return exists(path, files, folders);
+    }
+    let is_crate = |folder: &&str| files.contains(&format!("{folder}/Cargo.toml"));
+    let ancestors = || Path::new(file).ancestors().skip(1).filter_map(Path::to_str);
+    let folder = ancestors().next().unwrap_or_default();
+    let package = ancestors().find(is_crate).unwrap_or_default();
+    let bases = [folder, &format!("{package}/src"), package, ""];
+    let mut paths = bases.iter().filter_map(|base| join(base, path));
+    paths.any(|path| files.contains(&path) || folders.contains(&path))
+}
+
+/// Returns `path`, which may begin with `..`, as seen from the folder `base`.
+fn join(base: &str, path: &str) -> Option<String> {
+    let mut parts = Vec::new();
+    for part in base.split('/').chain(path.split('/')).filter(|part| !part.is_empty()) {
+        match part {
+            ".." => drop(parts.pop()?),
+            part => parts.push(part),
+        }
+    }
+    Some(parts.join("/"))
 }
 
 /// Returns the texts between backticks that could be a path or a name.
@@ -93,6 +132,28 @@ fn folders_and_libraries_are_described() {
     findings.extend(check_libraries(&read(DEPENDENCIES), &manifests::external_libraries()));
     findings.extend(WITH_PATHS.iter().flat_map(|document| check_paths(document, &read(document), &files)));
     report(findings);
+}
+
+#[test]
+fn paths_in_headers_exist() {
+    let files = committed_files();
+    let folders = all_folders(&files);
+    let rust = files.iter().filter(|file| file.ends_with(".rs"));
+    let headers = rust.filter_map(|file| Some(check_header(file, &text_of(file)?, &files, &folders)));
+    report(headers.flatten().collect());
+}
+
+#[test]
+fn missing_paths_in_headers_are_found() {
+    let files = ["a/Cargo.toml", "a/src/b/c.rs", "a/src/b/mod.rs", "a/src/d.rs", "a/tests/x/e.rs"].map(str::to_owned);
+    let folders = all_folders(&files);
+    let found = |header: &str| check_header("a/src/b/c.rs", header, &files, &folders).len();
+    assert_eq!(
+        found("//! `../d.rs`, `b/c.rs`, `b/`, `tests/x/e.rs`, `tests/x/`, `a/src/d.rs`, `e.rs`, `locust.conf`\n"),
+        0
+    );
+    assert_eq!(found("//! `c/d.rs`\n//! `x/e.rs`, `../../../../d.rs`, `gone.rs`\n"), 4);
+    assert_eq!(found("//! A header.\n\n/// `gone.rs`\n"), 0);
 }
 
 #[test]

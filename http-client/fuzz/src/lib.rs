@@ -1,7 +1,7 @@
 //! Entry points of the fuzz targets.
 //!
-//! Their bodies are in `tests/it/fuzz/entries.rs` of the client, because the package's tests run them for a short
-//! time too.
+//! Their bodies are in `http-client/tests/it/fuzz/entries.rs`, because the tests of the client also run them for a
+//! short time.
 
 #![forbid(unsafe_code)]
 
