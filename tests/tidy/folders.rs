@@ -21,6 +21,7 @@ const FOLDER_RULES: &[FolderRule] = &[
     ("http-client/src", "proto", &["auth", "cookies", "message", "proxy", "session", "tls", "transport"]),
     ("http-client/src", "proto/coding", &["proto/framing", "proto/head", "proto/parser"]),
     ("http-client/src", "tls", &["auth", "cookies", "message", "proto", "session"]),
+    ("engine/src", "rt/io_uring", &["rt/executor", "rt/timers"]),
     ("engine/src", "rt", &["accounting", "control", "io_thread", "network", "runner", "scenario", "shards", "user"]),
     ("engine/src", "accounting", &["control", "io_thread", "runner", "scenario", "shards", "user"]),
     ("engine/src", "control", &["io_thread", "rt", "runner", "scenario", "shards", "user"]),
@@ -32,9 +33,11 @@ const FOLDER_RULES: &[FolderRule] = &[
     ("cli/src", "args/cli", &["args/config", "args/plan", "args/python"]),
     ("cli/src", "args/config", &["args/plan", "args/python"]),
     ("cli/src", "args/plan", &["args/config", "args/python"]),
+    ("cli/src", "run", &["args/cli", "args/config", "args/parse", "args/python"]),
     ("cli/src", "console", &["args", "demo", "entry", "run", "terminal"]),
     ("cli/src", "terminal", &["args", "console", "demo", "entry", "run"]),
     ("cli/src", "demo", &["args", "console", "entry", "run", "terminal"]),
+    ("python/src", "response", &["command_line", "completions", "run", "scenario", "session", "swarm"]),
 ];
 
 /// A crate and two of its modules: the first may name the second, although that closes a cycle.

@@ -1,4 +1,4 @@
-//! Names that a crate or folder must not use: runtimes, the kernel, clocks, sockets, printing.
+//! Names that a crate or folder must not use: runtimes, the kernel, clocks, sockets, printing, the control of runs.
 //!
 //! A layer is a folder, the part of it that is exempt, and the forbidden names. `folders` has the rules between the
 //! folders of one crate.
@@ -53,10 +53,73 @@ const LAYER_RULES: &[LayerRule] = &[
         words: &[CLOCKS, SOCKETS],
     },
     LayerRule {
+        folder: "engine/src",
+        except: &[],
+        reason: "the engine is a library: arguments, terminals, signals and the process belong to its caller",
+        paths: &[&["clap", "rustix::termios", "signal_hook", "std::env", "std::process"]],
+        words: &[&["IsTerminal"]],
+    },
+    LayerRule {
+        folder: "engine/src/rt",
+        except: &[],
+        reason: "the runtime moves bytes; it knows no requests and no measurements",
+        paths: &[REQUESTS, &["gregaria_stats"]],
+        words: &[],
+    },
+    LayerRule {
+        folder: "engine/src/accounting",
+        except: &[],
+        reason: "the accounting belongs to one thread",
+        paths: &[&["std::thread"]],
+        words: &[],
+    },
+    LayerRule {
+        folder: "engine/src/io_thread",
+        except: &[],
+        reason: "the I/O thread records timestamps; its owner records samples",
+        paths: &[&["gregaria_stats"]],
+        words: &[],
+    },
+    LayerRule {
         folder: "cli/src",
         except: &[],
         reason: "the command uses the engine; it has no runtime of its own",
         paths: &[RUNTIMES],
+        words: &[],
+    },
+    LayerRule {
+        folder: "cli/src/args",
+        except: &[],
+        reason: "arguments become a plan; they control no run",
+        paths: &[],
+        words: &[RUN_CONTROL],
+    },
+    LayerRule {
+        folder: "cli/src/console",
+        except: &[],
+        reason: "figures become text; the text controls no run and knows no terminal",
+        paths: &[],
+        words: &[RUN_CONTROL, &["IsTerminal"]],
+    },
+    LayerRule {
+        folder: "cli/src/terminal",
+        except: &[],
+        reason: "the terminal takes any text",
+        paths: &[&["gregaria_engine", "gregaria_stats"]],
+        words: &[],
+    },
+    LayerRule {
+        folder: "cli/src/demo",
+        except: &[],
+        reason: "the demo shop is a target like any other",
+        paths: &[],
+        words: &[RUN_CONTROL],
+    },
+    LayerRule {
+        folder: "tests/rust_users",
+        except: &[],
+        reason: "these users run through the engine, without the command",
+        paths: &[&["gregaria"]],
         words: &[],
     },
     LayerRule {
@@ -77,11 +140,25 @@ const LAYER_RULES: &[LayerRule] = &[
 
 /// Event loops, and below them the system calls.
 const RUNTIMES: &[&str] = &["monoio", "tokio", "glommio", "io_uring", "polling"];
-const KERNEL: &[&str] = &["rustix", "libc", "socket2"];
+const KERNEL: &[&str] = &["libc", "nix", "rustix", "socket2"];
 const SYSTEM: &[&str] = &["std::thread", "std::fs", "std::process", "std::env"];
 const CLOCKS: &[&str] = &["Instant", "SystemTime", "UNIX_EPOCH"];
 const SOCKETS: &[&str] = &["TcpStream", "TcpListener", "UdpSocket", "UnixStream", "ToSocketAddrs"];
 const ASYNC: &[&str] = &["async", "await"];
+const REQUESTS: &[&str] = &[
+    "gregaria_http::Body",
+    "gregaria_http::ClientConfig",
+    "gregaria_http::Exchange",
+    "gregaria_http::Method",
+    "gregaria_http::Request",
+    "gregaria_http::RequestOptions",
+    "gregaria_http::Response",
+    "gregaria_http::Session",
+];
+const RUN_CONTROL: &[&str] = &["RunCommand", "RunHandle", "Runner", "Swarm"];
+
+/// Python modules that the extension module must not import.
+const NOT_IMPORTED: &[&str] = &["gevent", "greenlet", "gregaria.task", "gregaria.user"];
 
 /// The command prints. A library that prints cannot be embedded.
 const MAY_PRINT: &[&str] = &["cli/src", "tests", "benches", "examples"];
@@ -106,6 +183,20 @@ fn violations(file: &SourceFile, layer: &LayerRule) -> Vec<Finding> {
     names.map(|name| Finding::new(&file.path, name.line, format!("`{}`: {}", name.path, layer.reason))).collect()
 }
 
+/// Finds strings in the extension module that name one of [`NOT_IMPORTED`], or a module inside it.
+fn check_python_modules(file: &SourceFile) -> Vec<Finding> {
+    if !file.is_in("python/src") {
+        return Vec::new();
+    }
+    let is_forbidden = |text: &str| {
+        let rests = NOT_IMPORTED.iter().filter_map(|module| text.strip_prefix(module));
+        rests.into_iter().any(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    let strings = file.tokens.iter().filter(|token| is_forbidden(token.text.trim_matches('"')));
+    let message = |text| format!("{text}: the extension module knows neither gevent nor the classes of users");
+    strings.map(|token| Finding::new(&file.path, token.line, message(&token.text))).collect()
+}
+
 fn check_printing(file: &SourceFile) -> Vec<Finding> {
     if MAY_PRINT.iter().any(|folder| file.is_in(folder)) {
         return Vec::new();
@@ -122,6 +213,11 @@ fn check_printing(file: &SourceFile) -> Vec<Finding> {
 #[test]
 fn layers_use_no_forbidden_names() {
     check_sources(check_layers);
+}
+
+#[test]
+fn extension_module_imports_no_python_users() {
+    check_sources(check_python_modules);
 }
 
 #[test]
@@ -145,6 +241,16 @@ fn forbidden_names_are_found() {
         ("http-client/src/proto/head.rs", "fn f() { g().await }"),
         ("engine/src/user.rs", "fn f() { rustix::time::clock_gettime(X); }"),
         ("engine/src/user.rs", "fn f() { Instant::now(); }"),
+        ("engine/src/user.rs", "use std::process; fn f() { process::exit(1); }"),
+        ("engine/src/rt/driver.rs", "fn f() { std::env::args(); }"),
+        ("engine/src/rt/net.rs", "use gregaria_http::{Error, Request};"),
+        ("engine/src/accounting/mod.rs", "use std::thread;"),
+        ("engine/src/io_thread/worker.rs", "use gregaria_stats::Sample;"),
+        ("cli/src/args/parse.rs", "use gregaria_engine::Runner;"),
+        ("cli/src/console/live.rs", "use gregaria_engine::RunHandle;"),
+        ("cli/src/terminal/screen.rs", "use gregaria_stats::Summary;"),
+        ("cli/src/demo/shop.rs", "use gregaria_engine::Swarm;"),
+        ("tests/rust_users/run.rs", "use gregaria::args;"),
         ("cli/src/console.rs", "fn f() { monoio::start(); }"),
         ("cli/src/args.rs", "use tokio::net;"),
         ("engine/src/rt/ring.rs", "use tokio::net;"),
@@ -154,6 +260,9 @@ fn forbidden_names_are_found() {
     ];
     for (path, text) in broken {
         assert!(!check_layers(&SourceFile::new(path, text)).is_empty(), "{path}: {text}");
+    }
+    for text in ["fn f() { py.import(\"gevent.event\"); }", "const X: &str = \"gregaria.user\";"] {
+        assert_eq!(check_python_modules(&SourceFile::new("python/src/bridge.rs", text)).len(), 1, "{text}");
     }
     for text in ["fn f() { println!(\"x\"); }", "use std::io::{self, stdout};", "fn f() { dbg!(1); io::stderr(); }"] {
         assert!(!check_printing(&SourceFile::new("engine/src/user.rs", text)).is_empty(), "{text}");
@@ -169,11 +278,16 @@ fn allowed_names_are_not_found() {
         ("http-client/src/session.rs", "use std::net::IpAddr;"),
         ("http-client/src/message/body.rs", "use std::fs::File;"),
         ("engine/src/rt/ring.rs", "use io_uring::IoUring; fn f() { Instant::now(); }"),
+        ("engine/src/rt/net.rs", "use gregaria_http::{Error, Origin, Transport};"),
+        ("cli/src/console/live.rs", "use gregaria_engine::RunnerState;"),
+        ("tests/rust_users/run.rs", "use gregaria_engine::Runner;"),
         ("benches/compare/tokio_client.rs", "use tokio::net;"),
     ];
     for (path, text) in kept {
         assert_eq!(check_layers(&SourceFile::new(path, text)), [], "{path}: {text}");
     }
+    let text = "const X: &str = \"Python users on gevent\"; fn f() { py.import(\"gregaria.response\"); }";
+    assert_eq!(check_python_modules(&SourceFile::new("python/src/run.rs", text)), []);
     let prints_itself = SourceFile::new("cli/src/console.rs", "fn f() { println!(\"x\"); }");
     assert_eq!(check_printing(&prints_itself), []);
 }

@@ -16,6 +16,9 @@ const ALLOWED_DEPENDENCIES: &[(&str, &[&str])] = &[
     ("python", &["gregaria", "gregaria-engine", "gregaria-stats", "gregaria-http"]),
 ];
 
+/// The manifest with the library `tests/support`.
+const FIXTURES: &str = "tests/Cargo.toml";
+
 /// A dependency in a manifest. The value is the text behind the name.
 struct Dependency {
     section: String,
@@ -50,6 +53,13 @@ fn check_direction(path: &str, manifest: &str) -> Vec<Finding> {
     let ours = dependencies(manifest).into_iter().filter(|dependency| dependency.name.starts_with("gregaria"));
     let wrong = ours.filter(|dependency| !allowed.contains(&dependency.name.as_str()));
     wrong.map(|it| Finding::new(path, it.line, format!("{folder} must not know {}", it.name))).collect()
+}
+
+/// Finds crates of ours that the fixtures of the tests may use: the dependencies that are not only those of the tests.
+fn check_fixtures(path: &str, manifest: &str) -> Vec<Finding> {
+    let of_library = dependencies(manifest).into_iter().filter(|it| path == FIXTURES && it.section == "dependencies");
+    let ours = of_library.filter(|it| it.name.starts_with("gregaria"));
+    ours.map(|it| Finding::new(path, it.line, format!("tests/support must not know {}", it.name))).collect()
 }
 
 /// Finds versions that are not those of the table in the root.
@@ -107,6 +117,7 @@ fn texts_beside(path: &str) -> Vec<String> {
 fn dependencies_point_down_and_to_the_table() {
     let members = members();
     let mut findings: Vec<Finding> = members.iter().flat_map(|(path, text)| check_direction(path, text)).collect();
+    findings.extend(members.iter().flat_map(|(path, text)| check_fixtures(path, text)));
     findings.extend(members.iter().flat_map(|(path, text)| check_pinned(path, text)));
     findings.extend(members.iter().flat_map(|(path, text)| check_named(path, text, &texts_beside(path))));
     findings.extend(check_unused(&text_of("Cargo.toml").unwrap_or_default(), &members));
@@ -114,6 +125,7 @@ fn dependencies_point_down_and_to_the_table() {
     for (package, _) in ALLOWED_DEPENDENCIES {
         assert!(members.contains_key(&format!("{package}/Cargo.toml")), "{package} has moved");
     }
+    assert!(members.contains_key(FIXTURES), "{FIXTURES} has moved");
 }
 
 #[test]
@@ -123,6 +135,8 @@ fn wrong_dependencies_are_found() {
     assert_eq!(check_direction("stats/Cargo.toml", manifest).len(), 2);
     assert_eq!(check_direction("cli/Cargo.toml", manifest).len(), 1);
     assert_eq!(check_direction("tests/Cargo.toml", manifest), []);
+    assert_eq!(check_fixtures("tests/Cargo.toml", manifest).len(), 1);
+    assert_eq!(check_fixtures("benches/Cargo.toml", manifest), []);
     let loose: Vec<usize> = check_pinned("stats/Cargo.toml", manifest).iter().map(|finding| finding.line).collect();
     assert_eq!(loose, [6, 8]);
     let root = "[workspace.dependencies]\nrand = \"0.9\"\nurl = { version = \"2\" }\n";

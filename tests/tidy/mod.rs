@@ -4,9 +4,9 @@
 //! have no findings, and over a snippet that breaks it.
 //!
 //! - `layers`, `folders`, `manifests`: which crates and folders may name each other, which depend on which
-//! - `shape`, `python`, `unsafe_code`: headers, lengths, `unsafe`
+//! - `shape`, `python`, `unsafe_code`: headers, lengths, Python's imports, `unsafe`
 //! - `names`, `prose`, `committed_text`: types, constants, tests; figures of the prose; white space
-//! - `architecture`: the documents name the folders and libraries that exist
+//! - `architecture`: documents and headers name the folders, files and libraries that exist
 //! - `source`, `tokens`, `modules`, `comments`: reading code, used by the rules
 //!
 //! If a rule prevents good code, change the rule in the same commit and give the reason.
