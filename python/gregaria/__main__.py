@@ -5,6 +5,7 @@ It owns the process: the order of imports, signals, standard streams, the exit c
 
 from __future__ import annotations
 
+import functools
 import gc
 import signal
 import sys
@@ -71,11 +72,12 @@ def _run_locustfiles(args: list[str], paths: list[Path]) -> int:
 
 
 def _run(command_line: CommandLine, user_classes: list[type[User]], custom: dict[str, Any], stdout: TextIO) -> int:
-    from . import scenario, stdio
+    from . import request_events, scenario, stdio
     from ._engine import prepare, start
     from .environment import Environment, LocalRunner, options
     from .event import events
     from .host import UserScheduler
+    from .run_state import thread_id
 
     parsed_options = options(command_line, custom)
     tags, exclude_tags = set(parsed_options.tags or ()), set(parsed_options.exclude_tags or ())
@@ -95,8 +97,10 @@ def _run(command_line: CommandLine, user_classes: list[type[User]], custom: dict
         parsed_options.host = setup.host
         for user_class in user_classes:
             user_class.host = setup.host
-    environment = Environment(user_classes, parsed_options)
-    run, bridge = start(command_line, setup, [scenario.describe(user_class) for user_class in user_classes])
+    environment = Environment(user_classes, parsed_options, events)
+    described = [scenario.describe(user_class) for user_class in user_classes]
+    notify_decided = functools.partial(request_events.notify_decided, events)
+    run, bridge = start(command_line, setup, described, thread_id(), notify_decided)
     environment.runner = LocalRunner(environment, run)
     vars(sys.modules["locust.runners"])["locust_runner"] = environment.runner
     # The objects that exist now live as long as the process, so the collector need not visit them.

@@ -1,6 +1,6 @@
 """The native half: `python/src/`. `stubtest` compares this file with the module in `test_types.py`."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, ClassVar, Self, final
@@ -108,7 +108,13 @@ class RunSetup:
     def host(self) -> str | None: ...
 
 def prepare(command_line: CommandLine, this_program: list[str]) -> RunSetup: ...
-def start(command_line: CommandLine, setup: RunSetup, classes: list[ClassDescription]) -> tuple[Run, EngineBridge]: ...
+def start(
+    command_line: CommandLine,
+    setup: RunSetup,
+    classes: list[ClassDescription],
+    owner_thread: int,
+    notify_decided: Callable[[Response, object], None],
+) -> tuple[Run, EngineBridge]: ...
 
 # bridge.rs
 

@@ -21,12 +21,14 @@ from requests.structures import CaseInsensitiveDict
 from . import request_events
 from ._engine import ClientSession, Response
 from .cookies import ClientCookies
-from .event import EventHook, events
+from .event import EventHook, Events, events
+from .exception import LocustError
 from .request_options import DEFAULT_HEADERS, RequestOptions, prepare, prepared_options
 
 if TYPE_CHECKING:
     from typing import Unpack
 
+    from .environment import Environment
     from .request_options import (
         CallArguments,
         PutCallArguments,
@@ -92,7 +94,11 @@ class HttpSession(requests.Session):
         **kwargs: Any,
     ) -> None:
         # The constructor of requests is not called: it would create all attributes.
-        self._bridge = events.run_state.require_bridge()
+        environment = _environment_of(user, request_event)
+        if environment is None or environment.run_state is None:
+            raise LocustError("a client sends requests only while a run is on")
+        self._run_state = environment.run_state
+        self._events: Events = environment.events
         #: The attributes that were set; `None` as long as there are none, which keeps a plain request plain.
         self._settings: dict[str, Any] | None = None
         self._session: ClientSession | None = None
@@ -185,7 +191,7 @@ class HttpSession(requests.Session):
     def base_url(self, base_url: str) -> None:
         previous = self._session
         self._base_url, auth = without_credentials(base_url)
-        self._session = ClientSession(self._bridge, self._base_url)
+        self._session = ClientSession(self._run_state.bridge, self._base_url)
         if auth:
             self.auth = auth
         if previous is not None:
@@ -252,7 +258,7 @@ class HttpSession(requests.Session):
         if url.__class__ is not str:
             url = url.decode() if isinstance(url, bytes) else str(url)
         response = self._send_and_wait(method, url, name, is_caught, options)
-        if events.run_state.has_request_listeners:
+        if self._events.has_request_listeners:
             self._notify(response, is_caught, context)
         if options is not None and options.hooks and response.status_code:
             response = _call_hooks(response, options.hooks, options.hook_kwargs)
@@ -276,9 +282,9 @@ class HttpSession(requests.Session):
         session = cast(ClientSession, self._session)
         request_id = session.send(method, url, name, is_caught, resume, options)
         while request_id is None:
-            if not self._bridge.is_open:
+            if not self._run_state.bridge.is_open:
                 return self._after_run(method, url, name, is_caught)
-            events.run_state.admission.wait()
+            self._run_state.admission.wait()
             request_id = session.send(method, url, name, is_caught, resume, options)
         try:
             if replies is None or source is None:
@@ -286,7 +292,7 @@ class HttpSession(requests.Session):
             else:
                 response = self._upload(request_id, replies, source)
         except BaseException:
-            self._bridge.cancel(request_id)
+            self._run_state.bridge.cancel(request_id)
             raise
         if type(response) is not Response:
             raise response
@@ -318,7 +324,16 @@ class HttpSession(requests.Session):
         if is_caught:
             response.set_context(context)
         else:
-            request_events.notify_by_status(response, context)
+            request_events.notify_by_status(self._events, response, context)
+
+
+def _environment_of(user: User | None, request_event: EventHook | None) -> Environment | None:
+    """Returns the environment of the user, else that of the hook, else that of the command."""
+    if user is not None and user._environment is not None:
+        return user._environment
+    hooks = request_event._events if isinstance(request_event, EventHook) else None
+    environment = hooks.environment if hooks else None
+    return environment or events.environment
 
 
 def without_credentials(base_url: str) -> tuple[str, tuple[str, str] | None]:

@@ -8,20 +8,27 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ._engine import CommandLine, Run
-from .event import Events, events
+from .event import Events
 
 if TYPE_CHECKING:
+    from .run_state import RunState
     from .user import User
 
 
 class Environment:
-    """The surroundings of a run, as users and listeners of `init` receive them."""
+    """The environment of a run, as users and listeners of `init` receive it."""
 
-    def __init__(self, user_classes: list[type[User]], parsed_options: argparse.Namespace) -> None:
+    def __init__(
+        self, user_classes: list[type[User]], parsed_options: argparse.Namespace, events: Events | None = None
+    ) -> None:
         self.user_classes = user_classes
         self.user_classes_by_name = {user_class.__name__: user_class for user_class in user_classes}
         self.parsed_options = parsed_options
-        self.events: Events = events
+        #: The hooks of the run. Those of the command are `locust.events`.
+        self.events = events or Events()
+        self.events.environment = self
+        #: The state of the run; `None` before its users may start.
+        self.run_state: RunState | None = None
         self.host: str | None = parsed_options.host
         self.tags: list[str] | None = parsed_options.tags
         self.exclude_tags: list[str] | None = parsed_options.exclude_tags

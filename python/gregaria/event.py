@@ -11,10 +11,13 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
-from .run_state import RunState, thread_id
+from .run_state import thread_id
+
+if TYPE_CHECKING:
+    from .environment import Environment
 
 logger = logging.getLogger(__name__)
 
@@ -26,10 +29,10 @@ class EventHook:
     versions.
     """
 
-    def __init__(self, run_state: RunState | None = None) -> None:
+    def __init__(self, events: Events | None = None) -> None:
         self._handlers: list[Callable[..., object]] = []
-        #: A hook that a locustfile creates belongs to the process's `events`.
-        self._run_state = run_state
+        #: The hooks that this one is among; `None` for one that a locustfile creates, which belongs to the command's.
+        self._events = events
 
     def add_listener(self, handler: Listener) -> Listener:
         """Adds a listener and returns it."""
@@ -64,7 +67,7 @@ class EventHook:
             except (StopUser, StopTest, RescheduleTask, RescheduleTaskImmediately, InterruptTaskSet):
                 raise
             except Exception:
-                (self._run_state or events.run_state).listener_failed = True
+                (self._events or events).listener_failed = True
                 logger.exception("a listener failed: %s", getattr(handler, "__qualname__", handler))
 
     @contextmanager
@@ -95,7 +98,7 @@ class QuittingHook(EventHook):
 
     def notify(self, kwargs: dict[str, Any], reverse: bool = False) -> None:
         for handler in self._handlers[::-1] if reverse else self._handlers[:]:
-            single = EventHook(self._run_state)
+            single = EventHook(self._events)
             single.add_listener(handler)
             single.notify(kwargs if inspect.signature(handler).parameters else {})
 
@@ -103,16 +106,14 @@ class QuittingHook(EventHook):
 class RequestHook(EventHook):
     """A hook that counts a request each time it is fired."""
 
-    def __init__(self, events: Events) -> None:
-        super().__init__(events.run_state)
-        self._events = events
+    _events: Events
 
     def fire(self, *, reverse: bool = False, **kwargs: Any) -> None:
         """Counts a request and calls the listeners of both generations."""
         self._events.request_fired(**kwargs)
 
     def add_listener(self, handler: Listener) -> Listener:
-        self._events.run_state.has_request_listeners = True
+        self._events.has_request_listeners = True
         return super().add_listener(handler)
 
 
@@ -122,39 +123,45 @@ class Events:
     EventHook = EventHook
 
     def __init__(self) -> None:
-        state = self.run_state = RunState()
+        #: The environment of the run that these hooks belong to, once there is one.
+        self.environment: Environment | None = None
+        #: Whether a listener of requests was ever added.
+        self.has_request_listeners = False
+        #: Whether a listener of any hook has failed, for the exit code.
+        self.listener_failed = False
+
         self.request = RequestHook(self)
 
-        self.init = EventHook(state)
-        self.init_command_line_parser = EventHook(state)
-        self.test_start = EventHook(state)
-        self.spawning_complete = EventHook(state)
-        self.test_stopping = EventHook(state)
-        self.test_stop = EventHook(state)
-        self.quitting = QuittingHook(state)
-        self.quit = EventHook(state)
-        self.reset_stats = EventHook(state)
-        self.user_error = EventHook(state)
+        self.init = EventHook(self)
+        self.init_command_line_parser = EventHook(self)
+        self.test_start = EventHook(self)
+        self.spawning_complete = EventHook(self)
+        self.test_stopping = EventHook(self)
+        self.test_stop = EventHook(self)
+        self.quitting = QuittingHook(self)
+        self.quit = EventHook(self)
+        self.reset_stats = EventHook(self)
+        self.user_error = EventHook(self)
 
         # 0.7
         self.request_success = RequestHook(self)
         self.request_failure = RequestHook(self)
-        self.hatch_complete = EventHook(state)
-        self.locust_error = EventHook(state)
-        self.locust_start_hatching = EventHook(state)
-        self.locust_stop_hatching = EventHook(state)
+        self.hatch_complete = EventHook(self)
+        self.locust_error = EventHook(self)
+        self.locust_start_hatching = EventHook(self)
+        self.locust_stop_hatching = EventHook(self)
 
         # These can be listened to, but are not fired yet.
-        self.cpu_warning = EventHook(state)
-        self.heartbeat_received = EventHook(state)
-        self.heartbeat_sent = EventHook(state)
-        self.master_start_hatching = EventHook(state)
-        self.master_stop_hatching = EventHook(state)
-        self.report_to_master = EventHook(state)
-        self.slave_report = EventHook(state)
-        self.usage_monitor = EventHook(state)
-        self.worker_connect = EventHook(state)
-        self.worker_report = EventHook(state)
+        self.cpu_warning = EventHook(self)
+        self.heartbeat_received = EventHook(self)
+        self.heartbeat_sent = EventHook(self)
+        self.master_start_hatching = EventHook(self)
+        self.master_stop_hatching = EventHook(self)
+        self.report_to_master = EventHook(self)
+        self.slave_report = EventHook(self)
+        self.usage_monitor = EventHook(self)
+        self.worker_connect = EventHook(self)
+        self.worker_report = EventHook(self)
 
     def request_fired(
         self,
@@ -166,14 +173,14 @@ class Events:
         **more: Any,
     ) -> None:
         """Counts a request that a client of the locustfile's own has made, and calls the listeners."""
-        bridge = self.run_state.bridge
-        if bridge is not None:
-            if thread_id() != self.run_state.owner_thread:
+        run_state = self.environment.run_state if self.environment else None
+        if run_state is not None:
+            if thread_id() != run_state.owner_thread:
                 raise RuntimeError("events are fired in the thread of the users: use greenlets (gevent.spawn)")
-            bridge.record_request(
+            run_state.bridge.record_request(
                 str(request_type), str(name), response_time or 0, int(response_length or 0), exception
             )
-        if self.run_state.has_request_listeners:
+        if self.has_request_listeners:
             meta = {"response": None, "context": {}, "start_time": None, "url": None} | more
             meta |= {"request_type": request_type, "name": name, "response_time": response_time}
             self.notify_request(meta | {"response_length": response_length, "exception": exception})
@@ -191,5 +198,5 @@ class Events:
             hook.notify(old | {"response_time": int(meta["response_time"] or 0)})
 
 
-#: The hooks of the process, as `from locust import events` gives them.
+#: The hooks of the command, as `from locust import events` gives them. Locustfiles add listeners when imported.
 events = Events()

@@ -24,8 +24,9 @@ from gevent.queue import Queue
 from . import task_errors
 from ._engine import EngineBridge, HostEvent, Run, UserAction, next_completion
 from .environment import Environment
-from .event import EventHook, events
+from .event import EventHook
 from .exception import InterruptTaskSet, RescheduleTask, RescheduleTaskImmediately, StopTest, StopUser
+from .run_state import RunState
 from .user import WAITING, Locust, User
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ class UserScheduler:
         self._classes = user_classes
         self._run = run
         self._bridge = bridge
+        self._run_state = environment.run_state = RunState(bridge)
         #: Users that were not asked to stop, per class, in the order of their start.
         self._active: list[dict[UserGreenlet, None]] = [{} for _ in user_classes]
         self._alive: set[UserGreenlet] = set()
@@ -60,8 +62,6 @@ class UserScheduler:
 
     def run(self) -> int:
         """Follows the run to its end and returns the exit code of the process."""
-        events.run_state.attach(self._bridge)
-        User.environment = self._environment
         self._watch(self._bridge.completion_fd, self._resume_greenlets)
         self._watch(self._bridge.command_fd, self._wake_scheduler)
         self._dispatcher.start()
@@ -89,10 +89,9 @@ class UserScheduler:
             if isinstance(event, HostEvent.Exit):
                 return event.code
             self._handle(event)
-        admission = events.run_state.admission
         if not self._bridge.is_open or self._bridge.may_admit_soon:
-            admission.set()
-            admission.clear()
+            self._run_state.admission.set()
+            self._run_state.admission.clear()
         if self._wake.wait(due_s):
             self._wake.clear()
         return None
@@ -215,7 +214,7 @@ class UserScheduler:
                 assert_never(event)
 
     def _set_exit(self) -> None:
-        self._run.set_exit(self._environment.process_exit_code, events.run_state.listener_failed)
+        self._run.set_exit(self._environment.process_exit_code, self._environment.events.listener_failed)
 
     # Callbacks of user greenlets.
 
@@ -247,13 +246,17 @@ class UserScheduler:
 
     def make_user(self, class_index: int) -> User:
         """Creates a user of this class."""
-        user_class = self._classes[class_index]
-        # Constructors of 0.7 take no arguments.
-        return user_class() if issubclass(user_class, Locust) else user_class(self._environment)
+        user_class: Any = self._classes[class_index]
+        # Constructors of 0.7 take no arguments, so the user has its environment before its constructor is called.
+        arguments = () if issubclass(user_class, Locust) else (self._environment,)
+        user: User = user_class.__new__(user_class, *arguments)
+        user._environment = self._environment
+        user_class.__init__(user, *arguments)
+        return user
 
-    def user_class(self, class_index: int) -> type[User]:
-        """Returns the class with this index."""
-        return self._classes[class_index]
+    def report_error(self, user: User | None, class_index: int, error: BaseException) -> None:
+        """Reports an exception of a user; without one, of the constructor of its class."""
+        task_errors.report_error(self._environment, user or self._classes[class_index], error)
 
 
 class UserGreenlet(gevent.Greenlet):
@@ -279,7 +282,7 @@ class UserGreenlet(gevent.Greenlet):
         except (StopTest, SystemExit) as reason:
             self._scheduler.end_run(reason)
         except (Exception, gevent.Timeout) as error:
-            task_errors.report_error(self._user or self._scheduler.user_class(self.class_index), error)
+            self._scheduler.report_error(self._user, self.class_index, error)
         finally:
             user, self._user = self._user, None
             self._scheduler.on_exit(self, user)
@@ -333,10 +336,9 @@ class EventDispatcher(gevent.Greenlet):
                 )
 
 
-def blocking_frame() -> str:
-    """Returns the line that the thread of gevent's loop executes. Called on another thread when the loop is blocked."""
-    owner = cast(int, events.run_state.owner_thread)
-    frames = traceback.extract_stack(sys._current_frames()[owner])
+def blocking_frame(owner_thread: int) -> str:
+    """Returns the line that the Python thread executes. Called on another thread when gevent's loop is blocked."""
+    frames = traceback.extract_stack(sys._current_frames()[owner_thread])
     users = [frame for frame in frames if not frame.filename.startswith(_NOT_OF_USERS)]
     frame = (users or frames)[-1]
     return f"in {frame.name}() at {frame.filename}, line {frame.lineno}: {frame.line}"

@@ -9,21 +9,21 @@ from __future__ import annotations
 from typing import Any
 
 from ._engine import Response
-from .event import events
+from .event import Events
 
 
-def notify_decided(response: Response, exception: object) -> None:
+def notify_decided(events: Events, response: Response, exception: object) -> None:
     """Passes on a response after the task has decided its outcome. Called by the native half after recording."""
-    if events.run_state.has_request_listeners:
-        _notify(response, exception, response.context)
+    if events.has_request_listeners:
+        _notify(events, response, exception, response.context)
 
 
-def notify_by_status(response: Response, context: dict[str, Any] | None) -> None:
+def notify_by_status(events: Events, response: Response, context: dict[str, Any] | None) -> None:
     """Passes on a response after its status has decided the outcome."""
-    _notify(response, response.status_failure(), context)
+    _notify(events, response, response.status_failure(), context)
 
 
-def _notify(response: Response, exception: object, context: dict[str, Any] | None) -> None:
+def _notify(events: Events, response: Response, exception: object, context: dict[str, Any] | None) -> None:
     request_type, name, response_time, response_length, start_time, url = response.event_fields()
     events.notify_request(
         {

@@ -186,7 +186,7 @@ class TaskSet(metaclass=TaskSetMeta):
             except (InterruptTaskSet, StopUser, StopTest, GreenletExit):
                 raise
             except Exception as error:
-                task_errors.report_error(self, error)
+                task_errors.report_error(self._user._environment, self, error)
                 self.wait()
 
     def _is_past(self, stop_timeout: float) -> bool:
@@ -199,7 +199,7 @@ class TaskSet(metaclass=TaskSetMeta):
         except (StopUser, StopTest, GreenletExit):
             raise
         except Exception as error:
-            task_errors.report_error(self, error)
+            task_errors.report_error(self._user._environment, self, error)
 
     def execute_next_task(self) -> None:
         """Runs the first scheduled task."""

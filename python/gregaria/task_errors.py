@@ -5,25 +5,34 @@ from __future__ import annotations
 import logging
 import os
 import traceback
+from typing import TYPE_CHECKING
 
 from .event import events
+
+if TYPE_CHECKING:
+    from .environment import Environment
 
 logger = logging.getLogger(__name__)
 
 _PACKAGE_FOLDER = os.path.dirname(__file__) + os.sep
 
 
-def report_error(owner: object, error: BaseException) -> None:
-    """Reports an exception raised by the code of `owner`, a user, a task set or a user class."""
+def report_error(environment: Environment | None, owner: object, error: BaseException) -> None:
+    """Reports an exception raised by the code of `owner`, a user, a task set or a user class.
+
+    Without an environment there is no run to count it in: a program has called a user's method itself.
+    """
     text = traceback_text(error)
-    state = events.run_state
-    if state.bridge is not None:
-        state.bridge.record_exception(str(error) or repr(error), text)
-    events.user_error.fire(user_instance=owner, exception=error, tb=error.__traceback__)
-    if events.locust_error._handlers:
-        events.locust_error.fire(locust_instance=owner, exception=error, tb=error.__traceback__)
-    if text not in state.logged_tracebacks and len(state.logged_tracebacks) < MAX_LOGGED:
-        state.logged_tracebacks.add(text)
+    hooks = environment.events if environment else events
+    run_state = environment.run_state if environment else None
+    if run_state is not None:
+        run_state.bridge.record_exception(str(error) or repr(error), text)
+    hooks.user_error.fire(user_instance=owner, exception=error, tb=error.__traceback__)
+    if hooks.locust_error._handlers:
+        hooks.locust_error.fire(locust_instance=owner, exception=error, tb=error.__traceback__)
+    logged = run_state.logged_tracebacks if run_state else set()
+    if text not in logged and len(logged) < MAX_LOGGED:
+        logged.add(text)
         logger.error("%s: %s (others like it are counted only)\n%s", type(error).__name__, error, text.rstrip())
 
 

@@ -7,6 +7,7 @@ its waits, and the points at which it yields to other users.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
@@ -58,8 +59,9 @@ class User(metaclass=UserMeta):
     max_wait: int | None = None
     wait_function: ClassVar[WaitTime | None] = None
     stop_timeout: float | None = None
-    #: The environment of the run. It is set before the first user is created.
-    environment: Environment = cast("Environment", None)
+    #: The environment of the run, set before the constructor is called. `environment` may be an attribute of a 0.7
+    #: locustfile's own.
+    _environment: Environment | None = None
 
     if TYPE_CHECKING:
         #: Set by subclasses.
@@ -68,6 +70,8 @@ class User(metaclass=UserMeta):
     def __init__(self, environment: Environment | None = None) -> None:
         if environment is not None:
             self.environment = environment
+        # A user that a locustfile creates without an environment belongs to the run of the command.
+        self._environment = self._environment or environment or events.environment
         self._state = RUNNING
         #: Whether the user was asked to stop. It does so before its next request or wait.
         self._stop_requested = False
@@ -79,6 +83,11 @@ class User(metaclass=UserMeta):
         self._pace_waited: float = 0
         self._taskset_instance: TaskSet | None = None
         self._greenlet: UserGreenlet | None
+
+    @cached_property
+    def environment(self) -> Environment:
+        """The environment of the run."""
+        return cast("Environment", self._environment)
 
     def on_start(self) -> None:
         """Called before the first task."""
@@ -97,14 +106,14 @@ class User(metaclass=UserMeta):
             except (StopUser, StopTest):
                 raise
             except Exception as error:
-                task_errors.report_error(self, error)
+                task_errors.report_error(self._environment, self, error)
                 return
             self._taskset_instance = self._outermost_task_set()
             self._taskset_instance.run()
         except (RescheduleTask, RescheduleTaskImmediately) as escaped:
             # The outermost task set has no parent that could reschedule.
             misuse = LocustError("interrupt() outside of a nested TaskSet")
-            task_errors.report_error(self, misuse.with_traceback(escaped.__traceback__))
+            task_errors.report_error(self._environment, self, misuse.with_traceback(escaped.__traceback__))
         except (GreenletExit, StopUser):
             self._run_on_stop()
         except (StopTest, SystemExit):
@@ -148,7 +157,7 @@ class User(metaclass=UserMeta):
         except (GreenletExit, StopUser, StopTest, SystemExit):
             pass
         except Exception as error:
-            task_errors.report_error(self, error)
+            task_errors.report_error(self._environment, self, error)
 
     def _wait(self, seconds: float) -> None:
         """Sleeps and records how late the user wakes. A user that was asked to stop ends instead."""
@@ -162,9 +171,9 @@ class User(metaclass=UserMeta):
             finally:
                 self._state = RUNNING
             self._yielded = False
-            bridge = events.run_state.bridge
-            if bridge is not None:
-                bridge.record_wait_lag(perf_counter() - due)
+            run_state = self._environment.run_state if self._environment else None
+            if run_state is not None:
+                run_state.bridge.record_wait_lag(perf_counter() - due)
         else:
             self._yield()
 
@@ -193,7 +202,7 @@ class HttpUser(User):
         super().__init__(*args, **kwargs)
         if self.host is None:
             raise StopTest("the host is missing: give it with --host or as the class's host attribute")
-        self.client = HttpSession(self.host, request_event=events.request, user=self)
+        self.client = HttpSession(self.host, user=self)
 
 
 class FastHttpUser(HttpUser):

@@ -57,6 +57,7 @@ pub(crate) struct EngineBridge {
     is_in_batch: Cell<bool>,
     last_tick_ns: Arc<AtomicU64>,
     closed_sessions: ClosedSessions,
+    notify_decided: Py<PyAny>,
 }
 
 /// Sessions to be closed. The last reference to a session may be dropped on any thread, for example by the collector.
@@ -76,6 +77,8 @@ pub(crate) struct BridgeParts {
     pub(crate) config: Arc<ClientConfig>,
     /// Time of the latest tick. The swarm reads it to detect a blocked loop.
     pub(crate) last_tick_ns: Arc<AtomicU64>,
+    /// Called with a response and the exception of its failure, if any, after the task's decision is recorded.
+    pub(crate) notify_decided: Py<PyAny>,
 }
 
 /// A change to the users of the run. The Python half applies them in order.
@@ -127,6 +130,7 @@ impl EngineBridge {
             is_in_batch: Cell::new(false),
             last_tick_ns: parts.last_tick_ns,
             closed_sessions: ClosedSessions::default(),
+            notify_decided: parts.notify_decided,
         }
     }
 
@@ -163,6 +167,11 @@ impl EngineBridge {
         };
         let session = self.io_thread.borrow_mut().open_session(Arc::clone(&base), Arc::clone(&self.config));
         Ok((session, base))
+    }
+
+    /// Returns the function that passes a decided response on to the listeners of requests.
+    pub(crate) fn notify_decided(&self, py: Python<'_>) -> Py<PyAny> {
+        self.notify_decided.clone_ref(py)
     }
 
     /// Returns the pool that takes back the buffers of responses.

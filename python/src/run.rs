@@ -119,11 +119,16 @@ impl RunSetup {
 }
 
 /// Creates a run and the bridge for users of these classes. [`Run::begin`] starts the run.
+///
+/// `owner_thread` is Python's number of the Python thread. `notify_decided` is called with a response and the exception
+/// of its failure, if any, after the task's decision is recorded.
 #[pyfunction]
 pub(crate) fn start(
     command_line: &CommandLine,
     setup: &RunSetup,
     classes: Vec<ClassDescription<'_>>,
+    owner_thread: u64,
+    notify_decided: Py<PyAny>,
 ) -> PyResult<(Run, EngineBridge)> {
     let plan = command_line.plan.clone();
     let mut infos = class_infos(classes)?;
@@ -134,7 +139,7 @@ pub(crate) fn start(
     let context = context.ok_or_else(|| runtime_error("a run can only be started once"))?;
 
     let command_fd = EventFd::new()?;
-    let (backend, bridge) = backend(&plan, &context, infos.len(), &command_fd)?;
+    let (backend, bridge) = backend(&plan, &context, infos.len(), owner_thread, notify_decided, &command_fd)?;
     let scenario = Arc::new(PythonScenario(infos));
     let launched = run::launch(context, plan, scenario, || Ok(backend)).map_err(python_error)?;
     Ok((Run::new(launched, command_fd), bridge))
@@ -145,6 +150,8 @@ fn backend(
     plan: &RunPlan,
     context: &RunContext,
     class_count: usize,
+    owner_thread: u64,
+    notify_decided: Py<PyAny>,
     command_fd: &EventFd,
 ) -> PyResult<(Backend<PythonSwarm>, EngineBridge)> {
     let completion_fd = EventFd::new()?;
@@ -156,7 +163,8 @@ fn backend(
     let mut coordinator = Coordinator::new(class_count);
     let agent = ThreadAgent::new(coordinator.add_agent());
     let description = format!("Python users on gevent, requests over {}", io_thread.driver_kind().as_str());
-    let swarm = PythonSwarm::new(coordinator, command_fd.clone(), io_thread.status(), Arc::clone(&last_tick_ns));
+    let swarm =
+        PythonSwarm::new(coordinator, command_fd.clone(), io_thread.status(), Arc::clone(&last_tick_ns), owner_thread);
     let bridge = EngineBridge::new(BridgeParts {
         accounting: Accounting::new(Limits::default()),
         agent,
@@ -166,6 +174,7 @@ fn backend(
         class_count,
         config: Arc::new(config),
         last_tick_ns,
+        notify_decided,
     });
     Ok((Backend { swarm, description }, bridge))
 }

@@ -31,6 +31,8 @@ pub(crate) struct PythonSwarm {
     io_cpu_at_start_ns: u64,
     /// Time of the bridge's latest tick.
     last_tick_ns: Arc<AtomicU64>,
+    /// Python's number of the Python thread.
+    owner_thread: u64,
     is_running: bool,
     is_blocked: bool,
 }
@@ -41,9 +43,18 @@ impl PythonSwarm {
         command_fd: EventFd,
         io_thread: IoThreadStatus,
         last_tick_ns: Arc<AtomicU64>,
+        owner_thread: u64,
     ) -> Self {
-        let (io_cpu_at_start_ns, is_running, is_blocked) = (0, false, false);
-        Self { coordinator, command_fd, io_thread, io_cpu_at_start_ns, last_tick_ns, is_running, is_blocked }
+        Self {
+            coordinator,
+            command_fd,
+            io_thread,
+            io_cpu_at_start_ns: 0,
+            last_tick_ns,
+            owner_thread,
+            is_running: false,
+            is_blocked: false,
+        }
     }
 
     /// Logs when gevent's loop blocks and when it runs again. During a run the bridge ticks ten times a second.
@@ -57,7 +68,9 @@ impl PythonSwarm {
                 "the gevent loop has been blocked for {silent_s:.1} s: no Python user can run until it is released"
             );
             // On a thread of its own, because attaching to Python waits until the blocking code releases the GIL.
-            let spawned = thread::Builder::new().name("gregaria-blocked".into()).spawn(log_blocking_frame);
+            let owner_thread = self.owner_thread;
+            let logging = move || log_blocking_frame(owner_thread);
+            let spawned = thread::Builder::new().name("gregaria-blocked".into()).spawn(logging);
             if let Err(error) = spawned {
                 log::warn!(target: LOG, "cannot find what blocks the gevent loop: {error}");
             }
@@ -110,9 +123,9 @@ impl Drop for PythonSwarm {
 }
 
 /// Logs the line of Python code that the Python thread executes.
-fn log_blocking_frame() {
+fn log_blocking_frame(owner_thread: u64) {
     let frame = Python::attach(|py| -> PyResult<String> {
-        py.import("gregaria.host")?.getattr("blocking_frame")?.call0()?.extract()
+        py.import("gregaria.host")?.getattr("blocking_frame")?.call1((owner_thread,))?.extract()
     });
     match frame {
         Ok(frame) => log::warn!(target: LOG, "the gevent loop is blocked {frame}"),

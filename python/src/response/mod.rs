@@ -451,10 +451,10 @@ impl Response {
             None => Some(this.failure_by_status(py)?),
         };
         this.outcome.record(&bridge, py, &this.request, &this.exchange, exception.as_ref().map(Ok));
+        let notify_decided = bridge.notify_decided(py);
         // Listeners may wait, and may call the bridge.
         drop(bridge);
-        static NOTIFY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-        NOTIFY.import(py, "gregaria.request_events", "notify_decided")?.call1((slf, exception)).map(drop)
+        notify_decided.call1(py, (slf, exception)).map(drop)
     }
 
     fn set_outcome(slf: &Bound<'_, Self>, decision: TaskOutcome) -> PyResult<()> {
