@@ -76,8 +76,8 @@ def _run(command_line: CommandLine, user_classes: list[type[User]], custom: dict
     from ._engine import prepare, start
     from .environment import Environment, LocalRunner, options
     from .event import events
-    from .host import UserScheduler
     from .run_state import thread_id
+    from .scheduler import UserScheduler
 
     parsed_options = options(command_line, custom)
     tags, exclude_tags = set(parsed_options.tags or ()), set(parsed_options.exclude_tags or ())

@@ -1,6 +1,6 @@
 """Users: the classes that locustfiles derive from, in the current form (`HttpUser`) and that of 0.7 (`HttpLocust`).
 
-Each user runs in a greenlet of its own (`host.py`). This file has the course of a user from `on_start` to `on_stop`,
+Each user runs in a greenlet of its own (`scheduler.py`). This file has the course of a user from `on_start` to `on_stop`,
 its waits, and the points at which it yields to other users.
 """
 
@@ -23,7 +23,7 @@ from .wait_time import WaitTime, constant
 
 if TYPE_CHECKING:
     from .environment import Environment
-    from .host import UserGreenlet
+    from .scheduler import UserGreenlet
 
 RUNNING = "running"
 WAITING = "waiting"

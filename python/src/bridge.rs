@@ -3,7 +3,7 @@
 //! - Requests: `session.rs` sends them over the bridge; [`EngineBridge::next_event`] returns their completions, of
 //!   which `completions.rs` makes Python objects.
 //! - The run: [`EngineBridge::tick`] applies the runner's commands. It returns the actions on users, and the Python
-//!   half (`host.py`) carries them out.
+//!   half (`scheduler.py`) carries them out.
 //!
 //! The bridge must not know responses, outcomes or the options of a request.
 

@@ -125,7 +125,7 @@ impl Drop for PythonSwarm {
 /// Logs the line of Python code that the Python thread executes.
 fn log_blocking_frame(owner_thread: u64) {
     let frame = Python::attach(|py| -> PyResult<String> {
-        py.import("gregaria.host")?.getattr("blocking_frame")?.call1((owner_thread,))?.extract()
+        py.import("gregaria.scheduler")?.getattr("blocking_frame")?.call1((owner_thread,))?.extract()
     });
     match frame {
         Ok(frame) => log::warn!(target: LOG, "the gevent loop is blocked {frame}"),

@@ -8,7 +8,7 @@ from gregaria.client import HttpSession
 from gregaria.environment import Environment
 from gregaria.event import events
 from gregaria.exception import LocustError
-from gregaria.host import UserScheduler
+from gregaria.scheduler import UserScheduler
 from gregaria.user import Locust, User
 
 
