@@ -1,4 +1,4 @@
-"""The command `gregaria` of a Python environment: quick runs and locustfiles, with the native half's command line.
+"""The command `gregaria` of a Python environment: quick runs and locustfiles. `_engine` parses its arguments.
 
 It owns the process: the order of imports, signals, standard streams, the exit code.
 """
@@ -119,7 +119,7 @@ def _run(command_line: CommandLine, user_classes: list[type[User]], custom: dict
 
 
 def _restore_signals() -> None:
-    """Removes Python's signal handlers, because the native half has its own."""
+    """Removes Python's signal handlers, because the extension module has its own."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
 

@@ -1,4 +1,4 @@
-"""The native half: `python/src/`. `stubtest` compares this file with the module in `test_types.py`."""
+"""The extension module: `python/src/`. `stubtest` compares this file with the module in `test_types.py`."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -234,7 +234,7 @@ class Response(requests.Response):
         self, class_: type[BaseException] | None, value: BaseException | None, _traceback: TracebackType | None
     ) -> bool: ...
 
-    # For the Python half.
+    # For the Python package.
     @property
     def context(self) -> dict[str, Any] | None: ...
     def set_context(self, context: dict[str, Any] | None) -> None: ...

@@ -1,7 +1,7 @@
 """Arguments that a locustfile adds: listeners of `events.init_command_line_parser` receive an argparse parser for them.
 
-The native half parses the command line, with these arguments among its flags, and returns the words given for them.
-Argparse converts the words to values.
+The extension module parses the command line, with these arguments among its flags, and returns the words given for
+them. Argparse converts the words to values.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """The HTTP client of a user: the interface of requests, on gregaria's engine.
 
 `HttpSession` is a `requests.Session`, but creates the attributes of one only when they are used, because a user must
-stay small. A request is handed to the engine, and the greenlet sleeps until `scheduler.py` resumes it with the response.
+stay small. A request is handed to the engine, and the greenlet sleeps until `scheduler.py` resumes it with the
+response.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Types of the values that cross between the Python half and the native half. Only type checkers import them."""
+"""Types of the values between the Python package and the extension module. Only type checkers import them."""
 
 from __future__ import annotations
 

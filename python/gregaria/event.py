@@ -140,7 +140,6 @@ class Events:
         self.test_stop = EventHook(self)
         self.quitting = QuittingHook(self)
         self.quit = EventHook(self)
-        self.reset_stats = EventHook(self)
         self.user_error = EventHook(self)
 
         # 0.7
@@ -158,6 +157,7 @@ class Events:
         self.master_start_hatching = EventHook(self)
         self.master_stop_hatching = EventHook(self)
         self.report_to_master = EventHook(self)
+        self.reset_stats = EventHook(self)
         self.slave_report = EventHook(self)
         self.usage_monitor = EventHook(self)
         self.worker_connect = EventHook(self)

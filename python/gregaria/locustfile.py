@@ -88,7 +88,7 @@ def _fail_syntax(error: SyntaxError) -> NoReturn:
 
 def _fail_import(path: str, error: BaseException) -> NoReturn:
     """Raises an error that names the line of the locustfile and the line of its modules where the error was raised."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_users(frame.filename)]
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_user_code(frame.filename)]
     own = next((frame for frame in frames if frame.filename.startswith(path)), None)
     last = frames[-1] if frames else None
     where = f"{_display_path(own.filename)}, line {own.lineno}" if own else _display_path(path)
@@ -112,7 +112,7 @@ def _remedy(error: BaseException) -> str:
     return ""
 
 
-def _is_users(filename: str) -> bool:
+def _is_user_code(filename: str) -> bool:
     own = os.path.dirname(__file__)
     return not filename.startswith((own, "<frozen")) and os.sep + "importlib" + os.sep not in filename
 

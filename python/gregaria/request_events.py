@@ -13,7 +13,7 @@ from .event import Events
 
 
 def notify_decided(events: Events, response: Response, exception: object) -> None:
-    """Passes on a response after the task has decided its outcome. Called by the native half after recording."""
+    """Passes on a response after the task has decided its outcome. Called by the extension module after recording."""
     if events.has_request_listeners:
         _notify(events, response, exception, response.context)
 

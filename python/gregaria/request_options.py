@@ -68,7 +68,7 @@ class RequestArguments(PlainArguments, total=False):
     files: Mapping[str, Any] | Iterable[tuple[str, Any]] | None
     #: User and password, or an authentication object of requests.
     auth: tuple[str, str] | AuthBase | Callable[[PreparedRequest], PreparedRequest] | None
-    #: Seconds for connecting and for each silence of the target; a pair sets them separately. `None` is 60 s.
+    #: Seconds for connecting, and without data from the target; a pair sets them separately. `None` is 60 s.
     timeout: float | tuple[float | None, float | None] | Timeout | None
     #: Proxy URLs by scheme or origin.
     proxies: Mapping[str, str] | None
@@ -127,7 +127,7 @@ class RequestOptions:
     tls: tuple[bool, str | None, tuple[str, str] | None] | None = None
     is_streamed = False
 
-    # The native half does not read these.
+    # The extension module does not read these.
     #: The source of a body uploaded in chunks.
     source: Source | None = None
     hooks: list[Hook] | None = None

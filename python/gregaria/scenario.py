@@ -1,4 +1,4 @@
-"""Descriptions of user classes for the native half: names, weights, hosts, and the weights of their tasks."""
+"""Descriptions of user classes for the extension module: names, weights, hosts, and the weights of their tasks."""
 
 from __future__ import annotations
 

@@ -339,13 +339,13 @@ class EventDispatcher(gevent.Greenlet):
 def blocking_frame(owner_thread: int) -> str:
     """Returns the line that the Python thread executes. Called on another thread when gevent's loop is blocked."""
     frames = traceback.extract_stack(sys._current_frames()[owner_thread])
-    users = [frame for frame in frames if not frame.filename.startswith(_NOT_OF_USERS)]
+    users = [frame for frame in frames if not frame.filename.startswith(_LIBRARY_PREFIXES)]
     frame = (users or frames)[-1]
     return f"in {frame.name}() at {frame.filename}, line {frame.lineno}: {frame.line}"
 
 
 #: Code that the author of a locustfile does not change: Python's library, installed packages, and this package.
-_NOT_OF_USERS = (
+_LIBRARY_PREFIXES = (
     *{sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")},
     os.path.dirname(__file__),
     "<",

@@ -1,6 +1,6 @@
 """Standard output, standard error and Python's log while a run is on.
 
-All three go through the native half: prints appear above the live display of a terminal, and log records have the
+All three go through the extension module: prints appear above the live display of a terminal, and log records have the
 form and the file of all others.
 """
 
@@ -68,7 +68,7 @@ def restore() -> None:
 
 
 class EngineHandler(logging.Handler):
-    """Passes log records to the native half."""
+    """Passes log records to the extension module."""
 
     def emit(self, record: logging.LogRecord) -> None:
         try:

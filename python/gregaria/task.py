@@ -1,4 +1,4 @@
-"""Tasks and task sets: the choice of a user's next task, and the course when a task ends, is interrupted or fails."""
+"""Tasks and task sets: the choice of a user's next task, and the steps after a task ends, is interrupted or fails."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Users: the classes that locustfiles derive from, in the current form (`HttpUser`) and that of 0.7 (`HttpLocust`).
 
-Each user runs in a greenlet of its own (`scheduler.py`). This file has the course of a user from `on_start` to `on_stop`,
-its waits, and the points at which it yields to other users.
+Each user runs in a greenlet of its own (`scheduler.py`). This file has the lifecycle of a user from `on_start` to
+`on_stop`, its waits, and the points at which it yields to other users.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-//! The engine bridge: connects gevent's loop with the engine. It belongs to the thread of that loop and never blocks.
+//! The engine bridge: connects gevent's loop with the engine. It belongs to the Python thread and never blocks.
 //!
 //! - Requests: `session.rs` sends them over the bridge; [`EngineBridge::next_event`] returns their completions, of
 //!   which `completions.rs` makes Python objects.
 //! - The run: [`EngineBridge::tick`] applies the runner's commands. It returns the actions on users, and the Python
-//!   half (`scheduler.py`) carries them out.
+//!   package (`scheduler.py`) carries them out.
 //!
 //! The bridge must not know responses, outcomes or the options of a request.
 
@@ -81,7 +81,7 @@ pub(crate) struct BridgeParts {
     pub(crate) notify_decided: Py<PyAny>,
 }
 
-/// A change to the users of the run. The Python half applies them in order.
+/// A change to the users of the run. The Python package applies them in order.
 #[pyclass(frozen, module = "gregaria._engine")]
 #[derive(Clone, Copy)]
 pub(crate) enum UserAction {

@@ -1,6 +1,7 @@
 //! The Python exceptions of failed requests: the classes that requests raises, with the texts that Locust shows.
 //!
-//! [`error_text`] is the row of the error table that an exception belongs to. This file does not know requests.
+//! [`error_text`] is the row of the error table that an exception belongs to. This file must not know how a request is
+//! sent or recorded.
 
 use gregaria_http::{Error, InvalidRequest};
 use pyo3::{prelude::*, sync::PyOnceLock, types::PyString};

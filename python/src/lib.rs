@@ -1,9 +1,8 @@
-//! The native half of gregaria's Python host: the parts of the engine that Python users need, as the module
-//! `gregaria._engine`.
+//! The extension module of gregaria's Python host, `gregaria._engine`: the parts of the engine that Python users need.
 //!
-//! The Python half (`python/gregaria/`) has the classes that locustfiles use, and the event loop. This half has the
-//! work per request: the way to the I/O thread (`session.rs`, `bridge.rs`), the way back (`completions.rs`), the
-//! response and its outcome (`response/`). Only the thread of gevent's loop touches Python objects.
+//! The Python package (`python/gregaria/`) has the classes that locustfiles use, and the event loop. The extension
+//! module has the work per request: the way to the I/O thread (`session.rs`, `bridge.rs`), the way back
+//! (`completions.rs`), the response and its outcome (`response/`). Only the Python thread touches Python objects.
 
 #![forbid(unsafe_code)]
 

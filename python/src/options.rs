@@ -1,4 +1,4 @@
-//! The options of a request beside method and URL, packed from the Python half's `RequestOptions`
+//! The options of a request beside method and URL, packed from the `RequestOptions` of the Python package
 //! (`request_options.py`) into a request for the I/O thread.
 //!
 //! [`pack`] is the list of options: each is read by its attribute's name and applied in the same statement. Adding one

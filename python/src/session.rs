@@ -1,4 +1,5 @@
-//! The client session of one user: its connections and cookies on the I/O thread, and the way of a request to there.
+//! The client session of one user: its connections and cookies on the I/O thread, and how it sends requests to that
+//! thread.
 //!
 //! The way back is in `completions.rs`. Which arguments a request takes is known in `options.rs` only.
 

@@ -1,4 +1,4 @@
-"""The annotations of the package, the stubs of the native half and of Locust's names, checked with mypy."""
+"""The annotations of the package, the stubs of the extension module and of Locust's names, checked with mypy."""
 
 import ast
 import os

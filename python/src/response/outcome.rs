@@ -1,7 +1,7 @@
 //! The outcome of a request: recorded exactly once, by the status or by the task's decision.
 //!
 //! Knows the request and its exchange, not the response object around them (`mod.rs`). Listeners of requests are called
-//! by the Python half (`request_events.py`) after the outcome is recorded.
+//! by the Python package (`request_events.py`) after the outcome is recorded.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
