@@ -97,7 +97,7 @@ class HttpSession(requests.Session):
         # The constructor of requests is not called: it would create all attributes.
         environment = _environment_of(user, request_event)
         if environment is None or environment.run_state is None:
-            raise LocustError("a client sends requests only while a run is on")
+            raise LocustError("a client can send requests only during a run")
         self._run_state = environment.run_state
         self._events: Events = environment.events
         #: The attributes that were set; `None` as long as there are none, which keeps a plain request plain.
@@ -358,4 +358,6 @@ def _call_hooks(response: Response, hooks: list[Callable[..., Any]], kwargs: Any
     return response
 
 
-NO_ADAPTERS = "the engine carries all requests: adapters cannot be mounted; use requests.Session() for what needs one"
+NO_ADAPTERS = (
+    "adapters cannot be mounted: the engine sends all requests; use requests.Session() for a request that needs one"
+)

@@ -176,7 +176,7 @@ class Events:
         run_state = self.environment.run_state if self.environment else None
         if run_state is not None:
             if thread_id() != run_state.owner_thread:
-                raise RuntimeError("events are fired in the thread of the users: use greenlets (gevent.spawn)")
+                raise RuntimeError("events must be fired on the Python thread: use greenlets (gevent.spawn)")
             run_state.bridge.record_request(
                 str(request_type), str(name), response_time or 0, int(response_length or 0), exception
             )

@@ -93,7 +93,7 @@ def _fail_import(path: str, error: BaseException) -> NoReturn:
     last = frames[-1] if frames else None
     where = f"{_display_path(own.filename)}, line {own.lineno}" if own else _display_path(path)
     if isinstance(error, SystemExit):
-        what = f"it calls sys.exit({error.code!r}) while it is imported: a locustfile must only define things then"
+        what = f"it calls sys.exit({error.code!r}) on import: a locustfile must not end the process"
     else:
         what = f"{type(error).__name__}: {error}"
     what += _remedy(error)
@@ -106,7 +106,7 @@ def _remedy(error: BaseException) -> str:
     """Returns the remedy for a module that cannot be imported."""
     name = (error.name or "") if isinstance(error, ImportError) else ""
     if name.split(".")[0] == "locust":
-        return ": that part of Locust is not there yet, docs/python.md lists what is"
+        return ": this part of Locust is not supported; docs/python.md lists the supported parts"
     if isinstance(error, ModuleNotFoundError) and name:
         return f": install it with {sys.executable} -m pip, or put it beside the locustfile"
     return ""

@@ -313,7 +313,7 @@ def _set_timeout(options: RequestOptions, timeout: Any) -> None:
     """Sets the timeouts for connecting and for reading; `urllib3.Timeout` has one for the whole request, too."""
     if not isinstance(timeout, Timeout):
         if isinstance(timeout, tuple) and len(timeout) != 2:
-            raise ValueError(f"timeout={timeout!r} takes seconds, or two of them: for connecting and for reading")
+            raise ValueError(f"timeout={timeout!r}: takes seconds, or a pair of connect and read timeout")
         connect, read = timeout if isinstance(timeout, tuple) else (timeout, timeout)
         timeout = Timeout(connect=connect, read=read)
     limits = [timeout._connect, timeout._read, timeout.total]
@@ -422,7 +422,7 @@ def _set_hooks(options: RequestOptions, hooks: Mapping[str, Any], kwargs: Mappin
 
 def _unknown_argument(name: str) -> TypeError:
     if name in REMOVED_ARGUMENTS:
-        return TypeError(f"{name}= is gone, with requests 0.x: {REMOVED_ARGUMENTS[name]}")
+        return TypeError(f"{name}= is not supported, because requests has removed it: {REMOVED_ARGUMENTS[name]}")
     return TypeError(f"request() got an unexpected keyword argument {name!r}")
 
 

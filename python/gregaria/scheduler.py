@@ -331,9 +331,7 @@ class EventDispatcher(gevent.Greenlet):
             except (StopTest, SystemExit) as reason:
                 self._scheduler.end_run(reason)
             except (StopUser, RescheduleTask, RescheduleTaskImmediately, InterruptTaskSet) as stray:
-                logger.warning(
-                    "A listener of the run raises %s, which means something only in a task", type(stray).__name__
-                )
+                logger.warning("a listener of the run raised %s, which only a task may raise", type(stray).__name__)
 
 
 def blocking_frame(owner_thread: int) -> str:

@@ -44,9 +44,9 @@ def task(weight: Any = 1) -> Any:
 
     def mark(target: Any) -> Any:
         if target.__name__ in ("on_start", "on_stop"):
-            logger.warning("%s is marked as a task, and will run as one besides", target.__name__)
+            logger.warning("%s is marked with @task: it also runs as a task", target.__name__)
         if target.__name__ == "run":
-            raise LocustError("run is what runs the tasks, and cannot be one")
+            raise LocustError("the method run cannot be a task: it runs the tasks")
         target.locust_task_weight = weight
         return target
 

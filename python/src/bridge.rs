@@ -142,7 +142,7 @@ impl EngineBridge {
         if thread::current().id() == owner {
             return Ok(bridge.borrow());
         }
-        let text = "clients and responses belong to the thread of the users: use greenlets (gevent.spawn)";
+        let text = "clients and responses belong to the Python thread: use greenlets (gevent.spawn)";
         Err(PyRuntimeError::new_err(text))
     }
 
@@ -231,7 +231,7 @@ impl EngineBridge {
         action: impl FnOnce(&mut CookieJar) -> R + Send + 'static,
     ) -> PyResult<R> {
         let result = self.io_thread.borrow_mut().with_cookies(session, action);
-        result.ok_or_else(|| PyRuntimeError::new_err("the cookies of this client are gone"))
+        result.ok_or_else(|| PyRuntimeError::new_err("the client session is closed"))
     }
 
     /// Returns the next event for which a greenlet still waits, or `None` if the queue is empty.

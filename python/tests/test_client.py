@@ -230,7 +230,7 @@ def test_invalid_timeout_raises_value_error(run, server):
     ).expect_code(0)
     assert len(finished.printed) == 6 and server.requests == []
     assert finished.printed[0] == "Timeout value connect was 5, but it must be an int, float or None."
-    assert finished.printed[3] == "timeout=(1,) takes seconds, or two of them: for connecting and for reading"
+    assert finished.printed[3] == "timeout=(1,): takes seconds, or a pair of connect and read timeout"
 
 
 def test_credentials_in_the_host_become_a_header(run, server):
@@ -293,7 +293,7 @@ def test_client_outside_a_run_raises_an_error(run, server):
         """,
     ).expect_code(1)
     (line,) = finished.stderr.splitlines()
-    assert line == "gregaria: locustfile.py, line 5: LocustError: a client sends requests only while a run is on"
+    assert line == "gregaria: locustfile.py, line 5: LocustError: a client can send requests only during a run"
 
 
 def test_unsupported_features_raise_clear_errors(run, server):
@@ -323,13 +323,15 @@ def test_unsupported_features_raise_clear_errors(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(0)
-    adapters = "the engine carries all requests: adapters cannot be mounted; use requests.Session() for what needs one"
+    adapters = (
+        "adapters cannot be mounted: the engine sends all requests; use requests.Session() for a request that needs one"
+    )
     assert finished.printed == [
         "request() got an unexpected keyword argument 'wrong'",
-        "return_response= is gone, with requests 0.x: make the request with requests.Request(...).prepare() and send "
-        "it with client.send()",
-        "config= is gone, with requests 0.x: give timeout=, proxies=, verify=, allow_redirects= and the like, or set "
-        "them as attributes of the client",
+        "return_response= is not supported, because requests has removed it: make the request with "
+        "requests.Request(...).prepare() and send it with client.send()",
+        "config= is not supported, because requests has removed it: give timeout=, proxies=, verify=, "
+        "allow_redirects= and the like, or set them as attributes of the client",
         "data takes bytes, a text, a form, a file or an iterable of pieces, not 5",
         adapters,
         adapters,
@@ -452,9 +454,8 @@ def test_client_in_another_thread_raises_runtime_error(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(0)
-    users_thread = "the thread of the users: use greenlets (gevent.spawn)"
     assert finished.printed == [
-        f"clients and responses belong to {users_thread}",
-        f"events are fired in {users_thread}",
+        "clients and responses belong to the Python thread: use greenlets (gevent.spawn)",
+        "events must be fired on the Python thread: use greenlets (gevent.spawn)",
     ]
     assert server.requests == []

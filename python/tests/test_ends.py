@@ -86,7 +86,7 @@ def test_response_within_stop_timeout_is_awaited(run, server):
     assert "cut off" not in finished.stderr
 
 
-def test_response_after_stop_timeout_is_cut_off(run, server):
+def test_response_after_stop_timeout_is_aborted(run, server):
     finished = run(SLOW.replace("SECONDS", "5"), f"-H {server.url} -u 3 -r 1000 -t 1s --stop-timeout 0.3 --json")
     assert finished.expect_code(0).counts() == {}
     assert "3 requests cut off" in finished.stderr
@@ -94,7 +94,7 @@ def test_response_after_stop_timeout_is_cut_off(run, server):
 
 
 def test_request_of_a_spawned_greenlet_ends_like_others(run, server):
-    """Checks that a request in a greenlet without a waiting task is counted or cut off, and never lost."""
+    """Checks that a request in a greenlet without a waiting task is counted or aborted, and never lost."""
     text = """
         import gevent
         from locust import HttpUser, constant, task

@@ -126,7 +126,7 @@ def test_raise_for_status_follows_the_decided_outcome(run, server):
     assert finished.printed == ["None", "CatchResponseError('said')"]
 
 
-def test_caught_request_cut_off_at_the_end_is_not_counted(run, server):
+def test_caught_request_aborted_at_the_end_is_not_counted(run, server):
     finished = run(
         """
         from locust import HttpUser, task

@@ -29,14 +29,13 @@ class Visitor(HttpUser):
         (
             "\nfrom locust import NoSuchName\n",
             "locustfile.py, line 2: ImportError: cannot import name 'NoSuchName' from 'locust' (unknown location):"
-            " that part of Locust is not there yet, docs/python.md lists what is",
+            " this part of Locust is not supported; docs/python.md lists the supported parts",
         ),
         ("x = 1\nx.upper()\n", "locustfile.py, line 2: AttributeError: 'int' object has no attribute 'upper'"),
         ("print(undefined)\n", "locustfile.py, line 1: NameError: name 'undefined' is not defined"),
         (
             "import sys\nsys.exit(3)\n",
-            "locustfile.py, line 2: it calls sys.exit(3) while it is imported: "
-            "a locustfile must only define things then",
+            "locustfile.py, line 2: it calls sys.exit(3) on import: a locustfile must not end the process",
         ),
         (
             "x = 1\n",

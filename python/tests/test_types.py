@@ -166,7 +166,7 @@ def test_correct_locustfile_has_no_type_errors(tmp_path):
     assert code == 0, output
 
 
-def test_mistakes_are_reported(tmp_path):
+def test_wrong_locustfile_lines_are_type_errors(tmp_path):
     lines = [*"from locust import HttpUser, between, events, task\n\nclass Visitor(HttpUser):".splitlines()]
     lines += ["    @task", "    def visit(self):", *(f"        {mistake}" for mistake in MISTAKES)]
     locustfile = tmp_path / "locustfile.py"
