@@ -7,7 +7,15 @@ from typing import Any, ClassVar, Self, final
 
 import requests
 
-from .engine_types import AnyHostEvent, AnyUserAction, ArgumentDescription, ClassDescription, CookieFields, Resume
+from .engine_types import (
+    AnyHostEvent,
+    AnyUserAction,
+    ArgumentDescription,
+    ClassDescription,
+    Completion,
+    CookieFields,
+    Resume,
+)
 from .request_options import RequestOptions
 
 __all__ = [
@@ -20,6 +28,7 @@ __all__ = [
     "ResponseStream",
     "Run",
     "RunSetup",
+    "UploadChunkNeeded",
     "UserAction",
     "default_headers",
     "locustfiles",
@@ -176,7 +185,13 @@ class EngineBridge:
 
 # completions.rs
 
-def next_completion(bridge: EngineBridge) -> tuple[Resume, Any] | None: ...
+@final
+class UploadChunkNeeded:
+    #: Whether the body must be sent from its start again.
+    @property
+    def from_start(self) -> bool: ...
+
+def next_completion(bridge: EngineBridge) -> tuple[Resume, Completion] | None: ...
 
 # session.rs
 
@@ -248,7 +263,7 @@ class Response(requests.Response):
     def request_options(self) -> RequestOptions | None: ...
     @property
     def stream(self) -> ResponseStream | None: ...
-    def settle(self) -> None: ...
+    def record_if_pending(self) -> None: ...
     def event_fields(self) -> tuple[str, str, float, int, float, str]: ...
     def status_failure(self) -> Exception | None: ...
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ._engine import CliError
 
 if TYPE_CHECKING:
-    from .engine_types import ArgumentDescription
+    from .engine_types import ArgumentDescription, Arity
 
 USAGE_ERROR = 2
 
@@ -73,9 +73,13 @@ def _describe(action: Any) -> ArgumentDescription:
     }
 
 
-def _arity(action: argparse.Action) -> str:
-    if action.nargs == 0:
-        return "zero"
-    if action.nargs == "?":
-        return "optional"
-    return "one" if action.nargs is None else str(action.nargs)
+def _arity(action: argparse.Action) -> Arity:
+    match action.nargs:
+        case None:
+            return "one"
+        case "?":
+            return "optional"
+        case int(number):
+            return number or "zero"
+        case _:
+            return "many"

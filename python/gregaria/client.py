@@ -20,7 +20,7 @@ from requests.hooks import default_hooks
 from requests.structures import CaseInsensitiveDict
 
 from . import request_events
-from ._engine import ClientSession, Response
+from ._engine import ClientSession, Response, UploadChunkNeeded
 from .cookies import ClientCookies
 from .event import EventHook, Events, events
 from .exception import LocustError
@@ -275,7 +275,7 @@ class HttpSession(requests.Session):
         if self._pending_caught is not None:
             # It was never decided. Until it is recorded it may hold the quota that another request needs.
             pending, self._pending_caught = self._pending_caught, None
-            pending.settle()
+            pending.record_if_pending()
         # An upload's source may wait for other events of gevent, so its replies go through a queue.
         source = None if options is None else options.source
         replies = None if source is None else SimpleQueue()
@@ -306,8 +306,8 @@ class HttpSession(requests.Session):
     def _upload(self, request_id: int, replies: SimpleQueue, source: Source) -> Any:
         """Sends the chunks that the engine asks for, and returns the response."""
         session = cast(ClientSession, self._session)
-        while isinstance(reply := replies.get(), bool):
-            if reply:
+        while isinstance(reply := replies.get(), UploadChunkNeeded):
+            if reply.from_start:
                 source.rewind()
             session.send_upload_chunk(request_id, source.next_chunk())
         return reply

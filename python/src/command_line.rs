@@ -9,7 +9,12 @@ use gregaria::{
     demo, exit,
 };
 use gregaria_engine::scenario;
-use pyo3::{create_exception, exceptions::PyException, prelude::*, types::PyDict};
+use pyo3::{
+    create_exception,
+    exceptions::{PyException, PyValueError},
+    prelude::*,
+    types::PyDict,
+};
 
 use crate::scenario::{ClassDescription, class_infos};
 
@@ -124,22 +129,28 @@ fn with_program_name(args: Vec<OsString>) -> Vec<OsString> {
 /// Converts an argument as `arguments.py` describes it.
 fn custom_arg(described: &Bound<'_, PyDict>) -> PyResult<CustomArg> {
     let item = |key: &str| described.as_any().get_item(key);
-    let arity = match item("arity")?.extract::<&str>()? {
-        "zero" => Arity::Zero,
-        "optional" => Arity::Optional,
-        "one" => Arity::One,
-        "*" | "+" | "..." => Arity::Many,
-        number => number.parse().map_or(Arity::Many, Arity::Exactly),
-    };
     Ok(CustomArg {
         flags: item("flags")?.extract()?,
         dest: item("dest")?.extract()?,
         env_var: item("env_var")?.extract()?,
         value_name: item("value_name")?.extract()?,
         help: item("help")?.extract()?,
-        arity,
+        arity: arity(&item("arity")?)?,
         choices: item("choices")?.extract()?,
         required: item("required")?.extract()?,
         hidden: item("hidden")?.extract()?,
     })
+}
+
+fn arity(described: &Bound<'_, PyAny>) -> PyResult<Arity> {
+    if let Ok(number) = described.extract() {
+        return Ok(Arity::Exactly(number));
+    }
+    match described.extract::<&str>()? {
+        "zero" => Ok(Arity::Zero),
+        "optional" => Ok(Arity::Optional),
+        "one" => Ok(Arity::One),
+        "many" => Ok(Arity::Many),
+        other => Err(PyValueError::new_err(format!("{other:?} is not an arity"))),
+    }
 }

@@ -15,10 +15,18 @@ use crate::{
     response::Response,
 };
 
+/// The value for a greenlet that uploads a body: the next chunk must be sent.
+#[pyclass(frozen, module = "gregaria._engine")]
+pub(crate) struct UploadChunkNeeded {
+    /// Whether the body must be sent from its start again.
+    #[pyo3(get)]
+    from_start: bool,
+}
+
 /// Returns the next greenlet to resume and the value to resume it with, or `None` if the queue is empty.
 ///
-/// The value is a [`Response`], the exception for a request that cannot be sent, a `bool` that asks for the next
-/// chunk of an upload, or a chunk of a body (`bytes`, `None` at the end, or an exception).
+/// The value is a [`Response`], the exception for a request that cannot be sent, an [`UploadChunkNeeded`], or a chunk
+/// of a body (`bytes`, `None` at the end, or an exception).
 #[pyfunction]
 pub(crate) fn next_completion<'py>(bridge: &Bound<'py, EngineBridge>) -> PyResult<Option<Bound<'py, PyTuple>>> {
     let py = bridge.py();
@@ -31,7 +39,9 @@ pub(crate) fn next_completion<'py>(bridge: &Bound<'py, EngineBridge>) -> PyResul
             let resume = request.resume.take();
             (resume, completed(bridge, request_id, request, exchange)?).into_pyobject(py)?
         }
-        BridgeEvent::UploadChunkNeeded { resume, from_start } => (resume, from_start).into_pyobject(py)?,
+        BridgeEvent::UploadChunkNeeded { resume, from_start } => {
+            (resume, UploadChunkNeeded { from_start }).into_pyobject(py)?
+        }
         BridgeEvent::BodyChunk { resume, chunk } => (resume, body_chunk(py, chunk)?).into_pyobject(py)?,
     };
     Ok(Some(completion))

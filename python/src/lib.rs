@@ -29,7 +29,7 @@ mod _engine {
     use super::{
         bridge::{EngineBridge, UserAction},
         command_line::{CliError, CommandLine, locustfiles, run_native, serve_demo},
-        completions::next_completion,
+        completions::{UploadChunkNeeded, next_completion},
         log::log_record,
         response::{Response, ResponseStream},
         run::{HostEvent, Run, RunSetup, prepare, start},

@@ -13,8 +13,8 @@ use slab::Slab;
 /// The description of a request from its call until its response is dropped.
 pub(crate) struct PendingRequest {
     /// Resumes the greenlet that waits, with the response as argument. Taken when that happens, because the callable
-    /// keeps the greenlet's user alive. For an upload it is called before with a `bool` whenever a chunk is needed:
-    /// `True` if the body must be sent from its start again.
+    /// keeps the greenlet's user alive. For an upload it is called before with an `UploadChunkNeeded` whenever a chunk
+    /// is needed.
     pub(crate) resume: Option<Py<PyAny>>,
     pub(crate) session: SessionId,
     pub(crate) method: Method,

@@ -389,7 +389,7 @@ impl Response {
     }
 
     /// Records a caught response that was never used in a block: the user has gone on without a decision.
-    fn settle(slf: &Bound<'_, Self>) -> PyResult<()> {
+    fn record_if_pending(slf: &Bound<'_, Self>) -> PyResult<()> {
         if slf.get().outcome.is_pending() { Self::record_decision(slf, None) } else { Ok(()) }
     }
 
