@@ -22,12 +22,15 @@ __all__ = [
     "ClientSession",
     "CliError",
     "CommandLine",
+    "DEMO_SITE_ARGUMENT",
     "EngineBridge",
     "HostEvent",
+    "RUNTIME_ERROR",
     "Response",
     "ResponseStream",
     "Run",
     "RunSetup",
+    "USAGE_ERROR",
     "UploadChunkNeeded",
     "UserAction",
     "default_headers",
@@ -39,6 +42,14 @@ __all__ = [
     "serve_demo",
     "start",
 ]
+
+# lib.rs
+
+#: The first argument of the process that serves the demo site.
+DEMO_SITE_ARGUMENT: str
+#: Exit codes.
+RUNTIME_ERROR: int
+USAGE_ERROR: int
 
 # command_line.rs
 

@@ -10,12 +10,10 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ._engine import CliError
+from ._engine import USAGE_ERROR, CliError
 
 if TYPE_CHECKING:
     from .engine_types import ArgumentDescription, Arity
-
-USAGE_ERROR = 2
 
 #: Keyword arguments that Locust's parser takes beside those of argparse, and their defaults.
 LOCUST_KEYWORDS: dict[str, Any] = {

@@ -13,10 +13,8 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import NoReturn, cast
 
-from ._engine import CliError
+from ._engine import RUNTIME_ERROR, CliError
 from .user import Locust, User
-
-RUNTIME_ERROR = 1
 
 
 def load(paths: Iterable[str | os.PathLike[str]]) -> list[type[User]]:

@@ -11,6 +11,7 @@ import json as json_module
 import os
 from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from http.cookiejar import CookieJar
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 from urllib.parse import urlencode
 
@@ -132,7 +133,7 @@ class RequestOptions:
     source: Source | None = None
     hooks: list[Hook] | None = None
     #: The arguments that hooks are called with beside the response.
-    hook_kwargs: Mapping[str, Any] = {}
+    hook_kwargs: Mapping[str, Any] = MappingProxyType({})
 
     def set_body(self, body: Any) -> None:
         """Sets the body: bytes, a text, or a source of chunks."""
@@ -190,20 +191,13 @@ def prepare(
     if data or files or json is not None:
         headers = _set_body(options, data, json, files, headers)
     options.headers = headers
-    if timeout is not None:
-        _set_timeout(options, timeout)
-    has_session_transport = settings and not TRANSPORT_SETTINGS.isdisjoint(settings)
-    if proxies or stream or verify is not None or cert or has_session_transport:
-        _set_transport(session, options, url, proxies, stream, verify, cert)
-    if cookies:
-        options.cookies = _cookies(session, url, cookies)
+    _set_connection(session, options, url, timeout, proxies, stream, verify, cert, cookies)
     if auth is None and settings and session.trust_env:
         auth = get_netrc_auth(session.absolute(url))
     if auth:
         method, url = _authorize(session, options, method, url, auth)
     if hooks and hooks.get("response"):
-        kwargs = {"timeout": timeout, "verify": verify, "proxies": proxies, "stream": stream, "cert": cert}
-        _set_hooks(options, hooks, kwargs)
+        _set_hooks(options, hooks, _hook_kwargs(timeout, proxies, stream, verify, cert))
     return method, url, options
 
 
@@ -231,8 +225,7 @@ def prepared_options(
         _set_timeout(options, timeout)
     _set_transport(session, options, cast(str, request.url), proxies, stream, verify, cert)
     if request.hooks and request.hooks.get("response"):
-        kwargs = {"timeout": timeout, "verify": verify, "proxies": proxies, "stream": stream, "cert": cert}
-        _set_hooks(options, request.hooks, kwargs)
+        _set_hooks(options, request.hooks, _hook_kwargs(timeout, proxies, stream, verify, cert))
     return options
 
 
@@ -307,6 +300,28 @@ def _form(fields: Any) -> str:
             values = [values]
         pairs += [(name, value) for value in values if value is not None]
     return urlencode(pairs, doseq=True)
+
+
+def _set_connection(
+    session: HttpSession,
+    options: RequestOptions,
+    url: str,
+    timeout: Any,
+    proxies: Any,
+    stream: Any,
+    verify: Any,
+    cert: Any,
+    cookies: Any,
+) -> None:
+    """Sets the timeouts, the transport and the cookies that the call or the session gives."""
+    if timeout is not None:
+        _set_timeout(options, timeout)
+    settings = session._settings
+    has_session_transport = settings and not TRANSPORT_SETTINGS.isdisjoint(settings)
+    if proxies or stream or verify is not None or cert or has_session_transport:
+        _set_transport(session, options, url, proxies, stream, verify, cert)
+    if cookies:
+        options.cookies = _cookies(session, url, cookies)
 
 
 def _set_timeout(options: RequestOptions, timeout: Any) -> None:
@@ -411,6 +426,11 @@ def _without_credentials(url: str) -> str:
 
 def _credential(part: Any, encoding: str) -> bytes:
     return part if isinstance(part, bytes) else str(part).encode(encoding)
+
+
+def _hook_kwargs(timeout: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> dict[str, Any]:
+    """Returns the arguments of a call that requests passes on to its hooks."""
+    return {"timeout": timeout, "verify": verify, "proxies": proxies, "stream": stream, "cert": cert}
 
 
 def _set_hooks(options: RequestOptions, hooks: Mapping[str, Any], kwargs: Mapping[str, Any]) -> None:

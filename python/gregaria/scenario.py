@@ -5,15 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from ._engine import CliError
+from ._engine import RUNTIME_ERROR, CliError
 from .client import without_credentials
 from .task import TaskSet
 from .user import HttpUser, User
 
 if TYPE_CHECKING:
     from .engine_types import ClassDescription, TaskDescription
-
-RUNTIME_ERROR = 1
 
 
 def describe(user_class: type[User]) -> ClassDescription:

@@ -35,4 +35,11 @@ mod _engine {
         run::{HostEvent, Run, RunSetup, prepare, start},
         session::{ClientSession, default_headers},
     };
+
+    #[pymodule_export]
+    const DEMO_SITE_ARGUMENT: &str = gregaria::demo::SITE_ARGUMENT;
+    #[pymodule_export]
+    const RUNTIME_ERROR: u8 = gregaria::exit::RUNTIME_ERROR;
+    #[pymodule_export]
+    const USAGE_ERROR: u8 = gregaria::exit::USAGE_ERROR;
 }
