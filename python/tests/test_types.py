@@ -30,6 +30,7 @@ from locust import (
     FastHttpUser, HttpUser, SequentialTaskSet, TaskSet, User, between, constant, constant_pacing, events, tag, task
 )
 from locust.env import Environment
+from locust.events import hatch_complete
 from locust.exception import RescheduleTask, StopUser
 from locust.runners import STATE_STOPPED, MasterRunner
 
@@ -45,6 +46,13 @@ class Browsing(TaskSet):
 @events.request.add_listener
 def request(request_type, name, response_time, **kwargs):
     pass
+
+
+def hatched(user_count):
+    pass
+
+
+hatch_complete += hatched
 
 
 @events.quitting.add_listener
@@ -131,8 +139,10 @@ def test_native_stub_matches_module():
 
 def test_locust_stubs_have_the_installed_names():
     from gregaria.as_locust import MODULES
+    from gregaria.event import EventHook, events
 
-    for module, names in MODULES.items():
+    hooks = {name for name, value in vars(events).items() if isinstance(value, EventHook)}
+    for module, names in (MODULES | {"locust.events": {"EventHook", *hooks}}).items():
         path = STUBS.joinpath(*module.split(".")[1:])
         text = (path / "__init__.pyi" if path.is_dir() else path.with_suffix(".pyi")).read_text()
         assert declared_names(text) == set(names), module
