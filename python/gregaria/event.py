@@ -68,7 +68,7 @@ class EventHook:
                 raise
             except Exception:
                 (self._events or events).listener_failed = True
-                logger.exception("a listener failed: %s", getattr(handler, "__qualname__", handler))
+                logger.exception("A listener failed: %s", getattr(handler, "__qualname__", handler))
 
     @contextmanager
     def measure(

@@ -236,7 +236,7 @@ class UserScheduler:
     def end_run(self, reason: StopTest | SystemExit) -> None:
         """Ends the run because a user or a listener has raised `StopTest` or called `sys.exit()`."""
         if isinstance(reason, SystemExit):
-            logger.info("sys.exit() is called: the run ends")
+            logger.info("The run ends: sys.exit() was called")
             if reason.code is not None:
                 # As in Python, a code that is not a number means an error.
                 self._environment.process_exit_code = reason.code if isinstance(reason.code, int) else 1
@@ -331,7 +331,7 @@ class EventDispatcher(gevent.Greenlet):
             except (StopTest, SystemExit) as reason:
                 self._scheduler.end_run(reason)
             except (StopUser, RescheduleTask, RescheduleTaskImmediately, InterruptTaskSet) as stray:
-                logger.warning("a listener of the run raised %s, which only a task may raise", type(stray).__name__)
+                logger.warning("A listener of the run raised %s, which only a task may raise", type(stray).__name__)
 
 
 def blocking_frame(owner_thread: int) -> str:

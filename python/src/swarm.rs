@@ -72,10 +72,10 @@ impl PythonSwarm {
             let logging = move || log_blocking_frame(owner_thread);
             let spawned = thread::Builder::new().name("gregaria-blocked".into()).spawn(logging);
             if let Err(error) = spawned {
-                log::warn!(target: LOG, "cannot find what blocks the gevent loop: {error}");
+                log::warn!(target: LOG, "Cannot find what blocks the gevent loop: {error}");
             }
         } else if self.is_blocked && !is_blocked {
-            log::warn!(target: LOG, "the gevent loop runs again");
+            log::warn!(target: LOG, "The gevent loop runs again");
         }
         self.is_blocked = is_blocked;
     }
@@ -128,8 +128,8 @@ fn log_blocking_frame(owner_thread: u64) {
         py.import("gregaria.scheduler")?.getattr("blocking_frame")?.call1((owner_thread,))?.extract()
     });
     match frame {
-        Ok(frame) => log::warn!(target: LOG, "the gevent loop is blocked {frame}"),
-        Err(error) => log::debug!(target: LOG, "cannot find what blocks the gevent loop: {error}"),
+        Ok(frame) => log::warn!(target: LOG, "The gevent loop is blocked {frame}"),
+        Err(error) => log::debug!(target: LOG, "Cannot find what blocks the gevent loop: {error}"),
     }
 }
 

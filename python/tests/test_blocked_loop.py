@@ -21,10 +21,10 @@ def test_blocking_code_is_named_in_the_log(run):
         """,
         "-u 2 -r 100 -t 6s -n 1",
     ).expect_code(0)
-    blocked = "the gevent loop is blocked in holds_everyone_up() at"
+    blocked = "The gevent loop is blocked in holds_everyone_up() at"
     (line,) = {line for line in finished.log if blocked in line}
     assert line.endswith("locustfile.py, line 15: sleep(seconds)"), line
-    assert any("the gevent loop runs again" in line for line in finished.log)
+    assert any("The gevent loop runs again" in line for line in finished.log)
     assert 'All users spawned: {"Visitor": 2}' in finished.stderr, "a blocked user is late, but counted"
 
 
@@ -41,6 +41,6 @@ def test_endless_loop_does_not_prevent_the_end(run):
         """,
         "-t 1s -s 0.1",
     ).expect_code(1)
-    assert "the gevent loop is blocked in block() at" in finished.stderr
+    assert "The gevent loop is blocked in block() at" in finished.stderr
     assert any("The run cannot go on: the users did not stop within 5 s" in line for line in finished.log)
     assert "Aggregated" in finished.stderr, "the statistics are printed"

@@ -232,7 +232,7 @@ def test_failing_listener_is_logged_and_sets_the_exit_code(run, server):
         """
     finished = run(text.replace("PATH", "/"), f"-H {server.url} -n 3").expect_code(2)
     assert finished.printed == ["/"] * 3, "other listeners are called, and the task continues"
-    assert "a listener failed: broken" in finished.stderr and "ValueError: listener" in finished.stderr
+    assert "A listener failed: broken" in finished.stderr and "ValueError: listener" in finished.stderr
     run(text.replace("PATH", "/status/404"), f"-H {server.url} -n 3").expect_code(1)
 
 

@@ -69,7 +69,7 @@ def test_run_continues_after_a_failing_listener(run, server, hook):
         """,
         f"-H {server.url} -r 1000 -n 3",
     ).expect_code(2)
-    assert len(server.requests) == 3 and "a listener failed: broken" in finished.stderr
+    assert len(server.requests) == 3 and "A listener failed: broken" in finished.stderr
 
 
 def test_runner_quit_in_a_listener_ends_the_run(run, server):

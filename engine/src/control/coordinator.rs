@@ -122,7 +122,7 @@ impl RemoteAgent {
     /// or is blocked. The swarm reports both by other means.
     fn send(&mut self, index: usize, command: AgentCommand) {
         if self.channel.commands.push(command).is_err() {
-            log::error!("thread {index}: command queue is full; the thread is not responding");
+            log::error!("Thread {index}: command queue is full; the thread is not responding");
         }
     }
 

@@ -47,7 +47,7 @@ impl Epoll {
         let poller = Arc::clone(&self.poller);
         move || {
             if let Err(error) = poller.notify() {
-                log::error!("failed to wake an epoll thread: {error}");
+                log::error!("Failed to wake an epoll thread: {error}");
             }
         }
     }

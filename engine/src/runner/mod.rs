@@ -244,7 +244,7 @@ impl<S: Swarm> Runner<S> {
                 self.spawn(users, spawn_rate, now)
             }
             RunCommand::Spawn { .. } => {
-                log::warn!("the new user count is ignored: the run is stopping")
+                log::warn!("The new user count is ignored: the run is stopping")
             }
             RunCommand::ResetStats => self.shared.summary().reset(now.unix_s),
             RunCommand::Stop => self.stop(EndReason::Requested, self.options.stop_timeout, now),

@@ -225,7 +225,7 @@ fn start_thread(
         .name(format!("gregaria-shard-{index}"))
         .spawn(move || {
             if let Err(error) = rt::pin_to_core(core) {
-                log::warn!("shard {index} is not pinned to core {core}: {error}");
+                log::warn!("Shard {index} is not pinned to core {core}: {error}");
             }
             let seed = seed.wrapping_add(index as u64);
             rt::block_on(driver, |rt, kind| {

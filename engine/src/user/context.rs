@@ -157,7 +157,7 @@ impl<U: User> UserContext<U> {
 
     fn schedule(&mut self, task: AnyTask<U>, first: bool) {
         let Some(frame) = self.task_set_stack.last_mut() else {
-            log::warn!("task {} is not run: schedule_task was called outside of a task set", task.name());
+            log::warn!("Task {} is not run: schedule_task was called outside of a task set", task.name());
             return;
         };
         if first {

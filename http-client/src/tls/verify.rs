@@ -65,7 +65,7 @@ impl TrustStore {
         let trust_store = Self::new(load_native_certs().certs);
         if trust_store.roots.is_empty() {
             log::warn!(
-                "no certificate authorities on this machine, so no https target can be trusted: install \
+                "No certificate authorities on this machine, so no https target can be trusted: install \
                  ca-certificates, or set SSL_CERT_FILE"
             );
         }

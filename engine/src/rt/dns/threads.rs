@@ -94,7 +94,7 @@ impl ResolverThreads {
         let shared = Arc::clone(&self.0);
         let thread = thread::Builder::new().name("gregaria-resolve".into()).spawn(move || shared.run_worker());
         if let Err(error) = thread {
-            log::warn!("failed to start a thread for name lookups: {error}");
+            log::warn!("Failed to start a thread for name lookups: {error}");
             self.0.on_spawn_failed();
         }
         lookup
