@@ -1,6 +1,7 @@
 //! The clients under comparison: the command of each client for a given load, and the parser of the count that it
 //! prints. A new client is a variant here and a row in `tables.rs`. Programs of other projects are searched in
-//! `PATH`, ours in the folder of this program, another version of ours by `before.rs`. Clients that run Python users are in `python_hosts.rs`.
+//! `PATH`, ours in the folder of this program, another version of ours by `before.rs`. Clients that run Python users
+//! are in `python_hosts.rs`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
