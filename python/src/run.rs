@@ -211,7 +211,7 @@ impl DisplayThread {
         rt::sleep_blocking(EXIT_GRACE);
         if !self.exited.load(Ordering::Relaxed) {
             // Code of the locustfile blocks the Python thread, and no other thread can interrupt it.
-            log::error!(target: LOG, "the gevent loop is still blocked: the process ends without it");
+            log::error!(target: LOG, "The gevent loop is still blocked: the process ends without it");
             std::process::exit(i32::from(code));
         }
     }
@@ -230,7 +230,7 @@ impl DisplayThread {
             match self.exit_status.recv_timeout(Duration::from_secs(1)) {
                 Ok(exit_status) => return exit_status,
                 Err(RecvTimeoutError::Disconnected) => return HostExit::default(),
-                Err(RecvTimeoutError::Timeout) => log::debug!(target: LOG, "waiting for the listeners of quitting"),
+                Err(RecvTimeoutError::Timeout) => log::debug!(target: LOG, "Waiting for the listeners of quitting"),
             }
         }
     }

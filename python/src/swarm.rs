@@ -65,7 +65,7 @@ impl PythonSwarm {
             let silent_s = silent_ns as f64 / 1e9;
             log::warn!(
                 target: LOG,
-                "the gevent loop has been blocked for {silent_s:.1} s: no Python user can run until it is released"
+                "The gevent loop has been blocked for {silent_s:.1} s: no Python user can run until it is released"
             );
             // On a thread of its own, because attaching to Python waits until the blocking code releases the GIL.
             let owner_thread = self.owner_thread;

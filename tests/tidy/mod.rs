@@ -5,7 +5,7 @@
 //!
 //! - `layers`, `folders`, `manifests`: which crates and folders may name each other, which depend on which
 //! - `shape`, `python`, `unsafe_code`: headers, lengths, Python's imports, `unsafe`
-//! - `names`, `prose`, `committed_text`: types, constants, tests; figures of the prose; white space
+//! - `names`, `prose`, `log_lines`, `committed_text`: types, constants, tests; figures of the prose; log; white space
 //! - `architecture`: documents and headers name the folders, files and libraries that exist
 //! - `source`, `tokens`, `modules`, `comments`: reading code, used by the rules
 //!
@@ -16,6 +16,7 @@ mod comments;
 mod committed_text;
 mod folders;
 mod layers;
+mod log_lines;
 mod manifests;
 mod modules;
 mod names;

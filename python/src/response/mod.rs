@@ -480,7 +480,7 @@ impl Drop for Response {
         if !self.outcome.is_recorded() {
             Python::attach(|py| match EngineBridge::on_owner_thread(self.bridge.bind(py), self.owner) {
                 Ok(bridge) => self.record_by_status(&bridge, py),
-                Err(error) => log::error!(target: LOG, "cannot count a response dropped on another thread: {error}"),
+                Err(error) => log::error!(target: LOG, "Cannot count a response dropped on another thread: {error}"),
             });
         }
         let result = std::mem::replace(&mut self.exchange.result, Err(Error::ClosedBeforeResponse));

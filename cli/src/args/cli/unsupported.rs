@@ -34,8 +34,8 @@ const fn planned(name: &'static str, is_given: fn(&RawArgs) -> bool, remedy: &'s
     UnsupportedFlag { name, is_given, remedy, is_planned: true }
 }
 
-/// Returns a flag that gregaria will not support, or that has no use yet.
-const fn useless(name: &'static str, is_given: fn(&RawArgs) -> bool, remedy: &'static str) -> UnsupportedFlag {
+/// Returns a flag without a use in gregaria. The help does not list it.
+const fn not_planned(name: &'static str, is_given: fn(&RawArgs) -> bool, remedy: &'static str) -> UnsupportedFlag {
     UnsupportedFlag { name, is_given, remedy, is_planned: false }
 }
 
@@ -65,7 +65,7 @@ const FLAGS: &[UnsupportedFlag] = &[
     planned("--equal-weights", |raw| raw.users.equal_weights, "not supported yet: set the weights of the tasks"),
     planned("--profile", |raw| raw.output.profile.is_some(), "not supported yet: name the run in --json-file"),
     planned("--otel", |raw| raw.output.otel, FILES),
-    useless("--build-path", |raw| raw.web.build_path.is_some(), "there is no web page yet: leave it out"),
-    useless("--web-auth", |raw| raw.web.web_auth.is_some(), "Locust has replaced it: use --web-login"),
-    useless("--legacy-ui", |raw| raw.web.legacy_ui, "Locust has removed it: leave it out"),
+    not_planned("--build-path", |raw| raw.web.build_path.is_some(), "there is no web page yet: leave it out"),
+    not_planned("--web-auth", |raw| raw.web.web_auth.is_some(), "Locust has replaced it: use --web-login"),
+    not_planned("--legacy-ui", |raw| raw.web.legacy_ui, "Locust has removed it: leave it out"),
 ];
