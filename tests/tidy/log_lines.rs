@@ -4,7 +4,7 @@ use super::source::SourceFile;
 use super::tokens::Token;
 use super::{Finding, check_sources};
 
-/// Finds `log` macros whose text begins in lower case.
+/// Finds the texts of `log` macros that begin in lower case.
 fn check_log_lines(file: &SourceFile) -> Vec<Finding> {
     let calls = file.tokens.windows(4).enumerate().filter(|(_, call)| is_log_macro(call));
     let texts = calls.filter_map(|(at, _)| file.tokens[at..].iter().find(|token| token.text.starts_with('"')));
