@@ -117,7 +117,9 @@ fn expect_failures(url: &str, count: u64, error: &str) {
 }
 
 fn expect_aborted(url: &str) {
-    let run: FinishedProgram = gregaria().arg(url).args("-u 3 -t 1s -s 0.2 --json").run().expect_code(0);
-    assert_eq!(run.entries().len(), 0, "{url}: {}", run.stdout);
-    assert!(run.stderr.contains("3 requests cut off"), "{url}: {}", run.stderr);
+    let run: FinishedProgram = gregaria().arg(url).args("-u 3 -t 1s -s 0.2 --json").run().expect_code(1);
+    let entry = run.entry();
+    assert_eq!((entry.num_requests, entry.aborted.count), (0, 3), "{url}: {}", run.stdout);
+    assert!(entry.aborted.max_wait > 1000.0, "{url}: {}", run.stdout);
+    assert!(run.stderr.contains("Unanswered requests") && run.stderr.contains("3 requests cut off"), "{}", run.stderr);
 }

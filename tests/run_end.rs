@@ -37,8 +37,8 @@ fn requests_in_flight_are_completed() {
 #[test]
 fn unfinished_requests_are_cut_off_and_reported() {
     let hostile = HostileServer::start();
-    let run = gregaria().arg(hostile.url("/slow?ms=20000")).args("-u 4 -t 1s -s 0 --json").run().expect_code(0);
-    assert_eq!(run.entries().len(), 0, "{}", run.stdout);
+    let run = gregaria().arg(hostile.url("/slow?ms=20000")).args("-u 4 -t 1s -s 0 --json").run().expect_code(1);
+    assert_eq!((run.entry().num_requests, run.entry().aborted.count), (0, 4), "{}", run.stdout);
     assert!(run.stderr.contains("4 requests cut off"), "{}", run.stderr);
 }
 

@@ -11,7 +11,7 @@ use gregaria_stats::Summary;
 pub const OK: u8 = 0;
 /// A run is not possible: there is no locustfile, a user class is unknown, or no shard could be started.
 pub const RUNTIME_ERROR: u8 = 1;
-/// The default of `--exit-code-on-error`: there were failed requests or exceptions.
+/// The default of `--exit-code-on-error`: there were failed requests or exceptions, or no request was answered.
 pub(crate) const FAILED_REQUESTS: u8 = 1;
 /// A flag, a value or a combination is wrong, a host is missing or has no scheme, or a listener failed.
 pub const USAGE_ERROR: u8 = 2;
@@ -60,7 +60,7 @@ impl std::error::Error for CliError {}
 /// The flags that determine the exit code of a finished run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ExitPlan {
-    /// The exit code of a run with failed requests or exceptions.
+    /// The exit code of a run with failed requests or exceptions, or without any answered request.
     pub(crate) on_error: u8,
     /// Whether a run ends with [`GENERATOR_LIMITED`] if the generator was the bottleneck.
     pub(crate) fail_on_lag: bool,
@@ -89,7 +89,9 @@ impl ExitPlan {
         if self.fail_on_lag && report.health.bottleneck().is_some() {
             return GENERATOR_LIMITED;
         }
-        if summary.total().num_failures() > 0 || summary.exceptions().next().is_some() {
+        let total = summary.total();
+        let is_unanswered = total.num_requests() == 0 && total.aborted().count > 0;
+        if is_unanswered || total.num_failures() > 0 || summary.exceptions().next().is_some() {
             return self.on_error;
         }
         if host.listener_failed { USAGE_ERROR } else { OK }
@@ -106,7 +108,7 @@ mod tests {
     /// The exit code of a run in which these things happened.
     fn exit_code(plan: ExitPlan, host: HostExit, broken: bool, lagged: bool, failed: bool) -> u8 {
         let end_reason = if broken { EndReason::FatalError("a shard is gone".into()) } else { EndReason::RunTime };
-        let report = RunReport { end_reason, ..fixture::report(0, fixture::health(if lagged { 99 } else { 10 })) };
+        let report = RunReport { end_reason, ..fixture::report(fixture::health(if lagged { 99 } else { 10 })) };
         let summary = fixture::summary(&[("GET", "/", 64, failed.then_some("500"))]);
         plan.exit_code(host, &report, &summary, true)
     }
@@ -139,7 +141,7 @@ mod tests {
 
     #[test]
     fn unwritten_results_fail_the_run() {
-        let report = fixture::report(0, fixture::health(10));
+        let report = fixture::report(fixture::health(10));
         let code = LENIENT.exit_code(HostExit::default(), &report, &fixture::summary(&[]), false);
         assert_eq!(code, RUNTIME_ERROR);
     }

@@ -39,8 +39,9 @@ pub(crate) fn sample<'a>(method: &'a str, name: &'a str, us: u64, outcome: Outco
 }
 
 /// The report of a run of one second that ended by time.
-pub(crate) fn report(aborted: u64, health: GeneratorHealth) -> RunReport {
-    RunReport { end_reason: EndReason::RunTime, aborted, elapsed: Duration::from_secs(1), health }
+pub(crate) fn report(health: GeneratorHealth) -> RunReport {
+    let second = Duration::from_secs(1);
+    RunReport { end_reason: EndReason::RunTime, aborted: 0, elapsed: second, measured: second, health }
 }
 
 /// The health of a generator with one shard that used this much of its core.

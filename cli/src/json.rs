@@ -1,8 +1,8 @@
 //! The final statistics as JSON: Locust's list of entries, with Locust's fields in Locust's order and units.
 //!
-//! After Locust's fields each entry has the phases of its requests. Times are milliseconds with fractions. Buckets and
-//! seconds are keys, and therefore strings. The total is not in the list. Unlike in Locust, per-second counts cover the
-//! last 20 s only. The outputs that write it are in `run/`.
+//! After Locust's fields each entry has the phases of its requests and its aborted requests. Times are milliseconds
+//! with fractions. Buckets and seconds are keys, and therefore strings. The total is not in the list. Unlike in
+//! Locust, per-second counts cover the last 20 s only. The outputs that write it are in `run/`.
 
 use std::io::{self, Write};
 
@@ -10,7 +10,7 @@ use gregaria_stats::{Phase, PhaseTotal, StatsEntry, Summary};
 use serde::{Serialize, Serializer, ser::SerializeSeq};
 use serde_json::ser::{PrettyFormatter, Serializer as Json};
 
-/// Writes all entries with at least one request, indented by four columns, with a line end.
+/// Writes all entries with at least one request or aborted request, indented by four columns, with a line end.
 ///
 /// # Errors
 /// `out` cannot be written.
@@ -29,7 +29,7 @@ struct EntryList<'a>(&'a Summary);
 impl Serialize for EntryList<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(None)?;
-        for entry in self.0.entries().filter(|entry| entry.num_requests() > 0) {
+        for entry in self.0.entries().filter(|entry| entry.num_requests() + entry.aborted().count > 0) {
             list.serialize_element(&JsonEntry::new(entry))?;
         }
         list.end()
@@ -53,6 +53,7 @@ struct JsonEntry<'a> {
     num_reqs_per_sec: CountMap,
     num_fail_per_sec: CountMap,
     phases: JsonPhases<'a>,
+    aborted: JsonAborted,
 }
 
 impl<'a> JsonEntry<'a> {
@@ -73,6 +74,7 @@ impl<'a> JsonEntry<'a> {
             num_reqs_per_sec: CountMap(entry.num_reqs_per_sec().collect()),
             num_fail_per_sec: CountMap(entry.num_fail_per_sec().collect()),
             phases: JsonPhases(entry),
+            aborted: JsonAborted { count: entry.aborted().count, max_wait: ms(entry.aborted().max_wait_us) },
         }
     }
 }
@@ -108,6 +110,12 @@ impl JsonPhase {
     }
 }
 
+#[derive(Serialize)]
+struct JsonAborted {
+    count: u64,
+    max_wait: f64,
+}
+
 fn ms(us: u64) -> f64 {
     us as f64 / 1000.0
 }
@@ -126,6 +134,7 @@ mod tests {
         recorder.record(&Sample { phases_ns, ..fixture::sample("GET", "/", 150_000, Outcome::Failure("bad")) });
         let phases_ns = [0, 0, 0, 1_001_000, 233_000];
         recorder.record(&Sample { phases_ns, ..fixture::sample("GET", "/", 1_234, Outcome::Success) });
+        recorder.record_aborted("GET", "/", 0, 2_500_000_000);
         let summary = fixture::summary_of(recorder);
         let mut out = Vec::new();
         write_entries(&mut out, &summary).unwrap();
@@ -188,6 +197,10 @@ mod tests {
                 "total_time": 0.233,
                 "max_time": 0.233
             }
+        },
+        "aborted": {
+            "count": 1,
+            "max_wait": 2500.0
         }
     }
 ]

@@ -75,8 +75,6 @@ pub struct SwarmReport {
     pub users_per_class: Vec<u32>,
     /// Whether all users have exited after [`Swarm::stop`] and all measurements were returned.
     pub stopped: bool,
-    /// Requests aborted since the run started.
-    pub aborted: u64,
     /// CPU and wall time of each thread since the run started.
     pub loads: Vec<ThreadLoad>,
     /// A bug or a lack of resources that prevents the swarm from continuing, in one sentence.

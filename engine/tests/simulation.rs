@@ -141,6 +141,51 @@ fn requests_in_flight_finish_within_the_stop_timeout() {
 }
 
 #[test]
+fn measured_time_ends_with_the_last_request() {
+    for count in [1, 2, 7, 1000] {
+        let options = RunnerOptions { num_requests: Some(count), ..RunnerOptions::default() };
+        let mut sim = Simulation::new(count, 2, [website(TaskSet::new("T").task(1, index))], options);
+        let server = sim.serve(ScriptedServer::answering_after_ms(17, 17));
+        sim.spawn(1, f64::INFINITY);
+        let report = sim.finish();
+        let arrivals_ns = server.arrivals_ns();
+        let served_ns = arrivals_ns[arrivals_ns.len() - 1] - arrivals_ns[0] + 17_000_000;
+        let measured_ns = report.measured.as_nanos() as u64;
+        assert!(measured_ns.abs_diff(served_ns) <= 100_000, "{count} requests: {measured_ns} ns, not {served_ns} ns");
+        assert!(report.elapsed >= report.measured);
+    }
+}
+
+#[test]
+fn measured_time_restarts_with_a_reset() {
+    let waiting = UserClass::http("Website").wait(constant(0.2)).tasks(TaskSet::new("T").task(1, index));
+    let mut sim = Simulation::new(1, 1, [waiting], world::run_time(2.9));
+    sim.serve(ScriptedServer::answering_after_ms(50, 50));
+    sim.spawn(1, f64::INFINITY);
+    sim.run_until(SECOND_NS + SECOND_NS / 5);
+    sim.command(RunCommand::ResetStats);
+    let report = sim.finish();
+    // A request every 250 ms: from 1.25 s to the end of the one that starts at 2.75 s.
+    assert_eq!(sim.summary(|summary| summary.total().num_requests()), 7);
+    assert!((report.measured.as_secs_f64() - 1.55).abs() < 0.001, "{:?}", report.measured);
+}
+
+#[test]
+fn aborted_requests_are_named_with_their_wait() {
+    let options = RunnerOptions { stop_timeout: Duration::from_millis(500), ..world::run_time(2.0) };
+    let mut sim = Simulation::new(1, 1, [website(TaskSet::new("T").task(1, index))], options);
+    let server = sim.serve(ScriptedServer::answering_after_ms(60_000, 60_000));
+    sim.spawn(3, 2.0);
+    let report = sim.finish();
+    assert_eq!((server.total(), report.aborted), (3, 3));
+    let aborted = sim.summary(|summary| summary.entry("GET", "/").unwrap().aborted());
+    assert_eq!(aborted.count, 3);
+    // Sent at 0, 0.5 and 1 s, and aborted 0.5 s after the end of the run time.
+    assert!(aborted.max_wait_us.abs_diff(2_500_000) < 20_000, "{aborted:?}");
+    assert!(report.measured.as_secs_f64() > 2.4, "{:?}", report.measured);
+}
+
+#[test]
 fn requests_beyond_the_stop_timeout_are_aborted() {
     let options = RunnerOptions { stop_timeout: Duration::from_millis(200), ..world::run_time(1.0) };
     let mut sim = Simulation::new(1, 2, [website(TaskSet::new("T").task(1, index))], options);

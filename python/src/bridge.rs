@@ -185,8 +185,8 @@ impl EngineBridge {
     }
 
     /// Sends an admitted request and returns its number.
-    pub(crate) fn submit(&self, mut packed: PackedRequest, due_ns: u64, request: PendingRequest) -> usize {
-        let session = request.session;
+    pub(crate) fn submit(&self, mut packed: PackedRequest, request: PendingRequest) -> usize {
+        let (session, due_ns) = (request.session, request.due_ns);
         let request_id = self.requests.borrow_mut().insert(request);
         packed.finish(session, due_ns, RequestId(request_id));
         self.io_thread.borrow_mut().submit(packed);
@@ -263,6 +263,10 @@ impl EngineBridge {
         Some(BridgeEvent::Completed { request_id, request, exchange })
     }
 
+    fn record_aborted(&self, py: Python<'_>, request: &PendingRequest) {
+        self.accounting.record_aborted(request.method.as_str(), request.sample_name(py), request.due_ns, rt::now_ns());
+    }
+
     fn flush_unless_in_batch(&self) {
         if !self.is_in_batch.get() {
             self.io_thread.borrow_mut().flush();
@@ -325,20 +329,20 @@ impl EngineBridge {
     }
 
     /// Cancels a request for which no greenlet waits any more. It is counted as aborted.
-    fn cancel(&self, request_id: usize) {
+    fn cancel(&self, py: Python<'_>, request_id: usize) {
         let request = self.requests.borrow_mut().remove(request_id);
         if let Some(request) = request {
-            self.accounting.record_aborted();
+            self.record_aborted(py, &request);
             self.io_thread.borrow_mut().cancel(request.session, RequestId(request_id));
             self.flush_unless_in_batch();
         }
     }
 
     /// Cancels all requests, including those of greenlets that users have started and left alone.
-    fn cancel_all(&self) {
+    fn cancel_all(&self, py: Python<'_>) {
         // Dropping the last reference ends a greenlet, which may call the bridge: no cell is borrowed at this point.
         let requests = self.requests.borrow_mut().take();
-        requests.iter().for_each(|_| self.accounting.record_aborted());
+        requests.iter().for_each(|request| self.record_aborted(py, request));
     }
 
     /// Counts a request of a client of the locustfile's own. `exception`, which may be a text, is `None` for a success.

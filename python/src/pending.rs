@@ -17,6 +17,8 @@ pub(crate) struct PendingRequest {
     /// is needed.
     pub(crate) resume: Option<Py<PyAny>>,
     pub(crate) session: SessionId,
+    /// Monotonic time of the call.
+    pub(crate) due_ns: u64,
     pub(crate) method: Method,
     pub(crate) name: Option<Py<PyString>>,
     pub(crate) url: Py<PyString>,
@@ -30,6 +32,14 @@ pub(crate) struct PendingRequest {
 }
 
 impl PendingRequest {
+    /// Returns the name of the sample. Both texts were checked to be UTF-8 before the request was sent.
+    pub(crate) fn sample_name<'a>(&'a self, py: Python<'a>) -> &'a str {
+        match &self.name {
+            Some(name) => name.to_str(py).unwrap_or_default(),
+            None => self.url.to_str(py).unwrap_or_default(),
+        }
+    }
+
     /// Returns the absolute URL of the call, quoted as requests quotes it.
     pub(crate) fn absolute_url(&self, py: Python<'_>) -> PyResult<String> {
         let (url, base) = (self.url.to_str(py)?, &self.base);
@@ -63,6 +73,7 @@ impl PendingRequest {
         Self {
             resume: None,
             session: self.session,
+            due_ns: self.due_ns,
             method: self.method,
             name: self.name.as_ref().map(|name| name.clone_ref(py)),
             url: self.url.clone_ref(py),

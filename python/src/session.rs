@@ -64,7 +64,7 @@ impl ClientSession {
         if let Some(options) = &options {
             is_streamed = options::pack(&mut packed, options, &bridge.transport_cache)?;
         }
-        let mut request = this.pending_request(method, name, url, is_caught);
+        let mut request = this.pending_request(method, name, url, is_caught, due_ns);
         request.resume = Some(resume);
         request.options = options.map(Bound::unbind);
         request.stream_session = is_streamed.then(|| slf.clone().into_any().unbind());
@@ -74,7 +74,7 @@ impl ClientSession {
         if !bridge.accounting.try_admit() {
             return Ok(None);
         }
-        Ok(Some(bridge.submit(packed, due_ns, request)))
+        Ok(Some(bridge.submit(packed, request)))
     }
 
     /// Sends the next chunk of an upload, or `None` for its end.
@@ -94,7 +94,7 @@ impl ClientSession {
     ) -> PyResult<Response> {
         let bridge = self.bridge.bind(url.py()).clone();
         self.bridge(url.py())?;
-        let request = self.pending_request(method.parse().unwrap_or(Method::Get), name, url, is_caught);
+        let request = self.pending_request(method.parse().unwrap_or(Method::Get), name, url, is_caught, rt::now_ns());
         Ok(Response::not_sent(&bridge, request))
     }
 
@@ -144,10 +144,12 @@ impl ClientSession {
         name: Option<Bound<'_, PyString>>,
         url: Bound<'_, PyString>,
         is_caught: bool,
+        due_ns: u64,
     ) -> PendingRequest {
         PendingRequest {
             resume: None,
             session: self.session,
+            due_ns,
             method,
             name: name.map(Bound::unbind),
             url: url.unbind(),

@@ -133,8 +133,8 @@ class Finished:
         return {(entry["method"], entry["name"]): entry for entry in json.loads(self.stdout)}
 
     def counts(self):
-        """Returns the number of requests by method and name. Needs `--json`."""
-        return {row: entry["num_requests"] for row, entry in self.entries.items()}
+        """Returns the number of requests by method and name, without rows of 0 requests. Needs `--json`."""
+        return {row: entry["num_requests"] for row, entry in self.entries.items() if entry["num_requests"]}
 
     def failures(self):
         """Returns the number of failures by method and name, without rows of 0 failures. Needs `--json`."""

@@ -88,9 +88,11 @@ def test_response_within_stop_timeout_is_awaited(run, server):
 
 def test_response_after_stop_timeout_is_aborted(run, server):
     finished = run(SLOW.replace("SECONDS", "5"), f"-H {server.url} -u 3 -r 1000 -t 1s --stop-timeout 0.3 --json")
-    assert finished.expect_code(0).counts() == {}
-    assert "3 requests cut off" in finished.stderr
-    assert "answered" not in finished.stderr and len(server.requests) == 3
+    assert finished.expect_code(1).counts() == {}
+    aborted = finished.entries["GET", "/slow/5"]["aborted"]
+    assert aborted["count"] == 3 and 1200 <= aborted["max_wait"] < 5000
+    assert "3 requests cut off: the oldest had waited 1." in finished.stderr
+    assert finished.printed == [] and len(server.requests) == 3
 
 
 def test_request_of_a_spawned_greenlet_ends_like_others(run, server):
@@ -108,7 +110,7 @@ def test_request_of_a_spawned_greenlet_ends_like_others(run, server):
         """
     finished = run(text, f"-H {server.url} -t 1s --stop-timeout 9 --json").expect_code(0)
     assert finished.counts() == server.counts() and "cut off" not in finished.stderr
-    finished = run(text, f"-H {server.url} -t 1s --stop-timeout 0.2 --json").expect_code(0)
+    finished = run(text, f"-H {server.url} -t 1s --stop-timeout 0.2 --json").expect_code(1)
     assert finished.counts() == {} and "1 request cut off" in finished.stderr
 
 

@@ -138,7 +138,7 @@ def test_caught_request_aborted_at_the_end_is_not_counted(run, server):
                     response.failure("never")
         """,
         f"-H {server.url} -t 1s -s 0.1 --json",
-    ).expect_code(0)
+    ).expect_code(1)
     assert finished.counts() == {}
     assert "1 request cut off" in finished.stderr
 

@@ -5,12 +5,14 @@
 //! defines and `summary.rs` applies them.
 
 use crate::{
+    aborted::AbortedRequests,
     histogram::PagedHistogram,
     locust_buckets::locust_bucket_ms,
     paged_counts::PagedCounts,
     phases::{Phase, PhaseTotal},
     rates::{RateHistory, SecondCounts},
     row::{IntervalRow, Traffic},
+    span::RequestSpan,
 };
 
 /// Counts, times and rates of the requests with one method and name.
@@ -124,6 +126,16 @@ impl StatsEntry {
         self.traffic.phases.of(phase)
     }
 
+    /// Returns the aborted requests. They count in no other value of this entry, except in its [`span`](Self::span).
+    pub fn aborted(&self) -> AbortedRequests {
+        self.traffic.aborted
+    }
+
+    /// Returns the time that the requests cover, including aborted ones.
+    pub fn span(&self) -> RequestSpan {
+        self.traffic.span
+    }
+
     /// Returns the sum of bytes sent.
     pub fn bytes_out(&self) -> u64 {
         self.traffic.bytes_out
@@ -223,6 +235,9 @@ impl StatsEntry {
 
     fn add_traffic(&mut self, traffic: &Traffic, num_requests: u64, unix_s: f64) {
         self.traffic.add(traffic);
+        if num_requests == 0 {
+            return;
+        }
         let more = SecondCounts { num_requests, num_failures: traffic.num_failures };
         self.rates.add(unix_s as u64, more);
         let last = self.last_request_unix_s.map_or(unix_s, |last| last.max(unix_s));

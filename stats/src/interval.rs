@@ -7,6 +7,7 @@
 use std::ops::AddAssign;
 
 use crate::{
+    aborted::AbortedRequests,
     histogram::PagedHistogram,
     limits::{FOLDED_ERROR, FOLDED_EXCEPTION, FOLDED_NAME, Limits, Overflow},
     occurrences::{ErrorEntry, ExceptionEntry, OccurrenceTable},
@@ -15,6 +16,7 @@ use crate::{
     row::IntervalRow,
     row_cache::RowCache,
     sample::{Lag, Outcome, Sample},
+    span::RequestSpan,
     table::{KeyedTable, hash_texts},
 };
 
@@ -40,7 +42,7 @@ use crate::{
 pub struct Interval {
     rows: KeyedTable<IntervalRow>,
     row_cache: RowCache,
-    /// Rows with requests, in the order of their first request.
+    /// Rows with requests or aborted requests, in the order of their first record.
     touched: Vec<u32>,
     /// Histograms of the response times, with the row numbers of `rows`.
     pages: PagedCounts,
@@ -100,7 +102,12 @@ impl Interval {
         self.entries().map(|entry| entry.num_failures()).sum()
     }
 
-    /// Iterates over the (method, name) pairs with requests, in the order of their first request.
+    /// Returns the number of aborted requests.
+    pub fn num_aborted(&self) -> u64 {
+        self.entries().map(|entry| entry.aborted().count).sum()
+    }
+
+    /// Iterates over the (method, name) pairs with requests or aborted requests, in the order of their first record.
     pub fn entries(&self) -> impl Iterator<Item = IntervalEntry<'_>> {
         self.touched.iter().map(|row| IntervalEntry { interval: self, row: *row })
     }
@@ -150,17 +157,19 @@ impl Interval {
     #[inline]
     pub(crate) fn record(&mut self, sample: &Sample<'_>, limits: &Limits) {
         let us = sample.response_time_us();
-        let id = self.row_of_sample(sample, limits);
+        let id = self.row_to_record(sample.method, sample.name, limits);
         let row = &mut self.rows[id];
-        if row.times.count == 0 {
-            self.touched.push(id);
-        }
         row.times.record(us);
         row.traffic.record(sample);
         self.pages.record(id, us);
         if let Outcome::Failure(error) = sample.outcome {
             self.record_error(id, error, limits);
         }
+    }
+
+    pub(crate) fn record_aborted(&mut self, method: &str, name: &str, due_ns: u64, aborted_ns: u64, limits: &Limits) {
+        let id = self.row_to_record(method, name, limits);
+        self.rows[id].traffic.record_aborted(due_ns, aborted_ns);
     }
 
     pub(crate) fn record_exception(&mut self, message: &str, traceback: &str, limits: &Limits) {
@@ -191,10 +200,20 @@ impl Interval {
         &self.exceptions
     }
 
+    /// Returns the row of a method and name, and marks it as touched. The caller must record into it.
     #[inline]
-    fn row_of_sample(&mut self, sample: &Sample<'_>, limits: &Limits) -> u32 {
-        let method = self.overflow.truncate(sample.method, limits.max_text_bytes);
-        let name = self.overflow.truncate(sample.name, limits.max_text_bytes);
+    fn row_to_record(&mut self, method: &str, name: &str, limits: &Limits) -> u32 {
+        let id = self.row_of_key(method, name, limits);
+        if self.rows[id].is_empty() {
+            self.touched.push(id);
+        }
+        id
+    }
+
+    #[inline]
+    fn row_of_key(&mut self, method: &str, name: &str, limits: &Limits) -> u32 {
+        let method = self.overflow.truncate(method, limits.max_text_bytes);
+        let name = self.overflow.truncate(name, limits.max_text_bytes);
         let has_key = |id: &u32| self.rows.get(*id).is_some_and(|row| row.has_key(method, name));
         if let Some(id) = self.row_cache.get(method, name).filter(has_key) {
             return id;
@@ -245,7 +264,7 @@ impl AddAssign<&Self> for Interval {
         for (id, row) in other.rows() {
             let id_here = self.find_or_insert_row(&row.method, &row.name);
             let sum = &mut self.rows[id_here];
-            if sum.times.count == 0 {
+            if sum.is_empty() {
                 self.touched.push(id_here);
             }
             sum.times.add(&row.times);
@@ -317,6 +336,16 @@ impl<'a> IntervalEntry<'a> {
     /// Returns the sum of one phase of the requests.
     pub fn phase(&self, phase: Phase) -> PhaseTotal {
         self.row().traffic.phases.of(phase)
+    }
+
+    /// Returns the aborted requests.
+    pub fn aborted(&self) -> AbortedRequests {
+        self.row().traffic.aborted
+    }
+
+    /// Returns the time that the requests cover, including aborted ones.
+    pub fn span(&self) -> RequestSpan {
+        self.row().traffic.span
     }
 
     /// Iterates over the buckets of the histogram in ascending order: (smallest value in microseconds, count).

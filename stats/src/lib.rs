@@ -36,6 +36,7 @@
 
 #![forbid(unsafe_code)]
 
+mod aborted;
 mod bucket;
 mod entry;
 mod histogram;
@@ -50,11 +51,13 @@ mod recorder;
 mod row;
 mod row_cache;
 mod sample;
+mod span;
 mod summary;
 mod table;
 mod value_summary;
 mod window;
 
+pub use aborted::AbortedRequests;
 pub use entry::StatsEntry;
 pub use histogram::PagedHistogram;
 pub use interval::{Interval, IntervalEntry};
@@ -63,4 +66,5 @@ pub use occurrences::{ErrorEntry, ExceptionEntry, Occurrence};
 pub use phases::{Phase, PhaseTotal};
 pub use recorder::Recorder;
 pub use sample::{Lag, Outcome, Sample};
+pub use span::RequestSpan;
 pub use summary::Summary;

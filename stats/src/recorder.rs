@@ -46,6 +46,12 @@ impl Recorder {
         self.interval.record(sample, &self.limits);
     }
 
+    /// Counts a request that was aborted at `aborted_ns`. Both times are monotonic nanoseconds; the due time is that of
+    /// [`Sample::due_ns`].
+    pub fn record_aborted(&mut self, method: &str, name: &str, due_ns: u64, aborted_ns: u64) {
+        self.interval.record_aborted(method, name, due_ns, aborted_ns, &self.limits);
+    }
+
     /// Counts an exception or panic in user code.
     pub fn record_exception(&mut self, message: &str, traceback: &str) {
         self.interval.record_exception(message, traceback, &self.limits);

@@ -3,8 +3,10 @@
 //! The histogram of response times is in the interval's `PagedCounts` (`paged_counts.rs`), under the same row number.
 
 use crate::{
+    aborted::AbortedRequests,
     phases::PhaseTotals,
     sample::{Outcome, Sample},
+    span::RequestSpan,
     value_summary::ValueSummary,
 };
 
@@ -27,6 +29,12 @@ impl IntervalRow {
         *self.name == *name && *self.method == *method
     }
 
+    /// Returns `true` without any record since the last clear.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.times.count == 0 && self.traffic.aborted.count == 0
+    }
+
     pub(crate) fn clear(&mut self) {
         self.times = ValueSummary::ZERO;
         self.traffic = Traffic::default();
@@ -40,6 +48,8 @@ pub(crate) struct Traffic {
     pub(crate) bytes_out: u64,
     pub(crate) bytes_in: u64,
     pub(crate) phases: PhaseTotals,
+    pub(crate) span: RequestSpan,
+    pub(crate) aborted: AbortedRequests,
 }
 
 impl Traffic {
@@ -49,6 +59,12 @@ impl Traffic {
         self.bytes_out = self.bytes_out.saturating_add(sample.bytes_out);
         self.bytes_in = self.bytes_in.saturating_add(sample.bytes_in);
         self.phases.record(&sample.phases_ns);
+        self.span.record(sample.due_ns, sample.done_ns);
+    }
+
+    pub(crate) fn record_aborted(&mut self, due_ns: u64, aborted_ns: u64) {
+        self.span.record(due_ns, aborted_ns);
+        self.aborted.record(aborted_ns.saturating_sub(due_ns) / 1_000);
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
@@ -56,5 +72,7 @@ impl Traffic {
         self.bytes_out = self.bytes_out.saturating_add(other.bytes_out);
         self.bytes_in = self.bytes_in.saturating_add(other.bytes_in);
         self.phases.add(&other.phases);
+        self.span.add(&other.span);
+        self.aborted.add(&other.aborted);
     }
 }

@@ -93,8 +93,8 @@ impl Summary {
     pub fn add(&mut self, interval: &Interval, unix_time_s: f64) {
         self.interval_times.clear();
         let traffic = self.add_rows(interval, unix_time_s);
+        self.total.add_all(&self.interval_times, &traffic, unix_time_s);
         if !self.interval_times.is_empty() {
-            (self.total).add_all(&self.interval_times, &traffic, unix_time_s);
             self.window.add(unix_time_s as u64, &self.interval_times);
         }
         self.add_texts(interval, unix_time_s);
@@ -197,7 +197,7 @@ impl Summary {
         if self.entries.len() < self.limits.max_names || row.has_key("", FOLDED_NAME) {
             return self.insert_entry(row_hash, method, name);
         }
-        self.overflow.names_folded += row.times.count;
+        self.overflow.names_folded += row.times.count + row.traffic.aborted.count;
         let fold_hash = hash_texts(["", FOLDED_NAME]);
         match (self.entries).find(fold_hash, |entry| has_key(entry, "", FOLDED_NAME)) {
             Some(id) => id,

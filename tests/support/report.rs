@@ -31,6 +31,17 @@ pub struct ReportEntry {
     pub max_response_time: f64,
     /// Phases of the requests, by name.
     pub phases: BTreeMap<String, ReportPhase>,
+    /// Aborted requests.
+    pub aborted: ReportAborted,
+}
+
+/// The aborted requests of a row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ReportAborted {
+    /// Number of aborted requests.
+    pub count: u64,
+    /// Longest wait in milliseconds.
+    pub max_wait: f64,
 }
 
 /// One phase of the requests of a row.
@@ -97,7 +108,12 @@ fn entry(value: &Value) -> ReportEntry {
         min_response_time: field(value, "min_response_time").as_f64(),
         max_response_time: number(value, "max_response_time"),
         phases: phases(value),
+        aborted: aborted(field(value, "aborted")),
     }
+}
+
+fn aborted(value: &Value) -> ReportAborted {
+    ReportAborted { count: count(value, "count"), max_wait: number(value, "max_wait") }
 }
 
 fn phases(value: &Value) -> BTreeMap<String, ReportPhase> {

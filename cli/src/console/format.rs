@@ -15,6 +15,14 @@ pub(super) fn format_ms(us: f64) -> String {
     format!("{:.decimals$}", us / 1000.0)
 }
 
+/// Formats a wait with its unit and three significant digits: `12.3 ms`, `4.01 s`, `61.0 s`.
+pub(super) fn format_wait(us: u64) -> String {
+    if us < MICROSECONDS_PER_SECOND {
+        return format!("{} ms", format_ms(us as f64));
+    }
+    format!("{} s", format_ms(us as f64 / 1000.0))
+}
+
 /// Formats a rate with two decimals, or with fewer if `width` columns are too few.
 pub(super) fn format_rate(rate: f64, width: usize) -> String {
     let with_decimals = |decimals: usize| format!("{rate:.decimals$}");
@@ -25,6 +33,8 @@ pub(super) fn format_rate(rate: f64, width: usize) -> String {
 pub(super) fn format_failures(num_failures: u64, fail_ratio: f64) -> String {
     format!("{num_failures}({:.2}%)", fail_ratio * 100.0)
 }
+
+const MICROSECONDS_PER_SECOND: u64 = 1_000_000;
 
 #[cfg(test)]
 mod tests {
@@ -51,6 +61,14 @@ mod tests {
         ] {
             assert_eq!(format_ms(us), text, "{us} µs");
         }
+    }
+
+    #[test]
+    fn wait_is_in_seconds_from_a_second_on() {
+        assert_eq!(format_wait(12_345), "12.3 ms");
+        assert_eq!(format_wait(999_999), "1000 ms");
+        assert_eq!(format_wait(4_012_345), "4.01 s");
+        assert_eq!(format_wait(3_723_000_000), "3723 s");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use std::borrow::Cow;
 
 pub(crate) use color::Colorizer;
 pub(crate) use live::{LiveSnapshot, NameStats, ResponseTimes, RunProgress, live_lines};
-pub(crate) use reports::{error_report, exception_report};
+pub(crate) use reports::{aborted_report, error_report, exception_report};
 pub(crate) use summary_lines::summary_lines;
 pub(crate) use tables::{RateWindow, percentile_table, stats_table};
 

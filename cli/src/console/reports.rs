@@ -1,10 +1,11 @@
-//! The error report and the exception report.
+//! The reports of errors, of aborted requests and of exceptions.
 //!
-//! The first is Locust's `print_error_report`. The second has the same form. Locust shows it on its web page only.
+//! The first is Locust's `print_error_report`. The others have the same form. Locust shows exceptions on its web page
+//! only, and aborted requests nowhere.
 
 use gregaria_stats::Summary;
 
-use super::{TableWidth, escape_control};
+use super::{TableWidth, escape_control, format::format_wait};
 
 /// Formats the errors and their occurrences. The text is empty without errors.
 pub(crate) fn error_report(summary: &Summary, width: TableWidth) -> String {
@@ -13,6 +14,17 @@ pub(crate) fn error_report(summary: &Summary, width: TableWidth) -> String {
         (error.occurrences(), escape_control(text.trim_start_matches([' ', ':'])).into_owned())
     };
     render_report(["Error report", "Error"], summary.errors().map(row), width)
+}
+
+/// Formats the aborted requests and the longest wait for each name. The text is empty without aborted requests.
+pub(crate) fn aborted_report(summary: &Summary, width: TableWidth) -> String {
+    let row = |entry: &gregaria_stats::StatsEntry| {
+        let (aborted, name) = (entry.aborted(), format!("{} {}", entry.method(), entry.name()));
+        let name = escape_control(name.trim_start()).into_owned();
+        (aborted.count, format!("{name}: waited up to {} for a response", format_wait(aborted.max_wait_us)))
+    };
+    let entries = summary.entries().filter(|entry| entry.aborted().count > 0);
+    render_report(["Unanswered requests", "Request"], entries.map(row), width)
 }
 
 /// Formats the exceptions, their occurrences and their tracebacks. The text is empty without exceptions.
@@ -62,6 +74,25 @@ Error report
     }
 
     #[test]
+    fn aborted_report_names_the_longest_wait() {
+        let mut recorder = Recorder::new(Limits::default());
+        recorder.record(&fixture::sample("GET", "/", 1, Outcome::Success));
+        recorder.record_aborted("GET", "/slow", 0, 4_012_000_000);
+        recorder.record_aborted("GET", "/slow", 3_000_000_000, 4_012_000_000);
+        recorder.record_aborted("", "(further names)", 0, 7_000_000);
+        let expected = "\
+Unanswered requests
+# occurrences      Request
+------------------|-----------------------------------------------------------------------------
+1                  (further names): waited up to 7.00 ms for a response
+2                  GET /slow: waited up to 4.01 s for a response
+------------------|-----------------------------------------------------------------------------
+
+";
+        assert_eq!(aborted_report(&fixture::summary_of(recorder), WIDTH), expected);
+    }
+
+    #[test]
     fn exception_is_followed_by_its_traceback() {
         let mut recorder = Recorder::new(Limits::default());
         recorder.record_exception("boom", "at load.rs:7\nin task index");
@@ -84,6 +115,7 @@ Exception report
     #[test]
     fn reports_are_empty_without_errors() {
         let summary = fixture::summary(&[("GET", "/", 1, None)]);
-        assert_eq!(error_report(&summary, WIDTH) + &exception_report(&summary, WIDTH), "");
+        let reports = [error_report, aborted_report, exception_report].map(|report| report(&summary, WIDTH));
+        assert_eq!(reports.concat(), "");
     }
 }

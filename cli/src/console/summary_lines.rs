@@ -5,14 +5,23 @@
 use gregaria_engine::{GeneratorHealth, RunReport};
 use gregaria_stats::{FOLDED_ERROR, FOLDED_EXCEPTION, FOLDED_NAME, Overflow, Phase, StatsEntry};
 
-use super::format::format_ms;
+use super::format::{format_ms, format_wait};
 
 /// Formats the summary lines. `total` is the entry of all requests together.
 pub(crate) fn summary_lines(report: &RunReport, total: &StatsEntry, overflow: &Overflow) -> String {
-    let aborted = counted_line(report.aborted, "request", "cut off");
     let last = [connection_line(total), Some(health_line(&report.health)), bottleneck_line(&report.health)];
-    let lines = [aborted].into_iter().chain(overflow_lines(overflow)).chain(last);
+    let lines = [aborted_line(total)].into_iter().chain(overflow_lines(overflow)).chain(last);
     lines.flatten().map(|line| line + "\n").collect()
+}
+
+/// Formats the number of aborted requests and the longest wait among them. Returns `None` if no request was aborted.
+fn aborted_line(total: &StatsEntry) -> Option<String> {
+    let aborted = total.aborted();
+    let wait = format_wait(aborted.max_wait_us);
+    match aborted.count {
+        1 => Some(format!("1 request cut off: it had waited {wait} for a response")),
+        count => counted_line(count, "request", &format!("cut off: the oldest had waited {wait} for a response")),
+    }
 }
 
 /// Formats the counts of samples that the limits on memory hide from the tables.
@@ -93,7 +102,7 @@ mod tests {
             ..GeneratorHealth::default()
         };
         assert_eq!(
-            summary_lines(&report(0, health), no_requests().total(), &Overflow::default()),
+            summary_lines(&report(health), no_requests().total(), &Overflow::default()),
             "Generator: CPU 45 %, 44 % of a core; p99 of its lag 0.210 ms after waits, 0.060 ms before sending\n"
         );
     }
@@ -102,12 +111,16 @@ mod tests {
     fn aborted_and_folded_samples_are_reported() {
         let overflow =
             Overflow { names_folded: 1, errors_folded: 2, exceptions_folded: 3, texts_truncated: 4, clamped: 5 };
-        let text = summary_lines(&report(3, GeneratorHealth::default()), no_requests().total(), &overflow);
+        let mut recorder = Recorder::new(Limits::default());
+        recorder.record_aborted("GET", "/slow", 0, 900_000_000);
+        recorder.record_aborted("GET", "/other", 0, 4_010_000_000);
+        let summary = fixture::summary_of(recorder);
+        let text = summary_lines(&report(GeneratorHealth::default()), summary.total(), &overflow);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
             lines[..6],
             [
-                "3 requests cut off",
+                "2 requests cut off: the oldest had waited 4.01 s for a response",
                 "1 request counted in the row \"(further names)\": there were too many names",
                 "2 failures counted in the row \"(further errors)\": there were too many different errors",
                 "3 exceptions counted in the row \"(further exceptions)\": there were too many different exceptions",
@@ -132,7 +145,7 @@ mod tests {
         let phases_ns = [1_200_000, 300_000, 4_110_000, 0, 0];
         recorder.record(&Sample { phases_ns, ..sample });
         let text = summary_lines(
-            &report(0, GeneratorHealth::default()),
+            &report(GeneratorHealth::default()),
             fixture::summary_of(recorder).total(),
             &Overflow::default(),
         );
@@ -148,7 +161,7 @@ mod tests {
     #[test]
     fn bottleneck_is_the_last_line() {
         let health = fixture::health(98);
-        let text = summary_lines(&report(0, health), no_requests().total(), &Overflow::default());
+        let text = summary_lines(&report(health), no_requests().total(), &Overflow::default());
         assert_eq!(
             text.lines().last(),
             Some(

@@ -24,10 +24,11 @@ impl<'a> FinalReport<'a> {
 
     fn tables(&self, run: &FinishedRun<'_>) -> String {
         let width = TableWidth::new(self.screen.size().map(|size| size.columns));
-        let window = RateWindow::Total(run.measured.as_secs_f64());
+        let window = RateWindow::Total(run.report.measured.as_secs_f64());
         [
             console::stats_table(run.summary, window, width, Colorizer::new(self.screen.has_color())),
             console::percentile_table(run.summary, width),
+            console::aborted_report(run.summary, width),
             console::error_report(run.summary, width),
             console::exception_report(run.summary, width),
         ]

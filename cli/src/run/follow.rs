@@ -124,9 +124,8 @@ fn end_reason_text(reason: &EndReason) -> &str {
 fn finish(run: &RunHandle, plan: ExitPlan, host_exit: impl FnOnce() -> HostExit, outputs: &mut RunOutputs<'_>) -> u8 {
     let report = run.wait();
     let host_exit = host_exit();
-    let measured = run.status().measured();
     run.with_summary(|summary| {
-        let mut finished = FinishedRun { report: &report, summary, measured, results_written: true };
+        let mut finished = FinishedRun { report: &report, summary, results_written: true };
         finished.results_written = finish_all(&mut outputs.results, &finished);
         let code = plan.exit_code(host_exit, &report, summary, finished.results_written);
         log::info!("Shutting down (exit code {code})");
@@ -159,7 +158,7 @@ mod tests {
         terminal::Screen,
     };
 
-    /// A swarm that reports two requests, one of them a failure.
+    /// A swarm that reports two requests, one of them a failure, and an aborted request.
     struct ScriptedSwarm {
         recorder: Recorder,
         report: SwarmReport,
@@ -170,6 +169,7 @@ mod tests {
             for (us, outcome) in [(64, Outcome::Success), (12_300, Outcome::Failure("500 Internal Server Error"))] {
                 self.recorder.record(&fixture::sample("GET", "/", us, outcome));
             }
+            self.recorder.record_aborted("GET", "/slow", 0, 2_000_000_000);
         }
 
         fn apply_segment(&mut self, segment: &Segment) {
@@ -248,15 +248,16 @@ mod tests {
 
     #[test]
     fn run_ends_with_tables_and_summary_lines() {
-        let (code, console, data) = run("", SwarmReport { aborted: 3, ..SwarmReport::default() });
+        let (code, console, data) = run("", SwarmReport::default());
         assert_eq!((code, data.as_str()), (1, ""));
         let parts = [
             "# fails |",
             "GET      /                  2    1(50.00%) |",
             "Response time percentiles",
+            "1                  GET /slow: waited up to 2.00 s for a response",
             "Error report",
             "1                  GET /: 500 Internal Server Error",
-            "3 requests cut off",
+            "1 request cut off: it had waited 2.00 s for a response",
             "Generator:",
         ];
         let places: Vec<Option<usize>> = parts.iter().map(|part| console.find(part)).collect();
@@ -271,7 +272,7 @@ mod tests {
         assert_eq!(code, 1);
         assert!(data.starts_with("[\n    {\n        \"name\": \"/\""), "{data}");
         assert_eq!(fs::read_to_string(folder.path().join("new/result.v1.json")).unwrap(), data);
-        assert!(console.starts_with("Generator:"), "{console}");
+        assert!(console.starts_with("1 request cut off"), "{console}");
     }
 
     #[test]

@@ -3,10 +3,7 @@
 //! The list is built in [`RunOutputs::new`], from the flags. Each output is a file beside this one; none of them
 //! depends on another.
 
-use std::{
-    io::{self, Write},
-    time::Duration,
-};
+use std::io::{self, Write};
 
 use gregaria_engine::{RunHandle, RunReport};
 use gregaria_stats::Summary;
@@ -41,8 +38,6 @@ pub(crate) struct FinishedRun<'a> {
     pub(crate) report: &'a RunReport,
     /// All statistics.
     pub(crate) summary: &'a Summary,
-    /// The time that the statistics cover.
-    pub(crate) measured: Duration,
     /// Whether all [`RunOutputs::results`] finished without an error. `true` while they are written.
     pub(crate) results_written: bool,
 }

@@ -12,7 +12,7 @@
 mod admission;
 mod in_flight;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 
 use gregaria_http::{Exchange, ExchangePhases, Method};
 use gregaria_stats::{Lag, Limits, Outcome, Phase, Recorder, Sample};
@@ -22,22 +22,16 @@ use admission::Admission;
 pub(crate) use admission::Quota;
 pub(crate) use in_flight::{InFlightRequest, RequestSender};
 
-/// Admission, recorder and abort counter of one thread.
+/// Admission and recorder of one thread.
 pub struct Accounting {
     pub(crate) admission: Admission,
     pub(crate) recorder: RefCell<Recorder>,
-    aborted: Cell<u64>,
 }
 
 impl Accounting {
     /// Creates an empty accounting that admits no request until a run starts.
     pub fn new(limits: Limits) -> Self {
-        Self { admission: Admission::new(), recorder: RefCell::new(Recorder::new(limits)), aborted: Cell::new(0) }
-    }
-
-    pub(crate) fn start_run(&self, quota: Option<Quota>) {
-        self.admission.open(quota);
-        self.aborted.set(0);
+        Self { admission: Admission::new(), recorder: RefCell::new(Recorder::new(limits)) }
     }
 
     /// Admits a request if one may start now.
@@ -80,9 +74,9 @@ impl Accounting {
         recorder.record_lag(Lag::Send, metrics.lag_ns / 1000);
     }
 
-    /// Counts an admitted request as aborted and returns its permit, so that another request may start.
-    pub fn record_aborted(&self) {
-        self.count_aborted();
+    /// Records an admitted request as aborted at `aborted_ns`. Returns its permit, so that another request may start.
+    pub fn record_aborted(&self, method: &str, name: &str, due_ns: u64, aborted_ns: u64) {
+        self.recorder.borrow_mut().record_aborted(method, name, due_ns, aborted_ns);
         self.admission.release();
     }
 
@@ -98,7 +92,8 @@ impl Accounting {
         if self.admission.try_admit_finished() {
             self.record(sample);
         } else {
-            self.count_aborted();
+            let Sample { method, name, due_ns, done_ns, .. } = *sample;
+            self.recorder.borrow_mut().record_aborted(method, name, due_ns, done_ns);
         }
     }
 
@@ -110,15 +105,6 @@ impl Accounting {
     /// Records an exception in a user's own code.
     pub fn record_exception(&self, message: &str, traceback: &str) {
         self.recorder.borrow_mut().record_exception(message, traceback);
-    }
-
-    /// Returns the number of requests aborted since the run started.
-    pub fn aborted(&self) -> u64 {
-        self.aborted.get()
-    }
-
-    fn count_aborted(&self) {
-        self.aborted.set(self.aborted.get() + 1);
     }
 }
 

@@ -100,7 +100,7 @@ impl ThreadAgent {
     fn handle_command(&mut self, command: AgentCommand, users: &impl UserPool, now_ns: u64) {
         match command {
             AgentCommand::StartRun(quota) => {
-                users.accounting().start_run(quota);
+                users.accounting().admission.open(quota);
                 users.on_run_start();
                 self.state = AgentState::Running;
                 self.run_start_ns = now_ns;
@@ -161,7 +161,6 @@ impl ThreadAgent {
             interval: users.accounting().recorder.borrow_mut().take(spare_interval),
             as_of_ns: now_ns,
             user_counts: users.user_counts(),
-            aborted: users.accounting().aborted(),
             load: ThreadLoad {
                 cpu_ns: users.thread_cpu_ns() - self.run_start_cpu_ns,
                 wall_ns: now_ns - self.run_start_ns,

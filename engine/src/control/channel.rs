@@ -25,7 +25,6 @@ pub(super) struct AgentReport {
     pub(super) interval: Interval,
     pub(super) as_of_ns: u64,
     pub(super) user_counts: Vec<u32>,
-    pub(super) aborted: u64,
     pub(super) load: ThreadLoad,
     /// Whether no user is left and this is the last report of the run.
     pub(super) stopped: bool,

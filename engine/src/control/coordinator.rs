@@ -38,7 +38,6 @@ struct RemoteAgent {
     channel: CoordinatorEnd,
     as_of_ns: u64,
     user_counts: Vec<u32>,
-    aborted: u64,
     load: ThreadLoad,
     stopped: bool,
 }
@@ -80,7 +79,6 @@ impl Swarm for Coordinator {
         self.placement = Placement::new(self.classes, self.agents.len());
         for agent in &mut self.agents {
             agent.stopped = false;
-            agent.aborted = 0;
         }
         self.send_to_all(|| AgentCommand::StartRun(quota.clone()));
     }
@@ -106,7 +104,6 @@ impl Swarm for Coordinator {
             as_of_ns: self.agents.iter().map(|agent| agent.as_of_ns).min().unwrap_or_default(),
             users_per_class,
             stopped: self.agents.iter().all(|agent| agent.stopped),
-            aborted: self.agents.iter().map(|agent| agent.aborted).sum(),
             loads: self.agents.iter().map(|agent| agent.load).collect(),
             fatal_error: None,
         }
@@ -115,7 +112,7 @@ impl Swarm for Coordinator {
 
 impl RemoteAgent {
     fn new(channel: CoordinatorEnd) -> Self {
-        Self { channel, as_of_ns: 0, user_counts: Vec::new(), aborted: 0, load: ThreadLoad::default(), stopped: false }
+        Self { channel, as_of_ns: 0, user_counts: Vec::new(), load: ThreadLoad::default(), stopped: false }
     }
 
     /// Queues a command. An agent reads its commands at every tick, so a full queue means that its thread has ended
@@ -127,14 +124,12 @@ impl RemoteAgent {
     }
 
     fn collect(&mut self, index: usize, sink: &mut dyn FnMut(&Interval)) {
-        while let Ok(AgentReport { mut interval, as_of_ns, user_counts, aborted, load, stopped }) =
-            self.channel.reports.pop()
-        {
+        while let Ok(AgentReport { mut interval, as_of_ns, user_counts, load, stopped }) = self.channel.reports.pop() {
             sink(&interval);
             interval.clear();
             self.send(index, AgentCommand::ReturnInterval(interval));
             (self.as_of_ns, self.user_counts) = (as_of_ns, user_counts);
-            (self.aborted, self.load, self.stopped) = (aborted, load, stopped);
+            (self.load, self.stopped) = (load, stopped);
         }
     }
 }

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use gregaria_stats::Summary;
+use gregaria_stats::{RequestSpan, Summary};
 
 use super::{EndReason, RunCommand, RunEvent, RunReport, RunnerState};
 use crate::health::{GeneratorHealth, ThreadLoad};
@@ -85,6 +85,7 @@ impl RunHandle {
         let status = self.shared.wait_for(RunnerState::Stopped);
         RunReport {
             elapsed: status.elapsed(),
+            measured: status.measured(),
             aborted: status.aborted,
             end_reason: status.end_reason.unwrap_or(EndReason::Requested),
             health: self.with_summary(|summary| GeneratorHealth::new(summary, &status.loads)),
@@ -125,19 +126,31 @@ pub struct RunStatus {
     pub(super) start_ns: u64,
     pub(super) measured_from_ns: u64,
     pub(super) now_ns: u64,
+    /// Time up to which the swarm has reported its requests.
+    pub(super) as_of_ns: u64,
+    pub(super) span: RequestSpan,
 }
 
 impl RunStatus {
-    /// Returns the time from the start of the run to the tick of this status. For a run that has stopped, that is the
-    /// last tick before its end.
+    /// Returns the time from the start of the run to the tick of this status. Once the run has stopped, the time ends
+    /// with the last request, if there was one.
     pub fn elapsed(&self) -> Duration {
-        Duration::from_nanos(self.now_ns.saturating_sub(self.start_ns))
+        let last_end_ns = self.span.last_end_ns().filter(|_| self.is_over());
+        Duration::from_nanos(last_end_ns.unwrap_or(self.now_ns).saturating_sub(self.start_ns))
     }
 
-    /// Returns the time from the start of the run, or from the reset at the end of spawning, to the tick of this
-    /// status. [`RunCommand::ResetStats`] does not change it.
+    /// Returns the time that the statistics cover: from the first request since the start or the last reset to the
+    /// latest report of the swarm. Once the run has stopped, the time ends with the last request. 0 without requests.
     pub fn measured(&self) -> Duration {
-        Duration::from_nanos(self.now_ns.saturating_sub(self.measured_from_ns))
+        let (Some(first_due_ns), Some(last_end_ns)) = (self.span.first_due_ns(), self.span.last_end_ns()) else {
+            return Duration::ZERO;
+        };
+        let end_ns = if self.is_over() { last_end_ns } else { last_end_ns.max(self.as_of_ns) };
+        Duration::from_nanos(end_ns.saturating_sub(first_due_ns.max(self.measured_from_ns)))
+    }
+
+    fn is_over(&self) -> bool {
+        self.state == RunnerState::Stopped
     }
 }
 

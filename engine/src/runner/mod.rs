@@ -122,8 +122,12 @@ pub struct RunReport {
     pub end_reason: EndReason,
     /// Number of aborted requests. They are counted neither in the number of requests nor in that of failures.
     pub aborted: u64,
-    /// Time from the start of the run to the last tick before it ended. Ticks are 10 ms apart while a run is stopping.
+    /// Time from the start of the run to the end of its last request: its last byte, its failure or its abort. Without
+    /// requests it is the time to the end of the run.
     pub elapsed: Duration,
+    /// Time that the statistics cover, for rates: from the first request since the start or the last reset to the end
+    /// of the last request. 0 without requests.
+    pub measured: Duration,
     /// Self-measurement of the generator.
     pub health: GeneratorHealth,
 }
@@ -178,6 +182,7 @@ pub struct Runner<S> {
     ramp: Option<Ramp>,
     swarm_report: SwarmReport,
     recorded: u64,
+    aborted: u64,
     start_ns: u64,
     reset_due: bool,
     stop_deadline_ns: u64,
@@ -201,6 +206,7 @@ impl<S: Swarm> Runner<S> {
             ramp: None,
             swarm_report: SwarmReport::default(),
             recorded: 0,
+            aborted: 0,
             start_ns: 0,
             reset_due: false,
             stop_deadline_ns: 0,
@@ -246,7 +252,7 @@ impl<S: Swarm> Runner<S> {
             RunCommand::Spawn { .. } => {
                 log::warn!("The new user count is ignored: the run is stopping")
             }
-            RunCommand::ResetStats => self.shared.summary().reset(now.unix_s),
+            RunCommand::ResetStats => self.reset_stats(now),
             RunCommand::Stop => self.stop(EndReason::Requested, self.options.stop_timeout, now),
             RunCommand::Abort => self.stop(EndReason::Requested, Duration::ZERO, now),
         }
@@ -275,7 +281,7 @@ impl<S: Swarm> Runner<S> {
         self.swarm.start_run(self.options.num_requests);
         self.shared.summary().start(now.unix_s);
         self.ramp = None;
-        self.recorded = 0;
+        (self.recorded, self.aborted) = (0, 0);
         self.start_ns = now.mono_ns;
         self.reset_due = self.options.reset_stats;
         self.shared.reset_status(now.mono_ns);
@@ -283,9 +289,10 @@ impl<S: Swarm> Runner<S> {
 
     fn collect(&mut self, now: ClockReading) {
         let mut summary = self.shared.summary();
-        let recorded = &mut self.recorded;
+        let (recorded, aborted) = (&mut self.recorded, &mut self.aborted);
         self.swarm_report = self.swarm.collect(&mut |interval| {
             *recorded += interval.num_requests();
+            *aborted += interval.num_aborted();
             summary.add(interval, now.unix_s);
         });
     }
@@ -319,10 +326,17 @@ impl<S: Swarm> Runner<S> {
     fn complete_spawning(&mut self, now: ClockReading) {
         self.state = RunnerState::Running;
         if std::mem::take(&mut self.reset_due) {
-            self.shared.summary().reset(now.unix_s);
-            self.shared.status().measured_from_ns = now.mono_ns;
+            self.reset_stats(now);
         }
         self.pending_events.push(RunEvent::SpawningComplete(self.swarm_report.total_users()));
+    }
+
+    /// Resets the statistics. Takes the reports of the swarm first, because they contain earlier requests. The measured
+    /// time restarts where the last report ended.
+    fn reset_stats(&mut self, now: ClockReading) {
+        self.collect(now);
+        self.shared.summary().reset(now.unix_s);
+        self.shared.status().measured_from_ns = self.swarm_report.as_of_ns.max(self.start_ns);
     }
 
     fn end_reason(&self, now: ClockReading) -> Option<EndReason> {
@@ -375,13 +389,15 @@ impl<S: Swarm> Runner<S> {
     }
 
     fn publish_status(&mut self, now: ClockReading) {
+        let span = self.shared.summary().total().span();
         let mut status = self.shared.status();
         status.state = self.state;
         status.users_per_class.clone_from(&self.swarm_report.users_per_class);
         status.users = self.swarm_report.total_users();
         status.recorded = self.recorded;
-        status.aborted = self.swarm_report.aborted;
+        status.aborted = self.aborted;
         status.loads.clone_from(&self.swarm_report.loads);
+        (status.span, status.as_of_ns) = (span, self.swarm_report.as_of_ns);
         if self.state != RunnerState::Stopped {
             status.now_ns = now.mono_ns;
         }

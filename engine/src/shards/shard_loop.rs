@@ -59,7 +59,7 @@ impl UserPool for ShardUserPool {
     }
 
     fn spawn_user(&self, class: usize) {
-        let handle = Rc::new(UserHandle::new(class));
+        let handle = Rc::new(UserHandle::new(self.context.rt.clone(), class));
         self.context.registry.borrow_mut().add(&handle);
         self.scenario.spawn_user(class, &self.context, handle);
     }

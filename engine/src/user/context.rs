@@ -5,6 +5,7 @@
 
 use std::{cell::RefMut, collections::VecDeque, rc::Rc, sync::Arc};
 
+use gregaria_http::Method;
 use gregaria_stats::{Lag, Sample};
 use rand::rngs::SmallRng;
 
@@ -135,12 +136,12 @@ impl<U: User> UserContext<U> {
     }
 
     /// Waits until a request may start. Never completes after the end of the run.
-    pub(crate) async fn admit(&self) -> InFlightRequest<UserHandle> {
+    pub(crate) async fn admit<N: AsRef<str>>(&self, method: Method, name: N) -> InFlightRequest<N, UserHandle> {
         let admission = &self.thread.accounting.admission;
         if !admission.try_admit() {
             admission.admit(|| self.handle.mark_admission_closed()).await;
         }
-        InFlightRequest::new(Rc::clone(&self.thread.accounting), Rc::clone(&self.handle))
+        InFlightRequest::new(Rc::clone(&self.thread.accounting), Rc::clone(&self.handle), method, name)
     }
 
     pub(super) fn record_exception(&self, message: &str, traceback: &str) {

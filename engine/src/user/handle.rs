@@ -7,10 +7,11 @@ use std::{
     task::{Poll, Waker},
 };
 
-use crate::accounting::RequestSender;
+use crate::{accounting::RequestSender, rt::Runtime};
 
 /// The handle of a user, shared by the user's future and the registry of its thread.
 pub(crate) struct UserHandle {
+    rt: Runtime,
     pub(super) class: usize,
     stop_signal: Cell<StopSignal>,
     request_in_flight: Cell<bool>,
@@ -34,8 +35,9 @@ pub(crate) enum StopSignal {
 }
 
 impl UserHandle {
-    pub(crate) fn new(class: usize) -> Self {
+    pub(crate) fn new(rt: Runtime, class: usize) -> Self {
         Self {
+            rt,
             class,
             stop_signal: Cell::new(StopSignal::Unset),
             request_in_flight: Cell::new(false),
@@ -128,5 +130,9 @@ impl UserHandle {
 impl RequestSender for UserHandle {
     fn set_request_in_flight(&self, in_flight: bool) {
         self.request_in_flight.set(in_flight);
+    }
+
+    fn now_ns(&self) -> u64 {
+        self.rt.now_ns()
     }
 }

@@ -17,12 +17,13 @@ use gregaria_http::{
 };
 
 use super::{
+    handle::UserHandle,
     http_user::HttpUser,
     outcome::{ExpectedStatus, OwnedOutcome},
     response::{CaughtResponse, Response},
     stream::StreamedResponse,
 };
-use crate::rt::PooledFuture;
+use crate::{accounting::InFlightRequest, rt::PooledFuture};
 
 /// A request builder that sends the request when it is awaited.
 ///
@@ -258,23 +259,19 @@ impl<'a, S: 'static> Request<'a, S> {
         self.header("Content-Type", content_type)
     }
 
-    /// Sends the request. Borrows `self`, because this future is part of every request in flight and moving the builder
-    /// into it would store the builder twice.
-    async fn send(&mut self) -> Exchange {
-        let (user, request) = self.as_http_request();
-        user.session.send(&user.network, &request).await
-    }
-
-    fn as_http_request(&mut self) -> (&HttpUser<S>, HttpRequest<'_>) {
-        let Self { user, method, target, headers, body, response_body_mode, options, .. } = self;
+    /// Waits for admission and sends the request. Borrows `self`, because this future is part of every request in
+    /// flight and moving the builder into it would store the builder twice.
+    async fn send(&self) -> (InFlightRequest<&str, UserHandle>, Exchange) {
+        let in_flight = self.user.context.admit(self.method, self.sample_name()).await;
         let request = HttpRequest {
-            headers,
-            body: body.as_body(),
-            response_body_mode: *response_body_mode,
-            options: options.as_deref(),
-            ..HttpRequest::new(*method, target)
+            headers: &self.headers,
+            body: self.body.as_body(),
+            response_body_mode: self.response_body_mode,
+            options: self.options.as_deref(),
+            ..HttpRequest::new(self.method, &self.target)
         };
-        (user, request)
+        let exchange = self.user.session.send_due_at(&self.user.network, &request, in_flight.due_ns).await;
+        (in_flight, exchange)
     }
 
     fn sample_name(&self) -> &str {
@@ -285,32 +282,29 @@ impl<'a, S: 'static> Request<'a, S> {
         clippy::manual_async_fn,
         reason = "an `async fn` stores `self` twice, and each request in flight pays for it"
     )]
-    fn execute(mut self) -> impl Future<Output = Response> + 'a {
+    fn execute(self) -> impl Future<Output = Response> + 'a {
         async move {
-            let in_flight = self.user.context.admit().await;
-            let exchange = self.send().await;
+            let (in_flight, exchange) = self.send().await;
             let outcome = OwnedOutcome::from_result(&exchange.result, self.expected_status.as_ref());
-            in_flight.complete(self.method, self.sample_name(), &(&exchange).into(), outcome.as_outcome());
+            in_flight.complete(&(&exchange).into(), outcome.as_outcome());
             Response::new(exchange, Rc::clone(self.user.context.thread()))
         }
     }
 
     #[expect(clippy::manual_async_fn, reason = "as for `execute`")]
-    fn execute_caught(mut self) -> impl Future<Output = CaughtResponse> + 'a {
+    fn execute_caught(self) -> impl Future<Output = CaughtResponse> + 'a {
         async move {
-            let in_flight = self.user.context.admit().await;
-            let exchange = self.send().await;
+            let (in_flight, exchange) = self.send().await;
             let outcome = OwnedOutcome::from_result(&exchange.result, self.expected_status.as_ref());
             let thread = Rc::clone(self.user.context.thread());
-            CaughtResponse::new(in_flight, self.method, self.sample_name(), exchange, outcome, thread)
+            CaughtResponse::new(in_flight, exchange, outcome, thread)
         }
     }
 
     async fn open_stream(mut self) -> StreamedResponse<'a> {
-        let in_flight = self.user.context.admit().await;
-        let name = self.sample_name().to_owned();
-        let (method, expected_status) = (self.method, self.expected_status.take());
-        let Self { user, target, headers, body, response_body_mode, options, .. } = self;
+        let in_flight = self.user.context.admit(self.method, self.sample_name().to_owned()).await;
+        let expected_status = self.expected_status.take();
+        let Self { user, method, target, headers, body, response_body_mode, options, .. } = self;
         let user: &'a HttpUser<S> = user;
         let request = HttpRequest {
             headers: &headers,
@@ -321,7 +315,7 @@ impl<'a, S: 'static> Request<'a, S> {
         };
         let (exchange, body) = user.session.send_streaming(&user.network, &request).await;
         let thread = Rc::clone(user.context.thread());
-        StreamedResponse::new(in_flight, method, name, exchange, body, expected_status, thread)
+        StreamedResponse::new(in_flight, exchange, body, expected_status, thread)
     }
 }
 

@@ -135,7 +135,6 @@ pub struct CaughtResponse {
 }
 
 struct PendingOutcome {
-    in_flight: InFlightRequest<UserHandle>,
     method: Method,
     /// Held in a buffer of the thread's pool, so that catching a response allocates no memory.
     name: Vec<u8>,
@@ -145,18 +144,16 @@ struct PendingOutcome {
 
 impl CaughtResponse {
     pub(super) fn new(
-        in_flight: InFlightRequest<UserHandle>,
-        method: Method,
-        name: &str,
+        in_flight: InFlightRequest<&str, UserHandle>,
         exchange: Exchange,
         default_outcome: OwnedOutcome,
         thread: Rc<ThreadContext>,
     ) -> Self {
-        in_flight.response_received();
-        let mut buffer = thread.thread_network.acquire_buffer();
-        buffer.extend_from_slice(name.as_bytes());
+        let mut name = thread.thread_network.acquire_buffer();
+        name.extend_from_slice(in_flight.name.as_bytes());
         let metrics = ExchangeMetrics::from(&exchange);
-        let pending = PendingOutcome { in_flight, method, name: buffer, metrics, default_outcome };
+        let pending = PendingOutcome { method: in_flight.method, name, metrics, default_outcome };
+        in_flight.response_received();
         Self { response: Response::new(exchange, thread), pending: Some(pending) }
     }
 
@@ -174,10 +171,11 @@ impl CaughtResponse {
         let Some(pending) = self.pending.take() else {
             return;
         };
-        let PendingOutcome { in_flight, method, name, metrics, default_outcome } = pending;
+        let PendingOutcome { method, name, metrics, default_outcome } = pending;
         let outcome = decided.unwrap_or_else(|| default_outcome.as_outcome());
-        in_flight.complete(method, &String::from_utf8_lossy(&name), &metrics, outcome);
-        self.response.thread.thread_network.release_buffer(name);
+        let thread = &self.response.thread;
+        thread.accounting.record_exchange(method, &String::from_utf8_lossy(&name), &metrics, outcome);
+        thread.thread_network.release_buffer(name);
     }
 }
 

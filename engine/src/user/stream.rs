@@ -4,7 +4,7 @@
 
 use std::rc::Rc;
 
-use gregaria_http::{BodyStream, Error, Exchange, Method, Response as HttpResponse};
+use gregaria_http::{BodyStream, Error, Exchange, Response as HttpResponse};
 
 use super::{
     handle::UserHandle,
@@ -41,24 +41,20 @@ pub struct StreamedResponse<'a> {
     /// Bytes of the body that were received but not returned yet.
     buffered: Vec<u8>,
     expected_status: Option<ExpectedStatus>,
-    method: Method,
-    name: String,
     /// Taken when the response is counted.
-    in_flight: Option<InFlightRequest<UserHandle>>,
+    in_flight: Option<InFlightRequest<String, UserHandle>>,
     thread: Rc<ThreadContext>,
 }
 
 impl<'a> StreamedResponse<'a> {
     pub(super) fn new(
-        in_flight: InFlightRequest<UserHandle>,
-        method: Method,
-        name: String,
+        in_flight: InFlightRequest<String, UserHandle>,
         exchange: Exchange,
         body: Option<BodyStream<'a, SessionNetwork>>,
         expected_status: Option<ExpectedStatus>,
         thread: Rc<ThreadContext>,
     ) -> Self {
-        Self { body, exchange, buffered: Vec::new(), expected_status, method, name, in_flight: Some(in_flight), thread }
+        Self { body, exchange, buffered: Vec::new(), expected_status, in_flight: Some(in_flight), thread }
     }
 
     /// Returns the status code; 0 if there is no response.
@@ -156,7 +152,7 @@ impl Drop for StreamedResponse<'_> {
             body.update_exchange(&mut self.exchange);
         }
         let outcome = OwnedOutcome::from_result(&self.exchange.result, self.expected_status.as_ref());
-        in_flight.complete(self.method, &self.name, &(&self.exchange).into(), outcome.as_outcome());
+        in_flight.complete(&(&self.exchange).into(), outcome.as_outcome());
         if let Ok(response) = std::mem::replace(&mut self.exchange.result, Err(Error::ClosedBeforeResponse)) {
             self.thread.thread_network.release_buffer(response.into_buffer());
         }

@@ -107,7 +107,16 @@ impl<N: ClientRuntime> Session<N> {
     /// A dropped future closes the connection of its request, so that the next request never reads the rest of a
     /// response. The target may have received the request. Cookies of heads that were read stay in the session.
     pub async fn send(&self, runtime: &N, request: &Request<'_>) -> Exchange {
-        let mut timer = ExchangeTimer::starting_at(runtime.now_ns());
+        self.send_due_at(runtime, request, runtime.now_ns()).await
+    }
+
+    /// Sends a request that was due at `due_ns`, in monotonic nanoseconds. Its times and its total timeout count from
+    /// then.
+    ///
+    /// # Cancel safety
+    /// As [`Session::send`].
+    pub async fn send_due_at(&self, runtime: &N, request: &Request<'_>, due_ns: u64) -> Exchange {
+        let mut timer = ExchangeTimer::starting_at(due_ns);
         let result = self.execute(runtime, request, &mut timer).await;
         timer.finish(runtime, result)
     }

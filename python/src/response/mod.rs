@@ -401,7 +401,7 @@ impl Response {
         let exchange = &self.exchange;
         let response_time_ms = (exchange.done_ns - exchange.due_ns) as f64 / 1e6;
         let start_time = rt::unix_time_s() - rt::now_ns().saturating_sub(exchange.due_ns) as f64 / 1e9;
-        let name = outcome::sample_name(py, &self.request);
+        let name = self.request.sample_name(py);
         let url = self.request.absolute_url(py)?;
         (self.method(), name, response_time_ms, exchange.bytes_in, start_time, url).into_pyobject(py)
     }

@@ -109,7 +109,7 @@ impl RequestOutcome {
             Err(error) => error.to_string(),
         });
         let outcome = text.as_deref().map_or(Outcome::Success, Outcome::Failure);
-        bridge.accounting.record_exchange(request.method, sample_name(py, request), &exchange.into(), outcome);
+        bridge.accounting.record_exchange(request.method, request.sample_name(py), &exchange.into(), outcome);
         let previous = std::mem::replace(&mut *self.state(), OutcomeState::Recorded);
         drop(previous);
     }
@@ -124,17 +124,9 @@ pub(super) fn failure<'py>(
     match &exchange.result {
         Ok(response) => {
             let reason = String::from_utf8_lossy(response.reason());
-            exceptions::status_error(py, response.status(), &reason, sample_name(py, request))
+            exceptions::status_error(py, response.status(), &reason, request.sample_name(py))
         }
         Err(error) => exceptions::transport_error(py, *error),
-    }
-}
-
-/// Returns the name of the sample. Both texts were checked to be UTF-8 before the request was sent.
-pub(super) fn sample_name<'a>(py: Python<'a>, request: &'a PendingRequest) -> &'a str {
-    match &request.name {
-        Some(name) => name.to_str(py).unwrap_or_default(),
-        None => request.url.to_str(py).unwrap_or_default(),
     }
 }
 

@@ -5,12 +5,19 @@
 
 use std::collections::BTreeMap;
 
-use gregaria_stats::{Interval, Lag, Outcome, Overflow, PagedHistogram, Phase, PhaseTotal, Recorder, Sample};
+use gregaria_stats::{
+    AbortedRequests, Interval, Lag, Outcome, Overflow, PagedHistogram, Phase, PhaseTotal, Recorder, RequestSpan, Sample,
+};
 use proptest::prelude::*;
 
 /// One call of a recorder.
 #[derive(Clone, Debug)]
 pub(crate) enum RecorderCall {
+    Aborted {
+        name: String,
+        due_ns: u64,
+        wait_us: u64,
+    },
     Exception(&'static str),
     Lag(Lag, u64),
     Request {
@@ -26,6 +33,9 @@ pub(crate) enum RecorderCall {
 impl RecorderCall {
     pub(crate) fn record(&self, recorder: &mut Recorder) {
         match self {
+            Self::Aborted { name, due_ns, wait_us } => {
+                recorder.record_aborted("GET", name, *due_ns, due_ns + wait_us * 1_000)
+            }
             Self::Exception(message) => recorder.record_exception(message, "main.py, line 1"),
             Self::Lag(lag, us) => recorder.record_lag(*lag, *us),
             Self::Request { method, name, response_time_us, phases_ns, bytes, error } => recorder.record(&Sample {
@@ -66,7 +76,9 @@ pub(crate) fn events(names: usize) -> impl Strategy<Value = Vec<RecorderCall>> {
         });
     let lag = (0..Lag::ALL.len(), 0..5_000_u64).prop_map(|(lag, us)| RecorderCall::Lag(Lag::ALL[lag], us));
     let exception = prop_oneof![Just("KeyError"), Just("ValueError")].prop_map(RecorderCall::Exception);
-    proptest::collection::vec(prop_oneof![10 => request, 3 => lag, 1 => exception], 0..300)
+    let aborted = (0..names, 0..9_000_u64, 0..9_000_000_u64)
+        .prop_map(|(name, due_ns, wait_us)| RecorderCall::Aborted { name: format!("/{name}"), due_ns, wait_us });
+    proptest::collection::vec(prop_oneof![10 => request, 3 => lag, 1 => exception, 1 => aborted], 0..300)
 }
 
 /// Returns a strategy for phases. Each may be 0, as on an open connection.
@@ -88,7 +100,7 @@ pub(crate) struct IntervalContent {
     overflow: Overflow,
 }
 
-type EntryContent = ([u64; 6], Option<u64>, [PhaseTotal; Phase::COUNT], Vec<(u64, u64)>);
+type EntryContent = ([u64; 6], Option<u64>, [PhaseTotal; Phase::COUNT], Vec<(u64, u64)>, AbortedRequests, RequestSpan);
 type HistogramContent = ([u64; 4], Option<u64>, Vec<(u64, u64)>);
 
 impl IntervalContent {
@@ -104,7 +116,8 @@ impl IntervalContent {
             ];
             let key = (entry.method().into(), entry.name().into());
             let phases = Phase::ALL.map(|phase| entry.phase(phase));
-            (key, (counts, entry.min_us(), phases, entry.buckets().collect()))
+            let buckets = entry.buckets().collect();
+            (key, (counts, entry.min_us(), phases, buckets, entry.aborted(), entry.span()))
         });
         let errors = interval.errors().map(|error| {
             let key = (error.method().into(), error.name().into(), error.error().into());
