@@ -31,7 +31,8 @@ fn all_failures_in_turn_are_counted_in_100_mib() {
     let total = ROUNDS * ANY_PATHS.len() as u64;
     for driver in ["io_uring", "epoll"] {
         let hostile = HostileServer::start();
-        let run = gregaria().arg(hostile.url("/any")).args("-u 20 --json -n").arg(total.to_string());
+        // A POST is never sent again, so the server receives each request once.
+        let run = gregaria().arg(hostile.url("/any")).args("-X POST -u 20 --json -n").arg(total.to_string());
         let running = run.env("GREGARIA_DRIVER", driver).start();
         let mut peak_bytes = 0;
         running.wait_until(|| match running.peak_memory_bytes() {
@@ -72,12 +73,28 @@ fn requests_without_response_are_cut_off() {
 }
 
 #[test]
-fn closed_idle_connection_is_replaced_or_reported() {
+fn closed_idle_connection_loses_no_get() {
+    for driver in ["io_uring", "epoll"] {
+        let hostile = HostileServer::start();
+        let run = gregaria().arg(hostile.url("/close-idle?ms=1")).args("-n 30 -u 2 --json");
+        let run = run.env("GREGARIA_DRIVER", driver).run().expect_code(0);
+        let entry = run.entry();
+        assert_eq!((entry.num_requests, entry.num_failures), (30, 0), "{driver}");
+        // The server closes without reading, so it has received each request once.
+        assert_eq!(hostile.requests("/close-idle"), 30, "{driver}");
+        assert!(entry.num_retries > 0, "{driver}: every idle connection was closed before its next request");
+        let line = format!("{} requests sent again: the target had closed the kept connection", entry.num_retries);
+        assert!(run.stderr.contains(&line), "{driver}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn closed_idle_connection_is_replaced_or_fails_a_post() {
     let hostile = HostileServer::start();
-    let run = gregaria().arg(hostile.url("/close-idle?ms=1")).args("-n 30 -u 2 --json").run();
+    let run = gregaria().arg(hostile.url("/close-idle?ms=1")).args("-X POST -n 30 -u 2 --json").run();
     assert!(run.code == Some(0) || run.code == Some(1), "{}", run.stderr);
     let entry = run.entry();
-    assert_eq!(entry.num_requests, 30);
+    assert_eq!((entry.num_requests, entry.num_retries), (30, 0));
     let named = ["connection reset", "connection closed before the response"];
     let rows = run.errors().into_iter().filter(|row| named.iter().any(|name| row.text.ends_with(name)));
     assert_eq!(rows.map(|row| row.occurrences).sum::<u64>(), entry.num_failures, "{}", run.stderr);

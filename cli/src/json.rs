@@ -1,8 +1,8 @@
 //! The final statistics as JSON: Locust's list of entries, with Locust's fields in Locust's order and units.
 //!
-//! After Locust's fields each entry has the phases of its requests and its aborted requests. Times are milliseconds
-//! with fractions. Buckets and seconds are keys, and therefore strings. The total is not in the list. Unlike in
-//! Locust, per-second counts cover the last 20 s only. The outputs that write it are in `run/`.
+//! After Locust's fields each entry has the retries, the phases and the aborted requests. Times are milliseconds with
+//! fractions. Buckets and seconds are keys, and therefore strings. The total is not in the list. Unlike in Locust,
+//! per-second counts cover the last 20 s only. The outputs that write it are in `run/`.
 
 use std::io::{self, Write};
 
@@ -52,6 +52,7 @@ struct JsonEntry<'a> {
     response_times: CountMap,
     num_reqs_per_sec: CountMap,
     num_fail_per_sec: CountMap,
+    num_retries: u64,
     phases: JsonPhases<'a>,
     aborted: JsonAborted,
 }
@@ -73,6 +74,7 @@ impl<'a> JsonEntry<'a> {
             response_times: CountMap(entry.response_time_buckets().collect()),
             num_reqs_per_sec: CountMap(entry.num_reqs_per_sec().collect()),
             num_fail_per_sec: CountMap(entry.num_fail_per_sec().collect()),
+            num_retries: entry.num_retries(),
             phases: JsonPhases(entry),
             aborted: JsonAborted { count: entry.aborted().count, max_wait: ms(entry.aborted().max_wait_us) },
         }
@@ -133,7 +135,7 @@ mod tests {
         let phases_ns = [0, 1_500_000, 20_000_000, 200_000, 0];
         recorder.record(&Sample { phases_ns, ..fixture::sample("GET", "/", 150_000, Outcome::Failure("bad")) });
         let phases_ns = [0, 0, 0, 1_001_000, 233_000];
-        recorder.record(&Sample { phases_ns, ..fixture::sample("GET", "/", 1_234, Outcome::Success) });
+        recorder.record(&Sample { phases_ns, retries: 1, ..fixture::sample("GET", "/", 1_234, Outcome::Success) });
         recorder.record_aborted("GET", "/", 0, 2_500_000_000);
         let summary = fixture::summary_of(recorder);
         let mut out = Vec::new();
@@ -171,6 +173,7 @@ mod tests {
         "num_fail_per_sec": {
             "1003": 1
         },
+        "num_retries": 1,
         "phases": {
             "resolve": {
                 "count": 0,

@@ -24,6 +24,7 @@ use crate::{Error, Response};
 ///     phases: ExchangePhases { connect_ns: 20, first_byte_ns: 50, body_ns: 10, ..ExchangePhases::default() },
 ///     bytes_out: 80,
 ///     bytes_in: 0,
+///     retries: 0,
 ///     result: Err(Error::ReadTimeout),
 /// };
 /// assert_eq!(exchange.lag_ns(), 10);
@@ -41,11 +42,14 @@ pub struct Exchange {
     pub done_ns: u64,
     /// Durations of the phases.
     pub phases: ExchangePhases,
-    /// Bytes of all requests, head and body. 0 if no connection was opened.
+    /// Bytes of all requests, head and body, repeated ones included. 0 if no connection was opened.
     pub bytes_out: u64,
     /// Bytes of the response's body without chunked coding, and decompressed unless the body is discarded. 0 for a
     /// failed exchange, except that a failed stream counts the bytes read before the failure.
     pub bytes_in: u64,
+    /// Number of times that a request was sent again because the target had closed the reused connection before the
+    /// first byte of a response. At most one per hop.
+    pub retries: u32,
     /// The response, or the reason for its absence.
     pub result: Result<Response, Error>,
 }

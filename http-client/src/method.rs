@@ -62,6 +62,12 @@ impl Method {
         }
     }
 
+    /// Returns `true` if several equal requests of this method have the effect of one (RFC 9110 §9.2.2). Other methods
+    /// than the standard ones count as not idempotent.
+    pub const fn is_idempotent(self) -> bool {
+        matches!(self, Self::Get | Self::Head | Self::Put | Self::Delete | Self::Options | Self::Trace)
+    }
+
     /// Returns `true` if a request of this method without a body sends `Content-Length: 0` (RFC 9110 §8.6).
     pub(crate) const fn expects_body(self) -> bool {
         matches!(self, Self::Post | Self::Put | Self::Patch)

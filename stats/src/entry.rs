@@ -146,6 +146,11 @@ impl StatsEntry {
         self.traffic.bytes_in
     }
 
+    /// Returns the number of times that a request was sent again because a reused connection had lost it.
+    pub fn num_retries(&self) -> u64 {
+        self.traffic.num_retries
+    }
+
     /// Returns the mean of body bytes received, or 0 without requests.
     pub fn avg_content_length(&self) -> f64 {
         self.per_request(self.traffic.bytes_in)

@@ -333,6 +333,11 @@ impl<'a> IntervalEntry<'a> {
         self.row().traffic.bytes_in
     }
 
+    /// Returns the number of times that a request was sent again because a reused connection had lost it.
+    pub fn num_retries(&self) -> u64 {
+        self.row().traffic.num_retries
+    }
+
     /// Returns the sum of one phase of the requests.
     pub fn phase(&self, phase: Phase) -> PhaseTotal {
         self.row().traffic.phases.of(phase)

@@ -47,6 +47,7 @@ pub(crate) struct Traffic {
     pub(crate) num_failures: u64,
     pub(crate) bytes_out: u64,
     pub(crate) bytes_in: u64,
+    pub(crate) num_retries: u64,
     pub(crate) phases: PhaseTotals,
     pub(crate) span: RequestSpan,
     pub(crate) aborted: AbortedRequests,
@@ -58,6 +59,7 @@ impl Traffic {
         self.num_failures += u64::from(sample.outcome != Outcome::Success);
         self.bytes_out = self.bytes_out.saturating_add(sample.bytes_out);
         self.bytes_in = self.bytes_in.saturating_add(sample.bytes_in);
+        self.num_retries += u64::from(sample.retries);
         self.phases.record(&sample.phases_ns);
         self.span.record(sample.due_ns, sample.done_ns);
     }
@@ -71,6 +73,7 @@ impl Traffic {
         self.num_failures += other.num_failures;
         self.bytes_out = self.bytes_out.saturating_add(other.bytes_out);
         self.bytes_in = self.bytes_in.saturating_add(other.bytes_in);
+        self.num_retries += other.num_retries;
         self.phases.add(&other.phases);
         self.span.add(&other.span);
         self.aborted.add(&other.aborted);

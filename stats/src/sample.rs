@@ -33,6 +33,8 @@ pub struct Sample<'a> {
     pub bytes_out: u64,
     /// Number of body bytes received. Locust calls it the content length.
     pub bytes_in: u64,
+    /// Number of times that the request was sent again because a reused connection had lost it.
+    pub retries: u32,
     /// Success or failure. The default is success.
     pub outcome: Outcome<'a>,
 }

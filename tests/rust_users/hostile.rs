@@ -89,6 +89,9 @@ fn each_path_has_its_outcome() {
         let result = start_on_driver(DriverChoice::Only(driver), 1, &hostile.url(""), [class], requests(total)).wait();
         expect_server_counts(&result, &hostile, total);
         assert!(paths().all(|path| result.counts[path] == 1), "{driver:?}");
+        // Of the paths without a response, only this one follows a response that keeps its connection.
+        let retried = result.retries.iter().filter(|(_, count)| **count > 0);
+        assert_eq!(retried.collect::<Vec<_>>(), [(&"/reset-before".to_owned(), &1)], "{driver:?}");
     }
 }
 
@@ -160,13 +163,14 @@ fn read_timeout_of(path: &str) -> Duration {
     if path.starts_with("/stall") { Duration::from_millis(200) } else { Duration::from_secs(60) }
 }
 
-/// Checks that every sample was a request of the server, with the outcome and the bytes of its path.
+/// Checks that every sample and every retry was a request of the server, and that each sample has the outcome and the
+/// bytes of its path.
 fn expect_server_counts(result: &RunResult, hostile: &HostileServer, total: u64) {
     assert_eq!((result.total(), result.report.aborted, result.exceptions.len()), (total, 0, 0));
     for (path, count) in &result.counts {
         // The first request and thirty followed redirects.
         let each = if path == "/redirect-loop" { 31 } else { 1 };
-        assert_eq!(hostile.requests(path), count * each, "{path}: {:?}", result.errors);
+        assert_eq!(hostile.requests(path), count * each + result.retries[path], "{path}: {:?}", result.errors);
         let failures = result.errors.iter().filter(|(name, ..)| name == path).map(|(_, error, _)| error.as_str());
         let failures: Vec<&str> = failures.collect();
         if let Some((_, bytes)) = GOOD.iter().find(|(good, _)| good == path) {

@@ -26,6 +26,8 @@ pub(super) struct RunResult {
     pub(super) counts: BTreeMap<String, u64>,
     /// Body bytes received per name.
     pub(super) bytes: BTreeMap<String, u64>,
+    /// Number of retries per name.
+    pub(super) retries: BTreeMap<String, u64>,
     /// Name, error and number of occurrences.
     pub(super) errors: Vec<(String, String, u64)>,
     /// Message and number of occurrences of each panic or error in user code.
@@ -111,6 +113,7 @@ impl StartedRun {
             report,
             counts: per_name(summary, StatsEntry::num_requests),
             bytes: per_name(summary, StatsEntry::bytes_in),
+            retries: per_name(summary, StatsEntry::num_retries),
             errors: summary
                 .errors()
                 .map(|row| (row.name().to_owned(), row.error().to_owned(), row.occurrences()))

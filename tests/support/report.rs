@@ -19,6 +19,8 @@ pub struct ReportEntry {
     pub num_requests: u64,
     /// Number of failures.
     pub num_failures: u64,
+    /// Number of requests that were sent again.
+    pub num_retries: u64,
     /// Sum of body bytes received.
     pub total_content_length: u64,
     /// Number of requests per bucket in milliseconds.
@@ -102,6 +104,7 @@ fn entry(value: &Value) -> ReportEntry {
         name: text(value, "name"),
         num_requests: count(value, "num_requests"),
         num_failures: count(value, "num_failures"),
+        num_retries: count(value, "num_retries"),
         total_content_length: count(value, "total_content_length"),
         response_times: histogram(value, "response_times"),
         num_reqs_per_sec: histogram(value, "num_reqs_per_sec"),

@@ -10,7 +10,8 @@ use super::format::{format_ms, format_wait};
 /// Formats the summary lines. `total` is the entry of all requests together.
 pub(crate) fn summary_lines(report: &RunReport, total: &StatsEntry, overflow: &Overflow) -> String {
     let last = [connection_line(total), Some(health_line(&report.health)), bottleneck_line(&report.health)];
-    let lines = [aborted_line(total)].into_iter().chain(overflow_lines(overflow)).chain(last);
+    let retries = counted_line(total.num_retries(), "request", RETRIED);
+    let lines = [aborted_line(total), retries].into_iter().chain(overflow_lines(overflow)).chain(last);
     lines.flatten().map(|line| line + "\n").collect()
 }
 
@@ -73,6 +74,9 @@ fn bottleneck_line(health: &GeneratorHealth) -> Option<String> {
     Some(format!("The generator was the bottleneck: {figure}. The figures above are its own, not the target's."))
 }
 
+/// The fact about a request that a reused connection lost.
+const RETRIED: &str = "sent again: the target had closed the kept connection";
+
 /// Formats a count: `3 requests WHAT`. Returns `None` for zero.
 fn counted_line(count: u64, noun: &str, what: &str) -> Option<String> {
     match count {
@@ -128,6 +132,17 @@ mod tests {
                 "5 response times beyond the percentiles' range: exact in average and maximum only",
             ]
         );
+    }
+
+    #[test]
+    fn retries_are_reported() {
+        let mut recorder = Recorder::new(Limits::default());
+        for retries in [0, 1, 2] {
+            recorder.record(&Sample { retries, ..fixture::sample("GET", "/", 1_000, Outcome::Success) });
+        }
+        let summary = fixture::summary_of(recorder);
+        let text = summary_lines(&report(0, GeneratorHealth::default()), summary.total(), &Overflow::default());
+        assert_eq!(text.lines().next(), Some("3 requests sent again: the target had closed the kept connection"));
     }
 
     #[test]

@@ -69,6 +69,7 @@ impl Accounting {
             phases_ns: metrics.phases_ns,
             bytes_out: metrics.bytes_out,
             bytes_in: metrics.bytes_in,
+            retries: metrics.retries,
             outcome,
         });
         recorder.record_lag(Lag::Send, metrics.lag_ns / 1000);
@@ -119,6 +120,7 @@ pub struct ExchangeMetrics {
     lag_ns: u64,
     bytes_out: u64,
     bytes_in: u64,
+    retries: u32,
 }
 
 impl From<&Exchange> for ExchangeMetrics {
@@ -130,6 +132,7 @@ impl From<&Exchange> for ExchangeMetrics {
             lag_ns: exchange.lag_ns(),
             bytes_out: exchange.bytes_out,
             bytes_in: exchange.bytes_in,
+            retries: exchange.retries,
         }
     }
 }

@@ -56,6 +56,11 @@ impl<'a> Request<'a> {
         request.body = Body::Bytes(body);
         request
     }
+
+    /// Returns `true` if the request may be sent a second time, and rewinds its body.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        self.method.is_idempotent() && self.body.rewind()
+    }
 }
 
 /// The body of a request.
@@ -80,6 +85,16 @@ pub enum Body<'a> {
     Bytes(&'a [u8]),
     /// A source that supplies the body in chunks. The source is borrowed while the request is sent.
     Source(&'a RefCell<dyn BodySource>),
+}
+
+impl Body<'_> {
+    /// Restarts the body for a request that is sent again. Returns `false` if that is not possible.
+    pub(crate) fn rewind(self) -> bool {
+        match self {
+            Self::None | Self::Bytes(_) => true,
+            Self::Source(source) => source.borrow_mut().rewind(),
+        }
+    }
 }
 
 impl fmt::Debug for Body<'_> {

@@ -257,6 +257,11 @@ impl<'a> ResponseParser<'a> {
         self.excess_bytes
     }
 
+    /// Returns `true` once a byte of the response, or of an interim response, was fed.
+    pub const fn has_started(&self) -> bool {
+        self.informational > 0 || !matches!(self.stage, Stage::Head { searched: 0, .. })
+    }
+
     /// Returns `true` if the target has sent status 100, so that it expects the request's body.
     pub const fn has_continue(&self) -> bool {
         self.has_continue

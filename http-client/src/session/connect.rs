@@ -23,7 +23,7 @@ pub(super) async fn connect<N: ClientRuntime>(
     timeouts: Timeouts,
     timer: &mut ExchangeTimer,
 ) -> Result<MaybeTlsStream<N::Transport>, Error> {
-    let since_ns = timer.hop_start_ns();
+    let since_ns = timer.connected_at_ns();
     let origin = &key.origin;
     let proxy = key.proxy(config);
     let mut resolved_ns = 0;

@@ -156,6 +156,20 @@ impl<'s, T: Transport> ExchangeIo<'s, T> {
         }
     }
 
+    /// Returns `true` if the request failed because a reused connection ended before the first byte of a response. The
+    /// target may never have seen the request (RFC 9110 §9.2.2).
+    pub(super) fn is_lost(&self, error: Error) -> bool {
+        matches!(error, Error::ClosedBeforeResponse | Error::ConnectionReset)
+            && self.connection.as_ref().is_some_and(|pooled| pooled.requests_served > 0)
+            && !self.parser.has_started()
+    }
+
+    /// Closes the connection and removes what was not sent.
+    pub(super) fn drop_connection(&mut self) {
+        self.connection = None;
+        self.buffer.clear();
+    }
+
     /// Returns `true` if the connection has received bytes that were not read.
     pub(super) fn is_readable(&self) -> bool {
         self.connection.as_ref().is_some_and(|pooled| pooled.transport.is_stale())

@@ -10,9 +10,7 @@ use crate::{ClientRuntime, Error, Exchange, ExchangePhases, Response};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ExchangeTimer {
     due_ns: u64,
-    /// Start of the current hop.
-    hop_start_ns: u64,
-    /// Time when a connection was available.
+    /// Time when a connection was available. Before that, the start of the hop or of its retry.
     connected_at_ns: u64,
     sent_ns: u64,
     first_byte_ns: u64,
@@ -20,6 +18,7 @@ pub(super) struct ExchangeTimer {
     phases: ExchangePhases,
     bytes_out: u64,
     bytes_in: u64,
+    retries: u32,
 }
 
 impl ExchangeTimer {
@@ -27,7 +26,6 @@ impl ExchangeTimer {
     pub(super) const fn starting_at(due_ns: u64) -> Self {
         Self {
             due_ns,
-            hop_start_ns: due_ns,
             connected_at_ns: due_ns,
             sent_ns: 0,
             first_byte_ns: 0,
@@ -35,6 +33,7 @@ impl ExchangeTimer {
             phases: ExchangePhases { resolve_ns: 0, connect_ns: 0, tls_ns: 0, first_byte_ns: 0, body_ns: 0 },
             bytes_out: 0,
             bytes_in: 0,
+            retries: 0,
         }
     }
 
@@ -43,12 +42,7 @@ impl ExchangeTimer {
         self.due_ns
     }
 
-    /// Returns the start of the current hop.
-    pub(super) const fn hop_start_ns(&self) -> u64 {
-        self.hop_start_ns
-    }
-
-    /// Returns the time when a connection was available.
+    /// Returns the time when a connection was available. Before that, the start of the hop or of its retry.
     pub(super) const fn connected_at_ns(&self) -> u64 {
         self.connected_at_ns
     }
@@ -100,10 +94,18 @@ impl ExchangeTimer {
     /// Starts the next hop at the end of the current one.
     pub(super) fn start_next_hop(&mut self) {
         self.finish_hop(self.done_ns);
-        self.hop_start_ns = self.done_ns;
         self.connected_at_ns = self.done_ns;
         self.bytes_in = 0;
         (self.sent_ns, self.first_byte_ns, self.done_ns) = (0, 0, 0);
+    }
+
+    /// Starts the request again, because its connection was lost. The wait for a response so far remains in the phase
+    /// of the first byte.
+    pub(super) fn start_retry(&mut self, now_ns: u64) {
+        self.retries += 1;
+        self.phases.first_byte_ns += now_ns.saturating_sub(self.sent_ns.max(self.connected_at_ns));
+        self.connected_at_ns = now_ns;
+        self.sent_ns = 0;
     }
 
     /// Finishes the exchange. The times are in order, even if the response arrived before the request was sent
@@ -119,6 +121,7 @@ impl ExchangeTimer {
             phases: self.phases,
             bytes_out: self.bytes_out,
             bytes_in: self.bytes_in,
+            retries: self.retries,
             result,
         }
     }

@@ -173,10 +173,7 @@ impl<'a> NextRequest<'a> {
                 self.remove_headers(&CREDENTIAL_HEADERS);
             }
         }
-        match self.body {
-            Body::Source(source) if !source.borrow_mut().rewind() => Err(Error::BodyNotRewindable),
-            _ => Ok(is_redirect),
-        }
+        if self.body.rewind() { Ok(is_redirect) } else { Err(Error::BodyNotRewindable) }
     }
 
     /// Returns the next request. Options and the body mode of the first request apply to it too.

@@ -67,6 +67,8 @@ impl<N: ClientRuntime> Session<N> {
     }
 
     /// Sends a request and reads up to the head of its response.
+    ///
+    /// A request that a reused connection lost is sent once more, on a new connection.
     pub(super) async fn send_hop(
         &self,
         runtime: &N,
@@ -76,32 +78,42 @@ impl<N: ClientRuntime> Session<N> {
     ) -> Result<(), Error> {
         let request = hop.request;
         let route = self.pool.route(&self.base_url, request)?;
-        let EncodedRequest { header_flags, deferred_body } =
-            self.encode_request(runtime, hop, &route, &mut exchange_io.buffer)?;
         let timeouts = self.timeouts(request, timer.due_ns());
-        exchange_io.connection = Some(self.acquire_connection(runtime, &route, timeouts, timer).await?);
-        exchange_io.must_close = header_flags.close;
+        let mut is_retry = false;
+        loop {
+            let EncodedRequest { header_flags, deferred_body } =
+                self.encode_request(runtime, hop, &route, &mut exchange_io.buffer)?;
+            let acquiring = self.acquire_connection(runtime, &route, !is_retry, timeouts, timer);
+            exchange_io.connection = Some(acquiring.await?);
+            exchange_io.must_close = header_flags.close;
 
-        timer.add_bytes_out(exchange_io.buffer.len());
-        let sent = match deferred_body {
-            None => exchange_io.send_and_receive(runtime, timeouts, timer.connected_at_ns()).await,
-            // Boxed, because this future is rare and large, and would enlarge the future of every request.
-            Some(upload) => {
-                let expects_continue = header_flags.expects_continue;
-                Box::pin(upload::send(upload, runtime, timeouts, exchange_io, &self.config, expects_continue, timer))
-                    .await
+            timer.add_bytes_out(exchange_io.buffer.len());
+            let sent = match deferred_body {
+                None => exchange_io.send_and_receive(runtime, timeouts, timer.connected_at_ns()).await,
+                // Boxed, because this future is rare and large, and would enlarge the future of every request.
+                Some(upload) => {
+                    let waits = header_flags.expects_continue;
+                    Box::pin(upload::send(upload, runtime, timeouts, exchange_io, &self.config, waits, timer)).await
+                }
+            };
+            let received = match sent {
+                Ok(()) => {
+                    exchange_io.stamp_first_byte(timer);
+                    let since_ns = exchange_io.received_ns();
+                    exchange_io.receive_until(runtime, timeouts, since_ns, timer, |p| p.head().is_some()).await
+                }
+                Err(error) => Err(error),
+            };
+            timer.request_sent(exchange_io.sent_ns());
+            match received {
+                Err(error) if exchange_io.is_lost(error) && request.is_repeatable() => {
+                    is_retry = true;
+                    exchange_io.drop_connection();
+                    timer.start_retry(runtime.now_ns());
+                }
+                received => break received?,
             }
-        };
-        let received = match sent {
-            Ok(()) => {
-                exchange_io.stamp_first_byte(timer);
-                let since_ns = exchange_io.received_ns();
-                exchange_io.receive_until(runtime, timeouts, since_ns, timer, |parser| parser.head().is_some()).await
-            }
-            Err(error) => Err(error),
-        };
-        timer.request_sent(exchange_io.sent_ns());
-        received?;
+        }
         if exchange_io.parser.head().is_some_and(|head| head.has_set_cookie) {
             self.store_cookies(runtime, exchange_io, &route);
         }
@@ -109,15 +121,16 @@ impl<N: ClientRuntime> Session<N> {
         Ok(())
     }
 
-    /// Takes an idle connection from the pool, or opens a new one.
+    /// Takes an idle connection from the pool if `may_reuse` is set, or opens a new one.
     async fn acquire_connection(
         &self,
         runtime: &N,
         route: &RequestRoute<'_>,
+        may_reuse: bool,
         timeouts: Timeouts,
         timer: &mut ExchangeTimer,
     ) -> Result<PooledConnection<MaybeTlsStream<N::Transport>>, Error> {
-        if let Some(pooled) = self.pool.acquire(route, &self.base_url) {
+        if may_reuse && let Some(pooled) = self.pool.acquire(route, &self.base_url) {
             return Ok(pooled);
         }
         // Boxed, because this future is rare and large, and would enlarge the future of every request.

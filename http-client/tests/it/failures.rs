@@ -90,7 +90,8 @@ fn failed_send_is_a_connection_reset() {
     let session = network.session();
     assert_eq!(network.get(&session, "/"), Ok(200));
     network.connection(0).fail_sends();
-    assert_eq!(network.get(&session, "/"), Err(Error::ConnectionReset));
+    let exchange = network.send(&session, &Request::post("/", b"once"));
+    assert_eq!(exchange.result.unwrap_err(), Error::ConnectionReset);
 }
 
 #[test]

@@ -16,6 +16,7 @@ mod limits;
 mod reader;
 mod requests;
 mod responses;
+mod retries;
 mod scripted;
 mod streams;
 mod times;

@@ -26,6 +26,10 @@ pub(crate) enum ScriptStep {
     Close,
     /// Resets the connection.
     Reset,
+    /// Advances the clock by this many nanoseconds, then closes the connection. It is not stale before.
+    CloseAfter(u64),
+    /// Resets the connection while the client waits. It is not stale before.
+    ResetLate,
     /// Sends these bytes before the client receives, which makes an idle connection stale.
     Unsolicited(Vec<u8>),
 }
@@ -253,7 +257,11 @@ impl Transport for ScriptedTransport {
             }
             ScriptStep::Unsolicited(bytes) => Ok(self.connection.deliver(&bytes, buffer)),
             ScriptStep::Close => Ok(0),
-            ScriptStep::Reset => Err(io::ErrorKind::ConnectionReset.into()),
+            ScriptStep::CloseAfter(after_ns) => {
+                self.network.advance_ns(after_ns);
+                Ok(0)
+            }
+            ScriptStep::Reset | ScriptStep::ResetLate => Err(io::ErrorKind::ConnectionReset.into()),
         };
         self.received_ns = self.network.0.now_ns.get();
         received

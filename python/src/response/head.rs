@@ -41,6 +41,7 @@ pub(super) fn empty_exchange(at_ns: u64) -> Exchange {
         done_ns: at_ns,
         bytes_out: 0,
         bytes_in: 0,
+        retries: 0,
         result: Err(Error::ConnectFailed),
     }
 }

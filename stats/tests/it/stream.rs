@@ -42,6 +42,7 @@ impl RecorderCall {
                 phases_ns: *phases_ns,
                 bytes_out: *bytes,
                 bytes_in: bytes / 2,
+                retries: (bytes % 3) as u32,
                 outcome: error.as_deref().map_or(Outcome::Success, Outcome::Failure),
                 ..request(method, name, *response_time_us)
             }),
@@ -100,7 +101,7 @@ pub(crate) struct IntervalContent {
     overflow: Overflow,
 }
 
-type EntryContent = ([u64; 6], Option<u64>, [PhaseTotal; Phase::COUNT], Vec<(u64, u64)>, AbortedRequests, RequestSpan);
+type EntryContent = ([u64; 7], Option<u64>, [PhaseTotal; Phase::COUNT], Vec<(u64, u64)>, AbortedRequests, RequestSpan);
 type HistogramContent = ([u64; 4], Option<u64>, Vec<(u64, u64)>);
 
 impl IntervalContent {
@@ -113,6 +114,7 @@ impl IntervalContent {
                 entry.max_us(),
                 entry.bytes_out(),
                 entry.bytes_in(),
+                entry.num_retries(),
             ];
             let key = (entry.method().into(), entry.name().into());
             let phases = Phase::ALL.map(|phase| entry.phase(phase));
