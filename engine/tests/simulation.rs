@@ -76,6 +76,60 @@ fn counts_equal_those_of_the_server() {
 }
 
 #[test]
+fn current_rate_is_that_of_the_server() {
+    for (seed, shards) in [(1, 1), (2, 3)] {
+        let class = website(TaskSet::new("T").task(1, index));
+        let mut sim = Simulation::new(seed, shards, [class], RunnerOptions::default());
+        sim.serve(ScriptedServer::answering_after_ms(20, 20));
+        // The start lies within a second of the calendar.
+        let start_ns = 730_000_000;
+        sim.run_until(start_ns);
+        sim.spawn(10, f64::INFINITY);
+        let mut rate_at = |ms: u64| {
+            let now_ns = start_ns + ms * 1_000_000;
+            sim.run_until(now_ns);
+            if ms == 15_000 {
+                sim.spawn(0, f64::INFINITY);
+            }
+            sim.summary(|summary| summary.total().current_rps(now_ns as f64 / 1e9))
+        };
+        let first = rate_at(600);
+        assert!((350.0..=500.0).contains(&first), "seed {seed}: {first} in the first second");
+        for ms in (1_250..=15_000).step_by(250) {
+            let rate = rate_at(ms);
+            assert!((490.0..=500.0).contains(&rate), "seed {seed}: {rate} after {ms} ms");
+        }
+        let (falling, empty) = (rate_at(20_300), rate_at(26_300));
+        assert!((245.0..=255.0).contains(&falling) && empty == 0.0, "seed {seed}: {falling}, {empty} without users");
+    }
+}
+
+#[test]
+fn stopped_user_without_waits_sends_no_more() {
+    let tasks = TaskSet::new("T").task(1, async |user: &mut HttpUser| {
+        user.get("/").await;
+        user.get("/").await;
+        Ok(())
+    });
+    let stop = async |user: &mut HttpUser| {
+        user.get("/stop").await;
+        Ok(())
+    };
+    let class = UserClass::http("Website").on_stop(stop).tasks(tasks);
+    let mut sim = Simulation::new(1, 2, [class], RunnerOptions::default());
+    let server = sim.serve(ScriptedServer::answering_after_ms(20, 20));
+    sim.spawn(10, f64::INFINITY);
+    sim.run_until(SECOND_NS);
+    sim.spawn(1, f64::INFINITY);
+    sim.run_until(SECOND_NS + SECOND_NS / 10);
+    assert_eq!((sim.current_users(), server.count("/stop")), (1, 9));
+    let before = server.count("/");
+    sim.run_until(2 * SECOND_NS + SECOND_NS / 10);
+    let per_second = server.count("/") - before;
+    assert!((49..=50).contains(&per_second), "{per_second} requests of one user");
+}
+
+#[test]
 fn num_requests_is_exact_and_includes_failures() {
     for (seed, shards, count) in [(1, 1, 1), (2, 2, 7), (3, 4, 1000), (4, 3, 12_345)] {
         let options = RunnerOptions { num_requests: Some(count), ..RunnerOptions::default() };

@@ -3,7 +3,7 @@
 //! It is the same for HTTP users and users of other protocols. This file, `task.rs` and `task_set.rs` refer to each
 //! other: a task takes its user, and a user keeps a stack of task sets.
 
-use std::{cell::RefMut, collections::VecDeque, rc::Rc, sync::Arc};
+use std::{cell::RefMut, collections::VecDeque, future, rc::Rc, sync::Arc};
 
 use gregaria_http::Method;
 use gregaria_stats::{Lag, Sample};
@@ -135,8 +135,13 @@ impl<U: User> UserContext<U> {
         &self.thread
     }
 
-    /// Waits until a request may start. Never completes after the end of the run.
+    /// Waits until a request may start. Never completes after the end of the run, or for a user that was asked to stop.
     pub(crate) async fn admit<N: AsRef<str>>(&self, method: Method, name: N) -> InFlightRequest<N, UserHandle> {
+        if self.handle.is_stop_due() {
+            // A task that sends one request after the other returns `Pending` only while a request is in flight. This
+            // is its only point at which the user can end.
+            future::pending::<()>().await;
+        }
         let admission = &self.thread.accounting.admission;
         if !admission.try_admit() {
             admission.admit(|| self.handle.mark_admission_closed()).await;

@@ -17,6 +17,8 @@ pub(crate) struct UserHandle {
     request_in_flight: Cell<bool>,
     /// Whether the user waits for a request that will never be admitted.
     admission_closed: Cell<bool>,
+    /// Whether the user runs its `on_stop`.
+    is_in_on_stop: Cell<bool>,
     pub(super) has_exited: Cell<bool>,
     /// The number of times that the user's future returned `Pending`, wrapping.
     yield_count: Cell<u32>,
@@ -42,6 +44,7 @@ impl UserHandle {
             stop_signal: Cell::new(StopSignal::Unset),
             request_in_flight: Cell::new(false),
             admission_closed: Cell::new(false),
+            is_in_on_stop: Cell::new(false),
             has_exited: Cell::new(false),
             yield_count: Cell::new(0),
             waker: RefCell::new(None),
@@ -61,6 +64,12 @@ impl UserHandle {
 
     pub(crate) fn stop_signal(&self) -> StopSignal {
         self.stop_signal.get()
+    }
+
+    /// Returns `true` if the next request of the user must not start: the user was asked to stop, and its tasks still
+    /// run.
+    pub(crate) fn is_stop_due(&self) -> bool {
+        self.stop_signal() != StopSignal::Unset && !self.is_in_on_stop.get()
     }
 
     /// Raises the stop signal and wakes the user.
@@ -93,6 +102,7 @@ impl UserHandle {
     ) -> impl Future<Output = Option<T>> {
         // Cleared, because a task may have set the flag. `on_stop` runs until a request of its own is not admitted.
         self.admission_closed.set(false);
+        self.is_in_on_stop.set(true);
         let is_over = move || self.stop_signal() == StopSignal::Immediate || self.admission_closed.get();
         self.run_until(on_stop, is_over)
     }
