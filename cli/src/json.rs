@@ -1,8 +1,8 @@
 //! The final statistics as JSON: Locust's list of entries, with Locust's fields in Locust's order and units.
 //!
 //! After Locust's fields each entry has the retries, the phases and the aborted requests. Times are milliseconds with
-//! fractions. Buckets and seconds are keys, and therefore strings. The total is not in the list. Unlike in Locust,
-//! per-second counts cover the last 20 s only. The outputs that write it are in `run/`.
+//! fractions. Buckets and seconds are keys, and therefore strings. The total is not in the list. In long runs the
+//! counts per second cover several seconds each (`Summary::seconds_per_point`). The outputs that write it are in `run/`.
 
 use std::io::{self, Write};
 

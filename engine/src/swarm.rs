@@ -35,7 +35,7 @@ use crate::{health::ThreadLoad, ramp::Segment};
 ///         self.report.stopped = true;
 ///     }
 ///
-///     fn collect(&mut self, _sink: &mut dyn FnMut(&Interval)) -> SwarmReport {
+///     fn collect(&mut self, _sink: &mut dyn FnMut(&Interval, u64)) -> SwarmReport {
 ///         self.report.clone()
 ///     }
 /// }
@@ -52,8 +52,9 @@ pub trait Swarm: Send {
     /// aborted then. The runner may call it again with an earlier deadline, never with a later one.
     fn stop(&mut self, deadline_ns: u64);
 
-    /// Passes all measurements since the last call to `sink` and returns the state of the swarm. Never blocks.
-    fn collect(&mut self, sink: &mut dyn FnMut(&Interval)) -> SwarmReport;
+    /// Passes all measurements since the last call to `sink`, each with the time of its middle (monotonic nanoseconds),
+    /// and returns the state of the swarm. Never blocks.
+    fn collect(&mut self, sink: &mut dyn FnMut(&Interval, u64)) -> SwarmReport;
 }
 
 /// The state of a swarm.

@@ -157,17 +157,21 @@ class StatsEntry:
     if TYPE_CHECKING:
         avg_content_length: float
         avg_response_time: float
+        current_fail_per_sec: float
         current_rps: float
         max_response_time: float
         min_response_time: float
+        total_fail_per_sec: float
         total_rps: float
 
     VALUES = {
         "avg_content_length",
         "avg_response_time",
+        "current_fail_per_sec",
         "current_rps",
         "max_response_time",
         "min_response_time",
+        "total_fail_per_sec",
         "total_rps",
     }
 

@@ -382,7 +382,8 @@ fn find_entry<'a>(summary: &'a Summary, method: Option<&str>, name: Option<&str>
 }
 
 /// Returns the values of an entry under Locust's names.
-fn entry_values(entry: &StatsEntry, elapsed_s: f64) -> [(&'static str, f64); 8] {
+fn entry_values(entry: &StatsEntry, elapsed_s: f64) -> [(&'static str, f64); 10] {
+    let unix_s = rt::unix_time_s();
     [
         ("num_requests", entry.num_requests() as f64),
         ("num_failures", entry.num_failures() as f64),
@@ -390,7 +391,9 @@ fn entry_values(entry: &StatsEntry, elapsed_s: f64) -> [(&'static str, f64); 8] 
         ("min_response_time", entry.min_us().unwrap_or(0) as f64 / 1000.0),
         ("max_response_time", entry.max_us() as f64 / 1000.0),
         ("total_rps", entry.total_rps(elapsed_s)),
-        ("current_rps", entry.current_rps(rt::unix_time_s())),
+        ("total_fail_per_sec", entry.total_fail_per_sec(elapsed_s)),
+        ("current_rps", entry.current_rps(unix_s)),
+        ("current_fail_per_sec", entry.current_fail_per_sec(unix_s)),
         ("avg_content_length", entry.avg_content_length()),
     ]
 }

@@ -100,7 +100,7 @@ impl Swarm for PythonSwarm {
         self.command_fd.notify();
     }
 
-    fn collect(&mut self, sink: &mut dyn FnMut(&Interval)) -> SwarmReport {
+    fn collect(&mut self, sink: &mut dyn FnMut(&Interval, u64)) -> SwarmReport {
         self.watch_loop();
         let mut report = self.coordinator.collect(sink);
         self.is_running &= !report.stopped;

@@ -50,6 +50,39 @@ def test_quitting_listener_sees_the_final_statistics(run, server):
     assert finished.printed == [f"{sorted(rows.items())} 10 10 0.5", "/ GET 5 0.0"]
 
 
+def test_current_rates_are_right_from_the_first_second_on(run, server):
+    finished = run(
+        """
+        import gevent
+        from locust import HttpUser, constant_throughput, events, task
+
+        @events.test_start.add_listener
+        def watch(environment, **_):
+            gevent.spawn(print_rates, environment)
+
+        def print_rates(environment):
+            for seconds in (0.6, 0.8, 1.2, 1.2):
+                gevent.sleep(seconds)
+                total, page = environment.stats.total, environment.stats.get("/status/404", "GET")
+                print(total.current_rps, page.current_rps, page.current_fail_per_sec)
+            environment.runner.quit()
+
+        class Visitor(HttpUser):
+            wait_time = constant_throughput(10)
+
+            @task
+            def visit(self):
+                self.client.get("/")
+                self.client.get("/status/404")
+        """,
+        f"-H {server.url} -u 4 -r 1000",
+    ).expect_code(1)
+    first, *whole = [[float(rate) for rate in line.split()] for line in finished.printed]
+    assert 40 <= first[0] <= 100
+    for total, page, failures in whole:
+        assert 70 <= total <= 90 and 35 <= page <= 45 and failures == page, finished.printed
+
+
 @pytest.mark.parametrize("hook", ["init", "test_start", "spawning_complete", "test_stop", "quitting"])
 def test_run_continues_after_a_failing_listener(run, server, hook):
     finished = run(

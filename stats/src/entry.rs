@@ -1,16 +1,17 @@
 //! One row of the statistics: the requests of one (method, name), or all requests.
 //!
-//! All values count from the last start or reset. Rates follow Locust 2: the current rate is over whole calendar
-//! seconds, the total rate over the elapsed time, which is an argument. This file must not know limits; `limits.rs`
-//! defines and `summary.rs` applies them.
+//! All values count from the last start or reset. The current rate is over whole seconds (`rates.rs`), the total rate
+//! over the elapsed time, which is an argument. This file must not know limits; `limits.rs` defines and `summary.rs`
+//! applies them.
 
 use crate::{
     aborted::AbortedRequests,
     histogram::PagedHistogram,
+    history::{History, first_second},
     locust_buckets::locust_bucket_ms,
     paged_counts::PagedCounts,
     phases::{Phase, PhaseTotal},
-    rates::{RateHistory, SecondCounts},
+    rates::{RecentSeconds, RequestCounts},
     row::{IntervalRow, Traffic},
     span::RequestSpan,
 };
@@ -41,7 +42,8 @@ pub struct StatsEntry {
     name: Box<str>,
     times: PagedHistogram,
     traffic: Traffic,
-    rates: RateHistory,
+    rates: RecentSeconds,
+    history: History,
     start_unix_s: f64,
     last_request_unix_s: Option<f64>,
 }
@@ -53,7 +55,8 @@ impl StatsEntry {
             name: name.into(),
             times: PagedHistogram::new(),
             traffic: Traffic::default(),
-            rates: RateHistory::new(),
+            rates: RecentSeconds::new(),
+            history: History::new(),
             start_unix_s,
             last_request_unix_s: None,
         }
@@ -156,8 +159,11 @@ impl StatsEntry {
         self.per_request(self.traffic.bytes_in)
     }
 
-    /// Returns the current requests per second: the mean over up to ten whole seconds, of which the last ended two
-    /// seconds ago, so that all are complete. The rate falls to 0 when traffic stops.
+    /// Returns the current requests per second: the mean over the last ten whole seconds since the start or reset, or
+    /// over all of them if there are fewer. In the first second, it is the mean over the elapsed time.
+    ///
+    /// A second counts from 0.2 s after its end, when all threads have reported it. Without requests the rate falls. It
+    /// is 0 after 11.2 s at the latest.
     pub fn current_rps(&self, now_unix_s: f64) -> f64 {
         self.current_rate(now_unix_s, |second| second.num_requests)
     }
@@ -177,16 +183,16 @@ impl StatsEntry {
         per_second(self.num_failures(), elapsed_s)
     }
 
-    /// Iterates over those of the latest 20 seconds that had requests: (seconds since 1970, number of requests).
+    /// Iterates over the times with requests since the start or reset, ascending: (seconds since 1970, number of
+    /// requests). A number covers [`Summary::seconds_per_point`](crate::Summary::seconds_per_point) seconds.
     pub fn num_reqs_per_sec(&self) -> impl Iterator<Item = (u64, u64)> {
-        (self.rates.iter()).map(|(unix_s, second)| (unix_s, second.num_requests))
+        self.history.iter().map(|point| (point.unix_s, point.counts.num_requests))
     }
 
-    /// Iterates over those of the latest 20 seconds that had failures: (seconds since 1970, number of failures).
+    /// Iterates over the times with failures, as [`num_reqs_per_sec`](Self::num_reqs_per_sec) does.
     pub fn num_fail_per_sec(&self) -> impl Iterator<Item = (u64, u64)> {
-        (self.rates.iter())
-            .map(|(unix_s, second)| (unix_s, second.num_failures))
-            .filter(|(_, num_failures)| *num_failures > 0)
+        let points = self.history.iter().map(|point| (point.unix_s, point.counts.num_failures));
+        points.filter(|(_, num_failures)| *num_failures > 0)
     }
 
     /// Iterates over the response times in Locust's buckets, ascending: (bucket in milliseconds, count).
@@ -214,43 +220,56 @@ impl StatsEntry {
     }
 
     /// Adds one row of an interval. `id` is the row of its histogram in `pages`.
-    pub(crate) fn add_row(&mut self, row: &IntervalRow, pages: &PagedCounts, id: u32, unix_s: f64) {
+    pub(crate) fn add_row(&mut self, row: &IntervalRow, pages: &PagedCounts, id: u32, time: AddTime) {
         self.times.add_row(&row.times, pages, id);
-        self.add_traffic(&row.traffic, row.times.count, unix_s);
+        self.add_traffic(&row.traffic, row.times.count, time);
     }
 
     /// Adds the requests of a whole interval.
-    pub(crate) fn add_all(&mut self, times: &PagedHistogram, traffic: &Traffic, unix_s: f64) {
+    pub(crate) fn add_all(&mut self, times: &PagedHistogram, traffic: &Traffic, time: AddTime) {
         self.times.add(times);
-        self.add_traffic(traffic, times.count(), unix_s);
+        self.add_traffic(traffic, times.count(), time);
+    }
+
+    /// Makes the points of the history this long. They must not become shorter.
+    pub(crate) fn thin_history(&mut self, seconds_per_point: u64) {
+        self.history.thin(seconds_per_point);
+    }
+
+    /// Returns the number of points of the history.
+    pub(crate) fn history_points(&self) -> usize {
+        self.history.len()
     }
 
     /// Sets all counts to 0 and keeps method, name and memory.
     pub(crate) fn reset(&mut self, start_unix_s: f64) {
         self.times.clear();
         self.traffic = Traffic::default();
-        self.rates = RateHistory::new();
+        self.rates = RecentSeconds::new();
+        self.history = History::new();
         self.start_unix_s = start_unix_s;
         self.last_request_unix_s = None;
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.method.len() + self.name.len() + self.times.heap_bytes()
+        self.method.len() + self.name.len() + self.times.heap_bytes() + self.history.heap_bytes()
     }
 
-    fn add_traffic(&mut self, traffic: &Traffic, num_requests: u64, unix_s: f64) {
+    fn add_traffic(&mut self, traffic: &Traffic, num_requests: u64, time: AddTime) {
+        let AddTime { unix_s, seconds_per_point } = time;
         self.traffic.add(traffic);
         if num_requests == 0 {
             return;
         }
-        let more = SecondCounts { num_requests, num_failures: traffic.num_failures };
-        self.rates.add(unix_s as u64, more);
+        let more = RequestCounts { num_requests, num_failures: traffic.num_failures };
+        self.rates.add(unix_s - self.start_unix_s, more);
+        self.history.add(first_second(unix_s as u64, seconds_per_point), more);
         let last = self.last_request_unix_s.map_or(unix_s, |last| last.max(unix_s));
         self.last_request_unix_s = Some(last);
     }
 
-    fn current_rate(&self, now_unix_s: f64, count: impl Fn(SecondCounts) -> u64) -> f64 {
-        (self.rates).mean(self.start_unix_s as u64, now_unix_s as u64, count)
+    fn current_rate(&self, now_unix_s: f64, count: impl Fn(RequestCounts) -> u64) -> f64 {
+        self.rates.mean(now_unix_s - self.start_unix_s, count)
     }
 
     fn per_request(&self, sum: u64) -> f64 {
@@ -259,6 +278,13 @@ impl StatsEntry {
         }
         sum as f64 / self.num_requests() as f64
     }
+}
+
+/// The time at which requests are added, and the length of the points of all histories.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AddTime {
+    pub(crate) unix_s: f64,
+    pub(crate) seconds_per_point: u64,
 }
 
 fn per_second(count: u64, elapsed_s: f64) -> f64 {

@@ -40,6 +40,7 @@ mod aborted;
 mod bucket;
 mod entry;
 mod histogram;
+mod history;
 mod interval;
 mod limits;
 mod locust_buckets;

@@ -5,7 +5,7 @@
 
 use std::ops::AddAssign;
 
-/// The maximum number of distinct texts, and the maximum length of each.
+/// The maximum number of distinct texts and the maximum length of each, and the maximum length of the history.
 ///
 /// # Examples
 ///
@@ -33,6 +33,10 @@ pub struct Limits {
     pub max_text_bytes: usize,
     /// Bytes kept of an exception's traceback. Default 8,192.
     pub max_traceback_bytes: usize,
+    /// Number of points of the histories of all names together, of 24 bytes each. Beyond it, the points of all names
+    /// become longer ([`Summary::seconds_per_point`](crate::Summary::seconds_per_point)). Default 500,000: 10,000 s of
+    /// 50 names that have requests in every second.
+    pub max_history_points: usize,
 }
 
 impl Default for Limits {
@@ -43,6 +47,7 @@ impl Default for Limits {
             max_exceptions: 500,
             max_text_bytes: 1_024,
             max_traceback_bytes: 8_192,
+            max_history_points: 500_000,
         }
     }
 }

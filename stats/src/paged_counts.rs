@@ -205,7 +205,7 @@ fn count_at(page: &CountPage, overflow: Option<&OverflowPage>, i: usize) -> u64 
 }
 
 /// Grows a vector by a quarter. Doubling would leave up to half of the largest vectors of the process unused.
-fn grow_by_a_quarter<T>(vec: &mut Vec<T>, additional: usize) {
+pub(crate) fn grow_by_a_quarter<T>(vec: &mut Vec<T>, additional: usize) {
     if vec.capacity() - vec.len() < additional {
         vec.reserve_exact(additional.max(vec.len() / 4));
     }

@@ -1,130 +1,140 @@
-//! Requests and failures per second of the latest seconds, and Locust's current rate.
+//! Requests and failures of the latest seconds, for the current rates.
 //!
-//! A ring has the last 20 s, because Locust's rate looks back 12 s. Seconds are those of the calendar clock and are
-//! arguments.
+//! Seconds are counted from the last start or reset, so that the first one is a whole one. All times are arguments. The
+//! history of a whole run, by seconds of the calendar, is in `history.rs`.
 
-/// Counts per second, for the newest added second and the 19 seconds before.
+/// Counts per second, for the newest added second and the 15 seconds before.
 #[derive(Clone, Debug)]
-pub(crate) struct RateHistory {
-    newest_unix_s: u64,
-    ring: [SecondCounts; RATE_WINDOW_S as usize],
+pub(crate) struct RecentSeconds {
+    newest: u64,
+    ring: [RequestCounts; RING_SECONDS as usize],
 }
 
+/// The requests of a period and the failures among them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct SecondCounts {
+pub(crate) struct RequestCounts {
     pub(crate) num_requests: u64,
     pub(crate) num_failures: u64,
 }
 
-impl RateHistory {
+impl RecentSeconds {
     pub(crate) fn new() -> Self {
-        Self { newest_unix_s: 0, ring: [SecondCounts::default(); RATE_WINDOW_S as usize] }
+        Self { newest: 0, ring: [RequestCounts::default(); RING_SECONDS as usize] }
     }
 
-    /// Adds `more` to a second. Counts of seconds older than the ring are dropped.
-    pub(crate) fn add(&mut self, unix_s: u64, more: SecondCounts) {
-        self.advance(unix_s);
-        if unix_s.saturating_add(RATE_WINDOW_S) > self.newest_unix_s {
-            let second = &mut self.ring[(unix_s % RATE_WINDOW_S) as usize];
-            second.num_requests += more.num_requests;
-            second.num_failures += more.num_failures;
+    /// Adds `more` to the second of `elapsed_s`. Counts of seconds older than the ring are dropped.
+    pub(crate) fn add(&mut self, elapsed_s: f64, more: RequestCounts) {
+        let second = elapsed_s as u64;
+        self.advance(second);
+        if second.saturating_add(RING_SECONDS) > self.newest {
+            self.ring[(second % RING_SECONDS) as usize].add(more);
         }
     }
 
-    /// Iterates over the seconds with requests, in ascending order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (u64, SecondCounts)> {
-        let oldest = self.newest_unix_s.saturating_sub(RATE_WINDOW_S - 1);
-        (oldest..=self.newest_unix_s)
-            .map(|unix_s| (unix_s, self.at(unix_s)))
-            .filter(|(_, second)| *second != SecondCounts::default())
-    }
-
-    /// Returns Locust's current rate of `count`: the mean over up to ten whole seconds, of which the last ended two
-    /// seconds before now. Seconds before the start are left out.
-    pub(crate) fn mean(&self, start_unix_s: u64, now_unix_s: u64, count: impl Fn(SecondCounts) -> u64) -> f64 {
-        let from = now_unix_s.saturating_sub(12).max(start_unix_s);
-        let to = now_unix_s.saturating_sub(2);
-        if from >= to {
-            return 0.0;
+    /// Returns the current rate of `count`: the mean over the last ten seconds that are complete, or over all of them
+    /// if there are fewer. In the first second, it is the mean over the elapsed time.
+    pub(crate) fn mean(&self, elapsed_s: f64, count: impl Fn(RequestCounts) -> u64) -> f64 {
+        let sum = |from: u64, to: u64| (from..to).map(|second| count(self.at(second))).sum::<u64>() as f64;
+        let complete = (elapsed_s - MAX_REPORT_DELAY_S).max(0.0) as u64;
+        if complete == 0 {
+            return if elapsed_s > 0.0 { sum(0, 2) / elapsed_s } else { 0.0 };
         }
-        let sum: u64 = (from..to).map(|unix_s| count(self.at(unix_s))).sum();
-        sum as f64 / (to - from) as f64
+        let from = complete.saturating_sub(MAX_MEAN_SECONDS);
+        sum(from, complete) / (complete - from) as f64
     }
 
-    fn at(&self, unix_s: u64) -> SecondCounts {
-        if unix_s > self.newest_unix_s || unix_s.saturating_add(RATE_WINDOW_S) <= self.newest_unix_s {
-            return SecondCounts::default();
+    fn at(&self, second: u64) -> RequestCounts {
+        if second > self.newest || second.saturating_add(RING_SECONDS) <= self.newest {
+            return RequestCounts::default();
         }
-        self.ring[(unix_s % RATE_WINDOW_S) as usize]
+        self.ring[(second % RING_SECONDS) as usize]
     }
 
-    /// Makes `unix_s` the newest second, unless a newer one was added.
-    fn advance(&mut self, unix_s: u64) {
-        let passed = unix_s.saturating_sub(self.newest_unix_s).min(RATE_WINDOW_S);
+    /// Makes `second` the newest one, unless a newer one was added.
+    fn advance(&mut self, second: u64) {
+        let passed = second.saturating_sub(self.newest).min(RING_SECONDS);
         for ago in 0..passed {
-            self.ring[((unix_s - ago) % RATE_WINDOW_S) as usize] = SecondCounts::default();
+            self.ring[((second - ago) % RING_SECONDS) as usize] = RequestCounts::default();
         }
-        self.newest_unix_s = self.newest_unix_s.max(unix_s);
+        self.newest = self.newest.max(second);
     }
 }
 
-const RATE_WINDOW_S: u64 = 20;
+impl RequestCounts {
+    pub(crate) fn add(&mut self, more: Self) {
+        self.num_requests += more.num_requests;
+        self.num_failures += more.num_failures;
+    }
+}
+
+/// The longest time from a request to its addition. Threads report every 100 ms, and reports are collected as often.
+/// Locust waits two seconds, because its workers report less often.
+const MAX_REPORT_DELAY_S: f64 = 0.2;
+
+/// The number of seconds of a current rate, as in Locust.
+const MAX_MEAN_SECONDS: u64 = 10;
+
+/// Ten complete seconds, the current one, and reports that are late or early by a few seconds.
+const RING_SECONDS: u64 = 16;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn requests(num_requests: u64) -> SecondCounts {
-        SecondCounts { num_requests, num_failures: 0 }
+    fn requests(num_requests: u64) -> RequestCounts {
+        RequestCounts { num_requests, num_failures: 0 }
     }
 
-    fn mean(rates: &RateHistory, start: u64, now: u64) -> f64 {
-        rates.mean(start, now, |second| second.num_requests)
+    fn mean(seconds: &RecentSeconds, elapsed_s: f64) -> f64 {
+        seconds.mean(elapsed_s, |second| second.num_requests)
     }
 
     #[test]
-    fn window_is_ten_seconds_ending_two_seconds_ago() {
-        let mut rates = RateHistory::new();
-        for unix_s in 1_000..1_020 {
-            rates.add(unix_s, requests(unix_s));
+    fn rate_is_the_mean_of_complete_seconds() {
+        let mut seconds = RecentSeconds::new();
+        for second in 0..20_u64 {
+            seconds.add(second as f64 + 0.5, requests(second * 10));
+            // A second is complete 0.2 s after its end.
+            let (complete, incomplete) = (second as f64 + 1.25, second as f64 + 1.15);
+            let first = (second + 1).saturating_sub(10);
+            assert_eq!(mean(&seconds, complete), (first + second) as f64 * 5.0);
+            if second > 0 {
+                assert_eq!(mean(&seconds, incomplete), (second.saturating_sub(10) + second - 1) as f64 * 5.0);
+            }
         }
-        // Seconds 1007 to 1016.
-        assert_eq!(mean(&rates, 0, 1_019), 1_011.5);
-        // Seconds 1014 to 1016.
-        assert_eq!(mean(&rates, 1_014, 1_019), 1_015.0);
     }
 
     #[test]
-    fn rate_is_zero_in_the_first_two_seconds() {
-        let mut rates = RateHistory::new();
-        rates.add(1_000, requests(7));
-        assert_eq!(mean(&rates, 1_000, 1_000), 0.0);
-        assert_eq!(mean(&rates, 1_000, 1_002), 0.0);
-        assert_eq!(mean(&rates, 1_000, 1_003), 7.0);
+    fn first_second_has_the_rate_of_the_elapsed_time() {
+        let mut seconds = RecentSeconds::new();
+        assert_eq!((mean(&seconds, -1.0), mean(&seconds, 0.0), mean(&seconds, 0.5)), (0.0, 0.0, 0.0));
+        seconds.add(0.25, requests(7));
+        assert_eq!(mean(&seconds, 0.5), 14.0);
+        seconds.add(1.05, requests(4));
+        assert_eq!(mean(&seconds, 1.1), 10.0);
+        assert_eq!(mean(&seconds, 1.25), 7.0, "the first second is complete");
     }
 
     #[test]
-    fn rate_decays_when_traffic_stops() {
-        let mut rates = RateHistory::new();
-        for unix_s in 1_000..1_010 {
-            rates.add(unix_s, requests(10));
+    fn rate_falls_to_zero_when_traffic_stops() {
+        let mut seconds = RecentSeconds::new();
+        for second in 0..10 {
+            seconds.add(f64::from(second), requests(10));
         }
-        assert_eq!(mean(&rates, 0, 1_012), 10.0);
-        assert_eq!(mean(&rates, 0, 1_017), 5.0);
-        assert_eq!(mean(&rates, 0, 1_022), 0.0);
-        assert_eq!(mean(&rates, 0, 9_999), 0.0);
+        assert_eq!(mean(&seconds, 10.25), 10.0);
+        assert_eq!(mean(&seconds, 11.25), 9.0);
+        assert_eq!(mean(&seconds, 15.25), 5.0);
+        assert_eq!(mean(&seconds, 20.25), 0.0);
+        assert_eq!(mean(&seconds, 1e9), 0.0);
     }
 
     #[test]
     fn late_second_counts_within_the_ring() {
-        let mut rates = RateHistory::new();
-        rates.add(1_019, requests(1));
-        rates.add(1_000, requests(2));
-        rates.add(999, requests(4));
-        let seen: Vec<_> = rates.iter().collect();
-        assert_eq!(seen, [(1_000, requests(2)), (1_019, requests(1))]);
-        rates.add(1_020, requests(8));
-        let seen: Vec<_> = rates.iter().collect();
-        assert_eq!(seen, [(1_019, requests(1)), (1_020, requests(8))]);
+        let mut seconds = RecentSeconds::new();
+        seconds.add(20.5, requests(100));
+        seconds.add(12.5, requests(20));
+        seconds.add(2.5, requests(3));
+        assert_eq!(mean(&seconds, 21.25), 12.0, "seconds 11 to 20");
+        assert_eq!(mean(&seconds, 13.25), 2.0, "second 2 is older than the ring");
     }
 }

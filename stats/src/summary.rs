@@ -4,8 +4,9 @@
 //! sum is added to the total and to the window of current percentiles (`window.rs`).
 
 use crate::{
-    entry::StatsEntry,
+    entry::{AddTime, StatsEntry},
     histogram::PagedHistogram,
+    history::MAX_POINTS_PER_RUN,
     interval::Interval,
     limits::{FOLDED_ERROR, FOLDED_EXCEPTION, FOLDED_NAME, Limits, Overflow},
     occurrences::{ErrorEntry, ExceptionEntry, OccurrenceTable},
@@ -49,6 +50,10 @@ pub struct Summary {
     exceptions: OccurrenceTable<2>,
     lags: [PagedHistogram; 3],
     overflow: Overflow,
+    /// The length of the points of all histories.
+    seconds_per_point: u64,
+    /// The number of points of the entries' histories.
+    history_points: usize,
     /// Buffer of [`add`](Self::add): all response times of the interval.
     interval_times: PagedHistogram,
 }
@@ -66,6 +71,8 @@ impl Summary {
             exceptions: OccurrenceTable::new(),
             lags: std::array::from_fn(|_| PagedHistogram::new()),
             overflow: Overflow::default(),
+            seconds_per_point: 1,
+            history_points: 0,
             interval_times: PagedHistogram::new(),
         }
     }
@@ -87,17 +94,22 @@ impl Summary {
         self.exceptions = OccurrenceTable::new();
         self.lags.iter_mut().for_each(PagedHistogram::clear);
         self.overflow = Overflow::default();
+        (self.seconds_per_point, self.history_points) = (1, 0);
     }
 
-    /// Adds an interval that ended at `unix_time_s`. Its requests are counted in that second.
+    /// Adds an interval with the time of its middle. Its requests are counted in that second, or in the first one if
+    /// the time is before the start.
     pub fn add(&mut self, interval: &Interval, unix_time_s: f64) {
         self.interval_times.clear();
-        let traffic = self.add_rows(interval, unix_time_s);
-        self.total.add_all(&self.interval_times, &traffic, unix_time_s);
+        let unix_s = unix_time_s.max(self.start_unix_s());
+        let time = AddTime { unix_s, seconds_per_point: self.seconds_per_point };
+        let traffic = self.add_rows(interval, time);
+        self.total.add_all(&self.interval_times, &traffic, time);
         if !self.interval_times.is_empty() {
-            self.window.add(unix_time_s as u64, &self.interval_times);
+            self.window.add(unix_s as u64, &self.interval_times);
         }
-        self.add_texts(interval, unix_time_s);
+        self.thin_long_history(unix_s);
+        self.add_texts(interval, unix_s);
         for lag in Lag::ALL {
             self.lags[lag as usize].add(interval.lag(lag));
         }
@@ -146,6 +158,12 @@ impl Summary {
         &self.overflow
     }
 
+    /// Returns the number of seconds that each point of [`StatsEntry::num_reqs_per_sec`] covers: 1, or a power of two
+    /// in a run that is longer than 10,000 s or has many names.
+    pub fn seconds_per_point(&self) -> u64 {
+        self.seconds_per_point
+    }
+
     /// Returns the time of the last start or reset, in seconds since 1970.
     pub fn start_unix_s(&self) -> f64 {
         self.total.start_unix_s()
@@ -166,16 +184,32 @@ impl Summary {
     }
 
     /// Adds every row to its entry and to `interval_times`. Returns the sum of the traffic.
-    fn add_rows(&mut self, interval: &Interval, unix_s: f64) -> Traffic {
+    fn add_rows(&mut self, interval: &Interval, time: AddTime) -> Traffic {
         let mut traffic = Traffic::default();
         let pages = interval.pages();
         for (row_id, row) in interval.rows() {
             let id = self.entry_for_row(row);
-            self.entries[id].add_row(row, pages, row_id, unix_s);
+            let entry = &mut self.entries[id];
+            self.history_points -= entry.history_points();
+            entry.add_row(row, pages, row_id, time);
+            self.history_points += entry.history_points();
             self.interval_times.add_row(&row.times, pages, row_id);
             traffic.add(&row.traffic);
         }
         traffic
+    }
+
+    /// Doubles the length of all points if there are too many. Once per interval is enough, because an interval adds at
+    /// most one point per entry.
+    fn thin_long_history(&mut self, unix_s: f64) {
+        let points_of_run = (unix_s - self.start_unix_s()) as u64 / self.seconds_per_point;
+        if points_of_run < MAX_POINTS_PER_RUN && self.history_points <= self.limits.max_history_points {
+            return;
+        }
+        self.seconds_per_point *= 2;
+        self.total.thin_history(self.seconds_per_point);
+        self.entries.iter_mut().for_each(|entry| entry.thin_history(self.seconds_per_point));
+        self.history_points = self.entries.iter().map(StatsEntry::history_points).sum();
     }
 
     fn add_texts(&mut self, interval: &Interval, unix_s: f64) {

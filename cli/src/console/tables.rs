@@ -17,7 +17,7 @@ use super::{
 /// The time over which a table's rates are computed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum RateWindow {
-    /// Up to ten whole seconds that ended at least two seconds before this time, in seconds since 1970.
+    /// The last whole seconds before this time, at most ten. The time is in seconds since 1970.
     Current(f64),
     /// The whole run, which took this many seconds.
     Total(f64),
@@ -198,9 +198,10 @@ POST     /login             1   1(100.00%) |   12.3    12.3    12.3   12.3 |    
     #[test]
     fn live_table_has_rates_of_the_last_seconds() {
         let cells = |unix_s: f64| stats_cells(summary().total(), RateWindow::Current(unix_s))[8].clone();
-        assert_eq!(cells(1004.0), "0.00", "second 1003 ended less than two seconds ago");
-        assert_eq!(cells(1010.0), "0.50", "4 requests in the seconds from 1000 to 1007");
-        assert_eq!(cells(1030.0), "0.00", "no request in the window");
+        assert_eq!(cells(1004.0), "0.00", "second 1003 is not reported completely");
+        assert_eq!(cells(1004.5), "1.00", "4 requests in the seconds from 1000 to 1003");
+        assert_eq!(cells(1012.5), "0.40", "4 requests in ten seconds");
+        assert_eq!(cells(1014.5), "0.00", "no request in the last ten seconds");
     }
 
     #[test]

@@ -180,8 +180,8 @@ mod tests {
             self.report.stopped = true;
         }
 
-        fn collect(&mut self, sink: &mut dyn FnMut(&Interval)) -> SwarmReport {
-            sink(&self.recorder.take(Interval::new()));
+        fn collect(&mut self, sink: &mut dyn FnMut(&Interval, u64)) -> SwarmReport {
+            sink(&self.recorder.take(Interval::new()), rt::now_ns());
             self.report.clone()
         }
     }

@@ -33,12 +33,13 @@ impl<'a> LiveDisplay<'a> {
 
     fn snapshot(&mut self, run: &RunHandle, status: &RunStatus) -> LiveSnapshot {
         let loads = self.recent_loads(&status.loads);
-        let rates = rate_window(status);
+        let unix_s = rt::unix_time_s();
+        let rates = RateWindow::Current(unix_s);
         let statistics = run.with_summary(|summary| LiveSnapshot {
             requests_per_s: rates.rates_of(summary.total()).0,
             num_requests: summary.total().num_requests(),
             num_failures: summary.total().num_failures(),
-            response_times: response_times(summary, rt::unix_time_s()),
+            response_times: response_times(summary, unix_s),
             bottleneck: GeneratorHealth::new(summary, &loads).bottleneck(),
             names: busiest_names(summary, rates),
             ..LiveSnapshot::default()
@@ -89,7 +90,7 @@ impl RunOutput for LiveDisplay<'_> {
             self.screen.show(&console::live_lines(&snapshot, columns, rows, colors));
         } else if is_table_due {
             let width = TableWidth::new(self.screen.size().map(|size| size.columns));
-            let window = rate_window(&status);
+            let window = RateWindow::Current(rt::unix_time_s());
             let table = run.with_summary(|summary| console::stats_table(summary, window, width, colors));
             self.screen.write_lines(&table);
         }
@@ -106,13 +107,6 @@ impl RunOutput for LiveDisplay<'_> {
     fn destination(&self) -> String {
         "the screen".to_owned()
     }
-}
-
-/// Returns the window of the current rates. In the first 4 s it is the whole time: Locust's current rate covers whole
-/// seconds that ended at least 2 s ago, and up to then there may be none.
-fn rate_window(status: &RunStatus) -> RateWindow {
-    let measured_s = status.measured().as_secs_f64();
-    if measured_s < 4.0 { RateWindow::Total(measured_s) } else { RateWindow::Current(rt::unix_time_s()) }
 }
 
 /// Returns the progress towards the limit that ends the run first; `None` without a limit.

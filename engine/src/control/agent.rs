@@ -46,6 +46,7 @@ pub struct ThreadAgent {
     state: AgentState,
     run_start_ns: u64,
     run_start_cpu_ns: u64,
+    last_report_ns: u64,
     next_report_ns: u64,
     is_shut_down: bool,
 }
@@ -68,6 +69,7 @@ impl ThreadAgent {
             state: AgentState::Idle,
             run_start_ns: 0,
             run_start_cpu_ns: 0,
+            last_report_ns: 0,
             next_report_ns: 0,
             is_shut_down: false,
         }
@@ -105,7 +107,8 @@ impl ThreadAgent {
                 self.state = AgentState::Running;
                 self.run_start_ns = now_ns;
                 self.run_start_cpu_ns = users.thread_cpu_ns();
-                self.next_report_ns = self.run_start_ns + REPORT_PERIOD_NS;
+                self.last_report_ns = now_ns;
+                self.next_report_ns = now_ns + REPORT_PERIOD_NS;
             }
             AgentCommand::ReplaceSteps { from_ns, steps } => self.replace_steps(users, from_ns, steps),
             AgentCommand::Stop { deadline_ns } => self.stop(users, deadline_ns),
@@ -149,7 +152,9 @@ impl ThreadAgent {
     }
 
     fn send_report(&mut self, users: &impl UserPool, now_ns: u64) {
-        self.next_report_ns = now_ns + REPORT_PERIOD_NS;
+        // Multiples of the period since the start of the run: an interval then lies within one second of the run.
+        let periods = now_ns.saturating_sub(self.run_start_ns) / REPORT_PERIOD_NS;
+        self.next_report_ns = self.run_start_ns + (periods + 1) * REPORT_PERIOD_NS;
         if self.state == AgentState::Idle || self.channel.reports.is_full() {
             return;
         }
@@ -159,6 +164,7 @@ impl ThreadAgent {
         let stopped = self.has_stopped(users);
         let report = AgentReport {
             interval: users.accounting().recorder.borrow_mut().take(spare_interval),
+            middle_ns: std::mem::replace(&mut self.last_report_ns, now_ns).midpoint(now_ns),
             as_of_ns: now_ns,
             user_counts: users.user_counts(),
             load: ThreadLoad {

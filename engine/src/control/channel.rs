@@ -23,6 +23,8 @@ pub(super) enum AgentCommand {
 /// A report of a thread agent to the coordinator, once per tick.
 pub(super) struct AgentReport {
     pub(super) interval: Interval,
+    /// The middle between this report and the one before.
+    pub(super) middle_ns: u64,
     pub(super) as_of_ns: u64,
     pub(super) user_counts: Vec<u32>,
     pub(super) load: ThreadLoad,

@@ -94,7 +94,7 @@ impl Swarm for Coordinator {
         self.send_to_all(|| AgentCommand::Stop { deadline_ns });
     }
 
-    fn collect(&mut self, sink: &mut dyn FnMut(&Interval)) -> SwarmReport {
+    fn collect(&mut self, sink: &mut dyn FnMut(&Interval, u64)) -> SwarmReport {
         let mut users_per_class = vec![0; self.classes];
         for (index, agent) in self.agents.iter_mut().enumerate() {
             agent.collect(index, sink);
@@ -123,9 +123,11 @@ impl RemoteAgent {
         }
     }
 
-    fn collect(&mut self, index: usize, sink: &mut dyn FnMut(&Interval)) {
-        while let Ok(AgentReport { mut interval, as_of_ns, user_counts, load, stopped }) = self.channel.reports.pop() {
-            sink(&interval);
+    fn collect(&mut self, index: usize, sink: &mut dyn FnMut(&Interval, u64)) {
+        while let Ok(AgentReport { mut interval, middle_ns, as_of_ns, user_counts, load, stopped }) =
+            self.channel.reports.pop()
+        {
+            sink(&interval, middle_ns);
             interval.clear();
             self.send(index, AgentCommand::ReturnInterval(interval));
             (self.as_of_ns, self.user_counts) = (as_of_ns, user_counts);

@@ -290,10 +290,10 @@ impl<S: Swarm> Runner<S> {
     fn collect(&mut self, now: ClockReading) {
         let mut summary = self.shared.summary();
         let (recorded, aborted) = (&mut self.recorded, &mut self.aborted);
-        self.swarm_report = self.swarm.collect(&mut |interval| {
+        self.swarm_report = self.swarm.collect(&mut |interval, middle_ns| {
             *recorded += interval.num_requests();
             *aborted += interval.num_aborted();
-            summary.add(interval, now.unix_s);
+            summary.add(interval, now.unix_s - now.mono_ns.saturating_sub(middle_ns) as f64 / 1e9);
         });
     }
 

@@ -39,9 +39,9 @@ impl Swarm for ScriptedSwarm {
         self.script(|script| script.stop_ns = Some(deadline_ns));
     }
 
-    fn collect(&mut self, sink: &mut dyn FnMut(&Interval)) -> SwarmReport {
+    fn collect(&mut self, sink: &mut dyn FnMut(&Interval, u64)) -> SwarmReport {
         self.script(|script| {
-            script.intervals.drain(..).for_each(|interval| sink(&interval));
+            script.intervals.drain(..).for_each(|interval| sink(&interval, script.report.as_of_ns));
             script.report.clone()
         })
     }

@@ -191,7 +191,7 @@ impl Swarm for ShardSwarm {
         self.coordinator.stop(deadline_ns);
     }
 
-    fn collect(&mut self, sink: &mut dyn FnMut(&Interval)) -> SwarmReport {
+    fn collect(&mut self, sink: &mut dyn FnMut(&Interval, u64)) -> SwarmReport {
         let ended = self.threads.iter().position(JoinHandle::is_finished);
         SwarmReport {
             fatal_error: ended.map(|index| format!("the thread of shard {index} has ended: this is a bug of gregaria")),

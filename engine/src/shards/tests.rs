@@ -98,7 +98,7 @@ fn run_to_the_end(mut coordinator: Coordinator, requests: u64) -> (u64, u64) {
     let (mut recorded, mut failed, mut stopping) = (0, 0, false);
     loop {
         rt::sleep_blocking(Duration::from_millis(1));
-        let report = coordinator.collect(&mut |interval| {
+        let report = coordinator.collect(&mut |interval, _| {
             recorded += interval.num_requests();
             failed += interval.num_failures();
         });

@@ -46,8 +46,10 @@ fn entry_without_requests_is_zero() {
 }
 
 #[test]
-fn rates_use_whole_seconds_and_decay() {
-    let mut summary = started_summary();
+fn rates_use_whole_seconds_since_the_start() {
+    let mut summary = Summary::new(Limits::default());
+    let start = T0 + 0.7;
+    summary.start(start);
     let four = interval(&[
         request("GET", "/a", 1),
         request("GET", "/a", 1),
@@ -55,20 +57,81 @@ fn rates_use_whole_seconds_and_decay() {
         failure(request("GET", "/a", 1), "500"),
     ]);
     for second in 0..6 {
-        summary.add(&four, T0 + f64::from(second) + 0.9);
+        let entry = summary.entry("GET", "/a");
+        let (expected, now) = (if second == 0 { None } else { Some(4.0) }, start + f64::from(second) + 0.3);
+        assert_eq!(entry.map(|entry| entry.current_rps(now)), expected, "second {second}");
+        summary.add(&four, start + f64::from(second) + 0.9);
     }
     let entry = summary.entry("GET", "/a").unwrap();
-    assert_eq!(entry.current_rps(T0 + 5.9), 4.0);
-    assert_eq!(entry.current_fail_per_sec(T0 + 5.9), 1.0);
-    // Six of the ten seconds before T0 + 10 had requests, then two, then none.
-    assert_eq!(entry.current_rps(T0 + 12.0), 2.4);
-    assert_eq!(entry.current_rps(T0 + 16.0), 0.8);
-    assert_eq!(entry.current_rps(T0 + 18.0), 0.0);
+    assert_eq!(entry.current_fail_per_sec(start + 6.3), 1.0);
+    // Six of the ten seconds before start + 10 had requests, then two, then none.
+    assert_eq!(entry.current_rps(start + 10.3), 2.4);
+    assert_eq!(entry.current_rps(start + 14.3), 0.8);
+    assert_eq!(entry.current_rps(start + 16.3), 0.0);
     assert_eq!(entry.total_rps(12.0), 2.0);
     assert_eq!(entry.total_fail_per_sec(12.0), 0.5);
-    assert_eq!(entry.last_request_unix_s(), Some(T0 + 5.9));
-    assert_eq!(entry.num_reqs_per_sec().next(), Some((T0 as u64, 4)));
-    assert_eq!(entry.num_fail_per_sec().count(), 6);
+    assert_eq!(entry.last_request_unix_s(), Some(start + 5.9));
+
+    summary.reset(start + 20.0);
+    assert_eq!(summary.total().current_rps(start + 20.5), 0.0);
+    summary.add(&four, start + 20.5);
+    assert_eq!(summary.total().current_rps(start + 21.0), 4.0);
+}
+
+#[test]
+fn time_before_the_start_counts_as_the_start() {
+    let mut summary = started_summary();
+    summary.add(&interval(&[request("GET", "/a", 1)]), T0 - 0.04);
+    assert_eq!(summary.total().current_rps(T0 + 0.5), 2.0);
+    assert_eq!(summary.total().num_reqs_per_sec().collect::<Vec<_>>(), [(T0 as u64, 1)]);
+}
+
+#[test]
+fn history_covers_the_whole_run() {
+    let mut summary = started_summary();
+    let requests = interval(&[request("GET", "/a", 1), failure(request("GET", "/a", 1), "500")]);
+    for second in (0..9_999).step_by(3) {
+        summary.add(&requests, T0 + f64::from(second) + 0.5);
+    }
+    let entry = summary.entry("GET", "/a").unwrap();
+    let requests_per_s: Vec<_> = entry.num_reqs_per_sec().collect();
+    assert_eq!((requests_per_s.len(), summary.seconds_per_point()), (3_333, 1));
+    assert_eq!(requests_per_s[..2], [(T0 as u64, 2), (T0 as u64 + 3, 2)]);
+    assert_eq!(entry.num_fail_per_sec().last(), Some((T0 as u64 + 9_996, 1)));
+}
+
+#[test]
+fn long_run_has_longer_points() {
+    let mut summary = started_summary();
+    let requests = interval(&[request("GET", "/a", 1), request("GET", "/b", 1), request("GET", "/b", 1)]);
+    for second in 0..20_100 {
+        summary.add(&requests, T0 + f64::from(second));
+    }
+    assert_eq!(summary.seconds_per_point(), 4);
+    let points: Vec<_> = summary.entry("GET", "/b").unwrap().num_reqs_per_sec().collect();
+    assert_eq!(points.len(), 20_100 / 4);
+    assert!(points.iter().all(|(unix_s, count)| unix_s % 4 == 0 && *count == 8), "{points:?}");
+    assert_eq!(summary.total().num_reqs_per_sec().map(|(_, count)| count).sum::<u64>(), 3 * 20_100);
+
+    summary.reset(T0 + 20_100.0);
+    assert_eq!((summary.seconds_per_point(), summary.total().num_reqs_per_sec().count()), (1, 0));
+}
+
+#[test]
+fn many_names_have_longer_points() {
+    let names: Vec<String> = (0..100).map(|name| format!("/{name}")).collect();
+    let requests: Vec<_> = names.iter().map(|name| request("GET", name, 1)).collect();
+    let requests = interval(&requests);
+    let mut summary = Summary::new(Limits { max_history_points: 1_000, ..Limits::default() });
+    summary.start(T0);
+    for second in 0..100 {
+        summary.add(&requests, T0 + f64::from(second));
+        let points = summary.entries().map(|entry| entry.num_reqs_per_sec().count()).sum::<usize>();
+        assert!(points <= 1_000, "{points} points at {second} s");
+    }
+    assert_eq!(summary.seconds_per_point(), 16);
+    let counts = summary.entries().flat_map(|entry| entry.num_reqs_per_sec()).map(|(_, count)| count);
+    assert_eq!(counts.sum::<u64>(), 100 * 100);
 }
 
 #[test]
