@@ -1,8 +1,9 @@
 //! Requests and failures over the whole run, in a bounded number of points.
 //!
-//! A point counts the requests of one second of the calendar. When the run is longer than 10,000 s, or the points of
-//! all entries exceed [`Limits::max_history_points`](crate::Limits::max_history_points), all points become twice as long.
-//! No request is lost, and all entries have points of the same length. The current rates are in `rates.rs`.
+//! A point counts the requests of one second of the calendar. All points become twice as long when the run is longer
+//! than 10,000 s, or when the points of all entries exceed
+//! [`Limits::max_history_points`](crate::Limits::max_history_points). No request is lost, and the points of all entries
+//! are equally long. The current rates are in `rates.rs`.
 
 use crate::{paged_counts::grow_by_a_quarter, rates::RequestCounts};
 

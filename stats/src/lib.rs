@@ -39,6 +39,7 @@
 mod aborted;
 mod bucket;
 mod entry;
+mod hdr_encoding;
 mod histogram;
 mod history;
 mod interval;

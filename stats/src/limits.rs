@@ -63,7 +63,7 @@ pub struct Overflow {
     pub exceptions_folded: u64,
     /// Number of texts that were longer than their limit and were truncated.
     pub texts_truncated: u64,
-    /// Number of response times above the last bucket of the histogram. Their exact maximum is kept.
+    /// Number of response times above 1 h, which have no percentiles. Their exact maximum is kept.
     pub clamped: u64,
 }
 

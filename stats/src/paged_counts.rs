@@ -1,6 +1,6 @@
 //! The buckets of many histograms in one arena that holds only pages with values.
 //!
-//! A full histogram has 17,408 buckets. Thousands of names times recorders would take gigabytes, although one name
+//! A full histogram has 23,222 buckets. Thousands of names times recorders would take gigabytes, although one name
 //! touches a few dozen neighboring buckets per tick. Therefore the buckets are divided into pages of 64. A directory
 //! per histogram has the indexes of its pages, and one vector has all pages in the order of their first use. Merging
 //! and clearing visit only the directories of the given histograms and the pages in use.
@@ -212,7 +212,7 @@ pub(crate) fn grow_by_a_quarter<T>(vec: &mut Vec<T>, additional: usize) {
 }
 
 const PAGE_BUCKETS: usize = 64;
-const PAGES_PER_ROW: usize = bucket::BUCKET_COUNT / PAGE_BUCKETS;
+const PAGES_PER_ROW: usize = bucket::BUCKET_COUNT.div_ceil(PAGE_BUCKETS);
 const NO_PAGE: u32 = u32::MAX;
 
 #[cfg(test)]

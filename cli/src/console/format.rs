@@ -2,6 +2,8 @@
 //!
 //! Statistics are in microseconds, the text is in milliseconds. Digits beyond the precision are not shown.
 
+use gregaria_stats::PagedHistogram;
+
 /// Formats a time in milliseconds with three significant digits, at most to the microsecond: `0.064`, `1.23`, `12.3`,
 /// `123`, `1234`. Zero means that there is no time, and is `0`.
 pub(super) fn format_ms(us: f64) -> String {
@@ -13,6 +15,14 @@ pub(super) fn format_ms(us: f64) -> String {
         _ => 0,
     };
     format!("{:.decimals$}", us / 1000.0)
+}
+
+/// Formats a percentile as [`format_ms`] does. The size of percentiles above 1 h is not known: `> 3600 s`.
+pub(super) fn format_percentile(us: u64) -> String {
+    if us > PagedHistogram::MAX_US {
+        return format!("> {} s", PagedHistogram::MAX_US / 1_000_000);
+    }
+    format_ms(us as f64)
 }
 
 /// Formats a wait with its unit and three significant digits: `12.3 ms`, `4.01 s`, `61.0 s`.
@@ -61,6 +71,13 @@ mod tests {
         ] {
             assert_eq!(format_ms(us), text, "{us} µs");
         }
+    }
+
+    #[test]
+    fn percentile_above_one_hour_is_shown_as_beyond() {
+        assert_eq!(format_percentile(95_000_000), "95000");
+        assert_eq!(format_percentile(3_600_000_000), "3600000");
+        assert_eq!(format_percentile(3_700_000_000), "> 3600 s");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use gregaria_engine::RunnerState;
 use super::{
     color::{Colorizer, display_width, truncate},
     escape_control,
-    format::{format_ms, format_rate},
+    format::{format_ms, format_percentile, format_rate},
     status_line::{LineSegment, fit_line, width_beside},
 };
 
@@ -158,13 +158,13 @@ fn response_time_segments(times: Option<ResponseTimes>) -> Vec<LineSegment> {
     let Some(ResponseTimes { p50_us, p95_us, p99_us, max_us }) = times else {
         return vec![LineSegment::new(0, ["no response in the last 10 s".to_owned(), "no response".to_owned()])];
     };
-    let figure = |rank, name: &str, us| LineSegment::new(rank, [format!("{name} {}", format_ms(us as f64))]);
+    let figure = |rank, name: &str, time: String| LineSegment::new(rank, [format!("{name} {time}")]);
     vec![
         LineSegment::new(3, ["last 10 s, in ms:".to_owned(), "ms:".to_owned()]),
-        figure(0, "p50", p50_us),
-        figure(2, "p95", p95_us),
-        figure(0, "p99", p99_us),
-        figure(1, "max", max_us),
+        figure(0, "p50", format_percentile(p50_us)),
+        figure(2, "p95", format_percentile(p95_us)),
+        figure(0, "p99", format_percentile(p99_us)),
+        figure(1, "max", format_ms(max_us as f64)),
     ]
 }
 
@@ -201,7 +201,7 @@ fn busiest_lines(names: &[NameStats], width: usize, rows: usize, colors: Coloriz
     let row = |stats: &NameStats| {
         let rate = format!("{:>9}", format_rate(stats.requests_per_s, 7));
         let failed = format!("{:>6.2} %", stats.fail_ratio * 100.0);
-        let median = format!("{:>8}", format_ms(stats.median_us as f64));
+        let median = format!("{:>8}", format_percentile(stats.median_us));
         let figures_width = display_width(&rate) + display_width(&failed) + display_width(&median) + 4;
         let failed = if stats.fail_ratio > 0.0 { colors.failure(&failed) } else { failed };
         let name = format!("{} {}", stats.method, stats.name);

@@ -33,11 +33,7 @@ fn overflow_lines(overflow: &Overflow) -> [Option<String>; 5] {
         counted_line(overflow.errors_folded, "failure", &folded(FOLDED_ERROR, "different errors")),
         counted_line(overflow.exceptions_folded, "exception", &folded(FOLDED_EXCEPTION, "different exceptions")),
         counted_line(overflow.texts_truncated, "text", "cut short: see the beginnings of long names and messages"),
-        counted_line(
-            overflow.clamped,
-            "response time",
-            "beyond the percentiles' range: exact in average and maximum only",
-        ),
+        counted_line(overflow.clamped, "response time", "above 3600 s: exact in average and maximum only"),
     ]
 }
 
@@ -129,7 +125,7 @@ mod tests {
                 "2 failures counted in the row \"(further errors)\": there were too many different errors",
                 "3 exceptions counted in the row \"(further exceptions)\": there were too many different exceptions",
                 "4 texts cut short: see the beginnings of long names and messages",
-                "5 response times beyond the percentiles' range: exact in average and maximum only",
+                "5 response times above 3600 s: exact in average and maximum only",
             ]
         );
     }

@@ -11,7 +11,7 @@ use super::{
     TableWidth,
     color::Colorizer,
     escape_control,
-    format::{format_failures, format_ms, format_rate},
+    format::{format_failures, format_ms, format_percentile, format_rate},
 };
 
 /// The time over which a table's rates are computed.
@@ -68,8 +68,8 @@ pub(crate) fn percentile_table(summary: &Summary, width: TableWidth) -> String {
     let entry_line =
         |entry: &StatsEntry| line(&method_cell(entry), &escape_control(entry.name()), &percentile_cells(entry));
     let mut header: Vec<String> = PERCENTILES.map(|(name, _)| name.to_owned()).to_vec();
-    header.push("# reqs".into());
-    let rule = rule_line(&[&[TYPE_WIDTH, names, 8][..], &[6; PERCENTILES.len()]].concat());
+    header.extend(["100%".into(), "# reqs".into()]);
+    let rule = rule_line(&[&[TYPE_WIDTH, names, 8][..], &[6; PERCENTILES.len() + 1]].concat());
     let rows = summary.entries().filter(|entry| entry.num_requests() > 0).map(entry_line);
     let total = Some(summary.total()).filter(|total| total.num_requests() > 0).map(entry_line);
     render_table(&["Response time percentiles (approximated)", &line("Type", "Name", &header)], &rule, rows, total)
@@ -85,15 +85,15 @@ fn stats_cells(entry: &StatsEntry, window: RateWindow) -> [String; 10] {
         format_ms(entry.avg_us()),
         format_ms(entry.min_us().unwrap_or(0) as f64),
         format_ms(entry.max_us() as f64),
-        format_ms(entry.median_us() as f64),
+        format_percentile(entry.median_us()),
         format_rate(requests_per_s, 7),
         format_rate(failures_per_s, 11),
     ]
 }
 
 fn percentile_cells(entry: &StatsEntry) -> Vec<String> {
-    let times = PERCENTILES.iter().map(|(_, q)| format_ms(entry.percentile_us(*q) as f64));
-    times.chain([entry.num_requests().to_string()]).collect()
+    let percentiles = PERCENTILES.iter().map(|(_, q)| format_percentile(entry.percentile_us(*q)));
+    percentiles.chain([format_ms(entry.max_us() as f64), entry.num_requests().to_string()]).collect()
 }
 
 fn method_cell(entry: &StatsEntry) -> String {
@@ -124,8 +124,8 @@ fn render_table(header: &[&str], rule: &str, rows: impl Iterator<Item = String>,
     text
 }
 
-/// The percentiles of Locust's report.
-const PERCENTILES: [(&str, f64); 11] = [
+/// The percentiles of Locust's report. Its last one, 100 %, is the exact maximum.
+const PERCENTILES: [(&str, f64); 10] = [
     ("50%", 0.5),
     ("66%", 0.66),
     ("75%", 0.75),
@@ -136,7 +136,6 @@ const PERCENTILES: [(&str, f64); 11] = [
     ("99%", 0.99),
     ("99.9%", 0.999),
     ("99.99%", 0.9999),
-    ("100%", 1.0),
 ];
 
 const STATS_HEADER: [&str; 10] =
@@ -239,6 +238,14 @@ POST     /login               12.3   12.3   12.3   12.3   12.3   12.3   12.3   1
 
 ";
         assert_eq!(percentile_table(&summary(), NARROW), expected);
+    }
+
+    #[test]
+    fn percentiles_above_one_hour_are_shown_as_beyond() {
+        let summary = fixture::summary(&[("GET", "/", 95_000_000, None), ("GET", "/", 5_000_000_000, None)]);
+        let cells = percentile_cells(summary.total());
+        assert_eq!((&*cells[0], &*cells[9], &*cells[10], &*cells[11]), ("95027", "> 3600 s", "5000000", "2"));
+        assert_eq!(stats_cells(summary.total(), RateWindow::Total(1.0))[6..8], ["5000000", "95027"]);
     }
 
     #[test]

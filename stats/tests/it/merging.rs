@@ -89,7 +89,7 @@ fn folded_records_are_visible() {
         recorder.record(&Sample { outcome: Outcome::Failure(error), ..request("GET", name, 7) });
         recorder.record_exception(error, "");
     }
-    recorder.record(&request("GET", &"/long".repeat(9), 90_000_000));
+    recorder.record(&request("GET", &"/long".repeat(9), 4_000_000_000));
     let interval = recorder.take(Interval::new());
 
     let entries: Vec<_> =

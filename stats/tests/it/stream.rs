@@ -62,7 +62,7 @@ pub(crate) fn events(names: usize) -> impl Strategy<Value = Vec<RecorderCall>> {
     let request = (
         prop_oneof![Just("GET"), Just("POST"), Just("")],
         0..names,
-        prop_oneof![8 => 0..3_000_u64, 8 => 0..2_000_000_u64, 1 => 60_000_000..90_000_000_u64],
+        prop_oneof![8 => 0..3_000_u64, 8 => 0..2_000_000_u64, 1 => 60_000_000..4_000_000_000_u64],
         phases_ns(),
         any::<u32>(),
         proptest::option::weighted(0.2, 0..names),
