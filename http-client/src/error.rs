@@ -328,11 +328,11 @@ pub enum InvalidResponse {
     ChunkSize,
     /// A chunk, its extension or the trailer is not terminated correctly.
     ChunkSyntax,
-    /// `Content-Length` is not a plain number below 2^64.
+    /// `Content-Length` is not a plain number below 2^64, or is folded.
     ContentLength,
-    /// The head has more than one `Content-Length`.
+    /// The head has more than one `Content-Length`, and they differ.
     DuplicateContentLength,
-    /// A header name is empty, has a forbidden character, or the line is folded.
+    /// A header name is empty or has a forbidden character.
     HeaderName,
     /// A header value has a forbidden character.
     HeaderValue,
@@ -340,7 +340,7 @@ pub enum InvalidResponse {
     LengthAndCoding,
     /// The status line is malformed.
     StatusLine,
-    /// `Transfer-Encoding` is not a single `chunked`.
+    /// `Transfer-Encoding` is not a single `chunked`, or is folded.
     TransferEncoding,
     /// The response does not start with `HTTP/1.0` or `HTTP/1.1`.
     Version,

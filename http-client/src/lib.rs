@@ -69,6 +69,7 @@ pub use origin::{BaseUrl, Origin, Scheme};
 pub use proto::DefaultHeaders;
 pub use proto::framing::Version;
 pub use proto::parser::ResponseBodyMode;
+pub use proto::target::{encode_url, is_plain_target};
 pub(crate) use proxy::Proxy;
 pub use proxy::{InvalidProxy, Proxies};
 pub use redirect::{Redirect, resolve_redirect};

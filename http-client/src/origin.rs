@@ -86,6 +86,9 @@ impl Origin {
         if url.bytes().any(|byte| byte.is_ascii_control()) {
             return Err(InvalidRequest::Target.into());
         }
+        if split_scheme(url).is_some_and(|(_, rest)| strip_slashes(rest).is_none_or(is_empty_authority)) {
+            return Err(InvalidRequest::Url.into());
+        }
         let url = Url::parse(url).map_err(|_| InvalidRequest::Url)?;
         let scheme = match url.scheme() {
             "http" => Scheme::Http,
@@ -206,6 +209,11 @@ impl BaseUrl {
     pub fn prefix(&self) -> &str {
         &self.prefix
     }
+
+    /// Returns the absolute URL of a target, not encoded. A slash at the end of the prefix is not doubled.
+    pub fn join(&self, target: &str) -> String {
+        format!("{}{}{target}", self.origin, join_prefix(&self.prefix, target))
+    }
 }
 
 impl fmt::Display for BaseUrl {
@@ -220,11 +228,40 @@ pub(crate) fn is_absolute_url(target: &str) -> bool {
     starts_with("http://") || starts_with("https://")
 }
 
+/// Returns the prefix to which the target is appended: without its last slash if the target begins with a slash.
+pub(crate) fn join_prefix<'a>(prefix: &'a str, target: &str) -> &'a str {
+    if target.starts_with('/') { prefix.strip_suffix('/').unwrap_or(prefix) } else { prefix }
+}
+
+/// Splits an http or https URL after the colon of its scheme. Returns `None` for other references.
+pub(crate) fn split_scheme(reference: &str) -> Option<(Scheme, &str)> {
+    let (scheme, rest) = reference.split_once(':')?;
+    let scheme = [Scheme::Http, Scheme::Https].into_iter().find(|known| known.as_str().eq_ignore_ascii_case(scheme))?;
+    Some((scheme, rest))
+}
+
+/// Returns the authority and path of a reference after its scheme, or `None` if it does not begin with `//`. As in
+/// browsers, a backslash is a slash.
+pub(crate) fn strip_slashes(reference: &str) -> Option<&str> {
+    let is_slash = |letter| matches!(letter, '/' | '\\');
+    reference.strip_prefix(is_slash)?.strip_prefix(is_slash)
+}
+
+/// Returns `true` if an authority is empty. RFC 9110 §4.2.1 rejects such a URL, but the `url` crate would take the host
+/// from the path.
+pub(crate) fn is_empty_authority(text: &str) -> bool {
+    text.as_bytes().first().is_none_or(|byte| AUTHORITY_TERMINATORS.contains(byte))
+}
+
 /// Returns the part of an absolute URL after its authority, as written. Returns `None` without a `scheme://`.
 pub(crate) fn after_authority(url: &str) -> Option<&str> {
-    let (_, rest) = url.split_once("://")?;
-    let end = rest.bytes().position(|byte| AUTHORITY_TERMINATORS.contains(&byte));
-    Some(end.map_or("", |end| &rest[end..]))
+    url.split_once("://").map(|(_, rest)| strip_authority(rest))
+}
+
+/// Returns the rest of a text that begins with an authority.
+pub(crate) fn strip_authority(text: &str) -> &str {
+    let end = text.bytes().position(|byte| AUTHORITY_TERMINATORS.contains(&byte));
+    end.map_or("", |end| &text[end..])
 }
 
 fn unbracketed_host(host: &Host<&str>) -> String {
@@ -273,7 +310,9 @@ mod tests {
         assert_eq!(error("ftp://h/"), Error::UnsupportedScheme);
         assert_eq!(error("localhost:80"), Error::UnsupportedScheme);
         assert_eq!(error("example.org"), InvalidRequest::Url.into());
-        assert_eq!(error("http://"), InvalidRequest::Url.into());
+        for empty_host in ["http://", "http:///x", "https:////x", "http:/x", "http:x", "http:\\\\/x", "http://?x"] {
+            assert_eq!(error(empty_host), InvalidRequest::Url.into(), "{empty_host}");
+        }
         assert_eq!(error("http://h:99999/"), InvalidRequest::Url.into());
         assert_eq!(error("http://user:secret@h/"), InvalidRequest::Credentials.into());
         assert_eq!(error("http://a\n.b/"), InvalidRequest::Target.into());
@@ -286,6 +325,15 @@ mod tests {
         assert_eq!(prefix("http://h/"), "/");
         assert_eq!(prefix("http://h/a/../b//#top"), "/a/../b//");
         assert_eq!(prefix("http://h?q=1"), "?q=1");
+    }
+
+    #[test]
+    fn target_is_joined_with_one_slash() {
+        let join = |url, target| BaseUrl::parse(url).unwrap().join(target);
+        assert_eq!(join("http://h", "/x"), "http://h/x");
+        assert_eq!(join("http://h/", "/x"), "http://h/x");
+        assert_eq!(join("http://h/", "x"), "http://h/x");
+        assert_eq!(join("http://h/api/", "/x//y"), "http://h/api/x//y");
     }
 
     #[test]

@@ -5,6 +5,8 @@
 
 use url::Url;
 
+use crate::origin::{is_empty_authority, split_scheme, strip_authority, strip_slashes};
+use crate::proto::target::{encode_url, has_stray_percent};
 use crate::{Error, Method};
 
 /// The request that a redirect leads to.
@@ -61,13 +63,13 @@ pub fn resolve_redirect(
     if !is_redirect_status(status) || location.is_empty() {
         return Ok(None);
     }
-    let from = Url::parse(from_url).map_err(|_| Error::InvalidRedirect)?;
+    let from = Url::parse(&encode_url(from_url)).map_err(|_| Error::InvalidRedirect)?;
     let to = join_location(&from, location)?;
     Ok(Some(Redirect {
         method: next_method(method, status),
         keeps_body: matches!(status, 307 | 308),
         same_origin: is_same_origin(&from, &to),
-        url: to.into(),
+        url: encode_url(to.as_str()).into_owned(),
     }))
 }
 
@@ -91,7 +93,21 @@ fn join_location(from: &Url, location: &[u8]) -> Result<Url, Error> {
     if location.iter().any(u8::is_ascii_control) {
         return Err(Error::InvalidRedirect);
     }
-    let mut url = from.join(&location_to_string(location)).map_err(|_| Error::InvalidRedirect)?;
+    let mut location = location_to_string(location);
+    let (scheme, rest) = split_scheme(&location).map_or((None, &*location), |(scheme, rest)| (Some(scheme), rest));
+    // Without slashes, a location with the scheme of the previous URL is relative (RFC 3986 §5.2.2).
+    let is_relative = scheme.is_none_or(|scheme| scheme.as_str() == from.scheme());
+    let authority = strip_slashes(rest);
+    if authority.map_or(!is_relative, is_empty_authority) {
+        return Err(Error::InvalidRedirect);
+    }
+    let path = authority.map_or(rest, strip_authority);
+    if has_stray_percent(path.bytes()) {
+        // Before the `url` crate adds escapes, so that those are not encoded twice.
+        let encoded = path.replace('%', "%25");
+        location.replace_range(location.len() - path.len().., &encoded);
+    }
+    let mut url = from.join(&location).map_err(|_| Error::InvalidRedirect)?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(Error::InvalidRedirect);
     }
@@ -176,7 +192,10 @@ mod tests {
             ("http:g", "http://a/b/c/g"),
             ("\\g", "http://a/g"),
             ("/a b\"<>?c d", "http://a/a%20b%22%3C%3E?c%20d"),
-            ("/\u{fc}%20%zz", "http://a/%C3%BC%20%zz"),
+            ("/\u{fc}%20%zz", "http://a/%C3%BC%2520%25zz"),
+            ("http://b/%%C3%BC#%", "http://b/%25%25C3%25BC#%25"),
+            ("/[1]?q[]=%41", "http://a/%5B1%5D?q%5B%5D=%41"),
+            ("http://[::1]/[1]", "http://[::1]/%5B1%5D"),
             ("http://b\u{fc}cher.example/", "http://xn--bcher-kva.example/"),
         ] {
             assert_eq!(to(location, base).url, url, "{location}");
@@ -219,6 +238,9 @@ mod tests {
     fn invalid_location_is_an_invalid_redirect() {
         let error = |location: &[u8]| resolve_redirect(Method::Get, 301, location, "http://h/").unwrap_err();
         for location in ["ftp://h/", "javascript:alert(1)", "mailto:a@b", "file:///etc/passwd"] {
+            assert_eq!(error(location.as_bytes()), Error::InvalidRedirect, "{location}");
+        }
+        for location in ["http:///x", "HTTP:////x", "///x", "//", "//?x", "/\\/x", "https:/x", "https:x", "https:"] {
             assert_eq!(error(location.as_bytes()), Error::InvalidRedirect, "{location}");
         }
         for location in ["http://", "http://h:99999/", "http://a b/", "//[::1/", "/a\r\nX: 1", "/\0", "/a\tb"] {

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use gregaria_engine::io_thread::SessionId;
-use gregaria_http::{BaseUrl, Method};
+use gregaria_http::{BaseUrl, Method, encode_url, is_plain_target};
 use pyo3::{prelude::*, types::PyString};
 use slab::Slab;
 
@@ -40,16 +40,13 @@ impl PendingRequest {
         }
     }
 
-    /// Returns the absolute URL of the call, quoted as requests quotes it.
+    /// Returns the absolute URL of the call, encoded as it is sent.
     pub(crate) fn absolute_url(&self, py: Python<'_>) -> PyResult<String> {
         let (url, base) = (self.url.to_str(py)?, &self.base);
         let has_scheme = |scheme: &str| url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
         let is_absolute = has_scheme("http://") || has_scheme("https://");
-        let absolute = if is_absolute { url.to_owned() } else { format!("{}{}{url}", base.origin(), base.prefix()) };
-        if absolute.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Ok(absolute);
-        }
-        py.import("requests.utils")?.getattr("requote_uri")?.call1((absolute,))?.extract()
+        let absolute = if is_absolute { url.to_owned() } else { base.join(url) };
+        Ok(encode_url(&absolute).into_owned())
     }
 
     /// Returns the sample's name for a call without `name=`: path and query as they are sent, as in Locust.
@@ -64,8 +61,7 @@ impl PendingRequest {
     /// Returns `true` if the URL of the call equals [`path_url`](Self::path_url), so that no second text is needed.
     pub(crate) fn is_path_url(&self, py: Python<'_>) -> PyResult<bool> {
         let url = self.url.to_str(py)?;
-        let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b'#';
-        Ok(self.base.prefix().is_empty() && url.starts_with('/') && !url.ends_with('?') && url.bytes().all(is_plain))
+        Ok(self.base.prefix().is_empty() && url.starts_with('/') && !url.ends_with('?') && is_plain_target(url))
     }
 
     /// Returns the description of an intermediate response for `Response.history`.

@@ -19,6 +19,15 @@ CALLS = {
         client.get(url + "/a?b", params={})
         client.get(url + "/ä ö", params=(("t", 1),))
     """,
+    "targets": """
+        client.get(url + "/a[1]?q[]=1&r=[x]")
+        client.get(url + "/100%")
+        client.get(url + "/%20%zz?a=%20")
+        client.get(url + "/%20?a=%zz&b=%20#%")
+        client.get(url + "/a|b^c`d{e}f<>'()*!$;,@:?a=|^`{}<>'()*!$;,@:/?")
+        client.get(url + "/%", params={"a[]": "1%"})
+        client.get(url + "/location/[1]%zz")
+    """,
     "bodies": """
         client.post(url + "/", data={"a": "1 2", "b": ["x", "y"], "c": None, "d": 5, "e": "ü&="})
         client.post(url + "/", data=[("a", "1"), ("a", 2), ("b", b"raw")])
@@ -182,6 +191,7 @@ class Servers:
         for status in (301, 302, 303, 307, 308):
             replies[f"/to/{status}"] = Reply(status, headers=(("Location", "/here?y=2"), ("Set-Cookie", "on=way")))
         replies["/away"] = Reply(302, headers=(("Location", f"{self._other.url}/there"),))
+        replies["/location/[1]%zz"] = replies["/location/%5B1%5D%25zz"] = Reply(302, headers=(("Location", "/[2]%zz"),))
         replies["/digest"] = challenge
         return self
 

@@ -44,7 +44,9 @@ enum ChunkedState {
     Data,
     DataCr,
     DataLf,
-    /// At the start of a trailer line, or of the empty line that ends the body.
+    /// At the start of the first trailer line, or of the empty line that ends the body.
+    TrailerStart,
+    /// At the start of a further line, which may be folded.
     LineStart,
     TrailerName,
     TrailerValue,
@@ -109,14 +111,15 @@ impl ChunkedDecoder {
             }
             (ChunkedState::Size | ChunkedState::SizePadding, _) => return Err(InvalidResponse::ChunkSize.into()),
             (ChunkedState::Extension, byte) if is_text_byte(byte) => self.count_extension(ChunkedState::Extension)?,
-            (ChunkedState::SizeLf, b'\n') if self.remaining == 0 => ChunkedState::LineStart,
+            (ChunkedState::SizeLf, b'\n') if self.remaining == 0 => ChunkedState::TrailerStart,
             (ChunkedState::SizeLf, b'\n') => ChunkedState::Data,
             (ChunkedState::DataCr, b'\r') => ChunkedState::DataLf,
             (ChunkedState::DataLf, b'\n') => ChunkedState::SizeStart,
-            (ChunkedState::LineStart, b'\r') => ChunkedState::EndLf,
+            (ChunkedState::TrailerStart | ChunkedState::LineStart, b'\r') => ChunkedState::EndLf,
             (ChunkedState::EndLf, b'\n') => ChunkedState::End,
             (
-                ChunkedState::LineStart
+                ChunkedState::TrailerStart
+                | ChunkedState::LineStart
                 | ChunkedState::TrailerName
                 | ChunkedState::TrailerValue
                 | ChunkedState::TrailerLf,
@@ -149,19 +152,18 @@ impl ChunkedDecoder {
     }
 }
 
-/// Returns the state after a byte of a trailer line. A folded line is an error, because a name cannot begin with a
-/// blank.
+/// Returns the state after a byte of a trailer line. A blank at its start continues the line before it.
 fn trailer_state(state: ChunkedState, byte: u8) -> Result<ChunkedState, InvalidResponse> {
+    use ChunkedState::{LineStart, TrailerLf, TrailerName, TrailerStart, TrailerValue};
     match (state, byte) {
-        (ChunkedState::LineStart | ChunkedState::TrailerName, byte) if is_tchar(byte) => Ok(ChunkedState::TrailerName),
-        (ChunkedState::TrailerName, b':') => Ok(ChunkedState::TrailerValue),
-        (ChunkedState::TrailerValue, b'\r') => Ok(ChunkedState::TrailerLf),
-        (ChunkedState::TrailerValue, byte) if is_text_byte(byte) => Ok(ChunkedState::TrailerValue),
-        (ChunkedState::TrailerLf, b'\n') => Ok(ChunkedState::LineStart),
-        (ChunkedState::LineStart | ChunkedState::TrailerValue, b'\n') | (ChunkedState::TrailerLf, _) => {
-            Err(InvalidResponse::ChunkSyntax)
-        }
-        (ChunkedState::TrailerValue, _) => Err(InvalidResponse::HeaderValue),
+        (TrailerStart | LineStart | TrailerName, byte) if is_tchar(byte) => Ok(TrailerName),
+        (LineStart, b' ' | b'\t') => Ok(TrailerValue),
+        (TrailerName, b':') => Ok(TrailerValue),
+        (TrailerValue, b'\r') => Ok(TrailerLf),
+        (TrailerValue, byte) if is_text_byte(byte) => Ok(TrailerValue),
+        (TrailerLf, b'\n') => Ok(LineStart),
+        (TrailerStart | LineStart | TrailerValue, b'\n') | (TrailerLf, _) => Err(InvalidResponse::ChunkSyntax),
+        (TrailerValue, _) => Err(InvalidResponse::HeaderValue),
         _ => Err(InvalidResponse::HeaderName),
     }
 }

@@ -79,10 +79,12 @@ pub(super) const fn opens_tunnel(method: Method, status: u16) -> bool {
 }
 
 impl FramingFields {
+    /// Adds a `Content-Length`. Equal lengths count as one (RFC 9110 §8.6).
     pub(super) fn observe_content_length(&mut self, value: &[u8]) {
-        self.content_length = match (self.content_length, parse_length(value)) {
-            (ParsedField::Absent, Some(length)) => ParsedField::Valid(length),
+        self.content_length = match (self.content_length, parse_lengths(value)) {
             (ParsedField::Absent, None) => ParsedField::Invalid(InvalidResponse::ContentLength),
+            (ParsedField::Absent, Some(length)) => ParsedField::Valid(length),
+            (ParsedField::Valid(other), Some(length)) if other == length => ParsedField::Valid(length),
             _ => ParsedField::Invalid(InvalidResponse::DuplicateContentLength),
         };
     }
@@ -108,7 +110,14 @@ impl FramingFields {
     }
 }
 
-/// Parses a length that consists of digits only. Signs, lists, blanks and values beyond `u64` are invalid.
+/// Parses a length, or a list of equal lengths, into which a recipient may have joined several headers.
+fn parse_lengths(value: &[u8]) -> Option<u64> {
+    let mut items = value.split(|&byte| byte == b',');
+    let length = parse_length(items.next()?.trim_ascii())?;
+    items.all(|item| parse_length(item.trim_ascii()) == Some(length)).then_some(length)
+}
+
+/// Parses a length that consists of digits only. Signs, blanks and values beyond `u64` are invalid.
 fn parse_length(value: &[u8]) -> Option<u64> {
     if value.is_empty() {
         return None;
@@ -154,17 +163,23 @@ mod tests {
     fn content_length_must_be_digits() {
         let max = u64::MAX.to_string();
         assert_eq!(decide(Method::Get, 200, &[&max], &[]), Ok(ResponseFraming::Length(u64::MAX)));
-        for value in ["", "+5", "-5", "5 5", "5,5", "0x5", "1_0", "18446744073709551616", "٥"] {
+        for value in
+            ["", "+5", "-5", "5 5", "5,", ",5", "5,,5", "5,6", "5;5", "0x5", "1_0", "18446744073709551616", "٥"]
+        {
             let expected = Err(InvalidResponse::ContentLength.into());
             assert_eq!(decide(Method::Get, 200, &[value], &[]), expected, "{value:?}");
         }
     }
 
     #[test]
-    fn repeated_content_length_is_rejected() {
+    fn equal_content_lengths_count_as_one() {
+        for lengths in [&["5", "5"][..], &["5, 5"], &["5,5 ,\t5", "5"], &["5", "05"]] {
+            assert_eq!(decide(Method::Get, 200, lengths, &[]), Ok(ResponseFraming::Length(5)), "{lengths:?}");
+        }
         let expected = Err(InvalidResponse::DuplicateContentLength.into());
-        assert_eq!(decide(Method::Get, 200, &["5", "5"], &[]), expected);
-        assert_eq!(decide(Method::Get, 200, &["x", "5"], &[]), expected);
+        for lengths in [&["5", "6"][..], &["5, 5", "6", "5"], &["x", "5"], &["5", "x"], &["5", "5, 6"]] {
+            assert_eq!(decide(Method::Get, 200, lengths, &[]), expected, "{lengths:?}");
+        }
     }
 
     #[test]
@@ -195,7 +210,7 @@ mod tests {
             (204, &["5"][..], &[][..]),
             (204, &[], &["chunked"]),
             (304, &["5"], &["chunked"]),
-            (304, &["5", "5"], &[]),
+            (304, &["5", "6"], &[]),
             (304, &["x"], &[]),
             (304, &[], &["gzip"]),
         ] {

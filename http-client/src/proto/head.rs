@@ -7,6 +7,8 @@
 
 use std::mem::MaybeUninit;
 
+use httparse::ParserConfig;
+
 use super::framing::{FramingFields, ResponseFraming, Version, decide_framing, opens_tunnel};
 use crate::{Error, HttpLimits, InvalidResponse, Method};
 
@@ -36,8 +38,28 @@ pub struct ResponseHead {
 ///
 /// # Errors
 /// [`Error::InvalidResponse`], [`Error::HeadTooLarge`] or [`Error::TooManyHeaders`] if no further bytes can make the
-/// head valid.
+/// head valid. A folded line is [`InvalidResponse::HeaderName`], because a name cannot begin with a blank.
 pub fn parse_head(bytes: &[u8], method: Method, limits: &HttpLimits) -> Result<Option<ResponseHead>, Error> {
+    parse_lines(&ParserConfig::default(), bytes, limits, |response, len| build_head(response, len, method))
+}
+
+/// Returns the length of the head at the start of `bytes`, in which lines may be folded. Returns `None` if the head
+/// is incomplete.
+///
+/// # Errors
+/// The errors of [`parse_head`] about the syntax of the lines.
+pub(super) fn folded_head_len(bytes: &[u8], limits: &HttpLimits) -> Result<Option<usize>, Error> {
+    let mut config = ParserConfig::default();
+    parse_lines(config.allow_obsolete_multiline_headers_in_responses(true), bytes, limits, |_, len| Ok(len))
+}
+
+/// Parses the lines of a head, and passes a complete head and its length to `build`.
+fn parse_lines<T>(
+    config: &ParserConfig,
+    bytes: &[u8],
+    limits: &HttpLimits,
+    build: impl FnOnce(&httparse::Response<'_, '_>, usize) -> Result<T, Error>,
+) -> Result<Option<T>, Error> {
     // httparse skips empty lines here. RFC 9112 §2.2 permits that to servers only.
     if matches!(bytes.first(), Some(b'\r' | b'\n')) {
         return Err(InvalidResponse::Version.into());
@@ -46,9 +68,9 @@ pub fn parse_head(bytes: &[u8], method: Method, limits: &HttpLimits) -> Result<O
     let mut storage = [const { MaybeUninit::uninit() }; HttpLimits::MAX_SUPPORTED_HEADERS];
     let storage = &mut storage[..limits.max_headers.min(HttpLimits::MAX_SUPPORTED_HEADERS)];
     let mut response = httparse::Response::new(&mut []);
-    let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut response, bytes, storage);
+    let parsed = config.parse_response_with_uninit_headers(&mut response, bytes, storage);
     match parsed.map_err(parse_error)? {
-        httparse::Status::Complete(len) => build_head(&response, len, method).map(Some),
+        httparse::Status::Complete(len) => build(&response, len).map(Some),
         httparse::Status::Partial if bytes.len() == limits.max_head_bytes => Err(Error::HeadTooLarge),
         httparse::Status::Partial => Ok(None),
     }

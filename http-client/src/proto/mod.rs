@@ -3,21 +3,22 @@
 //! - [`encode`]: encodes a request and rejects input that could smuggle a second request. `target` encodes its path,
 //!   and [`DefaultHeaders`] holds the headers of every request;
 //! - `header`: the syntax of one header, and the [`HeaderFlags`] of a request;
-//! - [`head`]: parses a status line and headers with httparse, and picks out the few headers that the client needs;
+//! - [`head`]: parses a status line and headers, which `folding` unfolds, and picks out those that the client needs;
 //! - [`HeadCache`]: parsed heads, so that equal bytes are not parsed again;
 //! - [`framing`]: decides the end of the body, as one pure function in the order of RFC 9112 §6.3;
 //! - [`chunked`]: a state machine for the chunked coding;
 //! - [`coding`]: decodes content codings (gzip and others) within limits, as [`BodyDecoder`];
 //! - [`parser`]: combines these over the caller's buffer, in place, as [`ResponseParser`].
 //!
-//! The parser is strict where lenient parsers enable request smuggling. It rejects a bare CR, NUL, a folded header
-//! line, a repeated or signed `Content-Length`, `Content-Length` beside `Transfer-Encoding`, any transfer coding
+//! The parser is strict where lenient parsers enable request smuggling. It rejects a bare CR, NUL, a folded framing
+//! header, different or signed `Content-Length`s, `Content-Length` beside `Transfer-Encoding`, any transfer coding
 //! except `chunked`, and a bare LF inside the chunked coding. A bare LF may end a line of the head (RFC 9112 §2.2).
 
 pub mod chunked;
 pub mod coding;
 mod default_headers;
 pub mod encode;
+mod folding;
 pub mod framing;
 pub mod head;
 mod head_cache;

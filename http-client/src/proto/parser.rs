@@ -8,10 +8,11 @@
 use std::cell::RefCell;
 
 use super::chunked::ChunkedDecoder;
+use super::folding::unfold_head;
 use super::framing::ResponseFraming;
-use super::head::{ResponseHead, parse_head};
+use super::head::{ResponseHead, folded_head_len, parse_head};
 use super::head_cache::HeadCache;
-use crate::{Error, HttpLimits, Method};
+use crate::{Error, HttpLimits, InvalidResponse, Method};
 
 /// The use of a response's body.
 ///
@@ -158,7 +159,10 @@ impl<'a> ResponseParser<'a> {
             Stage::Head { .. } if buffer.is_empty() => Err(Error::ClosedBeforeResponse),
             // A fragmented head is not parsed at each fragment, so invalid bytes may not have been detected yet.
             Stage::Head { .. } => {
-                parse_head(buffer, self.method, self.limits)?;
+                match parse_head(buffer, self.method, self.limits) {
+                    Err(FOLDED) => folded_head_len(buffer, self.limits).map(drop)?,
+                    parsed => parsed.map(drop)?,
+                }
                 Err(Error::IncompleteResponse)
             }
             Stage::Length { .. } | Stage::Chunked(_) => Err(Error::IncompleteResponse),
@@ -304,11 +308,22 @@ impl<'a> ResponseParser<'a> {
         Ok(false)
     }
 
-    fn read_head(&self, bytes: &[u8]) -> Result<Option<ResponseHead>, Error> {
-        match self.head_cache {
+    fn read_head(&self, bytes: &mut [u8]) -> Result<Option<ResponseHead>, Error> {
+        let parsed = match self.head_cache {
             Some(cache) => cache.borrow_mut().get_or_parse(bytes, self.method, self.limits),
             None => parse_head(bytes, self.method, self.limits),
-        }
+        };
+        if parsed == Err(FOLDED) { self.read_folded_head(bytes) } else { parsed }
+    }
+
+    /// Removes the folds from a complete head, which keeps its length, and parses it.
+    #[cold]
+    fn read_folded_head(&self, bytes: &mut [u8]) -> Result<Option<ResponseHead>, Error> {
+        let Some(len) = folded_head_len(bytes, self.limits)? else {
+            return Ok(None);
+        };
+        unfold_head(&mut bytes[..len])?;
+        parse_head(bytes, self.method, self.limits)
     }
 
     /// Starts the body after a final head. Counts an interim head and returns `false`.
@@ -422,6 +437,8 @@ fn has_empty_line(buffer: &[u8], searched: usize) -> bool {
         .any(|offset| matches!(buffer[start + offset + 1..], [b'\n', ..] | [b'\r', b'\n', ..]))
 }
 
+/// The error of [`parse_head`] for a folded line, and for a name that is invalid.
+const FOLDED: Error = Error::InvalidResponse(InvalidResponse::HeaderName);
 /// Maximum space reserved for a `Content-Length`. Above this, the buffer doubles as bytes arrive.
 const MAX_TRUSTED_BYTES: usize = 1 << 20;
 /// Maximum size of one receive of a streamed body.

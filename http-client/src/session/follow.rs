@@ -3,14 +3,13 @@
 //!
 //! `redirect.rs` resolves a location, `hop.rs` sends each request. This file limits their number.
 
-use std::borrow::Cow;
-
 use super::Session;
 use super::exchange_io::ExchangeIo;
 use super::exchange_timer::ExchangeTimer;
 use super::hop::{CREDENTIAL_HEADERS, Hop};
 use crate::message::response::ResponseHistory;
 use crate::origin::is_absolute_url;
+use crate::proto::target::encode_url;
 use crate::redirect::{self, Redirect};
 use crate::{Auth, Body, ClientRuntime, Error, Method, Request, Transport};
 
@@ -24,7 +23,7 @@ enum FollowUp {
 /// The request that is sent next, with the parts that later hops inherit.
 struct NextRequest<'a> {
     method: Method,
-    url: Cow<'a, str>,
+    url: String,
     headers: Vec<(&'a str, &'a str)>,
     body: Body<'a>,
     auth: Option<&'a Auth>,
@@ -69,7 +68,7 @@ impl<N: ClientRuntime> Session<N> {
             // The connection can serve further requests, even if the follow-up goes elsewhere.
             exchange_io.read_to_end(runtime, self.timeouts(request, timer.due_ns()), timer).await?;
             let response = self.take_response(runtime, exchange_io, timer)?;
-            let url = next_request.url.to_string();
+            let url = next_request.url.clone();
             let may_redirect = history.redirect_count() < max_redirects;
             match follow_up.and_then(|follow_up| next_request.apply(follow_up, may_redirect)) {
                 Ok(was_redirect) => {
@@ -88,7 +87,7 @@ impl<N: ClientRuntime> Session<N> {
             self.send_hop(runtime, &next_request.as_hop(&request), exchange_io, timer).await?;
         }
         if !history.is_empty() {
-            history.set_url(next_request.url.into_owned());
+            history.set_url(next_request.url);
             exchange_io.history = Some(Box::new(history));
         }
         Ok(())
@@ -137,12 +136,14 @@ impl<N: ClientRuntime> Session<N> {
         Hop::first(request, &self.config).auth.filter(|auth| is_digest(auth))
     }
 
-    /// Returns a target as an absolute URL without credentials.
-    fn absolute_url<'a>(&self, target: &'a str) -> Cow<'a, str> {
-        if is_absolute_url(target) {
-            return crate::split_credentials(target).0;
-        }
-        Cow::Owned(format!("{}{target}", self.base_url))
+    /// Returns a target as an absolute URL without credentials, encoded as it is sent.
+    fn absolute_url(&self, target: &str) -> String {
+        let url = if is_absolute_url(target) {
+            crate::split_credentials(target).0
+        } else {
+            self.base_url.join(target).into()
+        };
+        encode_url(&url).into_owned()
     }
 }
 
@@ -159,7 +160,7 @@ impl<'a> NextRequest<'a> {
                 return Err(Error::TooManyRedirects);
             }
             self.method = redirect.method;
-            self.url = Cow::Owned(redirect.url);
+            self.url = redirect.url;
             // The header was made for the previous URL, and the session may have other cookies since.
             self.remove_headers(&["Cookie"]);
             if !redirect.keeps_body {
