@@ -97,6 +97,7 @@ impl SampleStream {
             done_ns: *time_ns,
             bytes_out: 100,
             bytes_in: 1_000,
+            retries: 0,
             outcome: Outcome::Success,
         })
     }

@@ -59,8 +59,8 @@ pub enum Error {
     TooManyOpenFiles,
     /// This machine has no local port left towards the target.
     NoLocalPorts,
-    /// The proxy refused the tunnel to the target.
-    ProxyRefused,
+    /// The proxy could not be reached, or opened no tunnel to the target.
+    Proxy(ProxyFailure),
     /// The target was silent for longer than the read timeout.
     ReadTimeout,
     /// The target reset the connection, or closed it while the request was being sent.
@@ -108,7 +108,7 @@ impl Error {
             Self::NoSourceAddress => "no source address of the target's IP version",
             Self::TooManyOpenFiles => "out of file descriptors on this machine: raise ulimit -n",
             Self::NoLocalPorts => "out of local ports on this machine: widen net.ipv4.ip_local_port_range",
-            Self::ProxyRefused => "the proxy refuses the tunnel",
+            Self::Proxy(failure) => failure.message(),
             Self::ReadTimeout => "read timeout",
             Self::ConnectionReset => "connection reset",
             Self::IncompleteResponse => "connection closed in the middle of the response",
@@ -162,6 +162,26 @@ impl Error {
     }
 }
 
+impl Error {
+    /// Converts an error about connecting to a proxy. Errors of this machine and the total timeout stay as they are.
+    pub(crate) const fn at_proxy(self) -> Self {
+        Self::Proxy(match self {
+            Self::NoSourceAddress | Self::TooManyOpenFiles | Self::NoLocalPorts | Self::TotalTimeout => return self,
+            Self::Proxy(failure) => failure,
+            Self::ConnectRefused => ProxyFailure::ConnectRefused,
+            Self::ConnectTimeout => ProxyFailure::ConnectTimeout,
+            Self::ConnectionReset => ProxyFailure::ConnectionReset,
+            Self::ClosedBeforeResponse | Self::IncompleteResponse => ProxyFailure::ConnectionClosed,
+            Self::NameNotFound => ProxyFailure::NameNotFound,
+            Self::Unreachable => ProxyFailure::Unreachable,
+            Self::InvalidResponse(_) | Self::HeadTooLarge | Self::TooManyHeaders | Self::TooManyInformational => {
+                ProxyFailure::InvalidResponse
+            }
+            _ => ProxyFailure::ConnectFailed,
+        })
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.message())
@@ -196,37 +216,59 @@ impl From<TlsFailure> for Error {
 /// use gregaria_http::{Error, TlsFailure};
 ///
 /// let error = Error::from(TlsFailure::CertificateExpired);
-/// assert_eq!(error.message(), "TLS: the certificate has expired or is not valid yet");
+/// assert_eq!(error.message(), "TLS: the certificate has expired");
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TlsFailure {
-    /// The target's certificate has expired, or is not valid yet.
+    /// An authority in the chain may not sign the target's certificate: it is no authority, or its name constraints or
+    /// path length forbid it.
+    CertificateChainInvalid,
+    /// The target's certificate, or an authority in its chain, has expired.
     CertificateExpired,
-    /// The target's certificate cannot be parsed, or is not a server certificate.
+    /// The target's certificate cannot be parsed, or has a critical extension that is not supported.
     CertificateInvalid,
     /// The target's certificate is for another name.
     CertificateNameMismatch,
+    /// The target's certificate, or an authority in its chain, is not valid yet.
+    CertificateNotValidYet,
+    /// The target's certificate is signed with its own key, and is not trusted itself.
+    CertificateSelfSigned,
     /// The target requires a client certificate, or rejects the presented one.
     ClientCertificateRequired,
+    /// The target's certificate has a signature algorithm that is not supported.
+    CertificateUnsupported,
     /// The target's certificate does not chain to a trusted authority.
     CertificateUntrusted,
+    /// The target's certificate has no subject alternative name. Its common name does not count.
+    CertificateWithoutName,
+    /// The target's certificate is not for servers.
+    CertificateWrongPurpose,
     /// The two sides have no TLS version or cipher in common.
     PeerIncompatible,
     /// The received bytes are not valid TLS.
     Protocol,
+    /// The target does not serve the host name that the client has sent.
+    UnknownServerName,
 }
 
 impl TlsFailure {
     const fn message(self) -> &'static str {
         match self {
-            Self::CertificateExpired => "TLS: the certificate has expired or is not valid yet",
-            Self::CertificateInvalid => "TLS: the certificate is not valid",
+            Self::CertificateChainInvalid => "TLS: an authority signed the certificate that may not sign it",
+            Self::CertificateExpired => "TLS: the certificate has expired",
+            Self::CertificateInvalid => "TLS: the certificate cannot be read",
             Self::CertificateNameMismatch => "TLS: the certificate is for another name",
+            Self::CertificateNotValidYet => "TLS: the certificate is not valid yet",
+            Self::CertificateSelfSigned => "TLS: the certificate is self-signed and not trusted",
+            Self::CertificateUnsupported => "TLS: the certificate has a signature that is not supported",
             Self::ClientCertificateRequired => "TLS: the target refuses without a valid client certificate",
             Self::CertificateUntrusted => "TLS: the certificate is not signed by a trusted authority",
+            Self::CertificateWithoutName => "TLS: the certificate has no subject alternative name",
+            Self::CertificateWrongPurpose => "TLS: the certificate is not for servers",
             Self::PeerIncompatible => "TLS: no version or cipher in common",
             Self::Protocol => "TLS: the received bytes are not valid TLS",
+            Self::UnknownServerName => "TLS: the target does not serve this host name",
         }
     }
 }
@@ -243,6 +285,54 @@ impl std::error::Error for TlsFailure {}
 impl From<TlsFailure> for io::Error {
     fn from(failure: TlsFailure) -> Self {
         Self::new(io::ErrorKind::InvalidData, failure)
+    }
+}
+
+/// The reason why a proxy gave no connection to the target.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::{Error, ProxyFailure};
+///
+/// assert_eq!(Error::Proxy(ProxyFailure::ConnectRefused).message(), "proxy: connection refused");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ProxyFailure {
+    /// The connection could not be opened, for a reason without a variant of its own.
+    ConnectFailed,
+    /// No process listens at the proxy's address.
+    ConnectRefused,
+    /// The connection was not opened in time: name resolution, connect, and the tunnel to the target.
+    ConnectTimeout,
+    /// The proxy closed the connection while it opened the tunnel.
+    ConnectionClosed,
+    /// The proxy reset the connection while it opened the tunnel.
+    ConnectionReset,
+    /// The proxy's response to the request for a tunnel is not HTTP/1.1.
+    InvalidResponse,
+    /// The proxy's host name could not be resolved.
+    NameNotFound,
+    /// The proxy refused the tunnel to the target.
+    TunnelRefused,
+    /// No route to the proxy.
+    Unreachable,
+}
+
+impl ProxyFailure {
+    const fn message(self) -> &'static str {
+        match self {
+            Self::ConnectFailed => "proxy: connecting failed",
+            Self::ConnectRefused => "proxy: connection refused",
+            Self::ConnectTimeout => "proxy: connect timeout",
+            Self::ConnectionClosed => "proxy: connection closed before the response",
+            Self::ConnectionReset => "proxy: connection reset",
+            Self::InvalidResponse => "proxy: invalid response",
+            Self::NameNotFound => "proxy: host name not found",
+            Self::TunnelRefused => "the proxy refuses the tunnel",
+            Self::Unreachable => "proxy: unreachable",
+        }
     }
 }
 

@@ -25,6 +25,7 @@ use crate::{Error, Response};
 ///     bytes_out: 80,
 ///     bytes_in: 0,
 ///     retries: 0,
+///     evicted_cookies: 0,
 ///     result: Err(Error::ReadTimeout),
 /// };
 /// assert_eq!(exchange.lag_ns(), 10);
@@ -50,6 +51,8 @@ pub struct Exchange {
     /// Number of times that a request was sent again because the target had closed the reused connection before the
     /// first byte of a response. At most one per hop.
     pub retries: u32,
+    /// Number of cookies that a full [`CookieJar`](crate::CookieJar) dropped since the previous exchange.
+    pub evicted_cookies: u32,
     /// The response, or the reason for its absence.
     pub result: Result<Response, Error>,
 }

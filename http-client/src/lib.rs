@@ -55,7 +55,7 @@ mod transport;
 pub use auth::{Auth, CredentialsLine, DigestCredentials, split_credentials};
 pub use config::ClientConfig;
 pub use cookies::{Cookie, CookieJar};
-pub use error::{Error, ErrorCategory, InvalidRequest, InvalidResponse, TlsFailure};
+pub use error::{Error, ErrorCategory, InvalidRequest, InvalidResponse, ProxyFailure, TlsFailure};
 pub use exchange::{Exchange, ExchangePhases};
 pub use limits::HttpLimits;
 pub use message::body::{BodySource, FileBody, ReaderBody};

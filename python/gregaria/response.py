@@ -157,7 +157,7 @@ def loads(content: bytes | None, **kwargs: Any) -> Any:
         raise JSONDecodeError(str(error), "", 0) from None
 
 
-def headers(pairs: Iterable[tuple[str, str]], _url: str) -> CaseInsensitiveDict[str]:
+def headers(pairs: Iterable[tuple[str, str]], *_: Any) -> CaseInsensitiveDict[str]:
     """Returns all headers. Repeated ones are joined with commas."""
     joined: CaseInsensitiveDict[str] = CaseInsensitiveDict()
     for name, value in pairs:
@@ -165,8 +165,8 @@ def headers(pairs: Iterable[tuple[str, str]], _url: str) -> CaseInsensitiveDict[
     return joined
 
 
-def cookies(pairs: Iterable[tuple[str, str]], url: str) -> RequestsCookieJar:
-    """Returns the cookies that this response sets, as requests parses them."""
+def cookies(pairs: Iterable[tuple[str, str]], url: str, options: RequestOptions | None) -> RequestsCookieJar:
+    """Returns the cookies that this response sets, as requests parses them: for the request's own `Host`, if any."""
     jar = RequestsCookieJar()
     message = Message()
     for name, value in pairs:
@@ -174,7 +174,7 @@ def cookies(pairs: Iterable[tuple[str, str]], url: str) -> RequestsCookieJar:
             message[name] = value
     if message:
         request = requests.PreparedRequest()
-        request.url, request.headers = url, CaseInsensitiveDict()
+        request.url, request.headers = url, CaseInsensitiveDict(cast(Any, options and options.headers or ()))
         jar.extract_cookies(cast(Any, MockResponse(message)), cast(Any, MockRequest(request)))
     return jar
 

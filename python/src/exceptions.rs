@@ -3,7 +3,7 @@
 //! [`error_text`] is the row of the error table that an exception belongs to. This file must not know how a request is
 //! sent or recorded.
 
-use gregaria_http::{Error, InvalidRequest};
+use gregaria_http::{Error, InvalidRequest, ProxyFailure};
 use pyo3::{prelude::*, sync::PyOnceLock, types::PyString};
 
 /// Returns the exception for a status of 400 or more. `url` is that of the request, or the sample's name in its place.
@@ -26,11 +26,11 @@ pub(crate) fn transport_error(py: Python<'_>, error: Error) -> PyResult<Bound<'_
             .call1(("Remote end closed connection without response",)),
         Error::NameNotFound => py.import("socket")?.getattr("gaierror")?.call1((-2, "Name or service not known")),
         Error::ReadTimeout | Error::TotalTimeout => of_requests("ReadTimeout"),
-        Error::ConnectTimeout => of_requests("ConnectTimeout"),
+        Error::ConnectTimeout | Error::Proxy(ProxyFailure::ConnectTimeout) => of_requests("ConnectTimeout"),
+        Error::Proxy(_) => of_requests("ProxyError"),
         Error::UnsupportedScheme => of_requests("InvalidSchema"),
         Error::InvalidRequest(_) | Error::InvalidRedirect => of_requests("InvalidURL"),
         Error::Tls(_) => of_requests("SSLError"),
-        Error::ProxyRefused => of_requests("ProxyError"),
         Error::TooManyRedirects => of_requests("TooManyRedirects"),
         Error::BodyNotRewindable => of_requests("UnrewindableBodyError"),
         Error::IncompleteResponse => of_requests("ChunkedEncodingError"),

@@ -180,6 +180,10 @@ impl Interval {
         self.overflow.exceptions_folded += u64::from(folded);
     }
 
+    pub(crate) fn record_dropped_cookies(&mut self, count: u32) {
+        self.overflow.cookies_dropped += u64::from(count);
+    }
+
     pub(crate) fn lag_mut(&mut self, lag: Lag) -> &mut PagedHistogram {
         &mut self.lags[lag as usize]
     }

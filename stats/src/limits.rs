@@ -65,6 +65,8 @@ pub struct Overflow {
     pub texts_truncated: u64,
     /// Number of response times above 1 h, which have no percentiles. Their exact maximum is kept.
     pub clamped: u64,
+    /// Number of cookies that users dropped because they held too many.
+    pub cookies_dropped: u64,
 }
 
 impl Overflow {
@@ -86,6 +88,7 @@ impl AddAssign for Overflow {
         self.exceptions_folded += other.exceptions_folded;
         self.texts_truncated += other.texts_truncated;
         self.clamped += other.clamped;
+        self.cookies_dropped += other.cookies_dropped;
     }
 }
 

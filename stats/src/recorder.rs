@@ -63,6 +63,12 @@ impl Recorder {
         self.interval.lag_mut(lag).record(lag_us);
     }
 
+    /// Counts cookies that a user dropped because it held too many.
+    #[inline]
+    pub fn record_dropped_cookies(&mut self, count: u32) {
+        self.interval.record_dropped_cookies(count);
+    }
+
     /// Returns the recorded interval and continues in `spare`, which is cleared first.
     ///
     /// If recorder and reader exchange two intervals, recording known names soon allocates no memory.

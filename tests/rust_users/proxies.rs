@@ -115,7 +115,7 @@ fn unreachable_proxy_or_target_is_an_error_row() {
         Ok(())
     });
     let result = start(1, &nginx.url(""), [class], requests(9)).wait();
-    assert_eq!(result.failures("refusing proxy", "connection refused"), 3, "{:?}", result.errors);
+    assert_eq!(result.failures("refusing proxy", "proxy: connection refused"), 3, "{:?}", result.errors);
     assert_eq!(result.failures("refusing target", "HTTP 502 Bad Gateway"), 3, "{:?}", result.errors);
     assert_eq!(result.failures("refused tunnel", "the proxy refuses the tunnel"), 3, "{:?}", result.errors);
     assert_eq!((proxy.log().len(), nginx.log().len()), (6, 0));

@@ -3,6 +3,7 @@
 //! A line appears only if it applies. The line with the generator's health appears after each run.
 
 use gregaria_engine::{GeneratorHealth, RunReport};
+use gregaria_http::CookieJar;
 use gregaria_stats::{FOLDED_ERROR, FOLDED_EXCEPTION, FOLDED_NAME, Overflow, Phase, StatsEntry};
 
 use super::format::{format_ms, format_wait};
@@ -26,7 +27,7 @@ fn aborted_line(total: &StatsEntry) -> Option<String> {
 }
 
 /// Formats the counts of samples that the limits on memory hide from the tables.
-fn overflow_lines(overflow: &Overflow) -> [Option<String>; 5] {
+fn overflow_lines(overflow: &Overflow) -> [Option<String>; 6] {
     let folded = |row: &str, what: &str| format!("counted in the row \"{row}\": there were too many {what}");
     [
         counted_line(overflow.names_folded, "request", &folded(FOLDED_NAME, "names")),
@@ -34,6 +35,11 @@ fn overflow_lines(overflow: &Overflow) -> [Option<String>; 5] {
         counted_line(overflow.exceptions_folded, "exception", &folded(FOLDED_EXCEPTION, "different exceptions")),
         counted_line(overflow.texts_truncated, "text", "cut short: see the beginnings of long names and messages"),
         counted_line(overflow.clamped, "response time", "above 3600 s: exact in average and maximum only"),
+        counted_line(
+            overflow.cookies_dropped,
+            "cookie",
+            &format!("dropped: a user holds at most {}", CookieJar::MAX_COOKIES),
+        ),
     ]
 }
 
@@ -109,8 +115,14 @@ mod tests {
 
     #[test]
     fn aborted_and_folded_samples_are_reported() {
-        let overflow =
-            Overflow { names_folded: 1, errors_folded: 2, exceptions_folded: 3, texts_truncated: 4, clamped: 5 };
+        let overflow = Overflow {
+            names_folded: 1,
+            errors_folded: 2,
+            exceptions_folded: 3,
+            texts_truncated: 4,
+            clamped: 5,
+            cookies_dropped: 6,
+        };
         let mut recorder = Recorder::new(Limits::default());
         recorder.record_aborted("GET", "/slow", 0, 900_000_000);
         recorder.record_aborted("GET", "/other", 0, 4_010_000_000);
@@ -118,7 +130,7 @@ mod tests {
         let text = summary_lines(&report(GeneratorHealth::default()), summary.total(), &overflow);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
-            lines[..6],
+            lines[..7],
             [
                 "2 requests cut off: the oldest had waited 4.01 s for a response",
                 "1 request counted in the row \"(further names)\": there were too many names",
@@ -126,6 +138,7 @@ mod tests {
                 "3 exceptions counted in the row \"(further exceptions)\": there were too many different exceptions",
                 "4 texts cut short: see the beginnings of long names and messages",
                 "5 response times above 3600 s: exact in average and maximum only",
+                "6 cookies dropped: a user holds at most 64",
             ]
         );
     }

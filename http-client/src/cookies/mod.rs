@@ -3,19 +3,24 @@
 //!
 //! A run has thousands of jars, so a jar must be small, and must write its header into the request without a
 //! temporary string. [`stored_cookie`] therefore keeps a cookie in one allocation. [`set_cookie`] parses and
-//! validates headers, [`date`] parses `Expires`, [`domain`] decides for which domains a host may set cookies.
+//! validates headers, [`date`] parses `Expires`, [`domain`] decides for which domains a host may set cookies, [`host`]
+//! which host a request has.
 //! `HttpOnly` and `SameSite` are ignored, because a load test has no scripts and no embedding pages. This module
 //! does not know sessions.
 
 mod date;
 mod domain;
+mod host;
 mod set_cookie;
 mod stored_cookie;
 
+use std::borrow::Cow;
 use std::ops::Range;
 
+pub(crate) use self::host::CookieHost;
 use self::set_cookie::SetCookie;
-use self::stored_cookie::StoredCookie;
+use self::stored_cookie::{PairCoding, StoredCookie};
+use crate::message::charset;
 use crate::token::is_text_byte;
 use crate::{InvalidRequest, Origin};
 
@@ -48,6 +53,8 @@ use crate::{InvalidRequest, Origin};
 pub struct CookieJar {
     /// Sorted in the order of sending: longer paths first, then older cookies first (RFC 6265 §5.4).
     cookies: Vec<StoredCookie>,
+    /// Number of cookies that the limit has removed since [`take_evicted`](Self::take_evicted).
+    evicted: u32,
 }
 
 /// The view of one cookie: an item of [`CookieJar::iter`], and the argument of [`CookieJar::set`].
@@ -71,7 +78,7 @@ pub struct CookieJar {
 pub struct Cookie<'a> {
     /// The name. If it is empty, only the value is sent, without `=`.
     pub name: &'a str,
-    /// The value, including its quotes if it has any.
+    /// The value, including its quotes if it has any. A value of a target that is not UTF-8 is read as Latin-1.
     pub value: &'a str,
     /// The domain, in lower case. Empty means all hosts, which only a user can set, not a target.
     pub domain: &'a str,
@@ -95,7 +102,7 @@ impl CookieJar {
 
     /// Creates an empty jar.
     pub const fn new() -> Self {
-        Self { cookies: Vec::new() }
+        Self { cookies: Vec::new(), evicted: 0 }
     }
 
     /// Returns the number of cookies, including expired cookies that the jar has not removed yet.
@@ -129,7 +136,7 @@ impl CookieJar {
         let domain = cookie.domain.strip_prefix('.').unwrap_or(cookie.domain).to_ascii_lowercase();
         let path = if cookie.path.is_empty() { "/" } else { cookie.path };
         let cookie = Cookie { domain: &domain, path, ..cookie };
-        self.insert(StoredCookie::new(cookie).ok_or(InvalidRequest::Cookie)?, i64::MIN);
+        self.insert(StoredCookie::new(cookie, PairCoding::Utf8).ok_or(InvalidRequest::Cookie)?, i64::MIN);
         Ok(())
     }
 
@@ -154,11 +161,20 @@ impl CookieJar {
     /// A cookie with an expiry time in the past removes the stored cookie. Cookies that `origin` may not set, and
     /// cookies that exceed a limit of the jar, are ignored.
     pub fn store(&mut self, set_cookie: &str, origin: &Origin, path: &str, unix_time_s: u64) {
+        self.store_from(&CookieHost::new(origin, None), set_cookie.as_bytes(), path, unix_time_s);
+    }
+
+    /// Stores a cookie as [`store`](Self::store) does, from a response of `host`. Bytes that are not UTF-8 are sent back
+    /// as they came.
+    pub(crate) fn store_from(&mut self, host: &CookieHost<'_>, set_cookie: &[u8], path: &str, unix_time_s: u64) {
         let now = i64::try_from(unix_time_s).unwrap_or(i64::MAX);
-        let Some(cookie) = SetCookie::parse(set_cookie).and_then(|parsed| parsed.validate(origin, path, now)) else {
+        let text = charset::decode_header(set_cookie);
+        let coding = if matches!(text, Cow::Borrowed(_)) { PairCoding::Utf8 } else { PairCoding::Latin1 };
+        let parsed = SetCookie::parse(&text);
+        let Some(cookie) = parsed.and_then(|parsed| parsed.validate(host, path, now, coding)) else {
             return;
         };
-        if !origin.scheme().is_secure() && self.cookies.iter().any(|stored| stored.is_protected_from(&cookie)) {
+        if !host.is_secure() && self.cookies.iter().any(|stored| stored.is_protected_from(&cookie)) {
             return;
         }
         if cookie.is_expired(now) {
@@ -178,7 +194,7 @@ impl CookieJar {
     pub(crate) fn append_to(
         &self,
         out: &mut Vec<u8>,
-        origin: &Origin,
+        host: &CookieHost<'_>,
         path: Range<usize>,
         extra: &[(&str, &str)],
         unix_time_s: impl FnOnce() -> u64,
@@ -188,10 +204,9 @@ impl CookieJar {
         let mut separator = "Cookie: ";
         for cookie in &self.cookies {
             let is_replaced = extra.iter().any(|(name, _)| *name == cookie.name());
-            if !is_replaced && cookie.applies_to(origin, &out[path.clone()]) && !cookie.is_expired(now) {
-                for part in [separator, cookie.pair()] {
-                    out.extend_from_slice(part.as_bytes());
-                }
+            if !is_replaced && cookie.applies_to(host, &out[path.clone()]) && !cookie.is_expired(now) {
+                out.extend_from_slice(separator.as_bytes());
+                cookie.append_pair(out);
                 separator = "; ";
             }
         }
@@ -209,6 +224,11 @@ impl CookieJar {
         Ok(())
     }
 
+    /// Returns the number of cookies that [`MAX_COOKIES`](Self::MAX_COOKIES) has removed since the last call.
+    pub(crate) const fn take_evicted(&mut self) -> u32 {
+        std::mem::replace(&mut self.evicted, 0)
+    }
+
     /// Replaces the cookie with the same key at its position, or inserts the cookie in sending order.
     fn insert(&mut self, cookie: StoredCookie, now: i64) {
         if let Some(same) = self.cookies.iter_mut().find(|stored| stored.has_same_key(&cookie)) {
@@ -218,6 +238,7 @@ impl CookieJar {
         self.cookies.retain(|stored| !stored.is_expired(now));
         if self.cookies.len() == Self::MAX_COOKIES {
             self.cookies.remove(0);
+            self.evicted = self.evicted.saturating_add(1);
         }
         let index = self.cookies.partition_point(|stored| stored.path().len() >= cookie.path().len());
         self.cookies.insert(index, cookie);

@@ -5,9 +5,8 @@
 
 use super::date::parse_cookie_date;
 use super::domain::cookie_scope;
-use super::stored_cookie::StoredCookie;
-use super::{Cookie, CookieJar};
-use crate::Origin;
+use super::stored_cookie::{PairCoding, StoredCookie};
+use super::{Cookie, CookieHost, CookieJar};
 use crate::token::is_text_byte;
 
 /// The parts of a `Set-Cookie` header value. The last of several equal attributes is used; an `Expires` or `Max-Age`
@@ -44,14 +43,19 @@ impl<'a> SetCookie<'a> {
         Some(parsed)
     }
 
-    /// Returns the cookie to store. Returns `None` if `origin` may not set the cookie in a response to a request for
+    /// Returns the cookie to store. Returns `None` if `host` may not set the cookie in a response to a request for
     /// `path`, or if the cookie exceeds a limit of the jar.
-    pub(super) fn validate(&self, origin: &Origin, path: &str, now_unix_s: i64) -> Option<StoredCookie> {
-        let is_secure = origin.scheme().is_secure();
-        if self.secure && !is_secure {
+    pub(super) fn validate(
+        &self,
+        host: &CookieHost<'_>,
+        path: &str,
+        now_unix_s: i64,
+        coding: PairCoding,
+    ) -> Option<StoredCookie> {
+        if self.secure && !host.is_secure() {
             return None;
         }
-        let (domain, host_only) = cookie_scope(self.domain, origin.host())?;
+        let (domain, host_only) = cookie_scope(self.domain, host.name())?;
         let satisfies_prefix = match CookiePrefix::of(self.name) {
             CookiePrefix::None => true,
             CookiePrefix::Secure => self.secure,
@@ -67,7 +71,7 @@ impl<'a> SetCookie<'a> {
             host_only,
             expires_unix_s: max_age.or(self.expires_unix_s),
         };
-        if satisfies_prefix { StoredCookie::new(cookie) } else { None }
+        if satisfies_prefix { StoredCookie::new(cookie, coding) } else { None }
     }
 
     fn set_attribute(&mut self, key: &str, value: &'a str) {

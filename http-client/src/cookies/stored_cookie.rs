@@ -1,10 +1,9 @@
-//! The stored form of a cookie: one allocation, which begins with the `name=value` pair as sent.
+//! The stored form of a cookie: one allocation, which begins with the `name=value` pair.
 //!
 //! This file does not know headers. [`set_cookie`](super::set_cookie) parses them.
 
 use super::domain::domain_matches;
-use super::{Cookie, CookieJar};
-use crate::Origin;
+use super::{Cookie, CookieHost, CookieJar};
 
 /// A cookie in a jar.
 #[derive(Clone, Debug)]
@@ -16,16 +15,43 @@ pub(super) struct StoredCookie {
     name_len: u16,
     pair_len: u16,
     domain_len: u16,
-    host_only: bool,
-    secure: bool,
+    flags: CookieFlags,
+    pair_coding: PairCoding,
+}
+
+/// The coding in which the pair was received and is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum PairCoding {
+    Utf8,
+    /// Each character is one byte.
+    Latin1,
+}
+
+/// Two flags in one byte, so that a cookie has 32 bytes.
+#[derive(Clone, Copy, Debug)]
+struct CookieFlags(u8);
+
+impl CookieFlags {
+    const HOST_ONLY: u8 = 1;
+    const SECURE: u8 = 2;
+
+    const fn new(host_only: bool, secure: bool) -> Self {
+        Self(host_only as u8 * Self::HOST_ONLY | secure as u8 * Self::SECURE)
+    }
+
+    const fn has(self, flag: u8) -> bool {
+        self.0 & flag != 0
+    }
 }
 
 impl StoredCookie {
     /// Copies a cookie. Returns `None` if it exceeds a limit of the jar.
-    pub(super) fn new(cookie: Cookie<'_>) -> Option<Self> {
+    pub(super) fn new(cookie: Cookie<'_>, pair_coding: PairCoding) -> Option<Self> {
         let Cookie { name, value, domain, path, secure, host_only, expires_unix_s } = cookie;
         let attribute_len = domain.len().max(path.len());
-        if name.len() + value.len() > CookieJar::MAX_PAIR_BYTES || attribute_len > CookieJar::MAX_ATTRIBUTE_BYTES {
+        if pair_coding.encoded_len(name) + pair_coding.encoded_len(value) > CookieJar::MAX_PAIR_BYTES
+            || attribute_len > CookieJar::MAX_ATTRIBUTE_BYTES
+        {
             return None;
         }
         let equals = if name.is_empty() { "" } else { "=" };
@@ -35,8 +61,8 @@ impl StoredCookie {
             name_len: name.len() as u16,
             pair_len: (name.len() + equals.len() + value.len()) as u16,
             domain_len: domain.len() as u16,
-            host_only,
-            secure,
+            flags: CookieFlags::new(host_only, secure),
+            pair_coding,
         })
     }
 
@@ -46,8 +72,8 @@ impl StoredCookie {
             value: self.value(),
             domain: self.domain(),
             path: self.path(),
-            secure: self.secure,
-            host_only: self.host_only,
+            secure: self.flags.has(CookieFlags::SECURE),
+            host_only: self.flags.has(CookieFlags::HOST_ONLY),
             expires_unix_s: self.has_expiry().then_some(self.expires_unix_s),
         }
     }
@@ -63,9 +89,17 @@ impl StoredCookie {
         }
     }
 
-    /// Returns `name=value` as sent, or the value alone if the name is empty.
-    pub(super) fn pair(&self) -> &str {
+    /// Returns `name=value`, or the value alone if the name is empty.
+    fn pair(&self) -> &str {
         &self.text[..self.pair_len.into()]
+    }
+
+    /// Appends the pair in the bytes in which it was received.
+    pub(super) fn append_pair(&self, out: &mut Vec<u8>) {
+        match self.pair_coding {
+            PairCoding::Utf8 => out.extend_from_slice(self.pair().as_bytes()),
+            PairCoding::Latin1 => out.extend(self.pair().chars().map(|letter| letter as u8)),
+        }
     }
 
     pub(super) fn domain(&self) -> &str {
@@ -96,22 +130,36 @@ impl StoredCookie {
         let domains_overlap =
             domain_matches(self.domain(), insecure.domain()) || domain_matches(insecure.domain(), self.domain());
         let (insecure_path, own_path) = (insecure.path().as_bytes(), self.path().as_bytes());
-        self.secure && self.name() == insecure.name() && domains_overlap && path_matches(insecure_path, own_path)
+        self.flags.has(CookieFlags::SECURE)
+            && self.name() == insecure.name()
+            && domains_overlap
+            && path_matches(insecure_path, own_path)
     }
 
-    /// Returns `true` if a request to this origin and path carries the cookie. Does not check the expiry time.
-    pub(super) fn applies_to(&self, origin: &Origin, path: &[u8]) -> bool {
-        let (host, domain) = (origin.host(), self.domain());
+    /// Returns `true` if a request to this host and path carries the cookie. Does not check the expiry time.
+    pub(super) fn applies_to(&self, host: &CookieHost<'_>, path: &[u8]) -> bool {
+        let (name, domain) = (host.name(), self.domain());
         let host_matches = match domain {
             "" => true,
-            _ if self.host_only => host == domain,
-            _ => domain_matches(host, domain),
+            _ if self.flags.has(CookieFlags::HOST_ONLY) => name == domain,
+            _ => domain_matches(name, domain),
         };
-        host_matches && (!self.secure || origin.scheme().is_secure()) && path_matches(path, self.path().as_bytes())
+        host_matches
+            && (!self.flags.has(CookieFlags::SECURE) || host.is_secure())
+            && path_matches(path, self.path().as_bytes())
     }
 
     fn path_start(&self) -> usize {
         usize::from(self.pair_len) + usize::from(self.domain_len)
+    }
+}
+
+impl PairCoding {
+    fn encoded_len(self, text: &str) -> usize {
+        match self {
+            Self::Utf8 => text.len(),
+            Self::Latin1 => text.chars().count(),
+        }
     }
 }
 

@@ -22,7 +22,7 @@ fn set_cookies(jar: &mut CookieJar, url: &str, set: &[&str]) {
 fn cookie_line(jar: &CookieJar, url: &str, path: &str, extra: &[(&str, &str)]) -> Result<String, InvalidRequest> {
     let mut out = path.as_bytes().to_vec();
     let origin = Origin::parse(url).unwrap();
-    jar.append_to(&mut out, &origin, 0..path.len(), extra, || NOW)?;
+    jar.append_to(&mut out, &CookieHost::new(&origin, None), 0..path.len(), extra, || NOW)?;
     Ok(String::from_utf8(out.split_off(path.len())).unwrap())
 }
 
@@ -36,6 +36,33 @@ fn secure_cookie_requires_https() {
     let jar = jar_with("https://h.example", &["a=1; Secure; Path=/", "b=1; Path=/"]);
     assert_eq!(cookies_sent(&jar, "https://h.example"), "a=1; b=1");
     assert_eq!(cookies_sent(&jar, "http://h.example"), "b=1");
+}
+
+#[test]
+fn secure_cookie_is_exchanged_with_loopback() {
+    for url in ["http://localhost:81", "http://127.0.0.1", "http://[::1]:81"] {
+        let jar = jar_with(url, &["a=1; Secure; Path=/", "__Host-b=1; Secure; Path=/"]);
+        assert_eq!(cookies_sent(&jar, url), "a=1; __Host-b=1", "{url}");
+    }
+}
+
+#[test]
+fn bytes_that_are_not_utf_8_are_sent_as_received() {
+    let origin = Origin::parse("http://h.example").unwrap();
+    let host = CookieHost::new(&origin, None);
+    let mut jar = CookieJar::new();
+    for set in [&b"a=caf\xe9\xff; Path=/"[..], b"b=caf\xc3\xa9; Path=/", b"\xe9=1; Path=/"] {
+        jar.store_from(&host, set, "/", NOW);
+    }
+    assert_eq!((jar.value("a"), jar.value("b")), (Some("caf\u{e9}\u{ff}"), Some("caf\u{e9}")));
+    let mut out = b"/".to_vec();
+    jar.append_to(&mut out, &host, 0..1, &[], || NOW).unwrap();
+    assert_eq!(out, b"/Cookie: a=caf\xe9\xff; b=caf\xc3\xa9; \xe9=1\r\n");
+    let longest = [b"c=", &b"\xe9".repeat(CookieJar::MAX_PAIR_BYTES - 1)[..]].concat();
+    jar.store_from(&host, &longest, "/", NOW);
+    assert!(jar.value("c").is_some(), "the limit counts received bytes");
+    jar.store_from(&host, &[&longest[..], b"x"].concat(), "/", NOW);
+    assert_eq!(jar.value("c").map(|value| value.chars().count()), Some(CookieJar::MAX_PAIR_BYTES - 1));
 }
 
 #[test]

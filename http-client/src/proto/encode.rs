@@ -57,9 +57,12 @@ impl RequestHead<'_> {
         target::append(out, self.prefix, self.target)?;
         out.extend_from_slice(b" HTTP/1.1\r\n");
         if self.headers.is_empty() && self.suppressed.is_empty() {
-            out.extend_from_slice(self.origin.host_line().as_bytes());
+            let flags = self.defaults.flags();
+            if !flags.has_host {
+                out.extend_from_slice(self.origin.host_line().as_bytes());
+            }
             out.extend_from_slice(self.defaults.block().as_bytes());
-            return Ok(self.defaults.flags());
+            return Ok(flags);
         }
         let mut flags = HeaderFlags::none();
         self.append_defaults(out, &mut flags);
@@ -68,7 +71,7 @@ impl RequestHead<'_> {
     }
 
     fn append_defaults(&self, out: &mut Vec<u8>, flags: &mut HeaderFlags) {
-        if !self.overrides("Host") {
+        if !self.overrides("Host") && !self.defaults.flags().has_host {
             out.extend_from_slice(self.origin.host_line().as_bytes());
         }
         for (name, value) in self.defaults.iter() {
@@ -214,6 +217,32 @@ mod tests {
     }
 
     #[test]
+    fn default_host_replaces_that_of_the_origin() {
+        let origin = Origin::parse("http://h:81").unwrap();
+        let mut defaults = DefaultHeaders::none();
+        defaults.set("Host", "shop.example").unwrap();
+        for (headers, expected) in [
+            (&[][..], "GET /x HTTP/1.1\r\nHost: shop.example\r\n"),
+            (&[("X", "1")], "GET /x HTTP/1.1\r\nHost: shop.example\r\nX: 1\r\n"),
+            (&[("host", "own")], "GET /x HTTP/1.1\r\nhost: own\r\n"),
+        ] {
+            let head = RequestHead {
+                method: Method::Get,
+                origin: &origin,
+                prefix: "",
+                target: "/x",
+                defaults: &defaults,
+                headers,
+                suppressed: &[],
+                absolute_form: false,
+            };
+            let mut out = Vec::new();
+            assert!(head.append_to(&mut out).unwrap().has_host);
+            assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+    }
+
+    #[test]
     fn body_determines_content_length() {
         let cases: [(Method, Option<&[u8]>, &str); 4] = [
             (Method::Post, Some(b"0123456789"), "*/*\r\nContent-Length: 10\r\n\r\n0123456789"),
@@ -283,6 +312,7 @@ mod tests {
             target: "",
             defaults: &DefaultHeaders::none(),
             headers: &[
+                ("host", "other"),
                 ("connection", "x , Close"),
                 ("COOKIE", "a=b"),
                 ("authorization", "x"),
@@ -296,6 +326,7 @@ mod tests {
         assert_eq!(
             flags,
             HeaderFlags {
+                has_host: true,
                 close: true,
                 has_cookie: true,
                 has_authorization: true,

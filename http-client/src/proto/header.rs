@@ -10,6 +10,8 @@ use crate::token::{is_tchar, is_text_byte};
 /// The headers of an encoded request that change how the session sends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HeaderFlags {
+    /// Whether the request has a `Host` header of its own or by default. The origin then adds none.
+    pub has_host: bool,
     /// Whether a `Connection` header lists `close`.
     pub close: bool,
     /// Whether the request has a `Cookie` header of its own or by default. The jar then adds none.
@@ -26,6 +28,7 @@ impl HeaderFlags {
     /// Returns flags that are all off.
     pub(super) const fn none() -> Self {
         Self {
+            has_host: false,
             close: false,
             has_cookie: false,
             has_authorization: false,
@@ -36,6 +39,7 @@ impl HeaderFlags {
 
     /// Sets the flags of one header of the request.
     pub(super) fn observe(&mut self, name: &str, value: &str) {
+        self.has_host |= name.eq_ignore_ascii_case("Host");
         self.close |= name.eq_ignore_ascii_case("Connection") && has_token(value, "close");
         self.has_cookie |= name.eq_ignore_ascii_case("Cookie");
         self.has_authorization |= name.eq_ignore_ascii_case("Authorization");

@@ -10,8 +10,8 @@ use super::pool::PoolKey;
 use super::timeouts::Timeouts;
 use crate::proto::ResponseParser;
 use crate::{
-    ClientConfig, ClientRuntime, CredentialsLine, Error, HttpLimits, Method, Origin, Proxy, ResponseBodyMode, Scheme,
-    TlsConfig, TlsSessionCache, TlsStream, Transport,
+    ClientConfig, ClientRuntime, CredentialsLine, Error, HttpLimits, Method, Origin, Proxy, ProxyFailure,
+    ResponseBodyMode, Scheme, TlsConfig, TlsSessionCache, TlsStream, Transport,
 };
 
 /// Opens a connection for requests with this pool key.
@@ -30,7 +30,7 @@ pub(super) async fn connect<N: ClientRuntime>(
     let connecting = connect_transport(runtime, origin, proxy, &config.limits, &mut resolved_ns);
     let connected = timeouts.run_connect(runtime, since_ns, connecting).await;
     timer.connect_done(resolved_ns, runtime.now_ns());
-    let transport = connected?;
+    let transport = connected.map_err(|error| if proxy.is_some() { error.at_proxy() } else { error })?;
     if origin.scheme() == Scheme::Http {
         return Ok(MaybeTlsStream::Plain(transport));
     }
@@ -81,5 +81,5 @@ async fn open_tunnel(
         parser.feed(&mut buffer)?;
     }
     let is_accepted = parser.head().is_some_and(|head| (200..300).contains(&head.status)) && parser.excess_bytes() == 0;
-    if is_accepted { Ok(()) } else { Err(Error::ProxyRefused) }
+    if is_accepted { Ok(()) } else { Err(Error::Proxy(ProxyFailure::TunnelRefused)) }
 }

@@ -122,6 +122,7 @@ impl ExchangeTimer {
             bytes_out: self.bytes_out,
             bytes_in: self.bytes_in,
             retries: self.retries,
+            evicted_cookies: 0,
             result,
         }
     }

@@ -13,9 +13,10 @@ use super::maybe_tls_stream::MaybeTlsStream;
 use super::pool::{PoolKey, PoolSlot, PooledConnection, RequestRoute};
 use super::timeouts::Timeouts;
 use super::upload::{self, DeferredBody};
+use crate::cookies::CookieHost;
 use crate::proto::coding::BodyDecoder;
 use crate::proto::{HeaderFlags, RequestHead, ResponseParser, encode, target};
-use crate::{Auth, ClientConfig, ClientRuntime, Error, InvalidRequest, Request, Response};
+use crate::{Auth, ClientConfig, ClientRuntime, Error, InvalidRequest, Origin, Request, Response};
 
 /// A request to one origin within a chain of redirects and authentication requests.
 pub(super) struct Hop<'a> {
@@ -115,7 +116,7 @@ impl<N: ClientRuntime> Session<N> {
             }
         }
         if exchange_io.parser.head().is_some_and(|head| head.has_set_cookie) {
-            self.store_cookies(runtime, exchange_io, &route);
+            self.store_cookies(runtime, exchange_io, request, &route);
         }
         exchange_io.pool_slot = route.slot;
         Ok(())
@@ -247,7 +248,8 @@ impl<N: ClientRuntime> Session<N> {
         if has_cookies && !header_flags.has_cookie {
             let path = encode::path_range(out, head.target_range(out));
             let extra: Vec<_> = cookies.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-            self.cookies.borrow().append_to(out, origin, path, &extra, || runtime.unix_time_s())?;
+            let host = self.cookie_host(request, origin);
+            self.cookies.borrow().append_to(out, &host, path, &extra, || runtime.unix_time_s())?;
         }
         let deferred_body = upload::append_body(out, request, &self.config, &mut header_flags);
         Ok(EncodedRequest { header_flags, deferred_body })
@@ -266,18 +268,30 @@ impl<N: ClientRuntime> Session<N> {
     }
 
     #[cold]
-    fn store_cookies(&self, runtime: &N, exchange_io: &ExchangeIo<'_, N::Transport>, route: &RequestRoute<'_>) {
+    fn store_cookies(
+        &self,
+        runtime: &N,
+        exchange_io: &ExchangeIo<'_, N::Transport>,
+        request: &Request<'_>,
+        route: &RequestRoute<'_>,
+    ) {
         let path = target::path(route.prefix(&self.base_url), route.path);
-        let origin = route.origin(&self.base_url);
+        let host = self.cookie_host(request, route.origin(&self.base_url));
         let now = runtime.unix_time_s();
         let head = exchange_io.parser.head().map_or(0, |head| head.len);
         for (name, value) in crate::HeaderIter::from_head(&exchange_io.buffer[..head]) {
-            if name.eq_ignore_ascii_case("set-cookie")
-                && let Ok(value) = std::str::from_utf8(value)
-            {
-                self.cookies.borrow_mut().store(value, origin, &path, now);
+            if name.eq_ignore_ascii_case("set-cookie") {
+                self.cookies.borrow_mut().store_from(&host, value, &path, now);
             }
         }
+    }
+
+    /// Returns the host of the request's cookies: that of its own or the default `Host` header, otherwise that of the
+    /// URL.
+    fn cookie_host<'a>(&'a self, request: &'a Request<'_>, origin: &'a Origin) -> CookieHost<'a> {
+        let own = request.headers.iter().copied();
+        let host = own.chain(self.config.default_headers.iter()).find(|(name, _)| name.eq_ignore_ascii_case("Host"));
+        CookieHost::new(origin, host.map(|(_, value)| value))
     }
 }
 

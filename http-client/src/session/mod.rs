@@ -118,7 +118,7 @@ impl<N: ClientRuntime> Session<N> {
     pub async fn send_due_at(&self, runtime: &N, request: &Request<'_>, due_ns: u64) -> Exchange {
         let mut timer = ExchangeTimer::starting_at(due_ns);
         let result = self.execute(runtime, request, &mut timer).await;
-        timer.finish(runtime, result)
+        self.finish(runtime, timer, result)
     }
 
     /// Sends a request and reads the head of its response. The body is then read in chunks from the stream.
@@ -137,12 +137,12 @@ impl<N: ClientRuntime> Session<N> {
         let mut exchange_io = self.new_exchange_io(runtime, request);
         if let Err(error) = self.send_and_follow(runtime, request, &mut exchange_io, &mut timer).await {
             runtime.release_buffer(exchange_io.take_buffer());
-            return (timer.finish(runtime, Err(error)), None);
+            return (self.finish(runtime, timer, Err(error)), None);
         }
         timer.response_complete(exchange_io.received_ns());
         let history = exchange_io.history.take();
         let head = exchange_io.response_head().map(|response| response.with_history(history));
-        let exchange = timer.finish(runtime, head);
+        let exchange = self.finish(runtime, timer, head);
         (exchange, Some(BodyStream::new(self, runtime, exchange_io, self.timeouts(request, timer.due_ns()))))
     }
 
@@ -175,6 +175,11 @@ impl<N: ClientRuntime> Session<N> {
             Box::pin(self.follow_until_final(runtime, request, exchange_io, timer)).await?;
         }
         Ok(())
+    }
+
+    fn finish(&self, runtime: &N, timer: ExchangeTimer, result: Result<Response, Error>) -> Exchange {
+        let evicted_cookies = self.cookies.borrow_mut().take_evicted();
+        Exchange { evicted_cookies, ..timer.finish(runtime, result) }
     }
 
     fn timeouts(&self, request: &Request<'_>, due_ns: u64) -> Timeouts {

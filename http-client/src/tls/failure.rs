@@ -1,7 +1,7 @@
 //! The classification of rustls errors and TLS alerts as one of the few [`TlsFailure`]s that an error table can
 //! show.
 
-use rustls::{AlertDescription, CertificateError, Error};
+use rustls::{AlertDescription, CertificateError, Error, OtherError};
 
 use crate::TlsFailure;
 
@@ -19,10 +19,15 @@ pub(super) fn classify_error(error: &Error, negotiated: bool) -> TlsFailure {
 fn classify_certificate_error(error: &CertificateError) -> TlsFailure {
     use CertificateError as C;
     match error {
-        C::Expired | C::ExpiredContext { .. } | C::NotValidYet | C::NotValidYetContext { .. } => {
-            TlsFailure::CertificateExpired
-        }
+        C::Expired | C::ExpiredContext { .. } => TlsFailure::CertificateExpired,
+        C::NotValidYet | C::NotValidYetContext { .. } => TlsFailure::CertificateNotValidYet,
+        C::NotValidForNameContext { presented, .. } if presented.is_empty() => TlsFailure::CertificateWithoutName,
         C::NotValidForName | C::NotValidForNameContext { .. } => TlsFailure::CertificateNameMismatch,
+        C::InvalidPurpose | C::InvalidPurposeContext { .. } => TlsFailure::CertificateWrongPurpose,
+        C::UnsupportedSignatureAlgorithmContext { .. } | C::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
+            TlsFailure::CertificateUnsupported
+        }
+        C::Other(OtherError(error)) => *error.downcast_ref().unwrap_or(&TlsFailure::CertificateInvalid),
         C::UnknownIssuer | C::BadSignature | C::Revoked => TlsFailure::CertificateUntrusted,
         _ => TlsFailure::CertificateInvalid,
     }
@@ -39,7 +44,7 @@ fn classify_alert(alert: AlertDescription, negotiated: bool) -> TlsFailure {
         A::HandshakeFailure | A::ProtocolVersion | A::InsufficientSecurity | A::NoApplicationProtocol => {
             TlsFailure::PeerIncompatible
         }
-        A::UnrecognisedName => TlsFailure::CertificateNameMismatch,
+        A::UnrecognisedName => TlsFailure::UnknownServerName,
         A::AccessDenied
         | A::BadCertificate
         | A::CertificateExpired

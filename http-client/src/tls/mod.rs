@@ -1,7 +1,7 @@
 //! TLS around another transport, by rustls. Only this folder names rustls.
 //!
 //! - `options`: the settings, and `config`: the [`TlsConfig`] that connections share;
-//! - `verify`: the verification of a target's certificate;
+//! - `verify`: the verification of a target's certificate, with `ca_server` for those that are authorities too;
 //! - `record_layer`: the TLS of one connection as a state machine over bytes;
 //! - `stream`: the record layer around a [`Transport`](crate::Transport), with `scratch` for its buffers;
 //! - `session_cache`: the sessions that a user can resume;
@@ -10,6 +10,7 @@
 //! rustls reads the system's clock to check the expiry of certificates and sessions. It does so in handshakes and
 //! for sessions to be resumed later, never while a request is in flight. The crate itself has no clock.
 
+mod ca_server;
 mod config;
 mod failure;
 mod options;

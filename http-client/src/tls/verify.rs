@@ -10,10 +10,12 @@ use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_na
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, RootCertStore, SignatureScheme};
 use rustls_native_certs::{ErrorKind, load_certs_from_paths, load_native_certs};
 
+use super::ca_server::{CaServer, is_self_issued};
 use super::options::{CertificateCheck, NO_CERTIFICATE, TlsConfigError};
+use crate::TlsFailure;
 
 /// Creates the verifier for the options.
 pub(super) fn certificate_verifier(
@@ -79,6 +81,40 @@ impl TrustStore {
     }
 }
 
+impl ChainVerifier {
+    /// Verifies signatures, dates and purpose from the certificate up to a trusted authority.
+    fn verify_chain(
+        &self,
+        trust_store: &TrustStore,
+        certificate: &ParsedCertificate<'_>,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        now: UnixTime,
+    ) -> Result<(), Error> {
+        let (roots, algorithms) = (&trust_store.roots, self.algorithms.all);
+        let verified = match CaServer::new(end_entity) {
+            Some(ca_server) => ca_server.verify(roots, intermediates, now, algorithms),
+            None => verify_server_cert_signed_by_trust_anchor(certificate, roots, intermediates, now, algorithms),
+        };
+        verified.map_err(|error| match error {
+            // The errors without a variant are about authorities: path length, name constraints, an issuer that is none.
+            Error::InvalidCertificate(CertificateError::Other(_)) => tls_error(TlsFailure::CertificateChainInvalid),
+            error => error,
+        })
+    }
+}
+
+/// Returns `true` if the only fault of a certificate is that no trusted authority has signed it.
+fn is_untrusted(error: &Error) -> bool {
+    use CertificateError as C;
+    matches!(error, Error::InvalidCertificate(C::UnknownIssuer | C::BadSignature))
+}
+
+/// Wraps a failure that rustls has no error for. `failure.rs` unwraps it.
+fn tls_error(failure: TlsFailure) -> Error {
+    CertificateError::Other(OtherError(Arc::new(failure))).into()
+}
+
 impl ServerCertVerifier for ChainVerifier {
     fn verify_server_cert(
         &self,
@@ -88,15 +124,14 @@ impl ServerCertVerifier for ChainVerifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        let trust_store = self.trust_store.get_or_init(TrustStore::from_system);
         let certificate = ParsedCertificate::try_from(end_entity)?;
-        let (roots, algorithms) = (&trust_store.roots, self.algorithms.all);
-        match verify_server_cert_signed_by_trust_anchor(&certificate, roots, intermediates, now, algorithms) {
-            // `openssl req -x509` makes a certificate of an authority, which RFC 5280 does not allow for a server. It
-            // is accepted only if the trust store contains it. webpki checks the dates before it reports this error.
-            Err(Error::InvalidCertificate(CertificateError::Other(_))) => {
+        let trust_store = self.trust_store.get_or_init(TrustStore::from_system);
+        match self.verify_chain(trust_store, &certificate, end_entity, intermediates, now) {
+            Err(error) if is_untrusted(&error) => {
+                // webpki has checked the dates and the purpose. A certificate in the trust store needs no issuer.
                 if !trust_store.certificates.contains(end_entity) {
-                    return Err(CertificateError::UnknownIssuer.into());
+                    let is_self_signed = is_self_issued(end_entity);
+                    return Err(if is_self_signed { tls_error(TlsFailure::CertificateSelfSigned) } else { error });
                 }
             }
             result => result?,
@@ -165,5 +200,44 @@ impl ServerCertVerifier for NoVerification {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+    use rustls::crypto::ring::default_provider;
+
+    use super::*;
+
+    fn params_of_authority(name: &str) -> CertificateParams {
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params
+    }
+
+    fn verify(verifier: &ChainVerifier, certificate: &[u8]) -> Result<ServerCertVerified, Error> {
+        let certificate = CertificateDer::from(certificate);
+        verifier.verify_server_cert(&certificate, &[], &"target".try_into().unwrap(), &[], UnixTime::now())
+    }
+
+    #[test]
+    fn any_changed_byte_of_a_ca_server_is_detected() {
+        let (root_params, root_key) = (params_of_authority("root"), KeyPair::generate().unwrap());
+        let root = root_params.self_signed(&root_key).unwrap();
+        let key = KeyPair::generate().unwrap();
+        let server = params_of_authority("target").signed_by(&key, &Issuer::new(root_params, root_key)).unwrap();
+        let verifier = ChainVerifier {
+            trust_store: TrustStore::new(vec![root.der().clone()]).into(),
+            algorithms: default_provider().signature_verification_algorithms,
+        };
+        assert!(verify(&verifier, server.der()).is_ok());
+        for index in 0..server.der().len() {
+            for change in [0x01, 0x80, 0xff] {
+                let mut changed = server.der().to_vec();
+                changed[index] ^= change;
+                assert!(verify(&verifier, &changed).is_err(), "byte {index} changed by {change:#x}");
+            }
+        }
     }
 }

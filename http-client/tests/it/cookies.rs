@@ -1,6 +1,6 @@
 //! Tests of cookies in a session: which cookies of a response the later requests carry.
 
-use gregaria_http::{Request, Session};
+use gregaria_http::{Cookie, Request, Session};
 
 use crate::scripted::{OK, ScriptStep, ScriptedNetwork, accept_with, send_step};
 
@@ -151,6 +151,39 @@ fn cookie_count_is_limited() {
     assert_eq!(client.session.cookies().borrow().len(), 64);
     assert_eq!(client.session.cookies().borrow().value("c89"), Some("1"));
     assert_eq!(client.session.cookies().borrow().value("c0"), None);
+}
+
+#[test]
+fn evicted_cookies_are_counted_by_their_exchange() {
+    let many: String = (0..70).map(|index| format!("Set-Cookie: c{index}=1; Path=/\r\n")).collect();
+    let many = format!("HTTP/1.1 200 OK\r\n{many}Content-Length: 0\r\n\r\n");
+    let network = ScriptedNetwork::with_responses([OK, &many, OK]);
+    let session = network.session();
+    let evicted = [(); 3].map(|()| network.send(&session, &Request::get("/")).evicted_cookies);
+    assert_eq!(evicted, [0, 6, 0]);
+    for name in ["a", "b"] {
+        session.cookies().borrow_mut().set(Cookie { name, value: "1", ..Cookie::default() }).unwrap();
+    }
+    network.connection(0).push_step(send_step(OK));
+    assert_eq!(network.send(&session, &Request::get("/")).evicted_cookies, 2);
+}
+
+#[test]
+fn cookies_match_the_host_header_of_the_request() {
+    let set =
+        set_cookie_response(&["sid=1; Path=/; Domain=shop.example", "own=1; Path=/", "no=1; Domain=other.example"]);
+    let network = ScriptedNetwork::with_responses([&set, OK, OK, OK, OK]);
+    let session = network.session_to("http://127.0.0.1:8080");
+    let cookies = ["www.shop.example", "WWW.Shop.example:81", "api.shop.example", "other.example", ""].map(|host| {
+        let headers = [("Host", host)];
+        let headers = if host.is_empty() { &[][..] } else { &headers[..] };
+        let sent_before = network.connections().checked_sub(1).map_or(0, |last| network.sent(last).len());
+        assert!(network.send(&session, &Request { headers, ..Request::get("/") }).result.is_ok());
+        let sent = network.sent(0);
+        let line = sent[sent_before..].lines().find_map(|line| line.strip_prefix("Cookie: ")).unwrap_or_default();
+        line.to_owned()
+    });
+    assert_eq!(cookies, ["", "sid=1; own=1", "sid=1", "", ""]);
 }
 
 #[test]

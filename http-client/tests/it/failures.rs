@@ -1,6 +1,8 @@
 //! Tests of failed requests: the error for each failure of the target, the network, the machine or the scenario.
 
-use gregaria_http::{ClientConfig, Error, ErrorCategory, InvalidRequest, InvalidResponse, Request, RequestOptions};
+use gregaria_http::{
+    ClientConfig, Error, ErrorCategory, InvalidRequest, InvalidResponse, Proxies, ProxyFailure, Request, RequestOptions,
+};
 
 use crate::scripted::{ConnectionStart, OK, ScriptStep, ScriptedNetwork, accept_with, send_step};
 
@@ -81,6 +83,37 @@ fn broken_connection_is_named_by_its_stage() {
         assert_eq!(exchange.bytes_in, 0);
         assert_eq!(exchange.result.unwrap_err(), error);
         assert!(network.connection(0).is_closed());
+    }
+}
+
+#[test]
+fn proxy_that_cannot_be_reached_is_named() {
+    let via_proxy = |base, start| {
+        let mut proxies = Proxies::none();
+        proxies.set("all", "http://proxy:3128").unwrap();
+        let network = ScriptedNetwork::new([start]);
+        let session = network.session_with(base, ClientConfig { proxies, ..ClientConfig::default() });
+        network.get(&session, "/").unwrap_err()
+    };
+    for base in ["http://target", "https://target"] {
+        for (error, expected) in [
+            (Error::ConnectRefused, Error::Proxy(ProxyFailure::ConnectRefused)),
+            (Error::ConnectFailed, Error::Proxy(ProxyFailure::ConnectFailed)),
+            (Error::NameNotFound, Error::Proxy(ProxyFailure::NameNotFound)),
+            (Error::Unreachable, Error::Proxy(ProxyFailure::Unreachable)),
+            (Error::NoLocalPorts, Error::NoLocalPorts),
+        ] {
+            assert_eq!(via_proxy(base, ConnectionStart::Fail(error)), expected, "{base}");
+        }
+        assert_eq!(via_proxy(base, ConnectionStart::Silence), Error::Proxy(ProxyFailure::ConnectTimeout), "{base}");
+    }
+    for (step, expected) in [
+        (ScriptStep::Close, ProxyFailure::ConnectionClosed),
+        (ScriptStep::Reset, ProxyFailure::ConnectionReset),
+        (ScriptStep::Send(b"SSH-2.0\r\n".to_vec()), ProxyFailure::InvalidResponse),
+        (ScriptStep::Send(b"HTTP/1.1 403 No\r\n\r\n".to_vec()), ProxyFailure::TunnelRefused),
+    ] {
+        assert_eq!(via_proxy("https://target", ConnectionStart::Accept(0, vec![step])), Error::Proxy(expected));
     }
 }
 

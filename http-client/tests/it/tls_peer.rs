@@ -17,7 +17,7 @@ use allocation_counter::opt_out;
 use gregaria_http::{Error, TlsConfig, TlsSessionCache, TlsStream, Transport};
 use rcgen::{BasicConstraints, Certificate, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rustls::crypto::ring::default_provider;
-use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVersion};
 
@@ -27,24 +27,42 @@ use crate::scripted::block_on;
 pub(crate) struct CertificateAuthority {
     pub(crate) certificate: Certificate,
     issuer: Issuer<'static, KeyPair>,
+    /// The certificates from this authority up to its root, without the root.
+    chain: Vec<CertificateDer<'static>>,
 }
 
 /// A certificate and its key.
 pub(crate) struct Identity {
     pub(crate) certificate: Certificate,
     pub(crate) key: KeyPair,
+    /// The certificates that the server sends after its own.
+    chain: Vec<CertificateDer<'static>>,
 }
 
 impl CertificateAuthority {
     pub(crate) fn new() -> Self {
+        let params = Self::params(IsCa::Ca(BasicConstraints::Unconstrained));
+        let key = KeyPair::generate().unwrap();
+        Self { certificate: params.self_signed(&key).unwrap(), issuer: Issuer::new(params, key), chain: Vec::new() }
+    }
+
+    /// Signs the certificate of another authority, or of one that is none.
+    pub(crate) fn sign_authority(&self, is_ca: IsCa) -> Self {
+        let params = Self::params(is_ca);
+        let key = KeyPair::generate().unwrap();
+        let certificate = params.signed_by(&key, &self.issuer).unwrap();
+        let chain = [&[certificate.der().clone()], &self.chain[..]].concat();
+        Self { certificate, issuer: Issuer::new(params, key), chain }
+    }
+
+    fn params(is_ca: IsCa) -> CertificateParams {
         let mut params = CertificateParams::new([]).unwrap();
         // With equal names, a certificate of another authority would be reported as a bad signature, not as
         // untrusted.
         let number = AUTHORITY_COUNTER.fetch_add(1, Ordering::Relaxed);
         params.distinguished_name.push(DnType::CommonName, format!("authority {number}"));
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        Self { certificate: params.self_signed(&key).unwrap(), issuer: Issuer::new(params, key) }
+        params.is_ca = is_ca;
+        params
     }
 
     /// Signs a certificate for these host names and addresses.
@@ -57,9 +75,16 @@ impl CertificateAuthority {
         self.sign_params(expired_params(name))
     }
 
+    /// Signs a certificate that differs from the usual one.
+    pub(crate) fn sign_changed(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Identity {
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        change(&mut params);
+        self.sign_params(params)
+    }
+
     fn sign_params(&self, params: CertificateParams) -> Identity {
         let key = KeyPair::generate().unwrap();
-        Identity { certificate: params.signed_by(&key, &self.issuer).unwrap(), key }
+        Identity { certificate: params.signed_by(&key, &self.issuer).unwrap(), key, chain: self.chain.clone() }
     }
 }
 
@@ -82,7 +107,7 @@ impl Identity {
 
     fn self_sign(params: &CertificateParams) -> Self {
         let key = KeyPair::generate().unwrap();
-        Self { certificate: params.self_signed(&key).unwrap(), key }
+        Self { certificate: params.self_signed(&key).unwrap(), key, chain: Vec::new() }
     }
 
     /// Returns certificate and key, concatenated as PEM.
@@ -126,7 +151,8 @@ impl<'a> TlsServerOptions<'a> {
             }
         };
         let key = PrivateKeyDer::try_from(self.identity.key.serialize_der()).unwrap();
-        let mut config = builder.with_single_cert(vec![self.identity.certificate.der().clone()], key).unwrap();
+        let chain = [&[self.identity.certificate.der().clone()], &self.identity.chain[..]].concat();
+        let mut config = builder.with_single_cert(chain, key).unwrap();
         config.alpn_protocols = self.protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
         Arc::new(config)
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use gregaria_http::{CertificateCheck, Error, TlsConfig, TlsFailure, TlsOptions, Transport};
+use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, date_time_ymd};
 use rustls::version::{TLS12, TLS13};
 use tempfile::TempDir;
 
@@ -30,6 +31,10 @@ fn write_file(folder: &TempDir, name: &str, text: &str) -> PathBuf {
     let path = folder.path().join(name);
     fs::write(&path, text).unwrap();
     path
+}
+
+const fn any_authority() -> IsCa {
+    IsCa::Ca(BasicConstraints::Unconstrained)
 }
 
 fn tls_error(failure: TlsFailure) -> Result<(), Error> {
@@ -67,6 +72,59 @@ fn expired_certificate_is_rejected() {
 }
 
 #[test]
+fn each_refusal_has_its_own_reason() {
+    let authority = CertificateAuthority::new();
+    let refused = |change: &dyn Fn(&mut CertificateParams), expected| {
+        for is_ca in [IsCa::NoCa, any_authority()] {
+            let identity = authority.sign_changed("target", |params| {
+                params.is_ca = is_ca.clone();
+                change(params);
+            });
+            let result = handshake_trusting(&authority.certificate.pem(), &identity, "target");
+            assert_eq!(result, tls_error(expected), "{is_ca:?}");
+        }
+    };
+    refused(&|params| params.not_after = date_time_ymd(2002, 1, 1), TlsFailure::CertificateExpired);
+    refused(&|params| params.not_before = date_time_ymd(4001, 1, 1), TlsFailure::CertificateNotValidYet);
+    refused(&|params| params.subject_alt_names.clear(), TlsFailure::CertificateWithoutName);
+    let client = ExtendedKeyUsagePurpose::ClientAuth;
+    refused(&|params| params.extended_key_usages = vec![client.clone()], TlsFailure::CertificateWrongPurpose);
+}
+
+#[test]
+fn server_of_a_trusted_authority_may_be_an_authority() {
+    let root = CertificateAuthority::new();
+    // A server does not count for the path length of the authorities above it.
+    let between = root.sign_authority(IsCa::Ca(BasicConstraints::Constrained(0)));
+    for (authority, constraints) in
+        [(&root, BasicConstraints::Unconstrained), (&between, BasicConstraints::Constrained(0))]
+    {
+        let identity = authority.sign_changed("target", |params| params.is_ca = IsCa::Ca(constraints));
+        let trusting = |pem: &str, host| handshake_trusting(pem, &identity, host);
+        assert_eq!(trusting(&root.certificate.pem(), "target"), Ok(()));
+        assert_eq!(trusting(&identity.certificate.pem(), "target"), Ok(()), "trusted itself");
+        let mismatch = tls_error(TlsFailure::CertificateNameMismatch);
+        assert_eq!(trusting(&root.certificate.pem(), "other"), mismatch);
+        let unrelated = CertificateAuthority::new();
+        assert_eq!(trusting(&unrelated.certificate.pem(), "target"), tls_error(TlsFailure::CertificateUntrusted));
+    }
+}
+
+#[test]
+fn chain_with_a_wrong_authority_is_named() {
+    let root = CertificateAuthority::new();
+    let no_authority = root.sign_authority(IsCa::NoCa);
+    let too_long = root.sign_authority(IsCa::Ca(BasicConstraints::Constrained(0))).sign_authority(any_authority());
+    for issuer in [no_authority, too_long] {
+        for is_ca in [IsCa::NoCa, any_authority()] {
+            let identity = issuer.sign_changed("target", |params| params.is_ca = is_ca);
+            let result = handshake_trusting(&root.certificate.pem(), &identity, "target");
+            assert_eq!(result, tls_error(TlsFailure::CertificateChainInvalid));
+        }
+    }
+}
+
+#[test]
 fn certificate_of_another_authority_is_rejected() {
     let identity = CertificateAuthority::new().sign(["target"]);
     let pem = CertificateAuthority::new().certificate.pem();
@@ -81,7 +139,10 @@ fn self_signed_certificate_is_valid_if_trusted() {
         assert_eq!(handshake_trusting(&pem, &identity, "target"), Ok(()));
         assert_eq!(handshake_trusting(&pem, &identity, "other"), tls_error(TlsFailure::CertificateNameMismatch));
         let other_pem = Identity::self_signed("target", is_authority).certificate.pem();
-        assert_eq!(handshake_trusting(&other_pem, &identity, "target"), tls_error(TlsFailure::CertificateUntrusted));
+        let unrelated_pem = CertificateAuthority::new().certificate.pem();
+        for pem in [other_pem, unrelated_pem] {
+            assert_eq!(handshake_trusting(&pem, &identity, "target"), tls_error(TlsFailure::CertificateSelfSigned));
+        }
     }
 }
 

@@ -1,12 +1,10 @@
 //! The head of a response in the forms that Python code reads: header texts, the character set, an absent exchange.
 
-use std::{borrow::Cow, str};
-
-use gregaria_http::{Error, Exchange, ExchangePhases, Response as HttpResponse};
+use gregaria_http::{Error, Exchange, ExchangePhases, Response as HttpResponse, charset};
 use pyo3::{prelude::*, types::PyList};
 
 /// Returns the character set of a response as requests determines it. A text without one is latin-1, as in RFC 2616.
-pub(super) fn charset(response: &HttpResponse) -> Option<String> {
+pub(super) fn charset_of(response: &HttpResponse) -> Option<String> {
     let content_type = response.header("content-type")?.to_ascii_lowercase();
     let charset = content_type.split(';').find_map(|part| part.trim().strip_prefix("charset="));
     match charset {
@@ -21,14 +19,9 @@ pub(super) fn charset(response: &HttpResponse) -> Option<String> {
 pub(super) fn header_pairs<'py>(py: Python<'py>, response: Option<&HttpResponse>) -> PyResult<Bound<'py, PyList>> {
     let pairs = PyList::empty(py);
     for (name, value) in response.into_iter().flat_map(HttpResponse::headers) {
-        pairs.append((name, header_text(value)))?;
+        pairs.append((name, charset::decode_header(value)))?;
     }
     Ok(pairs)
-}
-
-/// Decodes the value of a header: UTF-8, else latin-1.
-fn header_text(value: &[u8]) -> Cow<'_, str> {
-    str::from_utf8(value).map_or_else(|_| value.iter().map(|&byte| char::from(byte)).collect(), Cow::Borrowed)
 }
 
 /// Returns an exchange that did not take place.
@@ -42,6 +35,7 @@ pub(super) fn empty_exchange(at_ns: u64) -> Exchange {
         bytes_out: 0,
         bytes_in: 0,
         retries: 0,
+        evicted_cookies: 0,
         result: Err(Error::ConnectFailed),
     }
 }

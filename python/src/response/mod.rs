@@ -18,7 +18,7 @@ use std::{
 };
 
 use gregaria_engine::{accounting, io_thread::SharedBufferPool, rt};
-use gregaria_http::{Error, Exchange, Response as HttpResponse};
+use gregaria_http::{Error, Exchange, Response as HttpResponse, charset};
 use gregaria_stats::Phase;
 use pyo3::{
     exceptions::PyTypeError,
@@ -134,7 +134,7 @@ impl Response {
 
     #[getter]
     fn reason(&self) -> Option<String> {
-        Some(String::from_utf8_lossy(self.response()?.reason()).into_owned())
+        Some(charset::decode_header(self.response()?.reason()).into_owned())
     }
 
     /// The body; `None` without a response.
@@ -176,7 +176,7 @@ impl Response {
         if let Some(encoding) = overridden {
             return encoding;
         }
-        head::charset(self.response()?)
+        head::charset_of(self.response()?)
     }
 
     #[setter]
@@ -468,10 +468,10 @@ impl Response {
         outcome::failure(py, &self.request, &self.exchange)
     }
 
-    /// Calls `headers` or `cookies` of `response.py` with the pairs of the head and the URL.
+    /// Calls `headers` or `cookies` of `response.py` with the pairs of the head, the URL and the options of the call.
     fn convert_header_pairs(&self, py: Python<'_>, function: &str) -> PyResult<Py<PyAny>> {
         let pairs = head::header_pairs(py, self.response())?;
-        py.import("gregaria.response")?.getattr(function)?.call1((pairs, self.url(py)?)).map(Bound::unbind)
+        py.import("gregaria.response")?.getattr(function)?.call1((pairs, self.url(py)?, self.request_options(py))).map(Bound::unbind)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use gregaria_http::Exchange;
+use gregaria_http::{Exchange, charset};
 use gregaria_stats::Outcome;
 use pyo3::{exceptions::PyException, prelude::*};
 
@@ -123,7 +123,7 @@ pub(super) fn failure<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     match &exchange.result {
         Ok(response) => {
-            let reason = String::from_utf8_lossy(response.reason());
+            let reason = charset::decode_header(response.reason());
             exceptions::status_error(py, response.status(), &reason, request.sample_name(py))
         }
         Err(error) => exceptions::transport_error(py, *error),
