@@ -150,7 +150,7 @@ mod tests {
             recorder.record(&Sample { retries, ..fixture::sample("GET", "/", 1_000, Outcome::Success) });
         }
         let summary = fixture::summary_of(recorder);
-        let text = summary_lines(&report(0, GeneratorHealth::default()), summary.total(), &Overflow::default());
+        let text = summary_lines(&report(GeneratorHealth::default()), summary.total(), &Overflow::default());
         assert_eq!(text.lines().next(), Some("3 requests sent again: the target had closed the kept connection"));
     }
 

@@ -471,7 +471,10 @@ impl Response {
     /// Calls `headers` or `cookies` of `response.py` with the pairs of the head, the URL and the options of the call.
     fn convert_header_pairs(&self, py: Python<'_>, function: &str) -> PyResult<Py<PyAny>> {
         let pairs = head::header_pairs(py, self.response())?;
-        py.import("gregaria.response")?.getattr(function)?.call1((pairs, self.url(py)?, self.request_options(py))).map(Bound::unbind)
+        py.import("gregaria.response")?
+            .getattr(function)?
+            .call1((pairs, self.url(py)?, self.request_options(py)))
+            .map(Bound::unbind)
     }
 }
 
