@@ -4,7 +4,11 @@
 
 use std::collections::BTreeSet;
 use std::net::Ipv6Addr;
+use std::process::Command;
+use std::time::Duration;
+use std::{fs, thread};
 
+use gregaria_engine::rt;
 use support::{HostileServer, Nginx, gregaria, nginx};
 
 #[test]
@@ -28,6 +32,26 @@ fn server_without_keep_alive_is_supported() {
     let run = gregaria().arg(nginx.url("/")).args("-n 100 -u 4 --json").run().expect_code(0);
     assert_eq!(run.entry().num_failures, 0);
     assert_eq!(connections(&nginx), 100);
+}
+
+#[test]
+fn authorities_are_read_before_the_first_handshake() {
+    let nginx = Nginx::start_with(&nginx::NginxOptions { tls: Some(nginx::NginxTls::AnyClient), ..Default::default() });
+    // The authorities come from a pipe that has no data for 1 s: a handshake that read them would take as long.
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("authorities");
+    assert!(Command::new("mkfifo").arg(&pipe).status().is_ok_and(|status| status.success()));
+    let program = gregaria().arg(nginx.url("/")).args("-n 3 -u 1 --json");
+    let program = program.env("SSL_CERT_FILE", &pipe).env("SSL_CERT_DIR", folder.path().join("none"));
+    let authority = fs::read(nginx.authority()).unwrap();
+    let writer = thread::spawn(move || {
+        rt::sleep_blocking(Duration::from_secs(1));
+        fs::write(pipe, authority).unwrap();
+    });
+    let entry = program.run().expect_code(0).entry();
+    writer.join().unwrap();
+    assert_eq!((entry.num_requests, entry.phases["tls"].count), (3, 1));
+    assert!(entry.phases["tls"].max_time < 1_000.0, "{:?}", entry.phases);
 }
 
 #[test]

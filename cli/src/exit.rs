@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use gregaria_engine::{EndReason, RunReport};
+use gregaria_engine::{EndReason, GeneratorVerdict, RunReport};
 use gregaria_stats::Summary;
 
 /// The run went well.
@@ -62,7 +62,8 @@ impl std::error::Error for CliError {}
 pub(crate) struct ExitPlan {
     /// The exit code of a run with failed requests or exceptions, or without any answered request.
     pub(crate) on_error: u8,
-    /// Whether a run ends with [`GENERATOR_LIMITED`] if the generator was the bottleneck.
+    /// Whether a run ends with [`GENERATOR_LIMITED`] if the generator was the bottleneck. A run that is too short to
+    /// tell does not.
     pub(crate) fail_on_lag: bool,
 }
 
@@ -86,7 +87,7 @@ impl ExitPlan {
         if !results_written || matches!(report.end_reason, EndReason::FatalError(_)) {
             return RUNTIME_ERROR;
         }
-        if self.fail_on_lag && report.health.bottleneck().is_some() {
+        if self.fail_on_lag && matches!(report.health.verdict(), GeneratorVerdict::Bottleneck(_)) {
             return GENERATOR_LIMITED;
         }
         let total = summary.total();
@@ -128,6 +129,16 @@ mod tests {
             assert_eq!(exit_code(LENIENT, host, broken, lagged, failed), code, "{broken} {lagged} {failed}");
             assert_eq!(exit_code(strict, host, broken, lagged, failed), strict_code, "{broken} {lagged} {failed}");
         }
+    }
+
+    #[test]
+    fn run_too_short_to_tell_does_not_fail() {
+        let mut health = fixture::health(99);
+        health.loads[0].wall_ns /= 10;
+        health.loads[0].cpu_ns /= 10;
+        let report = fixture::report(0, health);
+        let strict = ExitPlan { fail_on_lag: true, ..LENIENT };
+        assert_eq!(strict.exit_code(HostExit::default(), &report, &fixture::summary(&[]), true), OK);
     }
 
     #[test]

@@ -44,14 +44,14 @@ pub(crate) fn report(health: GeneratorHealth) -> RunReport {
     RunReport { end_reason: EndReason::RunTime, aborted: 0, elapsed: second, measured: second, health }
 }
 
-/// The health of a generator with one shard that used this much of its core.
+/// The health of a generator with one shard that used this much of its core for 100 requests.
 pub(crate) fn health(percent: u64) -> GeneratorHealth {
-    GeneratorHealth { loads: vec![load(percent)], ..GeneratorHealth::default() }
+    GeneratorHealth { num_requests: 100, loads: vec![load(percent)], ..GeneratorHealth::default() }
 }
 
-/// The load of a thread that used this much of its core.
+/// The load of a thread that used this much of its core in one second.
 pub(crate) fn load(percent: u64) -> ThreadLoad {
-    ThreadLoad { cpu_ns: percent, wall_ns: 100, ..ThreadLoad::default() }
+    ThreadLoad { cpu_ns: percent * 10_000_000, wall_ns: 1_000_000_000, ..ThreadLoad::default() }
 }
 
 /// A scenario without users.

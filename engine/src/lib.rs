@@ -57,7 +57,7 @@ pub mod scenario;
 pub use connect_config::{ConnectConfig, ConnectConfigError, OverrideTarget, ResolveOverride};
 pub use gregaria_http as http;
 pub use gregaria_stats as stats;
-pub use health::{GeneratorHealth, ThreadLoad, ThreadRole};
+pub use health::{GeneratorHealth, GeneratorVerdict, ThreadLoad, ThreadRole};
 pub use ramp::Segment;
 pub use runner::{
     ClockReading, EndReason, RunCommand, RunEvent, RunHandle, RunReport, RunStatus, Runner, RunnerOptions, RunnerState,

@@ -2,7 +2,7 @@
 //!
 //! A line appears only if it applies. The line with the generator's health appears after each run.
 
-use gregaria_engine::{GeneratorHealth, RunReport};
+use gregaria_engine::{GeneratorHealth, GeneratorVerdict, RunReport};
 use gregaria_http::CookieJar;
 use gregaria_stats::{FOLDED_ERROR, FOLDED_EXCEPTION, FOLDED_NAME, Overflow, Phase, StatsEntry};
 
@@ -10,7 +10,7 @@ use super::format::{format_ms, format_wait};
 
 /// Formats the summary lines. `total` is the entry of all requests together.
 pub(crate) fn summary_lines(report: &RunReport, total: &StatsEntry, overflow: &Overflow) -> String {
-    let last = [connection_line(total), Some(health_line(&report.health)), bottleneck_line(&report.health)];
+    let last = [connection_line(total), Some(health_line(&report.health)), verdict_line(&report.health)];
     let retries = counted_line(total.num_retries(), "request", RETRIED);
     let lines = [aborted_line(total), retries].into_iter().chain(overflow_lines(overflow)).chain(last);
     lines.flatten().map(|line| line + "\n").collect()
@@ -63,17 +63,24 @@ fn health_line(health: &GeneratorHealth) -> String {
         (health.send_lag_p99_us, "before sending"),
         (health.resume_lag_p99_us, "after responses"),
     ];
-    let lags = lags.into_iter().filter(|(us, _)| *us > 0);
-    let lags: Vec<String> = lags.map(|(us, when)| format!("{} ms {when}", format_ms(us as f64))).collect();
+    let lags = lags.into_iter().filter_map(|(us, when)| Some(format!("{} ms {when}", format_ms(us? as f64))));
+    let lags: Vec<String> = lags.collect();
     let parts = [("CPU", shares, " of a core"), ("p99 of its lag", lags, "")];
     let parts = parts.into_iter().filter(|(_, figures, _)| !figures.is_empty());
     let parts: Vec<String> = parts.map(|(what, figures, of)| format!("{what} {}{of}", figures.join(", "))).collect();
     format!("Generator: {}", if parts.is_empty() { "nothing measured".into() } else { parts.join("; ") })
 }
 
-fn bottleneck_line(health: &GeneratorHealth) -> Option<String> {
-    let figure = health.bottleneck()?;
-    Some(format!("The generator was the bottleneck: {figure}. The figures above are its own, not the target's."))
+fn verdict_line(health: &GeneratorHealth) -> Option<String> {
+    match health.verdict() {
+        GeneratorVerdict::NotBottleneck => None,
+        GeneratorVerdict::TooShort(reason) => {
+            Some(format!("The run was too short to tell whether the generator was the bottleneck: {reason}"))
+        }
+        GeneratorVerdict::Bottleneck(figure) => Some(format!(
+            "The generator was the bottleneck: {figure}. The figures above are its own, not the target's."
+        )),
+    }
 }
 
 /// The fact about a request that a reused connection lost.
@@ -102,8 +109,9 @@ mod tests {
     #[test]
     fn run_without_problems_has_only_the_health_line() {
         let health = GeneratorHealth {
-            wait_lag_p99_us: 210,
-            send_lag_p99_us: 60,
+            num_requests: 100,
+            wait_lag_p99_us: Some(210),
+            send_lag_p99_us: Some(60),
             loads: vec![load(45), load(44)],
             ..GeneratorHealth::default()
         };

@@ -41,6 +41,9 @@ pub fn launch<S: Swarm + 'static>(
     scenario: Arc<dyn Scenario>,
     make_swarm: impl FnOnce() -> Result<Backend<S>, CliError>,
 ) -> Result<LaunchedRun, CliError> {
+    if may_use_https(&*scenario) {
+        plan.client.tls.clone().unwrap_or_default().load_system_roots();
+    }
     // Logged after the last step that fails for reasons of the command line: such an error is one line on stderr.
     let Backend { swarm, description } = make_swarm()?;
     log::info!("Starting gregaria {}", env!("CARGO_PKG_VERSION"));
@@ -79,6 +82,11 @@ impl LaunchedRun {
         let mut outputs = RunOutputs::new(&plan, &context.screen, &mut stdout, terminal.keys().is_some());
         Ok(follow::follow(&*scenario, &handle, &plan, terminal.keys(), host_exit, &mut outputs))
     }
+}
+
+/// Returns `true` if a class has an https host, or has no host and may call any URL.
+fn may_use_https(scenario: &dyn Scenario) -> bool {
+    scenario.user_classes().iter().any(|class| !class.host.as_ref().is_some_and(|host| host.starts_with("http://")))
 }
 
 fn thread_error(error: io::Error) -> CliError {

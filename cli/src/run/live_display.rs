@@ -4,7 +4,7 @@
 
 use std::{collections::VecDeque, io, time::Duration};
 
-use gregaria_engine::{GeneratorHealth, RunHandle, RunStatus, ThreadLoad, rt};
+use gregaria_engine::{GeneratorHealth, GeneratorVerdict, RunHandle, RunStatus, ThreadLoad, rt};
 use gregaria_stats::{StatsEntry, Summary};
 
 use super::output::{FinishedRun, RunOutput};
@@ -40,7 +40,7 @@ impl<'a> LiveDisplay<'a> {
             num_requests: summary.total().num_requests(),
             num_failures: summary.total().num_failures(),
             response_times: response_times(summary, unix_s),
-            bottleneck: GeneratorHealth::new(summary, &loads).bottleneck(),
+            bottleneck: bottleneck(&GeneratorHealth::new(summary, &loads)),
             names: busiest_names(summary, rates),
             ..LiveSnapshot::default()
         });
@@ -128,6 +128,13 @@ fn run_progress(
     });
     let limits = [by_time, by_requests].into_iter().flatten();
     limits.max_by(|one, other| one.fraction.total_cmp(&other.fraction))
+}
+
+fn bottleneck(health: &GeneratorHealth) -> Option<String> {
+    match health.verdict() {
+        GeneratorVerdict::Bottleneck(figure) => Some(figure),
+        GeneratorVerdict::NotBottleneck | GeneratorVerdict::TooShort(_) => None,
+    }
 }
 
 fn response_times(summary: &Summary, now_unix_s: f64) -> Option<ResponseTimes> {

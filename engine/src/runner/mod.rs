@@ -106,13 +106,13 @@ impl Default for RunnerOptions {
 /// # Examples
 ///
 /// ```
-/// use gregaria_engine::{RunHandle, RunReport};
+/// use gregaria_engine::{GeneratorVerdict, RunHandle, RunReport};
 ///
 /// fn print_report(run: &RunHandle) {
 ///     let report: RunReport = run.wait();
 ///     println!("{:?} after {:?}, {} aborted", report.end_reason, report.elapsed, report.aborted);
-///     if let Some(bottleneck) = report.health.bottleneck() {
-///         println!("the generator was the bottleneck: {bottleneck}");
+///     if let GeneratorVerdict::Bottleneck(figure) = report.health.verdict() {
+///         println!("the generator was the bottleneck: {figure}");
 ///     }
 /// }
 /// ```

@@ -11,8 +11,8 @@ use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, KeyLogFile};
 
-use super::options::{NO_CERTIFICATE, TlsConfigError, TlsOptions};
-use super::verify::certificate_verifier;
+use super::options::{CertificateCheck, NO_CERTIFICATE, TlsConfigError, TlsOptions};
+use super::verify::{certificate_verifier, load_system_roots};
 
 /// The trusted certificate authorities and the client certificate of connections. Cheap to clone.
 ///
@@ -31,7 +31,10 @@ use super::verify::certificate_verifier;
 /// # Ok::<(), gregaria_http::TlsConfigError>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct TlsConfig(Arc<ClientConfig>);
+pub struct TlsConfig {
+    rustls: Arc<ClientConfig>,
+    uses_system_roots: bool,
+}
 
 impl TlsConfig {
     /// Builds a configuration, and reads the files that the options name.
@@ -54,18 +57,27 @@ impl TlsConfig {
         };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         config.key_log = Arc::new(KeyLogFile::new());
-        Ok(Self(Arc::new(config)))
+        let uses_system_roots = options.certificate_check == CertificateCheck::SystemRoots;
+        Ok(Self { rustls: Arc::new(config), uses_system_roots })
+    }
+
+    /// Reads the system's certificate authorities if this configuration trusts them and they are not read yet. That
+    /// takes several milliseconds, which the first handshake takes otherwise.
+    pub fn load_system_roots(&self) {
+        if self.uses_system_roots {
+            load_system_roots();
+        }
     }
 
     pub(super) fn rustls(&self) -> &ClientConfig {
-        &self.0
+        &self.rustls
     }
 }
 
 /// Compares by identity: a configuration equals its clones only.
 impl PartialEq for TlsConfig {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        Arc::ptr_eq(&self.rustls, &other.rustls)
     }
 }
 

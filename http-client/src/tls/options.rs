@@ -45,7 +45,8 @@ pub struct TlsOptions {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum CertificateCheck {
     /// Accepts certificates that chain to a certificate authority of the system, or to one in `SSL_CERT_FILE` and
-    /// `SSL_CERT_DIR`. The authorities are read at the first certificate that is verified.
+    /// `SSL_CERT_DIR`. They are read once per process, by [`TlsConfig::load_system_roots`](super::TlsConfig) or at the
+    /// first certificate that is verified.
     #[default]
     SystemRoots,
     /// Accepts certificates that chain to an authority in this PEM file or in the PEM files of this folder, and no

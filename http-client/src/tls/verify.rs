@@ -3,7 +3,7 @@
 //! This file must not know connections. `config.rs` puts the verifier into a configuration.
 
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Once, OnceLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
@@ -23,19 +23,24 @@ pub(super) fn certificate_verifier(
     algorithms: WebPkiSupportedAlgorithms,
 ) -> Result<Arc<dyn ServerCertVerifier>, TlsConfigError> {
     Ok(match certificate_check {
-        CertificateCheck::SystemRoots => Arc::new(ChainVerifier { trust_store: OnceLock::new(), algorithms }),
+        CertificateCheck::SystemRoots => Arc::new(ChainVerifier { bundle: None, algorithms }),
         CertificateCheck::CaBundle(path) => {
-            Arc::new(ChainVerifier { trust_store: TrustStore::from_bundle(path)?.into(), algorithms })
+            Arc::new(ChainVerifier { bundle: Some(TrustStore::from_bundle(path)?), algorithms })
         }
         CertificateCheck::AcceptAnyCertificate => Arc::new(NoVerification(algorithms)),
     })
 }
 
-/// A verifier of names, dates and signatures up to a trusted authority. An empty trust store is filled with the
-/// system's authorities at the first certificate.
+/// Reads the system's certificate authorities, unless they are read already.
+pub(super) fn load_system_roots() {
+    TrustStore::of_system();
+}
+
+/// A verifier of names, dates and signatures up to a trusted authority.
 #[derive(Debug)]
 struct ChainVerifier {
-    trust_store: OnceLock<TrustStore>,
+    /// The trusted authorities; `None` for those of the system.
+    bundle: Option<TrustStore>,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
@@ -63,15 +68,10 @@ impl TrustStore {
         Err(TlsConfigError::new(path, message.unwrap_or_else(|| NO_CERTIFICATE.to_owned())))
     }
 
-    fn from_system() -> Self {
-        let trust_store = Self::new(load_native_certs().certs);
-        if trust_store.roots.is_empty() {
-            log::warn!(
-                "No certificate authorities on this machine, so no https target can be trusted: install \
-                 ca-certificates, or set SSL_CERT_FILE"
-            );
-        }
-        trust_store
+    /// Returns the system's authorities. They are constant once read, so all configurations of the process share them.
+    fn of_system() -> &'static Self {
+        static SYSTEM_ROOTS: OnceLock<TrustStore> = OnceLock::new();
+        SYSTEM_ROOTS.get_or_init(|| Self::new(load_native_certs().certs))
     }
 
     fn new(certificates: Vec<CertificateDer<'static>>) -> Self {
@@ -124,8 +124,11 @@ impl ServerCertVerifier for ChainVerifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        let trust_store = self.bundle.as_ref().unwrap_or_else(|| TrustStore::of_system());
+        if trust_store.roots.is_empty() {
+            warn_without_roots();
+        }
         let certificate = ParsedCertificate::try_from(end_entity)?;
-        let trust_store = self.trust_store.get_or_init(TrustStore::from_system);
         match self.verify_chain(trust_store, &certificate, end_entity, intermediates, now) {
             Err(error) if is_untrusted(&error) => {
                 // webpki has checked the dates and the purpose. A certificate in the trust store needs no issuer.
@@ -161,6 +164,17 @@ impl ServerCertVerifier for ChainVerifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.algorithms.supported_schemes()
     }
+}
+
+/// Logs once per process that no authority is trusted.
+fn warn_without_roots() {
+    static WARNED: Once = Once::new();
+    WARNED.call_once(|| {
+        log::warn!(
+            "No certificate authorities on this machine, so no https target can be trusted: install \
+             ca-certificates, or set SSL_CERT_FILE"
+        );
+    });
 }
 
 /// A verifier that accepts any certificate, even one that cannot be parsed. A test system may have a certificate
