@@ -242,7 +242,7 @@ mod tests {
         let key = KeyPair::generate().unwrap();
         let server = params_of_authority("target").signed_by(&key, &Issuer::new(root_params, root_key)).unwrap();
         let verifier = ChainVerifier {
-            trust_store: TrustStore::new(vec![root.der().clone()]).into(),
+            bundle: Some(TrustStore::new(vec![root.der().clone()])),
             algorithms: default_provider().signature_verification_algorithms,
         };
         assert!(verify(&verifier, server.der()).is_ok());
