@@ -100,8 +100,10 @@ fn log_is_written_to_the_logfile() {
 #[test]
 fn run_time_formats_are_parsed() {
     let nginx = Nginx::start();
-    for time in ["1", "1s", "0h0m1s"] {
+    for time in ["1", "1s", "0h0m1s", "500ms", "0.5", "1.5s"] {
         let _ = gregaria().arg(nginx.url("/")).args("-u 1 --only-summary -t").arg(time).run().expect_code(0);
+        let run = gregaria().arg(nginx.url("/")).args("-u 1 --only-summary").env("LOCUST_RUN_TIME", time).run();
+        let _ = run.expect_code(0);
     }
 }
 

@@ -53,7 +53,7 @@ pub(super) fn follow(
 
 fn log_limits(load: &LoadPlan) {
     match load.run_time {
-        Some(run_time) => log::info!("Run time limit set to {} seconds", run_time.as_secs()),
+        Some(run_time) => log::info!("Run time limit set to {} seconds", run_time.as_secs_f64()),
         None if load.num_requests.is_none() => {
             log::info!("No run time limit set, use CTRL+C to interrupt")
         }

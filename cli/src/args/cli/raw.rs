@@ -76,14 +76,14 @@ pub(crate) struct LoadArgs {
     /// Users spawned per second [default: 1; quick run: all at once] [0.7: --hatch-rate]
     #[arg(short = 'r', long, alias = "hatch-rate", value_name = "RATE")]
     pub(crate) spawn_rate: Option<ArgValue>,
-    /// Stop after this time: 90 (seconds), 300s, 20m, 1h30m [default: run until Ctrl-C]
+    /// Stop after this time: 90 (seconds), 1.5s, 500ms, 20m, 1h30m [default: run until Ctrl-C; demo: 10s]
     #[arg(short = 't', long, value_name = "TIME")]
     pub(crate) run_time: Option<ArgValue>,
     /// Stop after exactly this many requests, failures included [default: no limit]
     #[arg(short = 'n', long, alias = "num-requests", value_name = "N")]
     pub(crate) num_request: Option<ArgValue>,
-    /// Seconds that requests in flight may take to finish when the run ends; 0 aborts them [default: 1]
-    #[arg(short = 's', long, value_name = "SECONDS")]
+    /// Time for requests in flight to finish when the run ends; 0 aborts them [default: 1s]
+    #[arg(short = 's', long, value_name = "TIME")]
     pub(crate) stop_timeout: Option<ArgValue>,
     /// Start at once, without a web page; every run does so because there is no page yet [0.7: --no-web]
     #[arg(long, alias = "no-web")]
@@ -150,8 +150,8 @@ pub(crate) struct NetworkArgs {
     /// its own local ports [default: chosen by the system]
     #[arg(long, value_name = "ADDRESS", action = ArgAction::Append)]
     pub(crate) source_ip: Vec<ArgValue>,
-    /// Seconds for which resolved addresses are cached; 0 resolves for every connection [default: 60]
-    #[arg(long, value_name = "SEC")]
+    /// Time for which resolved addresses are cached; 0 resolves for every connection [default: 60s]
+    #[arg(long, value_name = "TIME")]
     pub(crate) dns_ttl: Option<ArgValue>,
     /// Requests after which a connection is closed and opened again; 0 for no limit [default: 0]
     #[arg(long, value_name = "N")]
@@ -160,14 +160,14 @@ pub(crate) struct NetworkArgs {
     /// [default: never]
     #[arg(long, value_name = "BYTES")]
     pub(crate) expect_continue: Option<ArgValue>,
-    /// Seconds for opening a connection, including name resolution and TLS [default: 60]
-    #[arg(long, value_name = "SEC")]
+    /// Longest time to open a connection, including name resolution and TLS [default: 60s]
+    #[arg(long, value_name = "TIME")]
     pub(crate) connect_timeout: Option<ArgValue>,
-    /// Seconds without data from the target while a response is awaited or received [default: 60]
-    #[arg(long, value_name = "SEC")]
+    /// Longest time without data from the target while a response is awaited or received [default: 60s]
+    #[arg(long, value_name = "TIME")]
     pub(crate) read_timeout: Option<ArgValue>,
-    /// Seconds for a whole request, redirects included [default: no limit]
-    #[arg(long, value_name = "SEC")]
+    /// Longest time of a whole request, redirects included [default: no limit]
+    #[arg(long, value_name = "TIME")]
     pub(crate) timeout: Option<ArgValue>,
     /// Limit of responses, such as head-bytes=64K or redirects=5; an unknown name lists all names; can be repeated
     #[arg(long = "limit", value_name = "NAME=VALUE", action = ArgAction::Append)]
@@ -268,8 +268,8 @@ pub(crate) struct WebArgs {
     /// Start at once, and serve the page
     #[arg(long)]
     pub(crate) autostart: bool,
-    /// With --autostart: seconds from the end of the run to the end of the process [default: never]
-    #[arg(long, value_name = "SECONDS")]
+    /// With --autostart: time from the end of the run to the end of the process [default: never]
+    #[arg(long, value_name = "TIME")]
     pub(crate) autoquit: Option<ArgValue>,
     /// Let the page select user classes
     #[arg(long)]
@@ -298,8 +298,8 @@ pub(crate) struct ClusterArgs {
     /// Number of workers that the master waits for.
     #[arg(long, alias = "expect-slaves", value_name = "N", hide = true)]
     pub(crate) expect_workers: Option<ArgValue>,
-    /// Longest time to wait for workers, in seconds.
-    #[arg(long, value_name = "SECONDS", hide = true)]
+    /// Longest time to wait for workers.
+    #[arg(long, value_name = "TIME", hide = true)]
     pub(crate) expect_workers_max_wait: Option<ArgValue>,
     /// Redistributes users when a worker connects or disconnects.
     #[arg(long, hide = true)]

@@ -57,7 +57,7 @@ impl ClientPlan {
 /// # Errors
 /// An invalid value, or a certificate file that cannot be read.
 pub(super) fn plan(network: &NetworkArgs, tls: &TlsArgs) -> Result<ClientPlan, CliError> {
-    let timeout = |flag, arg: &Option<ArgValue>| values::optional(arg, |arg| values::timeout(flag, arg));
+    let timeout = |flag, arg: &Option<ArgValue>| values::optional(arg, |arg| values::positive_duration(flag, arg));
     let requests = |arg: &ArgValue| values::non_negative_int("--requests-per-connection", arg);
     Ok(ClientPlan {
         connect_timeout: timeout("--connect-timeout", &network.connect_timeout)?,
@@ -132,10 +132,7 @@ mod tests {
     fn invalid_values_name_their_flags() {
         let defaults = NetworkArgs::default();
         for (args, start) in [
-            (
-                NetworkArgs { timeout: Some("0".into()), ..defaults.clone() },
-                "--timeout 0: takes seconds of more than 0",
-            ),
+            (NetworkArgs { timeout: Some("0".into()), ..defaults.clone() }, "--timeout 0: takes a time of more than 0"),
             (
                 NetworkArgs { requests_per_connection: Some("-1".into()), ..defaults.clone() },
                 "--requests-per-connection -1: takes a whole number",

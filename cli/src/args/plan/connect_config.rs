@@ -21,7 +21,7 @@ use crate::{
 /// An invalid value, or `--unix-socket` combined with `--resolve` or `--source-ip`.
 pub(super) fn plan(args: &NetworkArgs) -> Result<ConnectConfig, CliError> {
     check_unix_socket_alone(args)?;
-    let dns_ttl = values::optional(&args.dns_ttl, |arg| values::seconds("--dns-ttl", arg))?;
+    let dns_ttl = values::optional(&args.dns_ttl, |arg| values::duration("--dns-ttl", arg))?;
     let overrides = args.resolve.iter().map(parse_override).collect::<Result<_, _>>()?;
     let mut source_ips = Vec::new();
     for arg in &args.source_ip {
@@ -217,7 +217,7 @@ mod tests {
         let config = plan(&args).unwrap();
         assert_eq!((config.overrides.len(), config.source_ips.len(), config.dns_ttl), (2, 3, Duration::ZERO));
         assert_eq!(plan(&NetworkArgs::default()).unwrap(), ConnectConfig::default());
-        assert!(error(&NetworkArgs { dns_ttl: Some("-1".into()), ..args }).starts_with("--dns-ttl -1: takes seconds"));
+        assert!(error(&NetworkArgs { dns_ttl: Some("-1".into()), ..args }).starts_with("--dns-ttl -1: takes a time"));
     }
 
     #[test]

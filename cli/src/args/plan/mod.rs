@@ -192,14 +192,14 @@ fn load_plan(raw: &RawArgs, is_quick: bool) -> Result<LoadPlan, CliError> {
     let args = &raw.load;
     let (default_users, default_rate) = if is_quick { (10, f64::INFINITY) } else { (1, 1.0) };
     let users = values::optional(&args.users, |arg| values::positive_int("-u", arg))?;
-    let stop_timeout = values::optional(&args.stop_timeout, |arg| values::seconds("-s", arg))?;
+    let stop_timeout = values::optional(&args.stop_timeout, |arg| values::duration("-s", arg))?;
     Ok(LoadPlan {
         host: values::optional(&args.host, |arg| values::host("-H", arg))?,
         demo: args.demo,
         explicit_users: users,
         users: users.unwrap_or(default_users),
         spawn_rate: values::optional(&args.spawn_rate, |arg| values::spawn_rate("-r", arg))?.unwrap_or(default_rate),
-        run_time: values::optional(&args.run_time, |arg| values::run_time("-t", arg))?,
+        run_time: values::optional(&args.run_time, |arg| values::positive_duration("-t", arg))?,
         num_requests: values::optional(&args.num_request, |arg| values::positive_int("-n", arg))?,
         stop_timeout: stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),
         reset_stats: raw.output.reset_stats,
@@ -281,6 +281,22 @@ mod tests {
         let options = load.runner_options();
         assert_eq!((options.run_time, options.num_requests), (Some(Duration::from_secs(5400)), Some(1000)));
         assert_eq!((options.stop_timeout, options.reset_stats), (Duration::ZERO, true));
+    }
+
+    #[test]
+    fn every_time_is_given_in_the_same_forms() {
+        let flags =
+            ["-t", "-s", "--dns-ttl", "--connect-timeout", "--read-timeout", "--timeout", "--autostart --autoquit"];
+        for flag in flags {
+            for time in ["500ms", "1.5s", "1.5", "90", "300s", "20m", "1h30m", "3h30m10s"] {
+                let line = format!("http://h/ {flag} {time}");
+                assert!(try_plan(&line, &QUICK).is_ok(), "{line}");
+            }
+            let message = try_plan(&format!("http://h/ {flag} 5x"), &QUICK).unwrap_err().message;
+            assert!(message.ends_with("such as 90 (seconds), 1.5s, 500ms, 20m or 1h30m"), "{message}");
+        }
+        let load = plan("-t 500ms -s 1h30m", &RUST).load;
+        assert_eq!((load.run_time, load.stop_timeout), (Some(Duration::from_millis(500)), Duration::from_secs(5400)));
     }
 
     #[test]

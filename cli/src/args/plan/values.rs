@@ -31,24 +31,15 @@ pub(super) fn spawn_rate(flag: &str, arg: &ArgValue) -> Result<f64, CliError> {
     rate.ok_or_else(|| invalid_value(flag, arg, "takes users per second, more than 0"))
 }
 
+/// Converts a duration, 0 included.
+pub(super) fn duration(flag: &str, arg: &ArgValue) -> Result<Duration, CliError> {
+    duration::parse(&arg.text).ok_or_else(|| invalid_value(flag, arg, &format!("takes a time, {}", duration::FORMS)))
+}
+
 /// Converts a duration of more than 0.
-pub(super) fn run_time(flag: &str, arg: &ArgValue) -> Result<Duration, CliError> {
-    let time = duration::parse(&arg.text).filter(|time| !time.is_zero());
-    time.ok_or_else(|| invalid_value(flag, arg, "takes a time of more than 0, such as 90, 300s, 20m or 1h30m"))
-}
-
-/// Converts seconds, 0 and fractions included, or a duration such as `1h30m`.
-pub(super) fn seconds(flag: &str, arg: &ArgValue) -> Result<Duration, CliError> {
-    let seconds = arg.text.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    seconds
-        .or_else(|| duration::parse(&arg.text))
-        .ok_or_else(|| invalid_value(flag, arg, "takes seconds, such as 0, 1.5 or 30"))
-}
-
-/// Converts seconds or a duration, as [`seconds`] does, of more than 0.
-pub(super) fn timeout(flag: &str, arg: &ArgValue) -> Result<Duration, CliError> {
-    let timeout = seconds(flag, arg).ok().filter(|timeout| !timeout.is_zero());
-    timeout.ok_or_else(|| invalid_value(flag, arg, "takes seconds of more than 0, such as 0.5 or 30"))
+pub(super) fn positive_duration(flag: &str, arg: &ArgValue) -> Result<Duration, CliError> {
+    let duration = duration::parse(&arg.text).filter(|duration| !duration.is_zero());
+    duration.ok_or_else(|| invalid_value(flag, arg, &format!("takes a time of more than 0, {}", duration::FORMS)))
 }
 
 /// Converts an exit code, from 0 to 255.
@@ -176,15 +167,16 @@ mod tests {
     }
 
     #[test]
-    fn run_time_excludes_zero_and_fractions() {
-        assert_eq!(run_time("-t", &"1h30m".into()), Ok(Duration::from_secs(5400)));
-        assert!(run_time("-t", &"0".into()).is_err() && run_time("-t", &"1.5".into()).is_err());
-        assert_eq!(seconds("-s", &"0".into()), Ok(Duration::ZERO));
-        assert_eq!(seconds("-s", &"1.5".into()), Ok(Duration::from_millis(1500)));
-        assert_eq!(seconds("-s", &"2m".into()), Ok(Duration::from_secs(120)));
-        assert!(seconds("-s", &"-1".into()).is_err() && seconds("-s", &"inf".into()).is_err());
-        assert_eq!(timeout("--read-timeout", &"0.5".into()), Ok(Duration::from_millis(500)));
-        assert!(timeout("--read-timeout", &"0".into()).is_err());
+    fn invalid_duration_lists_the_forms() {
+        assert_eq!(duration("-s", &"0".into()), Ok(Duration::ZERO));
+        assert_eq!(positive_duration("-t", &"1.5s".into()), Ok(Duration::from_millis(1500)));
+        let error = |result: Result<Duration, CliError>| result.unwrap_err().message;
+        let forms = "such as 90 (seconds), 1.5s, 500ms, 20m or 1h30m";
+        assert_eq!(error(duration("-s", &"x".into())), format!("-s x: takes a time, {forms}"));
+        for text in ["0", "0ms", "0h0m", "x"] {
+            let message = error(positive_duration("-t", &text.into()));
+            assert_eq!(message, format!("-t {text}: takes a time of more than 0, {forms}"));
+        }
     }
 
     #[test]

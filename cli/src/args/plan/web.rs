@@ -24,9 +24,9 @@ pub(super) fn check(args: &WebArgs) -> Result<(), CliError> {
     values::optional(&args.web_port, port).map(|_| ())
 }
 
-/// Converts `--autoquit`, in seconds.
+/// Converts `--autoquit`.
 pub(in crate::args) fn autoquit(arg: &ArgValue) -> Result<Duration, CliError> {
-    values::seconds("--autoquit", arg)
+    values::duration("--autoquit", arg)
 }
 
 /// Converts `--web-port`.

@@ -3,6 +3,8 @@
 //! All names of Locust 2 are present, with Locust's defaults, and the names of 0.7 besides their successors. The
 //! arguments that a locustfile adds are absent: `argparse` converts them from [`RawArgs::custom_args`].
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::args::{
@@ -40,7 +42,7 @@ fn load_options(raw: &RawArgs, plan: &RunPlan) -> OptionList {
         ("num_users", json!(load.users)),
         ("users", json!(load.users)),
         ("spawn_rate", json!(spawn_rate)),
-        ("run_time", json!(load.run_time.map(|time| time.as_secs()))),
+        ("run_time", load.run_time.map_or(Value::Null, seconds)),
         ("stop_timeout", json!(load.stop_timeout.as_secs_f64())),
         ("reset_stats", json!(load.reset_stats)),
         ("demo", json!(load.demo)),
@@ -129,6 +131,11 @@ fn legacy_options(raw: &RawArgs, plan: &RunPlan) -> OptionList {
     ]
 }
 
+/// Returns seconds as an integer, as Locust does, unless there is a fraction.
+fn seconds(time: Duration) -> Value {
+    if time.subsec_nanos() == 0 { json!(time.as_secs()) } else { json!(time.as_secs_f64()) }
+}
+
 fn value_text(arg: &Option<ArgValue>) -> Option<&str> {
     arg.as_ref().map(|arg| arg.text.as_str())
 }
@@ -175,6 +182,12 @@ mod tests {
         }
         assert_eq!(options["tags"], json!(["a", "b"]));
         assert_eq!(options["user_classes"], json!(["Web"]));
+    }
+
+    #[test]
+    fn run_time_is_an_integer_unless_it_has_a_fraction() {
+        assert_eq!(options("-t 1h30m")["run_time"], json!(5400));
+        assert_eq!(options("-t 500ms")["run_time"], json!(0.5));
     }
 
     #[test]
