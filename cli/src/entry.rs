@@ -16,7 +16,7 @@ use gregaria_engine::{
 };
 
 use crate::{
-    args::{self, FirstPass, Mode, ParsedLine, ProcessEnv, ProgramKind, RunPlan, RunTarget},
+    args::{self, FirstPass, Mode, ParsedLine, ProcessEnv, ProgramKind, RunPlan, RunTarget, positional},
     demo,
     exit::{self, CliError, HostExit},
     list, python_exec, quick, ratio,
@@ -168,9 +168,17 @@ fn select_infos(target: &RunTarget, classes: &[UserClassInfo]) -> Result<Vec<Use
 /// ```
 pub fn scenario_error(error: &ScenarioError) -> CliError {
     match error {
+        ScenarioError::InvalidHost { class, host, .. } if !positional::is_url(host) => {
+            CliError::usage(format!("host {host:?} of user class {class}: {}", positional::scheme_error(host)))
+        }
         ScenarioError::InvalidHost { .. } => CliError::usage(error.to_string()),
         ScenarioError::NoHost(_) => CliError::usage(format!("{error} (--host)")),
-        ScenarioError::UnknownClass(_) => CliError::runtime(format!("{error}: see --list")),
+        ScenarioError::UnknownClass(name) => {
+            match positional::with_scheme(name).filter(|_| positional::is_address(name)) {
+                Some(host) => CliError::usage(format!("{error}: give the host with -H {host}")),
+                None => CliError::runtime(format!("{error}: see --list")),
+            }
+        }
         _ => CliError::runtime(error.to_string()),
     }
 }
@@ -224,5 +232,23 @@ pub fn write_stdout(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Res
             Err(CliError::runtime(format!("cannot write to stdout: {error}")))
         }
         _ => Ok(exit::OK),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scenario_error_names_the_corrected_host() {
+        let invalid = |host: &str| ScenarioError::InvalidHost { class: "Web".into(), host: host.into(), reason: "no" };
+        let message = |error: ScenarioError| scenario_error(&error);
+        let text = "host \"localhost:80\" of user class Web: has no scheme: write http://localhost:80";
+        assert_eq!(message(invalid("localhost:80")), CliError::usage(text));
+        assert_eq!(message(invalid("http://")), CliError::usage("\"http://\" of user class Web is not a host: no"));
+        let unknown = |name: &str| message(ScenarioError::UnknownClass(name.into()));
+        let text = "there is no user class h:80: give the host with -H http://h:80";
+        assert_eq!(unknown("h:80"), CliError::usage(text));
+        assert_eq!(unknown("Web"), CliError::runtime("there is no user class Web: see --list"));
     }
 }

@@ -76,7 +76,7 @@ def test_user_classes_of_the_same_name_are_an_error(program):
         ("NoSuchClass", 1, "there is no user class NoSuchClass: see --list"),
         ("-u 0", 2, "-u 0: takes a whole number of at least 1"),
         ("-t soon", 2, "-t soon: takes a time of more than 0, such as 90 (seconds), 1.5s, 500ms, 20m or 1h30m"),
-        ("-H 127.0.0.1:8080", 2, "-H 127.0.0.1:8080: has no scheme: write http://NAME[:PORT]"),
+        ("-H 127.0.0.1:8080", 2, "-H 127.0.0.1:8080: has no scheme: write http://127.0.0.1:8080"),
     ],
 )
 def test_wrong_argument_prints_one_line(run, arguments, code, line):

@@ -14,6 +14,7 @@ mod parse;
 mod plan;
 mod python;
 
+pub(crate) use cli::positional;
 pub use cli::{
     program::{Arity, CustomArg, ProgramKind},
     raw::RawArgs,

@@ -8,7 +8,7 @@
 pub(super) mod arg_value;
 pub(super) mod command;
 pub(super) mod custom_args;
-pub(super) mod positional;
+pub(crate) mod positional;
 pub(super) mod program;
 pub(super) mod raw;
 pub(super) mod unsupported;

@@ -363,6 +363,46 @@ mod tests {
     }
 
     #[test]
+    fn wrong_url_or_host_names_the_right_one() {
+        let python = ProgramKind::Locustfile { custom_args: vec![] };
+        for (program, line, message) in [
+            (&QUICK, "localhost:8301", "localhost:8301: has no scheme: write http://localhost:8301"),
+            (&QUICK, "127.0.0.1:8301/x -X PUT", "127.0.0.1:8301/x: has no scheme: write http://127.0.0.1:8301/x"),
+            (&QUICK, "[::1]:80", "[::1]:80: has no scheme: write http://[::1]:80"),
+            (&QUICK, "example.org/x", "example.org/x: has no scheme: write http://example.org/x"),
+            (&QUICK, "ftp://h/x", "ftp://h/x: has the scheme ftp: write http:// or https://"),
+            (&QUICK, "/etc/passwd", "/etc/passwd: is a file, not a URL: give a locustfile, such as -f FILE.py"),
+            (&python, "-f a.py h:80", "h:80: is no user class: give the host with -H http://h:80"),
+            (&python, "-H h:80", "-H h:80: has no scheme: write http://h:80"),
+            (&RUST, "-H h:80", "-H h:80: has no scheme: write http://h:80"),
+            (
+                &QUICK,
+                "HTTP://h/ -H HTTP://i",
+                "a URL and -H cannot be combined: the URL names the host, and headers are --header",
+            ),
+            (
+                &QUICK,
+                "http://h/ -H Accept:*/*",
+                "-H Accept:*/*: -H is the host, headers are --header: write --header 'Accept:*/*'",
+            ),
+            (&python, "-H A:b", "-H A:b: -H is the host, headers are --header: write --header 'A:b'"),
+        ] {
+            assert_eq!(try_plan(line, program), Err(CliError::usage(message)), "{line}");
+        }
+        let words = ["gregaria", "-H", "X-Id: 5", "http://h/"].map(OsString::from);
+        let Ok(ParsedLine::Args(raw)) = parse(&words, &QUICK, &ProcessEnv::default()) else { panic!("{words:?}") };
+        let message = RunPlan::new(&raw, &QUICK).unwrap_err().message;
+        assert_eq!(message, "-H X-Id: 5: -H is the host, headers are --header: write --header 'X-Id: 5'");
+    }
+
+    #[test]
+    fn scheme_of_url_and_host_may_be_in_any_case() {
+        assert_eq!(request("HTTP://h/x").target, "/x");
+        assert_eq!(plan("-H HttpS://h", &RUST).load.host.as_deref(), Some("HttpS://h"));
+        assert_eq!(plan("Shop.Visitor a:b", &RUST).target.class_names(), ["Shop.Visitor", "a:b"]);
+    }
+
+    #[test]
     fn locustfile_flags_are_converted() {
         let python = ProgramKind::Locustfile { custom_args: vec![] };
         let plan = plan("-f a.py -T slow api -E new --demo --headless --skip-log-setup Web", &python);

@@ -2,7 +2,7 @@
 //!
 //! This file must not know whether the user classes exist, which the scenario checks.
 
-use std::fs;
+use std::{fs, path::Path};
 
 use gregaria_engine::Method;
 
@@ -41,9 +41,11 @@ impl RunTarget {
 /// # Errors
 /// No users to run, or an invalid combination of URL, host, user classes, locustfile and request flags.
 pub(super) fn run_target(raw: &RawArgs, program: &ProgramKind) -> Result<RunTarget, CliError> {
+    check_header(raw)?;
     check_single_host(raw)?;
     check_tags(raw, program)?;
     let Some(url) = raw.targets.iter().find(|target| positional::is_url(target)) else {
+        check_scheme(raw, program)?;
         return class_target(raw, program);
     };
     match program {
@@ -59,12 +61,48 @@ pub(super) fn run_target(raw: &RawArgs, program: &ProgramKind) -> Result<RunTarg
     }
 }
 
+/// Checks that `-H` is not a request header, as in curl.
+fn check_header(raw: &RawArgs) -> Result<(), CliError> {
+    let Some(host) = raw.load.host.as_ref().filter(|host| is_header(&host.text)) else {
+        return Ok(());
+    };
+    let (host, header) = (host.describe("-H"), host.text.escape_debug());
+    Err(CliError::usage(format!("{host}: -H is the host, headers are --header: write --header '{header}'")))
+}
+
+/// Returns `true` for `Name: value`. A name with a port is a host.
+fn is_header(text: &str) -> bool {
+    let is_value = |value: &str| !value.starts_with(|letter: char| letter == '/' || letter.is_ascii_digit());
+    text.split_once(':').is_some_and(|(name, value)| !name.contains(['.', '[', '/']) && is_value(value))
+}
+
+/// Checks that no argument is a URL without a scheme. A user class of a Rust program can have any name.
+fn check_scheme(raw: &RawArgs, program: &ProgramKind) -> Result<(), CliError> {
+    let Some(address) = raw.targets.iter().find(|target| positional::is_address(target)) else {
+        return Ok(());
+    };
+    let text = address.escape_debug();
+    match program {
+        ProgramKind::RustUsers => Ok(()),
+        _ if Path::new(address).exists() => {
+            Err(CliError::usage(format!("{text}: is a file, not a URL: give a locustfile, such as -f FILE.py")))
+        }
+        _ if raw.users.locustfile.is_some() => {
+            let host = positional::with_scheme(address).unwrap_or_else(|| "http://NAME[:PORT]".to_owned());
+            Err(CliError::usage(format!("{text}: is no user class: give the host with -H {host}")))
+        }
+        _ => Err(CliError::usage(format!("{text}: {}", positional::scheme_error(address)))),
+    }
+}
+
 /// Checks that only one of a URL, a host and the demo shop determines the host.
 fn check_single_host(raw: &RawArgs) -> Result<(), CliError> {
     let url = raw.targets.iter().find(|target| positional::is_url(target));
     let host = raw.load.host.as_ref().map(|host| host.describe("-H"));
     match (url, host, raw.load.demo) {
-        (Some(_), Some(_), _) => Err(CliError::usage("a URL and -H cannot be combined: the URL names the host")),
+        (Some(_), Some(_), _) => {
+            Err(CliError::usage("a URL and -H cannot be combined: the URL names the host, and headers are --header"))
+        }
         (Some(_), _, true) => Err(CliError::usage("a URL and --demo cannot be combined: the URL names the host")),
         (_, Some(host), true) => {
             Err(CliError::usage(format!("{host}: cannot be combined with --demo, which has its own host")))

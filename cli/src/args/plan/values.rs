@@ -61,12 +61,12 @@ pub(super) fn log_level(flag: &str, arg: &ArgValue) -> Result<LevelFilter, CliEr
 
 /// Checks a base URL, `http://[user:password@]name[:port][/prefix]`, and returns it as written.
 pub(super) fn host(flag: &str, arg: &ArgValue) -> Result<String, CliError> {
-    base_url(&arg.text).map(|_| arg.text.clone()).map_err(|what| invalid_value(flag, arg, what))
+    base_url(&arg.text).map(|_| arg.text.clone()).map_err(|what| invalid_value(flag, arg, &what))
 }
 
 /// Splits a URL into base URL, with credentials if there are any, and target: path and query, as written.
 pub(super) fn split_url(text: &str) -> Result<(String, String), CliError> {
-    let url = base_url(text).map_err(|what| invalid_value("URL", &text.into(), what))?;
+    let url = base_url(text).map_err(|what| invalid_value("URL", &text.into(), &what))?;
     let root = if url.prefix().starts_with('/') { "" } else { "/" };
     let authority = text.find("://").map_or(0, |index| index + 3);
     let end = text[authority..].find(['/', '?', '#']).map_or(text.len(), |index| authority + index);
@@ -104,16 +104,11 @@ pub(super) fn optional<T>(
     arg.as_ref().map(convert).transpose()
 }
 
-fn base_url(text: &str) -> Result<BaseUrl, &'static str> {
-    check_scheme(text)?;
-    BaseUrl::parse(text).map_err(|error| error.message())
-}
-
-fn check_scheme(text: &str) -> Result<(), &'static str> {
+fn base_url(text: &str) -> Result<BaseUrl, String> {
     if !positional::is_url(text) {
-        return Err("has no scheme: write http://NAME[:PORT]");
+        return Err(positional::scheme_error(text));
     }
-    Ok(())
+    BaseUrl::parse(text).map_err(|error| error.message().to_owned())
 }
 
 /// Converts a number of bytes, as [`parse_bytes`] does.
@@ -191,7 +186,8 @@ mod tests {
         assert_eq!(host("-H", &"http://localhost:8080/api".into()), Ok("http://localhost:8080/api".into()));
         assert_eq!(host("-H", &"https://user:secret@h".into()), Ok("https://user:secret@h".into()));
         let message = |text: &str| host("-H", &text.into()).unwrap_err().message;
-        assert_eq!(message("localhost:8080"), "-H localhost:8080: has no scheme: write http://NAME[:PORT]");
+        assert_eq!(message("localhost:8080"), "-H localhost:8080: has no scheme: write http://localhost:8080");
+        assert_eq!(host("-H", &"HTTP://h".into()), Ok("HTTP://h".into()));
         assert!(message("http://").starts_with("-H http://: "));
     }
 
@@ -200,6 +196,7 @@ mod tests {
         let split = |text| split_url(text).unwrap();
         assert_eq!(split("http://h:81/a/../b?q=1#x"), ("http://h:81".into(), "/a/../b?q=1".into()));
         assert_eq!(split("https://me:secret@h?q=1"), ("https://me:secret@h".into(), "/?q=1".into()));
+        assert_eq!(split("HTTP://H/x"), ("HTTP://H".into(), "/x".into()));
         assert_eq!(split("http://h"), ("http://h".into(), "/".into()));
         assert_eq!(split("http://h?q"), ("http://h".into(), "/?q".into()));
     }

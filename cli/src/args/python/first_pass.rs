@@ -78,7 +78,7 @@ struct ScannedLine {
     config: Option<String>,
     /// Positional `.py` files.
     files: Vec<String>,
-    /// Whether a positional argument is a URL.
+    /// Whether a positional argument is a URL, or is meant as a URL.
     has_url: bool,
     has_help: bool,
     has_version: bool,
@@ -115,7 +115,7 @@ impl ScannedLine {
     }
 
     fn add_positional(&mut self, word: &str) {
-        self.has_url |= positional::is_url(word);
+        self.has_url |= positional::is_url(word) || positional::is_address(word);
         if positional::is_locustfile(word) && !positional::is_url(word) {
             self.files.push(word.to_owned());
         }
@@ -269,7 +269,16 @@ mod tests {
 
     #[test]
     fn quick_runs_and_the_version_need_no_locustfile() {
-        for line in ["http://h/", "--fail-on-lag http://h/", "-X POST http://h/ --body-file b.py", "-V", "-f a -V"] {
+        for line in [
+            "http://h/",
+            "HTTP://h/",
+            "localhost:80",
+            "-f a h/x",
+            "--fail-on-lag http://h/",
+            "-X POST http://h/ --body-file b.py",
+            "-V",
+            "-f a -V",
+        ] {
             assert_eq!(pass(line), FirstPass::Native, "{line}");
         }
         assert_eq!(pass("--my-flag=5 http://h/"), FirstPass::Native, "the strict parse rejects it");
