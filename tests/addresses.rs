@@ -73,10 +73,16 @@ fn requests_use_the_unix_socket() {
 }
 
 #[test]
-fn missing_unix_socket_is_an_error_row() {
-    let run = gregaria().args("http://shop.example/ -n 4 -u 2 --unix-socket gone.sock").run().expect_code(1);
-    let rows = run.errors();
-    assert!(rows.len() == 1 && rows[0].text.ends_with("connection refused"), "{}", run.stderr);
+fn missing_unix_socket_is_named_before_the_run() {
+    for (flags, path, fault) in [
+        ("--unix-socket gone.sock", "gone.sock", "does not exist"),
+        ("--resolve *:*:unix:/no/such", "/no/such", "does not exist"),
+        ("--unix-socket /etc/passwd", "/etc/passwd", "is not a Unix socket"),
+    ] {
+        let run = gregaria().args("http://shop.example/ -n 4 -u 2").args(flags).run().expect_code(2);
+        let remedy = "give the path of a socket that the target has opened";
+        assert_eq!(run.stderr, format!("gregaria: Unix socket: {path} {fault}; {remedy}\n"));
+    }
     let run = gregaria().args("http://shop.example/ -n 4 --unix-socket").arg("x".repeat(200)).run().expect_code(2);
     assert!(run.stderr.contains(" cannot be the path of a Unix socket: "), "{}", run.stderr);
     assert_eq!(run.stderr.lines().count(), 1, "{}", run.stderr);

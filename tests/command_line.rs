@@ -175,7 +175,9 @@ fn help_version_and_quick_runs_need_no_python() {
 #[test]
 fn unusable_locustfile_is_rejected() {
     expect_refused(with_fake_python(&[], 0).args("-f shop.py").run(), 1, "-f shop.py: there is no such file in /");
-    expect_refused(with_fake_python(&[("a/x.txt", "")], 0).args("-f a").run(), 1, "-f a: there is no .py file");
+    expect_refused(with_fake_python(&[("a/x.txt", "")], 0).args("-f a").run(), 2, "-f a: there is no .py file");
+    let urls = with_fake_python(&[("urls.txt", "")], 0).args("-f urls.txt").run();
+    expect_refused(urls, 2, "-f urls.txt: is no locustfile, because its name does not end with .py");
     let files = [("locustfile.py", "")];
     expect_refused(with_fake_python(&files, 1).run(), 1, "a locustfile needs gregaria's Python host");
     expect_refused(with_fake_python(&files, 0).args("-f -").run(), 2, "-f -: a master is not supported yet");

@@ -111,6 +111,29 @@ fn status_of_400_or_above_is_a_failure() {
 }
 
 #[test]
+fn redirect_is_an_answer_with_no_redirects() {
+    let nginx = Nginx::start();
+    let run = |flags: &str| gregaria().arg(nginx.url("/redirect/302/")).args("-n 4 -u 1 --json").args(flags).run();
+    let (followed, answers) = (run("").expect_code(0).entry(), run("--no-redirects").expect_code(0).entry());
+    assert_eq!((followed.num_requests, followed.num_failures), (4, 0));
+    assert_eq!((answers.num_requests, answers.num_failures), (4, 0));
+    let statuses = nginx.requests_per_path_and_status();
+    assert_eq!(statuses, [(("/".to_owned(), 200), 4), (("/redirect/302/".to_owned(), 302), 8)].into());
+}
+
+#[test]
+fn scheme_of_url_and_location_may_be_in_any_case() {
+    let end = Nginx::start();
+    let upper = end.url("/end").replace("http://", "HTTP://");
+    let more = format!("location = /away {{ return 302 {upper}; }}");
+    let nginx = Nginx::start_with(&nginx::NginxOptions { extra_directives: more, ..Default::default() });
+    let url = nginx.url("/away").replace("http://", "HTTP://");
+    let run = gregaria().arg(url).args("-n 2 -u 1 --json --exit-code-on-error 0").run().expect_code(0);
+    assert_eq!((run.entry().name.as_str(), run.entry().num_requests), ("/away", 2));
+    assert_eq!((nginx.log().len(), end.requests_per_path()["/end"]), (2, 2));
+}
+
+#[test]
 fn large_bodies_are_counted_completely() {
     let nginx = Nginx::start_with(&nginx::NginxOptions { files: vec![("/large", 3_000_000)], ..Default::default() });
     let run = gregaria().arg(nginx.url("/large")).args("-n 12 -u 3 --json").run().expect_code(0);

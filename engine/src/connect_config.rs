@@ -71,6 +71,14 @@ pub enum ConnectConfigError {
         /// The system's error.
         error: io::Error,
     },
+    /// The path is not that of a Unix socket.
+    #[error("{} {reason}", path.display())]
+    NoUnixSocket {
+        /// The rejected path.
+        path: PathBuf,
+        /// Explanation of the error.
+        reason: &'static str,
+    },
     /// No Unix socket can have this path.
     #[error("{} cannot be the path of a Unix socket: {error}", path.display())]
     UnixSocket {

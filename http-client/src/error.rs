@@ -79,6 +79,8 @@ pub enum Error {
     TooManyInformational,
     /// The target redirected more often than [`HttpLimits::max_redirects`](crate::HttpLimits::max_redirects).
     TooManyRedirects,
+    /// The Unix socket of the target does not exist.
+    UnixSocketNotFound,
     /// No route to the target.
     Unreachable,
     /// The URL's scheme is neither `http` nor `https`.
@@ -118,6 +120,7 @@ impl Error {
             Self::TooManyHeaders => "too many response headers",
             Self::TooManyInformational => "too many interim (1xx) responses",
             Self::TooManyRedirects => "too many redirects",
+            Self::UnixSocketNotFound => "the Unix socket does not exist",
             Self::Unreachable => "target unreachable",
             Self::UnsupportedScheme => "unsupported URL scheme (only http and https are supported)",
         }
@@ -137,8 +140,9 @@ impl Error {
     /// Converts an error of the operating system about opening a connection.
     pub fn from_connect(error: &io::Error) -> Self {
         match error.kind() {
-            // A missing Unix socket means the same as a socket without a listener.
-            io::ErrorKind::ConnectionRefused | io::ErrorKind::NotFound => Self::ConnectRefused,
+            io::ErrorKind::ConnectionRefused => Self::ConnectRefused,
+            // Only the path of a Unix socket can be missing.
+            io::ErrorKind::NotFound => Self::UnixSocketNotFound,
             io::ErrorKind::ConnectionReset => Self::ConnectionReset,
             io::ErrorKind::TimedOut => Self::ConnectTimeout,
             io::ErrorKind::AddrInUse | io::ErrorKind::AddrNotAvailable => Self::NoLocalPorts,

@@ -45,5 +45,8 @@ fn address_error(error: &ConnectConfigError) -> CliError {
     match error {
         ConnectConfigError::SourceIp { .. } => CliError::usage(format!("--source-ip: {error}")),
         ConnectConfigError::UnixSocket { .. } => CliError::usage(error.to_string()),
+        ConnectConfigError::NoUnixSocket { .. } => {
+            CliError::usage(format!("Unix socket: {error}; give the path of a socket that the target has opened"))
+        }
     }
 }

@@ -30,6 +30,8 @@ pub struct ClientPlan {
     pub(crate) requests_per_connection: Option<u32>,
     /// The length of a body in bytes above which a request has `Expect: 100-continue`.
     pub(crate) expect_continue_above_bytes: Option<u64>,
+    /// Whether redirects are not followed, unless a request asks for it.
+    pub(crate) no_redirects: bool,
     /// Limits of responses in the order of the command line, so that the last one of a name counts.
     pub(crate) limits: Vec<ResponseLimit>,
     /// The trusted CAs and the client certificate.
@@ -45,6 +47,7 @@ impl ClientPlan {
         config.total_timeout_ns = self.total_timeout.map(ns).or(config.total_timeout_ns);
         config.max_requests_per_connection = self.requests_per_connection.unwrap_or(config.max_requests_per_connection);
         config.expect_continue_above_bytes = self.expect_continue_above_bytes.or(config.expect_continue_above_bytes);
+        config.follow_redirects &= !self.no_redirects;
         self.limits.iter().for_each(|limit| limit.apply_to(&mut config.limits));
         if let Some(tls) = &self.tls {
             config.tls = tls.clone();
@@ -67,6 +70,7 @@ pub(super) fn plan(network: &NetworkArgs, tls: &TlsArgs) -> Result<ClientPlan, C
         expect_continue_above_bytes: values::optional(&network.expect_continue, |arg| {
             values::bytes("--expect-continue", arg)
         })?,
+        no_redirects: network.no_redirects,
         limits: network.limits.iter().map(ResponseLimit::parse).collect::<Result<_, _>>()?,
         tls: tls_config(tls)?,
     })
@@ -118,13 +122,14 @@ mod tests {
             timeout: Some("1m".into()),
             requests_per_connection: Some("0".into()),
             expect_continue: Some("1M".into()),
+            no_redirects: true,
             limits: vec!["body-bytes=1K".into(), "body-bytes=2K".into()],
             ..NetworkArgs::default()
         };
         plan(&args, &TlsArgs::default()).unwrap().apply_to(&mut own);
         assert_eq!((own.connect_timeout_ns, own.read_timeout_ns), (2_000_000_000, 500_000_000));
         assert_eq!((own.total_timeout_ns, own.max_requests_per_connection), (Some(60_000_000_000), 0));
-        assert_eq!(own.expect_continue_above_bytes, Some(1 << 20));
+        assert_eq!((own.expect_continue_above_bytes, own.follow_redirects), (Some(1 << 20), false));
         assert_eq!((own.limits.max_body_bytes, own.limits.max_headers), (2048, 3));
     }
 

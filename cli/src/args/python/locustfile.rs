@@ -4,7 +4,9 @@
 //! searched in the folders above, and may be the name of a package. This file must not know how a line is parsed.
 
 use std::{
-    fs,
+    ffi::OsStr,
+    fs::{self, File},
+    io::Read,
     path::{Path, PathBuf},
 };
 
@@ -19,26 +21,30 @@ use crate::{
 /// A name without a file or package to import, and names that are not supported: `-` and URLs.
 pub(super) fn find_named(flag: &str, names: &ArgValue, env: &ProcessEnv) -> Result<Vec<PathBuf>, CliError> {
     let mut found = Vec::new();
+    let error = |fault: &str| format!("{}: {fault}", names.describe(flag));
     for name in names.text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-        let error = |cause: &str| CliError::runtime(format!("{}: {cause}", names.describe(flag)));
         if name == "-" {
-            return Err(CliError::usage(format!(
-                "{}: a master is not supported yet; give a file",
-                names.describe(flag)
-            )));
+            return Err(CliError::usage(error("a master is not supported yet; give a file")));
         }
         if name.contains("://") {
-            let cause = "fetching a locustfile is not supported yet; download it first";
-            return Err(CliError::usage(format!("{}: {cause}", names.describe(flag))));
+            return Err(CliError::usage(error("fetching a locustfile is not supported yet; download it first")));
         }
         match find_files(name, env) {
-            Some(files) if files.is_empty() => return Err(error("there is no .py file in this folder")),
+            Some(files) if files.is_empty() => {
+                return Err(CliError::usage(error(&format!("there is no .py file in this folder; {GIVE_A_FILE}"))));
+            }
             Some(files) => found.extend(files),
-            None => return Err(error(&not_found_message(name, env))),
+            None => {
+                let path = env.absolute_path(name);
+                return Err(match path.exists() {
+                    true => CliError::usage(error(&no_locustfile_message(&path))),
+                    false => CliError::runtime(error(&not_found_message(name, env))),
+                });
+            }
         }
     }
     if found.is_empty() {
-        return Err(CliError::runtime(format!("{}: names no file", names.describe(flag))));
+        return Err(CliError::runtime(error("names no file")));
     }
     Ok(found)
 }
@@ -120,6 +126,19 @@ fn search_folders(folder: &Path) -> impl Iterator<Item = &Path> {
         .map(|(_, path)| path)
 }
 
+/// Describes a file that exists and is no locustfile, with the flag or command that takes such a file.
+fn no_locustfile_message(path: &Path) -> String {
+    let mut start = [0; 4];
+    let is_program = File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && start == *b"\x7fELF";
+    if is_program {
+        return "is a program, not a locustfile; run it without gregaria if it has users in Rust".to_owned();
+    }
+    match path.extension().and_then(OsStr::to_str) {
+        Some("conf" | "toml") => "is no locustfile; give a configuration file with --config".to_owned(),
+        _ => format!("is no locustfile, because its name does not end with .py; {GIVE_A_FILE}"),
+    }
+}
+
 fn not_found_message(name: &str, env: &ProcessEnv) -> String {
     if name.contains('/') {
         return format!("there is no such file; {GIVE_A_FILE}");
@@ -127,7 +146,7 @@ fn not_found_message(name: &str, env: &ProcessEnv) -> String {
     format!("there is no such file in {} or above; {GIVE_A_FILE}", env.cwd.display())
 }
 
-const GIVE_A_FILE: &str = "give a .py file or a folder that contains .py files";
+const GIVE_A_FILE: &str = "give a Python file (NAME.py) with user classes, or a folder of such files";
 
 #[cfg(test)]
 mod tests {
@@ -202,7 +221,7 @@ mod tests {
 
     #[test]
     fn missing_locustfile_error_names_the_folder() {
-        let (_root, env) = tree(&["empty/x.txt", "a.txt"], "");
+        let (_root, env) = tree(&["empty/x.txt"], "");
         let error = |name: &str| find_named("-f", &name.into(), &env).unwrap_err();
         let cwd = env.cwd.display();
         assert_eq!(
@@ -210,8 +229,29 @@ mod tests {
             format!("-f gone.py: there is no such file in {cwd} or above; {GIVE_A_FILE}")
         );
         assert!(error("a.txt").message.contains("there is no such file"));
-        assert_eq!(error("empty"), CliError::runtime("-f empty: there is no .py file in this folder"));
         assert_eq!((error("-").code, error("http://h/x.py").code), (2, 2));
         assert_eq!(error(",").code, 1);
+    }
+
+    #[test]
+    fn file_that_is_no_locustfile_names_its_use() {
+        let (root, env) = tree(&["urls.txt", "page.json", "locust.conf", "a.toml", "empty/x.txt", "noname"], "");
+        fs::write(root.path().join("shop"), b"\x7fELF\x02").unwrap();
+        let program = "is a program, not a locustfile; run it without gregaria if it has users in Rust";
+        let config = "is no locustfile; give a configuration file with --config";
+        let other = format!("is no locustfile, because its name does not end with .py; {GIVE_A_FILE}");
+        for (name, fault) in [
+            ("urls.txt", other.as_str()),
+            ("page.json", &other),
+            ("noname", &other),
+            ("./urls.txt", &other),
+            ("locust.conf", config),
+            ("a.toml", config),
+            ("shop", program),
+            ("empty", &format!("there is no .py file in this folder; {GIVE_A_FILE}")),
+        ] {
+            let error = find_named("-f", &name.into(), &env).unwrap_err();
+            assert_eq!(error, CliError::usage(format!("-f {name}: {fault}")));
+        }
     }
 }

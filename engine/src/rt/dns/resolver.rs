@@ -6,8 +6,9 @@
 
 use std::{
     collections::HashMap,
-    fmt,
+    fmt, fs, io,
     net::{IpAddr, SocketAddr},
+    os::unix::fs::FileTypeExt,
     path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
@@ -177,21 +178,32 @@ impl ConnectTarget<'_> {
     }
 }
 
-/// Checks that Unix sockets can have the configured paths, and that this machine has the source addresses. A socket
-/// need not exist yet.
+/// Checks that the configured paths are those of Unix sockets, and that this machine has the source addresses.
 fn check(config: &ConnectConfig) -> Result<(), ConnectConfigError> {
     let override_paths = config.overrides.iter().filter_map(|rule| match &rule.target {
         OverrideTarget::UnixSocket(path) => Some(path),
         OverrideTarget::Ips(_) => None,
     });
     for path in config.unix_socket.iter().chain(override_paths) {
-        unix_address(path).map_err(|error| ConnectConfigError::UnixSocket { path: path.clone(), error })?;
+        check_unix_socket(path)?;
     }
     for &ip in &config.source_ips {
         tcp_socket(&SocketAddr::new(ip, 0), Some(ip), SocketFlags::empty())
             .map_err(|error| ConnectConfigError::SourceIp { ip, error })?;
     }
     Ok(())
+}
+
+fn check_unix_socket(path: &Path) -> Result<(), ConnectConfigError> {
+    unix_address(path).map_err(|error| ConnectConfigError::UnixSocket { path: path.to_owned(), error })?;
+    let reason = match fs::metadata(path) {
+        Ok(file) if file.file_type().is_socket() => return Ok(()),
+        Ok(_) => "is not a Unix socket",
+        Err(error) if error.kind() == io::ErrorKind::NotFound => "does not exist",
+        // The server may run as another user. Connections then report the error.
+        Err(_) => return Ok(()),
+    };
+    Err(ConnectConfigError::NoUnixSocket { path: path.to_owned(), reason })
 }
 
 fn override_host(rule: &ResolveOverride) -> Option<Arc<ResolvedHost>> {
@@ -409,7 +421,9 @@ mod tests {
         let error = Resolver::new(from("203.0.113.9")).unwrap_err().to_string();
         assert!(error.starts_with("203.0.113.9 is not an address of this machine: "), "{error}");
         let to = |path: String| ConnectConfig { unix_socket: Some(path.into()), ..ConnectConfig::default() };
-        assert!(Resolver::new(to("not-there.sock".into())).is_ok(), "the socket may be created later");
+        let error = |path: &str| Resolver::new(to(path.into())).unwrap_err().to_string();
+        assert_eq!(error("not/there.sock"), "not/there.sock does not exist");
+        assert_eq!(error("/"), "/ is not a Unix socket");
         let error = Resolver::new(to("x".repeat(200))).unwrap_err().to_string();
         assert!(error.contains("cannot be the path of a Unix socket: "), "{error}");
         let overrides = vec![rule("*", 0, &format!("unix:{}", "x".repeat(200)))];

@@ -71,13 +71,13 @@ fn unix_socket_carries_a_connection() {
             assert!(stream.is_stale(), "the server has closed");
         });
     }
+    let resolver = resolver_with_override("shop", OverrideTarget::UnixSocket(path));
     std::fs::remove_dir_all(&folder).unwrap();
     for kind in KINDS {
-        let path = path.clone();
+        let resolver = Arc::clone(&resolver);
         run(kind, |rt| async move {
-            let resolver = resolver_with_override("shop", OverrideTarget::UnixSocket(path));
             let shop = Origin::parse("http://shop").unwrap();
-            assert_eq!(rt.connect(&resolver, &shop, &mut 0).await.err(), Some(Error::ConnectRefused));
+            assert_eq!(rt.connect(&resolver, &shop, &mut 0).await.err(), Some(Error::UnixSocketNotFound));
         });
     }
 }
