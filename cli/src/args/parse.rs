@@ -47,20 +47,21 @@ pub enum ParsedLine {
 /// # Ok::<(), gregaria::exit::CliError>(())
 /// ```
 pub fn parse(line: &[OsString], program: &ProgramKind, env: &ProcessEnv) -> Result<ParsedLine, CliError> {
-    let command = command::build_command(program)?;
+    let name = program.name(line);
+    let command = command::build_command(program, &name)?;
     let matches = match command.clone().try_get_matches_from(line) {
         Ok(matches) => matches,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             return Ok(ParsedLine::Text(error.to_string()));
         }
-        Err(error) => return Err(clap_error(&error)),
+        Err(error) => return Err(clap_error(&error, &name)),
     };
     let config_keys = config_keys::config_keys(&command, program);
     let config_file = matches.get_one::<ArgValue>("config").map(|arg| arg.text.as_str());
     let settings = config::load(&config_keys, config_file, env)?;
     let words = merge_config(line, &matches, &config_keys, &settings, &command)?;
-    let matches = command.try_get_matches_from(words).map_err(|error| clap_error(&error))?;
-    let mut raw = RawArgs::from_arg_matches(&matches).map_err(|error| clap_error(&error))?;
+    let matches = command.try_get_matches_from(words).map_err(|error| clap_error(&error, &name))?;
+    let mut raw = RawArgs::from_arg_matches(&matches).map_err(|error| clap_error(&error, &name))?;
     raw.custom_args = custom_args::collect_argparse_words(&matches, program.custom_args());
     check_required(&matches, program)?;
     if raw.targets.is_empty() {
@@ -104,7 +105,7 @@ fn merge_config(
 fn unknown_setting(unknown: &ConfigEntry, command: &Command) -> CliError {
     let hint = match command::suggest_flag(command, &unknown.key) {
         Some(similar) => format!("a similar one exists: '{}'", similar.trim_start_matches('-')),
-        None => "see gregaria --help".to_owned(),
+        None => format!("see {} --help", command.get_bin_name().unwrap_or_default()),
     };
     CliError::usage(format!("{}: there is no such setting; {hint}", unknown.origin))
 }
@@ -115,19 +116,19 @@ fn check_required(matches: &ArgMatches, program: &ProgramKind) -> Result<(), Cli
     missing.map_or(Ok(()), |arg| Err(CliError::usage(format!("{}: the locustfile requires it", arg.name()))))
 }
 
-fn clap_error(error: &clap::Error) -> CliError {
-    CliError::usage(one_line(&error.to_string()))
+fn clap_error(error: &clap::Error, program_name: &str) -> CliError {
+    CliError::usage(one_line(&error.to_string(), program_name))
 }
 
 /// Returns the first two paragraphs of clap's report, the error and a tip, in one line. The usage is omitted.
-fn one_line(report: &str) -> String {
+fn one_line(report: &str, program_name: &str) -> String {
     let mut lines = report.lines().map(str::trim);
     let error = lines.next().unwrap_or_default().trim_start_matches("error: ").trim_end_matches(" found");
     // The tip to put the word behind `--` is of no use, because the word was meant as a flag.
     let tip = lines.find_map(|line| line.strip_prefix("tip: ")).filter(|tip| !tip.starts_with("to pass"));
     match tip {
         Some(tip) => format!("{error}; {tip}"),
-        None => format!("{error}; see gregaria --help"),
+        None => format!("{error}; see {program_name} --help"),
     }
 }
 
@@ -466,19 +467,40 @@ mod tests {
 
     #[test]
     fn help_of_a_rust_program_omits_python_flags() {
-        for part in ["--body-file", "--locustfile", "--tags", "URL", "Examples:"] {
+        for part in ["--body-file", "--locustfile", "--tags", "URL"] {
             let (all, own) = (help(&QUICK), help(&ProgramKind::RustUsers));
             assert!(all.contains(part) && (!own.contains(part) || part == "URL"), "{part}");
         }
-        for part in ["--spawn-rate", "[USER_CLASS]...", "Exit codes:"] {
+        for part in ["--spawn-rate", "Exit codes:"] {
             assert!(help(&ProgramKind::RustUsers).contains(part), "{part}");
         }
     }
 
     #[test]
+    fn rust_program_shows_its_own_name() {
+        let parse_as = |words: &[&str], program: &ProgramKind| {
+            let words: Vec<OsString> = words.iter().map(OsString::from).collect();
+            parse(&words, program, &ProcessEnv::default())
+        };
+        let Ok(ParsedLine::Text(help)) = parse_as(&["./target/shop", "--help"], &ProgramKind::RustUsers) else {
+            panic!()
+        };
+        for part in ["Usage: shop [OPTIONS] [USER_CLASS]...\n", "\n  shop -H http://", "\n  shop -l\n"] {
+            assert!(help.contains(part), "{part} is missing in\n{help}");
+        }
+        assert!(!help.contains("gregaria") && !help.contains("PROGRAM"), "{help}");
+        let error = parse_as(&["/bin/shop", "--frob"], &ProgramKind::RustUsers).unwrap_err().message;
+        assert_eq!(error, "unexpected argument '--frob'; see shop --help");
+        let error = parse_as(&["/bin/python3", "--frob"], &locustfile()).unwrap_err().message;
+        assert_eq!(error, "unexpected argument '--frob'; see gregaria --help");
+        let error = parse_as(&[], &ProgramKind::RustUsers).map(|_| ());
+        assert_eq!(error, Ok(()));
+    }
+
+    #[test]
     fn clap_accepts_the_command_of_each_program() {
         for program in [ProgramKind::Gregaria, ProgramKind::RustUsers, locustfile()] {
-            command::build_command(&program).unwrap().debug_assert();
+            command::build_command(&program, "x").unwrap().debug_assert();
         }
     }
 }

@@ -16,16 +16,18 @@ use super::{
 };
 use crate::exit::CliError;
 
-/// Builds the command of a program. The help of a Rust program omits the flags for quick runs and locustfiles.
+/// Builds the command of a program. `name` is the name under which the user calls it. The help of a Rust program omits
+/// the flags for quick runs and locustfiles.
 ///
 /// # Errors
 /// An argument of a locustfile that cannot be added.
-pub(in crate::args) fn build_command(program: &ProgramKind) -> Result<Command, CliError> {
+pub(in crate::args) fn build_command(program: &ProgramKind, name: &str) -> Result<Command, CliError> {
     let custom = if *program == ProgramKind::Gregaria { CUSTOM_ARGS_HELP } else { "" };
     let after = format!("{CONFIG_HELP}{custom}\n\n{}\n\n{EXIT_CODES_HELP}", unsupported::help_line());
     if matches!(program, ProgramKind::Gregaria | ProgramKind::Locustfile { .. }) {
-        let usage = "gregaria [OPTIONS] URL\n       gregaria [OPTIONS] [-f LOCUSTFILE] [USER_CLASS]...";
-        let command = RawArgs::command().override_usage(usage).after_help(format!("{EXAMPLES_HELP}\n\n{after}"));
+        let usage = format!("{name} [OPTIONS] URL\n       {name} [OPTIONS] [-f LOCUSTFILE] [USER_CLASS]...");
+        let command =
+            RawArgs::command().bin_name(name).override_usage(usage).after_help(format!("{EXAMPLES_HELP}\n\n{after}"));
         return custom_args::add_custom_args(command, program.custom_args());
     }
     let hide = |arg: Arg| {
@@ -34,8 +36,10 @@ pub(in crate::args) fn build_command(program: &ProgramKind) -> Result<Command, C
         if is_useless { arg.hide(true) } else { arg }
     };
     let targets = |arg: Arg| arg.value_name("USER_CLASS").help("Names of the user classes to run (default: all)");
-    let command = RawArgs::command().mut_args(hide).mut_arg("targets", targets);
-    Ok(command.override_usage("PROGRAM [OPTIONS] [USER_CLASS]...").after_help(after))
+    let command = RawArgs::command().bin_name(name).mut_args(hide).mut_arg("targets", targets);
+    let examples = OWN_EXAMPLES_HELP.replace("PROGRAM", name);
+    let usage = format!("{name} [OPTIONS] [USER_CLASS]...");
+    Ok(command.override_usage(usage).after_help(format!("{examples}\n\n{after}")))
 }
 
 /// Returns the flag with a spelling similar to `key`, if there is one.
@@ -58,6 +62,14 @@ Examples:
       one user class of a locustfile
   gregaria -u 100 -r 10
       the locustfile.py in this folder or a folder above";
+
+/// The examples of a Rust program, with `PROGRAM` in place of its name.
+const OWN_EXAMPLES_HELP: &str = "\
+Examples:
+  PROGRAM -H http://localhost:8080 -u 1000 -r 100 -t 5m
+      1,000 users of all classes, 100 more each second, for 5 minutes
+  PROGRAM -l
+      the names of the user classes";
 
 const CONFIG_HELP: &str = "\
 Other settings come from LOCUST_* variables, --config, pyproject.toml, locust.conf and ~/.locust.conf.";

@@ -2,7 +2,15 @@
 //!
 //! `custom_args.rs` turns the added arguments into flags.
 
+use std::{
+    ffi::{OsStr, OsString},
+    path::Path,
+};
+
 use crate::exit::CliError;
+
+/// The name of the command, for programs without users in Rust.
+pub(in crate::args) const PROGRAM_NAME: &str = "gregaria";
 
 /// The program that a command line belongs to.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,6 +68,16 @@ pub enum Arity {
 }
 
 impl ProgramKind {
+    /// Returns the name under which the user calls the program: for a Rust program, the file name of the first word of
+    /// its command line.
+    pub(in crate::args) fn name(&self, line: &[OsString]) -> String {
+        let file_name = line.first().and_then(|word| Path::new(word).file_name()).map(OsStr::to_string_lossy);
+        match self {
+            Self::RustUsers => file_name.unwrap_or_else(|| "PROGRAM".into()).into_owned(),
+            Self::Gregaria | Self::Locustfile { .. } => PROGRAM_NAME.to_owned(),
+        }
+    }
+
     /// Returns the arguments that locustfiles have added.
     pub(crate) fn custom_args(&self) -> &[CustomArg] {
         match self {

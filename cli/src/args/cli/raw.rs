@@ -67,7 +67,7 @@ pub(crate) struct LoadArgs {
     /// Host of all user classes, such as http://name or http://name:8080/prefix [default: the host of each class]
     #[arg(short = 'H', long, value_name = "BASE_URL")]
     pub(crate) host: Option<ArgValue>,
-    /// Start the demo shop that comes with gregaria and use it as the host
+    /// Start the built-in demo shop and use it as the host
     #[arg(long)]
     pub(crate) demo: bool,
     /// Number of users [default: 1; quick run: 10] [0.7: -c, --clients]

@@ -10,7 +10,11 @@ use clap::{Arg, Command};
 use super::locustfile;
 use crate::{
     args::{
-        cli::{arg_value::ArgValue, command, positional, program::ProgramKind},
+        cli::{
+            arg_value::ArgValue,
+            command, positional,
+            program::{PROGRAM_NAME, ProgramKind},
+        },
         config::{self, config_keys, process_env::ProcessEnv},
     },
     exit::CliError,
@@ -63,7 +67,7 @@ fn find_locustfiles(scanned: &ScannedLine, env: &ProcessEnv) -> Result<Vec<PathB
         return locustfile::find_named("locustfile", &ArgValue::from(files), env);
     }
     let program = ProgramKind::Gregaria;
-    let config_keys = config_keys::config_keys(&command::build_command(&program)?, &program);
+    let config_keys = config_keys::config_keys(&command::build_command(&program, PROGRAM_NAME)?, &program);
     let settings = config::load(&config_keys, scanned.config.as_deref(), env)?;
     match settings.single_value(&config_keys, "--locustfile") {
         Some(file) => locustfile::find_named("-f", &file, env),
@@ -86,7 +90,7 @@ struct ScannedLine {
 
 impl ScannedLine {
     fn scan(args: &[OsString]) -> Result<Self, CliError> {
-        let mut command = command::build_command(&ProgramKind::Gregaria)?;
+        let mut command = command::build_command(&ProgramKind::Gregaria, PROGRAM_NAME)?;
         command.build();
         let words: Vec<String> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
         let mut scanned = Self::default();
