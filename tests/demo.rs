@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use gregaria::demo::{DemoSite, SITE_ARGUMENT};
 use rustix::process::{Pid, Signal, kill_process};
-use support::{example, report, workspace};
+use support::{example, gregaria, report, workspace};
 use tempfile::TempDir;
 
 #[test]
@@ -127,6 +127,19 @@ fn shop_example_counts_match_the_site_log() {
     let failed = entries.iter().filter(|entry| entry.num_failures > 0);
     let failed: Vec<_> = failed.map(|entry| (entry.name.as_str(), entry.num_failures)).collect();
     assert_eq!(failed, [("/checkout", one_in_fifty)]);
+}
+
+#[test]
+fn demo_alone_runs_its_own_users() {
+    let log = SiteLog(TempDir::new().expect("a temporary directory"));
+    let run = gregaria().args("--demo -n 300 --json --exit-code-on-error 0").env("GREGARIA_DEMO_LOG", log.path());
+    let entries = run.run().expect_code(0).entries();
+    let row = |entry: &report::ReportEntry| ((entry.method.clone(), entry.name.clone()), entry.num_requests);
+    let counted: BTreeMap<_, _> = entries.iter().map(row).collect();
+    assert_eq!(counted, requests_per_row(&log.read()));
+    assert_eq!(counted[&("POST".to_owned(), "/login".to_owned())], 45, "50 users, nine of ten are shoppers");
+    let list = gregaria().args("--demo -l").run().expect_code(0);
+    assert_eq!(list.stdout, "Available Users:\n    Shopper\n    Crawler\n");
 }
 
 /// Returns the number of requests per method and name, with the names that the example sets.

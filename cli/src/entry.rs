@@ -47,32 +47,47 @@ use crate::{
 /// ```
 pub fn main(classes: impl IntoIterator<Item = UserClass>) -> ExitCode {
     let line: Vec<OsString> = env::args_os().collect();
-    ExitCode::from(run_command_line_with(&line, classes.into_iter().collect()))
+    let this_program = || env::current_exe().map(Command::new);
+    ExitCode::from(run_command_line_with(&line, classes.into_iter().collect(), this_program))
 }
 
 /// Runs `line`, the program's name first, as [`main`] does without user classes, and returns the exit code.
 ///
+/// `this_program` returns the command that starts this program, up to its first argument. It is called for the demo
+/// site only.
+///
 /// # Examples
 ///
 /// ```
+/// use std::{env, process::Command};
+///
 /// use gregaria::exit;
 ///
 /// let line = ["gregaria", "http://127.0.0.1/", "-u", "0"].map(Into::into);
-/// assert_eq!(gregaria::run_command_line(&line), exit::USAGE_ERROR);
+/// let this_program = || env::current_exe().map(Command::new);
+/// assert_eq!(gregaria::run_command_line(&line, this_program), exit::USAGE_ERROR);
 /// ```
-pub fn run_command_line(line: &[OsString]) -> u8 {
-    run_command_line_with(line, Vec::new())
+pub fn run_command_line(line: &[OsString], this_program: impl FnOnce() -> io::Result<Command>) -> u8 {
+    run_command_line_with(line, Vec::new(), this_program)
 }
 
-fn run_command_line_with(line: &[OsString], classes: Vec<UserClass>) -> u8 {
-    dispatch(line, classes).unwrap_or_else(|error| {
+fn run_command_line_with(
+    line: &[OsString],
+    classes: Vec<UserClass>,
+    this_program: impl FnOnce() -> io::Result<Command>,
+) -> u8 {
+    dispatch(line, classes, this_program).unwrap_or_else(|error| {
         // If stderr is closed, the exit code is the only report.
         let _ = writeln!(io::stderr(), "gregaria: {error}");
         error.code
     })
 }
 
-fn dispatch(line: &[OsString], classes: Vec<UserClass>) -> Result<u8, CliError> {
+fn dispatch(
+    line: &[OsString],
+    classes: Vec<UserClass>,
+    this_program: impl FnOnce() -> io::Result<Command>,
+) -> Result<u8, CliError> {
     let process_env = ProcessEnv::current();
     let program = if classes.is_empty() { ProgramKind::Gregaria } else { ProgramKind::RustUsers };
     let args = line.get(1..).unwrap_or_default();
@@ -89,12 +104,14 @@ fn dispatch(line: &[OsString], classes: Vec<UserClass>) -> Result<u8, CliError> 
         ParsedLine::Args(raw) => *raw,
     };
     let plan = RunPlan::new(&raw, &program)?;
+    let is_demo = plan.load.demo && program == ProgramKind::Gregaria;
+    let classes = if is_demo { demo::user_classes().into() } else { classes };
     let scenario = build_scenario(&plan.target, classes)?;
     if let Some(code) = write_mode_output(&plan, scenario.user_classes())? {
         return Ok(code);
     }
     let selected = scenario.select(plan.target.class_names()).map_err(|error| scenario_error(&error))?;
-    run_users(selected, plan)
+    run_users(selected, plan, this_program)
 }
 
 fn serve_demo() -> Result<u8, CliError> {
@@ -183,8 +200,12 @@ pub fn scenario_error(error: &ScenarioError) -> CliError {
     }
 }
 
-fn run_users(scenario: RustScenario, plan: RunPlan) -> Result<u8, CliError> {
-    let context = run::prepare(&plan, || env::current_exe().map(Command::new))?;
+fn run_users(
+    scenario: RustScenario,
+    plan: RunPlan,
+    this_program: impl FnOnce() -> io::Result<Command>,
+) -> Result<u8, CliError> {
+    let context = run::prepare(&plan, this_program)?;
     let scenario = scenario.with_client(|config| plan.client.apply_to(config));
     let scenario = Arc::new(scenario.with_host(context.host.as_deref()).map_err(|error| scenario_error(&error))?);
     let options = ShardOptions {

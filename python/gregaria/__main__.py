@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from .environment import Environment
     from .user import User
 
+#: The words that start this program, up to its first argument.
+_THIS_PROGRAM = [sys.executable, "-m", "gregaria"]
+
 
 def main() -> None:
     """Runs the command line of this process and ends it."""
@@ -41,7 +44,7 @@ def _dispatch(args: list[str]) -> int:
         paths = _engine.locustfiles(args)
         if not paths:
             _restore_signals()
-            return _engine.run_native(args)
+            return _engine.run_native(args, _THIS_PROGRAM)
         return _run_locustfiles(args, paths)
     except _engine.CliError as error:
         code, message = error.args
@@ -123,7 +126,7 @@ def _start(command_line: CommandLine, environment: Environment) -> tuple[Run, En
     from .run_state import thread_id
 
     _restore_signals()
-    setup = prepare(command_line, [sys.executable, "-m", "gregaria"])
+    setup = prepare(command_line, _THIS_PROGRAM)
     if not command_line.skips_log_setup:
         stdio.redirect_log(environment.parsed_options.loglevel)
     if setup.host is not None:

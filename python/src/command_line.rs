@@ -2,7 +2,7 @@
 //!
 //! `__main__.py` and `arguments.py` are on the other side. A run is started in `run.rs`.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{ffi::OsString, path::PathBuf, process::Command};
 
 use gregaria::{
     args::{self, Arity, CustomArg, FirstPass, ParsedLine, ProcessEnv, ProgramKind, RawArgs, RunPlan},
@@ -46,10 +46,19 @@ pub(crate) fn locustfiles(args: Vec<OsString>) -> PyResult<Vec<PathBuf>> {
     })
 }
 
-/// Runs a command line that needs no Python and returns the exit code.
+/// Runs a command line that needs no Python and returns the exit code. `this_program` are the words that start this
+/// program, up to its first argument.
 #[pyfunction]
-pub(crate) fn run_native(py: Python<'_>, args: Vec<OsString>) -> u8 {
-    py.detach(|| gregaria::run_command_line(&with_program_name(args)))
+pub(crate) fn run_native(py: Python<'_>, args: Vec<OsString>, this_program: Vec<OsString>) -> u8 {
+    py.detach(|| gregaria::run_command_line(&with_program_name(args), || Ok(program_command(&this_program))))
+}
+
+/// Returns the command of these words.
+pub(crate) fn program_command(words: &[OsString]) -> Command {
+    let mut words = words.iter();
+    let mut command = Command::new(words.next().cloned().unwrap_or_default());
+    command.args(words);
+    command
 }
 
 /// Serves the demo site until stdin reaches end of file.

@@ -7,7 +7,6 @@
 
 use std::{
     ffi::OsString,
-    process::Command as Process,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -37,7 +36,7 @@ use pyo3::{prelude::*, types::PyDict};
 
 use crate::{
     bridge::{BridgeParts, EngineBridge},
-    command_line::{CommandLine, python_error},
+    command_line::{CommandLine, program_command, python_error},
     log::LOG,
     scenario::{ClassDescription, PythonScenario, class_infos},
     swarm::PythonSwarm,
@@ -98,12 +97,7 @@ impl EventSender {
 /// argument.
 #[pyfunction]
 pub(crate) fn prepare(command_line: &CommandLine, this_program: Vec<OsString>) -> PyResult<RunSetup> {
-    let this_program = || {
-        let mut words = this_program.iter();
-        let mut program = Process::new(words.next().cloned().unwrap_or_default());
-        program.args(words);
-        Ok(program)
-    };
+    let this_program = || Ok(program_command(&this_program));
     let context = run::prepare(&command_line.plan, this_program).map_err(python_error)?;
     let host = context.host.clone();
     Ok(RunSetup { context: Mutex::new(Some(context)), host })

@@ -33,6 +33,16 @@ def test_shop_counts_match_the_server_log(run, tmp_path):
     assert finished.failures() == ({("POST", "/checkout"): failed} if failed else {})
 
 
+def test_demo_alone_runs_its_own_users(program, tmp_path):
+    log = tmp_path / "shop.log"
+    program.write("locustfile.py", "raise SystemExit('not imported')")
+    arguments = ["--demo", "-n", "100", "--json", "--exit-code-on-error", "0"]
+    finished = program.command(arguments, GREGARIA_DEMO_LOG=str(log)).finish().expect_code(0)
+    counts = finished.counts()
+    assert counts == logged(log) and sum(counts.values()) == 100
+    assert counts["POST", "/login"] == 45, "nine of ten users are shoppers"
+
+
 def test_xmlrpc_users_counts_match_the_server(run):
     server, calls = rpc_server()
     try:

@@ -2,8 +2,8 @@
 //!
 //! A site in the generator's process would take CPU time from the generator and appear in its figures. [`DemoSite`]
 //! therefore starts another process of the same program, with the hidden first argument [`SITE_ARGUMENT`]. That process
-//! only calls [`serve`]. `site.rs` is the parent, `server.rs` the child, and `shop.rs` makes the responses. This module
-//! does not depend on runs.
+//! only calls [`serve`]. `site.rs` is the parent, `server.rs` the child, and `shop.rs` makes the responses. `users.rs` has
+//! the users that load the shop. This module does not depend on runs.
 
 mod access_log;
 mod catalogue;
@@ -11,9 +11,11 @@ mod server;
 mod sessions;
 mod shop;
 mod site;
+mod users;
 
 pub use server::serve;
 pub use site::DemoSite;
+pub use users::user_classes;
 
 /// The first argument with which each gregaria program serves the demo site. It is handled before all other arguments.
 pub const SITE_ARGUMENT: &str = "--demo-site";

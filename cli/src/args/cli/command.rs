@@ -54,6 +54,8 @@ pub(in crate::args) fn suggest_flag(command: &Command, key: &str) -> Option<Stri
 
 const EXAMPLES_HELP: &str = "\
 Examples:
+  gregaria --demo
+      a first run: 50 users of a built-in shop for 10 seconds
   gregaria http://localhost:8080/ -u 64 -t 10s
       64 users request one page without waits for 10 seconds
   gregaria http://localhost:8080/api -X PUT --body hello -n 10000

@@ -70,10 +70,10 @@ pub(crate) struct LoadArgs {
     /// Start the built-in demo shop and use it as the host
     #[arg(long)]
     pub(crate) demo: bool,
-    /// Number of users [default: 1; quick run: 10] [0.7: -c, --clients]
+    /// Number of users [default: 1; quick run: 10; demo: 50] [0.7: -c, --clients]
     #[arg(short = 'u', long, short_alias = 'c', alias = "clients", value_name = "N")]
     pub(crate) users: Option<ArgValue>,
-    /// Users spawned per second [default: 1; quick run: all at once] [0.7: --hatch-rate]
+    /// Users spawned per second [default: 1; quick run and demo: all at once] [0.7: --hatch-rate]
     #[arg(short = 'r', long, alias = "hatch-rate", value_name = "RATE")]
     pub(crate) spawn_rate: Option<ArgValue>,
     /// Stop after this time: 90 (seconds), 1.5s, 500ms, 20m, 1h30m [default: run until Ctrl-C; demo: 10s]

@@ -43,7 +43,7 @@ pub struct RunPlan {
     pub(crate) connect_config: ConnectConfig,
     /// The settings that override those of every user class's client.
     pub client: ClientPlan,
-    /// Whether the run was requested without a web page. A quick run always is.
+    /// Whether the run was requested without a web page. A quick run and the demo always are.
     pub(crate) headless: bool,
     /// The statistics to print and store.
     pub output: OutputPlan,
@@ -76,11 +76,12 @@ pub struct LoadPlan {
     pub(crate) demo: bool,
     /// The number of users if `-u` or a setting gives it.
     pub explicit_users: Option<u32>,
-    /// The number of users. Default 1, in a quick run 10.
+    /// The number of users. Default 1, in a quick run 10, in the demo 50.
     pub(crate) users: u32,
-    /// Users spawned per second; infinite spawns all at once. Default 1, in a quick run infinite.
+    /// Users spawned per second; infinite spawns all at once. Default 1, in a quick run and in the demo infinite.
     pub(crate) spawn_rate: f64,
-    /// The time after which the run stops; `None` for no limit.
+    /// The time after which the run stops; `None` for no limit. Default `None`, in the demo 10 s unless the number of
+    /// requests is limited.
     pub(crate) run_time: Option<Duration>,
     /// The number of requests after which the run stops; `None` for no limit.
     pub(crate) num_requests: Option<u64>,
@@ -145,7 +146,7 @@ impl RunPlan {
     pub fn new(raw: &RawArgs, program: &ProgramKind) -> Result<Self, CliError> {
         unsupported::check(raw)?;
         let target = target::run_target(raw, program)?;
-        let is_quick = matches!(target, RunTarget::Quick(_));
+        let defaults = LoadDefaults::new(&target, raw.load.demo && *program == ProgramKind::Gregaria);
         let texts = |args: &[ArgValue]| args.iter().map(|arg| arg.text.clone()).collect();
         let RawArgs { load, users, network, output, log, other, .. } = raw;
         let plan = Self {
@@ -154,10 +155,10 @@ impl RunPlan {
             tags: texts(&users.tags),
             exclude_tags: texts(&users.exclude_tags),
             exit: exit_plan(output)?,
-            load: load_plan(raw, is_quick)?,
+            load: load_plan(raw, &defaults)?,
             connect_config: connect_config::plan(network)?,
             client: client::plan(network, &raw.tls)?,
-            headless: is_quick || load.headless && !load.headful,
+            headless: defaults.headless || load.headless && !load.headful,
             output: OutputPlan { live: !output.only_summary, json: output.json, json_file: path(&output.json_file) },
             log: log_plan(log)?,
         };
@@ -188,19 +189,41 @@ fn mode(other: &OtherArgs) -> Mode {
     }
 }
 
-fn load_plan(raw: &RawArgs, is_quick: bool) -> Result<LoadPlan, CliError> {
+/// The amount of load without flags.
+struct LoadDefaults {
+    users: u32,
+    spawn_rate: f64,
+    run_time: Option<Duration>,
+    headless: bool,
+}
+
+impl LoadDefaults {
+    /// Returns the defaults for a quick run, for the users of the demo shop, or for other users.
+    fn new(target: &RunTarget, is_demo: bool) -> Self {
+        let at_once = Self { users: 10, spawn_rate: f64::INFINITY, run_time: None, headless: true };
+        match target {
+            RunTarget::Quick(_) => at_once,
+            RunTarget::Classes(_) if is_demo => Self { users: 50, run_time: Some(Duration::from_secs(10)), ..at_once },
+            RunTarget::Classes(_) => Self { users: 1, spawn_rate: 1.0, run_time: None, headless: false },
+        }
+    }
+}
+
+fn load_plan(raw: &RawArgs, defaults: &LoadDefaults) -> Result<LoadPlan, CliError> {
     let args = &raw.load;
-    let (default_users, default_rate) = if is_quick { (10, f64::INFINITY) } else { (1, 1.0) };
     let users = values::optional(&args.users, |arg| values::positive_int("-u", arg))?;
+    let run_time = values::optional(&args.run_time, |arg| values::positive_duration("-t", arg))?;
+    let num_requests = values::optional(&args.num_request, |arg| values::positive_int("-n", arg))?;
     let stop_timeout = values::optional(&args.stop_timeout, |arg| values::duration("-s", arg))?;
     Ok(LoadPlan {
         host: values::optional(&args.host, |arg| values::host("-H", arg))?,
         demo: args.demo,
         explicit_users: users,
-        users: users.unwrap_or(default_users),
-        spawn_rate: values::optional(&args.spawn_rate, |arg| values::spawn_rate("-r", arg))?.unwrap_or(default_rate),
-        run_time: values::optional(&args.run_time, |arg| values::positive_duration("-t", arg))?,
-        num_requests: values::optional(&args.num_request, |arg| values::positive_int("-n", arg))?,
+        users: users.unwrap_or(defaults.users),
+        spawn_rate: values::optional(&args.spawn_rate, |arg| values::spawn_rate("-r", arg))?
+            .unwrap_or(defaults.spawn_rate),
+        run_time: run_time.or(defaults.run_time.filter(|_| num_requests.is_none())),
+        num_requests,
         stop_timeout: stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),
         reset_stats: raw.output.reset_stats,
         shards: values::optional(&args.shards, |arg| values::positive_int::<u32>("--shards", arg))?
@@ -267,6 +290,20 @@ mod tests {
         assert_eq!((load.users, load.spawn_rate, load.explicit_users), (1, 1.0, None));
         assert_eq!((load.stop_timeout, load.run_time, load.num_requests), (Duration::from_secs(1), None, None));
         assert_eq!((load.shards, load.driver), (None, DriverChoice::Auto));
+    }
+
+    #[test]
+    fn demo_has_its_own_users_and_defaults() {
+        let demo = plan("--demo", &QUICK);
+        assert_eq!((demo.target, demo.headless), (RunTarget::Classes(vec![]), true));
+        assert_eq!((demo.load.users, demo.load.spawn_rate), (50, f64::INFINITY));
+        let run_time = |line: &str| plan(line, &QUICK).load.run_time;
+        assert_eq!(run_time("--demo"), Some(Duration::from_secs(10)));
+        assert_eq!(run_time("--demo -t 1m"), Some(Duration::from_secs(60)));
+        assert_eq!(run_time("--demo -n 5"), None);
+        assert_eq!(plan("--demo Shopper", &QUICK).target.class_names(), ["Shopper"]);
+        let own = plan("--demo", &RUST).load;
+        assert_eq!((own.users, own.run_time), (1, None), "a Rust program loads the shop with its own users");
     }
 
     #[test]

@@ -129,6 +129,7 @@ fn class_target(raw: &RawArgs, program: &ProgramKind) -> Result<RunTarget, CliEr
         return Err(CliError::usage("request flags (-X, --header, --body ...) apply to a quick run only; give a URL"));
     }
     match program {
+        ProgramKind::Gregaria if raw.load.demo => Ok(RunTarget::Classes(raw.targets.clone())),
         ProgramKind::Gregaria => Err(CliError::runtime(NOTHING_TO_RUN)),
         ProgramKind::RustUsers => match &raw.users.locustfile {
             Some(file) if file.origin.is_none() => Err(CliError::usage("-f: this program runs its own users")),
@@ -174,4 +175,5 @@ fn request_body(args: &QuickArgs) -> Result<Option<Vec<u8>>, CliError> {
 const URL_AND_FILE: &str = "a URL and a locustfile cannot be combined; give the host with -H";
 
 const NOTHING_TO_RUN: &str = "nothing to run, as there is no locustfile.py here or in a folder above; \
-                              give a URL (gregaria http://localhost:8080/) or a locustfile (gregaria -f FILE.py)";
+                              give a URL (gregaria http://localhost:8080/), a locustfile (gregaria -f FILE.py), \
+                              or --demo for a first run";

@@ -27,7 +27,7 @@ pub enum FirstPass {
     Help(Vec<PathBuf>),
     /// The Python host with these locustfiles or packages, as absolute paths.
     Locustfiles(Vec<PathBuf>),
-    /// No Python: a quick run, the version, or a line that the strict parse rejects.
+    /// No Python: a quick run, the users of the demo shop, the version, or a line that the strict parse rejects.
     Native,
 }
 
@@ -71,6 +71,7 @@ fn find_locustfiles(scanned: &ScannedLine, env: &ProcessEnv) -> Result<Vec<PathB
     let settings = config::load(&config_keys, scanned.config.as_deref(), env)?;
     match settings.single_value(&config_keys, "--locustfile") {
         Some(file) => locustfile::find_named("-f", &file, env),
+        None if scanned.has_demo => Ok(Vec::new()),
         None => Ok(locustfile::default_locustfile(env).into_iter().collect()),
     }
 }
@@ -84,6 +85,8 @@ struct ScannedLine {
     files: Vec<String>,
     /// Whether a positional argument is a URL, or is meant as a URL.
     has_url: bool,
+    /// Whether the demo shop is started, which has users of its own.
+    has_demo: bool,
     has_help: bool,
     has_version: bool,
 }
@@ -128,6 +131,7 @@ impl ScannedLine {
     fn add_flag(&mut self, arg: &Arg, value: Option<String>) {
         match arg.get_id().as_str() {
             "config" => self.config = value.or_else(|| self.config.take()),
+            "demo" => self.has_demo = true,
             "help" => self.has_help = true,
             "locustfile" => self.locustfile = value.or_else(|| self.locustfile.take()),
             "version" => self.has_version = true,
@@ -293,6 +297,17 @@ mod tests {
         for (line, names) in [("--help", &["locustfile.py"][..]), ("-f a -h", &["a.py"]), ("-f gone --help", &[])] {
             assert_eq!(pass(line), FirstPass::Help(names.iter().map(PathBuf::from).collect()), "{line}");
         }
+    }
+
+    #[test]
+    fn demo_has_its_own_users_unless_a_file_is_named() {
+        for line in ["--demo", "--demo -u 5 Shopper", "-n 1 --demo"] {
+            assert_eq!(pass(line), FirstPass::Native, "{line}");
+        }
+        assert_eq!(pass("--demo -f a"), files(&["a.py"]));
+        assert_eq!(pass("a.py --demo"), files(&["a.py"]));
+        assert_eq!(pass_with("--demo", "locustfile = a", ""), Ok(files(&["a.py"])));
+        assert_eq!(pass_with("--demo", "", "LOCUST_LOCUSTFILE=a"), Ok(files(&["a.py"])));
     }
 
     #[test]
