@@ -136,7 +136,7 @@ mod tests {
         let mut health = fixture::health(99);
         health.loads[0].wall_ns /= 10;
         health.loads[0].cpu_ns /= 10;
-        let report = fixture::report(0, health);
+        let report = fixture::report(health);
         let strict = ExitPlan { fail_on_lag: true, ..LENIENT };
         assert_eq!(strict.exit_code(HostExit::default(), &report, &fixture::summary(&[]), true), OK);
     }
