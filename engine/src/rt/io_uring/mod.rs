@@ -30,7 +30,7 @@ use ::io_uring::{
 };
 use rustix::{
     io::Errno,
-    net::SocketAddrAny,
+    net::{AddressFamily, SocketAddrAny},
     process::{Resource, getrlimit},
 };
 use slab::Slab;
@@ -146,7 +146,8 @@ impl Drop for Reactor {
 /// Operations of streams.
 impl ReactorInner {
     fn start_connect(&mut self, fd: OwnedFd, address: SocketAddrAny) -> usize {
-        let slot = self.sockets.insert(Socket::new(fd));
+        let allows_multishot = address.address_family() != AddressFamily::UNIX;
+        let slot = self.sockets.insert(Socket::new(fd, allows_multishot));
         let socket = &mut self.sockets[slot];
         let address = socket.address.insert(Box::new(address));
         let connect = opcode::Connect::new(Fd(socket.fd.as_raw_fd()), address.as_ptr().cast(), address.addr_len());

@@ -8,6 +8,10 @@
 //! body, the kernel drops the bytes without copying them. Afterwards the socket uses single-shot receives for the heads
 //! of the next responses, so that no receive has to be cancelled for the next long body. After
 //! [`SINGLE_SHOTS_AFTER_DIRECT`] of them without a long body, the socket returns to a multishot receive.
+//!
+//! A Unix socket uses single-shot receives only. Its multishot receive may never complete for the end of the stream if
+//! the end arrives right after bytes: the kernel combines both wake-ups and takes only the bytes (liburing issue 1549,
+//! seen on Linux 6.18). TCP reports that the end is left.
 
 use std::{
     io, mem, ptr,
@@ -24,7 +28,7 @@ use super::{
 };
 use crate::rt::buffer_pool::DEFAULT_RECV_BUFFER_BYTES;
 
-/// The destination of discarded bytes. TCP does not write to it.
+/// The destination of discarded bytes. Only Unix sockets write to it.
 pub(super) struct DiscardBuffer(Vec<u8>);
 
 impl DiscardBuffer {
@@ -163,15 +167,15 @@ impl ReactorInner {
 
 /// Submission.
 impl ReactorInner {
-    /// Starts a receive into provided buffers: single-shot if any single shots are left, otherwise multishot.
+    /// Starts a receive into provided buffers: multishot if the socket allows it and no single shots are left.
     pub(super) fn start_receive(&mut self, slot: usize) {
         let fd = self.fd(slot);
         let socket = &mut self.sockets[slot];
-        let receive = if socket.single_shots_left == 0 {
+        let receive = if socket.allows_multishot && socket.single_shots_left == 0 {
             socket.receive_mode = ReceiveMode::Multishot;
             opcode::RecvMulti::new(fd, BUFFER_GROUP).build()
         } else {
-            socket.single_shots_left -= 1;
+            socket.single_shots_left = socket.single_shots_left.saturating_sub(1);
             socket.receive_mode = ReceiveMode::SingleShot;
             let single = opcode::Recv::new(fd, ptr::null_mut(), 0).buf_group(BUFFER_GROUP);
             single.build().flags(squeue::Flags::BUFFER_SELECT)
@@ -230,7 +234,7 @@ impl ReactorInner {
     }
 }
 
-/// `MSG_TRUNC`: TCP drops the bytes instead of copying them.
+/// `MSG_TRUNC`: TCP drops the bytes instead of copying them. A Unix socket copies them.
 const MSG_TRUNC: i32 = 0x20;
 /// Number of unread buffers of a socket that ends its receive while no task waits for it. The next call of the reading
 /// task starts a new receive.

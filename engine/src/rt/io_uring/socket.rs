@@ -24,6 +24,8 @@ pub(super) struct Socket {
     /// The error of a send, until a receive reports it.
     pub(super) send_error: Option<Errno>,
     pub(super) receive_mode: ReceiveMode,
+    /// Whether multishot receives are used; see `receive.rs`.
+    pub(super) allows_multishot: bool,
     /// Received bytes that the reading task has not taken.
     pub(super) received: FilledQueue,
     /// A direct receive, until its result is taken. The kernel writes to its buffer in [`ReceiveMode::Direct`].
@@ -80,7 +82,7 @@ pub(super) enum Interest {
 }
 
 impl Socket {
-    pub(super) fn new(fd: OwnedFd) -> Self {
+    pub(super) fn new(fd: OwnedFd, allows_multishot: bool) -> Self {
         Self {
             fd,
             is_registered: false,
@@ -90,6 +92,7 @@ impl Socket {
             pending_send: None,
             send_error: None,
             receive_mode: ReceiveMode::Idle,
+            allows_multishot,
             received: FilledQueue::default(),
             direct: None,
             single_shots_left: 0,
