@@ -9,7 +9,13 @@ use std::ffi::OsString;
 use clap::{ArgMatches, Command, FromArgMatches, error::ErrorKind, parser::ValueSource};
 
 use super::{
-    cli::{arg_value::ArgValue, command, custom_args, positional, program::ProgramKind, raw::RawArgs},
+    cli::{
+        arg_value::ArgValue,
+        command, custom_args, other_tools, positional,
+        program::ProgramKind,
+        raw::RawArgs,
+        words::{self, Word},
+    },
     config::{
         self, ConfigEntry, ConfigSetting, LoadedConfig,
         config_keys::{self, ConfigKey},
@@ -49,6 +55,7 @@ pub enum ParsedLine {
 pub fn parse(line: &[OsString], program: &ProgramKind, env: &ProcessEnv) -> Result<ParsedLine, CliError> {
     let name = program.name(line);
     let command = command::build_command(program, &name)?;
+    check_foreign_flags(&command, line)?;
     let matches = match command.clone().try_get_matches_from(line) {
         Ok(matches) => matches,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
@@ -68,6 +75,22 @@ pub fn parse(line: &[OsString], program: &ProgramKind, env: &ProcessEnv) -> Resu
         raw.targets = config::user_classes(env);
     }
     Ok(ParsedLine::Args(Box::new(raw)))
+}
+
+/// Checks that a line has no flag of another load generator.
+///
+/// # Errors
+/// All such flags, each with the flag to write in its place.
+fn check_foreign_flags(command: &Command, line: &[OsString]) -> Result<(), CliError> {
+    let mut command = command.clone();
+    command.build();
+    let line: Vec<String> = line.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let describe = |word: Word<'_>| match word {
+        Word::Foreign(flag, value) => Some(other_tools::describe(flag, value.unwrap_or_default())),
+        _ => None,
+    };
+    let described: Vec<String> = words::split(&command, &line).filter_map(describe).collect();
+    if described.is_empty() { Ok(()) } else { Err(CliError::usage(described.join("; "))) }
 }
 
 /// Adds the settings of flags that the line does not give. They are inserted before `--`, which starts the positional
@@ -264,6 +287,52 @@ mod tests {
         assert_eq!(error("--hots x"), "unexpected argument '--hots'; a similar argument exists: '--host'");
         assert!(error("-u").starts_with("a value is required for '--users <N>'"), "{}", error("-u"));
         assert!(!error("-u").contains('\n'));
+    }
+
+    #[test]
+    fn flag_of_another_tool_names_ours_with_its_value() {
+        for (line, expected) in [
+            ("-z 10s http://h/", "-z 10s: the run time is -t 10s"),
+            ("-z10s http://h/", "-z 10s: the run time is -t 10s"),
+            ("--duration 30s", "--duration 30s: the run time is -t 30s"),
+            ("-duration=5s", "-duration 5s: the run time is -t 5s"),
+            ("-d30s", "-d 30s: the run time is -t 30s"),
+            ("-d 1h30m", "-d 1h30m: the run time is -t 1h30m"),
+            ("-d x=1&y", "-d x=1&y: the request body is --body 'x=1&y'"),
+            ("--vus 10", "--vus 10: the number of users, each with a connection, is -u 10"),
+            ("--requests 100", "--requests 100: the number of requests is -n 100"),
+            ("-i 100", "-i 100: the number of requests is -n 100"),
+            ("-i http://h/", "-i: write -X HEAD"),
+            ("-cpus 2", "-cpus 2: the number of threads is --shards 2"),
+            ("-m GET", "-m GET: the method is -X GET"),
+            ("-A text/html", "-A text/html: a header is --header 'Accept: text/html'"),
+            ("-h2 http://h/", "-h2: gregaria has HTTP/1.1 only: leave it out"),
+            ("-timeout 5s", "-timeout 5s: a long flag has two dashes"),
+            ("--redirect 0", "--redirect 0: write --no-redirects"),
+            ("-disable-keepalive http://h/", "-disable-keepalive: write --requests-per-connection 1"),
+            ("--latency http://h/", "--latency: percentiles are always shown: leave it out"),
+            ("-m PUT -q 50", &format!("-m PUT: the method is -X PUT; {}", error("-q 50"))),
+        ] {
+            assert_eq!(error(line), expected);
+        }
+        for flag in ["-q 50", "--qps 50", "--rate 50/s", "-rate=50", "-R2000", "--rps 5"] {
+            assert!(error(flag).contains("has no limit of the request rate; the load is set by"), "{flag}");
+        }
+    }
+
+    #[test]
+    fn own_flags_are_not_those_of_another_tool() {
+        for line in
+            ["-c 5 -t 10 -n 3 -T a -r 5 http://h/", "--method=-d", "-X=-d", "-- -d", "--body=-q -u 5", "-k -- -z"]
+        {
+            parsed(line);
+        }
+        let custom_args = ["-d", "--rate", "-q"].map(|flag| custom_arg(&[flag], "x", Arity::One)).to_vec();
+        let program = ProgramKind::Locustfile { custom_args };
+        let raw = try_parse("-d 10s --rate 5 -q6", &program, &ProcessEnv::default()).unwrap();
+        assert_eq!(raw.custom_args, ["-d10s", "--rate=5", "-q6"]);
+        let error = try_parse("-z 10s", &program, &ProcessEnv::default()).unwrap_err().message;
+        assert_eq!(error, "-z 10s: the run time is -t 10s");
     }
 
     #[test]

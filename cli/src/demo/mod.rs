@@ -2,8 +2,8 @@
 //!
 //! A site in the generator's process would take CPU time from the generator and appear in its figures. [`DemoSite`]
 //! therefore starts another process of the same program, with the hidden first argument [`SITE_ARGUMENT`]. That process
-//! only calls [`serve`]. `site.rs` is the parent, `server.rs` the child, and `shop.rs` makes the responses. `users.rs` has
-//! the users that load the shop. This module does not depend on runs.
+//! only calls [`serve`]. `site.rs` is the parent, `server.rs` the child, and `shop.rs` makes the responses. The users
+//! of the shop are in `users.rs`. This module does not depend on runs.
 
 mod access_log;
 mod catalogue;

@@ -19,7 +19,7 @@ type Shopper = HttpUser<SmallRng>;
 /// # Examples
 ///
 /// ```no_run
-/// // A program whose users load the demo shop with `--demo`, or a site like it with `--host`.
+/// // The users load the demo shop with `--demo`, or a site like it with `--host`.
 /// let exit_code = gregaria::main(gregaria::demo::user_classes());
 /// ```
 pub fn user_classes() -> [UserClass; 2] {

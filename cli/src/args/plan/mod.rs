@@ -422,6 +422,7 @@ mod tests {
                 "http://h/ -H Accept:*/*",
                 "-H Accept:*/*: -H is the host, headers are --header: write --header 'Accept:*/*'",
             ),
+            (&QUICK, "http://h/ -T a/b", "-T a/b: -T is a tag; a content type is --header 'Content-Type: a/b'"),
             (&python, "-H A:b", "-H A:b: -H is the host, headers are --header: write --header 'A:b'"),
         ] {
             assert_eq!(try_plan(line, program), Err(CliError::usage(message)), "{line}");

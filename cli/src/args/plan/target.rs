@@ -115,11 +115,16 @@ fn check_single_host(raw: &RawArgs) -> Result<(), CliError> {
 /// file.
 fn check_tags(raw: &RawArgs, program: &ProgramKind) -> Result<(), CliError> {
     let mut tags = raw.users.tags.iter().chain(&raw.users.exclude_tags);
-    match program {
-        ProgramKind::Gregaria | ProgramKind::RustUsers if tags.any(|tag| tag.origin.is_none()) => {
-            Err(CliError::usage("-T and -E apply to locustfiles only: other users have no tags"))
-        }
-        _ => Ok(()),
+    match tags.find(|tag| tag.origin.is_none()) {
+        None => Ok(()),
+        Some(_) if matches!(program, ProgramKind::Locustfile { .. }) => Ok(()),
+        // In hey and oha, -T is the content type.
+        Some(tag) if tag.text.contains('/') => Err(CliError::usage(format!(
+            "{}: -T is a tag; a content type is --header 'Content-Type: {}'",
+            tag.describe("-T"),
+            tag.text.escape_debug()
+        ))),
+        Some(_) => Err(CliError::usage("-T and -E apply to locustfiles only: other users have no tags")),
     }
 }
 

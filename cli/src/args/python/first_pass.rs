@@ -5,7 +5,7 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Arg, Command};
+use clap::Arg;
 
 use super::locustfile;
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
             arg_value::ArgValue,
             command, positional,
             program::{PROGRAM_NAME, ProgramKind},
+            words::{self, Word},
         },
         config::{self, config_keys, process_env::ProcessEnv},
     },
@@ -95,26 +96,19 @@ impl ScannedLine {
     fn scan(args: &[OsString]) -> Result<Self, CliError> {
         let mut command = command::build_command(&ProgramKind::Gregaria, PROGRAM_NAME)?;
         command.build();
-        let words: Vec<String> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
+        let line: Vec<String> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
         let mut scanned = Self::default();
-        let mut rest = words.as_slice();
         // Whether the next words may be values of an unknown flag.
         let mut is_ambiguous = false;
-        while let [word, after @ ..] = rest {
-            rest = after;
-            if word == "--" {
-                after.iter().for_each(|word| scanned.add_positional(word));
-                break;
-            }
-            match classify(&command, word) {
-                ArgToken::Positional if !is_ambiguous => scanned.add_positional(word),
-                ArgToken::Positional => {}
-                ArgToken::Unknown => is_ambiguous = !word.contains('='),
-                ArgToken::Known(arg, value) => {
+        for word in words::split(&command, &line) {
+            match word {
+                Word::Positional(_) if is_ambiguous => {}
+                Word::Positional(word) => scanned.add_positional(word),
+                Word::Unknown(word) => is_ambiguous = !word.contains('='),
+                Word::Foreign(_, value) => is_ambiguous = value.is_none(),
+                Word::Flag(arg, value) => {
                     is_ambiguous = false;
-                    let (value, after) = take_value(arg, value, rest);
-                    rest = after;
-                    scanned.add_flag(arg, value);
+                    scanned.add_flag(arg, value.map(str::to_owned));
                 }
             }
         }
@@ -138,67 +132,6 @@ impl ScannedLine {
             _ => {}
         }
     }
-}
-
-/// A word of a command line.
-enum ArgToken<'a> {
-    /// A flag, and the value that is joined to it.
-    Known(&'a Arg, Option<String>),
-    Positional,
-    Unknown,
-}
-
-fn classify<'a>(command: &'a Command, word: &str) -> ArgToken<'a> {
-    let is_number = word.parse::<f64>().is_ok();
-    match word.strip_prefix("--") {
-        Some(long) => classify_long(command, long),
-        None if word.len() > 1 && word.starts_with('-') && !is_number => classify_short(command, &word[1..]),
-        None => ArgToken::Positional,
-    }
-}
-
-/// Classifies a long flag, which may be shortened to a prefix of one flag only.
-fn classify_long<'a>(command: &'a Command, word: &str) -> ArgToken<'a> {
-    let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value.to_owned())));
-    let has_long = |arg: &&Arg, matches: &dyn Fn(&str) -> bool| {
-        arg.get_long().is_some_and(matches) || arg.get_all_aliases().into_iter().flatten().any(matches)
-    };
-    let exact = command.get_arguments().find(|arg| has_long(arg, &|long| long == name));
-    let mut with_prefix = command.get_arguments().filter(|arg| has_long(arg, &|long| long.starts_with(name)));
-    match (exact, with_prefix.next(), with_prefix.next()) {
-        (Some(arg), ..) | (None, Some(arg), None) => ArgToken::Known(arg, value),
-        _ => ArgToken::Unknown,
-    }
-}
-
-/// Classifies short flags in one word: `-lf FILE` is `-l -f FILE`. All but the last flag are switches.
-fn classify_short<'a>(command: &'a Command, letters: &str) -> ArgToken<'a> {
-    for (index, letter) in letters.char_indices() {
-        let has_letter = |arg: &&Arg| {
-            arg.get_short() == Some(letter)
-                || arg.get_all_short_aliases().into_iter().flatten().any(|alias| alias == letter)
-        };
-        let Some(arg) = command.get_arguments().find(has_letter) else { return ArgToken::Unknown };
-        let rest = &letters[index + letter.len_utf8()..];
-        if rest.is_empty() {
-            return ArgToken::Known(arg, None);
-        }
-        if arg.get_action().takes_values() {
-            return ArgToken::Known(arg, Some(rest.trim_start_matches('=').to_owned()));
-        }
-    }
-    ArgToken::Unknown
-}
-
-/// Returns the value of a flag, which is joined to the flag or follows it, and the words after the value.
-fn take_value<'a>(arg: &Arg, joined: Option<String>, rest: &'a [String]) -> (Option<String>, &'a [String]) {
-    let arity = arg.get_num_args().unwrap_or_default();
-    if joined.is_some() || arity.max_values() == 0 {
-        return (joined, rest);
-    }
-    let count = if arity.max_values() == 1 { 1 } else { rest.iter().take_while(|word| !word.starts_with('-')).count() };
-    let (values, after) = rest.split_at(count.min(rest.len()));
-    (values.first().cloned(), after)
 }
 
 #[cfg(test)]
