@@ -122,6 +122,19 @@ fn redirect_is_an_answer_with_no_redirects() {
 }
 
 #[test]
+fn first_response_is_printed_and_not_counted() {
+    let nginx = Nginx::start();
+    let run = gregaria().arg(nginx.url("/")).args("-n 5 -u 1 --json --print-first-response").run().expect_code(0);
+    let url = nginx.url("/");
+    assert!(run.stderr.starts_with(&format!("First response to GET {url}:\nHTTP/1.1 200 OK\n")), "{}", run.stderr);
+    assert_eq!((run.entry().num_requests, nginx.log().len()), (5, 6));
+    let gone = gregaria().args("http://127.0.0.1:1/ -n 2 -u 1 --json --print-first-response").run().expect_code(1);
+    let start = "First response to GET http://127.0.0.1:1/:\n(connection refused)\n";
+    assert!(gone.stderr.starts_with(start), "{}", gone.stderr);
+    assert_eq!(gone.entry().num_requests, 2, "the run goes on");
+}
+
+#[test]
 fn scheme_of_url_and_location_may_be_in_any_case() {
     let end = Nginx::start();
     let upper = end.url("/end").replace("http://", "HTTP://");

@@ -11,16 +11,18 @@ use std::{
 };
 
 use gregaria_engine::{
-    RustScenario, Scenario, ScenarioError, ShardError, ShardOptions, ShardSwarm, UserClass, UserClassInfo,
-    rt::DriverKind, scenario,
+    RunCommand, Runner, RunnerOptions, RustScenario, Scenario, ScenarioError, ShardError, ShardOptions, ShardSwarm,
+    UserClass, UserClassInfo, rt::DriverKind, scenario,
 };
 
 use crate::{
     args::{self, FirstPass, Mode, ParsedLine, ProcessEnv, ProgramKind, RunPlan, RunTarget, positional},
     demo,
     exit::{self, CliError, HostExit},
-    list, python_exec, quick, ratio,
-    run::{self, Backend},
+    first_response, list, python_exec,
+    quick::{self, QuickRequest},
+    ratio,
+    run::{self, Backend, RunContext},
 };
 
 /// Runs the command line of this process with these user classes and returns the exit code.
@@ -206,16 +208,42 @@ fn run_users(
     this_program: impl FnOnce() -> io::Result<Command>,
 ) -> Result<u8, CliError> {
     let context = run::prepare(&plan, this_program)?;
-    let scenario = scenario.with_client(|config| plan.client.apply_to(config));
-    let scenario = Arc::new(scenario.with_host(context.host.as_deref()).map_err(|error| scenario_error(&error))?);
-    let options = ShardOptions {
-        shards: plan.load.shards,
-        driver: plan.load.driver,
-        resolver: Arc::clone(&context.resolver),
-        ..ShardOptions::default()
-    };
+    if let RunTarget::Quick(request) = &plan.target
+        && plan.output.print_first_response
+    {
+        print_first_response(request, &plan, &context)?;
+    }
+    let scenario = configure(scenario, &plan, context.host.as_deref())?;
+    let options = shard_options(plan.load.shards, &plan, &context);
     let make_swarm = || start_shards(&scenario, &options);
     run::launch(context, plan, scenario.clone(), make_swarm)?.follow(HostExit::default)
+}
+
+/// Runs a user that sends the request once, and prints the response or the error in its place.
+fn print_first_response(request: &QuickRequest, plan: &RunPlan, context: &RunContext) -> Result<(), CliError> {
+    let (class, response) = first_response::user_class(request.clone());
+    let scenario = RustScenario::new([class]).map_err(|error| scenario_error(&error))?;
+    let scenario = configure(scenario, plan, None)?;
+    let swarm = start_shards(&scenario, &shard_options(Some(1), plan, context))?.swarm;
+    let run = Runner::start(scenario, swarm, RunnerOptions::default());
+    let run = run.map_err(|error| CliError::runtime(format!("failed to start a control thread: {error}")))?;
+    run.send_command(RunCommand::Spawn { users: 1, spawn_rate: f64::INFINITY });
+    // The user sends one text. A run without users would end a second later.
+    if let Ok(text) = response.recv() {
+        context.screen.write_lines(&text);
+    }
+    Ok(())
+}
+
+/// Applies the client settings and the host of the run to a scenario.
+fn configure(scenario: RustScenario, plan: &RunPlan, host: Option<&str>) -> Result<Arc<RustScenario>, CliError> {
+    let scenario = scenario.with_client(|config| plan.client.apply_to(config));
+    scenario.with_host(host).map(Arc::new).map_err(|error| scenario_error(&error))
+}
+
+fn shard_options(shards: Option<usize>, plan: &RunPlan, context: &RunContext) -> ShardOptions {
+    let resolver = Arc::clone(&context.resolver);
+    ShardOptions { shards, driver: plan.load.driver, resolver, ..ShardOptions::default() }
 }
 
 fn start_shards(scenario: &Arc<RustScenario>, options: &ShardOptions) -> Result<Backend<ShardSwarm>, CliError> {

@@ -35,6 +35,7 @@ pub mod demo;
 mod doc_tests;
 mod entry;
 pub mod exit;
+mod first_response;
 #[cfg(test)]
 mod fixture;
 mod json;

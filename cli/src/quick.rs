@@ -2,7 +2,7 @@
 //!
 //! The defaults of a quick run are in `args/plan/mod.rs`.
 
-use gregaria_engine::{HttpUser, Method, TaskSet, UserClass};
+use gregaria_engine::{HttpUser, Method, Request, TaskSet, UserClass};
 
 /// The request of a quick run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,17 +19,33 @@ pub struct QuickRequest {
     pub body: Option<Vec<u8>>,
 }
 
+impl QuickRequest {
+    /// Returns the headers for [`prepare`](Self::prepare). A request borrows its headers. Leaked once per process, they
+    /// need no copy per request.
+    pub(crate) fn leak_headers(&self) -> Vec<(&'static str, &'static str)> {
+        self.headers.iter().map(|(name, value)| (&*name.clone().leak(), &*value.clone().leak())).collect()
+    }
+
+    /// Returns the request for this user.
+    pub(crate) fn prepare<'a>(
+        &'a self,
+        user: &'a mut HttpUser,
+        headers: &'a [(&'static str, &'static str)],
+    ) -> Request<'a, ()> {
+        let request = user.request(self.method, &self.target).headers(headers);
+        match &self.body {
+            Some(body) => request.body(body),
+            None => request,
+        }
+    }
+}
+
 /// Creates the user class that repeats this request.
 pub(crate) fn user_class(request: QuickRequest) -> UserClass {
-    let QuickRequest { host, target, method, headers, body } = request;
-    // A request borrows its headers. Leaked once per process, they need no copy per request.
-    let headers: Vec<(&str, &str)> = headers.into_iter().map(|(name, value)| (&*name.leak(), &*value.leak())).collect();
+    let host = request.host.clone();
+    let headers = request.leak_headers();
     let send_request = async move |user: &mut HttpUser| {
-        let mut request = user.request(method, &target).headers(&headers).discard_body();
-        if let Some(body) = &body {
-            request = request.body(body);
-        }
-        request.await;
+        request.prepare(user, &headers).discard_body().await;
         Ok(())
     };
     UserClass::http(CLASS_NAME).host(host).tasks(TaskSet::new(CLASS_NAME).task_named("request", 1, send_request))

@@ -1,6 +1,7 @@
 """Flags for the connections and requests of Python users: addresses, timeouts and limits."""
 
 import pytest
+from echo_server import Reply
 from program import in_a_task
 
 VISIT = in_a_task("self.client.get('/')")
@@ -34,6 +35,15 @@ def test_source_ip_of_another_machine_is_an_error(run, server):
 def test_request_flags_apply_to_python_users(run, server, path, arguments, error):
     finished = run(in_a_task(f"self.client.get({path!r})"), f"-H {server.url} {arguments}").expect_code(1)
     assert error in finished.stderr
+
+
+def test_redirect_is_an_answer_with_no_redirects(run, server):
+    server.replies["/one"] = Reply(302, headers=(("Location", server.url.replace("http", "HTTP") + "/two"),))
+    code = "print(self.client.get('/one').status_code, self.client.get('/one', allow_redirects=True).status_code)"
+    host = server.url.replace("http", "HTTP")
+    finished = run(in_a_task(code), f"-H {host} --no-redirects").expect_code(0)
+    assert finished.stdout.splitlines() == ["302 200"]
+    assert server.targets() == ["/one", "/one", "/two"]
 
 
 def test_custom_flag_replaces_the_built_in_flag(run, server):

@@ -76,6 +76,9 @@ def test_user_classes_of_the_same_name_are_an_error(program):
         ("NoSuchClass", 1, "there is no user class NoSuchClass: see --list"),
         ("-u 0", 2, "-u 0: takes a whole number of at least 1"),
         ("-t soon", 2, "-t soon: takes a time of more than 0, such as 90 (seconds), 1.5s, 500ms, 20m or 1h30m"),
+        ("-z 10s", 2, "-z 10s: the run time is -t 10s"),
+        ("localhost:80", 2, "localhost:80: is no user class: give the host with -H http://localhost:80"),
+        ("-H Accept:x", 2, "-H Accept:x: -H is the host, headers are --header: write --header 'Accept:x'"),
         ("-H 127.0.0.1:8080", 2, "-H 127.0.0.1:8080: has no scheme: write http://127.0.0.1:8080"),
     ],
 )
@@ -92,11 +95,14 @@ def test_missing_and_invalid_hosts_are_errors(run):
     missing = error_line(run(USER.replace("host =", "no_host =")), 2)
     assert missing == "user class Visitor has no host: set one for the class or for the run (--host)"
     wrong = error_line(run(USER.replace("http://127", "127")), 2)
-    assert "Visitor" in wrong and "127.0.0.1:1" in wrong
+    assert wrong == 'host "127.0.0.1:1" of user class Visitor: has no scheme: write http://127.0.0.1:1'
 
 
 def test_missing_locustfile_is_an_error(program):
     assert "nowhere.py" in error_line(program.command(["-f", "nowhere.py"]).finish(), 1)
+    program.write("urls.txt", "http://127.0.0.1:1/")
+    line = error_line(program.command(["-f", "urls.txt"]).finish(), 2)
+    assert line.startswith("-f urls.txt: is no locustfile, because its name does not end with .py; ")
     assert "locustfile" in error_line(program.command([]).finish(), 1)
 
 

@@ -159,7 +159,7 @@ fn one_line(report: &str, program_name: &str) -> String {
 const LOCUSTFILE_ONLY: &[&str] = &["demo", "exclude_tags", "host", "locustfile", "tags"];
 
 /// The ids of the flags that settings can give to a quick run only.
-const URL_ONLY: &[&str] = &["body", "body_file", "headers", "method"];
+const URL_ONLY: &[&str] = &["body", "body_file", "headers", "method", "print_first_response"];
 
 #[cfg(test)]
 mod tests {

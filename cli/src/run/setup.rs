@@ -14,7 +14,7 @@ pub struct RunContext {
     pub host: Option<String>,
     /// The checked endpoints of the run's connections.
     pub resolver: Arc<Resolver>,
-    pub(super) screen: Screen,
+    pub(crate) screen: Screen,
     pub(super) site: Option<DemoSite>,
 }
 

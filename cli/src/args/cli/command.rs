@@ -60,6 +60,8 @@ Examples:
       64 users request one page without waits for 10 seconds
   gregaria http://localhost:8080/api -X PUT --body hello -n 10000
       exactly 10,000 requests with a body
+  gregaria http://localhost:8080/ -n 1000 --print-first-response
+      the response to one request first, to see that it is the right one
   gregaria -f shop.py -u 1000 -r 100 -t 5m -H http://staging.example Visitor
       one user class of a locustfile
   gregaria -u 100 -r 10

@@ -133,6 +133,9 @@ pub(crate) struct QuickArgs {
     /// File that contains the request body
     #[arg(long, value_name = "FILE")]
     pub(crate) body_file: Option<ArgValue>,
+    /// Send the request once before the run and print its response: the head and up to 1 KiB of the body
+    #[arg(long)]
+    pub(crate) print_first_response: bool,
 }
 
 /// Endpoints of connections, timeouts and limits.

@@ -100,6 +100,8 @@ pub struct LoadPlan {
 pub struct OutputPlan {
     /// Whether the statistics are printed during the run.
     pub(crate) live: bool,
+    /// Whether the response to one request of a quick run is printed before the run.
+    pub(crate) print_first_response: bool,
     /// Whether the final statistics are written to stdout as JSON.
     pub json: bool,
     /// The file that the final statistics are written to, in place of the final tables.
@@ -159,7 +161,12 @@ impl RunPlan {
             connect_config: connect_config::plan(network)?,
             client: client::plan(network, &raw.tls)?,
             headless: defaults.headless || load.headless && !load.headful,
-            output: OutputPlan { live: !output.only_summary, json: output.json, json_file: path(&output.json_file) },
+            output: OutputPlan {
+                live: !output.only_summary,
+                print_first_response: raw.quick.print_first_response,
+                json: output.json,
+                json_file: path(&output.json_file),
+            },
             log: log_plan(log)?,
         };
         web::check(&raw.web)?;
@@ -363,7 +370,8 @@ mod tests {
             "--only-summary --json --json-file out -L warning --logfile l --exit-code-on-error 9 --fail-on-lag",
             &RUST,
         );
-        assert_eq!(plan.output, OutputPlan { live: false, json: true, json_file: Some("out".into()) });
+        let output = OutputPlan { json: true, json_file: Some("out".into()), ..OutputPlan::default() };
+        assert_eq!(plan.output, output);
         assert_eq!(plan.log, LogPlan { level: LevelFilter::Warn, file: Some("l".into()), skip_setup: false });
         assert_eq!(plan.exit, ExitPlan { on_error: 9, fail_on_lag: true });
     }
@@ -385,6 +393,7 @@ mod tests {
             "http://h/ -f x.py",
             "http://h/ --body a --body-file b",
             "-X GET",
+            "--print-first-response",
             "http://h/ --demo",
             "http://h/ -T a",
             "http://h/ --autoquit 5",

@@ -131,7 +131,9 @@ fn check_tags(raw: &RawArgs, program: &ProgramKind) -> Result<(), CliError> {
 /// Returns the user classes of a line without a URL.
 fn class_target(raw: &RawArgs, program: &ProgramKind) -> Result<RunTarget, CliError> {
     if raw.quick != QuickArgs::default() {
-        return Err(CliError::usage("request flags (-X, --header, --body ...) apply to a quick run only; give a URL"));
+        return Err(CliError::usage(
+            "-X, --header, --body, --body-file and --print-first-response apply to a quick run only; give a URL",
+        ));
     }
     match program {
         ProgramKind::Gregaria if raw.load.demo => Ok(RunTarget::Classes(raw.targets.clone())),
