@@ -250,7 +250,7 @@ fn start_shards(scenario: &Arc<RustScenario>, options: &ShardOptions) -> Result<
     let swarm = ShardSwarm::start(Arc::clone(scenario), options).map_err(shard_error)?;
     let driver = swarm.driver_kind().map_or("no driver", DriverKind::as_str);
     let description = format!("Shards: {}, over {driver}", swarm.shard_count());
-    Ok(Backend { swarm, description })
+    Ok(Backend { swarm, description, driver })
 }
 
 /// A wrong number of shards is a usage error. A machine that cannot start them is a runtime error.

@@ -68,6 +68,7 @@ def _describe(action: Any) -> ArgumentDescription:
         "choices": [str(choice) for choice in action.choices or []],
         "required": action.required or bool(action.is_required),
         "hidden": help_text == argparse.SUPPRESS,
+        "secret": bool(action.is_secret),
     }
 
 

@@ -38,6 +38,7 @@ class ArgumentDescription(TypedDict):
     choices: list[str]
     required: bool
     hidden: bool
+    secret: bool
 
 
 #: Name, value, domain, path, https only, this host only, expiry in seconds since 1970. See `session.rs`.

@@ -103,7 +103,7 @@ impl CommandLine {
     /// Whether stdout is reserved for results.
     #[getter]
     fn json(&self) -> bool {
-        self.plan.output.json
+        self.plan.output.uses_stdout()
     }
 
     #[getter]
@@ -148,6 +148,7 @@ fn custom_arg(described: &Bound<'_, PyDict>) -> PyResult<CustomArg> {
         choices: item("choices")?.extract()?,
         required: item("required")?.extract()?,
         hidden: item("hidden")?.extract()?,
+        secret: item("secret")?.extract()?,
     })
 }
 

@@ -156,7 +156,8 @@ fn backend(
     plan.client.apply_to(&mut config);
     let mut coordinator = Coordinator::new(class_count);
     let agent = ThreadAgent::new(coordinator.add_agent());
-    let description = format!("Python users on gevent, requests over {}", io_thread.driver_kind().as_str());
+    let driver = io_thread.driver_kind().as_str();
+    let description = format!("Python users on gevent, requests over {driver}");
     let swarm =
         PythonSwarm::new(coordinator, command_fd.clone(), io_thread.status(), Arc::clone(&last_tick_ns), owner_thread);
     let bridge = EngineBridge::new(BridgeParts {
@@ -170,7 +171,7 @@ fn backend(
         last_tick_ns,
         notify_decided,
     });
-    Ok((Backend { swarm, description }, bridge))
+    Ok((Backend { swarm, description, driver }, bridge))
 }
 
 fn runtime_error(message: &str) -> PyErr {

@@ -1,7 +1,7 @@
 //! A histogram of durations that allocates memory only near recorded values.
 //!
-//! Buckets and percentiles are those of `hdrhistogram` with three digits from 1 µs to 1 h, as a property test checks. In
-//! addition it has exact extremes, and percentiles are never outside of them. The buckets are in `paged_counts.rs`.
+//! Buckets and percentiles are those of `hdrhistogram` with three digits from 1 µs to 1 h, as a property test checks.
+//! In addition it has exact extremes, and percentiles are never outside of them. The buckets are in `paged_counts.rs`.
 
 use crate::{bucket, hdr_encoding, paged_counts::PagedCounts, value_summary::ValueSummary};
 
@@ -123,8 +123,8 @@ impl PagedHistogram {
         })
     }
 
-    /// Returns the counts in the V2 encoding of HdrHistogram, without compression. The unit is 1 µs, the precision three
-    /// digits. Values above [`MAX_US`](Self::MAX_US) are counted at the exact maximum.
+    /// Returns the counts in the V2 encoding of HdrHistogram, without compression. The unit is 1 µs, with three digits.
+    /// Values above [`MAX_US`](Self::MAX_US) are counted at the exact maximum.
     pub fn to_hdr_v2(&self) -> Vec<u8> {
         // The encoding has signed integers.
         let highest_us = self.values.max_us.clamp(bucket::RANGE_US, i64::MAX as u64);

@@ -51,8 +51,7 @@ const CYCLE_EXCEPTIONS: &[Exception] = &[
     ("engine/src", "user/request", "user/http_user"),
     // The trait of the outputs and the choice between them are one file.
     ("cli/src", "run/output", "run/final_report"),
-    ("cli/src", "run/output", "run/json_file"),
-    ("cli/src", "run/output", "run/json_stdout"),
+    ("cli/src", "run/output", "run/json_output"),
     ("cli/src", "run/output", "run/live_display"),
 ];
 

@@ -14,7 +14,7 @@ mod parse;
 mod plan;
 mod python;
 
-pub(crate) use cli::positional;
+pub(crate) use cli::{arg_value::RecordedArg, positional, recorded_args::mask_url};
 pub use cli::{
     program::{Arity, CustomArg, ProgramKind},
     raw::RawArgs,

@@ -14,6 +14,7 @@ use super::{
         command, custom_args, other_tools, positional,
         program::ProgramKind,
         raw::RawArgs,
+        recorded_args,
         words::{self, Word},
     },
     config::{
@@ -67,9 +68,10 @@ pub fn parse(line: &[OsString], program: &ProgramKind, env: &ProcessEnv) -> Resu
     let config_file = matches.get_one::<ArgValue>("config").map(|arg| arg.text.as_str());
     let settings = config::load(&config_keys, config_file, env)?;
     let words = merge_config(line, &matches, &config_keys, &settings, &command)?;
-    let matches = command.try_get_matches_from(words).map_err(|error| clap_error(&error, &name))?;
+    let matches = command.clone().try_get_matches_from(words).map_err(|error| clap_error(&error, &name))?;
     let mut raw = RawArgs::from_arg_matches(&matches).map_err(|error| clap_error(&error, &name))?;
     raw.custom_args = custom_args::collect_argparse_words(&matches, program.custom_args());
+    raw.recorded_args = recorded_args::record_args(&command, &matches, program.custom_args());
     check_required(&matches, program)?;
     if raw.targets.is_empty() {
         raw.targets = config::user_classes(env);

@@ -149,8 +149,12 @@ mod tests {
 
     use gregaria_engine::{Runner, Segment, Swarm, SwarmReport, rt};
     use gregaria_stats::{Interval, Limits, Outcome, Recorder};
+    use serde_json::{Value, json};
 
-    use super::{super::output::RunOutput, *};
+    use super::{
+        super::output::{RunInfo, RunOutput},
+        *,
+    };
     use crate::{
         args::{self, ParsedLine, ProcessEnv, ProgramKind},
         exit,
@@ -225,6 +229,10 @@ mod tests {
         (plan, scenario, handle)
     }
 
+    fn run_info<'a>(plan: &'a RunPlan, scenario: &'a StaticScenario) -> RunInfo<'a> {
+        RunInfo { plan, classes: &scenario.0, driver: "epoll" }
+    }
+
     /// Follows a run of the scripted swarm without a live display and returns its exit code, console and stdout.
     fn run(line: &str, report: SwarmReport) -> (u8, String, String) {
         let console = MemoryDevice::terminal(80, 24);
@@ -240,7 +248,7 @@ mod tests {
     ) -> (u8, String, String) {
         let (plan, scenario, handle) = launch(line, report);
         let (screen, mut stdout) = (Screen::new(console.clone()), Vec::new());
-        let mut outputs = RunOutputs::new(&plan, &screen, &mut stdout, keys.is_some());
+        let mut outputs = RunOutputs::new(run_info(&plan, &scenario), &screen, &mut stdout, keys.is_some());
         let code = follow(&*scenario, &handle, &plan, keys, HostExit::default, &mut outputs);
         drop(outputs);
         (code, console.written(), String::from_utf8(stdout).unwrap())
@@ -276,6 +284,36 @@ mod tests {
     }
 
     #[test]
+    fn full_results_describe_the_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("new/full.json");
+        let line = format!("-H http://me:secret@host --json-full --json-full-file {}", file.display());
+        let (code, console, data) = run(&line, SwarmReport { aborted: 3, ..SwarmReport::default() });
+        assert!(code == 1 && console.contains("Error report"), "the tables are printed as well");
+        let from_file: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+        let results: Value = serde_json::from_str(&data).unwrap();
+        for (pointer, value) in [
+            ("/version", json!(1)),
+            ("/run/end_reason", json!("num_requests")),
+            ("/run/aborted_requests", json!(3)),
+            ("/settings/num_requests", json!(2)),
+            ("/settings/user_classes/0/name", json!("Web")),
+            ("/arguments/host", json!(["http://me:***@host"])),
+            ("/generator/driver", json!("epoll")),
+            ("/total/percentiles_us/p50", json!(64)),
+            ("/total/percentiles_us/p99.999", json!(12_300)),
+            ("/entries/0/method", json!("GET")),
+            ("/entries/0/max_us", json!(12_300)),
+            ("/entries/0/response_times", json!({"0": 1, "12": 1})),
+            ("/errors/0/error", json!("500 Internal Server Error")),
+            ("/exceptions", json!([])),
+        ] {
+            assert_eq!(results.pointer(pointer), Some(&value), "{pointer}");
+            assert_eq!(from_file.pointer(pointer), Some(&value), "{pointer}");
+        }
+    }
+
+    #[test]
     fn unwritable_json_file_prints_the_tables() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("file"), "").unwrap();
@@ -292,7 +330,7 @@ mod tests {
         let console = MemoryDevice::default();
         let screen = Screen::new(console.clone());
         let mut stdout = Vec::new();
-        let mut outputs = RunOutputs::new(&plan, &screen, &mut stdout, false);
+        let mut outputs = RunOutputs::new(run_info(&plan, &scenario), &screen, &mut stdout, false);
         outputs.results = vec![Box::new(FailingOutput { calls: &calls })];
         let code = follow(&*scenario, &handle, &plan, None, HostExit::default, &mut outputs);
         drop(outputs);

@@ -7,7 +7,11 @@ use std::{io, sync::Arc};
 
 use gregaria_engine::{RunHandle, Runner, Scenario, Swarm};
 
-use super::{follow, output::RunOutputs, setup::RunContext};
+use super::{
+    follow,
+    output::{RunInfo, RunOutputs},
+    setup::RunContext,
+};
 use crate::{
     args::RunPlan,
     exit::{CliError, HostExit},
@@ -21,6 +25,8 @@ pub struct Backend<S> {
     pub swarm: S,
     /// One line: threads and driver.
     pub description: String,
+    /// The kernel interface of the threads that send requests.
+    pub driver: &'static str,
 }
 
 /// A run before its first command.
@@ -29,6 +35,7 @@ pub struct LaunchedRun {
     scenario: Arc<dyn Scenario>,
     plan: RunPlan,
     context: RunContext,
+    driver: &'static str,
 }
 
 /// Makes the swarm and starts its runner. [`LaunchedRun::follow`] spawns the users.
@@ -45,14 +52,14 @@ pub fn launch<S: Swarm + 'static>(
         plan.client.tls.clone().unwrap_or_default().load_system_roots();
     }
     // Logged after the last step that fails for reasons of the command line: such an error is one line on stderr.
-    let Backend { swarm, description } = make_swarm()?;
+    let Backend { swarm, description, driver } = make_swarm()?;
     log::info!("Starting gregaria {}", env!("CARGO_PKG_VERSION"));
     log::info!("{description}");
     if let Some(site) = &context.site {
         log::info!("The demo shop is at {}", site.base_url());
     }
     let handle = Runner::start(Arc::clone(&scenario), swarm, plan.load.runner_options()).map_err(thread_error)?;
-    Ok(LaunchedRun { handle, scenario, plan, context })
+    Ok(LaunchedRun { handle, scenario, plan, context, driver })
 }
 
 impl LaunchedRun {
@@ -74,12 +81,13 @@ impl LaunchedRun {
     /// # Errors
     /// A signal handler or its thread cannot be set up.
     pub fn follow(self, host_exit: impl FnOnce() -> HostExit) -> Result<u8, CliError> {
-        let Self { handle, scenario, plan, context } = self;
+        let Self { handle, scenario, plan, context, driver } = self;
         let terminal = Terminal::open(&context.screen).map_err(thread_error)?;
         let terminal_handle = terminal.handle();
         signals::forward_to(handle.clone(), move || terminal_handle.restore()).map_err(thread_error)?;
         let mut stdout = io::stdout();
-        let mut outputs = RunOutputs::new(&plan, &context.screen, &mut stdout, terminal.keys().is_some());
+        let info = RunInfo { plan: &plan, classes: scenario.user_classes(), driver };
+        let mut outputs = RunOutputs::new(info, &context.screen, &mut stdout, terminal.keys().is_some());
         Ok(follow::follow(&*scenario, &handle, &plan, terminal.keys(), host_exit, &mut outputs))
     }
 }

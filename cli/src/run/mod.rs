@@ -6,8 +6,7 @@
 
 mod final_report;
 mod follow;
-mod json_file;
-mod json_stdout;
+mod json_output;
 mod launch;
 mod live_display;
 mod output;

@@ -5,10 +5,14 @@
 
 use std::io::{self, Write};
 
-use gregaria_engine::{RunHandle, RunReport};
+use gregaria_engine::{RunHandle, RunReport, UserClassInfo};
 use gregaria_stats::Summary;
 
-use super::{final_report::FinalReport, json_file::JsonFile, json_stdout::JsonStdout, live_display::LiveDisplay};
+use super::{
+    final_report::FinalReport,
+    json_output::{self, JsonForm, JsonOutput},
+    live_display::LiveDisplay,
+};
 use crate::{args::RunPlan, terminal::Screen};
 
 /// An output of a run: a display for people, or results for programs.
@@ -31,6 +35,17 @@ pub(crate) trait RunOutput {
     fn destination(&self) -> String;
 }
 
+/// The facts of a run that do not change.
+#[derive(Clone, Copy)]
+pub(crate) struct RunInfo<'a> {
+    /// The plan.
+    pub(crate) plan: &'a RunPlan,
+    /// The user classes.
+    pub(crate) classes: &'a [UserClassInfo],
+    /// The kernel interface of the threads that send requests.
+    pub(crate) driver: &'static str,
+}
+
 /// A run that is over.
 #[derive(Clone, Copy)]
 pub(crate) struct FinishedRun<'a> {
@@ -51,20 +66,24 @@ pub(crate) struct RunOutputs<'a> {
 }
 
 impl<'a> RunOutputs<'a> {
-    /// Builds the outputs that `plan` selects. `has_keys` is whether the live display offers keys.
-    pub(crate) fn new(plan: &'a RunPlan, screen: &'a Screen, stdout: &'a mut dyn Write, has_keys: bool) -> Self {
-        let mut outputs = Self { results: Vec::new(), displays: Vec::new() };
-        if plan.output.json {
-            outputs.results.push(Box::new(JsonStdout::new(stdout)));
+    /// Builds the outputs that the plan selects. `has_keys` is whether the live display offers keys.
+    pub(crate) fn new(run: RunInfo<'a>, screen: &'a Screen, stdout: &'a mut dyn Write, has_keys: bool) -> Self {
+        let RunPlan { load, output, .. } = run.plan;
+        let mut displays: Vec<Box<dyn RunOutput + 'a>> = Vec::new();
+        if output.live {
+            displays.push(Box::new(LiveDisplay::new(screen, load, has_keys)));
         }
-        if let Some(file) = &plan.output.json_file {
-            outputs.results.push(Box::new(JsonFile::new(file)));
-        }
-        if plan.output.live {
-            outputs.displays.push(Box::new(LiveDisplay::new(screen, &plan.load, has_keys)));
-        }
-        outputs.displays.push(Box::new(FinalReport::new(screen, plan.output.json_file.is_some())));
-        outputs
+        displays.push(Box::new(FinalReport::new(screen, output.json_file.is_some())));
+        let on_stdout = match (output.json, output.json_full) {
+            (true, _) => Some(JsonOutput::to_stdout(JsonForm::Entries, stdout)),
+            (_, true) => Some(JsonOutput::to_stdout(JsonForm::Full(run), stdout)),
+            _ => None,
+        };
+        let list_file = output.json_file.as_deref().map(json_output::locust_path);
+        let list_file = list_file.map(|path| JsonOutput::to_file(JsonForm::Entries, path));
+        let full_file = output.json_full_file.clone().map(|path| JsonOutput::to_file(JsonForm::Full(run), path));
+        let results = [on_stdout, list_file, full_file].into_iter().flatten();
+        Self { results: results.map(|output| Box::new(output) as Box<dyn RunOutput + 'a>).collect(), displays }
     }
 
     /// Calls [`RunOutput::tick`] of all outputs.

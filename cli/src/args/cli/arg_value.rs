@@ -1,4 +1,4 @@
-//! The value of a flag: its text, and its origin if that is not the command line.
+//! The value of a flag: its text, and its origin if that is not the command line. A given argument, for the results.
 //!
 //! Settings from files and variables are added to the command line as words (`../config/mod.rs`). Each word carries its
 //! origin, so that the code that rejects the value (`../plan/values.rs`) can name it.
@@ -12,6 +12,15 @@ pub(crate) struct ArgValue {
     pub(crate) text: String,
     /// The origin of the value, such as `locust.conf line 3: users = x`; `None` for the command line.
     pub(crate) origin: Option<String>,
+}
+
+/// A given argument.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RecordedArg {
+    /// The long spelling without dashes, or `targets` for positional arguments.
+    pub(crate) name: String,
+    /// The values, with secrets masked. Empty for a switch.
+    pub(crate) values: Vec<String>,
 }
 
 impl ArgValue {

@@ -141,4 +141,4 @@ fn argparse_words(arg: &CustomArg, flag: &str, values: &[&String]) -> Vec<String
 const CUSTOM_ID_PREFIX: &str = "custom ";
 
 /// The value of a flag that no value follows.
-const NO_VALUE: &str = "\0\0";
+pub(super) const NO_VALUE: &str = "\0\0";

@@ -49,6 +49,8 @@ pub struct CustomArg {
     pub required: bool,
     /// Whether the help omits the argument.
     pub hidden: bool,
+    /// Whether the results of a run omit the values.
+    pub secret: bool,
 }
 
 /// The number of values of a flag.

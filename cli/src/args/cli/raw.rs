@@ -7,7 +7,7 @@
 
 use clap::{ArgAction, Args, Parser};
 
-use super::arg_value::ArgValue;
+use super::arg_value::{ArgValue, RecordedArg};
 
 /// The arguments of a command line, with settings from variables and files for the flags that the line does not give.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Parser)]
@@ -58,6 +58,9 @@ pub struct RawArgs {
     /// The values of the arguments that a locustfile adds, as words for Python's `argparse`.
     #[arg(skip)]
     pub custom_args: Vec<String>,
+    /// All given arguments, for the results of the run.
+    #[arg(skip)]
+    pub(crate) recorded_args: Vec<RecordedArg>,
 }
 
 /// Amount and duration of the load.
@@ -220,6 +223,12 @@ pub(crate) struct OutputArgs {
     /// Write the final statistics to FILE.json and omit the final tables
     #[arg(long, value_name = "FILE")]
     pub(crate) json_file: Option<ArgValue>,
+    /// Write the full results to stdout as JSON: settings, percentiles, histograms, errors, machine
+    #[arg(long)]
+    pub(crate) json_full: bool,
+    /// Write the full results to FILE as JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json_full_file: Option<ArgValue>,
     /// Exit code of a run with failures or exceptions [default: 1]
     #[arg(long, value_name = "N")]
     pub(crate) exit_code_on_error: Option<ArgValue>,

@@ -19,7 +19,7 @@ use log::LevelFilter;
 
 use self::{client::ClientPlan, target::RunTarget};
 use super::cli::{
-    arg_value::ArgValue,
+    arg_value::{ArgValue, RecordedArg},
     program::ProgramKind,
     raw::{LogArgs, OtherArgs, OutputArgs, RawArgs},
     unsupported,
@@ -51,6 +51,8 @@ pub struct RunPlan {
     pub log: LogPlan,
     /// The rules for the exit code.
     pub(crate) exit: ExitPlan,
+    /// All given arguments, for the results of the run.
+    pub(crate) recorded_args: Vec<RecordedArg>,
 }
 
 /// The action of a command line.
@@ -102,10 +104,21 @@ pub struct OutputPlan {
     pub(crate) live: bool,
     /// Whether the response to one request of a quick run is printed before the run.
     pub(crate) print_first_response: bool,
-    /// Whether the final statistics are written to stdout as JSON.
-    pub json: bool,
-    /// The file that the final statistics are written to, in place of the final tables.
+    /// Whether the final statistics are written to stdout as JSON, in Locust's form.
+    pub(crate) json: bool,
+    /// The file that they are written to, in place of the final tables.
     pub(crate) json_file: Option<PathBuf>,
+    /// Whether the full results are written to stdout as JSON.
+    pub(crate) json_full: bool,
+    /// The file that the full results are written to.
+    pub(crate) json_full_file: Option<PathBuf>,
+}
+
+impl OutputPlan {
+    /// Returns `true` if stdout is reserved for results.
+    pub fn uses_stdout(&self) -> bool {
+        self.json || self.json_full
+    }
 }
 
 /// The settings of the log.
@@ -162,12 +175,11 @@ impl RunPlan {
             client: client::plan(network, &raw.tls)?,
             headless: defaults.headless || load.headless && !load.headful,
             output: OutputPlan {
-                live: !output.only_summary,
                 print_first_response: raw.quick.print_first_response,
-                json: output.json,
-                json_file: path(&output.json_file),
+                ..output_plan(output)?
             },
             log: log_plan(log)?,
+            recorded_args: raw.recorded_args.clone(),
         };
         web::check(&raw.web)?;
         Ok(plan)
@@ -236,6 +248,22 @@ fn load_plan(raw: &RawArgs, defaults: &LoadDefaults) -> Result<LoadPlan, CliErro
         shards: values::optional(&args.shards, |arg| values::positive_int::<u32>("--shards", arg))?
             .map(|count| count as usize),
         driver: values::optional(&raw.network.driver, values::driver)?.unwrap_or_default(),
+    })
+}
+
+fn output_plan(args: &OutputArgs) -> Result<OutputPlan, CliError> {
+    if args.json && args.json_full {
+        return Err(CliError::usage(
+            "--json and --json-full both write to stdout: use a file (--json-full-file) for one",
+        ));
+    }
+    Ok(OutputPlan {
+        live: !args.only_summary,
+        json: args.json,
+        json_file: path(&args.json_file),
+        json_full: args.json_full,
+        json_full_file: path(&args.json_full_file),
+        ..OutputPlan::default()
     })
 }
 
@@ -367,11 +395,12 @@ mod tests {
     #[test]
     fn output_log_and_exit_flags_are_converted() {
         let plan = plan(
-            "--only-summary --json --json-file out -L warning --logfile l --exit-code-on-error 9 --fail-on-lag",
+            "--only-summary --json --json-file out --json-full-file a/b.json -L warning --logfile l --exit-code-on-error 9 --fail-on-lag",
             &RUST,
         );
-        let output = OutputPlan { json: true, json_file: Some("out".into()), ..OutputPlan::default() };
-        assert_eq!(plan.output, output);
+        assert!(plan.output.json && !plan.output.json_full && !plan.output.live && plan.output.uses_stdout());
+        assert_eq!(plan.output.json_file, Some("out".into()));
+        assert_eq!(plan.output.json_full_file, Some("a/b.json".into()));
         assert_eq!(plan.log, LogPlan { level: LevelFilter::Warn, file: Some("l".into()), skip_setup: false });
         assert_eq!(plan.exit, ExitPlan { on_error: 9, fail_on_lag: true });
     }
@@ -398,6 +427,7 @@ mod tests {
             "http://h/ -T a",
             "http://h/ --autoquit 5",
             "http://h/ -P x",
+            "http://h/ --json --json-full",
         ] {
             let error = try_plan(line, &QUICK).unwrap_err();
             assert_eq!(error.code, exit::USAGE_ERROR, "{line}: {error}");

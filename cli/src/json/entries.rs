@@ -1,14 +1,15 @@
-//! The final statistics as JSON: Locust's list of entries, with Locust's fields in Locust's order and units.
+//! Locust's list of entries, with Locust's fields in Locust's order and units.
 //!
 //! After Locust's fields each entry has the retries, the phases and the aborted requests. Times are milliseconds with
 //! fractions. Buckets and seconds are keys, and therefore strings. The total is not in the list. In long runs the
-//! counts per second cover several seconds each (`Summary::seconds_per_point`). The outputs that write it are in `run/`.
+//! counts per second cover several seconds each (`Summary::seconds_per_point`).
 
 use std::io::{self, Write};
 
 use gregaria_stats::{Phase, PhaseTotal, StatsEntry, Summary};
 use serde::{Serialize, Serializer, ser::SerializeSeq};
-use serde_json::ser::{PrettyFormatter, Serializer as Json};
+
+use super::write_indented;
 
 /// Writes all entries with at least one request or aborted request, indented by four columns, with a line end.
 ///
@@ -16,12 +17,6 @@ use serde_json::ser::{PrettyFormatter, Serializer as Json};
 /// `out` cannot be written.
 pub(crate) fn write_entries(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
     write_indented(out, &EntryList(summary))
-}
-
-/// Writes a value in the form of Python's `json.dumps(..., indent=4)`, with a line end.
-pub(crate) fn write_indented(out: &mut dyn Write, value: &impl Serialize) -> io::Result<()> {
-    value.serialize(&mut Json::with_formatter(&mut *out, PrettyFormatter::with_indent(b"    ")))?;
-    writeln!(out)
 }
 
 struct EntryList<'a>(&'a Summary);
@@ -36,8 +31,9 @@ impl Serialize for EntryList<'_> {
     }
 }
 
+/// An entry of the list.
 #[derive(Serialize)]
-struct JsonEntry<'a> {
+pub(super) struct JsonEntry<'a> {
     name: &'a str,
     method: &'a str,
     last_request_timestamp: Option<f64>,
@@ -58,7 +54,7 @@ struct JsonEntry<'a> {
 }
 
 impl<'a> JsonEntry<'a> {
-    fn new(entry: &'a StatsEntry) -> Self {
+    pub(super) fn new(entry: &'a StatsEntry) -> Self {
         Self {
             name: entry.name(),
             method: entry.method(),
