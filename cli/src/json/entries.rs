@@ -19,12 +19,17 @@ pub(crate) fn write_entries(out: &mut dyn Write, summary: &Summary) -> io::Resul
     write_indented(out, &EntryList(summary))
 }
 
+/// Iterates over the entries with at least one request or aborted request.
+pub(super) fn non_empty_entries(summary: &Summary) -> impl Iterator<Item = &StatsEntry> {
+    summary.entries().filter(|entry| entry.num_requests() + entry.aborted().count > 0)
+}
+
 struct EntryList<'a>(&'a Summary);
 
 impl Serialize for EntryList<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(None)?;
-        for entry in self.0.entries().filter(|entry| entry.num_requests() + entry.aborted().count > 0) {
+        for entry in non_empty_entries(self.0) {
             list.serialize_element(&JsonEntry::new(entry))?;
         }
         list.end()

@@ -7,14 +7,15 @@
 use std::{
     collections::BTreeMap,
     io::{self, Write},
-    time::Duration,
 };
 
-use gregaria_engine::{EndReason, GeneratorHealth, RunReport, UserClassInfo};
+use gregaria_engine::{EndReason, GeneratorHealth, GeneratorVerdict, RunReport, UserClassInfo};
 use gregaria_stats::{ErrorEntry, ExceptionEntry, Lag, Overflow, PagedHistogram, StatsEntry, Summary};
 use serde::Serialize;
 
-use super::{entries::JsonEntry, histogram, machine::Machine, write_indented};
+use super::{
+    entries::{JsonEntry, non_empty_entries},
+    histogram, machine::Machine, write_indented};
 use crate::args::{LoadPlan, RecordedArg, RunPlan, RunTarget, mask_url};
 
 /// A run that is over, and the facts that describe it.
@@ -29,8 +30,6 @@ pub(crate) struct RunResults<'a> {
     pub(crate) report: &'a RunReport,
     /// All statistics.
     pub(crate) summary: &'a Summary,
-    /// The time that the statistics cover.
-    pub(crate) measured: Duration,
 }
 
 impl RunResults<'_> {
@@ -43,8 +42,8 @@ impl RunResults<'_> {
     }
 
     fn document(&self) -> JsonResults<'_> {
-        let Self { plan, classes, driver, report, summary, measured } = *self;
-        let measured_s = measured.as_secs_f64();
+        let Self { plan, classes, driver, report, summary } = *self;
+        let measured_s = report.measured.as_secs_f64();
         let entry = |entry| JsonFullEntry::new(entry, measured_s);
         JsonResults {
             schema: "gregaria-results",
@@ -58,7 +57,7 @@ impl RunResults<'_> {
             overflow: JsonOverflow::new(summary.overflow()),
             seconds_per_point: summary.seconds_per_point(),
             total: entry(summary.total()),
-            entries: summary.entries().filter(|entry| entry.num_requests() > 0).map(entry).collect(),
+            entries: non_empty_entries(summary).map(entry).collect(),
             errors: summary.errors().map(JsonError::new).collect(),
             exceptions: summary.exceptions().map(JsonException::new).collect(),
         }
@@ -184,8 +183,8 @@ fn arguments(recorded: &[RecordedArg]) -> BTreeMap<&str, &[String]> {
 struct JsonGenerator {
     driver: &'static str,
     verdict: &'static str,
-    /// The figure that shows the generator as the bottleneck; `None` if no figure does.
-    bottleneck: Option<String>,
+    /// The figure behind the verdict; `None` if no figure shows the generator as the bottleneck.
+    reason: Option<String>,
     threads: Vec<JsonThread>,
     lags: BTreeMap<&'static str, JsonLag>,
 }
@@ -215,9 +214,12 @@ impl JsonGenerator {
             cpu_share: load.cpu_share(),
         });
         let lags = Lag::ALL.map(|lag| (lag_name(lag), JsonLag::new(summary.lag(lag))));
-        let bottleneck = health.bottleneck();
-        let verdict = if bottleneck.is_some() { "bottleneck" } else { "no_bottleneck" };
-        Self { driver, verdict, bottleneck, threads: threads.collect(), lags: lags.into() }
+        let (verdict, reason) = match health.verdict() {
+            GeneratorVerdict::Bottleneck(figure) => ("bottleneck", Some(figure)),
+            GeneratorVerdict::NotBottleneck => ("not_bottleneck", None),
+            GeneratorVerdict::TooShort(figure) => ("too_short", Some(figure)),
+        };
+        Self { driver, verdict, reason, threads: threads.collect(), lags: lags.into() }
     }
 }
 
@@ -248,6 +250,7 @@ struct JsonOverflow {
     exceptions_folded: u64,
     texts_truncated: u64,
     response_times_above_1_h: u64,
+    cookies_dropped: u64,
 }
 
 impl JsonOverflow {
@@ -258,6 +261,7 @@ impl JsonOverflow {
             exceptions_folded: overflow.exceptions_folded,
             texts_truncated: overflow.texts_truncated,
             response_times_above_1_h: overflow.clamped,
+            cookies_dropped: overflow.cookies_dropped,
         }
     }
 }

@@ -288,14 +288,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("new/full.json");
         let line = format!("-H http://me:secret@host --json-full --json-full-file {}", file.display());
-        let (code, console, data) = run(&line, SwarmReport { aborted: 3, ..SwarmReport::default() });
+        let (code, console, data) = run(&line, SwarmReport::default());
         assert!(code == 1 && console.contains("Error report"), "the tables are printed as well");
         let from_file: Value = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
         let results: Value = serde_json::from_str(&data).unwrap();
         for (pointer, value) in [
             ("/version", json!(1)),
             ("/run/end_reason", json!("num_requests")),
-            ("/run/aborted_requests", json!(3)),
+            ("/run/aborted_requests", json!(1)),
             ("/settings/num_requests", json!(2)),
             ("/settings/user_classes/0/name", json!("Web")),
             ("/arguments/host", json!(["http://me:***@host"])),
@@ -305,6 +305,7 @@ mod tests {
             ("/entries/0/method", json!("GET")),
             ("/entries/0/max_us", json!(12_300)),
             ("/entries/0/response_times", json!({"0": 1, "12": 1})),
+            ("/entries/1/aborted", json!({"count": 1, "max_wait": 2000.0})),
             ("/errors/0/error", json!("500 Internal Server Error")),
             ("/exceptions", json!([])),
         ] {

@@ -78,11 +78,11 @@ impl RunOutput for JsonOutput<'_> {
 
 impl JsonForm<'_> {
     fn write(&self, out: &mut dyn Write, run: &FinishedRun<'_>) -> io::Result<()> {
-        let FinishedRun { report, summary, measured, .. } = *run;
+        let FinishedRun { report, summary, .. } = *run;
         match self {
             Self::Entries => json::write_entries(out, summary),
             Self::Full(RunInfo { plan, classes, driver }) => {
-                RunResults { plan, classes, driver, report, summary, measured }.write(out)
+                RunResults { plan, classes, driver, report, summary }.write(out)
             }
         }
     }

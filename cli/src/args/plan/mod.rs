@@ -174,10 +174,7 @@ impl RunPlan {
             connect_config: connect_config::plan(network)?,
             client: client::plan(network, &raw.tls)?,
             headless: defaults.headless || load.headless && !load.headful,
-            output: OutputPlan {
-                print_first_response: raw.quick.print_first_response,
-                ..output_plan(output)?
-            },
+            output: OutputPlan { print_first_response: raw.quick.print_first_response, ..output_plan(output)? },
             log: log_plan(log)?,
             recorded_args: raw.recorded_args.clone(),
         };
