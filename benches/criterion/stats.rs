@@ -98,6 +98,7 @@ impl SampleStream {
             bytes_out: 100,
             bytes_in: 1_000,
             retries: 0,
+            status: Some(200),
             outcome: Outcome::Success,
         })
     }

@@ -41,7 +41,8 @@ pub(crate) fn sample<'a>(method: &'a str, name: &'a str, us: u64, outcome: Outco
 /// The report of a run of one second that ended by time.
 pub(crate) fn report(health: GeneratorHealth) -> RunReport {
     let second = Duration::from_secs(1);
-    RunReport { end_reason: EndReason::RunTime, aborted: 0, elapsed: second, measured: second, health }
+    let end_reason = EndReason::RunTime;
+    RunReport { end_reason, aborted: 0, peak_users: 8, elapsed: second, measured: second, health }
 }
 
 /// The health of a generator with one shard that used this much of its core for 100 requests.

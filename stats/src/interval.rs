@@ -17,6 +17,7 @@ use crate::{
     row_cache::RowCache,
     sample::{Lag, Outcome, Sample},
     span::RequestSpan,
+    status_counts::StatusCounts,
     table::{KeyedTable, hash_texts},
 };
 
@@ -49,6 +50,7 @@ pub struct Interval {
     errors: OccurrenceTable<3>,
     exceptions: OccurrenceTable<2>,
     lags: [PagedHistogram; 3],
+    statuses: StatusCounts,
     overflow: Overflow,
 }
 
@@ -63,6 +65,7 @@ impl Interval {
             errors: OccurrenceTable::new(),
             exceptions: OccurrenceTable::new(),
             lags: std::array::from_fn(|_| PagedHistogram::new()),
+            statuses: StatusCounts::default(),
             overflow: Overflow::default(),
         }
     }
@@ -89,6 +92,7 @@ impl Interval {
         self.errors.clear();
         self.exceptions.clear();
         self.lags.iter_mut().for_each(PagedHistogram::clear);
+        self.statuses.clear();
         self.overflow = Overflow::default();
     }
 
@@ -127,6 +131,11 @@ impl Interval {
         &self.lags[lag as usize]
     }
 
+    /// Returns the number of requests per status code.
+    pub fn statuses(&self) -> &StatusCounts {
+        &self.statuses
+    }
+
     /// Returns the counts of records beyond the limits of the recorder.
     pub fn overflow(&self) -> Overflow {
         let clamped = |row: &u32| self.rows[*row].times.clamped;
@@ -152,6 +161,7 @@ impl Interval {
             + self.errors.heap_bytes()
             + self.exceptions.heap_bytes()
             + self.lags.iter().map(PagedHistogram::heap_bytes).sum::<usize>()
+            + self.statuses.heap_bytes()
     }
 
     #[inline]
@@ -162,6 +172,7 @@ impl Interval {
         row.times.record(us);
         row.traffic.record(sample);
         self.pages.record(id, us);
+        self.statuses.record(sample.status);
         if let Outcome::Failure(error) = sample.outcome {
             self.record_error(id, error, limits);
         }
@@ -280,6 +291,7 @@ impl AddAssign<&Self> for Interval {
         for (lag, more) in self.lags.iter_mut().zip(&other.lags) {
             lag.add(more);
         }
+        self.statuses.add(&other.statuses);
         self.overflow += other.overflow;
     }
 }

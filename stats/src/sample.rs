@@ -35,6 +35,9 @@ pub struct Sample<'a> {
     pub bytes_in: u64,
     /// Number of times that the request was sent again because a reused connection had lost it.
     pub retries: u32,
+    /// Status code of the response, 0 for a request without a response. Codes above 999 count as 999. `None`, the
+    /// default, is for protocols without status codes.
+    pub status: Option<u16>,
     /// Success or failure. The default is success.
     pub outcome: Outcome<'a>,
 }

@@ -12,6 +12,7 @@ use crate::{
     occurrences::{ErrorEntry, ExceptionEntry, OccurrenceTable},
     row::{IntervalRow, Traffic},
     sample::Lag,
+    status_counts::StatusCounts,
     table::{KeyedTable, hash_texts},
     window::PercentileWindow,
 };
@@ -49,6 +50,7 @@ pub struct Summary {
     errors: OccurrenceTable<3>,
     exceptions: OccurrenceTable<2>,
     lags: [PagedHistogram; 3],
+    statuses: StatusCounts,
     overflow: Overflow,
     /// The length of the points of all histories.
     seconds_per_point: u64,
@@ -70,6 +72,7 @@ impl Summary {
             errors: OccurrenceTable::new(),
             exceptions: OccurrenceTable::new(),
             lags: std::array::from_fn(|_| PagedHistogram::new()),
+            statuses: StatusCounts::default(),
             overflow: Overflow::default(),
             seconds_per_point: 1,
             history_points: 0,
@@ -93,6 +96,7 @@ impl Summary {
         self.errors = OccurrenceTable::new();
         self.exceptions = OccurrenceTable::new();
         self.lags.iter_mut().for_each(PagedHistogram::clear);
+        self.statuses.clear();
         self.overflow = Overflow::default();
         (self.seconds_per_point, self.history_points) = (1, 0);
     }
@@ -113,6 +117,7 @@ impl Summary {
         for lag in Lag::ALL {
             self.lags[lag as usize].add(interval.lag(lag));
         }
+        self.statuses.add(interval.statuses());
         self.overflow += interval.overflow();
     }
 
@@ -153,6 +158,11 @@ impl Summary {
         &self.lags[lag as usize]
     }
 
+    /// Returns the number of requests per status code.
+    pub fn statuses(&self) -> &StatusCounts {
+        &self.statuses
+    }
+
     /// Returns the counts of records beyond the limits of the recorders and of this summary.
     pub fn overflow(&self) -> &Overflow {
         &self.overflow
@@ -180,6 +190,7 @@ impl Summary {
             + self.errors.heap_bytes()
             + self.exceptions.heap_bytes()
             + self.lags.iter().map(PagedHistogram::heap_bytes).sum::<usize>()
+            + self.statuses.heap_bytes()
             + self.interval_times.heap_bytes()
     }
 

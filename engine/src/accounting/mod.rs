@@ -14,7 +14,7 @@ mod in_flight;
 
 use std::cell::RefCell;
 
-use gregaria_http::{Exchange, ExchangePhases, Method};
+use gregaria_http::{Exchange, ExchangePhases, Method, Response};
 use gregaria_stats::{Lag, Limits, Outcome, Phase, Recorder, Sample};
 
 use admission::Admission;
@@ -70,6 +70,7 @@ impl Accounting {
             bytes_out: metrics.bytes_out,
             bytes_in: metrics.bytes_in,
             retries: metrics.retries,
+            status: Some(metrics.status),
             outcome,
         });
         recorder.record_lag(Lag::Send, metrics.lag_ns / 1000);
@@ -123,6 +124,8 @@ pub struct ExchangeMetrics {
     bytes_in: u64,
     retries: u32,
     evicted_cookies: u32,
+    /// Status code of the response; 0 without a response.
+    status: u16,
 }
 
 impl From<&Exchange> for ExchangeMetrics {
@@ -136,6 +139,7 @@ impl From<&Exchange> for ExchangeMetrics {
             bytes_in: exchange.bytes_in,
             retries: exchange.retries,
             evicted_cookies: exchange.evicted_cookies,
+            status: exchange.result.as_ref().map_or(0, Response::status),
         }
     }
 }

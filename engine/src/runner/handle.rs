@@ -87,6 +87,7 @@ impl RunHandle {
             elapsed: status.elapsed(),
             measured: status.measured(),
             aborted: status.aborted,
+            peak_users: status.peak_users,
             end_reason: status.end_reason.unwrap_or(EndReason::Requested),
             health: self.with_summary(|summary| GeneratorHealth::new(summary, &status.loads)),
         }
@@ -111,6 +112,8 @@ pub struct RunStatus {
     pub state: RunnerState,
     /// Active users.
     pub users: u32,
+    /// Most users that were active at one tick of the run.
+    pub peak_users: u32,
     /// Users requested by the last [`RunCommand::Spawn`].
     pub target_users: u32,
     /// Active users per class, in the order of the scenario.

@@ -122,6 +122,8 @@ pub struct RunReport {
     pub end_reason: EndReason,
     /// Number of aborted requests. They are counted neither in the number of requests nor in that of failures.
     pub aborted: u64,
+    /// Most users that were active at one tick of the run.
+    pub peak_users: u32,
     /// Time from the start of the run to the end of its last request: its last byte, its failure or its abort. Without
     /// requests it is the time to the end of the run.
     pub elapsed: Duration,
@@ -394,6 +396,7 @@ impl<S: Swarm> Runner<S> {
         status.state = self.state;
         status.users_per_class.clone_from(&self.swarm_report.users_per_class);
         status.users = self.swarm_report.total_users();
+        status.peak_users = status.peak_users.max(status.users);
         status.recorded = self.recorded;
         status.aborted = self.aborted;
         status.loads.clone_from(&self.swarm_report.loads);

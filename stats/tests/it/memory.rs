@@ -135,7 +135,12 @@ impl SampleLoad {
             } else {
                 Outcome::Success
             };
-            recorder.record(&Sample { bytes_in: 1_000, outcome, ..request("GET", &self.names[name], time_us) });
+            recorder.record(&Sample {
+                bytes_in: 1_000,
+                status: Some(200),
+                outcome,
+                ..request("GET", &self.names[name], time_us)
+            });
             recorder.record_lag(Lag::Resume, time_us / 1_000);
         }
     }

@@ -43,6 +43,7 @@ impl RecorderCall {
                 bytes_out: *bytes,
                 bytes_in: bytes / 2,
                 retries: (bytes % 3) as u32,
+                status: [None, Some(0), Some(200), Some(503)][(bytes % 4) as usize],
                 outcome: error.as_deref().map_or(Outcome::Success, Outcome::Failure),
                 ..request(method, name, *response_time_us)
             }),
@@ -98,6 +99,7 @@ pub(crate) struct IntervalContent {
     errors: BTreeMap<(String, String, String), u64>,
     exceptions: BTreeMap<(String, String), u64>,
     lags: [HistogramContent; 3],
+    statuses: Vec<(u16, u64)>,
     overflow: Overflow,
 }
 
@@ -134,6 +136,7 @@ impl IntervalContent {
             errors: errors.collect(),
             exceptions: exceptions.collect(),
             lags: Lag::ALL.map(|lag| histogram(interval.lag(lag))),
+            statuses: interval.statuses().sorted(),
             overflow: interval.overflow(),
         }
     }

@@ -223,6 +223,7 @@ proptest! {
         prop_assert_eq!(total.num_failures(), sum.num_failures());
         prop_assert_eq!(total.bytes_in(), sum.entries().map(|entry| entry.bytes_in()).sum::<u64>());
         prop_assert_eq!(total.num_retries(), sum.entries().map(|entry| entry.num_retries()).sum::<u64>());
+        prop_assert_eq!(summary.statuses().sorted(), sum.statuses().sorted());
         prop_assert_eq!(summary.entries().count(), sum.entries().count());
         for phase in Phase::ALL {
             let of_all = total.phase(phase);
