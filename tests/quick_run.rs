@@ -25,11 +25,10 @@ fn tables_go_to_stderr_and_data_to_stdout() {
     let nginx = Nginx::start();
     let run = gregaria().arg(nginx.url("/?a=1&b=2")).args("-u 2 -t 3s").run().expect_code(0);
     assert_eq!(run.stdout, "");
-    // At least one live table and the final table.
-    assert!(run.stderr.matches("# reqs      # fails |").count() >= 2, "{}", run.stderr);
+    assert_eq!(run.stderr.matches("# fails | Avg ms").count(), 2, "a live table and the final one:\n{}", run.stderr);
     assert!(run.stderr.contains("Response time percentiles"), "{}", run.stderr);
     assert!(run.stderr.contains("99.99%"), "{}", run.stderr);
-    assert!(run.stderr.lines().any(|line| line.starts_with("GET      /?a=1&b=2 ")), "{}", run.stderr);
+    assert!(run.stderr.lines().any(|line| line.starts_with("GET  /?a=1&b=2 ")), "{}", run.stderr);
     assert!(run.stderr.contains("Aggregated"), "{}", run.stderr);
     assert_eq!(run.errors(), []);
 }
@@ -38,7 +37,51 @@ fn tables_go_to_stderr_and_data_to_stdout() {
 fn only_summary_prints_one_table() {
     let nginx = Nginx::start();
     let run = gregaria().arg(nginx.url("/")).args("-u 2 -t 3s --only-summary").run().expect_code(0);
-    assert_eq!(run.stderr.matches("# reqs      # fails |").count(), 1, "{}", run.stderr);
+    assert_eq!(run.stderr.matches("# fails | Avg ms").count(), 1, "{}", run.stderr);
+}
+
+#[test]
+fn final_table_is_not_printed_twice() {
+    let nginx = Nginx::start();
+    // The live table is due when the run ends.
+    let run = gregaria().arg(nginx.url("/")).args("-u 2 -t 2s").run().expect_code(0);
+    assert_eq!(run.stderr.matches("# fails | Avg ms").count(), 1, "{}", run.stderr);
+}
+
+#[test]
+fn key_figures_precede_the_tables() {
+    let nginx = Nginx::start();
+    let run = gregaria().arg(nginx.url("/status/404")).args("-n 20 -u 2").run().expect_code(1);
+    let figures: Vec<&str> = run.stderr.lines().skip_while(|line| !line.starts_with("Requests/s: ")).take(7).collect();
+    assert!(figures[0].contains("  (20 requests in ") && figures[0].ends_with(" by 2 users)"), "{figures:?}");
+    assert_eq!(figures[1], "Failures:     100.00 %  (20 failures)");
+    assert!(figures[2].starts_with("Times in ms:  p50 "), "{figures:?}");
+    assert_eq!(figures[3], "Status codes: 404: 20");
+    assert!(figures[4].starts_with("Data: ") && figures[4].ends_with("B/s out (heads and bodies)"), "{figures:?}");
+    assert!(figures[5].is_empty() && figures[6].starts_with("Type "), "{figures:?}");
+}
+
+#[test]
+fn requests_without_a_response_have_no_status() {
+    let hostile = HostileServer::start();
+    let run = gregaria().arg(hostile.url("/close-before")).args("-n 3 -u 1").run().expect_code(1);
+    assert!(run.stderr.contains("\nStatus codes: no response: 3\n"), "{}", run.stderr);
+}
+
+#[test]
+fn tables_fit_the_variable_columns() {
+    let nginx = Nginx::start();
+    let path = format!("/{}", "a-long-name/".repeat(20));
+    let run = |columns: &str| gregaria().arg(nginx.url(&path)).args("-n 9 -u 1").env("COLUMNS", columns).run();
+    let table = |stderr: &str| -> Vec<String> {
+        stderr.lines().filter(|line| line.starts_with("GET ")).map(str::to_owned).collect()
+    };
+    let narrow = table(&run("90").stderr);
+    assert!(narrow.len() == 2 && narrow.iter().all(|line| line.contains('\u{2026}')), "{narrow:?}");
+    assert!(narrow.iter().all(|line| line.chars().count() <= 90), "{narrow:?}");
+    let piped = table(&run("").stderr);
+    let name_columns = |line: &String| line.split_whitespace().nth(1).map(|name| name.chars().count());
+    assert!(piped.len() == 2 && piped.iter().all(|line| name_columns(line) == Some(120)), "{piped:?}");
 }
 
 #[test]

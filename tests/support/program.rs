@@ -1,8 +1,8 @@
 //! Runs `gregaria` or an example as a user does: arguments, signals, output, exit code.
 //!
-//! Each program starts in its own empty directory, which is also its home. `LOCUST_*`, `GREGARIA_*` and `MONOIO_*`
-//! variables of the test's environment are removed, so that they do not affect the test. A program that does not end
-//! within its time limit is killed, and the test fails with its output.
+//! Each program starts in its own empty directory, which is also its home. `COLUMNS`, `LOCUST_*`, `GREGARIA_*` and
+//! `MONOIO_*` variables of the test's environment are removed, so that they do not affect the test. A program that does
+//! not end within its time limit is killed, and the test fails with its output.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::process::ExitStatusExt;
@@ -291,7 +291,7 @@ impl FinishedProgram {
 fn inherited_variables() -> impl Iterator<Item = OsString> {
     let affects_program = |name: &OsString| {
         let text = name.to_string_lossy();
-        ["LOCUST_", "GREGARIA_", "MONOIO_"].iter().any(|prefix| text.starts_with(prefix))
+        text == "COLUMNS" || ["LOCUST_", "GREGARIA_", "MONOIO_"].iter().any(|prefix| text.starts_with(prefix))
     };
     env::vars_os().map(|(name, _)| name).filter(affects_program)
 }

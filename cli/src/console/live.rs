@@ -8,9 +8,9 @@ use std::time::Duration;
 use gregaria_engine::RunnerState;
 
 use super::{
-    color::{Colorizer, display_width, truncate},
+    color::{Colorizer, cut_middle, display_width},
     escape_control,
-    format::{format_ms, format_percentile, format_rate},
+    format::{format_ms, format_percentile, format_rate, pluralize},
     status_line::{LineSegment, fit_line, width_beside},
 };
 
@@ -206,13 +206,9 @@ fn busiest_lines(names: &[NameStats], width: usize, rows: usize, colors: Coloriz
         let failed = if stats.fail_ratio > 0.0 { colors.failure(&failed) } else { failed };
         let name = format!("{} {}", stats.method, stats.name);
         let name = escape_control(name.trim_start());
-        format!("{rate} {failed} {median}  {}", truncate(&name, width.saturating_sub(figures_width)))
+        format!("{rate} {failed} {median}  {}", cut_middle(&name, width.saturating_sub(figures_width)))
     };
     [header].into_iter().chain(names.iter().take(rows - 1).map(row)).collect()
-}
-
-fn pluralize(count: u64, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Formats a time as `0:07`, `12:34` or `1:02:03`.
@@ -283,7 +279,7 @@ last 10 s, in ms:  p50 1.23  p95 3.45  p99 6.70  max 12.3
 generator: 45 % of the busiest of 2 threads
     req/s   failed   med ms  name
   9000.00   0.00 %     1.23  GET /
-   345.60   1.00 %     1.23  GET /a-rather-long-name-of-a-p
+   345.60   1.00 %     1.23  GET /a-rather-l…name-of-a-page
 w/W +1/+10 users  s/S -1/-10  q quit";
         assert_eq!(lines(&snapshot(), 59, 23), expected);
     }

@@ -1,40 +1,39 @@
 //! The text of a run for people: tables, summary lines and the live display.
 //!
-//! Columns, widths and rules are those of Locust 2.x, so that readers and scripts find them unchanged. The values
-//! differ: they are measured in microseconds and shown with three significant digits (`format.rs`). The functions
-//! return text. They do not print, wait or read a clock. The callers are in `run/`, and `terminal/` writes the text.
+//! The tables have Locust's columns in Locust's order, with units in their headers. The values are measured in
+//! microseconds and shown with three significant digits (`format.rs`). The functions return text. They do not print,
+//! wait or read a clock. The callers are in `run/`, and `terminal/` writes the text.
 
 mod color;
 mod format;
+mod key_figures;
 mod live;
 mod reports;
 mod status_line;
 mod summary_lines;
+mod table;
 mod tables;
 
 use std::borrow::Cow;
 
 pub(crate) use color::Colorizer;
+pub(crate) use key_figures::key_figures;
 pub(crate) use live::{LiveSnapshot, NameStats, ResponseTimes, RunProgress, live_lines};
 pub(crate) use reports::{aborted_report, error_report, exception_report};
 pub(crate) use summary_lines::summary_lines;
 pub(crate) use tables::{RateWindow, percentile_table, stats_table};
 
-/// The width of the tables.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TableWidth(usize);
+/// The width of tables and lines. The default is that of a file or a pipe, in which no line is wrapped.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TableWidth(Option<usize>);
 
 impl TableWidth {
     /// Returns the width for a terminal of this many columns; `None` for a file or a pipe.
-    ///
-    /// Only the columns of names shrink: from 80, in 160 columns or a file, to 16.
     pub(crate) fn new(columns: Option<u16>) -> Self {
-        let name_columns =
-            columns.map_or(MAX_NAME_COLUMNS, |columns| usize::from(columns).saturating_sub(OTHER_COLUMNS));
-        Self(name_columns.clamp(MIN_NAME_COLUMNS, MAX_NAME_COLUMNS))
+        Self(columns.map(usize::from))
     }
 
-    fn name_columns(self) -> usize {
+    fn columns(self) -> Option<usize> {
         self.0
     }
 }
@@ -51,23 +50,9 @@ fn escape_control(text: &str) -> Cow<'_, str> {
     Cow::Borrowed(text)
 }
 
-/// The width of all other columns of a table.
-const OTHER_COLUMNS: usize = 80;
-const MAX_NAME_COLUMNS: usize = 80;
-const MIN_NAME_COLUMNS: usize = 16;
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn name_columns_shrink_on_narrow_terminals() {
-        assert_eq!(TableWidth::new(None).name_columns(), 80);
-        assert_eq!(TableWidth::new(Some(300)).name_columns(), 80);
-        assert_eq!(TableWidth::new(Some(120)).name_columns(), 40);
-        assert_eq!(TableWidth::new(Some(80)).name_columns(), 16);
-        assert_eq!(TableWidth::new(Some(0)).name_columns(), 16);
-    }
 
     #[test]
     fn control_characters_are_escaped() {

@@ -1,17 +1,26 @@
-//! The reports of errors, of aborted requests and of exceptions.
+//! The reports of aborted requests, of errors and of exceptions.
 //!
-//! The first is Locust's `print_error_report`. The others have the same form. Locust shows exceptions on its web page
-//! only, and aborted requests nowhere.
+//! The report of errors is Locust's `print_error_report`. The others have the same form. Locust shows exceptions on its
+//! web page only, and aborted requests nowhere.
+//!
+//! Errors and messages are wrapped to the width. Tracebacks are not, because their lines are copied.
+
+use std::time::Duration;
 
 use gregaria_stats::Summary;
 
-use super::{TableWidth, escape_control, format::format_wait};
+use super::{
+    TableWidth,
+    color::{display_width, wrap_words},
+    escape_control,
+    format::format_duration,
+};
 
 /// Formats the errors and their occurrences. The text is empty without errors.
 pub(crate) fn error_report(summary: &Summary, width: TableWidth) -> String {
     let row = |error: &gregaria_stats::ErrorEntry| {
         let text = format!("{} {}: {}", error.method(), error.name(), error.error());
-        (error.occurrences(), escape_control(text.trim_start_matches([' ', ':'])).into_owned())
+        (error.occurrences(), wrap(&escape_control(text.trim_start_matches([' ', ':'])), width))
     };
     render_report(["Error report", "Error"], summary.errors().map(row), width)
 }
@@ -21,7 +30,8 @@ pub(crate) fn aborted_report(summary: &Summary, width: TableWidth) -> String {
     let row = |entry: &gregaria_stats::StatsEntry| {
         let (aborted, name) = (entry.aborted(), format!("{} {}", entry.method(), entry.name()));
         let name = escape_control(name.trim_start()).into_owned();
-        (aborted.count, format!("{name}: waited up to {} for a response", format_wait(aborted.max_wait_us)))
+        let wait = format_duration(Duration::from_micros(aborted.max_wait_us));
+        (aborted.count, wrap(&format!("{name}: waited up to {wait} for a response"), width))
     };
     let entries = summary.entries().filter(|entry| entry.aborted().count > 0);
     render_report(["Unanswered requests", "Request"], entries.map(row), width)
@@ -30,21 +40,46 @@ pub(crate) fn aborted_report(summary: &Summary, width: TableWidth) -> String {
 /// Formats the exceptions, their occurrences and their tracebacks. The text is empty without exceptions.
 pub(crate) fn exception_report(summary: &Summary, width: TableWidth) -> String {
     let row = |exception: &gregaria_stats::ExceptionEntry| {
-        let lines = std::iter::once(exception.message()).chain(exception.traceback().lines());
-        let lines: Vec<_> = lines.map(escape_control).collect();
-        (exception.occurrences(), lines.join(&format!("\n{:19}", "")))
+        let message = wrap(&escape_control(exception.message()), width);
+        let traceback = exception.traceback().lines().map(|line| escape_control(line).into_owned());
+        (exception.occurrences(), [message].into_iter().chain(traceback).collect::<Vec<_>>().join("\n"))
     };
     render_report(["Exception report", "Exception"], summary.exceptions().map(row), width)
 }
 
 fn render_report([title, column]: [&str; 2], rows: impl Iterator<Item = (u64, String)>, width: TableWidth) -> String {
-    let rows: String = rows.map(|(occurrences, text)| format!("{occurrences:<18} {text}\n")).collect();
+    let rows: Vec<(u64, String)> = rows.collect();
     if rows.is_empty() {
-        return rows;
+        return String::new();
     }
-    let rule = format!("{}|{}", "-".repeat(18), "-".repeat(80 + width.name_columns() - 19));
-    format!("{title}\n{:18} {column}\n{rule}\n{rows}{rule}\n\n", "# occurrences")
+    let longest = rows.iter().flat_map(|(_, text)| text.lines()).map(display_width).max().unwrap_or(0);
+    let rule_columns = longest.max(MIN_TEXT_COLUMNS).min(text_columns(width).unwrap_or(usize::MAX));
+    let rule = format!("{}|{}\n", "-".repeat(COUNT_COLUMNS), "-".repeat(rule_columns));
+    let mut report = format!("{title}\n{:COUNT_COLUMNS$} {column}\n{rule}", "# occurrences");
+    for (occurrences, text) in rows {
+        let text = text.replace('\n', &format!("\n{:TEXT_START$}", ""));
+        report += &format!("{occurrences:<COUNT_COLUMNS$} {text}\n");
+    }
+    report + &rule + "\n"
 }
+
+fn wrap(text: &str, width: TableWidth) -> String {
+    wrap_words(text, text_columns(width), "")
+}
+
+/// Returns the columns beside the counts; `None` without a limit.
+fn text_columns(width: TableWidth) -> Option<usize> {
+    width.columns().map(|columns| columns.saturating_sub(TEXT_START).max(MIN_TEXT_COLUMNS))
+}
+
+/// The width of the column of counts.
+const COUNT_COLUMNS: usize = 18;
+
+/// The column in which the texts start.
+const TEXT_START: usize = COUNT_COLUMNS + 1;
+
+/// The least width of the column of texts.
+const MIN_TEXT_COLUMNS: usize = 40;
 
 #[cfg(test)]
 mod tests {
@@ -53,7 +88,7 @@ mod tests {
     use super::*;
     use crate::fixture;
 
-    const WIDTH: TableWidth = TableWidth(16);
+    const WIDTH: TableWidth = TableWidth(Some(80));
 
     #[test]
     fn error_report_has_the_form_of_locust() {
@@ -64,13 +99,31 @@ mod tests {
         let expected = "\
 Error report
 # occurrences      Error
-------------------|-----------------------------------------------------------------------------
+------------------|----------------------------------------
 2                  GET /: connection refused
 1                  GET /b: bad\\u{1b}[2J\\nbody
-------------------|-----------------------------------------------------------------------------
+------------------|----------------------------------------
 
 ";
         assert_eq!(error_report(&fixture::summary_of(recorder), WIDTH), expected);
+    }
+
+    #[test]
+    fn long_error_is_wrapped_in_a_terminal() {
+        let error = "connection refused: the port of the target is closed, or a firewall rejects connections to it";
+        let summary = fixture::summary(&[("GET", "/", 1, Some(error))]);
+        let expected = "\
+Error report
+# occurrences      Error
+------------------|----------------------------------------------------------
+1                  GET /: connection refused: the port of the target is
+                   closed, or a firewall rejects connections to it
+------------------|----------------------------------------------------------
+
+";
+        let report = error_report(&summary, TableWidth(Some(76)));
+        assert_eq!(report.replace(&"-".repeat(52), &"-".repeat(58)), expected);
+        assert!(error_report(&summary, TableWidth(None)).contains(&format!("GET /: {error}\n")));
     }
 
     #[test]
@@ -83,10 +136,10 @@ Error report
         let expected = "\
 Unanswered requests
 # occurrences      Request
-------------------|-----------------------------------------------------------------------------
+------------------|----------------------------------------------------
 1                  (further names): waited up to 7.00 ms for a response
 2                  GET /slow: waited up to 4.01 s for a response
-------------------|-----------------------------------------------------------------------------
+------------------|----------------------------------------------------
 
 ";
         assert_eq!(aborted_report(&fixture::summary_of(recorder), WIDTH), expected);
@@ -101,12 +154,12 @@ Unanswered requests
         let expected = "\
 Exception report
 # occurrences      Exception
-------------------|-----------------------------------------------------------------------------
+------------------|----------------------------------------
 2                  boom
                    at load.rs:7
                    in task index
 1                  bang
-------------------|-----------------------------------------------------------------------------
+------------------|----------------------------------------
 
 ";
         assert_eq!(exception_report(&fixture::summary_of(recorder), WIDTH), expected);

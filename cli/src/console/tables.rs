@@ -1,9 +1,7 @@
 //! The two tables of numbers: requests (live and final) and percentiles (final).
 //!
-//! Layout and order are those of Locust's `print_stats` and `print_percentile_stats`. Unlike in Locust, columns of
-//! counts grow with their longest value, because fast runs exceed seven digits.
-
-use std::fmt::Write as _;
+//! The columns and their order are those of Locust's `print_stats` and `print_percentile_stats`. The layout is in
+//! `table.rs`.
 
 use gregaria_stats::{StatsEntry, Summary};
 
@@ -12,12 +10,13 @@ use super::{
     color::Colorizer,
     escape_control,
     format::{format_failures, format_ms, format_percentile, format_rate},
+    table::{Column, Row, render_table},
 };
 
 /// The time over which a table's rates are computed.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum RateWindow {
-    /// The last whole seconds before this time, at most ten. The time is in seconds since 1970.
+    /// The last ten whole seconds before this time, in seconds since 1970.
     Current(f64),
     /// The whole run, which took this many seconds.
     Total(f64),
@@ -35,51 +34,22 @@ impl RateWindow {
 
 /// Formats all entries and their total: counts, times in milliseconds, rates. An empty line follows the table.
 pub(crate) fn stats_table(summary: &Summary, window: RateWindow, width: TableWidth, colors: Colorizer) -> String {
-    let entries: Vec<[String; 10]> = summary.entries().map(|entry| stats_cells(entry, window)).collect();
-    let total = stats_cells(summary.total(), window);
-    let names = width.name_columns() + EXTRA_NAME_COLUMNS - TYPE_WIDTH;
-    let requests = max_cell_width(&entries, &total, 2).max(7);
-    let fails = max_cell_width(&entries, &total, 3).max(12);
-    let line = |[kind, name, reqs, failed, avg, min, max, med, rps, fps]: &[String; 10]| {
-        let failed = format!("{failed:>fails$}");
-        // The header has no digit, and a row without failures has no digit except 0.
-        let has_failures = failed.contains(|letter: char| ('1'..='9').contains(&letter));
-        let failed = if has_failures { colors.failure(&failed) } else { failed };
-        format!(
-            "{kind:TYPE_WIDTH$} {name:names$} {reqs:>requests$} {failed} |{avg:>7} {min:>7} {max:>7}{med:>7} | {rps:>7} {fps:>11}"
-        )
-    };
-    let rule = rule_line(&[TYPE_WIDTH, names, requests, fails + 1, 7, 7, 7, 7, 8, 11]);
-    let header = line(&STATS_HEADER.map(String::from));
-    render_table(&[&header], &rule, entries.iter().map(line), Some(line(&total)))
+    let rows: Vec<Row> = summary.entries().map(|entry| stats_row(entry, window)).collect();
+    render_table(&STATS_COLUMNS, &rows, Some(&stats_row(summary.total(), window)), width, colors)
 }
 
 /// Formats the percentiles of the response times of each entry, in milliseconds.
 pub(crate) fn percentile_table(summary: &Summary, width: TableWidth) -> String {
-    let names = width.name_columns();
-    let line = |kind: &str, name: &str, values: &[String]| {
-        let mut line = format!("{kind:TYPE_WIDTH$} {name:names$} {:>8}", values[0]);
-        for value in &values[1..] {
-            // Writing to a String cannot fail.
-            let _ = write!(line, " {value:>6}");
-        }
-        line
-    };
-    let entry_line =
-        |entry: &StatsEntry| line(&method_cell(entry), &escape_control(entry.name()), &percentile_cells(entry));
-    let mut header: Vec<String> = PERCENTILES.map(|(name, _)| name.to_owned()).to_vec();
-    header.extend(["100%".into(), "# reqs".into()]);
-    let rule = rule_line(&[&[TYPE_WIDTH, names, 8][..], &[6; PERCENTILES.len() + 1]].concat());
-    let rows = summary.entries().filter(|entry| entry.num_requests() > 0).map(entry_line);
-    let total = Some(summary.total()).filter(|total| total.num_requests() > 0).map(entry_line);
-    render_table(&["Response time percentiles (approximated)", &line("Type", "Name", &header)], &rule, rows, total)
+    let has_requests = |entry: &&StatsEntry| entry.num_requests() > 0;
+    let rows: Vec<Row> = summary.entries().filter(has_requests).map(percentile_row).collect();
+    let total = Some(summary.total()).filter(has_requests).map(percentile_row);
+    let table = render_table(&PERCENTILE_COLUMNS, &rows, total.as_ref(), width, Colorizer::new(false));
+    format!("Response time percentiles in ms (approximated)\n{table}")
 }
 
-fn stats_cells(entry: &StatsEntry, window: RateWindow) -> [String; 10] {
+fn stats_row(entry: &StatsEntry, window: RateWindow) -> Row {
     let (requests_per_s, failures_per_s) = window.rates_of(entry);
-    [
-        method_cell(entry),
-        escape_control(entry.name()).into_owned(),
+    let figures = [
         entry.num_requests().to_string(),
         format_failures(entry.num_failures(), entry.fail_ratio()),
         format_ms(entry.avg_us()),
@@ -87,73 +57,70 @@ fn stats_cells(entry: &StatsEntry, window: RateWindow) -> [String; 10] {
         format_ms(entry.max_us() as f64),
         format_percentile(entry.median_us()),
         format_rate(requests_per_s, 7),
-        format_rate(failures_per_s, 11),
-    ]
+        format_rate(failures_per_s, 7),
+    ];
+    row(entry, figures.into(), (entry.num_failures() > 0).then_some(FAILURES_COLUMN))
 }
 
-fn percentile_cells(entry: &StatsEntry) -> Vec<String> {
-    let percentiles = PERCENTILES.iter().map(|(_, q)| format_percentile(entry.percentile_us(*q)));
-    percentiles.chain([format_ms(entry.max_us() as f64), entry.num_requests().to_string()]).collect()
+fn percentile_row(entry: &StatsEntry) -> Row {
+    let percentiles = PERCENTILES.iter().map(|q| format_percentile(entry.percentile_us(*q)));
+    let last = [format_ms(entry.max_us() as f64), entry.num_requests().to_string()];
+    row(entry, percentiles.chain(last).collect(), None)
 }
 
-fn method_cell(entry: &StatsEntry) -> String {
-    escape_control(entry.method()).into_owned()
+fn row(entry: &StatsEntry, figures: Vec<String>, failed_column: Option<usize>) -> Row {
+    let [method, name] = [entry.method(), entry.name()].map(|text| escape_control(text).into_owned());
+    Row { method, name, figures, failed_column }
 }
 
-fn max_cell_width(rows: &[[String; 10]], total: &[String; 10], column: usize) -> usize {
-    rows.iter().chain([total]).map(|row| row[column].len()).max().unwrap_or(0)
+const fn column(header: &'static str, separator: &'static str, rank: usize) -> Column {
+    Column { header, separator, rank }
 }
 
-fn rule_line(widths: &[usize]) -> String {
-    let dashes: Vec<String> = widths.iter().map(|width| "-".repeat(*width)).collect();
-    dashes.join("|")
-}
-
-fn render_table(header: &[&str], rule: &str, rows: impl Iterator<Item = String>, total: Option<String>) -> String {
-    let mut text = String::new();
-    let mut push = |line: &str| {
-        text.push_str(line.trim_end());
-        text.push('\n');
-    };
-    header.iter().for_each(|line| push(line));
-    push(rule);
-    rows.for_each(|row| push(&row));
-    push(rule);
-    total.iter().for_each(|row| push(row));
-    push("");
-    text
-}
-
-/// The percentiles of Locust's report. Its last one, 100 %, is the exact maximum.
-const PERCENTILES: [(&str, f64); 10] = [
-    ("50%", 0.5),
-    ("66%", 0.66),
-    ("75%", 0.75),
-    ("80%", 0.8),
-    ("90%", 0.9),
-    ("95%", 0.95),
-    ("98%", 0.98),
-    ("99%", 0.99),
-    ("99.9%", 0.999),
-    ("99.99%", 0.9999),
+const STATS_COLUMNS: [Column; 8] = [
+    column("# reqs", " ", 0),
+    column("# fails", " ", 0),
+    column("Avg ms", " | ", 0),
+    column("Min ms", " ", 1),
+    column("Max ms", " ", 0),
+    column("Med ms", " ", 0),
+    column("req/s", " | ", 0),
+    column("fails/s", " ", 2),
 ];
 
-const STATS_HEADER: [&str; 10] =
-    ["Type", "Name", "# reqs", "# fails", "Avg", "Min", "Max", "Med", "req/s", "failures/s"];
+/// The index of the failures in [`STATS_COLUMNS`].
+const FAILURES_COLUMN: usize = 1;
 
-const TYPE_WIDTH: usize = 8;
+/// The percentiles of Locust's report. Its last one, 100 %, is the exact maximum.
+const PERCENTILES: [f64; 10] = [0.5, 0.66, 0.75, 0.8, 0.9, 0.95, 0.98, 0.99, 0.999, 0.9999];
 
-/// The columns that the table of requests has for names in addition to those of the table of percentiles.
-const EXTRA_NAME_COLUMNS: usize = 4;
+/// The columns of [`PERCENTILES`], of the maximum and of the number of requests.
+const PERCENTILE_COLUMNS: [Column; 12] = [
+    column("50%", " ", 0),
+    column("66%", " ", 5),
+    column("75%", " ", 3),
+    column("80%", " ", 4),
+    column("90%", " ", 0),
+    column("95%", " ", 0),
+    column("98%", " ", 2),
+    column("99%", " ", 0),
+    column("99.9%", " ", 0),
+    column("99.99%", " ", 1),
+    column("100%", " ", 0),
+    column("# reqs", " ", 6),
+];
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture;
+    use crate::{console::color::display_width, fixture};
 
-    const WIDE: TableWidth = TableWidth(80);
+    const PIPE: TableWidth = TableWidth(None);
     const PLAIN: Colorizer = Colorizer::new(false);
-    const NARROW: TableWidth = TableWidth(16);
+
+    const fn terminal(columns: usize) -> TableWidth {
+        TableWidth(Some(columns))
+    }
 
     fn summary() -> Summary {
         fixture::summary(&[
@@ -164,97 +131,145 @@ mod tests {
         ])
     }
 
-    #[test]
-    fn final_table_has_locust_columns_and_total_rates() {
-        let expected = "\
-Type     Name                                                                          # reqs      # fails |    Avg     Min     Max    Med |   req/s  failures/s
---------|----------------------------------------------------------------------------|-------|-------------|-------|-------|-------|-------|--------|-----------
-GET      /                                                                                  2     0(0.00%) |  0.062   0.060   0.064  0.060 |    0.20        0.00
-GET      /a-name-that-is-longer-than-its-column                                             1     0(0.00%) |    250     250     250    250 |    0.10        0.00
-POST     /login                                                                             1   1(100.00%) |   12.3    12.3    12.3   12.3 |    0.10        0.10
---------|----------------------------------------------------------------------------|-------|-------------|-------|-------|-------|-------|--------|-----------
-         Aggregated                                                                         4    1(25.00%) |   65.6   0.060     250  0.064 |    0.40        0.10
-
-";
-        assert_eq!(stats_table(&summary(), RateWindow::Total(10.0), WIDE, PLAIN), expected);
+    fn stats_text(columns: Option<usize>) -> String {
+        stats_table(&summary(), RateWindow::Total(10.0), TableWidth(columns), PLAIN)
     }
 
     #[test]
-    fn narrow_table_does_not_truncate_names() {
+    fn pipe_has_whole_names_and_all_columns() {
         let expected = "\
-Type     Name          # reqs      # fails |    Avg     Min     Max    Med |   req/s  failures/s
---------|------------|-------|-------------|-------|-------|-------|-------|--------|-----------
-GET      /                  2     0(0.00%) |  0.062   0.060   0.064  0.060 |    0.40        0.00
-GET      /a-name-that-is-longer-than-its-column       1     0(0.00%) |    250     250     250    250 |    0.20        0.00
-POST     /login             1   1(100.00%) |   12.3    12.3    12.3   12.3 |    0.20        0.20
---------|------------|-------|-------------|-------|-------|-------|-------|--------|-----------
-         Aggregated         4    1(25.00%) |   65.6   0.060     250  0.064 |    0.80        0.20
+Type Name                                   # reqs    # fails | Avg ms Min ms Max ms Med ms | req/s fails/s
+----|--------------------------------------|------|-----------|-------|------|------|-------|------|-------
+GET  /                                           2   0(0.00%) |  0.062  0.060  0.064  0.060 |  0.20    0.00
+GET  /a-name-that-is-longer-than-its-column      1   0(0.00%) |    250    250    250    250 |  0.10    0.00
+POST /login                                      1 1(100.00%) |   12.3   12.3   12.3   12.3 |  0.10    0.10
+----|--------------------------------------|------|-----------|-------|------|------|-------|------|-------
+     Aggregated                                  4  1(25.00%) |   65.6  0.060    250  0.064 |  0.40    0.10
 
 ";
-        assert_eq!(stats_table(&summary(), RateWindow::Total(5.0), NARROW, PLAIN), expected);
+        assert_eq!(stats_text(None), expected);
+    }
+
+    #[test]
+    fn terminal_of_100_columns_cuts_names_in_the_middle() {
+        let expected = "\
+Type Name                            # reqs    # fails | Avg ms Min ms Max ms Med ms | req/s fails/s
+----|-------------------------------|------|-----------|-------|------|------|-------|------|-------
+GET  /                                    2   0(0.00%) |  0.062  0.060  0.064  0.060 |  0.20    0.00
+GET  /a-name-that-is…than-its-column      1   0(0.00%) |    250    250    250    250 |  0.10    0.00
+POST /login                               1 1(100.00%) |   12.3   12.3   12.3   12.3 |  0.10    0.10
+----|-------------------------------|------|-----------|-------|------|------|-------|------|-------
+     Aggregated                           4  1(25.00%) |   65.6  0.060    250  0.064 |  0.40    0.10
+
+";
+        assert_eq!(stats_text(Some(100)), expected);
+    }
+
+    #[test]
+    fn terminal_of_80_columns_drops_columns() {
+        let expected = "\
+Type Name                # reqs    # fails | Avg ms Min ms Max ms Med ms | req/s
+----|-------------------|------|-----------|-------|------|------|-------|------
+GET  /                        2   0(0.00%) |  0.062  0.060  0.064  0.060 |  0.20
+GET  /a-name-t…ts-column      1   0(0.00%) |    250    250    250    250 |  0.10
+POST /login                   1 1(100.00%) |   12.3   12.3   12.3   12.3 |  0.10
+----|-------------------|------|-----------|-------|------|------|-------|------
+     Aggregated               4  1(25.00%) |   65.6  0.060    250  0.064 |  0.40
+
+";
+        assert_eq!(stats_text(Some(80)), expected);
+    }
+
+    #[test]
+    fn short_names_leave_all_columns_in_80() {
+        let summary = fixture::summary(&vec![("GET", "/", 123, None); 2_000]);
+        let table = stats_table(&summary, RateWindow::Total(0.21), terminal(80), PLAIN);
+        assert!(table.starts_with("Type Name       # reqs  # fails | Avg ms Min ms Max ms Med ms |   req/s fails/s\n"));
+        assert!(table.lines().all(|line| line.len() <= 80), "{table}");
+    }
+
+    #[test]
+    fn no_line_is_wider_than_its_terminal() {
+        let name = "/\u{65e5}\u{672c}".repeat(99);
+        let requests: Vec<_> = (0..12_345).map(|us| ("OPTIONS", name.as_str(), us * us, Some("no"))).collect();
+        let summary = fixture::summary(&requests);
+        for columns in 80..260 {
+            let width = terminal(columns);
+            let tables =
+                stats_table(&summary, RateWindow::Total(0.1), width, PLAIN) + &percentile_table(&summary, width);
+            assert!(tables.lines().all(|line| display_width(line) <= columns), "{columns} columns:\n{tables}");
+            let cut = |line: &str| line.contains('\u{2026}');
+            assert!(tables.lines().filter(|line| line.starts_with("OPTIONS")).all(cut), "{tables}");
+        }
+        let piped = stats_table(&summary, RateWindow::Total(0.1), PIPE, PLAIN);
+        let row = piped.lines().nth(2).unwrap();
+        assert_eq!(row.split(' ').nth(1).map(display_width), Some(120), "{row}");
     }
 
     #[test]
     fn live_table_has_rates_of_the_last_seconds() {
-        let cells = |unix_s: f64| stats_cells(summary().total(), RateWindow::Current(unix_s))[8].clone();
-        assert_eq!(cells(1004.0), "0.00", "second 1003 is not reported completely");
-        assert_eq!(cells(1004.5), "1.00", "4 requests in the seconds from 1000 to 1003");
-        assert_eq!(cells(1012.5), "0.40", "4 requests in ten seconds");
-        assert_eq!(cells(1014.5), "0.00", "no request in the last ten seconds");
+        let rate = |unix_s: f64| stats_row(summary().total(), RateWindow::Current(unix_s)).figures[6].clone();
+        assert_eq!(rate(1004.0), "0.00", "second 1003 is not reported completely");
+        assert_eq!(rate(1004.5), "1.00", "4 requests in the seconds from 1000 to 1003");
+        assert_eq!(rate(1012.5), "0.40", "4 requests in ten seconds");
+        assert_eq!(rate(1014.5), "0.00", "no request in the last ten seconds");
     }
 
     #[test]
     fn only_failures_are_colored() {
-        let colored = stats_table(&summary(), RateWindow::Total(10.0), WIDE, Colorizer::new(true));
+        let colored = stats_table(&summary(), RateWindow::Total(10.0), PIPE, Colorizer::new(true));
         let red: Vec<&str> = colored.lines().filter(|line| line.contains("\x1b[31m")).collect();
-        assert!(red[0].contains("\x1b[31m  1(100.00%)\x1b[0m |"), "{red:?}");
-        assert!(red.len() == 2 && red[1].contains("\x1b[31m   1(25.00%)\x1b[0m |"), "{red:?}");
-        let plain = colored.replace("\x1b[31m", "").replace("\x1b[0m", "");
-        assert_eq!(plain, stats_table(&summary(), RateWindow::Total(10.0), WIDE, PLAIN));
-    }
-
-    #[test]
-    fn large_counts_widen_their_column_in_all_rows() {
-        let requests = vec![("GET", "/", 1000, Some("no")); 12_345];
-        let table = stats_table(&fixture::summary(&requests), RateWindow::Total(1.0), NARROW, PLAIN);
-        let bars: Vec<Option<usize>> =
-            table.lines().filter(|line| line.contains(" |")).map(|line| line.find(" |")).collect();
-        assert!(table.contains("12345(100.00%)"));
-        assert_eq!(bars.len(), 3);
-        assert!(bars.windows(2).all(|pair| pair[0] == pair[1]), "{table}");
+        assert!(red[0].contains("\x1b[31m1(100.00%)\x1b[0m |"), "{red:?}");
+        assert!(red.len() == 2 && red[1].contains("\x1b[31m 1(25.00%)\x1b[0m |"), "{red:?}");
+        assert_eq!(colored.replace("\x1b[31m", "").replace("\x1b[0m", ""), stats_text(None));
     }
 
     #[test]
     fn percentiles_have_locust_columns() {
         let expected = "\
-Response time percentiles (approximated)
-Type     Name                  50%    66%    75%    80%    90%    95%    98%    99%  99.9% 99.99%   100% # reqs
---------|----------------|--------|------|------|------|------|------|------|------|------|------|------|------
-GET      /                   0.060  0.064  0.064  0.064  0.064  0.064  0.064  0.064  0.064  0.064  0.064      2
-GET      /a-name-that-is-longer-than-its-column      250    250    250    250    250    250    250    250    250    250    250      1
-POST     /login               12.3   12.3   12.3   12.3   12.3   12.3   12.3   12.3   12.3   12.3   12.3      1
---------|----------------|--------|------|------|------|------|------|------|------|------|------|------|------
-         Aggregated          0.064   12.3   12.3    250    250    250    250    250    250    250    250      4
+Response time percentiles in ms (approximated)
+Type Name                                     50%   66%   75%   80%   90%   95%   98%   99% 99.9% 99.99%  100% # reqs
+----|--------------------------------------|-----|-----|-----|-----|-----|-----|-----|-----|-----|------|-----|------
+GET  /                                      0.060 0.064 0.064 0.064 0.064 0.064 0.064 0.064 0.064  0.064 0.064      2
+GET  /a-name-that-is-longer-than-its-column   250   250   250   250   250   250   250   250   250    250   250      1
+POST /login                                  12.3  12.3  12.3  12.3  12.3  12.3  12.3  12.3  12.3   12.3  12.3      1
+----|--------------------------------------|-----|-----|-----|-----|-----|-----|-----|-----|-----|------|-----|------
+     Aggregated                             0.064  12.3  12.3   250   250   250   250   250   250    250   250      4
 
 ";
-        assert_eq!(percentile_table(&summary(), NARROW), expected);
+        assert_eq!(percentile_table(&summary(), PIPE), expected);
+    }
+
+    #[test]
+    fn terminal_of_80_columns_has_fewer_percentiles() {
+        let expected = "\
+Response time percentiles in ms (approximated)
+Type Name                   50%   75%   90%   95%   98%   99% 99.9% 99.99%  100%
+----|--------------------|-----|-----|-----|-----|-----|-----|-----|------|-----
+GET  /                    0.060 0.064 0.064 0.064 0.064 0.064 0.064  0.064 0.064
+GET  /a-name-th…ts-column   250   250   250   250   250   250   250    250   250
+POST /login                12.3  12.3  12.3  12.3  12.3  12.3  12.3   12.3  12.3
+----|--------------------|-----|-----|-----|-----|-----|-----|-----|------|-----
+     Aggregated           0.064  12.3   250   250   250   250   250    250   250
+
+";
+        assert_eq!(percentile_table(&summary(), terminal(80)), expected);
     }
 
     #[test]
     fn percentiles_above_one_hour_are_shown_as_beyond() {
         let summary = fixture::summary(&[("GET", "/", 95_000_000, None), ("GET", "/", 5_000_000_000, None)]);
-        let cells = percentile_cells(summary.total());
-        assert_eq!((&*cells[0], &*cells[9], &*cells[10], &*cells[11]), ("95027", "> 3600 s", "5000000", "2"));
-        assert_eq!(stats_cells(summary.total(), RateWindow::Total(1.0))[6..8], ["5000000", "95027"]);
+        let figures = percentile_row(summary.total()).figures;
+        assert_eq!((&*figures[0], &*figures[9], &*figures[10], &*figures[11]), ("95027", "> 3600 s", "5000000", "2"));
+        assert_eq!(stats_row(summary.total(), RateWindow::Total(1.0)).figures[4..6], ["5000000", "95027"]);
     }
 
     #[test]
     fn tables_without_requests_have_headers() {
         let empty = fixture::summary(&[]);
-        assert!(
-            stats_table(&empty, RateWindow::Total(0.0), WIDE, PLAIN)
-                .contains(" 0     0(0.00%) |      0       0       0      0 |    0.00        0.00\n")
-        );
-        assert_eq!(percentile_table(&empty, WIDE).lines().count(), 5);
+        let table = stats_table(&empty, RateWindow::Total(0.0), PIPE, PLAIN);
+        let total = "     Aggregated      0 0(0.00%) |      0      0      0      0 |  0.00    0.00\n\n";
+        assert!(table.ends_with(total), "{table}");
+        assert_eq!(percentile_table(&empty, PIPE).lines().count(), 5);
     }
 }

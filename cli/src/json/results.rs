@@ -15,7 +15,10 @@ use serde::Serialize;
 
 use super::{
     entries::{JsonEntry, non_empty_entries},
-    histogram, machine::Machine, write_indented};
+    histogram,
+    machine::Machine,
+    write_indented,
+};
 use crate::args::{LoadPlan, RecordedArg, RunPlan, RunTarget, mask_url};
 
 /// A run that is over, and the facts that describe it.

@@ -1,4 +1,4 @@
-//! The end of a run on the screen: the final tables and the summary lines.
+//! The end of a run on the screen: the key figures, the final tables and the summary lines.
 //!
 //! The text is made in `console/`.
 
@@ -10,7 +10,7 @@ use crate::{
     terminal::Screen,
 };
 
-/// The final tables and the summary lines.
+/// The key figures, the final tables and the summary lines.
 pub(super) struct FinalReport<'a> {
     screen: &'a Screen,
     tables_replaced: bool,
@@ -22,11 +22,10 @@ impl<'a> FinalReport<'a> {
         Self { screen, tables_replaced }
     }
 
-    fn tables(&self, run: &FinishedRun<'_>) -> String {
-        let width = TableWidth::new(self.screen.size().map(|size| size.columns));
+    fn tables(&self, run: &FinishedRun<'_>, width: TableWidth, colors: Colorizer) -> String {
         let window = RateWindow::Total(run.report.measured.as_secs_f64());
         [
-            console::stats_table(run.summary, window, width, Colorizer::new(self.screen.has_color())),
+            console::stats_table(run.summary, window, width, colors),
             console::percentile_table(run.summary, width),
             console::aborted_report(run.summary, width),
             console::error_report(run.summary, width),
@@ -38,10 +37,14 @@ impl<'a> FinalReport<'a> {
 
 impl RunOutput for FinalReport<'_> {
     fn finish(&mut self, run: &FinishedRun<'_>) -> io::Result<()> {
+        let width = TableWidth::new(self.screen.text_columns());
+        let colors = Colorizer::new(self.screen.has_color());
+        let figures = console::key_figures(run.summary, run.report.measured, run.report.peak_users, width, colors);
+        self.screen.write_lines(&figures);
         if !self.tables_replaced || !run.results_written {
-            self.screen.write_lines(&self.tables(run));
+            self.screen.write_lines(&self.tables(run, width, colors));
         }
-        let lines = console::summary_lines(run.report, run.summary.total(), run.summary.overflow());
+        let lines = console::summary_lines(run.report, run.summary.total(), run.summary.overflow(), width);
         self.screen.write_lines(&lines);
         Ok(())
     }

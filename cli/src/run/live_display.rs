@@ -4,7 +4,7 @@
 
 use std::{collections::VecDeque, io, time::Duration};
 
-use gregaria_engine::{GeneratorHealth, GeneratorVerdict, RunHandle, RunStatus, ThreadLoad, rt};
+use gregaria_engine::{GeneratorHealth, GeneratorVerdict, RunHandle, RunStatus, RunnerState, ThreadLoad, rt};
 use gregaria_stats::{StatsEntry, Summary};
 
 use super::output::{FinishedRun, RunOutput};
@@ -21,6 +21,8 @@ pub(super) struct LiveDisplay<'a> {
     has_keys: bool,
     /// The time of the run at which the next table is due.
     next_table: Duration,
+    /// The state at the last tick.
+    last_state: RunnerState,
     /// The loads of all threads at the last ticks, the oldest first.
     load_samples: VecDeque<Vec<ThreadLoad>>,
 }
@@ -28,7 +30,14 @@ pub(super) struct LiveDisplay<'a> {
 impl<'a> LiveDisplay<'a> {
     /// Creates the display of a run with this plan. `has_keys` is whether it offers keys.
     pub(super) fn new(screen: &'a Screen, load: &'a LoadPlan, has_keys: bool) -> Self {
-        Self { screen, load, has_keys, next_table: TABLE_INTERVAL, load_samples: VecDeque::new() }
+        Self {
+            screen,
+            load,
+            has_keys,
+            next_table: TABLE_INTERVAL,
+            last_state: RunnerState::Ready,
+            load_samples: VecDeque::new(),
+        }
     }
 
     fn snapshot(&mut self, run: &RunHandle, status: &RunStatus) -> LiveSnapshot {
@@ -56,6 +65,25 @@ impl<'a> LiveDisplay<'a> {
         }
     }
 
+    /// Returns `true` if a table is due. The final table of a run that ends soon stands for it.
+    fn is_table_due(&mut self, status: &RunStatus) -> bool {
+        let elapsed = status.elapsed();
+        let has_changed = self.last_state != status.state;
+        self.last_state = status.state;
+        if status.state == RunnerState::Stopping && has_changed {
+            self.next_table = elapsed + TABLE_INTERVAL;
+        }
+        if elapsed < self.next_table {
+            return false;
+        }
+        while elapsed >= self.next_table {
+            self.next_table += TABLE_INTERVAL;
+        }
+        let progress = run_progress(self.load.run_time, self.load.num_requests, elapsed, status.recorded);
+        let remaining = progress.and_then(|progress| progress.remaining).unwrap_or(TABLE_INTERVAL);
+        status.state == RunnerState::Stopping || remaining >= MIN_REMAINING
+    }
+
     /// Returns the loads since the oldest sample. A mean since the start would hide that a thread has become busy.
     fn recent_loads(&mut self, now: &[ThreadLoad]) -> Vec<ThreadLoad> {
         self.load_samples.push_back(now.to_vec());
@@ -79,17 +107,14 @@ impl RunOutput for LiveDisplay<'_> {
     fn tick(&mut self, run: &RunHandle) {
         let status = run.status();
         let colors = Colorizer::new(self.screen.has_color());
-        let is_table_due = status.elapsed() >= self.next_table;
-        while status.elapsed() >= self.next_table {
-            self.next_table += TABLE_INTERVAL;
-        }
+        let is_table_due = self.is_table_due(&status);
         if let Some(TerminalSize { columns, rows }) = self.screen.live_area() {
             let snapshot = self.snapshot(run, &status);
             // The last column stays free: behind it, some terminals wrap the cursor to the next line and some do not.
             let (columns, rows) = (usize::from(columns).saturating_sub(1), usize::from(rows).saturating_sub(1));
             self.screen.show(&console::live_lines(&snapshot, columns, rows, colors));
         } else if is_table_due {
-            let width = TableWidth::new(self.screen.size().map(|size| size.columns));
+            let width = TableWidth::new(self.screen.text_columns());
             let window = RateWindow::Current(rt::unix_time_s());
             let table = run.with_summary(|summary| console::stats_table(summary, window, width, colors));
             self.screen.write_lines(&table);
@@ -163,6 +188,9 @@ fn busiest_names(summary: &Summary, window: RateWindow) -> Vec<NameStats> {
 
 /// The interval between two tables where there is no live display. Locust's is the same.
 const TABLE_INTERVAL: Duration = Duration::from_secs(2);
+
+/// The remaining time of a run below which no table is printed, because the final table follows.
+const MIN_REMAINING: Duration = Duration::from_millis(500);
 
 /// The number of ticks over which the load of a thread is measured: about 2 s.
 const LOAD_WINDOW_SAMPLES: usize = 10;

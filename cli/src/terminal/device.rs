@@ -23,6 +23,11 @@ pub(crate) trait OutputDevice: Write + Send {
     /// Returns the current size; `None` if the device is not a terminal.
     fn size(&self) -> Option<TerminalSize>;
 
+    /// Returns the columns for text; `None` without a limit.
+    fn text_columns(&self) -> Option<u16> {
+        self.size().map(|size| size.columns)
+    }
+
     /// Returns `true` if written text can be erased now: the device is a capable terminal with this process in the
     /// foreground.
     fn can_redraw(&self) -> bool;
@@ -40,6 +45,8 @@ pub(super) struct StderrDevice {
     is_dumb: bool,
     has_color: bool,
     shows_stdout: bool,
+    /// The value of `COLUMNS`, by which a user or a CI system sets the width of text.
+    columns_variable: Option<u16>,
 }
 
 impl StderrDevice {
@@ -52,6 +59,10 @@ impl StderrDevice {
             is_dumb,
             has_color: is_terminal && !is_dumb && !is_color_disabled,
             shows_stdout: is_terminal && io::stdout().is_terminal(),
+            columns_variable: env::var("COLUMNS")
+                .ok()
+                .and_then(|value| value.parse().ok())
+                .filter(|columns| *columns > 0),
         }
     }
 }
@@ -72,6 +83,10 @@ impl OutputDevice for StderrDevice {
         // A terminal without a configured size reports 0.
         let or_default = |length: u16, default: u16| if length == 0 { default } else { length };
         Some(TerminalSize { columns: or_default(size.ws_col, 80), rows: or_default(size.ws_row, 24) })
+    }
+
+    fn text_columns(&self) -> Option<u16> {
+        self.columns_variable.or_else(|| self.size().map(|size| size.columns))
     }
 
     fn can_redraw(&self) -> bool {

@@ -47,6 +47,12 @@ impl Screen {
         self.state().device.size()
     }
 
+    /// Returns the columns for text: the terminal's, unless the variable `COLUMNS` sets others; `None` for a file or a
+    /// pipe without it.
+    pub(crate) fn text_columns(&self) -> Option<u16> {
+        self.state().device.text_columns()
+    }
+
     /// Returns `true` if text may have colors.
     pub(crate) fn has_color(&self) -> bool {
         self.state().device.has_color()
