@@ -137,6 +137,11 @@ impl Error {
         }
     }
 
+    /// Returns `true` if a body exceeded a limit of the client, so that the response itself may be right.
+    pub const fn is_body_limit(self) -> bool {
+        matches!(self, Self::BodyTooLarge | Self::DecodedTooLarge | Self::DecodedRatioExceeded)
+    }
+
     /// Converts an error of the operating system about opening a connection.
     pub fn from_connect(error: &io::Error) -> Self {
         match error.kind() {

@@ -24,7 +24,7 @@ use gregaria_engine::{
     io_thread::{IoEvent, IoThread, PackedRequest, RequestId, SessionId, SharedBufferPool},
     rt::{self, EventFd},
 };
-use gregaria_http::{BaseUrl, ClientConfig, CookieJar, Error, Exchange};
+use gregaria_http::{BaseUrl, ClientConfig, CookieJar, Error, Exchange, HttpLimits};
 use gregaria_stats::{Lag, Outcome, Sample};
 use pyo3::{exceptions::PyRuntimeError, prelude::*};
 
@@ -172,6 +172,11 @@ impl EngineBridge {
     /// Returns the function that passes a decided response on to the listeners of requests.
     pub(crate) fn notify_decided(&self, py: Python<'_>) -> Py<PyAny> {
         self.notify_decided.clone_ref(py)
+    }
+
+    /// Returns the limits of responses.
+    pub(crate) fn limits(&self) -> &HttpLimits {
+        &self.config.limits
     }
 
     /// Returns the pool that takes back the buffers of responses.

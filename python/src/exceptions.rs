@@ -3,6 +3,7 @@
 //! [`error_text`] is the row of the error table that an exception belongs to. This file must not know how a request is
 //! sent or recorded.
 
+use gregaria::args::name_limit_flag;
 use gregaria_http::{Error, InvalidRequest, ProxyFailure};
 use pyo3::{prelude::*, sync::PyOnceLock, types::PyString};
 
@@ -16,7 +17,8 @@ pub(crate) fn status_error<'py>(py: Python<'py>, status: u16, reason: &str, url:
 /// Returns the exception for a request without a response, as Locust's tables and listeners have it.
 pub(crate) fn transport_error(py: Python<'_>, error: Error) -> PyResult<Bound<'_, PyAny>> {
     let builtin = |class: &str, errno: i32, text: &str| py.import("builtins")?.getattr(class)?.call1((errno, text));
-    let of_requests = |class: &str| py.import("requests.exceptions")?.getattr(class)?.call1((error.message(),));
+    let text = name_limit_flag(error.message());
+    let of_requests = |class: &str| py.import("requests.exceptions")?.getattr(class)?.call1((&*text,));
     match error {
         Error::ConnectRefused => builtin("ConnectionRefusedError", 111, "Connection refused"),
         Error::ConnectionReset => builtin("ConnectionResetError", 104, "Connection reset by peer"),
@@ -70,7 +72,7 @@ pub(crate) fn read_error(py: Python<'_>, error: Error) -> PyResult<Bound<'_, PyA
         Error::IncompleteResponse | Error::InvalidResponse(_) => "ChunkedEncodingError",
         _ => "ConnectionError",
     };
-    py.import("requests.exceptions")?.getattr(class)?.call1((error.message(),))
+    py.import("requests.exceptions")?.getattr(class)?.call1((&*name_limit_flag(error.message()),))
 }
 
 /// Returns the exception of a request that was not sent because the run is over.

@@ -21,7 +21,9 @@ pub use cli::{
 };
 pub use config::process_env::ProcessEnv;
 pub use parse::{ParsedLine, parse};
-pub use plan::{LoadPlan, LogPlan, Mode, OutputPlan, RunPlan, client::ClientPlan, target::RunTarget};
+pub use plan::{
+    LoadPlan, LogPlan, Mode, OutputPlan, RunPlan, client::ClientPlan, limits::name_limit_flag, target::RunTarget,
+};
 pub use python::{
     first_pass::{FirstPass, first_pass},
     parsed_options::parsed_options,

@@ -5,7 +5,7 @@
 //!
 //! Errors and messages are wrapped to the width. Tracebacks are not, because their lines are copied.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use gregaria_stats::Summary;
 
@@ -16,10 +16,11 @@ use super::{
     format::format_duration,
 };
 
-/// Formats the errors and their occurrences. The text is empty without errors.
-pub(crate) fn error_report(summary: &Summary, width: TableWidth) -> String {
+/// Formats the errors and their occurrences. `explain` returns an error's text with its remedy, if there is one. The
+/// text is empty without errors.
+pub(crate) fn error_report(summary: &Summary, width: TableWidth, explain: fn(&str) -> Cow<'_, str>) -> String {
     let row = |error: &gregaria_stats::ErrorEntry| {
-        let text = format!("{} {}: {}", error.method(), error.name(), error.error());
+        let text = format!("{} {}: {}", error.method(), error.name(), explain(error.error()));
         (error.occurrences(), wrap(&escape_control(text.trim_start_matches([' ', ':'])), width))
     };
     render_report(["Error report", "Error"], summary.errors().map(row), width)
@@ -90,6 +91,10 @@ mod tests {
 
     const WIDTH: TableWidth = TableWidth(Some(80));
 
+    fn explain(error: &str) -> Cow<'_, str> {
+        if error.starts_with("bad") { format!("explained: {error}").into() } else { error.into() }
+    }
+
     #[test]
     fn error_report_has_the_form_of_locust() {
         let mut recorder = Recorder::new(Limits::default());
@@ -101,11 +106,12 @@ Error report
 # occurrences      Error
 ------------------|----------------------------------------
 2                  GET /: connection refused
-1                  GET /b: bad\\u{1b}[2J\\nbody
+1                  GET /b: explained: bad\\u{1b}[2J\\nbody
 ------------------|----------------------------------------
 
 ";
-        assert_eq!(error_report(&fixture::summary_of(recorder), WIDTH), expected);
+        let report = error_report(&fixture::summary_of(recorder), WIDTH, explain);
+        assert_eq!(report, expected);
     }
 
     #[test]
@@ -121,9 +127,9 @@ Error report
 ------------------|----------------------------------------------------------
 
 ";
-        let report = error_report(&summary, TableWidth(Some(76)));
+        let report = error_report(&summary, TableWidth(Some(76)), explain);
         assert_eq!(report.replace(&"-".repeat(52), &"-".repeat(58)), expected);
-        assert!(error_report(&summary, TableWidth(None)).contains(&format!("GET /: {error}\n")));
+        assert!(error_report(&summary, TableWidth(None), explain).contains(&format!("GET /: {error}\n")));
     }
 
     #[test]
@@ -168,7 +174,7 @@ Exception report
     #[test]
     fn reports_are_empty_without_errors() {
         let summary = fixture::summary(&[("GET", "/", 1, None)]);
-        let reports = [error_report, aborted_report, exception_report].map(|report| report(&summary, WIDTH));
-        assert_eq!(reports.concat(), "");
+        let reports = [aborted_report, exception_report].map(|report| report(&summary, WIDTH));
+        assert_eq!(error_report(&summary, WIDTH, explain) + &reports.concat(), "");
     }
 }

@@ -6,6 +6,7 @@ use std::io;
 
 use super::output::{FinishedRun, RunOutput};
 use crate::{
+    args::name_limit_flag,
     console::{self, Colorizer, RateWindow, TableWidth},
     terminal::Screen,
 };
@@ -28,7 +29,7 @@ impl<'a> FinalReport<'a> {
             console::stats_table(run.summary, window, width, colors),
             console::percentile_table(run.summary, width),
             console::aborted_report(run.summary, width),
-            console::error_report(run.summary, width),
+            console::error_report(run.summary, width, name_limit_flag),
             console::exception_report(run.summary, width),
         ]
         .concat()

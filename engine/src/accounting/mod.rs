@@ -14,7 +14,7 @@ mod in_flight;
 
 use std::cell::RefCell;
 
-use gregaria_http::{Exchange, ExchangePhases, Method, Response};
+use gregaria_http::{Exchange, ExchangePhases, Method};
 use gregaria_stats::{Lag, Limits, Outcome, Phase, Recorder, Sample};
 
 use admission::Admission;
@@ -139,7 +139,7 @@ impl From<&Exchange> for ExchangeMetrics {
             bytes_in: exchange.bytes_in,
             retries: exchange.retries,
             evicted_cookies: exchange.evicted_cookies,
-            status: exchange.result.as_ref().map_or(0, Response::status),
+            status: exchange.status,
         }
     }
 }

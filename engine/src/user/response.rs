@@ -13,7 +13,7 @@ use crate::accounting::{ExchangeMetrics, InFlightRequest};
 
 /// The response to a request, or the error in its place.
 ///
-/// Without a response the status is 0 and the body is empty.
+/// Without a response the status is 0 and the body is empty. A response whose body exceeds a limit keeps its status.
 ///
 /// # Examples
 ///
@@ -34,6 +34,7 @@ use crate::accounting::{ExchangeMetrics, InFlightRequest};
 /// ```
 pub struct Response {
     result: Result<HttpResponse, Error>,
+    status: u16,
     elapsed: Duration,
     phases: ExchangePhases,
     thread: Rc<ThreadContext>,
@@ -42,17 +43,18 @@ pub struct Response {
 impl Response {
     pub(super) fn new(exchange: Exchange, thread: Rc<ThreadContext>) -> Self {
         let elapsed = Duration::from_nanos(exchange.done_ns - exchange.due_ns);
-        Self { result: exchange.result, elapsed, phases: exchange.phases, thread }
+        Self { result: exchange.result, status: exchange.status, elapsed, phases: exchange.phases, thread }
     }
 
-    /// Returns the status code; 0 if there is no response.
+    /// Returns the status code; 0 if there is no response. If the body exceeded a limit, which is the
+    /// [`error`](Self::error), the status is still that of the response.
     pub fn status(&self) -> u16 {
-        self.result.as_ref().map_or(0, HttpResponse::status)
+        self.status
     }
 
     /// Returns `true` if there is a response with a status below 400.
     pub fn ok(&self) -> bool {
-        (1..400).contains(&self.status())
+        self.result.is_ok() && self.status < 400
     }
 
     /// Returns the response of the HTTP client, with its reason, headers, cookies, links and redirect history. `None`

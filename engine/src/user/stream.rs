@@ -59,7 +59,7 @@ impl<'a> StreamedResponse<'a> {
 
     /// Returns the status code; 0 if there is no response.
     pub fn status(&self) -> u16 {
-        self.exchange.result.as_ref().map_or(0, HttpResponse::status)
+        self.exchange.status
     }
 
     /// Returns the response of the HTTP client without its body: reason, headers, cookies, links and redirect history.

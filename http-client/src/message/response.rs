@@ -8,9 +8,10 @@ use std::ops::Range;
 
 use super::charset;
 use super::links::{LinkValue, parse_links};
-use crate::Version;
-use crate::proto::ResponseParser;
+use crate::proto::coding::BodyDecoder;
+use crate::proto::{ResponseHead, ResponseParser};
 use crate::redirect::is_redirect_status;
+use crate::{Error, HttpLimits, Version};
 
 /// A complete response.
 ///
@@ -34,6 +35,9 @@ pub struct Response {
     buffer: Vec<u8>,
     head_len: usize,
     body: Range<usize>,
+    has_whole_body: bool,
+    /// Whether the body has content codings that were not removed.
+    has_coded_body: bool,
     status: u16,
     version: Version,
     /// The responses before this one. Boxed, because redirects are rare.
@@ -44,16 +48,29 @@ impl Response {
     /// Creates the response that a finished parser left in its buffer. Returns `None` if there is no final head yet.
     pub fn new(buffer: Vec<u8>, parser: &ResponseParser<'_>) -> Option<Self> {
         let head = parser.head()?;
-        let (head_len, body) = (head.len, parser.body_range());
-        Some(Self { buffer, head_len, body, status: head.status, version: head.version, history: None })
+        let body = parser.body_range();
+        let has_coded_body = head.is_content_encoded && !body.is_empty();
+        let has_whole_body = parser.has_whole_body();
+        Some(Self { body, has_whole_body, has_coded_body, ..Self::without_body(buffer, head) })
     }
 
     /// Copies the head from the parser's buffer into a response without a body.
     pub(crate) fn from_head(buffer: &[u8], parser: &ResponseParser<'_>) -> Option<Self> {
         let head = parser.head()?;
-        let buffer = buffer[..head.len].to_vec();
-        let body = head.len..head.len;
-        Some(Self { buffer, head_len: head.len, body, status: head.status, version: head.version, history: None })
+        Some(Self::without_body(buffer[..head.len].to_vec(), head))
+    }
+
+    fn without_body(buffer: Vec<u8>, head: &ResponseHead) -> Self {
+        Self {
+            buffer,
+            head_len: head.len,
+            body: head.len..head.len,
+            has_whole_body: false,
+            has_coded_body: false,
+            status: head.status,
+            version: head.version,
+            history: None,
+        }
     }
 
     pub(crate) fn with_history(mut self, history: Option<Box<ResponseHistory>>) -> Self {
@@ -64,6 +81,7 @@ impl Response {
     /// Replaces the buffer by one with the same head and another body, and returns the old buffer.
     pub(crate) fn replace_buffer(&mut self, buffer: Vec<u8>) -> Vec<u8> {
         self.body = self.head_len..buffer.len();
+        self.has_coded_body = false;
         std::mem::replace(&mut self.buffer, buffer)
     }
 
@@ -147,7 +165,11 @@ impl Response {
         self.history.as_ref().map(|history| history.url.as_str())
     }
 
-    /// Returns the responses before this one, oldest first: redirects and authentication challenges.
+    /// Returns the responses before this one, oldest first: redirects, authentication challenges, refused expectations.
+    ///
+    /// Their bodies are kept as received, as long as all of them together are within
+    /// [`HttpLimits::max_body_bytes`](crate::HttpLimits::max_body_bytes). [`has_whole_body`](Self::has_whole_body)
+    /// shows which ones were dropped, and [`decoded_body`](Self::decoded_body) removes their content codings.
     pub fn history(&self) -> &[Self] {
         self.history.as_ref().map_or(&[], |history| &history.responses)
     }
@@ -163,9 +185,41 @@ impl Response {
         values.map(|(_, value)| value).collect::<Vec<_>>().join(&b","[..])
     }
 
-    /// Returns the body without chunked and content codings. Empty if the body was discarded.
+    /// Returns the body without chunked and content codings. Empty if the body was discarded. The body of a response in
+    /// a [`history`](Self::history) still has its content codings.
     pub fn body(&self) -> &[u8] {
         &self.buffer[self.body.clone()]
+    }
+
+    /// Returns `true` unless the body, or a part of it, was discarded, dropped, or left to a stream.
+    pub const fn has_whole_body(&self) -> bool {
+        self.has_whole_body
+    }
+
+    /// Returns the body without content codings, for a response in a [`history`](Self::history). Any other body was
+    /// decoded when it was received.
+    ///
+    /// # Errors
+    /// The errors of [`BodyDecoder`](crate::proto::BodyDecoder).
+    pub fn decoded_body(&self, limits: &HttpLimits) -> Result<Cow<'_, [u8]>, Error> {
+        let mut decoded = Vec::new();
+        let is_decoded = self.has_coded_body && self.decode_into(limits, &mut decoded)?;
+        Ok(if is_decoded { Cow::Owned(decoded) } else { Cow::Borrowed(self.body()) })
+    }
+
+    /// Appends the decoded body to `out`. Returns `false` if a coding is unknown, so that the body stays as it is.
+    pub(crate) fn decode_into(&self, limits: &HttpLimits, out: &mut Vec<u8>) -> Result<bool, Error> {
+        let Some(mut decoder) = BodyDecoder::for_codings(&self.content_codings(), limits)? else {
+            return Ok(false);
+        };
+        decoder.decode(self.body(), out)?;
+        decoder.finish(out)?;
+        Ok(true)
+    }
+
+    /// Returns `true` if the body has content codings that were not removed.
+    pub(crate) const fn has_coded_body(&self) -> bool {
+        self.has_coded_body
     }
 
     /// Decodes the body as text, with the character set of the response or else the detected one.
@@ -200,6 +254,11 @@ impl ResponseHistory {
 
     pub(crate) fn redirect_count(&self) -> usize {
         self.redirect_count
+    }
+
+    /// Returns the number of body bytes of all responses.
+    pub(crate) fn body_bytes(&self) -> usize {
+        self.responses.iter().map(|response| response.body.len()).sum()
     }
 
     /// Returns `true` if there was no earlier response.

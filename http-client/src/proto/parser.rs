@@ -34,9 +34,8 @@ pub enum ResponseBodyMode {
     Discard,
     /// Hands the body out in chunks, so the reader bounds the memory.
     /// [`Session::send_streaming`](crate::Session::send_streaming) sets this mode for every request.
-    /// [`Session::send`](crate::Session::send) is not meant for this mode: it returns a body that is complete with its
-    /// head, and discards any other. Bytes that arrive while the request is still being sent are limited like a kept
-    /// body, but to no less than 1 MiB.
+    /// [`Session::send`](crate::Session::send) discards the body in this mode. Bytes that arrive while the request is
+    /// still being sent are limited like a kept body, but to no less than 1 MiB.
     Stream,
 }
 
@@ -242,12 +241,15 @@ impl<'a> ResponseParser<'a> {
         (self.body_start, self.body_end) = (head.len, head.len);
     }
 
-    /// Changes the body mode from `Stream` to `Discard`, and removes the body bytes from the buffer.
-    pub(crate) fn stop_streaming(&mut self, buffer: &mut Vec<u8>) {
-        if self.body_mode == ResponseBodyMode::Stream {
-            self.consume_body(buffer);
-            self.body_mode = ResponseBodyMode::Discard;
-        }
+    /// Changes the body mode to `Discard`, and removes the body bytes from the buffer.
+    pub(crate) fn discard_body(&mut self, buffer: &mut Vec<u8>) {
+        self.consume_body(buffer);
+        self.body_mode = ResponseBodyMode::Discard;
+    }
+
+    /// Returns `true` if the body is complete and all of it is in the buffer.
+    pub(crate) fn has_whole_body(&self) -> bool {
+        self.is_done() && self.body_range().len() as u64 == self.body_bytes
     }
 
     /// Returns the number of body bytes received so far, after chunked decoding, whether kept or not.
@@ -263,7 +265,7 @@ impl<'a> ResponseParser<'a> {
 
     /// Returns `true` once a byte of the response, or of an interim response, was fed.
     pub const fn has_started(&self) -> bool {
-        self.informational > 0 || !matches!(self.stage, Stage::Head { searched: 0, .. })
+        self.head.is_some() || self.informational > 0 || !matches!(self.stage, Stage::Head { searched: 0, .. })
     }
 
     /// Returns `true` if the target has sent status 100, so that it expects the request's body.

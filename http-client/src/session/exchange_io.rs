@@ -23,12 +23,25 @@ pub(super) struct ExchangeIo<'s, T: Transport> {
     pub(super) buffer: Vec<u8>,
     /// Whether the connection must not be reused: the request has `Connection: close`, or was not sent completely.
     pub(super) must_close: bool,
+    /// Whether the request has `Expect: 100-continue`.
+    pub(super) expects_continue: bool,
+    /// The failure that ended the body. The head arrived before it.
+    pub(super) body_error: Option<Error>,
     pub(super) history: Option<Box<ResponseHistory>>,
 }
 
 impl<'s, T: Transport> ExchangeIo<'s, T> {
     pub(super) const fn new(parser: ResponseParser<'s>, buffer: Vec<u8>) -> Self {
-        Self { connection: None, pool_slot: PoolSlot::Base, parser, buffer, must_close: false, history: None }
+        Self {
+            connection: None,
+            pool_slot: PoolSlot::Base,
+            parser,
+            buffer,
+            must_close: false,
+            expects_continue: false,
+            body_error: None,
+            history: None,
+        }
     }
 
     /// Sends the buffer and receives the first bytes of the response.
@@ -93,6 +106,9 @@ impl<'s, T: Transport> ExchangeIo<'s, T> {
         is_enough: impl Fn(&ResponseParser<'_>) -> bool,
     ) -> Result<(), Error> {
         while !is_enough(&self.parser) {
+            if let Some(error) = self.body_error {
+                return Err(error);
+            }
             self.receive_once(runtime, timeouts, idle_since_ns).await?;
             idle_since_ns = self.received_ns();
             self.stamp_first_byte(timer);
@@ -144,9 +160,47 @@ impl<'s, T: Transport> ExchangeIo<'s, T> {
         timeouts: Timeouts,
         timer: &mut ExchangeTimer,
     ) -> Result<(), Error> {
-        self.parser.stop_streaming(&mut self.buffer);
         let since_ns = self.received_ns();
         self.receive_until(runtime, timeouts, since_ns, timer, |parser| parser.is_done()).await
+    }
+
+    /// Reads over the body of a response that another request follows, so that the connection can be reused.
+    ///
+    /// Returns `true` if the body is in the buffer, which holds at most `max_kept_bytes` of it. A broken body, or one of
+    /// more than `max_bytes`, is given up. Only a silent target is an error.
+    pub(super) async fn skip_body(
+        &mut self,
+        runtime: &impl ClientRuntime,
+        timeouts: Timeouts,
+        timer: &mut ExchangeTimer,
+        max_kept_bytes: u64,
+        max_bytes: u64,
+    ) -> Result<bool, Error> {
+        let exceeds = |parser: &ResponseParser<'_>, max_bytes| parser.is_done() || parser.body_bytes() > max_bytes;
+        let since_ns = self.received_ns();
+        let is_enough = |parser: &ResponseParser<'_>| exceeds(parser, max_kept_bytes);
+        let mut skipped = self.receive_until(runtime, timeouts, since_ns, timer, is_enough).await;
+        if skipped.is_ok() && self.parser.body_bytes() > max_kept_bytes {
+            self.parser.discard_body(&mut self.buffer);
+            let since_ns = self.received_ns();
+            let is_enough = |parser: &ResponseParser<'_>| exceeds(parser, max_bytes);
+            skipped = self.receive_until(runtime, timeouts, since_ns, timer, is_enough).await;
+        }
+        match skipped {
+            Err(error @ (Error::ReadTimeout | Error::TotalTimeout)) => Err(error),
+            Err(_) => Ok(false),
+            Ok(()) => Ok(self.parser.has_whole_body()),
+        }
+    }
+
+    /// Keeps a failure within the response's body for the reader of that body. Returns `false` for a failure of the whole
+    /// request.
+    pub(super) fn keep_body_error(&mut self, error: Error) -> bool {
+        // A receive that timed out may have lost the buffer with the head.
+        let has_head = self.parser.head().is_some_and(|head| head.len <= self.buffer.len());
+        let is_in_body = has_head && !self.parser.is_done() && error != Error::BodySourceFailed;
+        self.body_error = is_in_body.then_some(error);
+        is_in_body
     }
 
     /// Records the time of the first bytes, unless these complete the response.
@@ -194,10 +248,13 @@ impl<'s, T: Transport> ExchangeIo<'s, T> {
     }
 
     fn feed_parser(&mut self, received: usize) -> Result<(), Error> {
-        match received {
+        let fed = match received {
             0 => self.parser.feed_eof(&self.buffer),
             _ => self.parser.feed(&mut self.buffer).map(drop),
-        }
+        };
+        fed.inspect_err(|error| {
+            self.keep_body_error(*error);
+        })
     }
 }
 

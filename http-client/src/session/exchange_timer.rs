@@ -19,6 +19,8 @@ pub(super) struct ExchangeTimer {
     bytes_out: u64,
     bytes_in: u64,
     retries: u32,
+    /// Status of a response without a whole body. 0 if there is none.
+    status: u16,
 }
 
 impl ExchangeTimer {
@@ -34,6 +36,7 @@ impl ExchangeTimer {
             bytes_out: 0,
             bytes_in: 0,
             retries: 0,
+            status: 0,
         }
     }
 
@@ -91,6 +94,11 @@ impl ExchangeTimer {
         self.bytes_in = bytes_in;
     }
 
+    /// Sets the status of a response that is not the result.
+    pub(super) const fn set_status(&mut self, status: u16) {
+        self.status = status;
+    }
+
     /// Starts the next hop at the end of the current one.
     pub(super) fn start_next_hop(&mut self) {
         self.finish_hop(self.done_ns);
@@ -123,6 +131,7 @@ impl ExchangeTimer {
             bytes_in: self.bytes_in,
             retries: self.retries,
             evicted_cookies: 0,
+            status: result.as_ref().map_or(self.status, Response::status),
             result,
         }
     }

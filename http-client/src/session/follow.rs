@@ -11,12 +11,14 @@ use crate::message::response::ResponseHistory;
 use crate::origin::is_absolute_url;
 use crate::proto::target::encode_url;
 use crate::redirect::{self, Redirect};
-use crate::{Auth, Body, ClientRuntime, Error, Method, Request, Transport};
+use crate::{Auth, Body, ClientRuntime, Error, Method, Request, Response, Transport};
 
 /// The kind of request that follows a response.
 enum FollowUp {
     /// The same request with a digest of the challenge that was received.
     Reauthenticate,
+    /// The same request without `Expect: 100-continue` (RFC 9110 §10.1.1).
+    WithoutExpect,
     Redirect(Redirect),
 }
 
@@ -28,6 +30,8 @@ struct NextRequest<'a> {
     body: Body<'a>,
     auth: Option<&'a Auth>,
     is_cross_origin: bool,
+    is_expectation_refused: bool,
+    may_reauthenticate: bool,
 }
 
 impl<N: ClientRuntime> Session<N> {
@@ -38,6 +42,7 @@ impl<N: ClientRuntime> Session<N> {
         };
         match head.status {
             401 => self.digest_auth(request).is_some(),
+            417 => exchange_io.expects_continue,
             status => redirect::is_redirect_status(status) && head.has_location && self.follows_redirects(request),
         }
     }
@@ -58,28 +63,32 @@ impl<N: ClientRuntime> Session<N> {
             body: request.body,
             auth: Hop::first(request, &self.config).auth.or_else(|| route.auth(&self.base_url)),
             is_cross_origin: false,
+            is_expectation_refused: false,
+            may_reauthenticate: true,
         };
         let max_redirects = self.max_redirects(request);
+        let timeouts = self.timeouts(request, timer.due_ns());
+        let max_body_bytes = self.config.limits.max_body_bytes as u64;
         let mut history = ResponseHistory::default();
-        let mut may_reauthenticate = true;
-        while let Some(follow_up) =
-            self.next_follow_up(runtime, exchange_io, &next_request, may_reauthenticate).transpose()
-        {
+        loop {
+            let head = exchange_io.response_head()?;
+            let Some(follow_up) = self.next_follow_up(runtime, &head, exchange_io, &next_request).transpose() else {
+                break;
+            };
+            let max_kept_bytes = max_body_bytes - history.body_bytes() as u64;
+            let is_kept = exchange_io.skip_body(runtime, timeouts, timer, max_kept_bytes, max_body_bytes).await?;
+            timer.response_complete(exchange_io.received_ns());
             // The connection can serve further requests, even if the follow-up goes elsewhere.
-            exchange_io.read_to_end(runtime, self.timeouts(request, timer.due_ns()), timer).await?;
-            let response = self.take_response(runtime, exchange_io, timer)?;
-            let url = next_request.url.clone();
+            self.release_connection(exchange_io);
             let may_redirect = history.redirect_count() < max_redirects;
-            match follow_up.and_then(|follow_up| next_request.apply(follow_up, may_redirect)) {
-                Ok(was_redirect) => {
-                    may_reauthenticate = was_redirect;
-                    history.push(response, url, was_redirect);
-                }
-                Err(error) => {
-                    timer.set_bytes_in(0);
-                    exchange_io.buffer = response.into_buffer();
-                    return Err(error);
-                }
+            let url = next_request.url.clone();
+            let is_redirect = follow_up.and_then(|follow_up| next_request.apply(follow_up, may_redirect))?;
+            let buffer = exchange_io.take_buffer();
+            if is_kept {
+                history.push(Response::new(buffer, &exchange_io.parser).unwrap_or(head), url, is_redirect);
+            } else {
+                runtime.release_buffer(buffer);
+                history.push(head, url, is_redirect);
             }
             timer.start_next_hop();
             let request = next_request.as_request(request);
@@ -97,15 +106,21 @@ impl<N: ClientRuntime> Session<N> {
     fn next_follow_up<T: Transport>(
         &self,
         runtime: &N,
+        response: &Response,
         exchange_io: &ExchangeIo<'_, T>,
         next_request: &NextRequest<'_>,
-        may_reauthenticate: bool,
     ) -> Result<Option<FollowUp>, Error> {
-        let response = exchange_io.response_head()?;
-        if response.status() == 401 {
-            let is_accepted = may_reauthenticate
-                && next_request.auth.is_some_and(|auth| self.accept_challenge(runtime, auth, &response));
-            return Ok(is_accepted.then_some(FollowUp::Reauthenticate));
+        match response.status() {
+            401 => {
+                let is_accepted = next_request.may_reauthenticate
+                    && next_request.auth.is_some_and(|auth| self.accept_challenge(runtime, auth, response));
+                return Ok(is_accepted.then_some(FollowUp::Reauthenticate));
+            }
+            417 => {
+                let is_repeated = exchange_io.expects_continue && next_request.body.rewind();
+                return Ok(is_repeated.then_some(FollowUp::WithoutExpect));
+            }
+            _ => {}
         }
         let Some((_, location)) = response.headers().find(|(name, _)| name.eq_ignore_ascii_case("location")) else {
             return Ok(None);
@@ -115,7 +130,7 @@ impl<N: ClientRuntime> Session<N> {
     }
 
     /// Stores the response's Digest challenge. Returns `false` for other credentials, and if no challenge is supported.
-    fn accept_challenge(&self, runtime: &N, auth: &Auth, response: &crate::Response) -> bool {
+    fn accept_challenge(&self, runtime: &N, auth: &Auth, response: &Response) -> bool {
         let challenges = response.headers().filter(|(name, _)| name.eq_ignore_ascii_case("www-authenticate"));
         let challenges = challenges.map(|(_, value)| value);
         let mut digest = self.digest_state.borrow_mut();
@@ -155,26 +170,36 @@ impl<'a> NextRequest<'a> {
     /// Changes the state to the next request. Returns `true` for a redirect.
     fn apply(&mut self, follow_up: FollowUp, may_redirect: bool) -> Result<bool, Error> {
         let is_redirect = matches!(follow_up, FollowUp::Redirect(_));
-        if let FollowUp::Redirect(redirect) = follow_up {
-            if !may_redirect {
-                return Err(Error::TooManyRedirects);
+        match follow_up {
+            FollowUp::Reauthenticate => self.may_reauthenticate = false,
+            FollowUp::WithoutExpect => {
+                self.is_expectation_refused = true;
+                self.remove_headers(&["Expect"]);
+                // The body was rewound to find out whether it can be.
+                return Ok(false);
             }
-            self.method = redirect.method;
-            self.url = redirect.url;
-            // The header was made for the previous URL, and the session may have other cookies since.
-            self.remove_headers(&["Cookie"]);
-            if !redirect.keeps_body {
-                self.body = Body::None;
-                self.remove_headers(&["Content-Type", "Expect"]);
-            }
-            if !redirect.same_origin {
-                self.auth = None;
-                self.is_cross_origin = true;
-                self.remove_headers(&["Host"]);
-                self.remove_headers(&CREDENTIAL_HEADERS);
-            }
+            FollowUp::Redirect(_) if !may_redirect => return Err(Error::TooManyRedirects),
+            FollowUp::Redirect(redirect) => self.apply_redirect(redirect),
         }
         if self.body.rewind() { Ok(is_redirect) } else { Err(Error::BodyNotRewindable) }
+    }
+
+    fn apply_redirect(&mut self, redirect: Redirect) {
+        self.may_reauthenticate = true;
+        self.method = redirect.method;
+        self.url = redirect.url;
+        // The header was made for the previous URL, and the session may have other cookies since.
+        self.remove_headers(&["Cookie"]);
+        if !redirect.keeps_body {
+            self.body = Body::None;
+            self.remove_headers(&["Content-Type", "Expect"]);
+        }
+        if !redirect.same_origin {
+            self.auth = None;
+            self.is_cross_origin = true;
+            self.remove_headers(&["Host"]);
+            self.remove_headers(&CREDENTIAL_HEADERS);
+        }
     }
 
     /// Returns the next request. Options and the body mode of the first request apply to it too.
@@ -183,7 +208,12 @@ impl<'a> NextRequest<'a> {
     }
 
     fn as_hop<'b>(&'b self, request: &'b Request<'b>) -> Hop<'b> {
-        Hop { request, auth: self.auth, is_cross_origin: self.is_cross_origin }
+        Hop {
+            request,
+            auth: self.auth,
+            is_cross_origin: self.is_cross_origin,
+            is_expectation_refused: self.is_expectation_refused,
+        }
     }
 
     fn remove_headers(&mut self, names: &[&str]) {

@@ -14,7 +14,6 @@ use super::pool::{PoolKey, PoolSlot, PooledConnection, RequestRoute};
 use super::timeouts::Timeouts;
 use super::upload::{self, DeferredBody};
 use crate::cookies::CookieHost;
-use crate::proto::coding::BodyDecoder;
 use crate::proto::{HeaderFlags, RequestHead, ResponseParser, encode, target};
 use crate::{Auth, ClientConfig, ClientRuntime, Error, InvalidRequest, Origin, Request, Response};
 
@@ -26,13 +25,15 @@ pub(super) struct Hop<'a> {
     /// Whether a cross-origin redirect was followed. If set, `Authorization`, `Cookie` and `Proxy-Authorization` are
     /// not sent.
     pub(super) is_cross_origin: bool,
+    /// Whether a target has refused `Expect: 100-continue`. If set, `Expect` is not sent.
+    pub(super) is_expectation_refused: bool,
 }
 
 impl<'a> Hop<'a> {
     /// Creates the first hop of the caller's request.
     pub(super) fn first(request: &'a Request<'_>, config: &'a ClientConfig) -> Self {
         let auth = request.options.and_then(|options| options.auth.as_ref()).or(config.auth.as_ref());
-        Self { request, auth, is_cross_origin: false }
+        Self { request, auth, is_cross_origin: false, is_expectation_refused: false }
     }
 
     /// Returns the cookies of this request only, beside those of the session.
@@ -49,6 +50,9 @@ impl<'a> Hop<'a> {
         let mut suppressed = Cow::Borrowed(names);
         if self.is_cross_origin {
             suppressed.to_mut().extend(CREDENTIAL_HEADERS.map(String::from));
+        }
+        if self.is_expectation_refused {
+            suppressed.to_mut().push("Expect".to_owned());
         }
         suppressed
     }
@@ -86,15 +90,15 @@ impl<N: ClientRuntime> Session<N> {
                 self.encode_request(runtime, hop, &route, &mut exchange_io.buffer)?;
             let acquiring = self.acquire_connection(runtime, &route, !is_retry, timeouts, timer);
             exchange_io.connection = Some(acquiring.await?);
-            exchange_io.must_close = header_flags.close;
+            (exchange_io.must_close, exchange_io.expects_continue) =
+                (header_flags.close, header_flags.expects_continue);
 
             timer.add_bytes_out(exchange_io.buffer.len());
             let sent = match deferred_body {
                 None => exchange_io.send_and_receive(runtime, timeouts, timer.connected_at_ns()).await,
                 // Boxed, because this future is rare and large, and would enlarge the future of every request.
                 Some(upload) => {
-                    let waits = header_flags.expects_continue;
-                    Box::pin(upload::send(upload, runtime, timeouts, exchange_io, &self.config, waits, timer)).await
+                    Box::pin(upload::send(upload, runtime, timeouts, exchange_io, &self.config, timer)).await
                 }
             };
             let received = match sent {
@@ -112,7 +116,8 @@ impl<N: ClientRuntime> Session<N> {
                     exchange_io.drop_connection();
                     timer.start_retry(runtime.now_ns());
                 }
-                received => break received?,
+                Err(error) if !exchange_io.keep_body_error(error) => return Err(error),
+                _ => break,
             }
         }
         if exchange_io.parser.head().is_some_and(|head| head.has_set_cookie) {
@@ -159,12 +164,11 @@ impl<N: ClientRuntime> Session<N> {
         let parser = &exchange_io.parser;
         timer.response_complete(exchange_io.received_ns());
         timer.set_bytes_in(parser.body_bytes());
-        let is_coded = parser.head().is_some_and(|head| head.is_content_encoded);
         self.release_connection(exchange_io);
         let (buffer, history) = (exchange_io.take_buffer(), exchange_io.history.take());
         let response = Response::new(buffer, &exchange_io.parser).ok_or(Error::ClosedBeforeResponse)?;
         let response = response.with_history(history);
-        if is_coded && !response.body().is_empty() {
+        if response.has_coded_body() {
             return self.decode_body(runtime, response, timer);
         }
         Ok(response)
@@ -187,30 +191,23 @@ impl<N: ClientRuntime> Session<N> {
     /// Removes the known content codings from the body.
     #[cold]
     fn decode_body(&self, runtime: &N, mut response: Response, timer: &mut ExchangeTimer) -> Result<Response, Error> {
-        match self.decode_to_buffer(&response) {
-            Ok(None) => Ok(response),
-            Ok(Some(decoded)) => {
+        let mut decoded = response.head().to_vec();
+        match response.decode_into(&self.config.limits, &mut decoded) {
+            Ok(false) => Ok(response),
+            Ok(true) => {
                 runtime.release_buffer(response.replace_buffer(decoded));
                 timer.set_bytes_in(response.body().len() as u64);
                 Ok(response)
             }
             Err(error) => {
                 timer.set_bytes_in(0);
+                if error.is_body_limit() {
+                    timer.set_status(response.status());
+                }
                 runtime.release_buffer(response.into_buffer());
                 Err(error)
             }
         }
-    }
-
-    /// Returns the head and the decoded body, or `None` if no coding is known.
-    fn decode_to_buffer(&self, response: &Response) -> Result<Option<Vec<u8>>, Error> {
-        let Some(mut decoder) = BodyDecoder::for_codings(&response.content_codings(), &self.config.limits)? else {
-            return Ok(None);
-        };
-        let mut decoded = response.head().to_vec();
-        decoder.decode(response.body(), &mut decoded)?;
-        decoder.finish(&mut decoded)?;
-        Ok(Some(decoded))
     }
 
     /// Encodes the request's head into the buffer, together with a short body.
@@ -251,7 +248,8 @@ impl<N: ClientRuntime> Session<N> {
             let host = self.cookie_host(request, origin);
             self.cookies.borrow().append_to(out, &host, path, &extra, || runtime.unix_time_s())?;
         }
-        let deferred_body = upload::append_body(out, request, &self.config, &mut header_flags);
+        let expect_above_bytes = self.config.expect_continue_above_bytes.filter(|_| !hop.is_expectation_refused);
+        let deferred_body = upload::append_body(out, request, expect_above_bytes, &mut header_flags);
         Ok(EncodedRequest { header_flags, deferred_body })
     }
 

@@ -149,12 +149,18 @@ impl<N: ClientRuntime> Session<N> {
     async fn execute(&self, runtime: &N, request: &Request<'_>, timer: &mut ExchangeTimer) -> Result<Response, Error> {
         let mut exchange_io = self.new_exchange_io(runtime, request);
         let mut read = self.send_and_follow(runtime, request, &mut exchange_io, timer).await;
+        if read.is_ok() && request.response_body_mode == ResponseBodyMode::Stream {
+            exchange_io.parser.discard_body(&mut exchange_io.buffer);
+        }
         if read.is_ok() && !exchange_io.parser.is_done() {
             read = exchange_io.read_to_end(runtime, self.timeouts(request, timer.due_ns()), timer).await;
         }
         match read {
             Ok(()) => self.take_response(runtime, &mut exchange_io, timer),
             Err(error) => {
+                if error.is_body_limit() {
+                    timer.set_status(exchange_io.parser.head().map_or(0, |head| head.status));
+                }
                 runtime.release_buffer(exchange_io.take_buffer());
                 Err(error)
             }

@@ -186,8 +186,15 @@ async fn read_some<N: ClientRuntime>(
     }
     // The caller may pause between reads, so the silence of the target starts with the read.
     let since_ns = runtime.now_ns();
-    exchange_io.receive_once(runtime, timeouts, since_ns).await?;
-    Ok(true)
+    if exchange_io.body_error.is_none() {
+        let received = exchange_io.receive_once(runtime, timeouts, since_ns).await;
+        exchange_io.body_error = received.err();
+    }
+    match exchange_io.body_error {
+        // The bytes before the failure are handed out first.
+        Some(error) if exchange_io.parser.body_range().is_empty() => Err(error),
+        _ => Ok(true),
+    }
 }
 
 /// A decoder of a streamed body. Decoded bytes may exceed the size of one chunk.

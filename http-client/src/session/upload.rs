@@ -21,11 +21,12 @@ pub(super) enum DeferredBody<'a> {
     Source { source: &'a RefCell<dyn BodySource>, length: Option<u64> },
 }
 
-/// Ends the head of a request in `out`, and appends a short body unless the request waits for `100 Continue`.
+/// Ends the head of a request in `out`, and appends a short body unless the request waits for `100 Continue`. It waits
+/// if its body has more than `expect_above_bytes` bytes.
 pub(super) fn append_body<'a>(
     out: &mut Vec<u8>,
     request: &Request<'a>,
-    config: &ClientConfig,
+    expect_above_bytes: Option<u64>,
     header_flags: &mut HeaderFlags,
 ) -> Option<DeferredBody<'a>> {
     let (framing, deferred_body) = match request.body {
@@ -42,7 +43,7 @@ pub(super) fn append_body<'a>(
             (framing, Some(DeferredBody::Source { source, length }))
         }
     };
-    if !header_flags.expects_continue && needs_expect_continue(framing, config) {
+    if !header_flags.expects_continue && needs_expect_continue(framing, expect_above_bytes) {
         header_flags.expects_continue = true;
         out.extend_from_slice(b"Expect: 100-continue\r\n");
     }
@@ -56,8 +57,8 @@ pub(super) fn append_body<'a>(
     }
 }
 
-fn needs_expect_continue(framing: RequestFraming, config: &ClientConfig) -> bool {
-    let Some(above_bytes) = config.expect_continue_above_bytes else {
+fn needs_expect_continue(framing: RequestFraming, expect_above_bytes: Option<u64>) -> bool {
+    let Some(above_bytes) = expect_above_bytes else {
         return false;
     };
     match framing {
@@ -75,12 +76,12 @@ pub(super) async fn send<N: ClientRuntime, T: Transport>(
     timeouts: Timeouts,
     exchange_io: &mut ExchangeIo<'_, T>,
     config: &ClientConfig,
-    expects_continue: bool,
     timer: &mut ExchangeTimer,
 ) -> Result<(), Error> {
     exchange_io.send_head(runtime, timeouts, timer.connected_at_ns()).await?;
     // The target or the source determines how fast the rest is sent.
     timer.request_sent(runtime.now_ns());
+    let expects_continue = exchange_io.expects_continue;
     let mut sender = BodySender { runtime, timeouts, exchange_io, timer };
     let may_send = !expects_continue || sender.wait_for_continue(config.expect_continue_timeout_ns).await?;
     let is_complete = may_send
@@ -202,7 +203,7 @@ impl<N: ClientRuntime, T: Transport> BodySender<'_, '_, N, T> {
         let Self { runtime, timeouts, exchange_io, .. } = self;
         while exchange_io.parser.head().is_none() && exchange_io.is_readable() {
             if exchange_io.receive_once(*runtime, *timeouts, runtime.now_ns()).await.is_err() {
-                return false;
+                break;
             }
         }
         exchange_io.parser.head().is_some()

@@ -1,8 +1,11 @@
 //! Tests of requests that need more than one hop: redirects and authentication.
 
-use gregaria_http::{Auth, Body, ClientConfig, Error, HttpLimits, Method, Proxies, Request, RequestOptions};
+use gregaria_http::{
+    Auth, Body, ClientConfig, Error, HttpLimits, Method, Proxies, Request, RequestOptions, ResponseBodyMode,
+};
 
-use crate::scripted::{OK, ScriptedNetwork, accept_with};
+use crate::requests::gzip_response;
+use crate::scripted::{ConnectionStart, OK, ScriptStep, ScriptedNetwork, accept_with, send_step};
 
 fn redirect(status: u16, location: &str) -> String {
     format!("HTTP/1.1 {status} Moved\r\nLocation: {location}\r\nContent-Length: 4\r\n\r\nmove")
@@ -94,6 +97,102 @@ fn redirects_beyond_the_limit_fail() {
     let network = ScriptedNetwork::new([accept_with(loops)]);
     assert_eq!(network.get(&network.session(), "/"), Err(Error::TooManyRedirects), "the default is 30");
     assert_eq!(network.sent(0).matches("GET / ").count(), 31);
+}
+
+/// Ways to end a redirect's body. Nothing of it is needed for the next request.
+fn broken_bodies() -> [(&'static str, &'static str, Option<ScriptStep>); 7] {
+    [
+        ("Content-Encoding: gzip\r\nContent-Length: 5\r\n", "moved", None),
+        ("Content-Encoding: gzip, br, gzip, br, gzip, br\r\nContent-Length: 5\r\n", "moved", None),
+        ("Content-Length: 9\r\n", "moved", Some(ScriptStep::Close)),
+        ("Content-Length: 9\r\n", "moved", Some(ScriptStep::Reset)),
+        ("Content-Length: 99\r\n", "moved", None),
+        ("Transfer-Encoding: chunked\r\n", "5\r\nmoved\r\nx\r\n", None),
+        ("Transfer-Encoding: chunked\r\n", "5\r\nmoved\r\n5a\r\nmoved", Some(ScriptStep::Close)),
+    ]
+}
+
+#[test]
+fn broken_body_of_an_earlier_response_ends_no_chain() {
+    let first_lines = [
+        "302 Found\r\nLocation: /there",
+        "401 Unauthorized\r\nWWW-Authenticate: Digest realm=\"r\", nonce=\"n1\"",
+        "417 Expectation Failed",
+    ];
+    for first_line in first_lines {
+        for (headers, body, end) in broken_bodies() {
+            let head = format!("HTTP/1.1 {first_line}\r\n{headers}\r\n");
+            for packets in [vec![format!("{head}{body}")], vec![head.clone(), body.to_owned()]] {
+                let steps = packets.iter().map(|packet| send_step(packet)).chain(end.clone()).chain([send_step(OK)]);
+                let network = ScriptedNetwork::new([ConnectionStart::Accept(0, steps.collect()), accept_with([OK])]);
+                let config = ClientConfig {
+                    auth: Some(Auth::digest("me", "secret")),
+                    limits: HttpLimits { max_body_bytes: 50, ..HttpLimits::default() },
+                    ..ClientConfig::default()
+                };
+                let request = Request { headers: &[("Expect", "100-continue")], ..Request::post("/here", b"body") };
+                let exchange = network.send(&network.session_with("http://target", config), &request);
+                let response = exchange.result.unwrap_or_else(|error| panic!("{first_line}, {headers}: {error}"));
+                assert_eq!((response.status(), response.body(), response.history().len()), (200, &b"ok"[..], 1));
+                // A body that only has a wrong coding was received completely.
+                assert_eq!(response.history()[0].has_whole_body(), headers.contains("gzip"), "{headers}");
+            }
+        }
+    }
+}
+
+#[test]
+fn silent_body_of_a_redirect_is_a_timeout() {
+    for packets in [&["HTTP/1.1 302 Found\r\nLocation: /x\r\nContent-Length: 9\r\n\r\nmove"][..], &[]] {
+        let steps = packets.iter().map(|packet| send_step(packet)).collect();
+        let network = ScriptedNetwork::new([ConnectionStart::Accept(0, steps)]);
+        assert_eq!(network.get(&network.session(), "/"), Err(Error::ReadTimeout));
+    }
+}
+
+#[test]
+fn bodies_of_a_history_share_one_limit() {
+    let chunked = "HTTP/1.1 302 Found\r\nLocation: /x\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nmove\r\n0\r\n\r\n";
+    let network = ScriptedNetwork::with_responses([&redirect(302, "/x"), chunked, &redirect(302, "/x"), chunked, OK]);
+    let limits = HttpLimits { max_body_bytes: 9, ..HttpLimits::default() };
+    let session = network.session_with("http://target", ClientConfig { limits, ..ClientConfig::default() });
+    let response = network.send(&session, &Request::get("/")).result.unwrap();
+    let bodies = response.history().iter().map(|response| (response.body(), response.has_whole_body()));
+    let (kept, dropped) = ((&b"move"[..], true), (&b""[..], false));
+    assert_eq!(bodies.collect::<Vec<_>>(), [kept, kept, dropped, dropped]);
+    assert_eq!((response.status(), response.body(), network.connections()), (200, &b"ok"[..], 1));
+}
+
+#[test]
+fn endless_body_of_a_redirect_is_given_up() {
+    let chunk = format!("10\r\n{}\r\n", "x".repeat(16));
+    for mode in [ResponseBodyMode::Keep, ResponseBodyMode::Discard, ResponseBodyMode::Stream] {
+        let head = "HTTP/1.1 302 Found\r\nLocation: /x\r\nTransfer-Encoding: chunked\r\n\r\n";
+        let steps = [send_step(head)].into_iter().chain((0..1_000).map(|_| send_step(&chunk)));
+        let network = ScriptedNetwork::new([ConnectionStart::Accept(0, steps.collect()), accept_with([OK])]);
+        let limits = HttpLimits { max_body_bytes: 160, ..HttpLimits::default() };
+        let session = network.session_with("http://target", ClientConfig { limits, ..ClientConfig::default() });
+        let request = Request { response_body_mode: mode, ..Request::get("/") };
+        let response = network.send(&session, &request).result.unwrap();
+        assert_eq!((response.status(), response.history()[0].has_whole_body()), (200, false), "{mode:?}");
+        assert!(network.connection(0).is_closed());
+        assert_eq!(network.connection(0).remaining_steps(), 1_000 - 11, "{mode:?}: ten chunks are within the limit");
+    }
+}
+
+#[test]
+fn coded_body_of_a_redirect_is_decoded_on_request() {
+    let mut redirect = gzip_response("moved away");
+    let location = "HTTP/1.1 302 Found\r\nLocation: /x".as_bytes();
+    redirect.splice(.."HTTP/1.1 200 OK".len(), location.iter().copied());
+    let network = ScriptedNetwork::new([ConnectionStart::Accept(0, vec![ScriptStep::Send(redirect), send_step(OK)])]);
+    let response = network.send(&network.session(), &Request::get("/")).result.unwrap();
+    let earlier = &response.history()[0];
+    assert!(earlier.has_whole_body() && earlier.body().starts_with(b"\x1f\x8b"));
+    assert_eq!(earlier.decoded_body(&HttpLimits::default()).unwrap(), &b"moved away"[..]);
+    let limits = HttpLimits { max_decoded_bytes: 3, ..HttpLimits::default() };
+    assert_eq!(earlier.decoded_body(&limits), Err(Error::DecodedTooLarge));
+    assert_eq!(response.decoded_body(&limits).unwrap(), &b"ok"[..]);
 }
 
 #[test]

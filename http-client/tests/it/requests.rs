@@ -148,6 +148,34 @@ fn decoded_body_is_limited_in_size_and_ratio() {
     }
 }
 
+#[test]
+fn body_beyond_a_limit_keeps_the_status() {
+    let head = "HTTP/1.1 201 Created\r\n";
+    let gzip = gzip_response(&"\0".repeat(5_000_000))["HTTP/1.1 200 OK\r\n".len()..].to_vec();
+    let limits = HttpLimits { max_body_bytes: 9_000, max_decoded_bytes: 9_000, ..HttpLimits::default() };
+    let ratio = HttpLimits { max_decoded_ratio: 100, ..HttpLimits::default() };
+    let too_long = b"Content-Length: 9001\r\n\r\n".to_vec();
+    let in_chunks = b"Transfer-Encoding: chunked\r\n\r\n2329\r\n".to_vec();
+    let in_chunks = [in_chunks, vec![b'x'; 9_001]].concat();
+    for (limits, rest, error) in [
+        (limits, too_long, Error::BodyTooLarge),
+        (limits, in_chunks, Error::BodyTooLarge),
+        (HttpLimits { max_body_bytes: 9_000_000, ..limits }, gzip.clone(), Error::DecodedTooLarge),
+        (ratio, gzip, Error::DecodedRatioExceeded),
+    ] {
+        let response = [head.as_bytes(), &rest].concat();
+        let network = ScriptedNetwork::new([ConnectionStart::Accept(0, vec![ScriptStep::Send(response)])]);
+        let session = network.session_with("http://target", ClientConfig { limits, ..ClientConfig::default() });
+        let exchange = network.send(&session, &Request::get("/"));
+        assert_eq!((exchange.status, exchange.bytes_in, exchange.result.unwrap_err()), (201, 0, error));
+    }
+
+    let network = ScriptedNetwork::with_responses([OK, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"]);
+    let session = network.session();
+    assert_eq!(network.send(&session, &Request::get("/")).status, 200);
+    assert_eq!(network.send(&session, &Request::get("/")).status, 0, "there is no whole response");
+}
+
 /// Returns a response with this text as its body, compressed with gzip.
 pub(crate) fn gzip_response(text: &str) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

@@ -300,6 +300,11 @@ impl ScriptedConnection {
         self.is_closed.get()
     }
 
+    /// Returns the number of steps that the client has not consumed.
+    pub(crate) fn remaining_steps(&self) -> usize {
+        self.steps.borrow().len()
+    }
+
     /// Makes all later sends fail with a broken pipe.
     pub(crate) fn fail_sends(&self) {
         self.fails_sends.set(true);

@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 
-use gregaria_http::{ClientConfig, Error, HttpLimits, Request};
+use gregaria_http::{ClientConfig, Error, HttpLimits, InvalidResponse, Request, ResponseBodyMode};
 
 use crate::requests::gzip_response;
 use crate::scripted::{ConnectionStart, OK, ScriptStep, ScriptedNetwork, accept_with, block_on, poll_once, send_step};
@@ -57,6 +57,54 @@ fn dropped_stream_closes_connection_unless_drained() {
         assert_eq!(network.get(&session, "/"), Ok(200));
         assert_eq!(network.connections(), if drains { 1 } else { 2 });
         assert_eq!(network.pooled_buffers(), if drains { 2 } else { 1 });
+    }
+}
+
+/// Responses with a broken body: the bytes of the body before the fault, and the error.
+const BROKEN: &[(&str, &str, Error)] = &[
+    ("Content-Length: 9\r\n\r\nbeg", "beg", Error::IncompleteResponse),
+    ("Transfer-Encoding: chunked\r\n\r\n3\r\nbeg\r\n9\r\nin", "begin", Error::IncompleteResponse),
+    ("Transfer-Encoding: chunked\r\n\r\n3\r\nbeg\r\nx\r\n", "beg", BAD_CHUNK_SIZE),
+    ("Transfer-Encoding: chunked\r\n\r\n3\r\nbeg\r\n2\r\ninx", "begin", BAD_CHUNK),
+    ("Transfer-Encoding: chunked\r\n\r\n-3\r\n", "", BAD_CHUNK_SIZE),
+    ("Content-Encoding: gzip\r\nContent-Length: 5\r\n\r\nbegin", "", Error::InvalidContentCoding),
+];
+
+const BAD_CHUNK_SIZE: Error = Error::InvalidResponse(InvalidResponse::ChunkSize);
+const BAD_CHUNK: Error = Error::InvalidResponse(InvalidResponse::ChunkSyntax);
+
+#[test]
+fn broken_body_belongs_to_its_reader() {
+    for (rest, expected_body, expected_error) in BROKEN {
+        let bytes = format!("HTTP/1.1 200 OK\r\n{rest}");
+        for split in 1..=bytes.len() {
+            let packets = [&bytes[..split], &bytes[split..]].into_iter().filter(|packet| !packet.is_empty());
+            let script = packets.map(send_step).chain([ScriptStep::Close]).collect();
+            let network = ScriptedNetwork::new([ConnectionStart::Accept(0, script)]);
+            let session = network.session();
+            let (mut exchange, stream) = block_on(session.send_streaming(&network, &Request::get("/")));
+            let mut stream = stream.unwrap_or_else(|| panic!("{bytes:?} split at {split}: {:?}", exchange.result));
+            assert_eq!(exchange.result.as_ref().unwrap().status(), 200);
+            let mut body = Vec::new();
+            while block_on(stream.read_chunk(&mut body)) == Ok(true) {}
+            assert_eq!(String::from_utf8_lossy(&body), *expected_body, "{bytes:?} split at {split}");
+            assert_eq!(block_on(stream.read_chunk(&mut body)), Err(*expected_error), "{bytes:?} split at {split}");
+            stream.update_exchange(&mut exchange);
+            assert_eq!(exchange.result.unwrap_err(), *expected_error);
+            assert!(network.connection(0).is_closed());
+        }
+    }
+}
+
+#[test]
+fn send_discards_the_body_in_stream_mode() {
+    for packets in [vec![OK], vec!["HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", "ok"]] {
+        let script = packets.into_iter().map(send_step).collect();
+        let network = ScriptedNetwork::new([ConnectionStart::Accept(0, script)]);
+        let request = Request { response_body_mode: ResponseBodyMode::Stream, ..Request::get("/") };
+        let exchange = network.send(&network.session(), &request);
+        let response = exchange.result.unwrap();
+        assert_eq!((response.body(), response.has_whole_body(), exchange.bytes_in), (&b""[..], false, 2));
     }
 }
 

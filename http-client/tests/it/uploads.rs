@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::io;
 use std::task::{Context, Poll};
 
-use gregaria_http::{Body, BodySource, ClientConfig, Error, HttpLimits, Method, Request};
+use gregaria_http::{Auth, Body, BodySource, ClientConfig, Error, HttpLimits, Method, Request};
 
 use crate::scripted::{ConnectionStart, OK, ScriptStep, ScriptedNetwork, accept_with, block_on, send_step};
 
@@ -180,14 +180,72 @@ fn missing_100_continue_sends_body_after_timeout() {
     assert!(exchange.done_ns - exchange.due_ns >= 5_000);
 }
 
+const REFUSED_EXPECTATION: &str = "HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n";
+
 #[test]
-fn refused_expectation_sends_no_body() {
-    let response = "HTTP/1.1 417 Expectation Failed\r\nContent-Length: 0\r\n\r\n";
-    let network = ScriptedNetwork::with_responses([response]);
-    let request = Request { headers: &[("Expect", "100-continue")], ..Request::post("/", b"body") };
-    let exchange = network.send(&network.session(), &request);
-    assert_eq!(exchange.result.unwrap().status(), 417);
-    assert!(network.sent(0).ends_with("Content-Length: 4\r\n\r\n") && network.connection(0).is_closed());
+fn refused_expectation_is_repeated_without_it() {
+    let mut with_default = ClientConfig::default();
+    with_default.default_headers.set("Expect", "100-continue").unwrap();
+    for (config, headers) in [
+        (ClientConfig::default(), &[("Expect", "100-continue")][..]),
+        (expect_continue_config(3), &[][..]),
+        (with_default, &[][..]),
+    ] {
+        let network = ScriptedNetwork::new([accept_with([REFUSED_EXPECTATION]), accept_with([OK])]);
+        let session = network.session_with("http://target", config);
+        let exchange = network.send(&session, &Request { headers, ..Request::post("/", b"body") });
+        let response = exchange.result.unwrap();
+        assert_eq!((response.status(), response.history().len(), exchange.retries), (200, 1, 0));
+        assert_eq!(response.history()[0].status(), 417);
+        let (first, second) = (network.sent(0), network.sent(1));
+        assert!(first.contains("Expect: 100-continue\r\n") && first.ends_with("Content-Length: 4\r\n\r\n"), "{first}");
+        assert!(!second.contains("Expect") && second.ends_with("Content-Length: 4\r\n\r\nbody"), "{second}");
+        assert!(network.connection(0).is_closed());
+    }
+
+    let network = ScriptedNetwork::new([accept_with([REFUSED_EXPECTATION]), accept_with([OK])]);
+    let session = network.session_with("http://target", expect_continue_config(3));
+    assert_eq!(network.send(&session, &put(&ChunkSource::new(2, None))).result.unwrap().status(), 200);
+    assert!(network.sent(1).ends_with("0\r\n\r\n"));
+}
+
+#[test]
+fn expectation_refused_after_the_body_is_repeated() {
+    let network = ScriptedNetwork::new([accept_with([])]);
+    let session = network.session_with("http://target", expect_continue_config(3));
+    network.respond_when("long", REFUSED_EXPECTATION);
+    let exchange = network.send(&session, &Request::post("/", b"so long"));
+    assert_eq!(exchange.result.unwrap().status(), 417, "the script refuses the second body too");
+    let sent = network.sent(0);
+    assert_eq!((sent.matches("so long").count(), sent.matches("Expect").count()), (2, 1), "{sent}");
+}
+
+#[test]
+fn status_417_is_final_without_a_second_chance() {
+    let network = ScriptedNetwork::with_responses([REFUSED_EXPECTATION]);
+    let exchange = network.send(&network.session(), &Request::post("/", b"body"));
+    assert_eq!(exchange.result.unwrap().status(), 417, "the request has no expectation");
+
+    let network = ScriptedNetwork::with_responses([REFUSED_EXPECTATION]);
+    let source = ChunkSource::new(2, None);
+    source.borrow_mut().rewinds = false;
+    let exchange = network.send(&network.session_with("http://target", expect_continue_config(3)), &put(&source));
+    let response = exchange.result.unwrap();
+    assert_eq!((response.status(), response.history().len()), (417, 0), "the body cannot be sent again");
+    assert!(network.connection(0).is_closed());
+}
+
+#[test]
+fn refused_expectation_precedes_a_digest_challenge() {
+    let challenge = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Digest realm=\"r\", nonce=\"n1\"\r\n\
+                     Content-Length: 0\r\n\r\n";
+    let network = ScriptedNetwork::new([accept_with([REFUSED_EXPECTATION]), accept_with([challenge, OK])]);
+    let config = ClientConfig { auth: Some(Auth::digest("me", "secret")), ..expect_continue_config(3) };
+    let exchange = network.send(&network.session_with("http://target", config), &Request::post("/", b"body"));
+    let response = exchange.result.unwrap();
+    let statuses: Vec<u16> = response.history().iter().map(|response| response.status()).collect();
+    assert_eq!((statuses.as_slice(), response.status()), (&[417, 401][..], 200));
+    assert!(!network.sent(1).contains("Expect"));
 }
 
 #[test]
@@ -234,6 +292,10 @@ fn response_during_an_upload_is_limited_in_size() {
     let session = network.session_with("http://target", ClientConfig { limits, ..ClientConfig::default() });
     let source = ChunkSource::new(3, None);
     let (exchange, stream) = block_on(session.send_streaming(&network, &put(&source)));
-    assert_eq!(exchange.result.unwrap_err(), Error::BodyTooLarge);
-    assert!(stream.is_none());
+    assert_eq!(exchange.result.unwrap().status(), 200);
+    let mut received = Vec::new();
+    let mut stream = stream.unwrap();
+    while block_on(stream.read_chunk(&mut received)) == Ok(true) {}
+    assert_eq!(stream.error(), Some(Error::BodyTooLarge));
+    assert_eq!(received.len(), 2 << 20);
 }

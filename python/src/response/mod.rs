@@ -13,6 +13,7 @@ mod outcome;
 mod stream;
 
 use std::{
+    borrow::Cow,
     sync::{Mutex, PoisonError},
     thread::{self, ThreadId},
 };
@@ -32,7 +33,8 @@ pub(crate) use self::stream::ResponseStream;
 use self::outcome::{OutcomeState, RequestOutcome, TaskOutcome};
 use crate::{bridge::EngineBridge, exceptions, log::LOG, pending::PendingRequest};
 
-/// A response. Without one from the target `status_code` is 0 and `error` gives the reason.
+/// A response. Without one from the target `status_code` is 0 and `error` gives the reason. If the body exceeded a limit,
+/// `status_code` is still that of the response.
 #[pyclass(frozen, dict, module = "gregaria")]
 pub(crate) struct Response {
     bridge: Py<EngineBridge>,
@@ -112,6 +114,18 @@ impl Response {
         }
     }
 
+    /// Returns the body without content codings. Only an intermediate response still has them.
+    fn decoded_body<'a>(&self, py: Python<'_>, response: &'a HttpResponse) -> PyResult<Cow<'a, [u8]>> {
+        if self.in_history_of.is_none() {
+            return Ok(Cow::Borrowed(response.body()));
+        }
+        let bridge = EngineBridge::on_owner_thread(self.bridge.bind(py), self.owner)?;
+        match response.decoded_body(bridge.limits()) {
+            Ok(body) => Ok(body),
+            Err(error) => Err(PyErr::from_value(exceptions::read_error(py, error)?)),
+        }
+    }
+
     /// Returns the attribute with this name that `response.py` makes.
     fn python_part<'py>(slf: &Bound<'py, Self>, name: &str) -> PyResult<Bound<'py, PyAny>> {
         static PART: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
@@ -124,12 +138,12 @@ impl Response {
 impl Response {
     #[getter]
     fn status_code(&self) -> u16 {
-        self.response().map_or(0, HttpResponse::status)
+        self.response().map_or(self.exchange.status, HttpResponse::status)
     }
 
     #[getter]
     fn ok(&self) -> bool {
-        (1..400).contains(&self.status_code())
+        self.response().is_some_and(|response| response.status() < 400)
     }
 
     #[getter]
@@ -137,16 +151,19 @@ impl Response {
         Some(charset::decode_header(self.response()?.reason()).into_owned())
     }
 
-    /// The body; `None` without a response.
+    /// The body; `None` without a response, and for an intermediate response whose body was dropped.
     #[getter]
     fn content<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyBytes>>> {
         let (py, this) = (slf.py(), slf.get());
         let Some(response) = this.response() else {
             return Ok(None);
         };
+        if this.in_history_of.is_some() && !response.has_whole_body() {
+            return Ok(None);
+        }
         let content = this.content.get_or_try_init(py, || {
             if this.stream.is_none() {
-                return Ok(PyBytes::new(py, response.body()).unbind());
+                return Ok(PyBytes::new(py, &this.decoded_body(py, response)?).unbind());
             }
             Ok::<_, PyErr>(Self::python_part(slf, "_rest")?.cast_into::<PyBytes>()?.unbind())
         })?;

@@ -1,8 +1,10 @@
-//! The limits of responses that `--limit` can set: one table of names, units and maxima.
+//! The limits of responses that `--limit` can set: one table of names, errors, units and maxima.
 //!
 //! The defaults are in `http-client/src/limits.rs`.
 
-use gregaria_http::HttpLimits;
+use std::borrow::Cow;
+
+use gregaria_http::{Error, HttpLimits};
 
 use super::values;
 use crate::{args::cli::arg_value::ArgValue, exit::CliError};
@@ -41,8 +43,28 @@ impl ResponseLimit {
     }
 }
 
+/// Adds the flag to the text of an error that a limit caused. Any other text stays as it is.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria::args::name_limit_flag;
+///
+/// assert_eq!(name_limit_flag("response body too large"), "response body too large: raise --limit body-bytes");
+/// assert_eq!(name_limit_flag("connection reset"), "connection reset");
+/// ```
+pub fn name_limit_flag(error: &str) -> Cow<'_, str> {
+    let is_of = |field: &&LimitField| field.error.is_some_and(|own| own.message() == error);
+    match LIMIT_FIELDS.iter().find(is_of) {
+        Some(field) => format!("{error}: raise --limit {}", field.name).into(),
+        None => error.into(),
+    }
+}
+
 struct LimitField {
     name: &'static str,
+    /// The error of a response that the target may rightly send. `None` if a higher limit is no remedy.
+    error: Option<Error>,
     unit: LimitUnit,
     set: fn(&mut HttpLimits, u64),
 }
@@ -71,27 +93,33 @@ impl LimitUnit {
     }
 }
 
-const fn bytes_field(name: &'static str, set: fn(&mut HttpLimits, u64)) -> LimitField {
-    LimitField { name, unit: LimitUnit::Bytes, set }
-}
-
-const fn count_field(name: &'static str, max: u32, set: fn(&mut HttpLimits, u64)) -> LimitField {
-    LimitField { name, unit: LimitUnit::Count(max), set }
+const fn field(name: &'static str, error: Error, unit: LimitUnit, set: fn(&mut HttpLimits, u64)) -> LimitField {
+    LimitField { name, error: Some(error), unit, set }
 }
 
 const LIMIT_FIELDS: &[LimitField] = &[
-    bytes_field("head-bytes", |limits, bytes| limits.max_head_bytes = bytes as usize),
-    count_field("headers", HttpLimits::MAX_SUPPORTED_HEADERS as u32, |limits, headers| {
-        limits.max_headers = headers as usize
+    field("head-bytes", Error::HeadTooLarge, BYTES, |limits, bytes| limits.max_head_bytes = bytes as usize),
+    field("headers", Error::TooManyHeaders, HEADERS, |limits, headers| limits.max_headers = headers as usize),
+    field("body-bytes", Error::BodyTooLarge, BYTES, |limits, bytes| limits.max_body_bytes = bytes as usize),
+    field("decoded-bytes", Error::DecodedTooLarge, BYTES, |limits, bytes| limits.max_decoded_bytes = bytes as usize),
+    field("decoded-ratio", Error::DecodedRatioExceeded, COUNT, |limits, ratio| limits.max_decoded_ratio = ratio as u32),
+    LimitField {
+        name: "redirects",
+        // A target that redirects so often hardly ever ends.
+        error: None,
+        unit: COUNT,
+        set: |limits, redirects| limits.max_redirects = redirects as u32,
+    },
+    field("informational", Error::TooManyInformational, COUNT, |limits, count| limits.max_informational = count as u32),
+    field("chunk-extension-bytes", Error::ChunkExtensionsTooLarge, BYTES, |limits, bytes| {
+        limits.max_chunk_extension_bytes = bytes as usize
     }),
-    bytes_field("body-bytes", |limits, bytes| limits.max_body_bytes = bytes as usize),
-    bytes_field("decoded-bytes", |limits, bytes| limits.max_decoded_bytes = bytes as usize),
-    count_field("decoded-ratio", u32::MAX, |limits, ratio| limits.max_decoded_ratio = ratio as u32),
-    count_field("redirects", u32::MAX, |limits, redirects| limits.max_redirects = redirects as u32),
-    count_field("informational", u32::MAX, |limits, responses| limits.max_informational = responses as u32),
-    bytes_field("chunk-extension-bytes", |limits, bytes| limits.max_chunk_extension_bytes = bytes as usize),
-    bytes_field("trailer-bytes", |limits, bytes| limits.max_trailer_bytes = bytes as usize),
+    field("trailer-bytes", Error::TrailersTooLarge, BYTES, |limits, bytes| limits.max_trailer_bytes = bytes as usize),
 ];
+
+const BYTES: LimitUnit = LimitUnit::Bytes;
+const COUNT: LimitUnit = LimitUnit::Count(u32::MAX);
+const HEADERS: LimitUnit = LimitUnit::Count(HttpLimits::MAX_SUPPORTED_HEADERS as u32);
 
 #[cfg(test)]
 mod tests {
@@ -131,6 +159,15 @@ mod tests {
             max_trailer_bytes: 8,
         };
         assert_eq!(limits, expected);
+    }
+
+    #[test]
+    fn error_of_a_limit_names_its_flag() {
+        let text = |error: Error| name_limit_flag(error.message()).into_owned();
+        assert_eq!(text(Error::BodyTooLarge), "response body too large: raise --limit body-bytes");
+        assert_eq!(text(Error::DecodedTooLarge), "decompressed response body too large: raise --limit decoded-bytes");
+        assert_eq!(text(Error::TooManyRedirects), "too many redirects");
+        assert_eq!(text(Error::ReadTimeout), "read timeout");
     }
 
     #[test]
