@@ -164,7 +164,11 @@ fn connection_flags_apply_to_own_user_classes() {
     let nginx = Nginx::start();
     let run = example("quickstart").args("--headless -n 2 -u 1 --limit headers=1 -H").arg(nginx.url(""));
     let run = run.run().expect_code(1);
-    assert!(run.errors().iter().all(|row| row.text.ends_with("too many response headers")), "{}", run.stderr);
+    assert!(
+        run.errors().iter().all(|row| row.text.ends_with("too many response headers (--limit headers)")),
+        "{}",
+        run.stderr
+    );
     let run = example("quickstart").args("--headless -n 2 -u 1 -H http://shop.example --unix-socket");
     let _ = run.arg(nginx.socket()).run().expect_code(0);
     assert_eq!(nginx.log().iter().filter(|entry| entry.client == "unix:").count(), 2);

@@ -54,8 +54,8 @@ pub struct Exchange {
     pub retries: u32,
     /// Number of cookies that a full [`CookieJar`](crate::CookieJar) dropped since the previous exchange.
     pub evicted_cookies: u32,
-    /// Status of the response. If a limit of the client ended its body, the result is that error, and the status is still
-    /// that of the response. Otherwise 0 without a response.
+    /// Status of the response. If a limit of the client ended its body, the result is that error, and the status is
+    /// still that of the response. Otherwise 0 without a response.
     pub status: u16,
     /// The response, or the reason for its absence.
     pub result: Result<Response, Error>,

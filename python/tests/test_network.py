@@ -29,7 +29,7 @@ def test_source_ip_of_another_machine_is_an_error(run, server):
     ("path", "arguments", "error"),
     [
         ("/slow/20", "--read-timeout 0.1", "ReadTimeout('read timeout')"),
-        ("/", "--limit head-bytes=10", "response head too large"),
+        ("/", "--limit head-bytes=10", "ConnectionError('response head too large (--limit head-bytes)')"),
     ],
 )
 def test_request_flags_apply_to_python_users(run, server, path, arguments, error):
@@ -44,6 +44,23 @@ def test_redirect_is_an_answer_with_no_redirects(run, server):
     finished = run(in_a_task(code), f"-H {host} --no-redirects").expect_code(0)
     assert finished.stdout.splitlines() == ["302 200"]
     assert server.targets() == ["/one", "/one", "/two"]
+
+
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_body_beyond_the_limit_keeps_the_status(run, server, is_chunked):
+    server.replies["/large"] = Reply(201, iter([b"x" * 11]) if is_chunked else b"x" * 11)
+    finished = run(
+        in_a_task(
+            """
+            response = self.client.get("/large")
+            print(response.status_code, response.ok, response.content, response.error)
+            """
+        ),
+        f"-H {server.url} --limit body-bytes=10",
+    ).expect_code(1)
+    error = "response body too large (--limit body-bytes)"
+    assert finished.printed == [f"201 False None {error}"]
+    assert f"GET /large: ConnectionError('{error}')\n" in finished.stderr
 
 
 def test_custom_flag_replaces_the_built_in_flag(run, server):

@@ -1,5 +1,6 @@
 """TLS certificates, proxies and redirects."""
 
+import gzip
 import ssl
 import subprocess
 
@@ -146,6 +147,88 @@ def test_redirects_are_followed_and_kept_in_history(run, server):
         "308 True GET /three []",
     ]
     assert finished.counts() == {("POST", "/one"): 1, ("GET", "/for-good"): 1}, "a chain counts as one request"
+
+
+def test_bodies_of_history_are_kept_up_to_the_limit(run, server):
+    text = b"moved " * 20
+    coding = ("Content-Encoding", "gzip")
+    server.replies["/"] = Reply(302, gzip.compress(text), (("Location", "/wrong"), coding))
+    server.replies["/wrong"] = Reply(302, b"moved", (("Location", "/long"), coding))
+    server.replies["/long"] = Reply(302, b"x" * 99, (("Location", "/short"),))
+    server.replies["/short"] = Reply(302, b"short", (("Location", "/end"),))
+    finished = run(
+        in_a_task(
+            """
+            response = self.client.get("/")
+            zipped, wrong, long, short = response.history
+            print(response.status_code, response.error, zipped.text.count("moved"), long.content, short.content)
+            print(long.status_code, long.headers["Content-Length"], repr(long.text))
+            try:
+                print(wrong.content)
+            except Exception as error:
+                print(type(error).__name__)
+            streamed = self.client.get("/short", stream=True)
+            print(streamed.history[0].content, streamed.content)
+            """
+        ),
+        f"-H {server.url} --limit body-bytes=80",
+    ).expect_code(0)
+    assert finished.printed == [
+        "200 None 20 None b'short'",
+        "302 99 ''",
+        "ContentDecodingError",
+        "b'short' b'ok'",
+    ]
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_request_on_a_lost_connection_is_sent_again(run, server, tls_server, scheme):
+    server = tls_server if scheme == "https" else server
+    used_connections = set()
+
+    def reply_once(request):
+        """Replies to the first request of a connection, and closes the connection at the second one."""
+        if request.client in used_connections:
+            raise ConnectionError
+        used_connections.add(request.client)
+        return Reply(body=request.body or b"ok")
+
+    server.replies["/"] = reply_once
+    finished = run(
+        in_a_task(
+            """
+            client = self.client
+            client.verify = False
+            assert client.get("/").text == "ok"
+            assert client.get("/").text == "ok"
+            assert client.put("/", data=b"again").text == "again"
+            assert type(client.put("/", data=iter([b"once"])).error).__name__ == "ConnectionError"
+            assert client.get("/").text == "ok"
+            assert type(client.post("/").error).__name__ == "ConnectionError"
+            """
+        ),
+        f"-H {server.url} --json",
+    ).expect_code(1)
+    assert "AssertionError" not in finished.stderr
+    assert finished.counts() == {("GET", "/"): 3, ("PUT", "/"): 2, ("POST", "/"): 1}
+    assert finished.failures() == {("PUT", "/"): 1, ("POST", "/"): 1}
+    retries = {row: entry["num_retries"] for row, entry in finished.entries.items()}
+    assert retries == {("GET", "/"): 1, ("PUT", "/"): 1, ("POST", "/"): 0}
+    assert len(server.requests) == 6 + 2 and "2 requests sent again" in finished.stderr
+
+
+def test_refused_expectation_is_sent_again_without_it(run, server):
+    server.replies["/"] = lambda request: Reply(417 if "expect" in request.headers else 200, request.body)
+    finished = run(
+        in_a_task(
+            """
+            response = self.client.post("/", data=b"body", headers={"Expect": "100-continue"})
+            print(response.text, [earlier.status_code for earlier in response.history])
+            """
+        ),
+        f"-H {server.url}",
+    ).expect_code(0)
+    assert finished.printed == ["body [417]"]
 
 
 def test_redirects_end_at_limit_or_invalid_url(run, server):

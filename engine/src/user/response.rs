@@ -13,7 +13,7 @@ use crate::accounting::{ExchangeMetrics, InFlightRequest};
 
 /// The response to a request, or the error in its place.
 ///
-/// Without a response the status is 0 and the body is empty. A response whose body exceeds a limit keeps its status.
+/// Without a response the status is 0 and the body is empty. A response with a body beyond a limit keeps its status.
 ///
 /// # Examples
 ///

@@ -166,8 +166,8 @@ impl<'s, T: Transport> ExchangeIo<'s, T> {
 
     /// Reads over the body of a response that another request follows, so that the connection can be reused.
     ///
-    /// Returns `true` if the body is in the buffer, which holds at most `max_kept_bytes` of it. A broken body, or one of
-    /// more than `max_bytes`, is given up. Only a silent target is an error.
+    /// Returns `true` if the whole body is in the buffer, which keeps at most `max_kept_bytes`. A broken body, and a
+    /// body of more than `max_bytes`, is given up. Only a silent target is an error.
     pub(super) async fn skip_body(
         &mut self,
         runtime: &impl ClientRuntime,
@@ -193,8 +193,8 @@ impl<'s, T: Transport> ExchangeIo<'s, T> {
         }
     }
 
-    /// Keeps a failure within the response's body for the reader of that body. Returns `false` for a failure of the whole
-    /// request.
+    /// Keeps a failure within the response's body for the reader of that body. Returns `false` for a failure of the
+    /// whole request.
     pub(super) fn keep_body_error(&mut self, error: Error) -> bool {
         // A receive that timed out may have lost the buffer with the head.
         let has_head = self.parser.head().is_some_and(|head| head.len <= self.buffer.len());
@@ -218,7 +218,7 @@ impl<'s, T: Transport> ExchangeIo<'s, T> {
             && !self.parser.has_started()
     }
 
-    /// Closes the connection and removes what was not sent.
+    /// Closes the connection and clears the buffer.
     pub(super) fn drop_connection(&mut self) {
         self.connection = None;
         self.buffer.clear();

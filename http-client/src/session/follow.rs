@@ -56,21 +56,13 @@ impl<N: ClientRuntime> Session<N> {
         timer: &mut ExchangeTimer,
     ) -> Result<(), Error> {
         let route = self.pool.route(&self.base_url, request)?;
-        let mut next_request = NextRequest {
-            method: request.method,
-            url: self.absolute_url(request.target),
-            headers: request.headers.to_vec(),
-            body: request.body,
-            auth: Hop::first(request, &self.config).auth.or_else(|| route.auth(&self.base_url)),
-            is_cross_origin: false,
-            is_expectation_refused: false,
-            may_reauthenticate: true,
-        };
+        let auth = Hop::first(request, &self.config).auth.or_else(|| route.auth(&self.base_url));
+        let mut next_request = NextRequest::repeating(request, self.absolute_url(request.target), auth);
         let max_redirects = self.max_redirects(request);
         let timeouts = self.timeouts(request, timer.due_ns());
         let max_body_bytes = self.config.limits.max_body_bytes as u64;
         let mut history = ResponseHistory::default();
-        loop {
+        while self.needs_follow_up(exchange_io, request) {
             let head = exchange_io.response_head()?;
             let Some(follow_up) = self.next_follow_up(runtime, &head, exchange_io, &next_request).transpose() else {
                 break;
@@ -167,6 +159,20 @@ fn is_digest(auth: &Auth) -> bool {
 }
 
 impl<'a> NextRequest<'a> {
+    /// Creates the same request with an absolute URL.
+    fn repeating(request: &Request<'a>, url: Cow<'a, str>, auth: Option<&'a Auth>) -> Self {
+        Self {
+            method: request.method,
+            url,
+            headers: request.headers.to_vec(),
+            body: request.body,
+            auth,
+            is_cross_origin: false,
+            is_expectation_refused: false,
+            may_reauthenticate: true,
+        }
+    }
+
     /// Changes the state to the next request. Returns `true` for a redirect.
     fn apply(&mut self, follow_up: FollowUp, may_redirect: bool) -> Result<bool, Error> {
         let is_redirect = matches!(follow_up, FollowUp::Redirect(_));
@@ -175,7 +181,7 @@ impl<'a> NextRequest<'a> {
             FollowUp::WithoutExpect => {
                 self.is_expectation_refused = true;
                 self.remove_headers(&["Expect"]);
-                // The body was rewound to find out whether it can be.
+                // `next_follow_up` has rewound the body.
                 return Ok(false);
             }
             FollowUp::Redirect(_) if !may_redirect => return Err(Error::TooManyRedirects),

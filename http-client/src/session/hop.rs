@@ -97,9 +97,7 @@ impl<N: ClientRuntime> Session<N> {
             let sent = match deferred_body {
                 None => exchange_io.send_and_receive(runtime, timeouts, timer.connected_at_ns()).await,
                 // Boxed, because this future is rare and large, and would enlarge the future of every request.
-                Some(upload) => {
-                    Box::pin(upload::send(upload, runtime, timeouts, exchange_io, &self.config, timer)).await
-                }
+                Some(body) => Box::pin(upload::send(body, runtime, timeouts, exchange_io, &self.config, timer)).await,
             };
             let received = match sent {
                 Ok(()) => {

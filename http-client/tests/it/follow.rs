@@ -99,7 +99,7 @@ fn redirects_beyond_the_limit_fail() {
     assert_eq!(network.sent(0).matches("GET / ").count(), 31);
 }
 
-/// Ways to end a redirect's body. Nothing of it is needed for the next request.
+/// Ways to end a redirect's body, which the next request does not need.
 fn broken_bodies() -> [(&'static str, &'static str, Option<ScriptStep>); 7] {
     [
         ("Content-Encoding: gzip\r\nContent-Length: 5\r\n", "moved", None),
@@ -230,6 +230,18 @@ fn digest_follows_a_challenge_and_is_then_preemptive() {
     assert!(sent.contains("uri=\"/base/x?y\"") && sent.contains("uri=\"/base/z\""), "{sent}");
     assert!(sent.contains("nc=00000001") && sent.contains("nc=00000002"), "{sent}");
     assert_eq!(sent.matches("\r\n\r\nbody").count(), 2);
+}
+
+#[test]
+fn redirect_after_a_challenge_is_followed_on_request() {
+    let challenge = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Digest realm=\"r\", nonce=\"n1\"\r\n\
+                     Content-Length: 0\r\n\r\n";
+    for (follow_redirects, status) in [(true, 200), (false, 302)] {
+        let network = ScriptedNetwork::with_responses([challenge, &redirect(302, "/x"), OK]);
+        let config =
+            ClientConfig { auth: Some(Auth::digest("me", "secret")), follow_redirects, ..ClientConfig::default() };
+        assert_eq!(network.get(&network.session_with("http://target", config), "/"), Ok(status));
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::Cursor;
+use std::slice::from_ref;
 
 use gregaria_http::{
     Body, ClientConfig, Error, Exchange, FileBody, Method, Proxies, ReaderBody, Request, RequestOptions,
@@ -27,7 +28,7 @@ fn status(exchange: &Exchange) -> Result<u16, Error> {
 fn idempotent_request_is_sent_again_once() {
     for step in [ScriptStep::CloseAfter(0), ScriptStep::ResetLate] {
         for method in [Method::Get, Method::Head, Method::Put, Method::Delete, Method::Options, Method::Trace] {
-            let (exchange, network) = send_on_lost_connection(&[step.clone()], &Request::new(method, "/second"));
+            let (exchange, network) = send_on_lost_connection(from_ref(&step), &Request::new(method, "/second"));
             assert_eq!((status(&exchange), exchange.retries), (Ok(200), 1), "{method}");
             assert_eq!(network.connections(), 2);
             assert!(network.connection(0).is_closed());
@@ -44,7 +45,7 @@ fn other_request_is_sent_only_once() {
         [(ScriptStep::CloseAfter(0), Error::ClosedBeforeResponse), (ScriptStep::ResetLate, Error::ConnectionReset)]
     {
         for method in [Method::Post, Method::Patch, Method::Connect, "PURGE".parse().unwrap()] {
-            let (exchange, network) = send_on_lost_connection(&[step.clone()], &Request::new(method, "/second"));
+            let (exchange, network) = send_on_lost_connection(from_ref(&step), &Request::new(method, "/second"));
             assert_eq!((status(&exchange), exchange.retries), (Err(error), 0), "{method}");
             assert_eq!(network.connections(), 1);
         }

@@ -9,11 +9,11 @@
 //! `stream.rs`.
 
 mod head;
+mod history;
 mod outcome;
 mod stream;
 
 use std::{
-    borrow::Cow,
     sync::{Mutex, PoisonError},
     thread::{self, ThreadId},
 };
@@ -33,8 +33,8 @@ pub(crate) use self::stream::ResponseStream;
 use self::outcome::{OutcomeState, RequestOutcome, TaskOutcome};
 use crate::{bridge::EngineBridge, exceptions, log::LOG, pending::PendingRequest};
 
-/// A response. Without one from the target `status_code` is 0 and `error` gives the reason. If the body exceeded a limit,
-/// `status_code` is still that of the response.
+/// A response. Without one from the target `status_code` is 0 and `error` gives the reason. If the body exceeded a
+/// limit, `status_code` is still that of the response.
 #[pyclass(frozen, dict, module = "gregaria")]
 pub(crate) struct Response {
     bridge: Py<EngineBridge>,
@@ -97,32 +97,10 @@ impl Response {
         response
     }
 
-    /// Creates the intermediate response at this index in the history of `last`, which keeps its bytes.
-    fn intermediate(py: Python<'_>, last: &Bound<'_, Self>, index: usize) -> Self {
-        let this = last.get();
-        let exchange = head::empty_exchange(this.exchange.due_ns);
-        let mut response = Self::new(this.bridge.bind(py), exchange, this.request.for_history(py));
-        response.in_history_of = Some((last.clone().unbind(), index));
-        response.outcome = RequestOutcome::not_counted();
-        response
-    }
-
     fn response(&self) -> Option<&HttpResponse> {
         match &self.in_history_of {
             Some((last, index)) => last.get().response()?.history().get(*index),
             None => self.exchange.result.as_ref().ok(),
-        }
-    }
-
-    /// Returns the body without content codings. Only an intermediate response still has them.
-    fn decoded_body<'a>(&self, py: Python<'_>, response: &'a HttpResponse) -> PyResult<Cow<'a, [u8]>> {
-        if self.in_history_of.is_none() {
-            return Ok(Cow::Borrowed(response.body()));
-        }
-        let bridge = EngineBridge::on_owner_thread(self.bridge.bind(py), self.owner)?;
-        match response.decoded_body(bridge.limits()) {
-            Ok(body) => Ok(body),
-            Err(error) => Err(PyErr::from_value(exceptions::read_error(py, error)?)),
         }
     }
 
@@ -151,7 +129,7 @@ impl Response {
         Some(charset::decode_header(self.response()?.reason()).into_owned())
     }
 
-    /// The body; `None` without a response, and for an intermediate response whose body was dropped.
+    /// The body; `None` without a response, and for an intermediate response after its body was dropped.
     #[getter]
     fn content<'py>(slf: &Bound<'py, Self>) -> PyResult<Option<Bound<'py, PyBytes>>> {
         let (py, this) = (slf.py(), slf.get());

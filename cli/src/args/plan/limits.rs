@@ -50,20 +50,20 @@ impl ResponseLimit {
 /// ```
 /// use gregaria::args::name_limit_flag;
 ///
-/// assert_eq!(name_limit_flag("response body too large"), "response body too large: raise --limit body-bytes");
+/// assert_eq!(name_limit_flag("response body too large"), "response body too large (--limit body-bytes)");
 /// assert_eq!(name_limit_flag("connection reset"), "connection reset");
 /// ```
 pub fn name_limit_flag(error: &str) -> Cow<'_, str> {
     let is_of = |field: &&LimitField| field.error.is_some_and(|own| own.message() == error);
     match LIMIT_FIELDS.iter().find(is_of) {
-        Some(field) => format!("{error}: raise --limit {}", field.name).into(),
+        Some(field) => format!("{error} (--limit {})", field.name).into(),
         None => error.into(),
     }
 }
 
 struct LimitField {
     name: &'static str,
-    /// The error of a response that the target may rightly send. `None` if a higher limit is no remedy.
+    /// The error of a response beyond the limit. `None` if users may set the limit too.
     error: Option<Error>,
     unit: LimitUnit,
     set: fn(&mut HttpLimits, u64),
@@ -105,7 +105,7 @@ const LIMIT_FIELDS: &[LimitField] = &[
     field("decoded-ratio", Error::DecodedRatioExceeded, COUNT, |limits, ratio| limits.max_decoded_ratio = ratio as u32),
     LimitField {
         name: "redirects",
-        // A target that redirects so often hardly ever ends.
+        // Also set by `max_redirects` of a request, and of a client session in Python.
         error: None,
         unit: COUNT,
         set: |limits, redirects| limits.max_redirects = redirects as u32,
@@ -164,8 +164,8 @@ mod tests {
     #[test]
     fn error_of_a_limit_names_its_flag() {
         let text = |error: Error| name_limit_flag(error.message()).into_owned();
-        assert_eq!(text(Error::BodyTooLarge), "response body too large: raise --limit body-bytes");
-        assert_eq!(text(Error::DecodedTooLarge), "decompressed response body too large: raise --limit decoded-bytes");
+        assert_eq!(text(Error::BodyTooLarge), "response body too large (--limit body-bytes)");
+        assert_eq!(text(Error::DecodedTooLarge), "decompressed response body too large (--limit decoded-bytes)");
         assert_eq!(text(Error::TooManyRedirects), "too many redirects");
         assert_eq!(text(Error::ReadTimeout), "read timeout");
     }
