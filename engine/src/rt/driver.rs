@@ -12,7 +12,7 @@ use std::{
     str::FromStr,
 };
 
-use super::{Runtime, RuntimeBackend, epoll::Epoll, executor::Executor, io_uring::Reactor};
+use super::{Runtime, RuntimeBackend, epoll::Epoll, executor::Executor, io_uring::Reactor, turn::TurnResult};
 
 /// The drivers that a thread may use.
 ///
@@ -121,7 +121,7 @@ impl Driver {
         }
     }
 
-    fn turn(&self, until_ns: Option<u64>) -> u64 {
+    fn turn(&self, until_ns: Option<u64>) -> TurnResult {
         match self {
             Self::IoUring(reactor) => reactor.turn(until_ns),
             Self::Epoll(epoll) => epoll.turn(until_ns),
@@ -164,9 +164,12 @@ impl ThreadBackend {
             if let Some(hook) = &*self.park_hook.borrow() {
                 hook();
             }
-            let until_ns = if self.executor.prepare_park() { rt.next_timer_ns() } else { Some(0) };
-            let now_ns = self.driver.turn(until_ns);
+            let overdue_deadlines = &rt.0.overdue_deadlines;
+            let can_park = self.executor.prepare_park();
+            let until_ns = if can_park && !overdue_deadlines.is_draining() { rt.next_timer_ns() } else { Some(0) };
+            let TurnResult { now_ns, events } = self.driver.turn(until_ns);
             self.executor.finish_park();
+            overdue_deadlines.on_turn(now_ns, can_park && events == 0 && !self.executor.has_ready());
             rt.fire_timers(now_ns);
         }
     }

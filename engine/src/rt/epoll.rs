@@ -23,7 +23,7 @@ use rustix::{
 };
 use slab::Slab;
 
-use super::{buffer_pool::DEFAULT_RECV_BUFFER_BYTES, clock::now_ns};
+use super::{buffer_pool::DEFAULT_RECV_BUFFER_BYTES, clock::now_ns, turn::TurnResult};
 
 /// The connections of one thread.
 pub(super) struct Epoll {
@@ -52,12 +52,11 @@ impl Epoll {
         }
     }
 
-    /// Waits for an event or until `until_ns`, wakes the tasks of all events, and returns the time after the wait.
-    /// `None` waits without limit.
+    /// Waits for an event or until `until_ns`, and wakes the tasks of all events. `None` waits without limit.
     ///
     /// # Panics
     /// Panics if the kernel rejects the wait.
-    pub(super) fn turn(&self, until_ns: Option<u64>) -> u64 {
+    pub(super) fn turn(&self, until_ns: Option<u64>) -> TurnResult {
         let mut events = self.events.borrow_mut();
         events.clear();
         let timeout = until_ns.map(|until_ns| Duration::from_nanos(until_ns.saturating_sub(now_ns())));
@@ -69,7 +68,7 @@ impl Epoll {
         }
         let wakers = self.wakers.borrow();
         events.iter().filter_map(|event| wakers.get(event.key)?.as_ref()).for_each(Waker::wake_by_ref);
-        now_ns()
+        TurnResult { now_ns: now_ns(), events: events.len() }
     }
 
     /// Connects a non-blocking socket.

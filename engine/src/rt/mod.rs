@@ -17,10 +17,12 @@ mod event_fd;
 mod executor;
 mod io_uring;
 mod net;
+mod overdue;
 mod pooled;
 pub mod sim;
 mod sockets;
 mod timers;
+mod turn;
 
 use std::{
     cell::{Cell, RefCell},
@@ -42,6 +44,7 @@ pub(crate) use driver::block_on;
 pub(crate) use net::NetStream;
 
 use gregaria_http::{Error, Origin};
+use overdue::OverdueDeadlines;
 use timers::Timers;
 
 /// A handle to the runtime of one thread. It is cheap to clone and cannot be sent to another thread.
@@ -50,6 +53,7 @@ pub struct Runtime(Rc<RuntimeInner>);
 
 struct RuntimeInner {
     timers: RefCell<Timers>,
+    overdue_deadlines: OverdueDeadlines,
     backend: RuntimeBackend,
 }
 
@@ -60,7 +64,8 @@ enum RuntimeBackend {
 
 impl Runtime {
     fn new(backend: RuntimeBackend) -> Self {
-        Self(Rc::new(RuntimeInner { timers: RefCell::new(Timers::new()), backend }))
+        let (timers, overdue_deadlines) = (RefCell::new(Timers::new()), OverdueDeadlines::default());
+        Self(Rc::new(RuntimeInner { timers, overdue_deadlines, backend }))
     }
 
     /// Returns the monotonic time in nanoseconds.
@@ -141,6 +146,15 @@ impl Runtime {
         self.0.timers.borrow_mut().fire(now_ns)
     }
 
+    /// Returns `true` if all that arrived before `deadline_ns`, which has passed, was taken in. Otherwise wakes `waker`
+    /// when that is so. The simulator is never late.
+    fn is_drained(&self, deadline_ns: u64, now_ns: u64, waker: &Waker) -> bool {
+        match &self.0.backend {
+            RuntimeBackend::Sim(_) => true,
+            RuntimeBackend::Thread(_) => self.0.overdue_deadlines.is_drained(deadline_ns, now_ns, waker),
+        }
+    }
+
     /// Returns the time at which the timers must be fired next.
     fn next_timer_ns(&self) -> Option<u64> {
         self.0.timers.borrow().next_deadline_ns()
@@ -188,7 +202,8 @@ pub(crate) struct ReusableDeadline {
 }
 
 impl ReusableDeadline {
-    /// Runs `future` to its end, or drops it and returns `None` when `deadline_ns` (monotonic) is reached first.
+    /// Runs `future` to its end, or drops it and returns `None` when `deadline_ns` (monotonic) is reached first. What
+    /// arrived before the deadline counts as in time, also if this thread was late to take it in.
     ///
     /// # Cancel safety
     /// `future` is dropped. The deadline can be used again.
@@ -210,8 +225,10 @@ impl ReusableDeadline {
         if armed && self.armed_ns.get() <= deadline_ns {
             return Poll::Pending;
         }
-        if self.rt.now_ns() >= deadline_ns {
-            return Poll::Ready(None);
+        let now_ns = self.rt.now_ns();
+        if now_ns >= deadline_ns {
+            let is_drained = self.rt.is_drained(deadline_ns, now_ns, cx.waker());
+            return if is_drained { Poll::Ready(None) } else { Poll::Pending };
         }
         self.disarm();
         self.armed_ns.set(deadline_ns);

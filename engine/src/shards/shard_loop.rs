@@ -48,7 +48,8 @@ impl ShardLoop {
     /// users that wait for a response, so its delay is a sample of theirs.
     fn record_wakeup_lag(&self, lag_ns: u64) {
         if self.agent.is_running() {
-            self.user_pool.context.accounting.record_lag(Lag::Resume, lag_ns / 1000);
+            let accounting = &self.user_pool.context.accounting;
+            delays_of_wakeups(lag_ns).for_each(|delay_ns| accounting.record_lag(Lag::Resume, delay_ns / 1000));
         }
     }
 }
@@ -94,5 +95,24 @@ impl UserPool for ShardUserPool {
     }
 }
 
+/// Returns the delay of a wake-up and those of the wake-ups that it replaces, each shorter by the period of the loop.
+/// Otherwise a gap of seconds would be one sample among thousands, and no percentile would show it.
+fn delays_of_wakeups(lag_ns: u64) -> impl Iterator<Item = u64> {
+    (0..=lag_ns / MAX_SLEEP_NS).map(move |missed| lag_ns - missed * MAX_SLEEP_NS)
+}
+
 /// The longest sleep of the loop: it reads the commands of the swarm at least this often.
 const MAX_SLEEP_NS: u64 = 5_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_delay_counts_for_each_missed_wakeup() {
+        let delays_us = |lag_ns| delays_of_wakeups(lag_ns).map(|delay_ns| delay_ns / 1000).collect::<Vec<_>>();
+        assert_eq!(delays_us(3_000_000), [3_000]);
+        assert_eq!(delays_us(12_000_000), [12_000, 7_000, 2_000]);
+        assert_eq!(delays_us(2_000_000_000).len(), 401);
+    }
+}

@@ -35,7 +35,7 @@ use rustix::{
 };
 use slab::Slab;
 
-use super::{ThreadBufferPool, clock::now_ns, event_fd::EventFd};
+use super::{ThreadBufferPool, clock::now_ns, event_fd::EventFd, turn::TurnResult};
 use provided_buffers::ProvidedBuffers;
 use receive::DiscardBuffer;
 use socket::{Interest, PendingSend, Socket};
@@ -106,17 +106,17 @@ impl Reactor {
     }
 
     /// Submits all queued operations, waits for a completion or until `until_ns`, and wakes the tasks of completed
-    /// operations. Returns the time after the wait. `None` waits without limit.
+    /// operations. `None` waits without limit.
     ///
     /// # Panics
     /// Panics if the kernel rejects the submission.
-    pub(super) fn turn(&self, until_ns: Option<u64>) -> u64 {
+    pub(super) fn turn(&self, until_ns: Option<u64>) -> TurnResult {
         let inner = &mut *self.0.borrow_mut();
         inner.rearm();
         inner.provided_buffers.publish();
         inner.enter(until_ns);
-        inner.reap();
-        inner.last_reap_ns
+        let events = inner.reap();
+        TurnResult { now_ns: inner.last_reap_ns, events }
     }
 
     /// Connects a blocking socket.
@@ -318,13 +318,12 @@ impl ReactorInner {
 
 /// Completion.
 impl ReactorInner {
-    /// Handles all completions.
-    fn reap(&mut self) {
+    /// Handles all completions and returns their number.
+    fn reap(&mut self) -> usize {
         self.last_reap_ns = now_ns();
-        loop {
-            let Some(completion) = self.ring.completion().next() else {
-                return;
-            };
+        let mut count = 0;
+        while let Some(completion) = self.next_completion() {
+            count += 1;
             let (kind, slot) = OpKind::from_tag(completion.user_data());
             match kind {
                 OpKind::Receive => self.on_received(slot, &completion),
@@ -340,6 +339,11 @@ impl ReactorInner {
                 self.on_op_finished(slot);
             }
         }
+        count
+    }
+
+    fn next_completion(&mut self) -> Option<cqueue::Entry> {
+        self.ring.completion().next()
     }
 
     fn on_sent(&mut self, slot: usize, result: i32) {

@@ -1,10 +1,11 @@
 //! Tests of the runtime on every driver, against real sockets. The server is a thread of the test.
 //!
-//! `tasks.rs` tests timers and wake-ups, `endpoints.rs` the choice of addresses, the other files connections. This file
-//! has the servers and the steps that they share.
+//! `tasks.rs` tests timers and wake-ups, `lateness.rs` deadlines, `endpoints.rs` the choice of addresses, the other
+//! files connections. This file has the servers and the steps that they share.
 
 mod connections;
 mod endpoints;
+mod lateness;
 mod receives;
 mod sends;
 mod tasks;
