@@ -17,6 +17,9 @@ fn version_is_printed_on_stdout() {
     }
     let help = gregaria().arg("--help").run().expect_code(0);
     assert!(help.stdout.contains("--spawn-rate") && help.stderr.is_empty(), "{}", help.stdout);
+    let own = example("quickstart").arg("--help").run().expect_code(0).stdout;
+    assert!(own.contains("\nUsage: quickstart [OPTIONS] [USER_CLASS]...\n"), "{own}");
+    assert!(!own.contains("gregaria"), "{own}");
 }
 
 #[test]
@@ -44,6 +47,14 @@ fn invalid_arguments_exit_with_2() {
         "http://127.0.0.1:1/ http://127.0.0.1:2/",
         "http://127.0.0.1:1/ -H http://127.0.0.1:2",
         "http://",
+        "127.0.0.1:1",
+        "[::1]:80",
+        "example.org/x",
+        "http://127.0.0.1:1/ -H Accept:text/html",
+        "http://127.0.0.1:1/ -z 10s -q 5",
+        "-d 30s http://127.0.0.1:1/",
+        "--print-first-response",
+        "http://127.0.0.1:1/ --unix-socket /no/such",
     ] {
         let run = gregaria().args(line).args("--only-summary").run().expect_code(2);
         assert_eq!(run.stdout, "", "{line}");

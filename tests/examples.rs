@@ -50,6 +50,9 @@ fn host_must_be_given_with_a_scheme() {
         let refused = example("quickstart").args(flags).run().expect_code(2);
         assert_eq!(refused.stderr.lines().count(), 1, "{}", refused.stderr);
     }
+    let refused = example("quickstart").args("127.0.0.1:8080 --headless").run().expect_code(2);
+    let line = "gregaria: there is no user class 127.0.0.1:8080: give the host with -H http://127.0.0.1:8080\n";
+    assert_eq!(refused.stderr, line);
 }
 
 #[test]

@@ -67,13 +67,14 @@ pub fn parse(line: &[OsString], program: &ProgramKind, env: &ProcessEnv) -> Resu
     let config_keys = config_keys::config_keys(&command, program);
     let config_file = matches.get_one::<ArgValue>("config").map(|arg| arg.text.as_str());
     let settings = config::load(&config_keys, config_file, env)?;
-    let words = merge_config(line, &matches, &config_keys, &settings, &command)?;
+    let words = merge_config(line, &matches, &config_keys, &settings, &command, program)?;
     let matches = command.clone().try_get_matches_from(words).map_err(|error| clap_error(&error, &name))?;
     let mut raw = RawArgs::from_arg_matches(&matches).map_err(|error| clap_error(&error, &name))?;
     raw.custom_args = custom_args::collect_argparse_words(&matches, program.custom_args());
     raw.recorded_args = recorded_args::record_args(&command, &matches, program.custom_args());
     check_required(&matches, program)?;
-    if raw.targets.is_empty() {
+    let is_demo = raw.load.demo && *program == ProgramKind::Gregaria;
+    if raw.targets.is_empty() && !is_demo {
         raw.targets = config::user_classes(env);
     }
     Ok(ParsedLine::Args(Box::new(raw)))
@@ -99,23 +100,26 @@ fn check_foreign_flags(command: &Command, line: &[OsString]) -> Result<(), CliEr
 /// arguments.
 ///
 /// # Errors
-/// An unknown name in a file, unless the line is a quick run, because the file may belong to a locustfile.
+/// An unknown name in a file, unless the line is a quick run or the demo, because the file may belong to a locustfile.
 fn merge_config(
     line: &[OsString],
     matches: &ArgMatches,
     config_keys: &[ConfigKey],
     settings: &LoadedConfig,
     command: &Command,
+    program: &ProgramKind,
 ) -> Result<Vec<OsString>, CliError> {
     let is_quick = matches.get_many::<String>("targets").into_iter().flatten().any(|target| positional::is_url(target));
-    if let Some(unknown) = settings.unknown.first().filter(|_| !is_quick) {
+    let is_demo = *program == ProgramKind::Gregaria && matches.get_flag("demo");
+    if let Some(unknown) = settings.unknown.first().filter(|_| !is_quick && !is_demo) {
         return Err(unknown_setting(unknown, command));
     }
-    let unused = if is_quick { LOCUSTFILE_ONLY } else { URL_ONLY };
+    let is_unused =
+        |id: &str| (is_quick || is_demo) && LOCUSTFILE_ONLY.contains(&id) || !is_quick && URL_ONLY.contains(&id);
     let applies = |setting: &&ConfigSetting| {
         let ids = &config_keys[setting.key_index].arg_ids;
         let is_on_line = ids.iter().any(|id| matches.value_source(id) == Some(ValueSource::CommandLine));
-        !is_on_line && !unused.contains(&ids[0].as_str())
+        !is_on_line && !is_unused(&ids[0])
     };
     // Of several spellings of one argument the last one counts, so the setting with the highest precedence comes last.
     let applied = settings.known.iter().rev().filter(applies);
@@ -157,7 +161,7 @@ fn one_line(report: &str, program_name: &str) -> String {
     }
 }
 
-/// The ids of the flags that settings cannot give to a quick run, because its URL determines the host and the request.
+/// The ids of the flags that settings cannot give to a quick run or to the demo, which have their own host and users.
 const LOCUSTFILE_ONLY: &[&str] = &["demo", "exclude_tags", "host", "locustfile", "tags"];
 
 /// The ids of the flags that settings can give to a quick run only.
@@ -423,6 +427,17 @@ mod tests {
         assert_eq!(raw.quick.headers.iter().map(|header| header.text.as_str()).collect::<Vec<_>>(), ["a:1", "b:2"]);
         let raw = try_parse("http://x/ --header c:3", &QUICK, &env).unwrap();
         assert_eq!(raw.quick.headers, ["c:3".into()], "the line overrides a file");
+    }
+
+    #[test]
+    fn demo_ignores_settings_for_locustfiles() {
+        let conf = "host = http://h\ntags = b\nusers = 7\nmy-own = 5\nheader = [a:1, b:2]";
+        let (_folder, env) = env_with(&[("locust.conf", conf)], &[("LOCUST_USER_CLASSES", "Web")]);
+        let raw = try_parse("--demo", &QUICK, &env).unwrap();
+        assert_eq!((raw.load.host, raw.targets, raw.users.tags), (None, vec![], vec![]));
+        assert_eq!((raw.load.users.unwrap().text.as_str(), raw.quick.headers.len()), ("7", 0));
+        let own = try_parse("--demo", &ProgramKind::RustUsers, &env).unwrap_err().message;
+        assert!(own.contains("my-own = 5: there is no such setting"), "{own}");
     }
 
     #[test]

@@ -56,7 +56,7 @@ fn next_flag<'a>(command: &'a Command, word: &'a str, rest: &mut &'a [String]) -
         let is_value = |next: &&String| takes_value && joined.is_none() && !is_flag(next) && !is_url(next);
         let follows = rest.first().filter(is_value);
         *rest = &rest[usize::from(follows.is_some())..];
-        return Word::Foreign(flag, joined.or(follows.map(String::as_str)));
+        return Word::Foreign(flag, joined.or_else(|| follows.map(String::as_str)));
     }
     // Go's tools write long flags with one dash. No value of a short flag is spelled like a long flag of ours.
     if let [arg] = find(&|spelling| spelling.strip_prefix('-') == Some(flag))[..] {

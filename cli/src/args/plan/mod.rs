@@ -238,7 +238,7 @@ fn load_plan(raw: &RawArgs, defaults: &LoadDefaults) -> Result<LoadPlan, CliErro
         users: users.unwrap_or(defaults.users),
         spawn_rate: values::optional(&args.spawn_rate, |arg| values::spawn_rate("-r", arg))?
             .unwrap_or(defaults.spawn_rate),
-        run_time: run_time.or(defaults.run_time.filter(|_| num_requests.is_none())),
+        run_time: run_time.or_else(|| defaults.run_time.filter(|_| num_requests.is_none())),
         num_requests,
         stop_timeout: stop_timeout.unwrap_or(DEFAULT_STOP_TIMEOUT),
         reset_stats: raw.output.reset_stats,
@@ -444,7 +444,11 @@ mod tests {
             (&QUICK, "[::1]:80", "[::1]:80: has no scheme: write http://[::1]:80"),
             (&QUICK, "example.org/x", "example.org/x: has no scheme: write http://example.org/x"),
             (&QUICK, "ftp://h/x", "ftp://h/x: has the scheme ftp: write http:// or https://"),
-            (&QUICK, "/etc/passwd", "/etc/passwd: is a file, not a URL: give a locustfile, such as -f FILE.py"),
+            (
+                &QUICK,
+                "/etc/passwd",
+                "/etc/passwd: is a path, not a URL: give a locustfile or a folder of locustfiles with -f",
+            ),
             (&python, "-f a.py h:80", "h:80: is no user class: give the host with -H http://h:80"),
             (&python, "-H h:80", "-H h:80: has no scheme: write http://h:80"),
             (&RUST, "-H h:80", "-H h:80: has no scheme: write http://h:80"),

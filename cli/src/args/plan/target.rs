@@ -84,9 +84,9 @@ fn check_scheme(raw: &RawArgs, program: &ProgramKind) -> Result<(), CliError> {
     let text = address.escape_debug();
     match program {
         ProgramKind::RustUsers => Ok(()),
-        _ if Path::new(address).exists() => {
-            Err(CliError::usage(format!("{text}: is a file, not a URL: give a locustfile, such as -f FILE.py")))
-        }
+        _ if Path::new(address).exists() => Err(CliError::usage(format!(
+            "{text}: is a path, not a URL: give a locustfile or a folder of locustfiles with -f"
+        ))),
         _ if raw.users.locustfile.is_some() => {
             let host = positional::with_scheme(address).unwrap_or_else(|| "http://NAME[:PORT]".to_owned());
             Err(CliError::usage(format!("{text}: is no user class: give the host with -H {host}")))
