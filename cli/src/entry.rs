@@ -12,7 +12,7 @@ use std::{
 
 use gregaria_engine::{
     RunCommand, Runner, RunnerOptions, RustScenario, Scenario, ScenarioError, ShardError, ShardOptions, ShardSwarm,
-    UserClass, UserClassInfo, rt::DriverKind, scenario,
+    UserClass, UserClassInfo, scenario,
 };
 
 use crate::{
@@ -248,9 +248,12 @@ fn shard_options(shards: Option<usize>, plan: &RunPlan, context: &RunContext) ->
 
 fn start_shards(scenario: &Arc<RustScenario>, options: &ShardOptions) -> Result<Backend<ShardSwarm>, CliError> {
     let swarm = ShardSwarm::start(Arc::clone(scenario), options).map_err(shard_error)?;
-    let driver = swarm.driver_kind().map_or("no driver", DriverKind::as_str);
-    let description = format!("Shards: {}, over {driver}", swarm.shard_count());
-    Ok(Backend { swarm, description, driver })
+    let threads = match swarm.shard_count() {
+        1 => "1 thread runs the users and sends their requests".to_owned(),
+        count => format!("{count} threads run the users and send their requests"),
+    };
+    let driver = swarm.driver_kind();
+    Ok(Backend { swarm, threads, driver })
 }
 
 /// A wrong number of shards is a usage error. A machine that cannot start them is a runtime error.

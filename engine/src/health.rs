@@ -149,18 +149,19 @@ impl GeneratorHealth {
     fn busy_thread(&self) -> Option<String> {
         let busiest = self.loads.iter().enumerate().max_by(|a, b| a.1.cpu_share().total_cmp(&b.1.cpu_share()));
         let (index, load) = busiest.filter(|(_, load)| load.cpu_share() >= MIN_BUSY_CPU_SHARE)?;
-        Some(format!("{} used {:.0} % of its core", load.name(index), load.cpu_share() * 100.0))
+        let name = if load.role == ThreadRole::Shard { "a thread".to_owned() } else { load.name(index) };
+        Some(format!("{name} used {:.0} % of its core", load.cpu_share() * 100.0))
     }
 
     fn late_users(&self) -> Option<String> {
         let lags = [
-            ("users resumed late after a response", self.resume_lag_p99_us),
-            ("users woke late from their waits", self.wait_lag_p99_us),
-            ("requests were sent late", self.send_lag_p99_us),
+            ("responses reached their users", self.resume_lag_p99_us),
+            ("users woke from their waits", self.wait_lag_p99_us),
+            ("requests were sent", self.send_lag_p99_us),
         ];
-        let lags = lags.into_iter().filter_map(|(symptom, p99_us)| Some((symptom, p99_us?)));
-        let (symptom, p99_us) = lags.into_iter().find(|(_, p99_us)| *p99_us >= MIN_LATE_LAG_US)?;
-        Some(format!("{symptom}: p99 of the lag is {:.1} ms", p99_us as f64 / 1000.0))
+        let lags = lags.into_iter().filter_map(|(action, p99_us)| Some((action, p99_us?)));
+        let (action, p99_us) = lags.into_iter().find(|(_, p99_us)| *p99_us >= MIN_LATE_LAG_US)?;
+        Some(format!("{action} up to {:.1} ms late (p99)", p99_us as f64 / 1000.0))
     }
 }
 
@@ -199,9 +200,9 @@ mod tests {
         let mut health = GeneratorHealth { num_requests: 100, loads: vec![load(50); 2], ..GeneratorHealth::default() };
         assert_eq!(health.verdict(), GeneratorVerdict::NotBottleneck);
         health.wait_lag_p99_us = Some(12_345);
-        assert_eq!(bottleneck(&health), "users woke late from their waits: p99 of the lag is 12.3 ms");
+        assert_eq!(bottleneck(&health), "users woke from their waits up to 12.3 ms late (p99)");
         health.loads[1] = load(98);
-        assert_eq!(bottleneck(&health), "shard 1 used 98 % of its core");
+        assert_eq!(bottleneck(&health), "a thread used 98 % of its core");
         health.loads[1].role = ThreadRole::Python;
         assert_eq!(bottleneck(&health), "the Python thread used 98 % of its core");
     }
@@ -219,9 +220,9 @@ mod tests {
         assert_eq!(health.verdict(), too_short("it took 0.99 s, and a verdict needs 1 s"));
         busy.wall_ns = 1_000_000_000;
         health.loads = vec![busy];
-        assert_eq!(bottleneck(&health), "shard 0 used 98 % of its core");
+        assert_eq!(bottleneck(&health), "a thread used 98 % of its core");
         health.loads = vec![load(50)];
-        assert_eq!(bottleneck(&health), "requests were sent late: p99 of the lag is 50.0 ms");
+        assert_eq!(bottleneck(&health), "requests were sent up to 50.0 ms late (p99)");
         health.send_lag_p99_us = None;
         assert_eq!(health.verdict(), too_short("it had 99 requests, and a verdict needs 100"));
     }

@@ -156,8 +156,8 @@ fn backend(
     plan.client.apply_to(&mut config);
     let mut coordinator = Coordinator::new(class_count);
     let agent = ThreadAgent::new(coordinator.add_agent());
-    let driver = io_thread.driver_kind().as_str();
-    let description = format!("Python users on gevent, requests over {driver}");
+    let threads = "One thread runs the Python users, another sends their requests".to_owned();
+    let driver = Some(io_thread.driver_kind());
     let swarm =
         PythonSwarm::new(coordinator, command_fd.clone(), io_thread.status(), Arc::clone(&last_tick_ns), owner_thread);
     let bridge = EngineBridge::new(BridgeParts {
@@ -171,7 +171,7 @@ fn backend(
         last_tick_ns,
         notify_decided,
     });
-    Ok((Backend { swarm, description, driver }, bridge))
+    Ok((Backend { swarm, threads, driver }, bridge))
 }
 
 fn runtime_error(message: &str) -> PyErr {

@@ -6,6 +6,7 @@
 
 mod color;
 mod format;
+mod generator_line;
 mod key_figures;
 mod live;
 mod reports;

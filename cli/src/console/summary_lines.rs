@@ -1,10 +1,10 @@
 //! The last lines of a run: facts that the tables do not show, and whether the generator was the bottleneck.
 //!
-//! A line appears only if it applies. The line with the generator's health appears after each run.
+//! A line appears only if it applies. The line about the generator appears after each run (`generator_line.rs`).
 
 use std::time::Duration;
 
-use gregaria_engine::{GeneratorHealth, GeneratorVerdict, RunReport};
+use gregaria_engine::RunReport;
 use gregaria_http::CookieJar;
 use gregaria_stats::{FOLDED_ERROR, FOLDED_EXCEPTION, FOLDED_NAME, Overflow, Phase, StatsEntry};
 
@@ -12,11 +12,12 @@ use super::{
     TableWidth,
     color::wrap_words,
     format::{format_duration, format_ms},
+    generator_line::generator_line,
 };
 
 /// Formats the summary lines. `total` is the entry of all requests together.
 pub(crate) fn summary_lines(report: &RunReport, total: &StatsEntry, overflow: &Overflow, width: TableWidth) -> String {
-    let last = [connection_line(total), Some(health_line(&report.health)), verdict_line(&report.health)];
+    let last = [connection_line(total), Some(generator_line(&report.health, total))];
     let retries = counted_line(total.num_retries(), "request", RETRIED);
     let lines = [aborted_line(total), retries].into_iter().chain(overflow_lines(overflow)).chain(last);
     let lines: String = lines.flatten().map(|line| line + "\n").collect();
@@ -63,33 +64,6 @@ fn connection_line(total: &StatsEntry) -> Option<String> {
     (!parts.is_empty()).then(|| format!("Requests with {}", parts.join(", ")))
 }
 
-fn health_line(health: &GeneratorHealth) -> String {
-    let shares: Vec<String> = health.loads.iter().map(|load| format!("{:.0} %", load.cpu_share() * 100.0)).collect();
-    let lags = [
-        (health.wait_lag_p99_us, "after waits"),
-        (health.send_lag_p99_us, "before sending"),
-        (health.resume_lag_p99_us, "after responses"),
-    ];
-    let lags = lags.into_iter().filter_map(|(us, when)| Some(format!("{} ms {when}", format_ms(us? as f64))));
-    let lags: Vec<String> = lags.collect();
-    let parts = [("CPU", shares, " of a core"), ("p99 of its lag", lags, "")];
-    let parts = parts.into_iter().filter(|(_, figures, _)| !figures.is_empty());
-    let parts: Vec<String> = parts.map(|(what, figures, of)| format!("{what} {}{of}", figures.join(", "))).collect();
-    format!("Generator: {}", if parts.is_empty() { "nothing measured".into() } else { parts.join("; ") })
-}
-
-fn verdict_line(health: &GeneratorHealth) -> Option<String> {
-    match health.verdict() {
-        GeneratorVerdict::NotBottleneck => None,
-        GeneratorVerdict::TooShort(reason) => {
-            Some(format!("The run was too short to tell whether the generator was the bottleneck: {reason}"))
-        }
-        GeneratorVerdict::Bottleneck(figure) => Some(format!(
-            "The generator was the bottleneck: {figure}. The figures above are its own, not the target's."
-        )),
-    }
-}
-
 /// The fact about a request that a reused connection lost.
 const RETRIED: &str = "sent again: the target had closed the kept connection";
 
@@ -104,28 +78,29 @@ fn counted_line(count: u64, noun: &str, what: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use gregaria_engine::GeneratorHealth;
     use gregaria_stats::{Limits, Outcome, Recorder, Sample, Summary};
 
     use super::*;
-    use crate::fixture::{self, load, report};
+    use crate::fixture::{self, report};
 
     fn no_requests() -> Summary {
         fixture::summary(&[])
     }
 
     #[test]
-    fn run_without_problems_has_only_the_health_line() {
-        let health = GeneratorHealth {
-            num_requests: 100,
-            wait_lag_p99_us: Some(210),
-            send_lag_p99_us: Some(60),
-            loads: vec![load(45), load(44)],
-            ..GeneratorHealth::default()
-        };
-        assert_eq!(
-            summary_lines(&report(health), no_requests().total(), &Overflow::default(), TableWidth::default()),
-            "Generator: CPU 45 %, 44 % of a core; p99 of its lag 0.210 ms after waits, 0.060 ms before sending\n"
+    fn run_without_problems_has_only_the_generator_line() {
+        let lines = summary_lines(
+            &report(fixture::health(45)),
+            no_requests().total(),
+            &Overflow::default(),
+            TableWidth::new(Some(80)),
         );
+        let expected = "\
+Generator: it kept up, so the figures above are the target's; its thread used 45
+  % of a core
+";
+        assert_eq!(lines, expected);
     }
 
     #[test]
@@ -184,19 +159,6 @@ mod tests {
             Some(
                 "Requests with a connect: 1 (avg 0.300 ms, max 0.300 ms), \
                  a TLS handshake: 1 (avg 4.11 ms, max 4.11 ms), a name resolution: 1 (avg 1.20 ms, max 1.20 ms)"
-            )
-        );
-    }
-
-    #[test]
-    fn bottleneck_is_the_last_line() {
-        let health = fixture::health(98);
-        let text = summary_lines(&report(health), no_requests().total(), &Overflow::default(), TableWidth::default());
-        assert_eq!(
-            text.lines().last(),
-            Some(
-                "The generator was the bottleneck: shard 0 used 98 % of its core. \
-                 The figures above are its own, not the target's."
             )
         );
     }

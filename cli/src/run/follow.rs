@@ -351,7 +351,7 @@ mod tests {
         let report = || SwarmReport { loads: vec![fixture::load(99)], ..SwarmReport::default() };
         let (code, console, _) = run("--exit-code-on-error 0", report());
         assert_eq!(code, 0);
-        assert!(console.contains("\nThe generator was the bottleneck: shard 0 used 99 % of its core."), "{console}");
+        assert!(console.contains("\nGenerator: it was the bottleneck (a thread used 99 % of its core)"), "{console}");
         assert_eq!(run("--fail-on-lag", report()).0, exit::GENERATOR_LIMITED);
     }
 

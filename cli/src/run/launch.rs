@@ -5,7 +5,7 @@
 
 use std::{io, sync::Arc};
 
-use gregaria_engine::{RunHandle, Runner, Scenario, Swarm};
+use gregaria_engine::{RunHandle, Runner, Scenario, Swarm, rt::DriverKind};
 
 use super::{
     follow,
@@ -23,10 +23,10 @@ use crate::{
 pub struct Backend<S> {
     /// The swarm. Its threads have started.
     pub swarm: S,
-    /// One line: threads and driver.
-    pub description: String,
-    /// The kernel interface of the threads that send requests.
-    pub driver: &'static str,
+    /// The threads that run users and send requests, for the log: `2 threads run the users and send their requests`.
+    pub threads: String,
+    /// The driver of the threads that send requests; `None` if they have none.
+    pub driver: Option<DriverKind>,
 }
 
 /// A run before its first command.
@@ -52,13 +52,14 @@ pub fn launch<S: Swarm + 'static>(
         plan.client.tls.clone().unwrap_or_default().load_system_roots();
     }
     // Logged after the last step that fails for reasons of the command line: such an error is one line on stderr.
-    let Backend { swarm, description, driver } = make_swarm()?;
+    let Backend { swarm, threads, driver } = make_swarm()?;
     log::info!("Starting gregaria {}", env!("CARGO_PKG_VERSION"));
-    log::info!("{description}");
+    log::info!("{threads}{}", driver.map(driver_text).unwrap_or_default());
     if let Some(site) = &context.site {
         log::info!("The demo shop is at {}", site.base_url());
     }
     let handle = Runner::start(Arc::clone(&scenario), swarm, plan.load.runner_options()).map_err(thread_error)?;
+    let driver = driver.map_or("no driver", DriverKind::as_str);
     Ok(LaunchedRun { handle, scenario, plan, context, driver })
 }
 
@@ -90,6 +91,16 @@ impl LaunchedRun {
         let mut outputs = RunOutputs::new(info, &context.screen, &mut stdout, terminal.keys().is_some());
         Ok(follow::follow(&*scenario, &handle, &plan, terminal.keys(), host_exit, &mut outputs))
     }
+}
+
+/// Returns the name of the driver for the log, and its remedy if there is a faster one.
+fn driver_text(driver: DriverKind) -> String {
+    let remedy = match driver {
+        DriverKind::IoUring => "",
+        DriverKind::IoUringBasic => " (io_uring of Linux 6.1 or later needs less CPU time)",
+        DriverKind::Epoll => " (io_uring needs less CPU time)",
+    };
+    format!(" through {}{remedy}", driver.as_str())
 }
 
 /// Returns `true` if a class has an https host, or has no host and may call any URL.

@@ -160,7 +160,7 @@ fn is_digest(auth: &Auth) -> bool {
 
 impl<'a> NextRequest<'a> {
     /// Creates the same request with an absolute URL.
-    fn repeating(request: &Request<'a>, url: Cow<'a, str>, auth: Option<&'a Auth>) -> Self {
+    fn repeating(request: &Request<'a>, url: String, auth: Option<&'a Auth>) -> Self {
         Self {
             method: request.method,
             url,
