@@ -75,13 +75,15 @@ impl CommandLine {
     fn parse(args: Vec<OsString>, custom_args: Vec<Bound<'_, PyDict>>) -> PyResult<Option<Self>> {
         let custom_args = custom_args.iter().map(custom_arg).collect::<PyResult<_>>()?;
         let program = ProgramKind::Locustfile { custom_args };
+        let locustfiles = locustfiles(args.clone())?;
         match args::parse(&with_program_name(args), &program, &ProcessEnv::current()).map_err(python_error)? {
             ParsedLine::Text(text) => {
                 gregaria::write_stdout(|out| out.write_all(text.as_bytes())).map_err(python_error)?;
                 Ok(None)
             }
             ParsedLine::Args(raw_args) => {
-                let plan = RunPlan::new(&raw_args, &program).map_err(python_error)?;
+                let mut plan = RunPlan::new(&raw_args, &program).map_err(python_error)?;
+                plan.locustfiles = locustfiles;
                 Ok(Some(Self { raw_args: *raw_args, plan }))
             }
         }

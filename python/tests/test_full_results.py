@@ -36,6 +36,7 @@ def test_results_of_a_locustfile_match_the_schema(run, server, program):
     assert results["arguments"]["host"] == [server.url.replace("://", "://me:***@")]
     assert (results["arguments"]["api-token"], results["arguments"]["page"]) == (["***"], ["/page"])
     assert [user_class["name"] for user_class in results["settings"]["user_classes"]] == ["Visitor"]
+    assert results["settings"]["locustfiles"] == [str(program.directory / "locustfile.py")]
     assert (results["run"]["end_reason"], results["total"]["num_requests"]) == ("num_requests", 40)
     counts = {entry["name"]: entry["num_requests"] for entry in results["entries"]}
     assert counts == {"/page": 20, "/status/404": 20}

@@ -5,6 +5,7 @@
 //! of a run.
 
 use std::{
+    borrow::Cow,
     collections::BTreeMap,
     io::{self, Write},
 };
@@ -134,6 +135,7 @@ struct JsonSettings<'a> {
     method: Option<&'a str>,
     /// The URL of a quick run.
     url: Option<String>,
+    locustfiles: Vec<Cow<'a, str>>,
     tags: &'a [String],
     exclude_tags: &'a [String],
     user_classes: Vec<JsonUserClass<'a>>,
@@ -163,6 +165,7 @@ impl<'a> JsonSettings<'a> {
             reset_stats,
             method: quick.map(|request| request.method.as_str()),
             url: quick.map(|request| mask_url(&format!("{}{}", request.host, request.target))),
+            locustfiles: plan.locustfiles.iter().map(|path| path.to_string_lossy()).collect(),
             tags: &plan.tags,
             exclude_tags: &plan.exclude_tags,
             user_classes: classes.iter().map(JsonUserClass::new).collect(),

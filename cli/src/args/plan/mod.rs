@@ -33,6 +33,8 @@ pub struct RunPlan {
     pub mode: Mode,
     /// The users to run.
     pub target: RunTarget,
+    /// The locustfiles that the Python host has imported, for the results of the run.
+    pub locustfiles: Vec<PathBuf>,
     /// The tags of the tasks to run; empty for all tasks.
     pub(crate) tags: Vec<String>,
     /// The tags of the tasks to omit.
@@ -167,6 +169,7 @@ impl RunPlan {
         let plan = Self {
             mode: mode(other),
             target,
+            locustfiles: Vec::new(),
             tags: texts(&users.tags),
             exclude_tags: texts(&users.exclude_tags),
             exit: exit_plan(output)?,
