@@ -123,13 +123,18 @@ fn second_ctrl_c_restores_the_terminal() {
     let hostile = HostileServer::start();
     let line = "-u 2 -s 3600";
     let mut session = gregaria().arg(hostile.url("/slow?ms=60000")).args(line).start_on_terminal(80, 24);
+    session.wait_for("All users spawned");
     session.wait_for("q quit");
     session.type_keys("\x03");
     session.wait_for("Got SIGINT");
+    session.wait_for(" the last requests have 59:");
+    session.wait_until(|session| !session.screen_text().contains("q quit"));
     assert_restored(&session);
     session.type_keys("\x03");
     assert_eq!(session.finish(), Some(130));
     assert_restored(&session);
+    let screen = session.screen_text();
+    assert!(!screen.contains("the last requests have"), "the live display is still on the screen:\n{screen}");
 }
 
 #[test]

@@ -21,6 +21,8 @@ pub(crate) struct LiveSnapshot {
     pub(crate) state: RunnerState,
     /// Time since the start of the run.
     pub(crate) elapsed: Duration,
+    /// The time that the last requests have; `None` unless the run is stopping.
+    pub(crate) stop_time_left: Option<Duration>,
     /// Progress towards the end of the run; `None` without a limit.
     pub(crate) progress: Option<RunProgress>,
     /// Running users.
@@ -33,6 +35,8 @@ pub(crate) struct LiveSnapshot {
     pub(crate) num_requests: u64,
     /// Failures.
     pub(crate) num_failures: u64,
+    /// Exceptions of user code.
+    pub(crate) num_exceptions: u64,
     /// Response times of the last 10 s; `None` without requests.
     pub(crate) response_times: Option<ResponseTimes>,
     /// The current CPU share of each thread, 0 to 1 core.
@@ -106,6 +110,12 @@ pub(crate) fn live_lines(snapshot: &LiveSnapshot, width: usize, rows: usize, col
 
 fn progress_line(snapshot: &LiveSnapshot, width: usize, colors: Colorizer) -> String {
     let elapsed = LineSegment::new(1, [format_clock(snapshot.elapsed)]);
+    if let Some(left) = snapshot.stop_time_left {
+        // Rounded up, so that 0:00 appears at the end only.
+        let left = format_clock(left + Duration::from_nanos(999_999_999));
+        let left = LineSegment::new(0, [format!("the last requests have {left} left"), format!("{left} left")]);
+        return fit_line(&[state_segment(snapshot.state), elapsed, left], width, colors);
+    }
     let Some(RunProgress { fraction, remaining }) = snapshot.progress else {
         return fit_line(&[state_segment(snapshot.state), elapsed], width, colors);
     };
@@ -139,19 +149,28 @@ fn progress_bar(fraction: f64, width: usize) -> String {
     format!("[{:inner_width$}]", "=".repeat(done) + tip)
 }
 
-fn count_segments(snapshot: &LiveSnapshot) -> [LineSegment; 4] {
-    let LiveSnapshot { users, target_users, num_requests, num_failures, .. } = *snapshot;
+fn count_segments(snapshot: &LiveSnapshot) -> Vec<LineSegment> {
+    let LiveSnapshot { users, target_users, num_requests, num_failures, num_exceptions, .. } = *snapshot;
     let ramp_is_over = users == target_users;
     let users = if ramp_is_over { pluralize(users.into(), "user") } else { format!("{users}/{target_users} users") };
     let ratio = if num_requests == 0 { 0.0 } else { num_failures as f64 / num_requests as f64 * 100.0 };
     let failures = [format!("{} ({ratio:.2} %)", pluralize(num_failures, "failure")), format!("{num_failures} failed")];
     let failures = LineSegment::new(1, failures);
-    [
+    let exceptions = LineSegment::new(1, [pluralize(num_exceptions, "exception"), format!("{num_exceptions} exc.")]);
+    let mut segments = vec![
         LineSegment::new(0, [users]),
         LineSegment::new(0, [format!("{} req/s", format_rate(snapshot.requests_per_s, 7))]),
         if num_failures == 0 { failures } else { failures.colored(Colorizer::failure) },
         LineSegment::new(2, [pluralize(num_requests, "request")]),
-    ]
+    ];
+    if num_exceptions > 0 {
+        segments.insert(3, exceptions.colored(Colorizer::failure));
+    }
+    if snapshot.stop_time_left.is_some() {
+        // All users are stopped; those with a request in flight are not counted.
+        segments.remove(0);
+    }
+    segments
 }
 
 fn response_time_segments(times: Option<ResponseTimes>) -> Vec<LineSegment> {
@@ -176,10 +195,11 @@ fn generator_segments(snapshot: &LiveSnapshot) -> Vec<LineSegment> {
     let busiest = snapshot.cpu_shares.iter().fold(0.0_f64, |busiest, share| busiest.max(*share)) * 100.0;
     let forms = match snapshot.cpu_shares.len() {
         0 => ["generator: not measured yet".to_owned(), "generator: ?".to_owned()],
-        1 => [format!("generator: {busiest:.0} % of its core"), format!("CPU {busiest:.0} %")],
-        cores => {
-            [format!("generator: {busiest:.0} % of the busiest of {cores} threads"), format!("CPU {busiest:.0} %")]
-        }
+        1 => [format!("generator: its thread uses {busiest:.0} % of a core"), format!("CPU {busiest:.0} %")],
+        threads => [
+            format!("generator: the busiest of {threads} threads uses {busiest:.0} % of a core"),
+            format!("CPU {busiest:.0} %"),
+        ],
     };
     vec![LineSegment::new(0, forms)]
 }
@@ -244,6 +264,8 @@ mod tests {
             requests_per_s: 12_345.6,
             num_requests: 308_640,
             num_failures: 3,
+            num_exceptions: 0,
+            stop_time_left: None,
             response_times: Some(ResponseTimes { p50_us: 1_230, p95_us: 3_450, p99_us: 6_700, max_us: 12_300 }),
             cpu_shares: vec![0.45, 0.44],
             bottleneck: None,
@@ -262,7 +284,7 @@ mod tests {
 running   [==================>                        ]   42 %  0:25  0:35 left
 64 users  12345.6 req/s  3 failures (0.00 %)  308640 requests
 last 10 s, in ms:  p50 1.23  p95 3.45  p99 6.70  max 12.3
-generator: 45 % of the busiest of 2 threads
+generator: the busiest of 2 threads uses 45 % of a core
     req/s   failed   med ms  name
   9000.00   0.00 %     1.23  GET /
    345.60   1.00 %     1.23  GET /a-rather-long-name-of-a-page
@@ -276,7 +298,7 @@ w/W +1/+10 users  s/S -1/-10  q quit";
 running   [=========>             ]   42 %  0:25  0:35 left
 64 users  12345.6 req/s  3 failed  308640 requests
 last 10 s, in ms:  p50 1.23  p95 3.45  p99 6.70  max 12.3
-generator: 45 % of the busiest of 2 threads
+generator: the busiest of 2 threads uses 45 % of a core
     req/s   failed   med ms  name
   9000.00   0.00 %     1.23  GET /
    345.60   1.00 %     1.23  GET /a-rather-l…name-of-a-page
@@ -307,6 +329,7 @@ w/W +1/+10 users  s/S -1/-10  q quit";
                 requests_per_s: 1e9,
                 num_requests: u64::MAX,
                 num_failures: u64::MAX,
+                num_exceptions: u64::MAX,
                 elapsed: Duration::from_secs(1_000_000),
                 progress: Some(RunProgress { fraction: 1.0, remaining: Some(Duration::from_secs(999_999)) }),
                 bottleneck: Some(long.clone()),
@@ -321,6 +344,28 @@ w/W +1/+10 users  s/S -1/-10  q quit";
                 assert!(lines.iter().all(|line| display_width(line) <= width), "{width} columns: {lines:#?}");
             }
         }
+    }
+
+    #[test]
+    fn stopping_run_counts_the_grace_time_down() {
+        let left = |ms| Some(Duration::from_millis(ms));
+        let stopping = LiveSnapshot { state: RunnerState::Stopping, stop_time_left: left(4_001), ..snapshot() };
+        assert_eq!(lines(&stopping, 79, 1), "stopping  0:25  the last requests have 0:05 left");
+        assert_eq!(lines(&stopping, 30, 1), "stopping  0:25  0:05 left");
+        assert!(!lines(&stopping, 79, 9).contains("64 users"), "all users are stopped");
+        let over = LiveSnapshot { stop_time_left: left(0), ..stopping };
+        assert_eq!(lines(&over, 79, 1), "stopping  0:25  the last requests have 0:00 left");
+    }
+
+    #[test]
+    fn exceptions_are_beside_the_failures() {
+        let failing = LiveSnapshot { num_exceptions: 2, ..snapshot() };
+        let line = "64 users  12345.6 req/s  3 failures (0.00 %)  2 exceptions  308640 requests";
+        assert_eq!(lines(&failing, 79, 2).lines().nth(1), Some(line));
+        let short = "64 users  12345.6 req/s  3 failed  2 exc.";
+        assert_eq!(lines(&failing, 45, 2).lines().nth(1), Some(short));
+        let colored = live_lines(&failing, 79, 2, Colorizer::new(true));
+        assert!(colored[1].contains("\x1b[31m2 exceptions"), "{colored:?}");
     }
 
     #[test]

@@ -84,8 +84,10 @@ impl LaunchedRun {
     pub fn follow(self, host_exit: impl FnOnce() -> HostExit) -> Result<u8, CliError> {
         let Self { handle, scenario, plan, context, driver } = self;
         let terminal = Terminal::open(&context.screen).map_err(thread_error)?;
-        let terminal_handle = terminal.handle();
-        signals::forward_to(handle.clone(), move || terminal_handle.restore()).map_err(thread_error)?;
+        // The live display stays until the last request has ended, but the second signal leaves no time for the modes.
+        let (at_first, at_second) = (terminal.handle(), terminal.handle());
+        signals::forward_to(handle.clone(), move || at_first.release_keys(), move || at_second.restore())
+            .map_err(thread_error)?;
         let mut stdout = io::stdout();
         let info = RunInfo { plan: &plan, classes: scenario.user_classes(), driver };
         let mut outputs = RunOutputs::new(info, &context.screen, &mut stdout, terminal.keys().is_some());

@@ -5,7 +5,7 @@
 use std::{collections::VecDeque, io, time::Duration};
 
 use gregaria_engine::{GeneratorHealth, GeneratorVerdict, RunHandle, RunStatus, RunnerState, ThreadLoad, rt};
-use gregaria_stats::{StatsEntry, Summary};
+use gregaria_stats::{ExceptionEntry, StatsEntry, Summary};
 
 use super::output::{FinishedRun, RunOutput};
 use crate::{
@@ -48,6 +48,7 @@ impl<'a> LiveDisplay<'a> {
             requests_per_s: rates.rates_of(summary.total()).0,
             num_requests: summary.total().num_requests(),
             num_failures: summary.total().num_failures(),
+            num_exceptions: summary.exceptions().map(ExceptionEntry::occurrences).sum(),
             response_times: response_times(summary, unix_s),
             bottleneck: bottleneck(&GeneratorHealth::new(summary, &loads)),
             names: busiest_names(summary, rates),
@@ -56,11 +57,12 @@ impl<'a> LiveDisplay<'a> {
         LiveSnapshot {
             state: status.state,
             elapsed: status.elapsed(),
+            stop_time_left: status.stop_time_left(),
             progress: run_progress(self.load.run_time, self.load.num_requests, status.elapsed(), status.recorded),
             users: status.users,
             target_users: status.target_users,
             cpu_shares: loads.iter().map(ThreadLoad::cpu_share).collect(),
-            has_keys: self.has_keys,
+            has_keys: self.has_keys && status.state != RunnerState::Stopping,
             ..statistics
         }
     }

@@ -49,7 +49,12 @@ impl Terminal {
     /// # Errors
     /// The thread cannot be started.
     pub(crate) fn open(screen: &Screen) -> io::Result<Self> {
-        let handle = TerminalHandle { screen: screen.clone(), mode: Arc::default(), is_restored: Arc::default() };
+        let handle = TerminalHandle {
+            screen: screen.clone(),
+            mode: Arc::default(),
+            has_released_keys: Arc::default(),
+            is_restored: Arc::default(),
+        };
         if screen.size().is_none() {
             return Ok(Self { handle, keys: None, end_pipe: None, thread: None });
         }
@@ -76,7 +81,7 @@ impl Terminal {
         self.keys.as_ref()
     }
 
-    /// Returns a handle that restores the terminal early: at the first signal, because the second ends the process.
+    /// Returns a handle that restores the terminal early, at a signal.
     pub(crate) fn handle(&self) -> TerminalHandle {
         self.handle.clone()
     }
@@ -96,22 +101,30 @@ impl Drop for Terminal {
 pub(crate) struct TerminalHandle {
     screen: Screen,
     mode: Arc<Mutex<CbreakMode>>,
+    has_released_keys: Arc<AtomicBool>,
     is_restored: Arc<AtomicBool>,
 }
 
 impl TerminalHandle {
+    /// Restores the modes of the terminal for the rest of the process. There are no keys any more; the live block
+    /// stays.
+    pub(crate) fn release_keys(&self) {
+        self.has_released_keys.store(true, Ordering::SeqCst);
+        self.lock_mode().disable();
+    }
+
     /// Restores the terminal for the rest of the process: its modes, no keys, no live block. Lines are still written.
     pub(crate) fn restore(&self) {
         self.is_restored.store(true, Ordering::SeqCst);
         // The modes come first: writing to the screen blocks if the user has pressed Ctrl-S.
-        self.lock_mode().disable();
+        self.release_keys();
         self.screen.end();
     }
 
     /// Switches to single keys. Returns `false` if no keys may be read now.
     fn enable_keys(&self) -> bool {
         let mut mode = self.lock_mode();
-        !self.is_restored.load(Ordering::SeqCst) && mode.enable()
+        !self.has_released_keys.load(Ordering::SeqCst) && mode.enable()
     }
 
     /// Suspends the process, as Ctrl-Z does by default, with the terminal restored for the shell.

@@ -126,6 +126,8 @@ pub struct RunStatus {
     pub loads: Vec<ThreadLoad>,
     /// Reason for the end of the run, once it is stopping.
     pub end_reason: Option<EndReason>,
+    /// Monotonic time at which requests in flight are aborted, once the run is stopping.
+    pub(super) stop_deadline_ns: Option<u64>,
     pub(super) start_ns: u64,
     pub(super) measured_from_ns: u64,
     pub(super) now_ns: u64,
@@ -154,6 +156,13 @@ impl RunStatus {
 
     fn is_over(&self) -> bool {
         self.state == RunnerState::Stopped
+    }
+
+    /// Returns the time from the tick of this status until requests in flight are aborted. `None` unless the run is
+    /// stopping.
+    pub fn stop_time_left(&self) -> Option<Duration> {
+        let deadline_ns = self.stop_deadline_ns.filter(|_| self.state == RunnerState::Stopping)?;
+        Some(Duration::from_nanos(deadline_ns.saturating_sub(self.now_ns)))
     }
 }
 

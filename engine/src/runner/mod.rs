@@ -372,6 +372,7 @@ impl<S: Swarm> Runner<S> {
             self.pending_events.push(RunEvent::Stopping(reason));
         }
         self.stop_deadline_ns = self.stop_deadline_ns.min(deadline_ns);
+        self.shared.status().stop_deadline_ns = Some(self.stop_deadline_ns);
         self.swarm.stop(self.stop_deadline_ns);
     }
 

@@ -128,6 +128,9 @@ fn ramp_is_one_segment_and_its_end_is_an_event() {
     fixture.step_at_ms(2900);
     assert_eq!(fixture.handle.status().state, RunnerState::Running);
     assert_eq!(fixture.take_events(), [RunEvent::Started, RunEvent::SpawningComplete(10)]);
+    fixture.report_users(4);
+    fixture.step_at_ms(3000);
+    assert_eq!((fixture.handle.status().users, fixture.handle.status().peak_users), (4, 10));
     let segments = fixture.swarm.script(|script| script.segments.clone());
     assert_eq!(segments, [Segment::at_rate(1_000_000_000, vec![0], vec![10], 5.0)]);
 }
@@ -188,15 +191,21 @@ fn second_stop_only_brings_the_deadline_forward() {
         RunnerFixture::new(RunnerOptions { stop_timeout: Duration::from_secs(9), ..RunnerOptions::default() });
     fixture.spawn(1, f64::INFINITY);
     fixture.step_at_ms(0);
+    assert_eq!(fixture.handle.status().stop_time_left(), None);
     fixture.handle.send_command(RunCommand::Stop);
     fixture.step_at_ms(1000);
+    assert_eq!(fixture.handle.status().stop_time_left(), Some(Duration::from_secs(9)));
     assert_eq!(fixture.swarm.script(|script| script.stop_ns), Some(10_000_000_000));
     fixture.handle.send_command(RunCommand::Stop);
     fixture.step_at_ms(2000);
     assert_eq!(fixture.swarm.script(|script| script.stop_ns), Some(10_000_000_000));
+    assert_eq!(fixture.handle.status().stop_time_left(), Some(Duration::from_secs(8)));
     fixture.handle.send_command(RunCommand::Abort);
     fixture.step_at_ms(3000);
     assert_eq!(fixture.swarm.script(|script| script.stop_ns), Some(3_000_000_000));
+    fixture.report_stopped();
+    fixture.step_at_ms(3100);
+    assert_eq!(fixture.handle.status().stop_time_left(), None);
 }
 
 #[test]
