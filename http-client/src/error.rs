@@ -264,7 +264,7 @@ pub enum TlsFailure {
 impl TlsFailure {
     const fn message(self) -> &'static str {
         match self {
-            Self::CertificateChainInvalid => "TLS: an authority signed the certificate that may not sign it",
+            Self::CertificateChainInvalid => "TLS: the certificate is signed by an authority that may not sign it",
             Self::CertificateExpired => "TLS: the certificate has expired",
             Self::CertificateInvalid => "TLS: the certificate cannot be read",
             Self::CertificateNameMismatch => "TLS: the certificate is for another name",

@@ -75,4 +75,5 @@ pub use proxy::{InvalidProxy, Proxies};
 pub use redirect::{Redirect, resolve_redirect};
 pub use session::{BodyStream, Session};
 pub use tls::{CertificateCheck, TlsConfig, TlsConfigError, TlsOptions, TlsSessionCache, TlsStream};
+pub use token::decode_header;
 pub use transport::{ClientRuntime, Transport, allocate_discard_buffer};

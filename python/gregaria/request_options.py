@@ -277,9 +277,9 @@ def _set_body(
     return [*(headers or ()), ("Content-Type", content_type)]
 
 
-def _json(value: Any) -> str:
+def _json(value: Any) -> bytes:
     try:
-        return json_module.dumps(value, allow_nan=False)
+        return json_module.dumps(value, allow_nan=False).encode()
     except ValueError as error:
         raise InvalidJSONError(error) from None
 

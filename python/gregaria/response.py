@@ -16,12 +16,16 @@ from requests.cookies import MockRequest, MockResponse, RequestsCookieJar
 from requests.exceptions import JSONDecodeError, StreamConsumedError
 from requests.structures import CaseInsensitiveDict
 from requests.utils import iter_slices, requote_uri, stream_decode_response_unicode
+from urllib3._collections import HTTPHeaderDict
 
 from . import _engine
 from .request_options import DEFAULT_HEADERS, RequestOptions
 
 if TYPE_CHECKING:
     from ._engine import ResponseStream
+
+#: The spellings of the character set in which JSON usually is.
+UTF_8 = ("utf-8", "utf8", "utf_8")
 
 
 class Response(requests.Response):
@@ -95,10 +99,18 @@ class Response(requests.Response):
 
 
 class Raw(io.RawIOBase):
-    """A body as a file, decoded. One that was read with its response is at its end."""
+    """A body as a file, decoded, with the head of its response under the names of urllib3's `HTTPResponse`.
 
-    def __init__(self, stream: ResponseStream | None) -> None:
+    A body that was read with its response is at its end.
+    """
+
+    def __init__(
+        self, stream: ResponseStream | None, status: int, version: int, reason: str | None, pairs: list[tuple[str, str]]
+    ) -> None:
         self._stream = stream
+        self.status, self.version, self.reason = status, version, reason
+        #: With `getlist` for a header that occurs more than once.
+        self.headers = HTTPHeaderDict(pairs)
         #: Bytes that have arrived and were not read yet.
         self._buffered = memoryview(b"")
 
@@ -147,14 +159,18 @@ def part(response: _engine.Response, name: str) -> Any:
     return found.__get__(response)
 
 
-def loads(content: bytes | None, **kwargs: Any) -> Any:
-    """Returns the body as JSON, or raises the error of requests."""
+def loads(response: Response, **kwargs: Any) -> Any:
+    """Returns the body as JSON in the character set of the response, or raises the error of requests."""
     try:
-        return json.loads(content or b"", **kwargs)
+        if (response.encoding or "utf-8").lower() in UTF_8:
+            try:
+                # Detects UTF-16 and UTF-32 too, which JSON may have (RFC 4627 §3).
+                return json.loads(response.content or b"", **kwargs)
+            except UnicodeDecodeError:
+                pass
+        return json.loads(response.text, **kwargs)
     except json.JSONDecodeError as error:
         raise JSONDecodeError(error.msg, error.doc, error.pos) from None
-    except UnicodeDecodeError as error:
-        raise JSONDecodeError(str(error), "", 0) from None
 
 
 def headers(pairs: Iterable[tuple[str, str]], *_: Any) -> CaseInsensitiveDict[str]:

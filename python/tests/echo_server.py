@@ -31,6 +31,8 @@ class Reply(NamedTuple):
     status: int = 200
     body: bytes = b"ok"
     headers: tuple = ()
+    #: The reason phrase. `None` stands for that of the status.
+    reason: str | None = None
 
 
 class EchoServer:
@@ -106,9 +108,9 @@ class _Handler(BaseHTTPRequestHandler):
         request = Request(self.command, self.path, headers, self._body(), self.client_address)
         owner = self.server.owner
         owner.requests.append(request)
-        status, content, headers = owner.reply_to(request)
+        status, content, headers, reason = owner.reply_to(request)
         is_whole = isinstance(content, bytes)
-        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"]
+        lines = [f"HTTP/1.1 {status} {HTTPStatus(status).phrase if reason is None else reason}"]
         lines.append(f"Content-Length: {len(content)}" if is_whole else "Transfer-Encoding: chunked")
         lines += [f"{name}: {value}" for name, value in headers]
         head = "\r\n".join(lines).encode("latin-1") + b"\r\n\r\n"

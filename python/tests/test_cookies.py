@@ -57,6 +57,26 @@ def test_cookie_jar_changes_apply_to_the_next_request(run, server):
     assert (sent["/deep/c"], sent["/d"], sent["/e"]) == ("second=2", None, "of=a dict")
 
 
+def test_cookies_match_the_host_header(run, server):
+    server.replies["/login"] = Reply(
+        headers=(("Set-Cookie", "sid=1; Path=/; Domain=shop.example"), ("Set-Cookie", "own=1"))
+    )
+    finished = run(
+        in_a_task(
+            """
+            response = self.client.get("/login", headers={"Host": "www.shop.example"})
+            print(dict(response.cookies))
+            for host in ("www.shop.example", "api.shop.example", "other.example", None):
+                self.client.get("/", headers={"Host": host} if host else {})
+            """
+        ),
+        f"-H {server.url}",
+    ).expect_code(0)
+    assert finished.printed == ["{'sid': '1', 'own': '1'}"]
+    cookies = [request.headers.get("cookie") for request in server.requests]
+    assert cookies == [None, "sid=1; own=1", "sid=1", None, None]
+
+
 def test_cookies_survive_a_new_base_url(run, server):
     finished = run(
         in_a_task(

@@ -80,6 +80,61 @@ def test_invalid_json_raises_json_decode_error(run, server):
     assert finished.printed == [error, error, "['1.5']"]
 
 
+def test_json_is_decoded_in_the_charset_of_the_response(run, server):
+    text = '{"a": "Müller €"}'
+    for path, body, content_type in (
+        ("/named", text.encode("iso8859-15"), "application/json; charset=ISO-8859-15"),
+        ("/text", b'{"a": "M\xfcller"}', "text/plain"),
+        ("/utf-8", text.encode(), "application/json; charset=UTF-8"),
+        ("/default", text.encode(), "application/json"),
+        ("/utf-16", text.encode("utf-16"), "application/json"),
+        ("/set", text.encode("cp1252"), "application/json; charset=utf-8"),
+        ("/invalid", b'{"a": "M\xfcller"}', "application/json"),
+        ("/none", text.encode(), None),
+    ):
+        server.replies[path] = Reply(body=body, headers=(("Content-Type", content_type),) if content_type else ())
+    finished = run(
+        in_a_task(
+            """
+            for path in ("/named", "/text", "/utf-8", "/default", "/utf-16", "/invalid", "/none"):
+                print(ascii(self.client.get(path).json()["a"]))
+            response = self.client.get("/set")
+            response.encoding = "cp1252"
+            print(ascii(response.json()["a"]))
+            """
+        ),
+        f"-H {server.url}",
+    ).expect_code(0)
+    whole = ascii("Müller €")
+    assert finished.printed == [
+        whole, ascii("Müller"), whole, whole, whole, ascii("M\ufffdller"), whole, whole
+    ]  # fmt: skip
+
+
+def test_request_body_is_bytes_and_raw_has_the_head(run, server):
+    server.replies["/raw"] = Reply(201, headers=(("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"), ("X-One", "1")))
+    finished = run(
+        in_a_task(
+            """
+            for stream in (False, True):
+                raw = self.client.get("/raw", stream=stream).raw
+                print(raw.status, raw.version, raw.reason, raw.headers.getlist("set-cookie"), raw.headers["x-one"])
+            print(self.client.post("/", json={"a": "ü"}).request.body)
+            print(self.client.post("/", data={"a": 1}).request.body)
+            """
+        ),
+        f"-H {server.url}",
+    ).expect_code(0)
+    assert finished.printed == ["201 11 Created ['a=1', 'b=2'] 1"] * 2 + [r"""b'{"a": "\\u00fc"}'""", "a=1"]
+
+
+def test_reason_beyond_utf_8_is_latin_1(run, server):
+    server.replies["/"] = Reply(404, reason="Grün é")
+    finished = run(in_a_task('print(self.client.get("/").reason)'), f"-H {server.url}").expect_code(1)
+    assert finished.printed == ["Grün é"]
+    assert "404 Client Error: Grün é for url: /" in finished.stderr
+
+
 def test_repeated_headers_and_cookies_are_merged(run, server):
     cookies = (
         ("Set-Cookie", "a=1; Path=/"),
@@ -242,6 +297,7 @@ def test_response_is_a_requests_response(run, server):
             print(request.method, request.url.removeprefix(self.host), request.path_url, request.body)
             print(request.headers["x-one"], request.headers["Content-Type"], "User-Agent" in request.headers)
             print(self.client.get("/?next=http://other/ ü").url.removeprefix(self.host))
+            print(self.client.get("/a[1]?b=50%").url.removeprefix(self.host))
             response.seen = True
             print(response.seen, hasattr(response, "never"), response.is_redirect, response.next)
             with response as same:
@@ -260,6 +316,7 @@ def test_response_is_a_requests_response(run, server):
         "POST /page?x=1 /page?x=1 a=1",
         "1 application/x-www-form-urlencoded True",
         "/?next=http://other/%20%C3%BC",
+        "/a%5B1%5D?b=50%25",
         "True False False None",
         "True",
         "{}",

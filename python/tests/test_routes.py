@@ -102,6 +102,35 @@ def test_proxies_option_sends_requests_to_the_proxy(run, server):
     assert server.requests[0].headers["host"] == "target.example"
 
 
+def test_missing_proxy_is_named(run, server):
+    finished = run(
+        in_a_task(
+            """
+            response = self.client.get("/", proxies={"http": "http://127.0.0.1:1"})
+            print(type(response.error).__name__, response.error)
+            """
+        ),
+        f"-H {server.url}",
+    ).expect_code(1)
+    assert finished.printed == ["ProxyError proxy: connection refused"] and server.requests == []
+
+
+def test_unsupported_digest_challenge_is_named(run, server):
+    header = ("WWW-Authenticate", 'Digest realm="r", nonce="n", algorithm=SHA3-256')
+    server.replies["/"] = Reply(401, headers=(header,))
+    finished = run(
+        in_a_task(
+            """
+            from requests.auth import HTTPDigestAuth
+            print(self.client.get("/", auth=HTTPDigestAuth("u", "p")).status_code)
+            """
+        ),
+        f"-H {server.url}",
+    ).expect_code(1)
+    assert finished.printed == ["401"]
+    assert "401 Client Error: Unauthorized: no supported Digest challenge for url: /" in finished.stderr
+
+
 def test_trust_env_applies_proxy_variables(run, server):
     finished = run(
         in_a_task(

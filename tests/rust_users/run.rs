@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use gregaria_engine::http::ClientConfig;
 use gregaria_engine::rt::{DriverChoice, DriverKind};
-use gregaria_engine::stats::{StatsEntry, Summary};
+use gregaria_engine::stats::{Overflow, StatsEntry, Summary};
 use gregaria_engine::{
     HttpUser, RunCommand, RunHandle, RunReport, Runner, RunnerOptions, RustScenario, ShardOptions, ShardSwarm,
     TaskResult, TaskSet, UserClass,
@@ -32,6 +32,8 @@ pub(super) struct RunResult {
     pub(super) errors: Vec<(String, String, u64)>,
     /// Message and number of occurrences of each panic or error in user code.
     pub(super) exceptions: Vec<(String, u64)>,
+    /// Counts of what the limits on memory left out.
+    pub(super) overflow: Overflow,
 }
 
 /// Returns options for a run of `count` seconds.
@@ -119,6 +121,7 @@ impl StartedRun {
                 .map(|row| (row.name().to_owned(), row.error().to_owned(), row.occurrences()))
                 .collect(),
             exceptions: summary.exceptions().map(|row| (row.message().to_owned(), row.occurrences())).collect(),
+            overflow: *summary.overflow(),
         })
     }
 }

@@ -42,6 +42,7 @@ impl OwnedOutcome {
         match (result, expected) {
             (Err(error), _) => Self::Static(error.message()),
             (Ok(response), None) if response.status() < 400 => Self::Success,
+            (Ok(response), None) if response.has_unsupported_challenge() => Self::Static(UNSUPPORTED_CHALLENGE),
             (Ok(response), None) => Self::Static(status_text(response.status())),
             (Ok(response), Some(ExpectedStatus(statuses))) if statuses.contains(&response.status()) => Self::Success,
             (Ok(response), Some(expected)) => {
@@ -83,6 +84,8 @@ fn format_status(status: u16) -> String {
         None => format!("HTTP {status}"),
     }
 }
+
+const UNSUPPORTED_CHALLENGE: &str = "HTTP 401 Unauthorized: no supported Digest challenge";
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,5 @@
-//! Digest authentication (RFC 7616): algorithms MD5 and SHA-256, each also as `-sess`, with `qop=auth` or without
-//! `qop` (RFC 2069).
+//! Digest authentication (RFC 7616): algorithms MD5, SHA-1, SHA-256, SHA-512 and SHA-512/256, each also as `-sess`,
+//! with `qop=auth` or without `qop` (RFC 2069).
 //!
 //! [`DigestState`] keeps the last challenge, so that later requests carry an `Authorization` header without another
 //! 401. This file generates no random numbers. The caller supplies one per challenge.
@@ -7,7 +7,7 @@
 
 use std::fmt::{self, Write};
 
-use ring::digest::SHA256;
+use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA512, SHA512_256};
 
 use super::REDACTED;
 use super::challenge::Challenge;
@@ -115,7 +115,7 @@ impl DigestChallenge {
             realm: printable("realm")?,
             nonce: printable("nonce")?,
             opaque: printable("opaque"),
-            algorithm: algorithm.map_or(Some(DigestAlgorithm::Md5), DigestAlgorithm::parse)?,
+            algorithm: algorithm.map_or(Some(DigestAlgorithm::DEFAULT), DigestAlgorithm::parse)?,
             echoes_algorithm: algorithm.is_some(),
             supports_qop_auth,
             nonce_count: 0,
@@ -137,7 +137,7 @@ impl DigestChallenge {
             quoted("cnonce", &self.cnonce);
         }
         if self.echoes_algorithm {
-            line.extend([", algorithm=", self.algorithm.as_str()]);
+            line.extend([", algorithm=", self.algorithm.name]);
         }
         if self.supports_qop_auth {
             line.extend([", qop=auth, nc=", &self.nonce_count_hex()]);
@@ -166,40 +166,60 @@ impl DigestChallenge {
     }
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum DigestAlgorithm {
+/// An algorithm of a challenge: a hash function, with or without a key per session.
+#[derive(Clone, Copy, Debug)]
+struct DigestAlgorithm {
+    /// The name in the header, with `-sess` for a session.
+    name: &'static str,
+    hash: HashFunction,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum HashFunction {
     Md5,
-    Md5Session,
+    Sha1,
     Sha256,
-    Sha256Session,
+    Sha512,
+    Sha512_256,
 }
 
 impl DigestAlgorithm {
+    /// The algorithm of a challenge that names none.
+    const DEFAULT: Self = Self { name: "MD5", hash: HashFunction::Md5 };
+
     fn parse(name: &str) -> Option<Self> {
-        let all = [Self::Md5, Self::Md5Session, Self::Sha256, Self::Sha256Session];
-        all.into_iter().find(|algorithm| algorithm.as_str().eq_ignore_ascii_case(name.trim()))
+        ALGORITHMS.into_iter().find(|algorithm| algorithm.name.eq_ignore_ascii_case(name.trim()))
     }
 
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Md5 => "MD5",
-            Self::Md5Session => "MD5-sess",
-            Self::Sha256 => "SHA-256",
-            Self::Sha256Session => "SHA-256-sess",
-        }
-    }
-
-    const fn is_session(self) -> bool {
-        matches!(self, Self::Md5Session | Self::Sha256Session)
+    fn is_session(self) -> bool {
+        self.name.ends_with("-sess")
     }
 
     fn digest(self, text: &str) -> String {
-        match self {
-            Self::Md5 | Self::Md5Session => hex(&md5::compute(text)[..]),
-            Self::Sha256 | Self::Sha256Session => hex(ring::digest::digest(&SHA256, text.as_bytes()).as_ref()),
+        let of_ring = |algorithm| hex(ring::digest::digest(algorithm, text.as_bytes()).as_ref());
+        match self.hash {
+            HashFunction::Md5 => hex(&md5::compute(text)[..]),
+            HashFunction::Sha1 => of_ring(&SHA1_FOR_LEGACY_USE_ONLY),
+            HashFunction::Sha256 => of_ring(&SHA256),
+            HashFunction::Sha512 => of_ring(&SHA512),
+            HashFunction::Sha512_256 => of_ring(&SHA512_256),
         }
     }
 }
+
+/// The algorithms of RFC 7616, and those that Python's requests has besides: `SHA`, which is SHA-1, and `SHA-512`.
+const ALGORITHMS: [DigestAlgorithm; 10] = [
+    DigestAlgorithm::DEFAULT,
+    DigestAlgorithm { name: "MD5-sess", hash: HashFunction::Md5 },
+    DigestAlgorithm { name: "SHA", hash: HashFunction::Sha1 },
+    DigestAlgorithm { name: "SHA-sess", hash: HashFunction::Sha1 },
+    DigestAlgorithm { name: "SHA-256", hash: HashFunction::Sha256 },
+    DigestAlgorithm { name: "SHA-256-sess", hash: HashFunction::Sha256 },
+    DigestAlgorithm { name: "SHA-512", hash: HashFunction::Sha512 },
+    DigestAlgorithm { name: "SHA-512-sess", hash: HashFunction::Sha512 },
+    DigestAlgorithm { name: "SHA-512-256", hash: HashFunction::Sha512_256 },
+    DigestAlgorithm { name: "SHA-512-256-sess", hash: HashFunction::Sha512_256 },
+];
 
 /// Formats the user name as `username`, or as `username*` (RFC 7616 §3.4) if it has a control character, which a
 /// quoted string cannot contain.
@@ -275,15 +295,31 @@ mod tests {
     }
 
     #[test]
-    fn sess_algorithms_and_missing_qop_are_supported() {
-        // The expected values were computed with Python's hashlib.
+    fn all_algorithms_match_python_hashlib() {
         let digest = |rest: &str| response(&format!("Digest realm=\"r\", nonce=\"n\"{rest}"), "c", "u", "p");
         assert_eq!(digest(""), "fef71a1ed020d5dbc919be49210d36ef");
-        assert_eq!(digest(", algorithm=MD5-sess, qop=auth"), "0abe11747db4fe75b9d027c31a167c62");
-        assert_eq!(
-            digest(", algorithm=sha-256-SESS, qop=auth"),
-            "4bce2566c0752865fa313f8e48f337b1ae2b8ea714835e307efc7d52526b00a3"
-        );
+        for (algorithm, expected) in [
+            ("MD5", "bc71b1ce870ff9a872dea2ca42d84851"),
+            ("MD5-sess", "0abe11747db4fe75b9d027c31a167c62"),
+            ("SHA", "374720c64dce2fc0cc32326a78b6e1c825d88656"),
+            ("SHA-sess", "ba28a7fabacf1652e318c35d5e646b1722185295"),
+            ("SHA-256", "1f92285d927c7ca966b311d6c2f79de270f89941e67f90ad6043bc528d18bd66"),
+            ("sha-256-SESS", "4bce2566c0752865fa313f8e48f337b1ae2b8ea714835e307efc7d52526b00a3"),
+            (
+                "SHA-512",
+                "1ba444388532fb5a981bccd041a8f182b6637f34fa6a23dd842f1fef8b8d5556\
+                 bdbef1cf9b4986095f2afa889092c625805fa7c0a5d1e92f255b45a2fc8b8ee3",
+            ),
+            (
+                "SHA-512-sess",
+                "d686187573ee34f170ee5f5167b8bea45f5e08f5335a149813577be0bbe3d464\
+                 d723568a8d78c000993704982217c22ae86937c0c5b98fff28e2291754c830cc",
+            ),
+            ("SHA-512-256", "e5461ed30992b7b8237059975cddf128eef557f0e9fd6ac17b9564edf2a68823"),
+            ("SHA-512-256-sess", "ed1d37b8c1499c6d3d3b5edd46c3507f220004dd05f9f31d6eb28885914c4f86"),
+        ] {
+            assert_eq!(digest(&format!(", algorithm={algorithm}, qop=auth")), expected, "{algorithm}");
+        }
     }
 
     #[test]
@@ -323,7 +359,7 @@ mod tests {
         let mut state = DigestState::default();
         let headers: [&[u8]; 4] = [
             b"Basic realm=\"basic\"",
-            b"Digest realm=\"r\", nonce=\"512\", algorithm=SHA-512-256, Digest realm=\"r\", nonce=\"int\", qop=auth-int",
+            b"Digest realm=\"r\", nonce=\"512\", algorithm=SHA3-256, Digest realm=\"r\", nonce=\"int\", qop=auth-int",
             b"Digest realm=\"not UTF-8 \xff\", nonce=\"no\"",
             b"Digest realm=\"r\", nonce=\"first\", algorithm=SHA-256, Digest realm=\"r\", nonce=\"second\"",
         ];

@@ -20,9 +20,8 @@ use std::ops::Range;
 pub(crate) use self::host::CookieHost;
 use self::set_cookie::SetCookie;
 use self::stored_cookie::{PairCoding, StoredCookie};
-use crate::message::charset;
 use crate::token::is_text_byte;
-use crate::{InvalidRequest, Origin};
+use crate::{InvalidRequest, Origin, decode_header};
 
 /// The cookies of one user.
 ///
@@ -164,11 +163,11 @@ impl CookieJar {
         self.store_from(&CookieHost::new(origin, None), set_cookie.as_bytes(), path, unix_time_s);
     }
 
-    /// Stores a cookie as [`store`](Self::store) does, from a response of `host`. Bytes that are not UTF-8 are sent back
-    /// as they came.
+    /// Stores a cookie as [`store`](Self::store) does, from a response of `host`. Bytes that are not UTF-8 are sent
+    /// back as they came.
     pub(crate) fn store_from(&mut self, host: &CookieHost<'_>, set_cookie: &[u8], path: &str, unix_time_s: u64) {
         let now = i64::try_from(unix_time_s).unwrap_or(i64::MAX);
-        let text = charset::decode_header(set_cookie);
+        let text = decode_header(set_cookie);
         let coding = if matches!(text, Cow::Borrowed(_)) { PairCoding::Utf8 } else { PairCoding::Latin1 };
         let parsed = SetCookie::parse(&text);
         let Some(cookie) = parsed.and_then(|parsed| parsed.validate(host, path, now, coding)) else {

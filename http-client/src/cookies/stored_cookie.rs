@@ -36,7 +36,7 @@ impl CookieFlags {
     const SECURE: u8 = 2;
 
     const fn new(host_only: bool, secure: bool) -> Self {
-        Self(host_only as u8 * Self::HOST_ONLY | secure as u8 * Self::SECURE)
+        Self((host_only as u8 * Self::HOST_ONLY) | (secure as u8 * Self::SECURE))
     }
 
     const fn has(self, flag: u8) -> bool {

@@ -33,20 +33,6 @@ pub fn decode<'a>(content_type: Option<&str>, body: &'a [u8]) -> Cow<'a, str> {
     encoding.decode_with_bom_removal(body).0
 }
 
-/// Decodes the value of a header, or a reason phrase: UTF-8, otherwise Latin-1, in which each byte is a character.
-///
-/// # Examples
-///
-/// ```
-/// use gregaria_http::charset;
-///
-/// assert_eq!(charset::decode_header("café".as_bytes()), charset::decode_header(b"caf\xe9"));
-/// ```
-pub fn decode_header(value: &[u8]) -> Cow<'_, str> {
-    let latin1 = || value.iter().map(|&byte| char::from(byte)).collect();
-    std::str::from_utf8(value).map_or_else(|_| Cow::Owned(latin1()), Cow::Borrowed)
-}
-
 /// Returns the `charset` parameter of a `Content-Type` header as written, without quotes.
 fn content_type_charset(content_type: &str) -> Option<&str> {
     let parameters = content_type.split(';').skip(1);

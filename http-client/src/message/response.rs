@@ -162,7 +162,13 @@ impl Response {
 
     /// Returns the URL of the last request if the session followed a redirect or authenticated, otherwise `None`.
     pub fn redirected_to(&self) -> Option<&str> {
-        self.history.as_ref().map(|history| history.url.as_str())
+        self.history.as_ref().map(|history| history.url.as_str()).filter(|url| !url.is_empty())
+    }
+
+    /// Returns `true` if the target asks for authentication (401), and the request's Digest credentials can answer none
+    /// of its challenges.
+    pub fn has_unsupported_challenge(&self) -> bool {
+        self.history.as_ref().is_some_and(|history| history.has_unsupported_challenge)
     }
 
     /// Returns the responses before this one, oldest first: redirects, authentication challenges, refused expectations.
@@ -235,13 +241,14 @@ impl Response {
     }
 }
 
-/// The responses that preceded a response, and the number of redirects among them.
+/// The facts about a response that its head does not show: the responses before it and its URL.
 #[derive(Debug, Default)]
 pub(crate) struct ResponseHistory {
-    /// The URL from which the response itself came.
+    /// The URL from which the response itself came. Empty without earlier responses.
     url: String,
     responses: Vec<Response>,
     redirect_count: usize,
+    has_unsupported_challenge: bool,
 }
 
 impl ResponseHistory {
@@ -261,14 +268,16 @@ impl ResponseHistory {
         self.responses.iter().map(|response| response.body.len()).sum()
     }
 
-    /// Returns `true` if there was no earlier response.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.responses.is_empty()
+    pub(crate) fn set_unsupported_challenge(&mut self) {
+        self.has_unsupported_challenge = true;
     }
 
-    /// Sets the URL of the last response.
-    pub(crate) fn set_url(&mut self, url: String) {
-        self.url = url;
+    /// Completes the history with the URL of the last response. Returns `None` if it is empty.
+    pub(crate) fn finish(mut self, url: String) -> Option<Box<Self>> {
+        if !self.responses.is_empty() {
+            self.url = url;
+        }
+        (self.has_unsupported_challenge || !self.responses.is_empty()).then(|| Box::new(self))
     }
 }
 

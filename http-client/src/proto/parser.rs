@@ -315,7 +315,10 @@ impl<'a> ResponseParser<'a> {
             Some(cache) => cache.borrow_mut().get_or_parse(bytes, self.method, self.limits),
             None => parse_head(bytes, self.method, self.limits),
         };
-        if parsed == Err(FOLDED) { self.read_folded_head(bytes) } else { parsed }
+        match parsed {
+            Err(FOLDED) => self.read_folded_head(bytes),
+            parsed => parsed,
+        }
     }
 
     /// Removes the folds from a complete head, which keeps its length, and parses it.

@@ -54,17 +54,23 @@ pub(crate) fn path(prefix: &str, target: &str) -> String {
 /// ```
 pub fn encode_url(url: &str) -> Cow<'_, str> {
     let path = after_authority(url).unwrap_or(url);
-    let mut encoded = url.as_bytes()[..url.len() - path.len()].to_vec();
-    if is_plain_target(path) || append_encoded(&mut encoded, path.bytes()).is_err() {
+    if is_plain_target(path) {
         return url.into();
     }
-    if let Some((_, fragment)) = path.split_once('#') {
-        encoded.push(b'#');
-        if append_component(&mut encoded, fragment.bytes()).is_err() {
-            return url.into();
-        }
+    let mut encoded = url.as_bytes()[..url.len() - path.len()].to_vec();
+    match append_with_fragment(&mut encoded, path) {
+        Ok(()) => String::from_utf8(encoded).map_or_else(|_| url.into(), Cow::Owned),
+        Err(_) => url.into(),
     }
-    String::from_utf8(encoded).map_or(url.into(), Cow::Owned)
+}
+
+fn append_with_fragment(out: &mut Vec<u8>, path: &str) -> Result<(), InvalidRequest> {
+    append_encoded(out, path.bytes())?;
+    let Some((_, fragment)) = path.split_once('#') else {
+        return Ok(());
+    };
+    out.push(b'#');
+    append_component(out, fragment.bytes())
 }
 
 /// Returns `true` if a target is sent as written, without a character that must be encoded or a `%`.

@@ -64,7 +64,8 @@ impl<N: ClientRuntime> Session<N> {
         let mut history = ResponseHistory::default();
         while self.needs_follow_up(exchange_io, request) {
             let head = exchange_io.response_head()?;
-            let Some(follow_up) = self.next_follow_up(runtime, &head, exchange_io, &next_request).transpose() else {
+            let follow_up = self.next_follow_up(runtime, &head, exchange_io, &next_request, &mut history).transpose();
+            let Some(follow_up) = follow_up else {
                 break;
             };
             let max_kept_bytes = max_body_bytes - history.body_bytes() as u64;
@@ -87,10 +88,7 @@ impl<N: ClientRuntime> Session<N> {
             *exchange_io = self.new_exchange_io(runtime, &request);
             self.send_hop(runtime, &next_request.as_hop(&request), exchange_io, timer).await?;
         }
-        if !history.is_empty() {
-            history.set_url(next_request.url);
-            exchange_io.history = Some(Box::new(history));
-        }
+        exchange_io.history = history.finish(next_request.url);
         Ok(())
     }
 
@@ -101,12 +99,18 @@ impl<N: ClientRuntime> Session<N> {
         response: &Response,
         exchange_io: &ExchangeIo<'_, T>,
         next_request: &NextRequest<'_>,
+        history: &mut ResponseHistory,
     ) -> Result<Option<FollowUp>, Error> {
         match response.status() {
             401 => {
-                let is_accepted = next_request.may_reauthenticate
-                    && next_request.auth.is_some_and(|auth| self.accept_challenge(runtime, auth, response));
-                return Ok(is_accepted.then_some(FollowUp::Reauthenticate));
+                if !next_request.may_reauthenticate || !next_request.auth.is_some_and(is_digest) {
+                    return Ok(None);
+                }
+                if !self.accept_challenge(runtime, response) {
+                    history.set_unsupported_challenge();
+                    return Ok(None);
+                }
+                return Ok(Some(FollowUp::Reauthenticate));
             }
             417 => {
                 let is_repeated = exchange_io.expects_continue && next_request.body.rewind();
@@ -121,12 +125,12 @@ impl<N: ClientRuntime> Session<N> {
         Ok(redirect.map(FollowUp::Redirect))
     }
 
-    /// Stores the response's Digest challenge. Returns `false` for other credentials, and if no challenge is supported.
-    fn accept_challenge(&self, runtime: &N, auth: &Auth, response: &Response) -> bool {
+    /// Stores the response's Digest challenge. Returns `false` if no challenge is supported.
+    fn accept_challenge(&self, runtime: &N, response: &Response) -> bool {
         let challenges = response.headers().filter(|(name, _)| name.eq_ignore_ascii_case("www-authenticate"));
         let challenges = challenges.map(|(_, value)| value);
         let mut digest = self.digest_state.borrow_mut();
-        is_digest(auth) && digest.get_or_insert_default().accept_challenge(challenges, runtime.random_u64())
+        digest.get_or_insert_default().accept_challenge(challenges, runtime.random_u64())
     }
 
     fn follows_redirects(&self, request: &Request<'_>) -> bool {

@@ -97,7 +97,7 @@ impl ChainVerifier {
             None => verify_server_cert_signed_by_trust_anchor(certificate, roots, intermediates, now, algorithms),
         };
         verified.map_err(|error| match error {
-            // The errors without a variant are about authorities: path length, name constraints, an issuer that is none.
+            // The errors without a variant are about authorities: path length, name constraints, no authority.
             Error::InvalidCertificate(CertificateError::Other(_)) => tls_error(TlsFailure::CertificateChainInvalid),
             error => error,
         })

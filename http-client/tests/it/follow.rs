@@ -255,6 +255,31 @@ fn wrong_password_is_sent_only_once() {
 }
 
 #[test]
+fn unsupported_challenge_is_reported() {
+    let challenge =
+        |header: &str| format!("HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: {header}\r\nContent-Length: 0\r\n\r\n");
+    let reported = |auth: Option<Auth>, header: &str| {
+        let network = ScriptedNetwork::with_responses([&challenge(header), &challenge(header)]);
+        let session = network.session_with("http://target", ClientConfig { auth, ..ClientConfig::default() });
+        let response = network.send(&session, &Request::get("/")).result.unwrap();
+        assert_eq!((response.status(), response.redirected_to().is_some()), (401, !response.history().is_empty()));
+        response.has_unsupported_challenge()
+    };
+    let digest = || Some(Auth::digest("me", "secret"));
+    for unsupported in [
+        "Digest realm=\"r\", nonce=\"n\", algorithm=SHA3-256",
+        "Digest realm=\"r\", nonce=\"n\", qop=\"auth-int\"",
+        "Digest realm=\"r\"",
+        "Basic realm=\"r\"",
+    ] {
+        assert!(reported(digest(), unsupported), "{unsupported}");
+        assert!(!reported(None, unsupported), "{unsupported}");
+        assert!(!reported(Some(Auth::basic("me", "secret")), unsupported), "{unsupported}");
+    }
+    assert!(!reported(digest(), "Digest realm=\"r\", nonce=\"n\""), "the password is wrong");
+}
+
+#[test]
 fn url_credentials_apply_to_their_origin() {
     let network = ScriptedNetwork::new([accept_with([OK, OK]), accept_with([OK])]);
     let session = network.session_to("http://me:p%40ss@target/base");

@@ -77,7 +77,7 @@ fn each_refusal_has_its_own_reason() {
     let refused = |change: &dyn Fn(&mut CertificateParams), expected| {
         for is_ca in [IsCa::NoCa, any_authority()] {
             let identity = authority.sign_changed("target", |params| {
-                params.is_ca = is_ca.clone();
+                params.is_ca = is_ca;
                 change(params);
             });
             let result = handshake_trusting(&authority.certificate.pem(), &identity, "target");

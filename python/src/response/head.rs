@@ -1,10 +1,10 @@
 //! The head of a response in the forms that Python code reads: header texts, the character set, an absent exchange.
 
-use gregaria_http::{Error, Exchange, ExchangePhases, Response as HttpResponse, charset};
+use gregaria_http::{Error, Exchange, ExchangePhases, Response as HttpResponse, Version, decode_header};
 use pyo3::{prelude::*, types::PyList};
 
 /// Returns the character set of a response as requests determines it. A text without one is latin-1, as in RFC 2616.
-pub(super) fn charset_of(response: &HttpResponse) -> Option<String> {
+pub(super) fn charset(response: &HttpResponse) -> Option<String> {
     let content_type = response.header("content-type")?.to_ascii_lowercase();
     let charset = content_type.split(';').find_map(|part| part.trim().strip_prefix("charset="));
     match charset {
@@ -19,9 +19,18 @@ pub(super) fn charset_of(response: &HttpResponse) -> Option<String> {
 pub(super) fn header_pairs<'py>(py: Python<'py>, response: Option<&HttpResponse>) -> PyResult<Bound<'py, PyList>> {
     let pairs = PyList::empty(py);
     for (name, value) in response.into_iter().flat_map(HttpResponse::headers) {
-        pairs.append((name, charset::decode_header(value)))?;
+        pairs.append((name, decode_header(value)))?;
     }
     Ok(pairs)
+}
+
+/// Returns the HTTP version as `http.client` states it: 10 or 11; 0 without a response.
+pub(super) fn version_number(response: Option<&HttpResponse>) -> u8 {
+    match response.map(HttpResponse::version) {
+        Some(Version::Http10) => 10,
+        Some(Version::Http11) => 11,
+        None => 0,
+    }
 }
 
 /// Returns an exchange that did not take place.

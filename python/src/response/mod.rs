@@ -19,7 +19,7 @@ use std::{
 };
 
 use gregaria_engine::{accounting, io_thread::SharedBufferPool, rt};
-use gregaria_http::{Error, Exchange, Response as HttpResponse, charset};
+use gregaria_http::{Error, Exchange, Response as HttpResponse, decode_header};
 use gregaria_stats::Phase;
 use pyo3::{
     exceptions::PyTypeError,
@@ -126,7 +126,7 @@ impl Response {
 
     #[getter]
     fn reason(&self) -> Option<String> {
-        Some(charset::decode_header(self.response()?.reason()).into_owned())
+        Some(decode_header(self.response()?.reason()).into_owned())
     }
 
     /// The body; `None` without a response, and for an intermediate response after its body was dropped.
@@ -171,7 +171,7 @@ impl Response {
         if let Some(encoding) = overridden {
             return encoding;
         }
-        head::charset_of(self.response()?)
+        head::charset(self.response()?)
     }
 
     #[setter]
@@ -225,11 +225,15 @@ impl Response {
         self.stream.as_ref().map(|stream| stream.clone_ref(py))
     }
 
-    /// The body as a file. A body that was read with the response is at its end.
+    /// The body as a file, with the head under the names of urllib3. A body that was read with the response is at its
+    /// end.
     #[getter]
     fn raw<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let raw = self.raw.get_or_try_init(py, || {
-            py.import("gregaria.response")?.getattr("Raw")?.call1((self.stream(py),)).map(Bound::unbind)
+            let version = head::version_number(self.response());
+            let pairs = head::header_pairs(py, self.response())?;
+            let parts = (self.stream(py), self.status_code(), version, self.reason(), pairs);
+            py.import("gregaria.response")?.getattr("Raw")?.call1(parts).map(Bound::unbind)
         })?;
         Ok(raw.bind(py).clone())
     }
@@ -254,7 +258,7 @@ impl Response {
     fn json<'py>(slf: &Bound<'py, Self>, kwargs: Option<&Bound<'py, PyDict>>) -> PyResult<Bound<'py, PyAny>> {
         static LOADS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let loads = LOADS.import(slf.py(), "gregaria.response", "loads")?;
-        loads.call((Self::content(slf)?,), kwargs)
+        loads.call((slf,), kwargs)
     }
 
     #[getter]

@@ -5,7 +5,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use gregaria_http::{Exchange, charset};
+use gregaria_http::{Exchange, decode_header};
 use gregaria_stats::Outcome;
 use pyo3::{exceptions::PyException, prelude::*};
 
@@ -123,7 +123,10 @@ pub(super) fn failure<'py>(
 ) -> PyResult<Bound<'py, PyAny>> {
     match &exchange.result {
         Ok(response) => {
-            let reason = charset::decode_header(response.reason());
+            let mut reason = decode_header(response.reason());
+            if response.has_unsupported_challenge() {
+                reason.to_mut().push_str(": no supported Digest challenge");
+            }
             exceptions::status_error(py, response.status(), &reason, request.sample_name(py))
         }
         Err(error) => exceptions::transport_error(py, *error),

@@ -9,8 +9,8 @@
 //! | `/garbage`, `/random`, `/http09`, `/http2` | bytes that are not HTTP/1 |
 //! | `/bad-length`, `/negative-length`, `/two-lengths`, `/length-and-chunks`, `/gzipped-chunks` | invalid framing |
 //! | `/bad-chunk`, `/negative-chunk`, `/largest-chunk`, `/unended-chunk` | invalid chunks |
-//! | `/folded-header`, `/nul-header`, `/cookie-flood` | headers that a client must reject |
-//! | `/cookies`, `/gzip`, `/unknown-coding` | valid responses with 90 cookies, with a content coding |
+//! | `/nul-header`, `/cookie-flood` | headers that a client must reject |
+//! | `/cookies`, `/gzip`, `/unknown-coding`, `/folded-header` | valid: 90 cookies, content codings, a folded line |
 //! | `/gzip-bomb`, `/large-gzip`, `/not-gzip`, `/cut-gzip` | zeros that expand 1000-fold; 2 MiB; no gzip; half of it |
 //! | `/redirect-loop`, `/redirect-nowhere`, `/redirect-ftp` | redirects to itself and to unusable targets |
 
