@@ -28,7 +28,7 @@ class Visitor(HttpUser):
 
 def test_results_of_a_locustfile_match_the_schema(run, server, program):
     host = server.url.replace("://", "://me:hidden@")
-    arguments = f"-H {host} -u 2 -r 100 -n 40 --api-token hidden --page /page --json-full-file results/full.json"
+    arguments = f"-H {host} -u 1 -n 40 --api-token hidden --page /page --json-full-file results/full.json"
     run(SHOP, arguments).expect_code(1)
     text = (program.directory / "results/full.json").read_text()
     results = validated(text)
