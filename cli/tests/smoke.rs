@@ -38,7 +38,7 @@ fn invalid_line_is_one_message_and_exit_code_2() {
         (&["http://127.0.0.1/", "-u", "many"], "gregaria: -u many: takes a whole number of at least 1\n"),
         (
             &["http://127.0.0.1/", "-t", "1w"],
-            "gregaria: -t 1w: takes a time of more than 0, such as 90, 300s, 20m or 1h30m\n",
+            "gregaria: -t 1w: takes a time of more than 0, such as 90 (seconds), 1.5s, 500ms, 20m or 1h30m\n",
         ),
         (
             &["http://127.0.0.1/", "-X", "BREW TEA"],

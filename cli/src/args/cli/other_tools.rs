@@ -23,6 +23,7 @@ pub(in crate::args) fn describe(flag: &str, value: &str) -> String {
     let instead = find(flag).map_or(TWO_DASHES, |row| (row.instead)(value));
     match instead {
         Flag(subject, ours) if value.is_empty() => format!("{given}: {subject} is {ours}"),
+        Flag(subject, ours) if ours.ends_with('=') => format!("{given}: {subject} is {ours}{}", quote(value)),
         Flag(subject, ours) => format!("{given}: {subject} is {ours} {}", quote(value)),
         Header(name) => {
             format!("{given}: a header is --header {}", quote(&format!("{name}: {value}")))
@@ -84,6 +85,8 @@ const REQUESTS: Instead = Flag("the number of requests", "-n");
 const BODY: Instead = Flag("the request body", "--body");
 const BODY_FILE: Instead = Flag("the file of the request body", "--body-file");
 const THREADS: Instead = Flag("the number of threads", "--shards");
+const NO_KEEPALIVE: Instead = Text("write --requests-per-connection 1");
+const ALWAYS: Instead = Text("every run does so: leave it out");
 const SUMMARY: Instead = Text("write --only-summary");
 const HTTP_1: Instead = Text("gregaria has HTTP/1.1 only: leave it out");
 const SCENARIO: Instead = Text("a scenario is a locustfile, -f FILE.py, or a program with users in Rust");
@@ -124,7 +127,7 @@ const FLAGS: &[ForeignFlag] = &[
     value("--script --targets --stage --har --form -F", |_| SCENARIO),
     value("--redirect --redirects --max-redirects", |value| match value {
         "0" | "-1" => Text("write --no-redirects"),
-        _ => Text("the limit of redirects is --limit redirects=N"),
+        _ => Flag("the limit of redirects", "--limit redirects="),
     }),
     value("-S --socketPath", |_| Flag("a Unix socket", "--unix-socket")),
     value("--laddr", |_| Flag("the local address", "--source-ip")),
@@ -135,8 +138,9 @@ const FLAGS: &[ForeignFlag] = &[
     switch("--latency --latencies --latency-correction --u_latency", |_| {
         Text("percentiles are always shown: leave it out")
     }),
-    switch("--keepalive --no-pre-lookup --tcp-nodelay", |_| Text("every run does so: leave it out")),
-    switch("--disable-keepalive --no-connection-reuse", |_| Text("write --requests-per-connection 1")),
+    switch("--keepalive", |value| if value == "false" { NO_KEEPALIVE } else { ALWAYS }),
+    switch("--disable-keepalive --no-connection-reuse", |_| NO_KEEPALIVE),
+    switch("--no-pre-lookup --tcp-nodelay", |_| ALWAYS),
     switch("--disable-compression", |_| Text("write --header 'Accept-Encoding: identity'")),
     switch("--disable-redirects", |_| Text("write --no-redirects")),
     switch("--insecure-skip-tls-verify", |_| Text("write -k")),
