@@ -8,7 +8,9 @@ use std::{
     time::Duration,
 };
 
-use gregaria_engine::{EndReason, GeneratorHealth, RunReport, Scenario, TaskInfo, ThreadLoad, UserClassInfo};
+use gregaria_engine::{
+    ClockReading, EndReason, GeneratorHealth, RunReport, Scenario, TaskInfo, ThreadLoad, UserClassInfo,
+};
 use gregaria_stats::{Interval, Limits, Outcome, Recorder, Sample, Summary};
 
 use crate::terminal::{OutputDevice, TerminalSize};
@@ -27,10 +29,13 @@ pub(crate) fn summary(requests: &[(&str, &str, u64, Option<&str>)]) -> Summary {
 /// The summary of a recorder, counted at second 1003.5 of a run that began at second 1000.
 pub(crate) fn summary_of(mut recorder: Recorder) -> Summary {
     let mut summary = Summary::new(Limits::default());
-    summary.start(1000.0);
+    summary.start(START.unix_s);
     summary.add(&recorder.take(Interval::new()), 1003.5);
     summary
 }
+
+/// The start of the run of [`summary`]. Its requests are due then.
+pub(crate) const START: ClockReading = ClockReading { mono_ns: 0, unix_s: 1000.0 };
 
 /// A request with a response time of `us` and no phases.
 pub(crate) fn sample<'a>(method: &'a str, name: &'a str, us: u64, outcome: Outcome<'a>) -> Sample<'a> {
@@ -41,8 +46,15 @@ pub(crate) fn sample<'a>(method: &'a str, name: &'a str, us: u64, outcome: Outco
 /// The report of a run of one second that ended by time.
 pub(crate) fn report(health: GeneratorHealth) -> RunReport {
     let second = Duration::from_secs(1);
-    let end_reason = EndReason::RunTime;
-    RunReport { end_reason, aborted: 0, peak_users: 8, elapsed: second, measured: second, health }
+    RunReport {
+        end_reason: EndReason::RunTime,
+        aborted: 0,
+        peak_users: 8,
+        start: START,
+        elapsed: second,
+        measured: second,
+        health,
+    }
 }
 
 /// The health of a generator with one shard that used this much of its core for 100 requests.

@@ -45,7 +45,6 @@ pub struct StatsEntry {
     rates: RecentSeconds,
     history: History,
     start_unix_s: f64,
-    last_request_unix_s: Option<f64>,
 }
 
 impl StatsEntry {
@@ -58,7 +57,6 @@ impl StatsEntry {
             rates: RecentSeconds::new(),
             history: History::new(),
             start_unix_s,
-            last_request_unix_s: None,
         }
     }
 
@@ -214,11 +212,6 @@ impl StatsEntry {
         self.start_unix_s
     }
 
-    /// Returns the time of the latest interval with requests, in seconds since 1970.
-    pub fn last_request_unix_s(&self) -> Option<f64> {
-        self.last_request_unix_s
-    }
-
     /// Adds one row of an interval. `id` is the row of its histogram in `pages`.
     pub(crate) fn add_row(&mut self, row: &IntervalRow, pages: &PagedCounts, id: u32, time: AddTime) {
         self.times.add_row(&row.times, pages, id);
@@ -248,7 +241,6 @@ impl StatsEntry {
         self.rates = RecentSeconds::new();
         self.history = History::new();
         self.start_unix_s = start_unix_s;
-        self.last_request_unix_s = None;
     }
 
     pub(crate) fn heap_bytes(&self) -> usize {
@@ -264,8 +256,6 @@ impl StatsEntry {
         let more = RequestCounts { num_requests, num_failures: traffic.num_failures };
         self.rates.add(unix_s - self.start_unix_s, more);
         self.history.add(first_second(unix_s as u64, seconds_per_point), more);
-        let last = self.last_request_unix_s.map_or(unix_s, |last| last.max(unix_s));
-        self.last_request_unix_s = Some(last);
     }
 
     fn current_rate(&self, now_unix_s: f64, count: impl Fn(RequestCounts) -> u64) -> f64 {

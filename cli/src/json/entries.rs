@@ -6,6 +6,7 @@
 
 use std::io::{self, Write};
 
+use gregaria_engine::ClockReading;
 use gregaria_stats::{Phase, PhaseTotal, StatsEntry, Summary};
 use serde::{Serialize, Serializer, ser::SerializeSeq};
 
@@ -13,10 +14,13 @@ use super::write_indented;
 
 /// Writes all entries with at least one request or aborted request, indented by four columns, with a line end.
 ///
+/// `start` is the start of the run. An entry's `start_time` is the due time of its first request, and
+/// `last_request_timestamp` the end of its last one, so that readers compute exact rates.
+///
 /// # Errors
 /// `out` cannot be written.
-pub(crate) fn write_entries(out: &mut dyn Write, summary: &Summary) -> io::Result<()> {
-    write_indented(out, &EntryList(summary))
+pub(crate) fn write_entries(out: &mut dyn Write, summary: &Summary, start: ClockReading) -> io::Result<()> {
+    write_indented(out, &EntryList { summary, start })
 }
 
 /// Iterates over the entries with at least one request or aborted request.
@@ -24,13 +28,16 @@ pub(super) fn non_empty_entries(summary: &Summary) -> impl Iterator<Item = &Stat
     summary.entries().filter(|entry| entry.num_requests() + entry.aborted().count > 0)
 }
 
-struct EntryList<'a>(&'a Summary);
+struct EntryList<'a> {
+    summary: &'a Summary,
+    start: ClockReading,
+}
 
 impl Serialize for EntryList<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut list = serializer.serialize_seq(None)?;
-        for entry in non_empty_entries(self.0) {
-            list.serialize_element(&JsonEntry::new(entry))?;
+        for entry in non_empty_entries(self.summary) {
+            list.serialize_element(&JsonEntry::new(entry, self.start))?;
         }
         list.end()
     }
@@ -59,12 +66,15 @@ pub(super) struct JsonEntry<'a> {
 }
 
 impl<'a> JsonEntry<'a> {
-    pub(super) fn new(entry: &'a StatsEntry) -> Self {
+    pub(super) fn new(entry: &'a StatsEntry, start: ClockReading) -> Self {
+        let span = entry.span();
+        let first_due_unix_s = span.first_due_ns().map_or(0.0, |due_ns| start.unix_s_at(due_ns));
         Self {
             name: entry.name(),
             method: entry.method(),
-            last_request_timestamp: entry.last_request_unix_s(),
-            start_time: entry.start_unix_s(),
+            last_request_timestamp: span.last_end_ns().map(|end_ns| start.unix_s_at(end_ns)),
+            // A request may be due before a reset and end after it.
+            start_time: first_due_unix_s.max(entry.start_unix_s()),
             num_requests: entry.num_requests(),
             num_none_requests: 0,
             num_failures: entry.num_failures(),
@@ -140,14 +150,14 @@ mod tests {
         recorder.record_aborted("GET", "/", 0, 2_500_000_000);
         let summary = fixture::summary_of(recorder);
         let mut out = Vec::new();
-        write_entries(&mut out, &summary).unwrap();
+        write_entries(&mut out, &summary, fixture::START).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), JSON_OF_TWO_REQUESTS);
     }
 
     #[test]
     fn no_requests_give_an_empty_list() {
         let mut out = Vec::new();
-        write_entries(&mut out, &fixture::summary(&[])).unwrap();
+        write_entries(&mut out, &fixture::summary(&[]), fixture::START).unwrap();
         assert_eq!(out, b"[]\n");
     }
 
@@ -155,7 +165,7 @@ mod tests {
     {
         "name": "/",
         "method": "GET",
-        "last_request_timestamp": 1003.5,
+        "last_request_timestamp": 1002.5,
         "start_time": 1000.0,
         "num_requests": 2,
         "num_none_requests": 0,

@@ -10,7 +10,7 @@ use std::{
     io::{self, Write},
 };
 
-use gregaria_engine::{EndReason, GeneratorHealth, GeneratorVerdict, RunReport, UserClassInfo};
+use gregaria_engine::{ClockReading, EndReason, GeneratorHealth, GeneratorVerdict, RunReport, UserClassInfo};
 use gregaria_stats::{ErrorEntry, ExceptionEntry, Lag, Overflow, PagedHistogram, StatsEntry, Summary};
 use serde::Serialize;
 
@@ -48,7 +48,7 @@ impl RunResults<'_> {
     fn document(&self) -> JsonResults<'_> {
         let Self { plan, classes, driver, report, summary } = *self;
         let measured_s = report.measured.as_secs_f64();
-        let entry = |entry| JsonFullEntry::new(entry, measured_s);
+        let entry = |entry| JsonFullEntry::new(entry, report.start, measured_s);
         JsonResults {
             schema: "gregaria-results",
             version: 1,
@@ -60,6 +60,7 @@ impl RunResults<'_> {
             generator: JsonGenerator::new(&report.health, summary, driver),
             overflow: JsonOverflow::new(summary.overflow()),
             seconds_per_point: summary.seconds_per_point(),
+            status_codes: summary.statuses().sorted().into_iter().collect(),
             total: entry(summary.total()),
             entries: non_empty_entries(summary).map(entry).collect(),
             errors: summary.errors().map(JsonError::new).collect(),
@@ -80,6 +81,7 @@ struct JsonResults<'a> {
     generator: JsonGenerator,
     overflow: JsonOverflow,
     seconds_per_point: u64,
+    status_codes: BTreeMap<u16, u64>,
     total: JsonFullEntry<'a>,
     entries: Vec<JsonFullEntry<'a>>,
     errors: Vec<JsonError<'a>>,
@@ -93,6 +95,7 @@ struct JsonRun {
     end_reason: &'static str,
     fatal_error: Option<String>,
     aborted_requests: u64,
+    peak_users: u32,
 }
 
 impl JsonRun {
@@ -107,6 +110,7 @@ impl JsonRun {
             end_reason: end_reason_name(&report.end_reason),
             fatal_error,
             aborted_requests: report.aborted,
+            peak_users: report.peak_users,
         }
     }
 }
@@ -296,9 +300,9 @@ struct JsonHistogram {
 }
 
 impl<'a> JsonFullEntry<'a> {
-    fn new(entry: &'a StatsEntry, measured_s: f64) -> Self {
+    fn new(entry: &'a StatsEntry, start: ClockReading, measured_s: f64) -> Self {
         Self {
-            of_locust: JsonEntry::new(entry),
+            of_locust: JsonEntry::new(entry, start),
             requests_per_s: entry.total_rps(measured_s),
             failures_per_s: entry.total_fail_per_sec(measured_s),
             bytes_out: entry.bytes_out(),

@@ -80,7 +80,7 @@ impl JsonForm<'_> {
     fn write(&self, out: &mut dyn Write, run: &FinishedRun<'_>) -> io::Result<()> {
         let FinishedRun { report, summary, .. } = *run;
         match self {
-            Self::Entries => json::write_entries(out, summary),
+            Self::Entries => json::write_entries(out, summary, report.start),
             Self::Full(RunInfo { plan, classes, driver }) => {
                 RunResults { plan, classes, driver, report, summary }.write(out)
             }

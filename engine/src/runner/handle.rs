@@ -10,7 +10,7 @@ use std::{
 
 use gregaria_stats::{RequestSpan, Summary};
 
-use super::{EndReason, RunCommand, RunEvent, RunReport, RunnerState};
+use super::{ClockReading, EndReason, RunCommand, RunEvent, RunReport, RunnerState};
 use crate::health::{GeneratorHealth, ThreadLoad};
 
 /// A handle that controls and reads a run from any thread.
@@ -84,6 +84,7 @@ impl RunHandle {
     pub fn wait(&self) -> RunReport {
         let status = self.shared.wait_for(RunnerState::Stopped);
         RunReport {
+            start: status.start,
             elapsed: status.elapsed(),
             measured: status.measured(),
             aborted: status.aborted,
@@ -128,7 +129,7 @@ pub struct RunStatus {
     pub end_reason: Option<EndReason>,
     /// Monotonic time at which requests in flight are aborted, once the run is stopping.
     pub(super) stop_deadline_ns: Option<u64>,
-    pub(super) start_ns: u64,
+    pub(super) start: ClockReading,
     pub(super) measured_from_ns: u64,
     pub(super) now_ns: u64,
     /// Time up to which the swarm has reported its requests.
@@ -141,7 +142,7 @@ impl RunStatus {
     /// with the last request, if there was one.
     pub fn elapsed(&self) -> Duration {
         let last_end_ns = self.span.last_end_ns().filter(|_| self.is_over());
-        Duration::from_nanos(last_end_ns.unwrap_or(self.now_ns).saturating_sub(self.start_ns))
+        Duration::from_nanos(last_end_ns.unwrap_or(self.now_ns).saturating_sub(self.start.mono_ns))
     }
 
     /// Returns the time that the statistics cover: from the first request since the start or the last reset to the
@@ -186,8 +187,9 @@ impl RunnerShared {
         }
     }
 
-    pub(super) fn reset_status(&self, now_ns: u64) {
-        *self.status() = RunStatus { start_ns: now_ns, measured_from_ns: now_ns, now_ns, ..RunStatus::default() };
+    pub(super) fn reset_status(&self, now: ClockReading) {
+        let now_ns = now.mono_ns;
+        *self.status() = RunStatus { start: now, measured_from_ns: now_ns, now_ns, ..RunStatus::default() };
     }
 
     pub(super) fn summary(&self) -> MutexGuard<'_, Summary> {

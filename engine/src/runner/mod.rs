@@ -124,6 +124,8 @@ pub struct RunReport {
     pub aborted: u64,
     /// Most users that were active at one tick of the run.
     pub peak_users: u32,
+    /// The start of the run on both clocks. It converts the times of [`RequestSpan`](gregaria_stats::RequestSpan).
+    pub start: ClockReading,
     /// Time from the start of the run to the end of its last request: its last byte, its failure or its abort. Without
     /// requests it is the time to the end of the run.
     pub elapsed: Duration,
@@ -144,12 +146,29 @@ pub struct RunReport {
 /// let now = ClockReading { mono_ns: rt::now_ns(), unix_s: rt::unix_time_s() };
 /// assert!(now.unix_s > 0.0);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ClockReading {
     /// Monotonic time in nanoseconds.
     pub mono_ns: u64,
     /// Unix time in seconds.
     pub unix_s: f64,
+}
+
+impl ClockReading {
+    /// Returns the Unix time in seconds of a monotonic time.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use gregaria_engine::ClockReading;
+    ///
+    /// let start = ClockReading { mono_ns: 5_000_000_000, unix_s: 1_700_000_000.0 };
+    /// assert_eq!(start.unix_s_at(5_250_000_000), 1_700_000_000.25);
+    /// assert_eq!(start.unix_s_at(4_000_000_000), 1_699_999_999.0);
+    /// ```
+    pub fn unix_s_at(self, mono_ns: u64) -> f64 {
+        self.unix_s + (mono_ns as f64 - self.mono_ns as f64) / 1e9
+    }
 }
 
 /// The state machine of a run over a swarm.
@@ -286,7 +305,7 @@ impl<S: Swarm> Runner<S> {
         (self.recorded, self.aborted) = (0, 0);
         self.start_ns = now.mono_ns;
         self.reset_due = self.options.reset_stats;
-        self.shared.reset_status(now.mono_ns);
+        self.shared.reset_status(now);
     }
 
     fn collect(&mut self, now: ClockReading) {
@@ -295,7 +314,7 @@ impl<S: Swarm> Runner<S> {
         self.swarm_report = self.swarm.collect(&mut |interval, middle_ns| {
             *recorded += interval.num_requests();
             *aborted += interval.num_aborted();
-            summary.add(interval, now.unix_s - now.mono_ns.saturating_sub(middle_ns) as f64 / 1e9);
+            summary.add(interval, now.unix_s_at(middle_ns));
         });
     }
 
