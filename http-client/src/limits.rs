@@ -19,7 +19,8 @@ pub struct HttpLimits {
     /// Most headers in a head. Default 100. Values above [`HttpLimits::MAX_SUPPORTED_HEADERS`] count as that.
     pub max_headers: usize,
     /// Largest body that is kept, in bytes after chunked decoding. Default 64 MiB. A discarded body is never held, so
-    /// only the read timeout bounds it.
+    /// only the read timeout bounds it. The bodies of a [`Response::history`](crate::Response::history) together have
+    /// the same limit: those beyond it are dropped, and a longer body is not read to its end.
     pub max_body_bytes: usize,
     /// Largest body that is kept after content decoding (gzip and the like), in bytes. Default 64 MiB.
     pub max_decoded_bytes: usize,
