@@ -78,6 +78,8 @@ pub struct SwarmReport {
     pub stopped: bool,
     /// CPU and wall time of each thread since the run started.
     pub loads: Vec<ThreadLoad>,
+    /// A thread that runs users and has not turned for a second, in one sentence. Its users cannot be stopped.
+    pub blocked_thread: Option<String>,
     /// A bug or a lack of resources that prevents the swarm from continuing, in one sentence.
     pub fatal_error: Option<String>,
 }

@@ -2,7 +2,13 @@
 //!
 //! The tests run on real threads, because a thread that never enters the kernel receives no completion and no timeout.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use gregaria_engine::{
     EndReason, HttpUser, RunCommand, Runner, RunnerOptions, RustScenario, ShardOptions, ShardSwarm, TaskResult,
@@ -44,4 +50,32 @@ fn run_ends_while_requests_fail_immediately() {
 fn run_ends_while_a_task_set_is_left_immediately() {
     let (end, requests, _) = run_for_300_ms(interrupted_task_set());
     assert_eq!((end, requests), (EndReason::RunTime, 0));
+}
+
+#[test]
+fn run_ends_although_a_task_spins() {
+    static IS_OVER: AtomicBool = AtomicBool::new(false);
+    let spin = async |_: &mut HttpUser| {
+        while !IS_OVER.load(Ordering::Relaxed) {
+            std::hint::spin_loop();
+        }
+        Ok(())
+    };
+    let nested = TaskSet::new("Nested").task_named("spin", 1, spin);
+    let class = UserClass::http("Busy").host("http://127.0.0.1:9").tasks(TaskSet::new("T").task_set(1, nested));
+    let scenario = Arc::new(RustScenario::new([class]).unwrap().with_host(None).unwrap());
+    let shards = ShardOptions { shards: Some(1), ..ShardOptions::default() };
+    let swarm = ShardSwarm::start(Arc::clone(&scenario), &shards).unwrap();
+    let stop_timeout = Duration::from_millis(500);
+    let run_time = Some(Duration::from_millis(1500));
+    let options = RunnerOptions { run_time, stop_timeout, ..RunnerOptions::default() };
+    let run = Runner::start(scenario, swarm, options).unwrap();
+    run.send_command(RunCommand::Spawn { users: 1, spawn_rate: f64::INFINITY });
+    let report = run.wait();
+    IS_OVER.store(true, Ordering::Relaxed);
+    let error = "the users did not stop: shard 0 is blocked in task spin of class Busy";
+    assert_eq!(report.end_reason, EndReason::FatalError(error.to_owned()));
+    assert!((3.0..4.0).contains(&report.elapsed.as_secs_f64()), "{:?}", report.elapsed);
+    let load = report.health.loads[0];
+    assert!(load.cpu_ns > 200_000_000 && load.wall_ns > 2_900_000_000, "{load:?}");
 }

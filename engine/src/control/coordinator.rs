@@ -105,6 +105,7 @@ impl Swarm for Coordinator {
             users_per_class,
             stopped: self.agents.iter().all(|agent| agent.stopped),
             loads: self.agents.iter().map(|agent| agent.load).collect(),
+            blocked_thread: None,
             fatal_error: None,
         }
     }

@@ -40,6 +40,7 @@ pub use pooled::PooledFuture;
 
 pub(crate) use affinity::{allowed_cores, pin_to_core};
 pub(crate) use buffer_pool::ThreadBufferPool;
+pub(crate) use clock::ThreadCpuClock;
 pub(crate) use driver::block_on;
 pub(crate) use net::NetStream;
 

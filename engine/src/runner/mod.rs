@@ -396,9 +396,13 @@ impl<S: Swarm> Runner<S> {
     }
 
     fn advance_stopping(&mut self, now: ClockReading) {
-        let is_stuck = now.mono_ns > self.stop_deadline_ns.saturating_add(STUCK_TIMEOUT_NS);
+        let (stuck_timeout_ns, cause) = match &self.swarm_report.blocked_thread {
+            Some(cause) => (BLOCKED_TIMEOUT_NS, format!(": {cause}")),
+            None => (STUCK_TIMEOUT_NS, " within 5 s".to_owned()),
+        };
+        let is_stuck = now.mono_ns > self.stop_deadline_ns.saturating_add(stuck_timeout_ns);
         if is_stuck && !self.swarm_report.stopped {
-            let error = self.swarm_report.fatal_error.get_or_insert_with(|| "the users did not stop within 5 s".into());
+            let error = self.swarm_report.fatal_error.get_or_insert_with(|| format!("the users did not stop{cause}"));
             let reason = EndReason::FatalError(error.clone());
             if self.shared.status().end_reason.replace(reason.clone()) != Some(reason.clone()) {
                 self.pending_events.push(RunEvent::Stopping(reason));
@@ -458,6 +462,9 @@ const SETTLE_TIMEOUT_NS: u64 = 1_000_000_000;
 
 /// A swarm that has not stopped this long after its deadline counts as stuck.
 const STUCK_TIMEOUT_NS: u64 = 5_000_000_000;
+
+/// The same for a swarm with a thread that is known to be blocked.
+const BLOCKED_TIMEOUT_NS: u64 = 1_000_000_000;
 
 #[cfg(test)]
 mod tests;

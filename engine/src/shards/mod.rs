@@ -6,6 +6,7 @@
 
 mod shard_loop;
 mod swarm;
+mod watch;
 
 pub use swarm::{ShardError, ShardOptions, ShardSwarm};
 

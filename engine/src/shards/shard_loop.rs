@@ -35,6 +35,7 @@ impl ShardLoop {
         let rt = self.user_pool.context.rt.clone();
         loop {
             let now_ns = rt.now_ns();
+            self.user_pool.context.activity.record_turn(now_ns);
             let Some(due_ns) = self.agent.tick(&self.user_pool, now_ns) else {
                 return;
             };

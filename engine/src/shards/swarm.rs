@@ -12,14 +12,14 @@ use gregaria_stats::{Interval, Limits};
 use rand::{Rng, SeedableRng, rngs::SmallRng};
 use thiserror::Error;
 
-use super::shard_loop::ShardLoop;
+use super::{shard_loop::ShardLoop, watch::ShardWatch};
 use crate::{
     control::{AgentEnd, Coordinator},
     ramp::Segment,
     rt::{self, DriverChoice, DriverKind, Resolver, Runtime},
     scenario::Scenario,
     swarm::{Swarm, SwarmReport},
-    user::{RustScenario, ThreadContext},
+    user::{RustScenario, ThreadActivity, ThreadContext},
 };
 
 /// Settings of a [`ShardSwarm`].
@@ -85,7 +85,7 @@ pub enum ShardError {
 
 /// A swarm of Rust users on pinned cores.
 ///
-/// Dropping it ends the shards and waits for their threads.
+/// Dropping it ends the shards and waits for their threads, except for those that a task blocks.
 ///
 /// # Examples
 ///
@@ -109,6 +109,7 @@ pub struct ShardSwarm {
     scenario: Arc<RustScenario>,
     coordinator: Coordinator,
     threads: Vec<JoinHandle<io::Result<()>>>,
+    watches: Vec<ShardWatch>,
     driver_kind: Option<DriverKind>,
 }
 
@@ -130,8 +131,9 @@ impl ShardSwarm {
         for index in 0..requested {
             let core = cores[index % cores.len()];
             let channel = swarm.coordinator.add_agent();
-            let (thread, driver_kind) = start_thread(&swarm.scenario, options, channel, index, core, seed)?;
+            let (thread, driver_kind, activity) = start_thread(&swarm.scenario, options, channel, index, core, seed)?;
             swarm.threads.push(thread);
+            swarm.watches.push(ShardWatch::new(index, activity));
             swarm.driver_kind = Some(driver_kind);
         }
         Ok(swarm)
@@ -174,12 +176,14 @@ impl ShardSwarm {
             return Err(ShardError::NoHost(class.to_owned()));
         }
         let coordinator = Coordinator::new(scenario.user_classes().len());
-        Ok(Self { scenario, coordinator, threads: Vec::new(), driver_kind: None })
+        Ok(Self { scenario, coordinator, threads: Vec::new(), watches: Vec::new(), driver_kind: None })
     }
 }
 
 impl Swarm for ShardSwarm {
     fn start_run(&mut self, num_requests: Option<u64>) {
+        let now_ns = rt::now_ns();
+        self.watches.iter_mut().for_each(|watch| watch.start_run(now_ns));
         self.coordinator.start_run(num_requests);
     }
 
@@ -193,22 +197,33 @@ impl Swarm for ShardSwarm {
 
     fn collect(&mut self, sink: &mut dyn FnMut(&Interval, u64)) -> SwarmReport {
         let ended = self.threads.iter().position(JoinHandle::is_finished);
-        SwarmReport {
-            fatal_error: ended.map(|index| format!("the thread of shard {index} has ended: this is a bug of gregaria")),
-            ..self.coordinator.collect(sink)
+        let fatal_error =
+            ended.map(|index| format!("the thread of shard {index} has ended: this is a bug of gregaria"));
+        let mut report = self.coordinator.collect(sink);
+        let now_ns = rt::now_ns();
+        for (watch, load) in self.watches.iter_mut().zip(&mut report.loads) {
+            let blocked = watch.check(now_ns, &self.scenario, load);
+            report.blocked_thread = report.blocked_thread.or(blocked);
         }
+        SwarmReport { fatal_error, ..report }
     }
 }
 
 impl Drop for ShardSwarm {
     fn drop(&mut self) {
         self.coordinator.shutdown();
-        for thread in self.threads.drain(..) {
-            // A thread that ended during the run was reported by `collect`.
-            let _ = thread.join();
+        let now_ns = rt::now_ns();
+        for (thread, watch) in self.threads.drain(..).zip(&self.watches) {
+            if !watch.is_blocked(now_ns) || thread.is_finished() {
+                // A thread that ended during the run was reported by `collect`.
+                let _ = thread.join();
+            }
         }
     }
 }
+
+/// A thread that has started, its driver and its signs of life.
+type StartedShard = (JoinHandle<io::Result<()>>, DriverKind, Arc<ThreadActivity>);
 
 fn start_thread(
     scenario: &Arc<RustScenario>,
@@ -217,8 +232,8 @@ fn start_thread(
     index: usize,
     core: usize,
     seed: u64,
-) -> Result<(JoinHandle<io::Result<()>>, DriverKind), ShardError> {
-    let (kind_sender, kind_receiver) = mpsc::channel();
+) -> Result<StartedShard, ShardError> {
+    let (ready_sender, ready_receiver) = mpsc::channel();
     let (scenario, resolver) = (Arc::clone(scenario), Arc::clone(&options.resolver));
     let (driver, limits) = (options.driver, options.limits.clone());
     let thread = std::thread::Builder::new()
@@ -229,15 +244,15 @@ fn start_thread(
             }
             let seed = seed.wrapping_add(index as u64);
             rt::block_on(driver, |rt, kind| {
-                // Cannot fail: the receiver below waits for this message.
-                let _ = kind_sender.send(kind);
                 let context = ThreadContext::new(rt, resolver, scenario.user_classes().len(), limits, seed);
+                // Cannot fail: the receiver below waits for this message.
+                let _ = ready_sender.send((kind, Arc::clone(&context.activity)));
                 ShardLoop::new(context, scenario, channel).run()
             })
         })
         .map_err(ShardError::Thread)?;
-    match kind_receiver.recv() {
-        Ok(kind) => Ok((thread, kind)),
+    match ready_receiver.recv() {
+        Ok((kind, activity)) => Ok((thread, kind, activity)),
         Err(mpsc::RecvError) => Err(ShardError::Driver(match thread.join() {
             Ok(Err(error)) => error,
             _ => io::Error::other("the thread panicked during its setup"),

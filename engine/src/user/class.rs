@@ -43,6 +43,8 @@ use crate::{
 pub struct UserClass {
     info: UserClassInfo,
     config: Arc<ClientConfig>,
+    /// Names of the tasks by number, from 1.
+    task_names: Vec<String>,
     empty_task_set: Option<String>,
     spawn_user: Box<SpawnUserFn>,
 }
@@ -212,9 +214,11 @@ impl<U: User> ClassBuilder<U> {
     }
 
     /// Sets the tasks of the users and completes the class.
-    pub fn tasks(self, tasks: TaskSet<U>) -> UserClass {
+    pub fn tasks(self, mut tasks: TaskSet<U>) -> UserClass {
         let Self { mut info, config, wait, on_start, on_stop, make_user } = self;
         info.tasks = tasks.task_infos();
+        let mut task_names = Vec::new();
+        tasks.number_tasks(&mut task_names);
         let empty_task_set = tasks.find_empty().map(str::to_owned);
         let behavior = Arc::new(ClassBehavior { tasks: Arc::new(tasks), on_start, on_stop });
         let spawn_user: Box<SpawnUserFn> = Box::new(move |base, config, thread, handle| {
@@ -222,7 +226,7 @@ impl<U: User> ClassBuilder<U> {
             let user = make_user(context, base, config);
             thread.rt.spawn(run_user(user, Arc::clone(&behavior), Rc::clone(&thread), handle));
         });
-        UserClass { info, config: Arc::new(config), empty_task_set, spawn_user }
+        UserClass { info, config: Arc::new(config), task_names, empty_task_set, spawn_user }
     }
 }
 
@@ -332,6 +336,17 @@ impl RustScenario {
     pub fn with_client(mut self, change: impl Fn(&mut ClientConfig)) -> Self {
         self.classes.iter_mut().for_each(|class| change(Arc::make_mut(&mut class.config)));
         self
+    }
+
+    /// Returns the name of a task and its class for messages. Number 0 stands for a hook or a scheduled task.
+    pub(crate) fn task_label(&self, class: usize, number: u32) -> String {
+        let Some(class) = self.classes.get(class) else {
+            return "a task".to_owned();
+        };
+        match (number as usize).checked_sub(1).and_then(|index| class.task_names.get(index)) {
+            Some(task) => format!("task {task} of class {}", class.info.name),
+            None => format!("a hook or a scheduled task of class {}", class.info.name),
+        }
     }
 
     /// Resolves the target of each class: `host` if given, otherwise the host of the class.

@@ -135,6 +135,11 @@ impl<U: User> UserContext<U> {
         &self.thread
     }
 
+    /// Returns the index of the user's class in the scenario.
+    pub(super) fn class(&self) -> usize {
+        self.handle.class
+    }
+
     /// Waits until a request may start. Never completes after the end of the run, or for a user that was asked to stop.
     pub(crate) async fn admit<N: AsRef<str>>(&self, method: Method, name: N) -> InFlightRequest<N, UserHandle> {
         if self.handle.is_stop_due() {
@@ -230,14 +235,14 @@ pub(crate) trait UserLifecycle: User {
         while let Some(frame) = self.context().task_set_stack.pop() {
             if let Some(on_stop) = &frame.set.on_stop {
                 // The user exits in any case, so the result has no effect.
-                let _ = run_task(&**on_stop, self).await;
+                let _ = run_task(&**on_stop, 0, self).await;
             }
         }
     }
 
     async fn run_hook(&mut self, hook: Option<&AnyTask<Self>>) -> TaskResult {
         match hook {
-            Some(task) => run_task(&**task, self).await,
+            Some(task) => run_task(&**task, 0, self).await,
             None => Ok(()),
         }
     }

@@ -6,6 +6,7 @@
 //! This folder must not know the threads that run users (`shards/`), thread control (`control/`), the runner or the I/O
 //! thread.
 
+mod activity;
 mod class;
 mod context;
 mod flow;
@@ -33,5 +34,6 @@ pub use stream::StreamedResponse;
 pub use task_set::TaskSet;
 pub use wait::{Wait, between, constant, constant_pacing, constant_throughput};
 
+pub(crate) use activity::ThreadActivity;
 pub(crate) use handle::{StopSignal, UserHandle};
 pub(crate) use thread_context::ThreadContext;

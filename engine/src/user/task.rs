@@ -1,6 +1,6 @@
 //! A task: an async function of the user, its name, and the handling of a panic in it.
 
-use std::{any::type_name, future::poll_fn, panic::AssertUnwindSafe, pin::Pin, sync::Arc, task::Poll};
+use std::{any::type_name, future::poll_fn, panic::AssertUnwindSafe, pin::Pin, rc::Rc, sync::Arc, task::Poll};
 
 use super::{context::User, flow::TaskResult};
 use crate::rt::PooledFuture;
@@ -25,13 +25,18 @@ impl<U: User, F: AsyncFn(&mut U) -> TaskResult + Send + Sync + 'static> TaskFn<U
     }
 }
 
-/// Runs a task to its end. A panic in the task is recorded as an exception, and the user continues.
-pub(crate) async fn run_task<U: User>(task: &dyn TaskFn<U>, user: &mut U) -> TaskResult {
+/// Runs a task to its end. A panic in the task is recorded as an exception, and the user continues. `number` is the
+/// number of the task in its class, 0 for a hook or a scheduled task.
+pub(crate) async fn run_task<U: User>(task: &dyn TaskFn<U>, number: u32, user: &mut U) -> TaskResult {
+    let (thread, class) = (Rc::clone(user.context().thread()), user.context().class());
     let mut future = task.call(user);
-    let outcome = poll_fn(|cx| match std::panic::catch_unwind(AssertUnwindSafe(|| Pin::new(&mut future).poll(cx))) {
-        Ok(Poll::Pending) => Poll::Pending,
-        Ok(Poll::Ready(result)) => Poll::Ready(Ok(result)),
-        Err(panic) => Poll::Ready(Err(panic)),
+    let outcome = poll_fn(|cx| {
+        thread.activity.record_task(class, number);
+        match std::panic::catch_unwind(AssertUnwindSafe(|| Pin::new(&mut future).poll(cx))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(result)) => Poll::Ready(Ok(result)),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
     })
     .await;
     drop(future);

@@ -46,6 +46,8 @@ struct TaskSetEntry<U> {
     weight: u32,
     /// The sum of the weights up to this entry.
     cumulative_weight: u32,
+    /// Number of the task in its class, from 1; 0 until the class is complete.
+    number: u32,
     choice: TaskChoice<U>,
 }
 
@@ -114,7 +116,7 @@ impl<U: User> TaskSet<U> {
 
     fn push_entry(mut self, name: String, weight: u32, choice: TaskChoice<U>) -> Self {
         self.total_weight += weight;
-        self.entries.push(TaskSetEntry { name, weight, cumulative_weight: self.total_weight, choice });
+        self.entries.push(TaskSetEntry { name, weight, cumulative_weight: self.total_weight, number: 0, choice });
         self
     }
 
@@ -132,6 +134,20 @@ impl<U: User> TaskSet<U> {
         }
         let drawn = rng.random_range(0..self.total_weight);
         &self.entries[self.entries.partition_point(|entry| entry.cumulative_weight <= drawn)]
+    }
+
+    /// Numbers the tasks of this set and of nested sets, and appends their names to `names`.
+    pub(super) fn number_tasks(&mut self, names: &mut Vec<String>) {
+        for entry in &mut self.entries {
+            match &mut entry.choice {
+                TaskChoice::Task(_) => {
+                    names.push(entry.name.clone());
+                    entry.number = names.len() as u32;
+                }
+                // A set is shared only once its class is complete.
+                TaskChoice::TaskSet(set) => Arc::get_mut(set).into_iter().for_each(|set| set.number_tasks(names)),
+            }
+        }
     }
 
     pub(super) fn task_infos(&self) -> Vec<TaskInfo> {
@@ -165,7 +181,7 @@ pub(super) fn run_task_set<'a, U: User>(set: Arc<TaskSet<U>>, user: &'a mut U) -
         let (Ok(exit) | Err(exit)) = pick_and_run(&set, user).await;
         if let Some(on_stop) = &set.on_stop {
             // The user leaves the set already, so an interrupt of `on_stop` has no effect.
-            let _ = run_task(&**on_stop, user).await;
+            let _ = run_task(&**on_stop, 0, user).await;
         }
         user.context().pop_task_set();
         exit
@@ -174,18 +190,18 @@ pub(super) fn run_task_set<'a, U: User>(set: Arc<TaskSet<U>>, user: &'a mut U) -
 
 async fn pick_and_run<U: User>(set: &TaskSet<U>, user: &mut U) -> Result<TaskExit, TaskExit> {
     if let Some(on_start) = &set.on_start {
-        run_task(&**on_start, user).await?;
+        run_task(&**on_start, 0, user).await?;
     }
     loop {
         user.context().task_started(set.wait);
         let waits_after = if let Some(scheduled) = user.context().next_scheduled() {
-            run_task(&*scheduled, user).await?;
+            run_task(&*scheduled, 0, user).await?;
             true
         } else {
             let picked = set.pick_entry(&mut *user.context().rng());
             match &picked.choice {
                 TaskChoice::Task(task) => {
-                    run_task(&**task, user).await?;
+                    run_task(&**task, picked.number, user).await?;
                     true
                 }
                 TaskChoice::TaskSet(nested) => match run_task_set(Arc::clone(nested), user).await {

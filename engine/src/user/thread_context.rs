@@ -7,7 +7,7 @@ use std::{cell::RefCell, rc::Rc, sync::Arc};
 use gregaria_stats::Limits;
 use rand::{SeedableRng, rngs::SmallRng};
 
-use super::{handle::UserHandle, registry::UserRegistry};
+use super::{activity::ThreadActivity, handle::UserHandle, registry::UserRegistry};
 use crate::{
     accounting::Accounting,
     network::ThreadNetwork,
@@ -21,11 +21,13 @@ pub(crate) struct ThreadContext {
     pub(crate) accounting: Rc<Accounting>,
     pub(crate) rng: RefCell<SmallRng>,
     pub(crate) registry: RefCell<UserRegistry>,
+    pub(crate) activity: Arc<ThreadActivity>,
 }
 
 impl ThreadContext {
     pub(crate) fn new(rt: Runtime, resolver: Arc<Resolver>, classes: usize, limits: Limits, seed: u64) -> Rc<Self> {
         Rc::new(Self {
+            activity: Arc::new(ThreadActivity::new(rt.now_ns())),
             thread_network: ThreadNetwork::new(rt.clone(), resolver),
             rt,
             accounting: Rc::new(Accounting::new(limits)),
