@@ -41,6 +41,7 @@ mod fixture;
 mod json;
 mod list;
 mod logger;
+mod panic_log;
 mod python_exec;
 pub mod quick;
 mod ratio;

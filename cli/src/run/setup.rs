@@ -6,7 +6,7 @@ use std::{io, process::Command, sync::Arc};
 
 use gregaria_engine::{ConnectConfigError, rt::Resolver};
 
-use crate::{args::RunPlan, demo::DemoSite, exit::CliError, logger, resource_limits, terminal::Screen};
+use crate::{args::RunPlan, demo::DemoSite, exit::CliError, logger, panic_log, resource_limits, terminal::Screen};
 
 /// The resources of a run. They are released when the run is over.
 pub struct RunContext {
@@ -32,6 +32,7 @@ pub fn prepare(plan: &RunPlan, this_program: impl FnOnce() -> io::Result<Command
     if !plan.log.skip_setup {
         logger::init(&plan.log, &screen)?;
     }
+    panic_log::install(&screen, !plan.log.skip_setup);
     resource_limits::raise_and_check(plan.load.users, &plan.connect_config);
     if !plan.load.demo {
         return Ok(RunContext { host: plan.load.host.clone(), resolver, screen, site: None });

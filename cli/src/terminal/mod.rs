@@ -12,7 +12,6 @@ mod screen;
 use std::{
     io::{self, IsTerminal, PipeReader, PipeWriter},
     os::fd::AsFd,
-    panic,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -43,8 +42,8 @@ pub(crate) struct Terminal {
 impl Terminal {
     /// Takes over the terminal of this process for a run that is shown on `screen`. For the owner of the process only.
     ///
-    /// It reads keys, handles Ctrl-Z, and prints the panics of user code above the live block. Without a terminal on
-    /// stderr it has no effect. Without a terminal on stdin there are no keys.
+    /// It reads keys and handles Ctrl-Z. Without a terminal on stderr it has no effect. Without a terminal on stdin
+    /// there are no keys.
     ///
     /// # Errors
     /// The thread cannot be started.
@@ -58,7 +57,6 @@ impl Terminal {
         if screen.size().is_none() {
             return Ok(Self { handle, keys: None, end_pipe: None, thread: None });
         }
-        install_panic_hook(screen);
         let (end_reader, end_writer) = io::pipe()?;
         let (suspend_reader, suspend_writer) = io::pipe()?;
         // The order matters: when the terminal is restored, Ctrl-Z has its default effect before the pipe is written.
@@ -186,12 +184,6 @@ impl KeyReader {
             self.key_sender = None;
         }
     }
-}
-
-/// Prints the reports of panics above the live block, because the run goes on after a panic of a task.
-fn install_panic_hook(screen: &Screen) {
-    let (screen, report) = (screen.clone(), panic::take_hook());
-    panic::set_hook(Box::new(move |panic| screen.suspend_if_idle(|| report(panic))));
 }
 
 /// The time within which a return to the foreground is noticed.

@@ -7,7 +7,7 @@
 use std::{
     fmt::Write as _,
     io::{self, Write as _},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError},
 };
 
 use super::device::{OutputDevice, StderrDevice, TerminalSize};
@@ -118,11 +118,16 @@ impl Screen {
     /// Calls [`Screen::suspend`] unless another call holds the screen. Then it only calls `write`, and the block stays.
     ///
     /// A panic hook needs this, because the panic may come from a write to this screen.
-    pub(super) fn suspend_if_idle(&self, write: impl FnOnce()) {
+    pub(crate) fn suspend_if_idle(&self, write: impl FnOnce()) {
         match self.0.try_lock() {
             Ok(mut state) => state.suspend(write),
             Err(_) => write(),
         }
+    }
+
+    /// Returns `true` if no call holds the screen.
+    pub(crate) fn is_idle(&self) -> bool {
+        !matches!(self.0.try_lock(), Err(TryLockError::WouldBlock))
     }
 
     fn state(&self) -> MutexGuard<'_, ScreenState> {
