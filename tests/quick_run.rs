@@ -62,6 +62,15 @@ fn key_figures_precede_the_tables() {
 }
 
 #[test]
+fn short_run_has_no_verdict_on_the_generator() {
+    let nginx = Nginx::start();
+    let run = gregaria().arg(nginx.url("/")).args("-n 3 -u 1 --fail-on-lag").run().expect_code(0);
+    let line = run.stderr.lines().last().unwrap_or_default();
+    let start = "Generator: the run was too short to tell whether it was the bottleneck (it ";
+    assert!(line.starts_with(start), "{line}");
+}
+
+#[test]
 fn requests_without_a_response_have_no_status() {
     let hostile = HostileServer::start();
     let run = gregaria().arg(hostile.url("/close-before")).args("-n 3 -u 1").run().expect_code(1);

@@ -111,7 +111,7 @@ impl GeneratorHealth {
             (lags.count() >= min_count).then(|| lags.percentile_us(0.99))
         };
         // The timers of shards fire 200 times per second, unless users block their thread: then few values are a sign.
-        let is_sampled = loads.iter().any(|load| load.role == ThreadRole::Shard);
+        let is_sampled = loads.iter().any(|load| load.role == ThreadRole::Shard && load.wall_ns >= MIN_WALL_NS);
         let min_resume_lags = if is_sampled { 1 } else { MIN_OBSERVATIONS };
         Self {
             num_requests: summary.total().num_requests(),
@@ -156,12 +156,12 @@ impl GeneratorHealth {
     fn late_users(&self) -> Option<String> {
         let lags = [
             ("responses reached their users", self.resume_lag_p99_us),
-            ("users woke from their waits", self.wait_lag_p99_us),
+            ("waits ended", self.wait_lag_p99_us),
             ("requests were sent", self.send_lag_p99_us),
         ];
         let lags = lags.into_iter().filter_map(|(action, p99_us)| Some((action, p99_us?)));
         let (action, p99_us) = lags.into_iter().find(|(_, p99_us)| *p99_us >= MIN_LATE_LAG_US)?;
-        Some(format!("{action} up to {:.1} ms late (p99)", p99_us as f64 / 1000.0))
+        Some(format!("1 % of {action} {:.1} ms late or later", p99_us as f64 / 1000.0))
     }
 }
 
@@ -200,7 +200,7 @@ mod tests {
         let mut health = GeneratorHealth { num_requests: 100, loads: vec![load(50); 2], ..GeneratorHealth::default() };
         assert_eq!(health.verdict(), GeneratorVerdict::NotBottleneck);
         health.wait_lag_p99_us = Some(12_345);
-        assert_eq!(bottleneck(&health), "users woke from their waits up to 12.3 ms late (p99)");
+        assert_eq!(bottleneck(&health), "1 % of waits ended 12.3 ms late or later");
         health.loads[1] = load(98);
         assert_eq!(bottleneck(&health), "a thread used 98 % of its core");
         health.loads[1].role = ThreadRole::Python;
@@ -222,7 +222,7 @@ mod tests {
         health.loads = vec![busy];
         assert_eq!(bottleneck(&health), "a thread used 98 % of its core");
         health.loads = vec![load(50)];
-        assert_eq!(bottleneck(&health), "requests were sent up to 50.0 ms late (p99)");
+        assert_eq!(bottleneck(&health), "1 % of requests were sent 50.0 ms late or later");
         health.send_lag_p99_us = None;
         assert_eq!(health.verdict(), too_short("it had 99 requests, and a verdict needs 100"));
     }
@@ -236,10 +236,12 @@ mod tests {
         let mut summary = Summary::new(Limits::default());
         summary.add(&recorder.take(Interval::new()), 0.0);
         let lags_with = |role| {
-            let health = GeneratorHealth::new(&summary, &[ThreadLoad { role, ..ThreadLoad::default() }]);
+            let health = GeneratorHealth::new(&summary, &[ThreadLoad { role, ..load(50) }]);
             [health.wait_lag_p99_us, health.send_lag_p99_us, health.resume_lag_p99_us]
         };
         assert_eq!(lags_with(ThreadRole::Python), [Some(7), None, None]);
         assert_eq!(lags_with(ThreadRole::Shard), [Some(7), None, Some(5)], "shards sample it by time");
+        let short = GeneratorHealth::new(&summary, &[ThreadLoad { wall_ns: 1, ..load(50) }]);
+        assert_eq!(short.resume_lag_p99_us, None);
     }
 }
