@@ -74,6 +74,8 @@ pub struct SwarmReport {
     pub as_of_ns: u64,
     /// Active users per class, in the order of the scenario.
     pub users_per_class: Vec<u32>,
+    /// Sum of the most users that were active on each thread at a time since the run started.
+    pub peak_users: u32,
     /// Whether all users have exited after [`Swarm::stop`] and all measurements were returned.
     pub stopped: bool,
     /// CPU and wall time of each thread since the run started.

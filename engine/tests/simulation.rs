@@ -383,7 +383,8 @@ fn last_user_that_stops_itself_ends_the_run() {
     let mut sim = Simulation::new(1, 2, [class], RunnerOptions::default());
     let server = sim.serve(ScriptedServer::answering_after_ms(10, 10));
     sim.spawn(5, f64::INFINITY);
-    assert_eq!(sim.finish().end_reason, EndReason::NoUsersLeft);
+    let report = sim.finish();
+    assert_eq!((report.end_reason, report.peak_users), (EndReason::NoUsersLeft, 5), "all stop before the first tick");
     assert_eq!(server.total(), 15);
 }
 
@@ -483,7 +484,9 @@ fn user_count_can_change_during_a_ramp() {
     sim.run_until(6 * SECOND_NS);
     assert_eq!(sim.current_users(), 70);
     sim.command(RunCommand::Stop);
-    assert_eq!(sim.finish().end_reason, EndReason::Requested);
+    let report = sim.finish();
+    assert_eq!(report.end_reason, EndReason::Requested);
+    assert!((199..=202).contains(&report.peak_users), "{} users in 2 s at 100 per second", report.peak_users);
 }
 
 #[test]

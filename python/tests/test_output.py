@@ -45,6 +45,12 @@ def test_json_file_flag_writes_json_to_the_file(run, server, program):
     assert entry["num_requests"] == 1
 
 
+def test_report_begins_with_status_codes_and_users(run, server):
+    stderr = run(TALKATIVE, f"-H {server.url} -u 1").expect_code(0).stderr
+    assert "  (1 request in " in stderr and " by 1 user)\nFailures:     0.00 %  (0 failures)\n" in stderr, stderr
+    assert "\nStatus codes: 200: 1\n" in stderr, stderr
+
+
 def test_locustfile_logs_use_the_log_format(run, server):
     finished = run(TALKATIVE, f"-H {server.url}").expect_code(0)
     for line in ("INFO/root: root", "WARNING/my_shop.cart: worth 7", "ERROR/my_shop.cart: two"):

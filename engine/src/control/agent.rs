@@ -44,6 +44,7 @@ pub struct ThreadAgent {
     steps: VecDeque<RampStep>,
     applied_steps: Vec<RampStep>,
     state: AgentState,
+    peak_users: u32,
     run_start_ns: u64,
     run_start_cpu_ns: u64,
     last_report_ns: u64,
@@ -67,6 +68,7 @@ impl ThreadAgent {
             steps: VecDeque::new(),
             applied_steps: Vec::new(),
             state: AgentState::Idle,
+            peak_users: 0,
             run_start_ns: 0,
             run_start_cpu_ns: 0,
             last_report_ns: 0,
@@ -105,6 +107,7 @@ impl ThreadAgent {
                 users.accounting().admission.open(quota);
                 users.on_run_start();
                 self.state = AgentState::Running;
+                self.peak_users = 0;
                 self.run_start_ns = now_ns;
                 self.run_start_cpu_ns = users.thread_cpu_ns();
                 self.last_report_ns = now_ns;
@@ -131,9 +134,14 @@ impl ThreadAgent {
     }
 
     fn apply_due_steps(&mut self, users: &impl UserPool, now_ns: u64) {
+        let applied_before = self.applied_steps.len();
         while let Some(step) = self.steps.pop_front_if(|step| step.due_ns <= now_ns) {
             apply_step(users, step);
             self.applied_steps.push(step);
+        }
+        if self.applied_steps.len() > applied_before {
+            // Counted here and not with each report, because users may stop themselves before the next report.
+            self.peak_users = self.peak_users.max(users.user_counts().iter().sum());
         }
     }
 
@@ -167,6 +175,7 @@ impl ThreadAgent {
             middle_ns: std::mem::replace(&mut self.last_report_ns, now_ns).midpoint(now_ns),
             as_of_ns: now_ns,
             user_counts: users.user_counts(),
+            peak_users: self.peak_users,
             load: ThreadLoad {
                 cpu_ns: users.thread_cpu_ns() - self.run_start_cpu_ns,
                 wall_ns: now_ns - self.run_start_ns,

@@ -27,6 +27,8 @@ pub(super) struct AgentReport {
     pub(super) middle_ns: u64,
     pub(super) as_of_ns: u64,
     pub(super) user_counts: Vec<u32>,
+    /// Most users that were active on the thread at a time since the run started.
+    pub(super) peak_users: u32,
     pub(super) load: ThreadLoad,
     /// Whether no user is left and this is the last report of the run.
     pub(super) stopped: bool,

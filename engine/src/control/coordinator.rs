@@ -38,6 +38,7 @@ struct RemoteAgent {
     channel: CoordinatorEnd,
     as_of_ns: u64,
     user_counts: Vec<u32>,
+    peak_users: u32,
     load: ThreadLoad,
     stopped: bool,
 }
@@ -79,6 +80,7 @@ impl Swarm for Coordinator {
         self.placement = Placement::new(self.classes, self.agents.len());
         for agent in &mut self.agents {
             agent.stopped = false;
+            agent.peak_users = 0;
         }
         self.send_to_all(|| AgentCommand::StartRun(quota.clone()));
     }
@@ -103,6 +105,7 @@ impl Swarm for Coordinator {
         SwarmReport {
             as_of_ns: self.agents.iter().map(|agent| agent.as_of_ns).min().unwrap_or_default(),
             users_per_class,
+            peak_users: self.agents.iter().map(|agent| agent.peak_users).sum(),
             stopped: self.agents.iter().all(|agent| agent.stopped),
             loads: self.agents.iter().map(|agent| agent.load).collect(),
             blocked_thread: None,
@@ -113,7 +116,14 @@ impl Swarm for Coordinator {
 
 impl RemoteAgent {
     fn new(channel: CoordinatorEnd) -> Self {
-        Self { channel, as_of_ns: 0, user_counts: Vec::new(), load: ThreadLoad::default(), stopped: false }
+        Self {
+            channel,
+            as_of_ns: 0,
+            user_counts: Vec::new(),
+            peak_users: 0,
+            load: ThreadLoad::default(),
+            stopped: false,
+        }
     }
 
     /// Queues a command. An agent reads its commands at every tick, so a full queue means that its thread has ended
@@ -125,13 +135,13 @@ impl RemoteAgent {
     }
 
     fn collect(&mut self, index: usize, sink: &mut dyn FnMut(&Interval, u64)) {
-        while let Ok(AgentReport { mut interval, middle_ns, as_of_ns, user_counts, load, stopped }) =
+        while let Ok(AgentReport { mut interval, middle_ns, as_of_ns, user_counts, peak_users, load, stopped }) =
             self.channel.reports.pop()
         {
             sink(&interval, middle_ns);
             interval.clear();
             self.send(index, AgentCommand::ReturnInterval(interval));
-            (self.as_of_ns, self.user_counts) = (as_of_ns, user_counts);
+            (self.as_of_ns, self.user_counts, self.peak_users) = (as_of_ns, user_counts, peak_users);
             (self.load, self.stopped) = (load, stopped);
         }
     }

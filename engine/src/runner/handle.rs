@@ -113,7 +113,7 @@ pub struct RunStatus {
     pub state: RunnerState,
     /// Active users.
     pub users: u32,
-    /// Most users that were active at one tick of the run.
+    /// Most users that were active at a time since the run started.
     pub peak_users: u32,
     /// Users requested by the last [`RunCommand::Spawn`].
     pub target_users: u32,

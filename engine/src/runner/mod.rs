@@ -122,7 +122,7 @@ pub struct RunReport {
     pub end_reason: EndReason,
     /// Number of aborted requests. They are counted neither in the number of requests nor in that of failures.
     pub aborted: u64,
-    /// Most users that were active at one tick of the run.
+    /// Most users that were active at a time.
     pub peak_users: u32,
     /// The start of the run on both clocks. It converts the times of [`RequestSpan`](gregaria_stats::RequestSpan).
     pub start: ClockReading,
@@ -420,7 +420,7 @@ impl<S: Swarm> Runner<S> {
         status.state = self.state;
         status.users_per_class.clone_from(&self.swarm_report.users_per_class);
         status.users = self.swarm_report.total_users();
-        status.peak_users = status.peak_users.max(status.users);
+        status.peak_users = self.swarm_report.peak_users;
         status.recorded = self.recorded;
         status.aborted = self.aborted;
         status.loads.clone_from(&self.swarm_report.loads);

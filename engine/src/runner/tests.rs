@@ -128,9 +128,6 @@ fn ramp_is_one_segment_and_its_end_is_an_event() {
     fixture.step_at_ms(2900);
     assert_eq!(fixture.handle.status().state, RunnerState::Running);
     assert_eq!(fixture.take_events(), [RunEvent::Started, RunEvent::SpawningComplete(10)]);
-    fixture.report_users(4);
-    fixture.step_at_ms(3000);
-    assert_eq!((fixture.handle.status().users, fixture.handle.status().peak_users), (4, 10));
     let segments = fixture.swarm.script(|script| script.segments.clone());
     assert_eq!(segments, [Segment::at_rate(1_000_000_000, vec![0], vec![10], 5.0)]);
 }
