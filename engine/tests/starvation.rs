@@ -77,7 +77,7 @@ fn run_ends_although_a_task_spins() {
     IS_OVER.store(true, Ordering::Relaxed);
     let error = "the users did not stop: shard 0 is blocked in task spin of class Busy";
     assert_eq!(report.end_reason, EndReason::FatalError(error.to_owned()));
-    assert!((2_900..4_500).contains(&ended_after_ms), "{ended_after_ms}");
+    assert!((2_000..3_500).contains(&ended_after_ms), "{ended_after_ms}");
     let load = report.health.loads[0];
-    assert!(load.cpu_ns > 200_000_000 && load.wall_ns > 2_500_000_000, "{load:?}");
+    assert!(load.cpu_ns > 200_000_000 && load.wall_ns > 1_500_000_000, "{load:?}");
 }

@@ -23,14 +23,15 @@ impl<'a> FinalReport<'a> {
         Self { screen, tables_replaced }
     }
 
-    fn tables(&self, run: &FinishedRun<'_>, width: TableWidth, colors: Colorizer) -> String {
+    fn tables(&self, run: &FinishedRun<'_>, prose_width: TableWidth, colors: Colorizer) -> String {
+        let width = TableWidth::new(self.screen.text_columns());
         let window = RateWindow::Total(run.report.measured.as_secs_f64());
         [
             console::stats_table(run.summary, window, width, colors),
             console::percentile_table(run.summary, width),
-            console::aborted_report(run.summary, width),
-            console::error_report(run.summary, width, name_limit_flag),
-            console::exception_report(run.summary, width),
+            console::aborted_report(run.summary, prose_width),
+            console::error_report(run.summary, prose_width, name_limit_flag),
+            console::exception_report(run.summary, prose_width),
         ]
         .concat()
     }
@@ -38,7 +39,7 @@ impl<'a> FinalReport<'a> {
 
 impl RunOutput for FinalReport<'_> {
     fn finish(&mut self, run: &FinishedRun<'_>) -> io::Result<()> {
-        let width = TableWidth::new(self.screen.text_columns());
+        let width = TableWidth::new(self.screen.prose_columns());
         let colors = Colorizer::new(self.screen.has_color());
         let figures = console::key_figures(run.summary, run.report.measured, run.report.peak_users, width, colors);
         self.screen.write_lines(&figures);

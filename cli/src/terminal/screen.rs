@@ -53,6 +53,12 @@ impl Screen {
         self.state().device.text_columns()
     }
 
+    /// Returns the columns at which sentences are wrapped: those of [`text_columns`](Self::text_columns) on a terminal.
+    /// `None` for a file or a pipe, in which programs search for whole lines.
+    pub(crate) fn prose_columns(&self) -> Option<u16> {
+        self.size().and_then(|_| self.text_columns())
+    }
+
     /// Returns `true` if text may have colors.
     pub(crate) fn has_color(&self) -> bool {
         self.state().device.has_color()

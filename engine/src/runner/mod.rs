@@ -463,8 +463,8 @@ const SETTLE_TIMEOUT_NS: u64 = 1_000_000_000;
 /// A swarm that has not stopped this long after its deadline counts as stuck.
 const STUCK_TIMEOUT_NS: u64 = 5_000_000_000;
 
-/// The same for a swarm with a thread that is known to be blocked.
-const BLOCKED_TIMEOUT_NS: u64 = 1_000_000_000;
+/// The same for a swarm with a thread that is known to be blocked: time for the last reports of the other threads.
+const BLOCKED_TIMEOUT_NS: u64 = 200_000_000;
 
 #[cfg(test)]
 mod tests;
