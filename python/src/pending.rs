@@ -17,7 +17,7 @@ pub(crate) struct PendingRequest {
     /// is needed.
     pub(crate) resume: Option<Py<PyAny>>,
     pub(crate) session: SessionId,
-    /// Monotonic time of the call.
+    /// Monotonic time of the call; 0 for a request that is not sent.
     pub(crate) due_ns: u64,
     pub(crate) method: Method,
     pub(crate) name: Option<Py<PyString>>,

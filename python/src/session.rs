@@ -64,7 +64,8 @@ impl ClientSession {
         if let Some(options) = &options {
             is_streamed = options::pack(&mut packed, options, &bridge.transport_cache)?;
         }
-        let mut request = this.pending_request(method, name, url, is_caught, due_ns);
+        let mut request = this.pending_request(method, name, url, is_caught);
+        request.due_ns = due_ns;
         request.resume = Some(resume);
         request.options = options.map(Bound::unbind);
         request.stream_session = is_streamed.then(|| slf.clone().into_any().unbind());
@@ -94,7 +95,7 @@ impl ClientSession {
     ) -> PyResult<Response> {
         let bridge = self.bridge.bind(url.py()).clone();
         self.bridge(url.py())?;
-        let request = self.pending_request(method.parse().unwrap_or(Method::Get), name, url, is_caught, rt::now_ns());
+        let request = self.pending_request(method.parse().unwrap_or(Method::Get), name, url, is_caught);
         Ok(Response::not_sent(&bridge, request))
     }
 
@@ -144,12 +145,11 @@ impl ClientSession {
         name: Option<Bound<'_, PyString>>,
         url: Bound<'_, PyString>,
         is_caught: bool,
-        due_ns: u64,
     ) -> PendingRequest {
         PendingRequest {
             resume: None,
             session: self.session,
-            due_ns,
+            due_ns: 0,
             method,
             name: name.map(Bound::unbind),
             url: url.unbind(),

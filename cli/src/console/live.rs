@@ -149,18 +149,22 @@ fn progress_bar(fraction: f64, width: usize) -> String {
     format!("[{:inner_width$}]", "=".repeat(done) + tip)
 }
 
+fn failure_segment(num_failures: u64, num_requests: u64) -> LineSegment {
+    let ratio = if num_requests == 0 { 0.0 } else { num_failures as f64 / num_requests as f64 * 100.0 };
+    let failures = [format!("{} ({ratio:.2} %)", pluralize(num_failures, "failure")), format!("{num_failures} failed")];
+    let failures = LineSegment::new(1, failures);
+    if num_failures == 0 { failures } else { failures.colored(Colorizer::failure) }
+}
+
 fn count_segments(snapshot: &LiveSnapshot) -> Vec<LineSegment> {
     let LiveSnapshot { users, target_users, num_requests, num_failures, num_exceptions, .. } = *snapshot;
     let ramp_is_over = users == target_users;
     let users = if ramp_is_over { pluralize(users.into(), "user") } else { format!("{users}/{target_users} users") };
-    let ratio = if num_requests == 0 { 0.0 } else { num_failures as f64 / num_requests as f64 * 100.0 };
-    let failures = [format!("{} ({ratio:.2} %)", pluralize(num_failures, "failure")), format!("{num_failures} failed")];
-    let failures = LineSegment::new(1, failures);
     let exceptions = LineSegment::new(1, [pluralize(num_exceptions, "exception"), format!("{num_exceptions} exc.")]);
     let mut segments = vec![
         LineSegment::new(0, [users]),
         LineSegment::new(0, [format!("{} req/s", format_rate(snapshot.requests_per_s, 7))]),
-        if num_failures == 0 { failures } else { failures.colored(Colorizer::failure) },
+        failure_segment(num_failures, num_requests),
         LineSegment::new(2, [pluralize(num_requests, "request")]),
     ];
     if num_exceptions > 0 {

@@ -46,12 +46,8 @@ pub(super) fn render_table(
     width: TableWidth,
     colors: Colorizer,
 ) -> String {
-    let header = Row {
-        method: "Type".into(),
-        name: "Name".into(),
-        figures: columns.iter().map(|column| column.header.to_owned()).collect(),
-        failed_column: None,
-    };
+    let figures = columns.iter().map(|column| column.header.to_owned()).collect();
+    let header = Row { method: "Type".into(), name: "Name".into(), figures, failed_column: None };
     let all_rows: Vec<&Row> = [&header].into_iter().chain(rows).chain(total).collect();
     let layout = Layout::new(columns, &all_rows, width);
     let rule = layout.rule();

@@ -106,11 +106,9 @@ impl ThreadAgent {
             AgentCommand::StartRun(quota) => {
                 users.accounting().admission.open(quota);
                 users.on_run_start();
-                self.state = AgentState::Running;
-                self.peak_users = 0;
-                self.run_start_ns = now_ns;
+                (self.state, self.peak_users) = (AgentState::Running, 0);
+                (self.run_start_ns, self.last_report_ns) = (now_ns, now_ns);
                 self.run_start_cpu_ns = users.thread_cpu_ns();
-                self.last_report_ns = now_ns;
                 self.next_report_ns = now_ns + REPORT_PERIOD_NS;
             }
             AgentCommand::ReplaceSteps { from_ns, steps } => self.replace_steps(users, from_ns, steps),

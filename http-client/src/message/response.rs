@@ -206,7 +206,7 @@ impl Response {
     /// decoded when it was received.
     ///
     /// # Errors
-    /// The errors of [`BodyDecoder`](crate::proto::BodyDecoder).
+    /// The errors of [`BodyDecoder`].
     pub fn decoded_body(&self, limits: &HttpLimits) -> Result<Cow<'_, [u8]>, Error> {
         let mut decoded = Vec::new();
         let is_decoded = self.has_coded_body && self.decode_into(limits, &mut decoded)?;
