@@ -122,7 +122,7 @@ class HttpSession(requests.Session):
         method = (method.decode() if isinstance(method, bytes) else method).upper()
         if method == "HEAD" and arguments.get("allow_redirects") is None:
             # Only `head()` does not follow redirects.
-            arguments["allow_redirects"] = True
+            arguments["allow_redirects"] = self._run_state.bridge.follows_redirects
         sample = {"name": name, "catch_response": catch_response, "context": context}
         return self._send(method, url, {**arguments, **sample})
 

@@ -321,6 +321,12 @@ impl EngineBridge {
         self.command_fd.drain();
     }
 
+    /// Whether requests follow redirects unless their call says otherwise (`--no-redirects`).
+    #[getter]
+    fn follows_redirects(&self) -> bool {
+        self.config.follow_redirects
+    }
+
     /// Whether the run is on: a request that is not admitted now may be admitted later.
     #[getter]
     fn is_open(&self) -> bool {

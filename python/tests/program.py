@@ -65,7 +65,9 @@ class Running:
 
     def __init__(self, command, directory, variables):
         environment = {
-            name: value for name, value in os.environ.items() if not name.startswith(("COLUMNS", "LOCUST_", "GREGARIA_"))
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("COLUMNS", "LOCUST_", "GREGARIA_"))
         }
         environment |= {"HOME": str(directory), "PYTHONUNBUFFERED": "1"} | variables
         self._process = subprocess.Popen(

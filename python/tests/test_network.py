@@ -39,11 +39,18 @@ def test_request_flags_apply_to_python_users(run, server, path, arguments, error
 
 def test_redirect_is_an_answer_with_no_redirects(run, server):
     server.replies["/one"] = Reply(302, headers=(("Location", server.url.replace("http", "HTTP") + "/two"),))
-    code = "print(self.client.get('/one').status_code, self.client.get('/one', allow_redirects=True).status_code)"
+    code = """
+        responses = [
+            self.client.get("/one"),
+            self.client.request("HEAD", "/one"),
+            self.client.get("/one", allow_redirects=True),
+        ]
+        print(*[response.status_code for response in responses])
+        """
     host = server.url.replace("http", "HTTP")
     finished = run(in_a_task(code), f"-H {host} --no-redirects").expect_code(0)
-    assert finished.stdout.splitlines() == ["302 200"]
-    assert server.targets() == ["/one", "/one", "/two"]
+    assert finished.stdout.splitlines() == ["302 302 200"]
+    assert server.targets() == ["/one", "/one", "/one", "/two"]
 
 
 @pytest.mark.parametrize("is_chunked", [False, True])
