@@ -25,7 +25,7 @@ fn all_failures_in_turn_are_counted_in_100_mib() {
         ("trailers too large (--limit trailer-bytes)", 1),
         ("too many interim (1xx) responses (--limit informational)", 1),
         ("too many redirects", 1),
-        ("redirect to a URL that is not http or https", 1),
+        ("redirect to a URL that is invalid, or not http or https", 1),
     ];
     const ROUNDS: u64 = 30;
     let total = ROUNDS * ANY_PATHS.len() as u64;

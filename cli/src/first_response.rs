@@ -33,13 +33,18 @@ async fn describe(request: &QuickRequest, response: &mut StreamedResponse<'_>) -
         let Some(chunk) = response.next_chunk().await else { break };
         body.extend(chunk);
     }
+    // Writing to a String cannot fail.
     let mut text = format!("First response to {} {}{}:\n", request.method, request.host, request.target);
     if let Some(received) = response.http_response() {
+        if let Some(url) = received.redirected_to() {
+            let _ = writeln!(text, "(after a redirect or authentication, from {url})");
+        }
         text += &format_head(received.head());
-        text += &format_body(&body);
+        if !body.is_empty() || response.error().is_none() {
+            text += &format_body(&body);
+        }
     }
     if let Some(error) = response.error() {
-        // Writing to a String cannot fail.
         let _ = writeln!(text, "({error})");
     }
     text

@@ -105,7 +105,7 @@ impl Error {
             Self::HeadTooLarge => "response head too large",
             Self::InvalidRequest(detail) => detail.message(),
             Self::InvalidResponse(detail) => detail.message(),
-            Self::InvalidRedirect => "redirect to a URL that is not http or https",
+            Self::InvalidRedirect => "redirect to a URL that is invalid, or not http or https",
             Self::NameNotFound => "host name not found",
             Self::NoSourceAddress => "no source address of the target's IP version",
             Self::TooManyOpenFiles => "out of file descriptors on this machine: raise ulimit -n",
@@ -169,9 +169,7 @@ impl Error {
             _ => Self::ConnectionReset,
         }
     }
-}
 
-impl Error {
     /// Converts an error about connecting to a proxy. Errors of this machine and the total timeout stay as they are.
     pub(crate) const fn at_proxy(self) -> Self {
         Self::Proxy(match self {

@@ -25,7 +25,7 @@ use crate::{Error, Response};
 ///     bytes_out: 80,
 ///     bytes_in: 0,
 ///     retries: 0,
-///     evicted_cookies: 0,
+///     dropped_cookies: 0,
 ///     status: 0,
 ///     result: Err(Error::ReadTimeout),
 /// };
@@ -33,7 +33,7 @@ use crate::{Error, Response};
 /// ```
 #[derive(Debug)]
 pub struct Exchange {
-    /// Time of the call.
+    /// Due time: the time of the call, or that given to [`Session::send_due_at`](crate::Session::send_due_at).
     pub due_ns: u64,
     /// Time when the request was sent. For a request with a long body this is the time of its head. After redirects,
     /// the time of the last request.
@@ -53,9 +53,9 @@ pub struct Exchange {
     /// first byte of a response. At most one per hop.
     pub retries: u32,
     /// Number of cookies that a full [`CookieJar`](crate::CookieJar) dropped since the previous exchange.
-    pub evicted_cookies: u32,
-    /// Status of the response. If a limit of the client ended its body, the result is that error, and the status is
-    /// still that of the response. Otherwise 0 without a response.
+    pub dropped_cookies: u32,
+    /// Status of the response; 0 without one. It is kept beside the error if a limit of the client ended the body, or if
+    /// a streamed body broke.
     pub status: u16,
     /// The response, or the reason for its absence.
     pub result: Result<Response, Error>,

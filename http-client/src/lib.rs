@@ -65,7 +65,7 @@ pub use message::multipart::Multipart;
 pub use message::request::{Body, Request, RequestOptions};
 pub use message::response::{HeaderIter, Response};
 pub use method::{ExtensionMethod, InvalidMethod, Method};
-pub use origin::{BaseUrl, Origin, Scheme};
+pub use origin::{BaseUrl, Origin, Scheme, is_absolute_url};
 pub use proto::DefaultHeaders;
 pub use proto::framing::Version;
 pub use proto::parser::ResponseBodyMode;

@@ -222,8 +222,17 @@ impl fmt::Display for BaseUrl {
     }
 }
 
-/// Returns `true` if a target is an absolute URL, and not a path below the base URL.
-pub(crate) fn is_absolute_url(target: &str) -> bool {
+/// Returns `true` if a target is an absolute URL of HTTP, with a scheme in any case, and not a path below the base URL.
+///
+/// # Examples
+///
+/// ```
+/// use gregaria_http::is_absolute_url;
+///
+/// assert!(is_absolute_url("HTTP://host/path"));
+/// assert!(!is_absolute_url("/path"));
+/// ```
+pub fn is_absolute_url(target: &str) -> bool {
     let starts_with = |scheme: &str| target.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
     starts_with("http://") || starts_with("https://")
 }

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use gregaria_engine::io_thread::SessionId;
-use gregaria_http::{BaseUrl, Method, encode_url, is_plain_target};
+use gregaria_http::{BaseUrl, Method, encode_url, is_absolute_url, is_plain_target};
 use pyo3::{prelude::*, types::PyString};
 use slab::Slab;
 
@@ -43,9 +43,7 @@ impl PendingRequest {
     /// Returns the absolute URL of the call, encoded as it is sent.
     pub(crate) fn absolute_url(&self, py: Python<'_>) -> PyResult<String> {
         let (url, base) = (self.url.to_str(py)?, &self.base);
-        let has_scheme = |scheme: &str| url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
-        let is_absolute = has_scheme("http://") || has_scheme("https://");
-        let absolute = if is_absolute { url.to_owned() } else { base.join(url) };
+        let absolute = if is_absolute_url(url) { url.to_owned() } else { base.join(url) };
         Ok(encode_url(&absolute).into_owned())
     }
 

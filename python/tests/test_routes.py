@@ -273,6 +273,6 @@ def test_redirects_end_at_limit_or_invalid_url(run, server):
         ),
         f"-H {server.url}",
     ).expect_code(1)
-    nowhere = "InvalidURL('redirect to a URL that is not http or https')"
+    nowhere = "InvalidURL('redirect to a URL that is invalid, or not http or https')"
     assert finished.printed == ["TooManyRedirects('too many redirects')", f"TooManyRedirects {nowhere}"]
     assert len(server.requests) == 31 + 3 + 1

@@ -127,12 +127,12 @@ impl StatsEntry {
         self.traffic.phases.of(phase)
     }
 
-    /// Returns the aborted requests. They count in no other value of this entry, except in its [`span`](Self::span).
+    /// Returns the aborted requests. They count in no other value of this entry.
     pub fn aborted(&self) -> AbortedRequests {
         self.traffic.aborted
     }
 
-    /// Returns the time that the requests cover, including aborted ones.
+    /// Returns the time that the requests cover, without aborted ones.
     pub fn span(&self) -> RequestSpan {
         self.traffic.span
     }

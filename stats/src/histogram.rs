@@ -7,8 +7,8 @@ use crate::{bucket, hdr_encoding, paged_counts::PagedCounts, value_summary::Valu
 
 /// A histogram of durations in microseconds with three significant digits.
 ///
-/// Values above 1 h ([`MAX_US`](Self::MAX_US)) are counted without their size, in [`clamped`](Self::clamped). The
-/// maximum, the sum and the count are exact for all values.
+/// Values above 1 h ([`MAX_US`](Self::MAX_US)) are counted without their size, in
+/// [`beyond_range`](Self::beyond_range). The maximum, the sum and the count are exact for all values.
 ///
 /// # Examples
 ///
@@ -88,8 +88,8 @@ impl PagedHistogram {
     }
 
     /// Returns the number of values above [`MAX_US`](Self::MAX_US).
-    pub fn clamped(&self) -> u64 {
-        self.values.clamped
+    pub fn beyond_range(&self) -> u64 {
+        self.values.beyond_range
     }
 
     /// Returns the duration that the fraction `q` (0 to 1) of all values do not exceed, or 0 without values.
@@ -205,7 +205,7 @@ mod tests {
             prop_assert_eq!(histogram.min_us(), all().min());
             prop_assert_eq!(histogram.max_us(), all().max().unwrap());
             let above = all().filter(|us| *us > 3_600_809_983).count() as u64;
-            prop_assert_eq!(histogram.clamped(), above);
+            prop_assert_eq!(histogram.beyond_range(), above);
         }
     }
 
@@ -217,7 +217,7 @@ mod tests {
             let percentile = histogram.percentile_us(q) as f64;
             assert!((us..us * 1.001).contains(&percentile), "{q}: {percentile}");
         }
-        assert_eq!(histogram.clamped(), 0);
+        assert_eq!(histogram.beyond_range(), 0);
     }
 
     #[test]
@@ -226,7 +226,7 @@ mod tests {
         assert_eq!(histogram.percentile_us(0.25), 1_000);
         assert_eq!((histogram.percentile_us(0.5), histogram.percentile_us(1.0)), (7_000_000_000, 7_000_000_000));
         assert_eq!(histogram.iter().collect::<Vec<_>>(), [(1_000, 1), (7_000_000_000, 3)]);
-        assert_eq!(histogram.clamped(), 3);
+        assert_eq!(histogram.beyond_range(), 3);
         assert_eq!(histogram_of(&[5_000_000_000]).percentile_us(0.0), 5_000_000_000);
     }
 

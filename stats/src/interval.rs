@@ -138,8 +138,8 @@ impl Interval {
 
     /// Returns the counts of records beyond the limits of the recorder.
     pub fn overflow(&self) -> Overflow {
-        let clamped = |row: &u32| self.rows[*row].times.clamped;
-        Overflow { clamped: self.touched.iter().map(clamped).sum(), ..self.overflow }
+        let beyond_range = |row: &u32| self.rows[*row].times.beyond_range;
+        Overflow { beyond_range: self.touched.iter().map(beyond_range).sum(), ..self.overflow }
     }
 
     /// Returns the number of pages of 64 buckets in use, which is the cost of merging this interval.
@@ -192,7 +192,7 @@ impl Interval {
     }
 
     pub(crate) fn record_dropped_cookies(&mut self, count: u32) {
-        self.overflow.cookies_dropped += u64::from(count);
+        self.overflow.dropped_cookies += u64::from(count);
     }
 
     pub(crate) fn lag_mut(&mut self, lag: Lag) -> &mut PagedHistogram {
@@ -364,7 +364,7 @@ impl<'a> IntervalEntry<'a> {
         self.row().traffic.aborted
     }
 
-    /// Returns the time that the requests cover, including aborted ones.
+    /// Returns the time that the requests cover, without aborted ones.
     pub fn span(&self) -> RequestSpan {
         self.row().traffic.span
     }

@@ -64,9 +64,9 @@ pub struct Overflow {
     /// Number of texts that were longer than their limit and were truncated.
     pub texts_truncated: u64,
     /// Number of response times above 1 h, which have no percentiles. Their exact maximum is kept.
-    pub clamped: u64,
+    pub beyond_range: u64,
     /// Number of cookies that users dropped because they held too many.
-    pub cookies_dropped: u64,
+    pub dropped_cookies: u64,
 }
 
 impl Overflow {
@@ -87,8 +87,8 @@ impl AddAssign for Overflow {
         self.errors_folded += other.errors_folded;
         self.exceptions_folded += other.exceptions_folded;
         self.texts_truncated += other.texts_truncated;
-        self.clamped += other.clamped;
-        self.cookies_dropped += other.cookies_dropped;
+        self.beyond_range += other.beyond_range;
+        self.dropped_cookies += other.dropped_cookies;
     }
 }
 

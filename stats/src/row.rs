@@ -65,7 +65,6 @@ impl Traffic {
     }
 
     pub(crate) fn record_aborted(&mut self, due_ns: u64, aborted_ns: u64) {
-        self.span.record(due_ns, aborted_ns);
         self.aborted.record(aborted_ns.saturating_sub(due_ns) / 1_000);
     }
 

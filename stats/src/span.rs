@@ -2,7 +2,8 @@
 //!
 //! Rates over a short run need both ends exactly: ticks are up to 100 ms apart, and 1,000 requests may take 17 ms.
 
-/// The first due time and the last end of a set of requests, in monotonic nanoseconds. Aborted requests count.
+/// The first due time and the last end of a set of requests, in monotonic nanoseconds. Aborted requests do not count:
+/// their wait would dilute the rates of the others.
 ///
 /// # Examples
 ///
@@ -40,7 +41,7 @@ impl RequestSpan {
         (self.first_due_ns != u64::MAX).then_some(self.first_due_ns)
     }
 
-    /// Returns the end of the last request: its last byte, its failure or its abort. `None` without requests.
+    /// Returns the end of the last request: its last byte or its failure. `None` without requests.
     pub fn last_end_ns(&self) -> Option<u64> {
         self.first_due_ns().map(|_| self.last_end_ns)
     }

@@ -15,11 +15,11 @@ pub(crate) struct ValueSummary {
     min_us: u64,
     pub(crate) max_us: u64,
     /// Number of values above the last bucket of the histogram.
-    pub(crate) clamped: u64,
+    pub(crate) beyond_range: u64,
 }
 
 impl ValueSummary {
-    pub(crate) const ZERO: Self = Self { count: 0, total_us: 0, min_us: u64::MAX, max_us: 0, clamped: 0 };
+    pub(crate) const ZERO: Self = Self { count: 0, total_us: 0, min_us: u64::MAX, max_us: 0, beyond_range: 0 };
 
     #[inline]
     pub(crate) fn record(&mut self, us: u64) {
@@ -27,7 +27,7 @@ impl ValueSummary {
         self.total_us = self.total_us.saturating_add(us);
         self.min_us = self.min_us.min(us);
         self.max_us = self.max_us.max(us);
-        self.clamped += u64::from(us > bucket::MAX_US);
+        self.beyond_range += u64::from(us > bucket::MAX_US);
     }
 
     pub(crate) fn add(&mut self, other: &Self) {
@@ -35,7 +35,7 @@ impl ValueSummary {
         self.total_us = self.total_us.saturating_add(other.total_us);
         self.min_us = self.min_us.min(other.min_us);
         self.max_us = self.max_us.max(other.max_us);
-        self.clamped += other.clamped;
+        self.beyond_range += other.beyond_range;
     }
 
     pub(crate) fn min_us(&self) -> Option<u64> {

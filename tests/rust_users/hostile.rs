@@ -68,8 +68,8 @@ const BAD: &[(&str, &str)] = &[
     ("/cut-gzip", "response body does not match its Content-Encoding"),
     ("/early", "HTTP 413 Payload Too Large"),
     ("/redirect-loop", "too many redirects"),
-    ("/redirect-nowhere", "redirect to a URL that is not http or https"),
-    ("/redirect-ftp", "redirect to a URL that is not http or https"),
+    ("/redirect-nowhere", "redirect to a URL that is invalid, or not http or https"),
+    ("/redirect-ftp", "redirect to a URL that is invalid, or not http or https"),
 ];
 
 const CUT_SHORT: &str = "connection closed in the middle of the response";
@@ -143,7 +143,7 @@ fn cookie_jar_is_limited() {
     });
     let result = start(1, &hostile.url(""), [class], requests(4)).wait().expect_success();
     // The first 90 cookies displace 26 of their own, the second displace 90.
-    assert_eq!(result.overflow.cookies_dropped, 26 + 90);
+    assert_eq!(result.overflow.dropped_cookies, 26 + 90);
     // The first request has no cookies. Of the ninety cookies the jar keeps the latest.
     let (received, max) = (hostile.received(), CookieJar::MAX_COOKIES);
     let cookies: Vec<usize> = received.iter().map(|request| request.matches("crumb").count()).collect();

@@ -68,7 +68,7 @@ fn blocking_task_makes_generator_the_bottleneck() {
     let GeneratorVerdict::Bottleneck(figure) = result.report.health.verdict() else {
         panic!("responses were late: {:?}", result.report.health)
     };
-    assert!(figure.starts_with("1 % of responses reached their users "), "{figure}");
+    assert!(figure.starts_with("1 % of wake-ups were "), "{figure}");
 }
 
 #[test]

@@ -56,7 +56,7 @@ pub enum ParsedLine {
 pub fn parse(line: &[OsString], program: &ProgramKind, env: &ProcessEnv) -> Result<ParsedLine, CliError> {
     let name = program.name(line);
     let command = command::build_command(program, &name)?;
-    check_foreign_flags(&command, line)?;
+    check_other_tool_flags(&command, line)?;
     let matches = match command.clone().try_get_matches_from(line) {
         Ok(matches) => matches,
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
@@ -84,12 +84,12 @@ pub fn parse(line: &[OsString], program: &ProgramKind, env: &ProcessEnv) -> Resu
 ///
 /// # Errors
 /// All such flags, each with the flag to write in its place.
-fn check_foreign_flags(command: &Command, line: &[OsString]) -> Result<(), CliError> {
+fn check_other_tool_flags(command: &Command, line: &[OsString]) -> Result<(), CliError> {
     let mut command = command.clone();
     command.build();
     let line: Vec<String> = line.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
     let describe = |word: Word<'_>| match word {
-        Word::Foreign(flag, value) => Some(other_tools::describe(flag, value.unwrap_or_default())),
+        Word::OtherTool(flag, value) => Some(other_tools::describe(flag, value.unwrap_or_default())),
         _ => None,
     };
     let described: Vec<String> = words::split(&command, &line).filter_map(describe).collect();

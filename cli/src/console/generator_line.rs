@@ -11,7 +11,7 @@ use super::format::format_ms;
 pub(super) fn generator_line(health: &GeneratorHealth, total: &StatsEntry) -> String {
     let lags_us = [health.wait_lag_p99_us, health.send_lag_p99_us, health.resume_lag_p99_us];
     let longest_us = lags_us.into_iter().flatten().max();
-    let delays = longest_us.map(|us| format!(", with delays of up to {} ms (p99)", format_ms(us as f64)));
+    let delays = longest_us.map(|us| format!(", with delays of {} ms (p99)", format_ms(us as f64)));
     let evidence = match load_text(&health.loads) {
         Some(loads) => loads + &delays.unwrap_or_default(),
         None => "nothing was measured".to_owned(),
@@ -97,12 +97,12 @@ mod tests {
         assert_eq!(
             line(&two, 600),
             "Generator: it kept up, so the figures above are the target's; \
-             its 2 threads used 45 % and 44 % of a core, with delays of up to 0.210 ms (p99)"
+             its 2 threads used 45 % and 44 % of a core, with delays of 0.210 ms (p99)"
         );
         assert_eq!(
             line(&two, 599),
             "Generator: it kept up, but its delays may be a part of the longest response times above; \
-             its 2 threads used 45 % and 44 % of a core, with delays of up to 0.210 ms (p99)"
+             its 2 threads used 45 % and 44 % of a core, with delays of 0.210 ms (p99)"
         );
     }
 
@@ -111,13 +111,13 @@ mod tests {
         assert_eq!(
             line(&health(vec![load(98)]), 2_100),
             "Generator: it was the bottleneck (a thread used 98 % of its core), so the figures above are its own, \
-             not the target's; its thread used 98 % of a core, with delays of up to 0.210 ms (p99)"
+             not the target's; its thread used 98 % of a core, with delays of 0.210 ms (p99)"
         );
         let short = GeneratorHealth { loads: vec![ThreadLoad { wall_ns: 210_000_000, ..load(7) }], ..health(vec![]) };
         assert_eq!(
             line(&GeneratorHealth { wait_lag_p99_us: None, send_lag_p99_us: None, ..short }, 2_100),
             "Generator: the run was too short to tell whether it was the bottleneck \
-             (it took 0.21 s, and a verdict needs 1 s); its thread used 33 % of a core"
+             (a verdict needs 1 s); its thread used 33 % of a core"
         );
         assert!(line(&GeneratorHealth::default(), 1).ends_with("; nothing was measured"));
     }

@@ -32,7 +32,9 @@ pub(crate) fn key_figures(
 }
 
 fn request_text(total: &StatsEntry, measured: Duration, users: u32) -> String {
-    let rate = format_rate(total.total_rps(measured.as_secs_f64()), 7);
+    let rate = total.total_rps(measured.as_secs_f64());
+    // Two decimals would be off by a quarter at one request in 75 s.
+    let rate = if rate > 0.0 && rate < 1.0 { format!("{rate:.4}") } else { format_rate(rate, 7) };
     let requests = pluralize(total.num_requests(), "request");
     format!("{rate}  ({requests} in {} by {})", format_duration(measured), pluralize(users.into(), "user"))
 }

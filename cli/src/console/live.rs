@@ -179,7 +179,7 @@ fn count_segments(snapshot: &LiveSnapshot) -> Vec<LineSegment> {
 
 fn response_time_segments(times: Option<ResponseTimes>) -> Vec<LineSegment> {
     let Some(ResponseTimes { p50_us, p95_us, p99_us, max_us }) = times else {
-        return vec![LineSegment::new(0, ["no response in the last 10 s".to_owned(), "no response".to_owned()])];
+        return vec![LineSegment::new(0, ["no recent response".to_owned(), "no response".to_owned()])];
     };
     let figure = |rank, name: &str, time: String| LineSegment::new(rank, [format!("{name} {time}")]);
     vec![
@@ -392,7 +392,7 @@ w/W +1/+10 users  s/S -1/-10  q quit";
         };
         let text = lines(&spawning, 79, 23);
         assert!(text.starts_with("spawning  [") && text.contains("\n3/10 users  "), "{text}");
-        assert!(text.contains("\nno response in the last 10 s\n"), "{text}");
+        assert!(text.contains("\nno recent response\n"), "{text}");
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub(crate) fn aborted_report(summary: &Summary, width: TableWidth) -> String {
         let (aborted, name) = (entry.aborted(), format!("{} {}", entry.method(), entry.name()));
         let name = escape_control(name.trim_start()).into_owned();
         let wait = format_duration(Duration::from_micros(aborted.max_wait_us));
-        (aborted.count, wrap(&format!("{name}: waited up to {wait} for a response"), width))
+        (aborted.count, wrap(&format!("{name}: waited up to {wait}"), width))
     };
     let entries = summary.entries().filter(|entry| entry.aborted().count > 0);
     render_report(["Unanswered requests", "Request"], entries.map(row), width)
@@ -142,10 +142,10 @@ Error report
         let expected = "\
 Unanswered requests
 # occurrences      Request
-------------------|----------------------------------------------------
-1                  (further names): waited up to 7.00 ms for a response
-2                  GET /slow: waited up to 4.01 s for a response
-------------------|----------------------------------------------------
+------------------|----------------------------------------
+1                  (further names): waited up to 7.00 ms
+2                  GET /slow: waited up to 4.01 s
+------------------|----------------------------------------
 
 ";
         assert_eq!(aborted_report(&fixture::summary_of(recorder), WIDTH), expected);

@@ -11,7 +11,7 @@ use gregaria_stats::{FOLDED_ERROR, FOLDED_EXCEPTION, FOLDED_NAME, Overflow, Phas
 use super::{
     TableWidth,
     color::wrap_words,
-    format::{format_duration, format_ms},
+    format::{format_duration, format_ms, pluralize},
     generator_line::generator_line,
 };
 
@@ -29,8 +29,8 @@ fn aborted_line(total: &StatsEntry) -> Option<String> {
     let aborted = total.aborted();
     let wait = format_duration(Duration::from_micros(aborted.max_wait_us));
     match aborted.count {
-        1 => Some(format!("1 request cut off: it had waited {wait} for a response")),
-        count => counted_line(count, "request", &format!("cut off: the oldest had waited {wait} for a response")),
+        1 => Some(format!("1 request cut off: it had waited {wait}")),
+        count => counted_line(count, "request", &format!("cut off: the oldest had waited {wait}")),
     }
 }
 
@@ -42,9 +42,9 @@ fn overflow_lines(overflow: &Overflow) -> [Option<String>; 6] {
         counted_line(overflow.errors_folded, "failure", &folded(FOLDED_ERROR, "different errors")),
         counted_line(overflow.exceptions_folded, "exception", &folded(FOLDED_EXCEPTION, "different exceptions")),
         counted_line(overflow.texts_truncated, "text", "cut short: see the beginnings of long names and messages"),
-        counted_line(overflow.clamped, "response time", "above 3600 s: exact in average and maximum only"),
+        counted_line(overflow.beyond_range, "response time", "above 3600 s: exact in average and maximum only"),
         counted_line(
-            overflow.cookies_dropped,
+            overflow.dropped_cookies,
             "cookie",
             &format!("dropped: a user holds at most {}", CookieJar::MAX_COOKIES),
         ),
@@ -69,11 +69,7 @@ const RETRIED: &str = "sent again: the target had closed the kept connection";
 
 /// Formats a count: `3 requests WHAT`. Returns `None` for zero.
 fn counted_line(count: u64, noun: &str, what: &str) -> Option<String> {
-    match count {
-        0 => None,
-        1 => Some(format!("1 {noun} {what}")),
-        _ => Some(format!("{count} {noun}s {what}")),
-    }
+    (count > 0).then(|| format!("{} {what}", pluralize(count, noun)))
 }
 
 #[cfg(test)]
@@ -110,8 +106,8 @@ Generator: it kept up, so the figures above are the target's; its thread used 45
             errors_folded: 2,
             exceptions_folded: 3,
             texts_truncated: 4,
-            clamped: 5,
-            cookies_dropped: 6,
+            beyond_range: 5,
+            dropped_cookies: 6,
         };
         let mut recorder = Recorder::new(Limits::default());
         recorder.record_aborted("GET", "/slow", 0, 900_000_000);
@@ -123,7 +119,7 @@ Generator: it kept up, so the figures above are the target's; its thread used 45
         assert_eq!(
             lines[..7],
             [
-                "2 requests cut off: the oldest had waited 4.01 s for a response",
+                "2 requests cut off: the oldest had waited 4.01 s",
                 "1 request counted in the row \"(further names)\": there were too many names",
                 "2 failures counted in the row \"(further errors)\": there were too many different errors",
                 "3 exceptions counted in the row \"(further exceptions)\": there were too many different exceptions",

@@ -165,7 +165,7 @@ mod tests {
     {
         "name": "/",
         "method": "GET",
-        "last_request_timestamp": 1002.5,
+        "last_request_timestamp": 1000.15,
         "start_time": 1000.0,
         "num_requests": 2,
         "num_none_requests": 0,

@@ -109,7 +109,7 @@ impl JsonRun {
             measured_s,
             end_reason: end_reason_name(&report.end_reason),
             fatal_error,
-            aborted_requests: report.aborted,
+            aborted_requests: summary.total().aborted().count,
             peak_users: report.peak_users,
         }
     }
@@ -270,8 +270,8 @@ impl JsonOverflow {
             errors_folded: overflow.errors_folded,
             exceptions_folded: overflow.exceptions_folded,
             texts_truncated: overflow.texts_truncated,
-            response_times_above_1_h: overflow.clamped,
-            cookies_dropped: overflow.cookies_dropped,
+            response_times_above_1_h: overflow.beyond_range,
+            cookies_dropped: overflow.dropped_cookies,
         }
     }
 }

@@ -265,10 +265,10 @@ mod tests {
             "# fails |",
             "GET  /               2 1(50.00%) |",
             "Response time percentiles",
-            "1                  GET /slow: waited up to 2.00 s for a response",
+            "1                  GET /slow: waited up to 2.00 s",
             "Error report",
             "1                  GET /: 500 Internal Server Error",
-            "1 request cut off: it had waited 2.00 s for a response",
+            "1 request cut off: it had waited 2.00 s",
             "Generator:",
         ];
         let places: Vec<Option<usize>> = parts.iter().map(|part| console.find(part)).collect();

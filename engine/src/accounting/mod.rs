@@ -74,7 +74,7 @@ impl Accounting {
             outcome,
         });
         recorder.record_lag(Lag::Send, metrics.lag_ns / 1000);
-        recorder.record_dropped_cookies(metrics.evicted_cookies);
+        recorder.record_dropped_cookies(metrics.dropped_cookies);
     }
 
     /// Records an admitted request as aborted at `aborted_ns`. Returns its permit, so that another request may start.
@@ -123,7 +123,7 @@ pub struct ExchangeMetrics {
     bytes_out: u64,
     bytes_in: u64,
     retries: u32,
-    evicted_cookies: u32,
+    dropped_cookies: u32,
     /// Status code of the response; 0 without a response.
     status: u16,
 }
@@ -138,7 +138,7 @@ impl From<&Exchange> for ExchangeMetrics {
             bytes_out: exchange.bytes_out,
             bytes_in: exchange.bytes_in,
             retries: exchange.retries,
-            evicted_cookies: exchange.evicted_cookies,
+            dropped_cookies: exchange.dropped_cookies,
             status: exchange.status,
         }
     }

@@ -139,9 +139,9 @@ pub struct RunStatus {
 
 impl RunStatus {
     /// Returns the time from the start of the run to the tick of this status. Once the run has stopped, the time ends
-    /// with the last request, if there was one.
+    /// with the last request, unless there was none or requests were aborted.
     pub fn elapsed(&self) -> Duration {
-        let last_end_ns = self.span.last_end_ns().filter(|_| self.is_over());
+        let last_end_ns = self.span.last_end_ns().filter(|_| self.is_over() && self.aborted == 0);
         Duration::from_nanos(last_end_ns.unwrap_or(self.now_ns).saturating_sub(self.start.mono_ns))
     }
 

@@ -120,17 +120,18 @@ impl Default for RunnerOptions {
 pub struct RunReport {
     /// Reason for the end of the run.
     pub end_reason: EndReason,
-    /// Number of aborted requests. They are counted neither in the number of requests nor in that of failures.
+    /// Number of requests aborted since the start of the run; a reset does not change it. They are counted neither in
+    /// the number of requests nor in that of failures.
     pub aborted: u64,
-    /// Most users that were active at a time.
+    /// Upper bound of the users that were active at a time.
     pub peak_users: u32,
     /// The start of the run on both clocks. It converts the times of [`RequestSpan`](gregaria_stats::RequestSpan).
     pub start: ClockReading,
-    /// Time from the start of the run to the end of its last request: its last byte, its failure or its abort. Without
-    /// requests it is the time to the end of the run.
+    /// Time from the start of the run to the end of its last request. If requests were aborted, or without requests, it
+    /// is the time to the last tick before the end of the run.
     pub elapsed: Duration,
     /// Time that the statistics cover, for rates: from the first request since the start or the last reset to the end
-    /// of the last request. 0 without requests.
+    /// of the last one. Aborted requests do not count. 0 without requests.
     pub measured: Duration,
     /// Self-measurement of the generator.
     pub health: GeneratorHealth,

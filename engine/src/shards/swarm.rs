@@ -222,7 +222,7 @@ impl Drop for ShardSwarm {
     }
 }
 
-/// A thread that has started, its driver and its signs of life.
+/// A thread that has started, its driver and its activity.
 type StartedShard = (JoinHandle<io::Result<()>>, DriverKind, Arc<ThreadActivity>);
 
 fn start_thread(

@@ -1,5 +1,5 @@
-//! The signs of life of one thread of users, for a watcher on another thread: the last turn of its loop, its current
-//! task, and its CPU clock.
+//! The activity of one thread of users, for a watcher on another thread: the last turn of its loop, its current task,
+//! and its CPU clock.
 //!
 //! The thread writes with relaxed stores to a cache line of its own. The watcher (`shards/watch.rs`) reads them while
 //! the thread does not turn. This file must not know the watcher.
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use crate::rt::ThreadCpuClock;
 
-/// The signs of life of one thread of users.
+/// The activity of one thread of users, as another thread reads it.
 #[repr(align(64))]
 pub(crate) struct ThreadActivity {
     last_turn_ns: AtomicU64,

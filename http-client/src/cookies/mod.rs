@@ -52,8 +52,8 @@ use crate::{InvalidRequest, Origin, decode_header};
 pub struct CookieJar {
     /// Sorted in the order of sending: longer paths first, then older cookies first (RFC 6265 §5.4).
     cookies: Vec<StoredCookie>,
-    /// Number of cookies that the limit has removed since [`take_evicted`](Self::take_evicted).
-    evicted: u32,
+    /// Number of cookies that the limit has removed since [`take_dropped`](Self::take_dropped).
+    dropped: u32,
 }
 
 /// The view of one cookie: an item of [`CookieJar::iter`], and the argument of [`CookieJar::set`].
@@ -101,7 +101,7 @@ impl CookieJar {
 
     /// Creates an empty jar.
     pub const fn new() -> Self {
-        Self { cookies: Vec::new(), evicted: 0 }
+        Self { cookies: Vec::new(), dropped: 0 }
     }
 
     /// Returns the number of cookies, including expired cookies that the jar has not removed yet.
@@ -224,8 +224,8 @@ impl CookieJar {
     }
 
     /// Returns the number of cookies that [`MAX_COOKIES`](Self::MAX_COOKIES) has removed since the last call.
-    pub(crate) const fn take_evicted(&mut self) -> u32 {
-        std::mem::replace(&mut self.evicted, 0)
+    pub(crate) const fn take_dropped(&mut self) -> u32 {
+        std::mem::replace(&mut self.dropped, 0)
     }
 
     /// Replaces the cookie with the same key at its position, or inserts the cookie in sending order.
@@ -237,7 +237,7 @@ impl CookieJar {
         self.cookies.retain(|stored| !stored.is_expired(now));
         if self.cookies.len() == Self::MAX_COOKIES {
             self.cookies.remove(0);
-            self.evicted = self.evicted.saturating_add(1);
+            self.dropped = self.dropped.saturating_add(1);
         }
         let index = self.cookies.partition_point(|stored| stored.path().len() >= cookie.path().len());
         self.cookies.insert(index, cookie);

@@ -25,7 +25,7 @@ pub struct Request<'a> {
     /// The request method.
     pub method: Method,
     /// A path that is appended to the base URL, or an absolute URL, which may carry a user name and a password.
-    /// Spaces and non-ASCII characters are percent-encoded. A fragment is cut off.
+    /// It is percent-encoded as [`encode_url`](crate::encode_url) does. A fragment is not sent.
     pub target: &'a str,
     /// Headers, in the order and the letter case in which they are sent. A header replaces the default header of the
     /// same name, and also `Host`.

@@ -71,7 +71,8 @@ impl RequestHead<'_> {
     }
 
     fn append_defaults(&self, out: &mut Vec<u8>, flags: &mut HeaderFlags) {
-        if !self.overrides("Host") && !self.defaults.flags().has_host {
+        let has_default_host = self.defaults.flags().has_host && !self.is_suppressed("Host");
+        if !self.overrides("Host") && !has_default_host {
             out.extend_from_slice(self.origin.host_line().as_bytes());
         }
         for (name, value) in self.defaults.iter() {
@@ -221,10 +222,12 @@ mod tests {
         let origin = Origin::parse("http://h:81").unwrap();
         let mut defaults = DefaultHeaders::none();
         defaults.set("Host", "shop.example").unwrap();
-        for (headers, expected) in [
-            (&[][..], "GET /x HTTP/1.1\r\nHost: shop.example\r\n"),
-            (&[("X", "1")], "GET /x HTTP/1.1\r\nHost: shop.example\r\nX: 1\r\n"),
-            (&[("host", "own")], "GET /x HTTP/1.1\r\nhost: own\r\n"),
+        let no_host = ["host".to_owned()];
+        for (headers, suppressed, expected) in [
+            (&[][..], &[][..], "GET /x HTTP/1.1\r\nHost: shop.example\r\n"),
+            (&[], &no_host, "GET /x HTTP/1.1\r\nHost: h:81\r\n"),
+            (&[("X", "1")], &[], "GET /x HTTP/1.1\r\nHost: shop.example\r\nX: 1\r\n"),
+            (&[("host", "own")], &[], "GET /x HTTP/1.1\r\nhost: own\r\n"),
         ] {
             let head = RequestHead {
                 method: Method::Get,
@@ -233,11 +236,11 @@ mod tests {
                 target: "/x",
                 defaults: &defaults,
                 headers,
-                suppressed: &[],
+                suppressed,
                 absolute_form: false,
             };
             let mut out = Vec::new();
-            assert!(head.append_to(&mut out).unwrap().has_host);
+            assert_eq!(head.append_to(&mut out).unwrap().has_host, suppressed.is_empty());
             assert_eq!(String::from_utf8(out).unwrap(), expected);
         }
     }

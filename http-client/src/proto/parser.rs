@@ -159,7 +159,7 @@ impl<'a> ResponseParser<'a> {
             // A fragmented head is not parsed at each fragment, so invalid bytes may not have been detected yet.
             Stage::Head { .. } => {
                 match parse_head(buffer, self.method, self.limits) {
-                    Err(FOLDED) => folded_head_len(buffer, self.limits).map(drop)?,
+                    Err(MAYBE_FOLDED) => folded_head_len(buffer, self.limits).map(drop)?,
                     parsed => parsed.map(drop)?,
                 }
                 Err(Error::IncompleteResponse)
@@ -316,7 +316,7 @@ impl<'a> ResponseParser<'a> {
             None => parse_head(bytes, self.method, self.limits),
         };
         match parsed {
-            Err(FOLDED) => self.read_folded_head(bytes),
+            Err(MAYBE_FOLDED) => self.read_folded_head(bytes),
             parsed => parsed,
         }
     }
@@ -443,7 +443,7 @@ fn has_empty_line(buffer: &[u8], searched: usize) -> bool {
 }
 
 /// The error of [`parse_head`] for a folded line, and for a name that is invalid.
-const FOLDED: Error = Error::InvalidResponse(InvalidResponse::HeaderName);
+const MAYBE_FOLDED: Error = Error::InvalidResponse(InvalidResponse::HeaderName);
 /// Maximum space reserved for a `Content-Length`. Above this, the buffer doubles as bytes arrive.
 const MAX_TRUSTED_BYTES: usize = 1 << 20;
 /// Maximum size of one receive of a streamed body.

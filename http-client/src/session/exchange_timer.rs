@@ -107,10 +107,14 @@ impl ExchangeTimer {
         (self.sent_ns, self.first_byte_ns, self.done_ns) = (0, 0, 0);
     }
 
+    /// Counts requests that are sent again, once they have a connection.
+    pub(super) const fn add_retries(&mut self, retries: u32) {
+        self.retries += retries;
+    }
+
     /// Starts the request again, because its connection was lost. The wait for a response so far remains in the phase
     /// of the first byte.
     pub(super) fn start_retry(&mut self, now_ns: u64) {
-        self.retries += 1;
         self.phases.first_byte_ns += now_ns.saturating_sub(self.sent_ns.max(self.connected_at_ns));
         self.connected_at_ns = now_ns;
         self.sent_ns = 0;
@@ -130,7 +134,7 @@ impl ExchangeTimer {
             bytes_out: self.bytes_out,
             bytes_in: self.bytes_in,
             retries: self.retries,
-            evicted_cookies: 0,
+            dropped_cookies: 0,
             status: result.as_ref().map_or(self.status, Response::status),
             result,
         }

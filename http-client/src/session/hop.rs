@@ -50,6 +50,7 @@ impl<'a> Hop<'a> {
         let mut suppressed = Cow::Borrowed(names);
         if self.is_cross_origin {
             suppressed.to_mut().extend(CREDENTIAL_HEADERS.map(String::from));
+            suppressed.to_mut().push("Host".to_owned());
         }
         if self.is_expectation_refused {
             suppressed.to_mut().push("Expect".to_owned());
@@ -119,7 +120,7 @@ impl<N: ClientRuntime> Session<N> {
             }
         }
         if exchange_io.parser.head().is_some_and(|head| head.has_set_cookie) {
-            self.store_cookies(runtime, exchange_io, request, &route);
+            self.store_cookies(runtime, exchange_io, hop, &route);
         }
         exchange_io.pool_slot = route.slot;
         Ok(())
@@ -149,7 +150,9 @@ impl<N: ClientRuntime> Session<N> {
             };
             connect(runtime, &self.config, &self.tls_session_cache, key, timeouts, timer).await
         });
-        connected.await.map(|transport| PooledConnection { transport, requests_served: 0 })
+        let transport = connected.await?;
+        timer.add_retries(u32::from(!may_reuse));
+        Ok(PooledConnection { transport, requests_served: 0 })
     }
 
     /// Returns the complete response with its body decoded, and releases its connection to the pool.
@@ -243,7 +246,7 @@ impl<N: ClientRuntime> Session<N> {
         if has_cookies && !header_flags.has_cookie {
             let path = encode::path_range(out, head.target_range(out));
             let extra: Vec<_> = cookies.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-            let host = self.cookie_host(request, origin);
+            let host = self.cookie_host(hop, origin);
             self.cookies.borrow().append_to(out, &host, path, &extra, || runtime.unix_time_s())?;
         }
         let expect_above_bytes = self.config.expect_continue_above_bytes.filter(|_| !hop.is_expectation_refused);
@@ -268,11 +271,11 @@ impl<N: ClientRuntime> Session<N> {
         &self,
         runtime: &N,
         exchange_io: &ExchangeIo<'_, N::Transport>,
-        request: &Request<'_>,
+        hop: &Hop<'_>,
         route: &RequestRoute<'_>,
     ) {
         let path = target::path(route.prefix(&self.base_url), route.path);
-        let host = self.cookie_host(request, route.origin(&self.base_url));
+        let host = self.cookie_host(hop, route.origin(&self.base_url));
         let now = runtime.unix_time_s();
         let head = exchange_io.parser.head().map_or(0, |head| head.len);
         for (name, value) in crate::HeaderIter::from_head(&exchange_io.buffer[..head]) {
@@ -284,9 +287,13 @@ impl<N: ClientRuntime> Session<N> {
 
     /// Returns the host of the request's cookies: that of its own or the default `Host` header, otherwise that of the
     /// URL.
-    fn cookie_host<'a>(&'a self, request: &'a Request<'_>, origin: &'a Origin) -> CookieHost<'a> {
-        let own = request.headers.iter().copied();
-        let host = own.chain(self.config.default_headers.iter()).find(|(name, _)| name.eq_ignore_ascii_case("Host"));
+    fn cookie_host<'a>(&'a self, hop: &Hop<'a>, origin: &'a Origin) -> CookieHost<'a> {
+        let is_host = |(name, _): &(&str, &str)| name.eq_ignore_ascii_case("Host");
+        let own = hop.request.headers.iter().copied().find(is_host);
+        let host = own.or_else(|| {
+            let is_suppressed = hop.suppressed_headers().iter().any(|name| name.eq_ignore_ascii_case("Host"));
+            self.config.default_headers.iter().find(is_host).filter(|_| !is_suppressed)
+        });
         CookieHost::new(origin, host.map(|(_, value)| value))
     }
 }

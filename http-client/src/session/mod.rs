@@ -184,8 +184,8 @@ impl<N: ClientRuntime> Session<N> {
     }
 
     fn finish(&self, runtime: &N, timer: ExchangeTimer, result: Result<Response, Error>) -> Exchange {
-        let evicted_cookies = self.cookies.borrow_mut().take_evicted();
-        Exchange { evicted_cookies, ..timer.finish(runtime, result) }
+        let dropped_cookies = self.cookies.borrow_mut().take_dropped();
+        Exchange { dropped_cookies, ..timer.finish(runtime, result) }
     }
 
     fn timeouts(&self, request: &Request<'_>, due_ns: u64) -> Timeouts {

@@ -154,18 +154,18 @@ fn cookie_count_is_limited() {
 }
 
 #[test]
-fn evicted_cookies_are_counted_by_their_exchange() {
+fn dropped_cookies_are_counted_by_their_exchange() {
     let many: String = (0..70).map(|index| format!("Set-Cookie: c{index}=1; Path=/\r\n")).collect();
     let many = format!("HTTP/1.1 200 OK\r\n{many}Content-Length: 0\r\n\r\n");
     let network = ScriptedNetwork::with_responses([OK, &many, OK]);
     let session = network.session();
-    let evicted = [(); 3].map(|()| network.send(&session, &Request::get("/")).evicted_cookies);
-    assert_eq!(evicted, [0, 6, 0]);
+    let dropped = [(); 3].map(|()| network.send(&session, &Request::get("/")).dropped_cookies);
+    assert_eq!(dropped, [0, 6, 0]);
     for name in ["a", "b"] {
         session.cookies().borrow_mut().set(Cookie { name, value: "1", ..Cookie::default() }).unwrap();
     }
     network.connection(0).push_step(send_step(OK));
-    assert_eq!(network.send(&session, &Request::get("/")).evicted_cookies, 2);
+    assert_eq!(network.send(&session, &Request::get("/")).dropped_cookies, 2);
 }
 
 #[test]

@@ -44,7 +44,7 @@ pub(super) fn empty_exchange(at_ns: u64) -> Exchange {
         bytes_out: 0,
         bytes_in: 0,
         retries: 0,
-        evicted_cookies: 0,
+        dropped_cookies: 0,
         status: 0,
         result: Err(Error::ConnectFailed),
     }

@@ -103,7 +103,7 @@ fn folded_records_are_visible() {
     let overflow = interval.overflow();
     assert_eq!((overflow.names_folded, overflow.errors_folded), (3, 2));
     assert_eq!((overflow.exceptions_folded, overflow.texts_truncated), (2, 1));
-    assert_eq!(overflow.clamped, 1);
+    assert_eq!(overflow.beyond_range, 1);
 }
 
 #[test]

@@ -143,6 +143,6 @@ impl IntervalContent {
 }
 
 fn histogram(histogram: &PagedHistogram) -> HistogramContent {
-    let counts = [histogram.count(), histogram.total_us(), histogram.max_us(), histogram.clamped()];
+    let counts = [histogram.count(), histogram.total_us(), histogram.max_us(), histogram.beyond_range()];
     (counts, histogram.min_us(), histogram.iter().collect())
 }

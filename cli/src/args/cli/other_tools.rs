@@ -12,7 +12,7 @@ pub(super) fn takes_value(flag: &str) -> Option<bool> {
 }
 
 /// Go's tools write long flags with one dash.
-fn find(flag: &str) -> Option<&'static ForeignFlag> {
+fn find(flag: &str) -> Option<&'static OtherToolFlag> {
     let long = if flag.len() > 2 && !flag.starts_with("--") { format!("-{flag}") } else { flag.to_owned() };
     FLAGS.iter().find(|row| row.spellings.split(' ').any(|spelling| spelling == long))
 }
@@ -38,7 +38,7 @@ fn quote(value: &str) -> Cow<'_, str> {
     if value.chars().all(is_plain) { value.into() } else { format!("'{}'", value.escape_debug()).into() }
 }
 
-struct ForeignFlag {
+struct OtherToolFlag {
     /// All spellings, separated by spaces.
     spellings: &'static str,
     takes_value: bool,
@@ -59,13 +59,13 @@ enum Instead {
 use Instead::{Flag, Header, Text};
 
 /// Returns a flag with a value.
-const fn value(spellings: &'static str, instead: fn(&str) -> Instead) -> ForeignFlag {
-    ForeignFlag { spellings, takes_value: true, instead }
+const fn value(spellings: &'static str, instead: fn(&str) -> Instead) -> OtherToolFlag {
+    OtherToolFlag { spellings, takes_value: true, instead }
 }
 
 /// Returns a flag without a value.
-const fn switch(spellings: &'static str, instead: fn(&str) -> Instead) -> ForeignFlag {
-    ForeignFlag { spellings, takes_value: false, instead }
+const fn switch(spellings: &'static str, instead: fn(&str) -> Instead) -> OtherToolFlag {
+    OtherToolFlag { spellings, takes_value: false, instead }
 }
 
 fn is_number(value: &str) -> bool {
@@ -96,7 +96,7 @@ const RATE: Instead = Text(
      of a user class",
 );
 
-const FLAGS: &[ForeignFlag] = &[
+const FLAGS: &[OtherToolFlag] = &[
     value("-z --duration", |_| RUN_TIME),
     value("-d", |value| if is_time(value) { RUN_TIME } else { BODY }),
     value("--connections --concurrency --vus", |_| USERS),

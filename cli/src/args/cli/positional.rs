@@ -5,8 +5,7 @@ use gregaria_http::BaseUrl;
 
 /// Returns `true` if the argument is a URL, which starts a quick run. The scheme may be in any case.
 pub(crate) fn is_url(text: &str) -> bool {
-    let has_scheme = |scheme: &&str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
-    ["http://", "https://"].iter().any(has_scheme)
+    gregaria_http::is_absolute_url(text)
 }
 
 /// Returns `true` if the argument is a locustfile. The name of a user class cannot end with `.py`.

@@ -27,7 +27,9 @@ pub(crate) fn mask_url(text: &str) -> String {
     let Some((scheme, rest)) = text.split_once("://") else {
         return text.to_owned();
     };
-    let (authority, path) = rest.split_at(rest.find(['/', '?', '#', ' ', ',']).unwrap_or(rest.len()));
+    // A comma may be part of a password, or separate two URLs.
+    let ends = [rest.find(['/', '?', '#', ' ']), rest.find(",http://"), rest.find(",https://")];
+    let (authority, path) = rest.split_at(ends.into_iter().flatten().min().unwrap_or(rest.len()));
     let masked = authority.rsplit_once('@').and_then(|(user_info, host)| {
         let (user, _) = user_info.split_once(':')?;
         Some(format!("{user}:{MASK}@{host}"))
@@ -73,6 +75,12 @@ const SECRET_WORDS: [&str; 7] = ["auth", "cookie", "key", "pass", "secret", "sig
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn comma_is_part_of_a_password() {
+        assert_eq!(mask_url("http://me:a,b@h/"), "http://me:***@h/");
+        assert_eq!(mask_url("http://me:a@h,https://you:b@i/"), "http://me:***@h,https://you:***@i/");
+    }
 
     #[test]
     fn passwords_in_urls_are_masked() {

@@ -13,7 +13,7 @@ pub(in crate::args) enum Word<'a> {
     /// A flag of the command, and its first value.
     Flag(&'a Arg, Option<&'a str>),
     /// A flag as another load generator has or spells it, and its value.
-    Foreign(&'a str, Option<&'a str>),
+    OtherTool(&'a str, Option<&'a str>),
     Positional(&'a str),
     /// A flag of a locustfile, or an error.
     Unknown(&'a str),
@@ -56,11 +56,11 @@ fn next_flag<'a>(command: &'a Command, word: &'a str, rest: &mut &'a [String]) -
         let is_value = |next: &&String| takes_value && joined.is_none() && !is_flag(next) && !is_url(next);
         let follows = rest.first().filter(is_value);
         *rest = &rest[usize::from(follows.is_some())..];
-        return Word::Foreign(flag, joined.or_else(|| follows.map(String::as_str)));
+        return Word::OtherTool(flag, joined.or_else(|| follows.map(String::as_str)));
     }
     // Go's tools write long flags with one dash. No value of a short flag is spelled like a long flag of ours.
     if let [arg] = find(&|spelling| spelling.strip_prefix('-') == Some(flag))[..] {
-        return Word::Foreign(flag, take_value(arg, joined, rest));
+        return Word::OtherTool(flag, take_value(arg, joined, rest));
     }
     if flag.starts_with("--") {
         // A long flag may be shortened to a prefix of one flag only.
@@ -79,8 +79,8 @@ fn short_flags<'a>(command: &'a Command, word: &'a str, rest: &mut &'a [String])
         let short = format!("-{letter}");
         let Some(arg) = command.get_arguments().find(|arg| flag_spellings(arg).any(|spelling| spelling == short))
         else {
-            let is_foreign = index == 1 && other_tools::takes_value(&short) == Some(true);
-            return if is_foreign { Word::Foreign(&word[..2], Some(joined)) } else { Word::Unknown(word) };
+            let is_other_tool = index == 1 && other_tools::takes_value(&short) == Some(true);
+            return if is_other_tool { Word::OtherTool(&word[..2], Some(joined)) } else { Word::Unknown(word) };
         };
         if joined.is_empty() {
             return Word::Flag(arg, take_value(arg, None, rest));

@@ -105,7 +105,7 @@ impl ScannedLine {
                 Word::Positional(_) if is_ambiguous => {}
                 Word::Positional(word) => scanned.add_positional(word),
                 Word::Unknown(word) => is_ambiguous = !word.contains('='),
-                Word::Foreign(_, value) => is_ambiguous = value.is_none(),
+                Word::OtherTool(_, value) => is_ambiguous = value.is_none(),
                 Word::Flag(arg, value) => {
                     is_ambiguous = false;
                     scanned.add_flag(arg, value.map(str::to_owned));
