@@ -66,7 +66,7 @@ fn short_run_has_no_verdict_on_the_generator() {
     let nginx = Nginx::start();
     let run = gregaria().arg(nginx.url("/")).args("-n 3 -u 1 --fail-on-lag").run().expect_code(0);
     let line = run.stderr.lines().last().unwrap_or_default();
-    let start = "Generator: the run was too short to tell whether it was the bottleneck (it ";
+    let start = "Generator: the run was too short to tell whether it was the bottleneck (a verdict needs 1 s); ";
     assert!(line.starts_with(start), "{line}");
 }
 

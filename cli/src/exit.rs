@@ -11,7 +11,7 @@ use gregaria_stats::Summary;
 pub const OK: u8 = 0;
 /// A run is not possible: there is no locustfile, a user class is unknown, or no shard could be started.
 pub const RUNTIME_ERROR: u8 = 1;
-/// The default of `--exit-code-on-error`: there were failed requests or exceptions, or no request was answered.
+/// The default of `--exit-code-on-error`: there were failed requests or exceptions, or no request got a response.
 pub(crate) const FAILED_REQUESTS: u8 = 1;
 /// A flag, a value or a combination is wrong, a host is missing or has no scheme, or a listener failed.
 pub const USAGE_ERROR: u8 = 2;
@@ -60,7 +60,7 @@ impl std::error::Error for CliError {}
 /// The flags that determine the exit code of a finished run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ExitPlan {
-    /// The exit code of a run with failed requests or exceptions, or without any answered request.
+    /// The exit code of a run with failed requests or exceptions, or without any response.
     pub(crate) on_error: u8,
     /// Whether a run ends with [`GENERATOR_LIMITED`] if the generator was the bottleneck. A run that is too short to
     /// tell does not.

@@ -1,7 +1,8 @@
 //! The reports of panics: the log shows each place once. A panic of a task is data, and the exceptions of the run count
 //! it.
 //!
-//! A report never bypasses the screen, unless a write to the screen itself has panicked.
+//! A report never bypasses the screen, unless a write to the screen itself has panicked, or another thread is writing
+//! in a host with a log of its own.
 
 use std::{
     collections::HashSet,

@@ -9,7 +9,8 @@ use gregaria_engine::{HttpUser, Method, Request, TaskSet, UserClass};
 pub struct QuickRequest {
     /// `http://name[:port]`.
     pub host: String,
-    /// Path and query, as in the given URL. They are the name of the entry in the statistics, and are percent-encoded when they are sent.
+    /// Path and query, as in the given URL. They are the name of the entry in the statistics, and are percent-encoded
+    /// when they are sent.
     pub target: String,
     /// The HTTP method.
     pub method: Method,

@@ -54,8 +54,8 @@ pub struct Exchange {
     pub retries: u32,
     /// Number of cookies that a full [`CookieJar`](crate::CookieJar) dropped since the previous exchange.
     pub dropped_cookies: u32,
-    /// Status of the response; 0 without one. It is kept beside the error if a limit of the client ended the body, or if
-    /// a streamed body broke.
+    /// Status of the response; 0 without one. It is kept beside the error if a limit of the client ended the body, or
+    /// if a streamed body broke.
     pub status: u16,
     /// The response, or the reason for its absence.
     pub result: Result<Response, Error>,

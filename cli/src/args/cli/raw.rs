@@ -175,7 +175,7 @@ pub(crate) struct NetworkArgs {
     /// Longest time of a whole request, redirects included [default: no limit]
     #[arg(long, value_name = "TIME")]
     pub(crate) timeout: Option<ArgValue>,
-    /// Do not follow redirects: a redirect is then an answer like any other, and a success
+    /// Do not follow redirects: a redirect is then a response like any other, and a success
     #[arg(long)]
     pub(crate) no_redirects: bool,
     /// Limit of responses, such as head-bytes=64K or redirects=5; an unknown name lists all names; can be repeated
