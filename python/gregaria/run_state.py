@@ -23,5 +23,5 @@ class RunState:
         self.owner_thread: int = thread_id()
         #: Set for a moment whenever a request that was not admitted may be admitted, or will never be.
         self.admission = Event()
-        #: The tracebacks logged so far. Each is logged once.
-        self.logged_tracebacks: set[str] = set()
+        #: Message and traceback of the first exception of each place. Later ones of the same place are counted with it.
+        self.first_errors: dict[str, tuple[str, str]] = {}

@@ -55,7 +55,7 @@ def test_environments_have_separate_run_state():
         task_errors.report_error(of, None, ValueError(f"error of {name}"))
     assert one.run_state.bridge.recorded == ["one", "error of one"]
     assert other.run_state.bridge.recorded == ["other", "error of other"]
-    assert not one.run_state.logged_tracebacks & other.run_state.logged_tracebacks
+    assert not one.run_state.first_errors.keys() & other.run_state.first_errors.keys()
 
 
 def test_environments_have_separate_hooks():

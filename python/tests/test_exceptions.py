@@ -44,6 +44,29 @@ def test_task_exceptions_are_counted_and_reported(run):
     assert finished.stderr.count("KeyError: 'missing' (others like it are counted only)") == 1
 
 
+def test_exceptions_of_a_place_are_one_row(run):
+    finished = run(
+        """
+        from locust import User, constant, task
+        from locust.exception import StopTest
+
+        class Visitor(User):
+            wait_time = constant(0)
+            seen = 0
+
+            @task
+            def visit(self):
+                self.seen += 1
+                if self.seen > 9:
+                    raise StopTest()
+                raise ValueError(f"value {self.seen}")
+        """,
+    ).expect_code(1)
+    shown = report(finished)
+    assert shown[0] == "9 value 1" and sum("ValueError: value" in line for line in shown) == 1, shown
+    assert finished.stderr.count("(others like it are counted only)") == 1
+
+
 def test_exception_report_includes_the_cause(run):
     finished = run(
         """
