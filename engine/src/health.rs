@@ -98,7 +98,7 @@ pub enum GeneratorVerdict {
     Bottleneck(String),
     /// No figure shows the generator as the bottleneck.
     NotBottleneck,
-    /// The run was too short to tell, by the figure in this sentence.
+    /// The run was too short to tell, for the reason in this sentence.
     TooShort(String),
 }
 
@@ -126,7 +126,7 @@ impl GeneratorHealth {
     ///
     /// The generator was the bottleneck if a thread used at least 95 % of a core or the 99th percentile of a lag is at
     /// least 10 ms. No verdict is possible on a run below 1 s. A run below 100 requests is too short as well, unless a
-    /// thread or a lag shows the bottleneck.
+    /// busy thread or, with at least one request, a lag shows the bottleneck.
     pub fn verdict(&self) -> GeneratorVerdict {
         let wall_ns = self.loads.iter().map(|load| load.wall_ns).max().unwrap_or(0);
         if wall_ns < MIN_WALL_NS {
@@ -223,7 +223,9 @@ mod tests {
         assert_eq!(bottleneck(&health), "a thread used 98 % of its core");
         health.loads = vec![load(50)];
         assert_eq!(bottleneck(&health), "1 % of requests were sent 50.0 ms late or later");
-        health.send_lag_p99_us = None;
+        health.num_requests = 0;
+        assert_eq!(health.verdict(), too_short("it had 0 requests, and a verdict needs 100"), "no figure is distorted");
+        (health.num_requests, health.send_lag_p99_us) = (99, None);
         assert_eq!(health.verdict(), too_short("it had 99 requests, and a verdict needs 100"));
     }
 
